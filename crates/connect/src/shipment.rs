@@ -1,0 +1,135 @@
+//! What the hub asks a warehouse to ship, and what left the building.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Money, RequestId};
+
+/// Carrier and service in the warehouse's own codes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShipMethod {
+    /// Carrier code, e.g. `UPS`.
+    pub carrier: String,
+    /// Service code, e.g. `Ground`; may be empty.
+    #[serde(default)]
+    pub service: String,
+}
+
+/// One line of a shipment request, in the warehouse's SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestLine {
+    /// From 1, fixed for the life of the request; the warehouse may report by it.
+    pub line_number: u32,
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// Whole or fractional units asked for.
+    pub quantity: Decimal,
+    /// The source's row this line ships.
+    pub row_id: i64,
+    /// The source's product on that row.
+    pub product_id: i64,
+    /// How many of this SKU make one unit of the row: 1, except in kits of the hub's own.
+    pub per_unit: Decimal,
+    /// What it is called.
+    pub name: String,
+    /// Price of one unit of the row, for customs papers.
+    pub unit_price: Option<Money>,
+}
+
+/// What the hub asks one warehouse to ship for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentRequest {
+    /// The hub's own id.
+    pub id: RequestId,
+    /// The key the warehouse stores and is searched by: `BP{account}-O{orderId}`, with `-G{noteId}` or `-S{n}` behind it.
+    /// Deterministic, never a time or a random value (reliability contract, keys).
+    pub key: String,
+    /// The source's order id, as people know the order.
+    pub order_number: String,
+    /// The customer's or shop's reference.
+    pub reference: String,
+    /// When the customer placed the order.
+    pub placed_at: Timestamp,
+    /// Wanted by, where given.
+    pub deliver_on: Option<Timestamp>,
+    /// Where it goes.
+    pub ship_to: Address,
+    /// Who pays.
+    pub bill_to: Address,
+    /// How it goes.
+    pub ship_method: ShipMethod,
+    /// The warehouse's facility, where it has several.
+    pub facility: Option<String>,
+    /// Words for the packer.
+    pub notes: String,
+    /// At least one.
+    pub lines: Vec<RequestLine>,
+}
+
+/// Goods of one line in one box.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageLine {
+    /// The request's line number, where the warehouse reports it.
+    pub line_number: Option<u32>,
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// What left.
+    pub quantity: Decimal,
+    /// Lot, where it is tracked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lot: Option<String>,
+    /// Serial numbers, where they are tracked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serials: Vec<String>,
+}
+
+/// One box.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Package {
+    /// Tracking number, where there is one.
+    pub tracking: Option<String>,
+    /// Weight in kilograms, where the warehouse says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Decimal>,
+    /// What is inside; empty where the warehouse does not say (then [`Shipment::loose`] holds the goods).
+    pub lines: Vec<PackageLine>,
+}
+
+/// What left the building, in the warehouse's words: the warehouse's report that all or part of a request left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shipment {
+    /// The warehouse's own shipment id: its identity. Never the tracking number, which is corrected, shared or missing.
+    pub reference: String,
+    /// The key of the request it belongs to, as the warehouse gives it back.
+    pub key: String,
+    /// When it left.
+    pub shipped_at: Timestamp,
+    /// How it went.
+    pub ship_method: ShipMethod,
+    /// The boxes.
+    pub packages: Vec<Package>,
+    /// Goods the warehouse reports without saying in which box.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loose: Vec<PackageLine>,
+    /// The warehouse says that nothing more will come for this request.
+    pub is_final: bool,
+}
+
+impl Shipment {
+    /// Every line that left, in box order.
+    pub fn lines(&self) -> impl Iterator<Item = &PackageLine> {
+        self.packages.iter().flat_map(|package| package.lines.iter()).chain(self.loose.iter())
+    }
+
+    /// The tracking numbers in box order, each once.
+    pub fn tracking_numbers(&self) -> Vec<&str> {
+        let mut numbers: Vec<&str> = Vec::new();
+        for number in self.packages.iter().filter_map(|package| package.tracking.as_deref()) {
+            if !number.is_empty() && !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+}

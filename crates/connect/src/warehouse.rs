@@ -1,0 +1,187 @@
+//! The role of the system that ships.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectorError, EffectDraft, Effects, PlanError, RemoteRef, Shipment, ShipmentRequest, StockFeed};
+
+/// What a test of the warehouse's settings reached.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarehouseCheck {
+    /// One line per thing tested: what was reached.
+    pub reached: Vec<String>,
+    /// One line per thing that is not right but does not stop the connection.
+    pub warnings: Vec<String>,
+    /// Settings learned by the test, which the hub keeps once the person agrees (a host key, say).
+    pub learned: BTreeMap<String, String>,
+    /// Facilities to pick from, where the warehouse has them.
+    pub facilities: Vec<String>,
+    /// Carriers to map, where the warehouse lists them.
+    pub carriers: Vec<CarrierChoice>,
+}
+
+/// A carrier of the warehouse with its services.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarrierChoice {
+    /// Code used in requests.
+    pub carrier: String,
+    /// Service codes.
+    pub services: Vec<String>,
+}
+
+/// What the warehouse says of a request that is not a shipment. A status it does not explain is `Working`, never success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestState {
+    /// It is there, not started.
+    Waiting,
+    /// It is held there.
+    Held,
+    /// Picking, packing, or something unknown.
+    Working,
+    /// Everything that will leave has left.
+    Finished,
+    /// It was cancelled there.
+    Cancelled,
+    /// It was there and is not any more.
+    Gone,
+}
+
+/// How a cancel ended (reliability contract §7.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelOutcome {
+    /// Nothing will be shipped.
+    Accepted,
+    /// It had left, or is being picked; the normal flow goes on.
+    TooLate,
+    /// Some lines.
+    Partly,
+    /// No answer before the deadline; a person asks.
+    Silent,
+}
+
+/// A file or page that was taken in, so that it is not acted upon twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inbound {
+    /// File name, or what names the page.
+    pub name: String,
+    /// Hash of the content.
+    pub content_hash: String,
+    /// As it came, for people; may be cut.
+    pub content: Vec<u8>,
+}
+
+/// Something that came in and could not be used. Nothing of it was acted upon; it is kept for a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedInput {
+    /// What it was.
+    pub input: Inbound,
+    /// What is wrong, where (line, column), and what to do.
+    pub reason: String,
+}
+
+/// Where to go on reading. Opaque; taken from the remote system's own answers, never from our clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FeedCursor(pub Option<String>);
+
+/// One reading of shipments.
+#[derive(Debug, Clone, Default)]
+pub struct ShipmentPage {
+    /// What left. May repeat what was read before.
+    pub shipments: Vec<Shipment>,
+    /// Requests that moved without shipping, by key.
+    pub states: Vec<(String, RequestState)>,
+    /// What was taken in; handed to [`Warehouse::acknowledge`] once the hub has committed it.
+    pub taken: Vec<Inbound>,
+    /// What could not be used.
+    pub rejected: Vec<RejectedInput>,
+    /// Where to go on; kept in the same transaction as the shipments.
+    pub next: FeedCursor,
+    /// Whether there is more to read at once.
+    pub more: bool,
+}
+
+/// One reading of stock.
+#[derive(Debug, Clone, Default)]
+pub struct StockPage {
+    /// Complete feeds, oldest first.
+    pub feeds: Vec<StockFeed>,
+    /// What was taken in.
+    pub taken: Vec<Inbound>,
+    /// What could not be used.
+    pub rejected: Vec<RejectedInput>,
+}
+
+/// What a warehouse connector can do beside the main line. What is not named is [`ConnectorError::unsupported`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarehouseFeature {
+    /// Requests are put there held, then released.
+    Release,
+    /// Requests can be cancelled.
+    Cancel,
+    /// Stock can be read.
+    Stock,
+    /// The warehouse calls us.
+    Webhooks,
+}
+
+/// A call from the warehouse, as it came.
+#[derive(Debug, Clone)]
+pub struct WebhookCall {
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Raw body.
+    pub body: Vec<u8>,
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What a verified call hints at. A hint, not data: the truth is read afterwards.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookHint {
+    /// Tells repeats apart.
+    pub event_id: String,
+    /// Its name for the event.
+    pub event: String,
+    /// What it is about.
+    pub subject: String,
+}
+
+/// The system that ships.
+#[async_trait]
+pub trait Warehouse: Effects {
+    /// Signs in and looks around with the calls that real work uses, or says plainly what is wrong.
+    async fn check(&self) -> Result<WarehouseCheck, ConnectorError>;
+
+    /// What it can do beside the main line.
+    fn features(&self) -> &'static [WarehouseFeature];
+
+    /// Puts requests there: one effect each (or the reason why it cannot be), in order. Requests given together may share a
+    /// batch. `now` is written into what is sent where the format wants a time; it never enters the key. Pure.
+    fn plan_submit(&self, requests: &[ShipmentRequest], now: Timestamp) -> Vec<Result<EffectDraft, PlanError>>;
+
+    /// Lets a held request be picked; `None` where requests are not held. Pure.
+    fn plan_release(&self, key: &str, reference: &RemoteRef) -> Option<EffectDraft>;
+
+    /// Stops a request. Pure.
+    fn plan_cancel(&self, key: &str, reference: &RemoteRef) -> Result<EffectDraft, PlanError>;
+
+    /// What left since the cursor.
+    async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError>;
+
+    /// What the warehouse counts.
+    async fn stock(&self) -> Result<StockPage, ConnectorError>;
+
+    /// Puts away what the hub has committed, and sets aside what it could not use, so that folders stay small. Called again
+    /// after a crash; losing the call is harmless.
+    async fn acknowledge(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError>;
+
+    /// Verifies a call from the warehouse and says what it hints at.
+    async fn parse_webhook(&self, call: &WebhookCall) -> Result<Vec<WebhookHint>, ConnectorError>;
+}

@@ -1,0 +1,12 @@
+//! Decisions, and nothing else: what should happen next, given the facts.
+//!
+//! Every function here is pure. Nothing opens a socket, reads a clock, draws a random number or touches a database; time and
+//! facts are arguments. Doing what is decided is the program's job.
+
+pub mod confirm;
+pub mod effect;
+pub mod key;
+pub mod order;
+pub mod plan;
+pub mod settings;
+pub mod stock;

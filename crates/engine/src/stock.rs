@@ -1,0 +1,245 @@
+//! The stock equation: what the source's figure must change by, and whether that may be done unattended.
+//!
+//! Symbols and reasons: reliability contract §8. With a *physical* feed, `difference = W + S − R − inStock`; with an
+//! *available* one, `difference = (A − R − U) − onHand`. Receipts are not carried yet, so R is nil.
+
+use std::collections::BTreeMap;
+
+use connect::{FeedBasis, Money, SourceStock};
+use rust_decimal::Decimal;
+
+use crate::settings::{Brakes, Increases, StockSettings};
+
+/// What the difference of one product in one of the source's warehouses follows from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProductFacts {
+    /// The warehouse's figure, summed over the facilities that feed this warehouse (W or A).
+    pub figure: Decimal,
+    /// The source's figures, read after the feed's cut-off.
+    pub source: SourceStock,
+    /// S: left the warehouse by the cut-off, shipped event not applied at the source.
+    pub shipped_not_posted: Decimal,
+    /// P: left after the cut-off with the shipped event already applied.
+    pub posted_after: Decimal,
+    /// Units of requests that the warehouse had accepted by the cut-off and whose shipped event is not applied.
+    pub accepted: Decimal,
+    /// Something that touches it is not settled: an effect whose outcome is unknown, or work accepted too close to the
+    /// cut-off to know whether the warehouse counted it.
+    pub unsettled: bool,
+    /// A correction of it is open, unknown or parked.
+    pub correcting: bool,
+    /// Put away: adding stock would bring it back to life.
+    pub archived: bool,
+    /// Cost of one, where a price list has it.
+    pub cost: Option<Money>,
+    /// Two products share the warehouse's SKU, so its figure says nothing about either.
+    pub shared_sku: bool,
+}
+
+/// What to do about one product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Write the difference.
+    Correct,
+    /// Both agree.
+    Same,
+    /// Not now; the next feed decides.
+    Skip,
+    /// A person decides.
+    Hold,
+}
+
+impl Verdict {
+    /// The name used in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Correct => "correct",
+            Self::Same => "same",
+            Self::Skip => "skip",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// One product, worked out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What to do.
+    pub verdict: Verdict,
+    /// Signed difference.
+    pub difference: Decimal,
+    /// The source's figure that was compared.
+    pub source_figure: Decimal,
+    /// The named parts of the equation.
+    pub parts: BTreeMap<&'static str, Decimal>,
+    /// Why, for people; empty where both agree or it is simply corrected.
+    pub reason: String,
+}
+
+/// Works out one product.
+pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
+    let (difference, source_figure, parts) = difference(facts, settings.basis);
+    let done = |verdict, reason: String| Line { verdict, difference, source_figure, parts: parts.clone(), reason };
+    if facts.shared_sku {
+        return done(Verdict::Hold, "two products share this SKU of the warehouse; give each its own".to_owned());
+    }
+    if facts.correcting {
+        return done(Verdict::Skip, "an earlier correction of it is not settled".to_owned());
+    }
+    if facts.unsettled {
+        return done(Verdict::Skip, "an order or shipment of it is between the two systems".to_owned());
+    }
+    // An available figure knows nothing of an order accepted after the count either, and those that it does know of cannot
+    // be told apart here, so both bases wait.
+    if !facts.posted_after.is_zero() {
+        return done(
+            Verdict::Skip,
+            "units left after the count and are posted already; the next count decides".to_owned(),
+        );
+    }
+    if settings.basis == FeedBasis::Available && facts.accepted > facts.source.allocated {
+        // The equation holds only while each commitment at the warehouse mirrors an allocation at the source.
+        return done(
+            Verdict::Skip,
+            "the warehouse has accepted more of it than Brightpearl has allocated: an order of it was changed or cancelled"
+                .to_owned(),
+        );
+    }
+    if difference.is_zero() {
+        return done(Verdict::Same, String::new());
+    }
+    if !difference.fract().is_zero() {
+        return done(Verdict::Hold, "the difference is not a whole number of units".to_owned());
+    }
+    if settings.brakes.line.is_some_and(|most| difference.abs() > most) {
+        return done(Verdict::Hold, "the difference is larger than the limit for one line".to_owned());
+    }
+    if difference.is_sign_negative() && -difference > facts.source.on_hand {
+        return done(
+            Verdict::Hold,
+            format!(
+                "only {} of it are not allocated in Brightpearl, which does not let allocated stock go",
+                facts.source.on_hand.normalize()
+            ),
+        );
+    }
+    if difference.is_sign_positive() {
+        if settings.increases != Some(Increases::Correct) {
+            return done(
+                Verdict::Hold,
+                "the warehouse counts more; increases wait until a person chooses what to do with them".to_owned(),
+            );
+        }
+        if facts.archived && !settings.revive_archived {
+            return done(
+                Verdict::Hold,
+                "the product is archived in Brightpearl, and adding stock would bring it back".to_owned(),
+            );
+        }
+        if facts.cost.is_none() {
+            return done(Verdict::Hold, "no price list gives its cost, which an addition needs".to_owned());
+        }
+    }
+    done(Verdict::Correct, String::new())
+}
+
+fn difference(facts: &ProductFacts, basis: FeedBasis) -> (Decimal, Decimal, BTreeMap<&'static str, Decimal>) {
+    let mut parts = BTreeMap::new();
+    match basis {
+        FeedBasis::Physical => {
+            parts.insert("warehouse_physical", facts.figure);
+            parts.insert("shipped_not_posted", facts.shipped_not_posted);
+            parts.insert("brightpearl_in_stock", facts.source.in_stock);
+            let difference = facts.figure + facts.shipped_not_posted - facts.source.in_stock;
+            (difference, facts.source.in_stock, parts)
+        }
+        FeedBasis::Available => {
+            // U: allocated in the source to orders this warehouse has not accepted.
+            let not_accepted = facts.source.allocated - facts.accepted;
+            parts.insert("warehouse_available", facts.figure);
+            parts.insert("allocated_not_accepted", not_accepted);
+            parts.insert("brightpearl_on_hand", facts.source.on_hand);
+            (facts.figure - not_accepted - facts.source.on_hand, facts.source.on_hand, parts)
+        }
+    }
+}
+
+/// What a whole run looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RunFacts {
+    /// Products compared.
+    pub compared: u32,
+    /// Products that would be corrected.
+    pub changed: u32,
+    /// SKUs the feed reports as zero while the source has stock of them.
+    pub newly_zero: u32,
+    /// Products of which the source has stock.
+    pub stocked: u32,
+    /// No run was ever planned or approved.
+    pub first: bool,
+    /// Age of the feed in minutes.
+    pub age_minutes: i64,
+}
+
+/// Whether a run may go on unattended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunVerdict {
+    /// Yes.
+    Go,
+    /// A person looks first: why.
+    Ask(String),
+    /// The feed is not believed: why.
+    Refuse(String),
+}
+
+/// Judges a run by its brakes. `approved_first` is the person's standing approval of the first run.
+pub fn run(facts: &RunFacts, brakes: &Brakes, approved_first: bool) -> RunVerdict {
+    if facts.age_minutes > i64::from(brakes.feed_age_minutes) {
+        return RunVerdict::Refuse(format!(
+            "the feed is {} minutes old; at most {} are acted upon",
+            facts.age_minutes, brakes.feed_age_minutes
+        ));
+    }
+    if facts.age_minutes < 0 {
+        return RunVerdict::Refuse(format!(
+            "the feed speaks of a time {} minutes ahead; check the clock and the time zone of the warehouse",
+            -facts.age_minutes
+        ));
+    }
+    // A share of a handful of SKUs says nothing about a feed as a whole.
+    let enough = 10;
+    if facts.stocked >= enough && exceeds(facts.newly_zero, facts.stocked, brakes.zero_percent) {
+        return RunVerdict::Refuse(format!(
+            "the feed says zero for {} of {} products that Brightpearl has stock of",
+            facts.newly_zero, facts.stocked
+        ));
+    }
+    if facts.changed > 0 && facts.stocked > 1 && facts.newly_zero >= facts.stocked {
+        return RunVerdict::Ask(format!(
+            "the feed says zero for all {} products that Brightpearl has stock of",
+            facts.stocked
+        ));
+    }
+    if facts.first {
+        return if approved_first {
+            RunVerdict::Go
+        } else {
+            RunVerdict::Ask("it is the first run; look at it and approve it".to_owned())
+        };
+    }
+    if facts.compared >= enough && exceeds(facts.changed, facts.compared, brakes.share_percent) {
+        return RunVerdict::Ask(format!(
+            "it changes {} of {} products, more than {} percent",
+            facts.changed, facts.compared, brakes.share_percent
+        ));
+    }
+    RunVerdict::Go
+}
+
+/// Whether `part` is more than `percent` of `whole`.
+fn exceeds(part: u32, whole: u32, percent: u32) -> bool {
+    u64::from(part) * 100 > u64::from(whole) * u64::from(percent)
+}
+
+#[cfg(test)]
+mod tests;

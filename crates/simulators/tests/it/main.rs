@@ -1,0 +1,5 @@
+//! The simulators, row by row against what the vendors document.
+
+mod brightpearl;
+mod dsfx;
+mod extensiv;
