@@ -389,7 +389,8 @@ mod tests {
     fn shipments_go_first_and_shares_take_turns() {
         let order = run(async {
             let clock = Arc::new(Paused(tokio::time::Instant::now()));
-            let budget = Arc::new(Budget::new(clock, Limit { calls: 2, burst: 1, window: Duration::from_secs(60), reserve: 0 }));
+            let budget =
+                Arc::new(Budget::new(clock, Limit { calls: 2, burst: 1, window: Duration::from_secs(60), reserve: 0 }));
             budget.acquire(Priority::Orders, "test", "a").await;
             let served = Arc::new(Mutex::new(Vec::new()));
             let mut tasks = Vec::new();

@@ -323,7 +323,7 @@ pub enum Capability {
 pub struct Capabilities {
     /// Its classes.
     pub classes: &'static [Capability],
-    /// How long a change may stay invisible to the probe (L_index).
+    /// How long a change may stay invisible to the probe (L_index), divided like every other wait.
     pub index_lag: Duration,
 }
 

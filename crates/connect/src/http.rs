@@ -138,8 +138,9 @@ impl Transport for HttpTransport {
             .map_err(|error| TransportError::NotSent(error.to_string()))?;
         let mut builder = self.client.request(method, request.url);
         for (name, value) in &request.headers {
-            let mut value = reqwest::header::HeaderValue::from_str(value)
-                .map_err(|_| TransportError::NotSent(format!("header {name} holds a character that HTTP does not carry")))?;
+            let mut value = reqwest::header::HeaderValue::from_str(value).map_err(|_| {
+                TransportError::NotSent(format!("header {name} holds a character that HTTP does not carry"))
+            })?;
             value.set_sensitive(true);
             builder = builder.header(name, value);
         }

@@ -37,8 +37,8 @@ pub use error::{ConnectorError, ErrorKind, PlanError};
 pub use files::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};
 pub use http::{HttpRequest, HttpResponse, HttpTransport, HttpWaits, Transport, TransportError};
 pub use id::{
-    ConnectionId, EffectId, Id, IdKind, MerchantId, OrderId, RequestId, ShipmentId, StoreId, TenantId, WarehouseId, kind,
-    ulid,
+    ConnectionId, EffectId, Id, IdKind, MerchantId, OrderId, RequestId, ShipmentId, StoreId, TenantId, WarehouseId,
+    kind, ulid,
 };
 pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderLine, Progress};
 pub use seams::{Clock, OsRandom, Random, SystemClock};
@@ -51,6 +51,6 @@ pub use source::{
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockFeed, StockLevel};
 pub use warehouse::{
-    CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, StockPage, Warehouse, WarehouseCheck,
-    WarehouseFeature, WebhookCall, WebhookHint,
+    CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, StockPage, Warehouse,
+    WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
 };

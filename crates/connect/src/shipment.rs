@@ -42,7 +42,7 @@ pub struct RequestLine {
 pub struct ShipmentRequest {
     /// The hub's own id.
     pub id: RequestId,
-    /// The key the warehouse stores and is searched by: `BP{account}-O{orderId}`, with `-G{noteId}` or `-S{n}` behind it.
+    /// The key the warehouse stores and is searched by: `BP{account}-O{orderId}`, with `-G{noteId}` behind it where a goods-out note is the request.
     /// Deterministic, never a time or a random value (reliability contract, keys).
     pub key: String,
     /// The source's order id, as people know the order.

@@ -237,8 +237,6 @@ pub struct StockCorrection {
     pub reason: String,
     /// Cost of one, for additions only.
     pub cost: Option<Money>,
-    /// What the source's figure (`in_stock`) was when the difference was worked out.
-    pub basis: Decimal,
 }
 
 /// The cost of one unit of a product, from a price list.
@@ -247,6 +245,11 @@ pub type Cost = Money;
 /// The system where orders live. Reading twice is harmless.
 #[async_trait]
 pub trait OrderSource: Effects {
+    /// Settings learned while working, which the hub keeps and gives back when it builds the connector again.
+    fn learned(&self) -> BTreeMap<&'static str, String> {
+        BTreeMap::new()
+    }
+
     /// Signs in and looks around: says which account this is, or plainly what is wrong.
     async fn check(&self) -> Result<AccountCheck, ConnectorError>;
 
@@ -273,11 +276,8 @@ pub trait OrderSource: Effects {
 
     /// Stock in one warehouse, read fresh. Absent means none there (the caller has made sure that the product exists and is
     /// stock-tracked).
-    async fn stock(
-        &self,
-        warehouse_id: i64,
-        product_ids: &[i64],
-    ) -> Result<BTreeMap<i64, SourceStock>, ConnectorError>;
+    async fn stock(&self, warehouse_id: i64, product_ids: &[i64])
+    -> Result<BTreeMap<i64, SourceStock>, ConnectorError>;
 
     /// The cost of each product on a price list; those without a price are left out.
     async fn costs(&self, price_list: i64, product_ids: &[i64]) -> Result<BTreeMap<i64, Cost>, ConnectorError>;

@@ -1,0 +1,411 @@
+//! Looking before sending: what is there already, and what is needed to send.
+
+use std::collections::BTreeMap;
+
+use connect::{
+    ConnectorError, Effect, EffectKind, GoodsOutNote, NewNote, NoteRow, NoteState, Order, Prepared, Probe, RemoteRef,
+};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status};
+use crate::brightpearl::{
+    Brightpearl,
+    client::{Failure, Purpose},
+    lenient::time_text,
+    map::NoteDetail,
+    orders,
+};
+
+pub(super) const READ_NOTES: Purpose = Purpose::shipments("note_read");
+const READ_ORDERS: Purpose = Purpose::shipments("order_read");
+
+/// What was there before a goods-out note was sent for.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct NotesBefore {
+    /// Every note of the order, with the quantities of its rows.
+    pub(super) notes: BTreeMap<i64, BTreeMap<i64, Decimal>>,
+    /// The contact that the hub's own notes are kept under, where that is known.
+    pub(super) author: Option<i64>,
+}
+
+/// What shipping details are sent with, so that they leave alone what is not theirs.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct DetailsBefore {
+    pub(super) priority: bool,
+    pub(super) label_uri: String,
+    pub(super) ship_method_id: i64,
+}
+
+/// What a shipped event is sent with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ShippedBefore {
+    pub(super) version: i64,
+    pub(super) owner_id: i64,
+    pub(super) occurred: String,
+}
+
+/// What an order note is sent with.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct OrderNoteBefore {
+    pub(super) added_on: String,
+}
+
+/// One answer for each effect, in order; the effects are of one kind.
+pub(in crate::brightpearl) async fn prepare(
+    connector: &Brightpearl,
+    effects: &[Effect],
+) -> Result<Vec<Prepared>, ConnectorError> {
+    let Some(first) = effects.first() else { return Ok(Vec::new()) };
+    if effects.iter().any(|effect| effect.kind != first.kind) {
+        return Err(ConnectorError::unexpected("effects of several kinds cannot be prepared together"));
+    }
+    let prepared = match first.kind {
+        EffectKind::CreateNote => prepare_notes(connector, effects).await,
+        EffectKind::DeleteNote => prepare_deletions(connector, effects).await,
+        EffectKind::UpdateShipping => prepare_details(connector, effects).await,
+        EffectKind::PostShipped => return prepare_shipped(connector, effects).await,
+        EffectKind::SetStatus => prepare_statuses(connector, effects).await,
+        EffectKind::AddOrderNote => {
+            let added_on = time_text(connector.client.past_for_both());
+            return Ok(each::<OrderNote>(effects, |_| ready(&OrderNoteBefore { added_on: added_on.clone() })));
+        }
+        // The flow has read the stock that the difference was worked out from; reading it again would prove nothing
+        // more.
+        EffectKind::CorrectStock => {
+            return Ok(each::<Correction>(effects, |_| Prepared::Ready { baseline: json!({}) }));
+        }
+        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => {
+            return Err(ConnectorError::unsupported("Brightpearl is an order source, not a warehouse"));
+        }
+    };
+    Ok(prepared?)
+}
+
+fn each<T: serde::de::DeserializeOwned>(effects: &[Effect], decide: impl Fn(T) -> Prepared) -> Vec<Prepared> {
+    let one = |effect: &Effect| bodies::read(&effect.body).map_or_else(|why| Prepared::Impossible { why }, &decide);
+    effects.iter().map(one).collect()
+}
+
+fn ready<T: Serialize>(baseline: &T) -> Prepared {
+    match serde_json::to_value(baseline) {
+        Ok(baseline) => Prepared::Ready { baseline },
+        Err(error) => Prepared::Impossible { why: format!("what was found cannot be written down: {error}") },
+    }
+}
+
+/// The ids that the bodies name, for one read of them all.
+fn ids<T: serde::de::DeserializeOwned>(effects: &[Effect], id: impl Fn(&T) -> i64) -> Vec<i64> {
+    effects.iter().filter_map(|effect| bodies::read(&effect.body).ok()).map(|body| id(&body)).collect()
+}
+
+async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+    let order_ids = ids(effects, |note: &NewNote| note.order_id);
+    let notes = connector.notes_of_orders(READ_NOTES, &order_ids).await?;
+    let orders = orders::read(&connector.client, READ_ORDERS, &order_ids).await?;
+    let author = connector.note_author();
+    Ok(each(effects, |wanted: NewNote| {
+        let notes = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
+        note_may_be_made(&wanted, orders.get(&wanted.order_id), &notes.collect::<Vec<_>>(), author)
+    }))
+}
+
+/// Whether a goods-out note may be made (reliability contract §7.4): one that is there already is used, nothing is
+/// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter.
+fn note_may_be_made(wanted: &NewNote, order: Option<&Order>, notes: &[&GoodsOutNote], author: Option<i64>) -> Prepared {
+    let Some(order) = order else {
+        return Prepared::Impossible { why: format!("order {} does not exist any more", wanted.order_id) };
+    };
+    let open =
+        || notes.iter().filter(|note| note.state == NoteState::Unshipped && note.warehouse_id == wanted.warehouse_id);
+    let quantities = quantities(&wanted.rows);
+    let usable: Vec<RemoteRef> = open()
+        .filter(|note| self::quantities(&note.rows) == quantities)
+        .map(|note| note_ref(note).with("adopted", "true"))
+        .collect();
+    match usable.as_slice() {
+        [] => {}
+        [only] => return Prepared::Found(Probe::Equal(only.clone())),
+        _ => return Prepared::Found(Probe::Many(usable)),
+    }
+    // A note of the hub's own is another shipment of this order on its way.
+    if let Some(other) = open().find(|note| author != Some(note.created_by)) {
+        return Prepared::Found(Probe::Different {
+            reference: note_ref(other),
+            difference: format!(
+                "goods-out note {} of order {} is open in the same warehouse, made by contact {}, with other rows or quantities \
+                 than were shipped",
+                other.note_id, wanted.order_id, other.created_by
+            ),
+        });
+    }
+    for row in &wanted.rows {
+        let Some(line) = order.lines.iter().find(|line| line.row_id == row.row_id) else {
+            return Prepared::Impossible {
+                why: format!("row {} is not on order {} any more", row.row_id, order.order_id),
+            };
+        };
+        let on_notes: Decimal = notes
+            .iter()
+            .flat_map(|note| &note.rows)
+            .filter(|other| other.row_id == row.row_id)
+            .map(|other| other.quantity)
+            .sum();
+        if on_notes + row.quantity > line.quantity {
+            return Prepared::Impossible {
+                why: format!(
+                    "row {} of order {} is ordered {} times and already {on_notes} times on goods-out notes: a note over {} \
+                     more would be too much",
+                    row.row_id,
+                    order.order_id,
+                    line.quantity.normalize(),
+                    row.quantity
+                ),
+            };
+        }
+    }
+    let notes = notes.iter().map(|note| (note.note_id, self::quantities(&note.rows))).collect();
+    ready(&NotesBefore { notes, author })
+}
+
+async fn prepare_deletions(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+    let notes = connector.notes_by_id(READ_NOTES, &ids(effects, |body: &Deletion| body.note_id)).await?;
+    Ok(each(effects, |body: Deletion| match notes.get(&body.note_id) {
+        None if connector.made_lately(body.note_id) => not_shown_yet(body.note_id),
+        None => Prepared::Found(Probe::Equal(RemoteRef::new(body.note_id.to_string()))),
+        Some(found) if found.note.state == NoteState::Shipped => Prepared::Found(was_shipped(found)),
+        Some(found) => Prepared::Ready { baseline: json!({ "version": found.note.version }) },
+    }))
+}
+
+async fn prepare_details(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+    let notes = connector.notes_by_id(READ_NOTES, &ids(effects, |body: &Details| body.note_id)).await?;
+    Ok(each(effects, |body: Details| {
+        let Some(found) = notes.get(&body.note_id) else { return gone(connector, body.note_id) };
+        // Before sending, a box count that the note does not show is not there yet.
+        match difference(&body, found, Unsaid::Differs) {
+            None => Prepared::Found(Probe::Equal(note_ref(&found.note))),
+            Some(difference) if found.note.state == NoteState::Shipped => {
+                Prepared::Found(Probe::Different { reference: note_ref(&found.note), difference })
+            }
+            Some(_) => ready(&DetailsBefore {
+                priority: found.priority,
+                label_uri: found.label_uri.clone(),
+                ship_method_id: found.note.ship_method_id,
+            }),
+        }
+    }))
+}
+
+async fn prepare_shipped(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
+    let notes = connector.notes_by_id(READ_NOTES, &ids(effects, |body: &Shipped| body.note_id)).await?;
+    let owner = connector.staff_id().await?;
+    // After reading, which has shown what time it is at Brightpearl.
+    let now = connector.client.past_for_both();
+    Ok(each(effects, |body: Shipped| {
+        let Some(found) = notes.get(&body.note_id) else { return gone(connector, body.note_id) };
+        if found.note.state == NoteState::Shipped {
+            return Prepared::Found(Probe::Equal(shipped_ref(found)));
+        }
+        let Some(owner_id) = owner else {
+            return Prepared::Impossible {
+                why: "the staff contact that shipped events are posted as is not known: enter Staff contact id in the settings \
+                      of the store"
+                    .to_owned(),
+            };
+        };
+        ready(&ShippedBefore { version: found.note.version, owner_id, occurred: time_text(body.shipped_at.min(now)) })
+    }))
+}
+
+async fn prepare_statuses(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+    let order_ids = ids(effects, |body: &Status| body.order_id);
+    let orders = orders::read(&connector.client, READ_ORDERS, &order_ids).await?;
+    Ok(each(effects, |body: Status| match orders.get(&body.order_id) {
+        None => Prepared::Impossible { why: format!("order {} does not exist any more", body.order_id) },
+        Some(order) if order.status_id == body.to => Prepared::Found(Probe::Equal(order_ref(order))),
+        Some(order) if body.from.contains(&order.status_id) => {
+            Prepared::Ready { baseline: json!({ "status": order.status_id }) }
+        }
+        Some(order) => Prepared::Found(Probe::MovedOn { state: order.status_id.to_string() }),
+    }))
+}
+
+fn gone(connector: &Brightpearl, note_id: i64) -> Prepared {
+    if connector.made_lately(note_id) {
+        return not_shown_yet(note_id);
+    }
+    Prepared::Impossible { why: format!("goods-out note {note_id} does not exist any more") }
+}
+
+fn not_shown_yet(note_id: i64) -> Prepared {
+    Prepared::NotYet {
+        why: format!("goods-out note {note_id} was made a moment ago and Brightpearl does not show it yet"),
+    }
+}
+
+/// Row id to quantity: what two notes are compared by.
+pub(super) fn quantities(rows: &[NoteRow]) -> BTreeMap<i64, Decimal> {
+    let mut sums: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(row.row_id).or_default();
+        *sum = sum.saturating_add(row.quantity).normalize();
+    }
+    sums
+}
+
+/// Something that a note does not say: whether that counts as a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    Differs,
+    Agrees,
+}
+
+/// How a note differs from the shipping details that it should have; `None` when it does not.
+pub(super) fn difference(wanted: &Details, found: &NoteDetail, unsaid: Unsaid) -> Option<String> {
+    let mut differences = Vec::new();
+    let note = &found.note;
+    if note.reference != wanted.reference {
+        differences.push(format!("reference {:?} instead of {:?}", note.reference, wanted.reference));
+    }
+    if let Some(method) = wanted.ship_method_id
+        && method != note.ship_method_id
+    {
+        differences.push(format!("shipping method {} instead of {method}", note.ship_method_id));
+    }
+    match found.boxes {
+        Some(boxes) if boxes != i64::from(wanted.boxes) => {
+            differences.push(format!("{boxes} boxes instead of {}", wanted.boxes))
+        }
+        None if unsaid == Unsaid::Differs && wanted.boxes > 0 => {
+            differences.push(format!("no boxes instead of {}", wanted.boxes))
+        }
+        Some(_) | None => {}
+    }
+    if let Some(weight) = wanted.weight {
+        match found.weight {
+            Some(found) if found != weight => differences.push(format!("weight {found} instead of {weight}")),
+            None if unsaid == Unsaid::Differs => differences.push(format!("no weight instead of {weight}")),
+            Some(_) | None => {}
+        }
+    }
+    (!differences.is_empty()).then(|| differences.join("; "))
+}
+
+/// A note by its id, with who made it.
+pub(super) fn note_ref(note: &GoodsOutNote) -> RemoteRef {
+    RemoteRef::new(note.note_id.to_string()).with("created_by", note.created_by.to_string())
+}
+
+/// A shipped note, with who shipped it and when.
+pub(super) fn shipped_ref(found: &NoteDetail) -> RemoteRef {
+    let reference = note_ref(&found.note).with("shipped_by", found.shipped_by.to_string());
+    match found.note.shipped_at {
+        Some(at) => reference.with("shipped_at", at.to_string()),
+        None => reference,
+    }
+}
+
+/// What is said of a note that should be deleted and was shipped.
+pub(super) fn was_shipped(found: &NoteDetail) -> Probe {
+    Probe::Different { reference: shipped_ref(found), difference: "the note was shipped meanwhile".to_owned() }
+}
+
+/// An order by its id, with its status.
+pub(super) fn order_ref(order: &Order) -> RemoteRef {
+    RemoteRef::new(order.order_id.to_string()).with("status", order.status_id.to_string())
+}
+
+/// A baseline read back.
+pub(super) fn baseline<T: serde::de::DeserializeOwned>(baseline: &Value) -> Result<T, String> {
+    T::deserialize(baseline).map_err(|error| format!("what was found before sending cannot be read back: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::{GoodsOutNote, NewNote, NoteRow, NoteState, Order, Prepared, Probe};
+    use rust_decimal::Decimal;
+    use serde_json::{from_value, json};
+
+    use super::{NotesBefore, baseline, note_may_be_made};
+    use crate::brightpearl::map;
+
+    fn order(quantity: i64) -> Order {
+        map::to_order(
+            from_value(json!({"id": 1, "placedOn": "2026-01-01T00:00:00Z",
+                              "orderRows": {"8": {"productId": 7, "quantity": {"magnitude": quantity}}}}))
+            .unwrap(),
+        )
+        .unwrap()
+    }
+
+    fn rows(quantity: i64) -> Vec<NoteRow> {
+        vec![NoteRow { row_id: 8, product_id: 7, quantity: Decimal::from(quantity) }]
+    }
+
+    fn note(note_id: i64, quantity: i64, state: NoteState, created_by: i64) -> GoodsOutNote {
+        GoodsOutNote {
+            note_id,
+            order_id: 1,
+            warehouse_id: 2,
+            transfer: false,
+            state,
+            shipped_at: None,
+            created_by,
+            created_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            release_at: None,
+            ship_method_id: 0,
+            reference: String::new(),
+            version: 1,
+            rows: rows(quantity),
+        }
+    }
+
+    fn decide(ordered: i64, wanted: i64, notes: &[GoodsOutNote], author: Option<i64>) -> Prepared {
+        let wanted = NewNote {
+            order_id: 1,
+            warehouse_id: 2,
+            released_at: "2026-01-02T00:00:00Z".parse().unwrap(),
+            ship_method_id: None,
+            rows: rows(wanted),
+        };
+        note_may_be_made(&wanted, Some(&order(ordered)), &notes.iter().collect::<Vec<_>>(), author)
+    }
+
+    #[test]
+    fn never_more_than_ordered() {
+        let shipped = |quantity| note(1, quantity, NoteState::Shipped, 4);
+        assert!(matches!(decide(10, 6, &[shipped(4)], None), Prepared::Ready { .. }));
+        assert!(matches!(decide(10, 7, &[shipped(4)], None), Prepared::Impossible { .. }));
+    }
+
+    #[test]
+    fn an_open_note_with_the_same_rows_is_used() {
+        let Prepared::Found(Probe::Equal(found)) = decide(10, 6, &[note(9, 6, NoteState::Unshipped, 203)], None) else {
+            panic!("the note is not used")
+        };
+        assert_eq!(found.id, "9");
+        assert_eq!(found.facts.get("adopted").map(String::as_str), Some("true"));
+        let two = [note(9, 3, NoteState::Unshipped, 203), note(10, 3, NoteState::Unshipped, 4)];
+        assert!(matches!(decide(10, 3, &two, None), Prepared::Found(Probe::Many(_))));
+    }
+
+    #[test]
+    fn an_open_note_of_others_with_other_rows_is_a_persons_matter() {
+        let open = [note(9, 4, NoteState::Unshipped, 203)];
+        assert!(matches!(decide(10, 6, &open, Some(4)), Prepared::Found(Probe::Different { .. })));
+        assert!(matches!(decide(10, 6, &open, None), Prepared::Found(Probe::Different { .. })));
+        assert!(matches!(decide(10, 6, &open, Some(203)), Prepared::Ready { .. }));
+    }
+
+    #[test]
+    fn what_was_there_before_is_read_back() {
+        let Prepared::Ready { baseline: found } = decide(10, 3, &[note(9, 4, NoteState::Shipped, 203)], Some(4)) else {
+            panic!("the note is not ready")
+        };
+        let before: NotesBefore = baseline(&found).unwrap();
+        assert_eq!(before.author, Some(4));
+        assert_eq!(before.notes.get(&9).unwrap().get(&8), Some(&Decimal::from(4)));
+    }
+}

@@ -1,0 +1,75 @@
+//! Reading goods-out notes: the scan of unshipped ones, and notes by order or by id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::NoteScan;
+
+use super::{
+    client::{Client, Failure, Missing, Purpose},
+    idset,
+    lenient::{IdMap, whole},
+    map::{self, NoteDetail},
+    search::{self, Filter, Query},
+    wire,
+};
+
+/// The most ids of one goods-out note GET (Brightpearl API docs: warehouse-service/goods-out-note/get).
+const NOTES_PER_CALL: usize = 500;
+
+/// Every unshipped note of these warehouses (all of them when none is named), transfers left out.
+pub(super) async fn scan(client: &Client, warehouses: &BTreeSet<i64>) -> Result<NoteScan, Failure> {
+    let mut filters = vec![("shipped", Filter::text("false"))];
+    if !warehouses.is_empty() {
+        filters.push(("warehouseId", Filter::Any(warehouses.clone())));
+    }
+    let query = Query {
+        path: "warehouse-service/goods-note/goods-out-search",
+        columns: &["goodsOutNoteId", "orderId"],
+        filters,
+    };
+    let rows = search::all(client, Purpose::orders("note_search"), &query).await?;
+    let ids = |row: &search::Row| match row.as_slice() {
+        [note_id, order_id] => Some((whole(order_id).unwrap_or(0), whole(note_id)?)),
+        _ => None,
+    };
+    // Notes that move stock between warehouses have no order.
+    let notes = rows.iter().filter_map(ids).filter(|(order_id, _)| *order_id > 0).collect();
+    Ok(NoteScan { notes })
+}
+
+/// Every note of these orders, by note id, whoever made it and in whichever warehouse.
+pub(super) async fn of_orders(
+    client: &Client,
+    purpose: Purpose,
+    order_ids: &[i64],
+) -> Result<BTreeMap<i64, NoteDetail>, Failure> {
+    let groups = idset::chunks(order_ids, NOTES_PER_CALL);
+    read(client, purpose, groups, |ids| {
+        format!("warehouse-service/order/{}/goods-note/goods-out/", idset::compact(ids))
+    })
+    .await
+}
+
+/// These notes, by id. Those that do not exist are left out.
+pub(super) async fn by_id(
+    client: &Client,
+    purpose: Purpose,
+    note_ids: &[i64],
+) -> Result<BTreeMap<i64, NoteDetail>, Failure> {
+    let groups = idset::chunks(note_ids, NOTES_PER_CALL);
+    read(client, purpose, groups, |ids| {
+        format!("warehouse-service/order/*/goods-note/goods-out/{}", idset::compact(ids))
+    })
+    .await
+}
+
+async fn read(
+    client: &Client,
+    purpose: Purpose,
+    groups: Vec<BTreeSet<i64>>,
+    path: impl Fn(&BTreeSet<i64>) -> String,
+) -> Result<BTreeMap<i64, NoteDetail>, Failure> {
+    let answers: Vec<IdMap<wire::GoodsOutNote>> = client.get_set(purpose, groups, Missing::All, path).await?;
+    let notes = answers.into_iter().flat_map(|notes| notes.0);
+    notes.map(|(note_id, note)| map::to_note(note_id, note).map(|note| (note_id, note))).collect()
+}

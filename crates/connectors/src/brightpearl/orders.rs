@@ -1,0 +1,72 @@
+//! Reading orders: the complete scan of what is in scope, and orders by id.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{Order, OrderFilter, OrderHead, OrderScan};
+
+use super::{
+    client::{Client, Failure, Missing, Purpose},
+    idset,
+    lenient::whole,
+    map,
+    search::{self, Filter, Query},
+    wire,
+};
+
+/// The most ids of one order GET (Brightpearl API docs: order-service/order/get).
+const ORDERS_PER_CALL: usize = 200;
+
+/// Every sales order in scope that is not yet shipped, whole or in part.
+///
+/// Channels cannot be searched for, and `placedOn` neither (`createdOn` is another time: orders are imported late), so
+/// those two parts of the filter are the caller's after reading.
+pub(super) async fn scan(client: &Client, filter: &OrderFilter) -> Result<OrderScan, Failure> {
+    let mut filters = vec![
+        ("orderTypeId", Filter::text("1")),
+        // Not shipped, and part shipped.
+        ("orderShippingStatusId", Filter::Any(BTreeSet::from([2, 3]))),
+    ];
+    if !filter.statuses.is_empty() {
+        filters.push(("orderStatusId", Filter::Any(filter.statuses.clone())));
+    }
+    if !filter.warehouses.is_empty() {
+        filters.push(("warehouseId", Filter::Any(filter.warehouses.clone())));
+    }
+    let query =
+        Query { path: "order-service/order-search", columns: &["orderId", "orderStatusId", "updatedOn"], filters };
+    let rows = search::all(client, Purpose::orders("order_search"), &query).await?;
+    let head = |row: &search::Row| match row.as_slice() {
+        [order_id, status_id, updated] => Some(OrderHead {
+            order_id: whole(order_id)?,
+            status_id: whole(status_id)?,
+            updated: updated.as_str().unwrap_or_default().to_owned(),
+        }),
+        _ => None,
+    };
+    let heads = rows.iter().map(head).collect::<Option<Vec<_>>>();
+    let heads = heads.ok_or_else(|| Failure::Unreadable("a row of order-search has no status".to_owned()))?;
+    Ok(OrderScan { heads })
+}
+
+/// The orders as they are now, by id. Those that do not exist are left out: Brightpearl answers them with an empty
+/// list.
+pub(super) async fn read(client: &Client, purpose: Purpose, ids: &[i64]) -> Result<BTreeMap<i64, Order>, Failure> {
+    let groups = idset::chunks(ids, ORDERS_PER_CALL);
+    let answers: Vec<Vec<wire::Order>> = client
+        .get_set(purpose, groups, Missing::All, |ids| format!("order-service/order/{}", idset::compact(ids)))
+        .await?;
+    let orders = answers.into_iter().flatten().map(|order| map::to_order(order).map(|order| (order.order_id, order)));
+    orders.collect()
+}
+
+/// The notes on one order, each with its text.
+pub(super) async fn read_order_notes(
+    client: &Client,
+    purpose: Purpose,
+    order_id: i64,
+) -> Result<Vec<wire::OrderNote>, Failure> {
+    match client.get(purpose, &format!("order-service/order/{order_id}/note")).await {
+        Err(failure) if failure.is_not_found() => Ok(Vec::new()),
+        answer => answer,
+    }
+}

@@ -1,0 +1,178 @@
+//! File exchange in the style of DSFX: CSV files in two folders, on this machine or behind SFTP.
+//!
+//! Orders go into the one folder (`ord_*.csv`), shipments (`shp_*.csv`) and stock (`inv_*.csv`) come out of the other.
+//! The order rows follow DropStream's public description as far as it goes; the columns of shipments and stock are not
+//! published and are column maps with a documented default.
+
+mod check;
+mod columns;
+mod order_file;
+mod outbox;
+mod publish;
+mod settings;
+mod shipments;
+mod stock;
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use connect::{
+    Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
+    EffectKind, Effects, FeedCursor, FileStore, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
+    Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Warehouse, WarehouseCheck,
+    WarehouseFeature, WebhookCall, WebhookHint,
+};
+use jiff::Timestamp;
+
+use self::{columns::Table, outbox::Outbox, publish::Inbox, settings::Config};
+
+/// What the hub knows of this connector.
+pub static SPEC: ConnectorSpec = ConnectorSpec {
+    name: "dsfx",
+    title: "File exchange (DSFX)",
+    summary: "Orders, shipments and stock as CSV files, in a folder or over SFTP.",
+    proven: "a real OpenSSH server; the file layouts against the simulator only",
+    role: Role::Warehouse(build),
+    fields: settings::FIELDS,
+};
+
+fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {
+    let config = Config::new(settings)?;
+    let store = context.files.open(config.location.clone());
+    Ok(Arc::new(Dsfx {
+        inbox: Inbox {
+            store: Arc::clone(&store),
+            place: config.place.clone(),
+            folder: config.in_folder.clone(),
+            encoding: config.encoding,
+        },
+        outbox: Outbox::new(
+            Arc::clone(&store),
+            Arc::clone(&context.clock),
+            &config.out_folder,
+            config.archive,
+            context.waits,
+        ),
+        random: Arc::clone(&context.random),
+        store,
+        config,
+    }))
+}
+
+struct Dsfx {
+    config: Config,
+    store: Arc<dyn FileStore>,
+    random: Arc<dyn Random>,
+    inbox: Inbox,
+    outbox: Outbox,
+}
+
+impl Dsfx {
+    fn reject(input: Inbound, reason: &str) -> RejectedInput {
+        RejectedInput { reason: format!("{}: {reason}. Nothing of the file was used", input.name), input }
+    }
+}
+
+#[async_trait]
+impl Effects for Dsfx {
+    /// A submitted request is C1: a given temporary file can be renamed only once, whoever tries and however often, so
+    /// the temporary name works as an idempotency key. It lives until somebody removes the file.
+    fn capabilities(&self, kind: EffectKind) -> Option<Capabilities> {
+        (kind == EffectKind::SubmitRequest)
+            .then_some(Capabilities { classes: &[Capability::IdempotencyKey], index_lag: Duration::ZERO })
+    }
+
+    async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
+        self.inbox.prepare(effects).await
+    }
+
+    async fn send(&self, batch: &[Armed]) -> Delivery {
+        self.inbox.send(batch).await
+    }
+
+    async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
+        self.inbox.probe(effects).await
+    }
+}
+
+#[async_trait]
+impl Warehouse for Dsfx {
+    async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
+        check::check(&self.config, self.store.as_ref(), self.random.as_ref()).await
+    }
+
+    fn features(&self) -> &'static [WarehouseFeature] {
+        &[WarehouseFeature::Stock]
+    }
+
+    fn plan_submit(&self, requests: &[ShipmentRequest], now: Timestamp) -> Vec<Result<EffectDraft, PlanError>> {
+        self.config.orders.plan(requests, now)
+    }
+
+    fn plan_release(&self, _: &str, _: &RemoteRef) -> Option<EffectDraft> {
+        None
+    }
+
+    fn plan_cancel(&self, _: &str, _: &RemoteRef) -> Result<EffectDraft, PlanError> {
+        Err(PlanError::new(
+            "the file exchange has no message that stops an order: tell the warehouse by telephone or e-mail",
+        ))
+    }
+
+    /// The cursor is the name of the last file while one reading is spread over several pages; which files are new is for
+    /// the folder to say.
+    async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        let reading = self.outbox.read("shp_", cursor.0.as_deref()).await?;
+        let mut page = ShipmentPage {
+            more: reading.more_after.is_some() || reading.incomplete,
+            next: FeedCursor(reading.more_after),
+            rejected: reading.rejected,
+            ..ShipmentPage::default()
+        };
+        for file in reading.files {
+            let read = Table::read(&file.content, &self.config.shipments, self.config.encoding)
+                .and_then(|table| shipments::read(&table, &self.config.zone));
+            match read {
+                Ok(shipments) => {
+                    page.shipments.extend(shipments);
+                    page.taken.push(file.taken());
+                }
+                Err(reason) => page.rejected.push(Self::reject(file.taken(), &reason)),
+            }
+        }
+        Ok(page)
+    }
+
+    async fn stock(&self) -> Result<StockPage, ConnectorError> {
+        let reading = self.outbox.read("inv_", None).await?;
+        let mut page = StockPage { rejected: reading.rejected, ..StockPage::default() };
+        for file in reading.files {
+            let taken = file.taken();
+            let source = stock::Source {
+                name: &file.name,
+                content_hash: taken.content_hash.clone(),
+                modified: file.modified,
+                full_snapshot: self.config.full_snapshot,
+            };
+            let read = Table::read(&file.content, &self.config.stock, self.config.encoding)
+                .and_then(|table| stock::read(&table, &source, &self.config.zone));
+            match read {
+                Ok(feed) => {
+                    page.feeds.push(feed);
+                    page.taken.push(taken);
+                }
+                Err(reason) => page.rejected.push(Self::reject(taken, &reason)),
+            }
+        }
+        page.feeds.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
+        Ok(page)
+    }
+
+    async fn acknowledge(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
+        self.outbox.put_away(taken, rejected).await
+    }
+
+    async fn parse_webhook(&self, _: &WebhookCall) -> Result<Vec<WebhookHint>, ConnectorError> {
+        Err(ConnectorError::unsupported("the file exchange does not call"))
+    }
+}

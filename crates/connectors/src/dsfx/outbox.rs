@@ -1,0 +1,280 @@
+//! The folder the warehouse writes into: which files are complete, reading them, putting them away.
+//!
+//! A file may be read while it is still written. It counts as complete when its size and time are the same in two looks,
+//! some time apart, and its last line is ended; whether every row parses is seen afterwards. Names are matched by prefix
+//! and suffix only: the time in them is documented inconsistently and never read.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use connect::{
+    Clock, ConnectorError, FileEntry, FileError, FileErrorKind, FileStore, Inbound, RejectedInput, Renamed, Waits,
+};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+/// Largest file read, in bytes.
+const LARGEST: u64 = 64 * 1024 * 1024;
+/// Most files of one reading.
+const MOST_FILES: usize = 200;
+/// Most of a file that is kept with what was taken in, for people.
+const KEPT: usize = 1024 * 1024;
+
+/// A complete file.
+pub(super) struct Complete {
+    pub(super) name: String,
+    pub(super) modified: Option<Timestamp>,
+    pub(super) content: Vec<u8>,
+}
+
+impl Complete {
+    pub(super) fn taken(&self) -> Inbound {
+        inbound(&self.name, &self.content)
+    }
+}
+
+/// What one reading gave.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) files: Vec<Complete>,
+    pub(super) rejected: Vec<RejectedInput>,
+    /// Where the next reading goes on, when this one was full.
+    pub(super) more_after: Option<String>,
+    /// Files are there that are not complete yet, or not known to be: what they hold is not in this reading.
+    pub(super) incomplete: bool,
+}
+
+/// How a file looked.
+struct Look {
+    size: u64,
+    modified: Option<Timestamp>,
+    /// When it first looked so, on the clock that never goes back.
+    since: Duration,
+    /// The hub has it: it is not read again unless it changes.
+    done: bool,
+}
+
+/// The folder the warehouse writes into.
+pub(super) struct Outbox {
+    store: Arc<dyn FileStore>,
+    clock: Arc<dyn Clock>,
+    folder: String,
+    archive: bool,
+    /// Least time between the two looks: files that grow are written to at least this often.
+    settle: Duration,
+    /// A file that is unchanged for this long and still not whole will never be.
+    give_up: Duration,
+    looks: Mutex<BTreeMap<String, Look>>,
+}
+
+impl Outbox {
+    pub(super) fn new(
+        store: Arc<dyn FileStore>,
+        clock: Arc<dyn Clock>,
+        folder: &str,
+        archive: bool,
+        waits: Waits,
+    ) -> Self {
+        let factor = waits.factor.max(1);
+        Self {
+            store,
+            clock,
+            folder: folder.to_owned(),
+            archive,
+            settle: Duration::from_secs(1) / factor,
+            give_up: Duration::from_secs(600) / factor,
+            looks: Mutex::default(),
+        }
+    }
+
+    fn looks(&self) -> MutexGuard<'_, BTreeMap<String, Look>> {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The complete files of this prefix whose names come after `after`, by name.
+    pub(super) async fn read(&self, prefix: &str, after: Option<&str>) -> Result<Reading, ConnectorError> {
+        let entries = self.store.list(&self.folder).await?;
+        let (candidates, incomplete) = self.look(prefix, entries);
+        let mut reading = Reading { incomplete, ..Reading::default() };
+        let (mut files, mut bytes) = (0, 0);
+        let mut last: Option<String> = None;
+        for (entry, age) in candidates {
+            if after.is_some_and(|after| entry.name.as_str() <= after) {
+                continue;
+            }
+            if files >= MOST_FILES || bytes > LARGEST {
+                // Files come by name: what is not read now comes after what was.
+                reading.more_after = last;
+                break;
+            }
+            files += 1;
+            bytes += entry.size.min(LARGEST);
+            match self.take(&entry, age).await? {
+                Some(Ok(file)) => reading.files.push(file),
+                Some(Err(rejected)) => reading.rejected.push(rejected),
+                None => reading.incomplete = true,
+            }
+            last = Some(entry.name);
+        }
+        Ok(reading)
+    }
+
+    /// Remembers how the files look now. Gives those that looked the same at an earlier call, with the time since then, and
+    /// whether there are others that the hub does not have.
+    fn look(&self, prefix: &str, entries: Vec<FileEntry>) -> (Vec<(FileEntry, Duration)>, bool) {
+        let now = self.clock.monotonic();
+        let mut looks = self.looks();
+        let ours = |name: &str| name.starts_with(prefix) && name.ends_with(".csv");
+        looks.retain(|name, _| !ours(name) || entries.iter().any(|entry| entry.name == *name));
+        let mut settled = Vec::new();
+        let mut incomplete = false;
+        for entry in entries.into_iter().filter(|entry| ours(&entry.name)) {
+            match looks.get(&entry.name) {
+                Some(look) if look.size == entry.size && look.modified == entry.modified => {
+                    let age = now.saturating_sub(look.since);
+                    match look.done {
+                        true => {}
+                        false if age >= self.settle => settled.push((entry, age)),
+                        false => incomplete = true,
+                    }
+                }
+                _ => {
+                    incomplete = true;
+                    let look = Look { size: entry.size, modified: entry.modified, since: now, done: false };
+                    looks.insert(entry.name, look);
+                }
+            }
+        }
+        (settled, incomplete)
+    }
+
+    /// Reads a settled file; `None` when it is to be looked at again later.
+    async fn take(
+        &self,
+        entry: &FileEntry,
+        age: Duration,
+    ) -> Result<Option<Result<Complete, RejectedInput>>, ConnectorError> {
+        let unread = |reason: String| {
+            let stand_in = format!("{}:{}", entry.size, entry.modified.unwrap_or_default());
+            Some(Err(RejectedInput { input: inbound(&entry.name, stand_in.as_bytes()), reason }))
+        };
+        if entry.size > LARGEST {
+            return Ok(unread(format!(
+                "it has {} bytes and was not read: files may have {LARGEST}. Ask the warehouse for smaller ones",
+                entry.size
+            )));
+        }
+        let content = match self.store.read(&self.path(&entry.name), LARGEST).await {
+            Ok(content) => content,
+            Err(FileError { kind: FileErrorKind::NotFound, .. }) => return Ok(None),
+            // One file that may not be read must not stop the others.
+            Err(FileError { kind: FileErrorKind::Refused, message }) => return Ok(unread(message)),
+            Err(error) => return Err(error.into()),
+        };
+        if content.len() as u64 != entry.size {
+            self.looks().remove(&entry.name);
+            return Ok(None);
+        }
+        if content.last() == Some(&b'\n') {
+            return Ok(Some(Ok(Complete { name: entry.name.clone(), modified: entry.modified, content })));
+        }
+        if age < self.give_up {
+            return Ok(None);
+        }
+        let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Ok(Some(Err(RejectedInput {
+            input: inbound(&entry.name, &content),
+            reason: format!(
+                "its last line ({lines}) is not ended: the file was cut off. Ask the warehouse to send it again"
+            ),
+        })))
+    }
+
+    /// Puts away what the hub has committed. What has changed since, or is gone, is left alone.
+    pub(super) async fn put_away(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
+        self.move_all("archive", taken.iter()).await?;
+        self.move_all("rejected", rejected.iter().map(|rejected| &rejected.input)).await
+    }
+
+    async fn move_all(&self, to: &str, inputs: impl Iterator<Item = &Inbound>) -> Result<(), ConnectorError> {
+        let target = format!("{}/{to}", self.folder);
+        let mut folder_made = false;
+        for input in inputs {
+            if !self.is_same(input).await? {
+                continue;
+            }
+            if let Some(look) = self.looks().get_mut(&input.name) {
+                look.done = true;
+            }
+            if !self.archive {
+                continue;
+            }
+            if !folder_made {
+                self.store.create_folder(&target).await?;
+                folder_made = true;
+            }
+            self.move_one(input, &target).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the file that lies there is the one that was taken in.
+    async fn is_same(&self, input: &Inbound) -> Result<bool, ConnectorError> {
+        let path = self.path(&input.name);
+        let entry = match self.store.stat(&path).await {
+            Ok(Some(entry)) => entry,
+            Ok(None) | Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => {
+                return Ok(false);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let stand_in = format!("{}:{}", entry.size, entry.modified.unwrap_or_default());
+        if entry.size > LARGEST {
+            return Ok(sha256(stand_in.as_bytes()) == input.content_hash);
+        }
+        match self.store.read(&path, LARGEST).await {
+            Ok(content) => Ok(sha256(&content) == input.content_hash),
+            Err(FileError { kind: FileErrorKind::NotFound, .. }) => Ok(false),
+            Err(FileError { kind: FileErrorKind::Refused, .. }) => {
+                Ok(sha256(stand_in.as_bytes()) == input.content_hash)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn move_one(&self, input: &Inbound, target: &str) -> Result<(), ConnectorError> {
+        let (stem, hash) = (input.name.trim_end_matches(".csv"), input.content_hash.get(..8).unwrap_or_default());
+        let names = [input.name.clone(), format!("{stem}-{hash}.csv")];
+        let more = (2..100).map(|number| format!("{stem}-{hash}-{number}.csv"));
+        for name in names.into_iter().chain(more) {
+            match self.store.rename(&self.path(&input.name), &format!("{target}/{name}")).await? {
+                Renamed::Done | Renamed::SourceGone => return Ok(()),
+                Renamed::TargetExists => {}
+            }
+        }
+        Err(ConnectorError::unexpected(format!(
+            "{target} holds a hundred files named like {}: clear it out",
+            input.name
+        )))
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.folder)
+    }
+}
+
+fn inbound(name: &str, content: &[u8]) -> Inbound {
+    Inbound {
+        name: name.to_owned(),
+        content_hash: sha256(content),
+        content: content.get(..KEPT.min(content.len())).unwrap_or_default().to_vec(),
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(super) fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}

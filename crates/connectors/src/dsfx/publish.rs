@@ -1,0 +1,241 @@
+//! Putting orders into the folder the warehouse reads.
+//!
+//! A file is written whole under a temporary name, read back, and then renamed. The rename is the commit, and the
+//! temporary file its witness (reliability contract §7.2): while it is there the rename has not happened, and once it is
+//! gone the rename has, even if the warehouse has taken the file away since. Nobody else may remove temporary files.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use connect::{
+    Armed, Capture, ConnectorError, Delivery, Effect, EffectKind, ErrorKind, FileError, FileErrorKind, FileStore,
+    Prepared, Probe, RemoteRef, Renamed, Sent,
+};
+use encoding_rs::Encoding;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    order_file::{OrderRows, is_file_name, write},
+    outbox::sha256,
+};
+
+/// Files prepared at once.
+const AT_ONCE: usize = 4;
+
+/// The folder the warehouse reads.
+pub(super) struct Inbox {
+    pub(super) store: Arc<dyn FileStore>,
+    /// Names the place; see [`Baseline::place`].
+    pub(super) place: String,
+    pub(super) folder: String,
+    pub(super) encoding: &'static Encoding,
+}
+
+/// What a file's effects keep between preparing, sending and probing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Baseline {
+    /// Where the temporary file was written. In another place its absence would say nothing.
+    place: String,
+    temp: String,
+    #[serde(rename = "final")]
+    target: String,
+    sha256: String,
+    size: u64,
+    /// The orders in it. An order that is not sent with the others must not travel along.
+    keys: Vec<String>,
+}
+
+impl Baseline {
+    fn file(&self) -> RemoteRef {
+        RemoteRef::new(self.target.rsplit('/').next().unwrap_or(&self.target))
+    }
+
+    fn of(armed: &Armed) -> Option<Self> {
+        serde_json::from_value(armed.baseline.clone()).ok()
+    }
+}
+
+impl Inbox {
+    pub(super) async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
+        let mut files: BTreeMap<String, Vec<(usize, String, OrderRows)>> = BTreeMap::new();
+        let mut outcomes = Vec::with_capacity(effects.len());
+        for (index, effect) in effects.iter().enumerate() {
+            if effect.kind != EffectKind::SubmitRequest {
+                return Err(ConnectorError::unsupported("the file exchange has no message for this"));
+            }
+            let why = "its rows cannot be read back; plan it again".to_owned();
+            outcomes.push(Prepared::Impossible { why });
+            if let Ok(order) = serde_json::from_str::<OrderRows>(&effect.body)
+                && is_file_name(&order.file)
+            {
+                files.entry(order.file.clone()).or_default().push((index, effect.key.clone(), order));
+            }
+        }
+        let prepared: Vec<(Vec<usize>, Prepared)> = stream::iter(files)
+            .map(|(name, orders)| self.prepare_file(name, orders))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (indices, outcome) in prepared {
+            for index in indices {
+                if let Some(place) = outcomes.get_mut(index) {
+                    *place = outcome.clone();
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes a file of the orders given, which may be fewer than were planned for it.
+    async fn prepare_file(
+        &self,
+        name: String,
+        mut orders: Vec<(usize, String, OrderRows)>,
+    ) -> Result<(Vec<usize>, Prepared), ConnectorError> {
+        orders.sort_by_key(|(_, _, order)| order.place);
+        let indices = orders.iter().map(|(index, ..)| *index).collect();
+        let content =
+            write(orders.iter().map(|(_, _, order)| order), self.encoding).map_err(ConnectorError::unexpected)?;
+        let target = format!("{}/{name}", self.folder);
+        for there in [target.clone(), format!("{}/archive/{name}", self.folder)] {
+            if let Some(found) = self.compare(&there, &content).await? {
+                return Ok((indices, Prepared::Found(found)));
+            }
+        }
+        let temp = format!("{target}.part");
+        self.store.write(&temp, &content).await?;
+        let size = content.len() as u64;
+        let there = self.store.stat(&temp).await?.map(|entry| entry.size);
+        if there != Some(size) || self.store.read(&temp, size.saturating_add(1)).await? != content {
+            return Err(ConnectorError::transient(format!(
+                "{temp} does not hold what was written to it; it is written again"
+            )));
+        }
+        let keys = orders.into_iter().map(|(_, key, _)| key).collect();
+        let baseline = Baseline { place: self.place.clone(), temp, target, sha256: sha256(&content), size, keys };
+        let baseline = serde_json::to_value(baseline).map_err(|error| ConnectorError::unexpected(error.to_string()))?;
+        Ok((indices, Prepared::Ready { baseline }))
+    }
+
+    /// What lies under a name, compared with what would be written; `None` when nothing does.
+    async fn compare(&self, path: &str, content: &[u8]) -> Result<Option<Probe>, ConnectorError> {
+        let reference = RemoteRef::new(path.rsplit('/').next().unwrap_or(path));
+        let different = |difference: &str| {
+            Ok(Some(Probe::Different { reference: reference.clone(), difference: format!("{path} {difference}") }))
+        };
+        match self.store.read(path, content.len() as u64).await {
+            Ok(there) if there == content => Ok(Some(Probe::Equal(reference))),
+            Ok(_) => different("is there already with other content"),
+            Err(FileError { kind: FileErrorKind::NotFound, .. }) => Ok(None),
+            Err(FileError { kind: FileErrorKind::Refused, .. }) => {
+                different("is there already and is not what would be written")
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn send(&self, batch: &[Armed]) -> Delivery {
+        let not_sent = |why: &str| Delivery::all(batch.len(), &Sent::not_sent(ErrorKind::Transient, why), None);
+        let Some(baseline) = batch.first().and_then(Baseline::of) else {
+            return not_sent("there is no prepared file for it; it is prepared again");
+        };
+        let sent_keys: Vec<&str> = batch.iter().map(|armed| armed.effect.key.as_str()).collect();
+        let all_in = baseline.keys.len() == sent_keys.len()
+            && sent_keys.iter().all(|key| baseline.keys.iter().any(|known| known == key));
+        if !all_in || batch.iter().any(|armed| Baseline::of(armed).as_ref() != Some(&baseline)) {
+            return not_sent("the prepared file does not hold exactly these orders; it is prepared again");
+        }
+        if baseline.place != self.place {
+            return not_sent("the file was prepared for another place; it is prepared again");
+        }
+        let renamed = self.store.rename(&baseline.temp, &baseline.target).await;
+        let (outcome, told) = match renamed {
+            Ok(Renamed::Done) => (Sent::Accepted { reference: Some(baseline.file()) }, "renamed".to_owned()),
+            Ok(Renamed::TargetExists) => self.taken_name(&baseline).await,
+            // Nobody has renamed it before, so somebody has removed it: nothing was published, and it is written anew.
+            Ok(Renamed::SourceGone) if batch.iter().all(|armed| armed.attempt == 1) => {
+                let why = format!(
+                    "{} was removed by somebody before it got its final name; it is written again",
+                    baseline.temp
+                );
+                (Sent::not_sent(ErrorKind::Transient, why.clone()), why)
+            }
+            // An earlier try may have renamed it; that is for the probe to say.
+            Ok(Renamed::SourceGone) => {
+                let why = format!("{} is not there any more", baseline.temp);
+                (Sent::unknown(why.clone()), why)
+            }
+            Err(error) => (outcome_of(&error), error.message),
+        };
+        let capture = Capture {
+            request: format!("rename {} to {}", baseline.temp, baseline.target),
+            request_body: format!(
+                "{} orders, {} bytes, SHA-256 {}",
+                baseline.keys.len(),
+                baseline.size,
+                baseline.sha256
+            ),
+            status: 0,
+            response_body: told,
+        };
+        Delivery::all(batch.len(), &outcome, Some(capture))
+    }
+
+    /// The final name is taken. A server that renames by a second name may have been stopped between its two steps: then
+    /// the file there is ours, and the order has been sent.
+    async fn taken_name(&self, baseline: &Baseline) -> (Sent, String) {
+        match self.is_published(baseline).await {
+            Ok(true) => (Sent::Accepted { reference: Some(baseline.file()) }, "it lies there already".to_owned()),
+            Ok(false) => {
+                let message = format!("{} exists already and is another file", baseline.target);
+                (Sent::Refused { code: "exists".to_owned(), message: message.clone() }, message)
+            }
+            Err(error) => (Sent::unknown(error.message.clone()), error.message),
+        }
+    }
+
+    async fn is_published(&self, baseline: &Baseline) -> Result<bool, FileError> {
+        match self.store.read(&baseline.target, baseline.size).await {
+            Ok(content) => Ok(sha256(&content) == baseline.sha256),
+            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(super) async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
+        let mut known: BTreeMap<String, Probe> = BTreeMap::new();
+        let mut answers = Vec::with_capacity(effects.len());
+        for armed in effects {
+            let baseline = Baseline::of(armed)
+                .ok_or_else(|| ConnectorError::unexpected("what was prepared for this order cannot be read back"))?;
+            if baseline.place != self.place {
+                return Err(ConnectorError::unexpected(format!(
+                    "the order was being sent to {}, and the settings now name {}: whether it arrived must be seen there",
+                    baseline.place, self.place
+                )));
+            }
+            if !known.contains_key(&baseline.temp) {
+                let waiting = self.store.stat(&baseline.temp).await?.is_some();
+                // Both names at once: the server was stopped half-way through a rename that makes a second name first.
+                let answer = if waiting && !self.is_published(&baseline).await? {
+                    Probe::Absent
+                } else {
+                    Probe::Equal(baseline.file())
+                };
+                known.insert(baseline.temp.clone(), answer);
+            }
+            answers.extend(known.get(&baseline.temp).cloned());
+        }
+        Ok(answers)
+    }
+}
+
+fn outcome_of(error: &FileError) -> Sent {
+    let message = error.message.clone();
+    match error.kind {
+        FileErrorKind::NotReached => Sent::not_sent(ErrorKind::Transient, message),
+        FileErrorKind::Credentials => Sent::not_sent(ErrorKind::Credentials, message),
+        FileErrorKind::Refused | FileErrorKind::NotFound => Sent::Refused { code: "file".to_owned(), message },
+        FileErrorKind::Unknown => Sent::Unknown { why: message },
+    }
+}

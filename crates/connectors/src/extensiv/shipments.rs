@@ -1,0 +1,361 @@
+//! What left: a poll of the orders that changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{
+    ConnectorError, FeedCursor, Inbound, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
+    ShipmentPage, budget::Priority,
+};
+use jiff::{ToSpan as _, civil, tz::TimeZone};
+use rust_decimal::Decimal;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Extensiv,
+    client::{Purpose, rql},
+    orders::base_key,
+    wire::{Order, OrderItem, WirePackage, filled, moment, page, typed},
+};
+
+const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
+/// Orders a page.
+const PAGE: usize = 100;
+/// Keys in one filter.
+const KEYS_AT_ONCE: usize = 15;
+
+/// Where the reading stands, in the service's own times: `2026-11-23T06:30:04`, and while a reading goes on over several
+/// pages, `2026-11-23T06:30:04|2` for the page from that time on.
+struct Place {
+    from: String,
+    page: usize,
+    going_on: bool,
+}
+
+impl Extensiv {
+    /// The orders that changed since the cursor, oldest change first. A new reading goes ten minutes back, and further
+    /// where clocks may have been put back: the times carry no zone.
+    pub(super) async fn read_shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        let Some(place) = self.place(cursor).await? else {
+            return Ok(ShipmentPage::default());
+        };
+        let customer = self.config.customer;
+        let query = [
+            ("detail", "All".to_owned()),
+            ("itemdetail", "All".to_owned()),
+            ("sort", "readOnly.lastModifiedDate".to_owned()),
+            ("pgsiz", PAGE.to_string()),
+            ("pgnum", place.page.to_string()),
+            (
+                "rql",
+                format!("readOnly.customerIdentifier.id=={customer};readOnly.lastModifiedDate=ge={}", rql(&place.from)),
+            ),
+        ];
+        let (total, list) = page("orders", &self.client.get_json(POLL, "/orders", &query).await?)?;
+        let mut read = ShipmentPage::default();
+        let mut newest = String::new();
+        let mut orders = Vec::new();
+        for value in list {
+            let changed = value
+                .pointer("/readOnly/lastModifiedDate")
+                .and_then(Value::as_str)
+                .ok_or_else(|| ConnectorError::unexpected("an order came without the time of its last change"))?;
+            newest = newest.max(changed.to_owned());
+            match typed::<Order>("an order", value.clone()) {
+                Ok(order) => orders.push((value, order)),
+                Err(error) => read.rejected.push(rejected(&value, &error.message)),
+            }
+        }
+        let open = self.open_siblings(&orders).await?;
+        for (value, order) in &orders {
+            match self.shipment_of(order, &open).await {
+                Ok(Some(shipment)) => read.shipments.push(shipment),
+                Ok(None) => read.states.extend(state_of(order)),
+                Err(error) if error.is_passing() => return Err(error),
+                Err(error) => read.rejected.push(rejected(value, &error.message)),
+            }
+        }
+        read.more = total > place.page * PAGE;
+        read.next = FeedCursor(Some(match (read.more, newest > place.from) {
+            (true, true) => format!("{newest}|1"),
+            // A whole page of one and the same time.
+            (true, false) => format!("{}|{}", place.from, place.page + 1),
+            (false, true) => newest,
+            (false, false) if place.going_on => place.from,
+            (false, false) => cursor.0.clone().unwrap_or(place.from),
+        }));
+        Ok(read)
+    }
+
+    /// Where to read from; `None` when the customer has no order at all.
+    async fn place(&self, cursor: &FeedCursor) -> Result<Option<Place>, ConnectorError> {
+        let start = match cursor.0.as_deref() {
+            Some(text) => match text.split_once('|') {
+                Some((from, page)) => {
+                    let page =
+                        page.parse().map_err(|_| ConnectorError::unexpected(format!("{text:?} is not a cursor")))?;
+                    return Ok(Some(Place { from: from.to_owned(), page, going_on: true }));
+                }
+                None => earlier(text, overlap(text, &self.config.zone)),
+            },
+            None => match self.newest_change().await? {
+                // The first reading of a connection: its own orders are not older than this.
+                Some(newest) => earlier(&newest, 7.days()),
+                None => return Ok(None),
+            },
+        };
+        let from = start.ok_or_else(|| ConnectorError::unexpected("the time of the last change is not a time"))?;
+        Ok(Some(Place { from, page: 1, going_on: false }))
+    }
+
+    async fn newest_change(&self) -> Result<Option<String>, ConnectorError> {
+        let query = [
+            ("sort", "-readOnly.lastModifiedDate".to_owned()),
+            ("pgsiz", "1".to_owned()),
+            ("pgnum", "1".to_owned()),
+            ("rql", format!("readOnly.customerIdentifier.id=={}", self.config.customer)),
+        ];
+        let (_, list) = page("orders", &self.client.get_json(POLL, "/orders", &query).await?)?;
+        Ok(list.first().and_then(|order| order.pointer("/readOnly/lastModifiedDate")?.as_str()).map(str::to_owned))
+    }
+
+    /// The keys of closed orders of which another part is still open. Asked of the service, since a part may have been
+    /// split off and never touched again.
+    async fn open_siblings(&self, orders: &[(Value, Order)]) -> Result<BTreeSet<String>, ConnectorError> {
+        let keys: BTreeSet<&str> = orders
+            .iter()
+            .filter(|(_, order)| order.is_closed())
+            .map(|(_, order)| base_key(&order.reference_num))
+            .collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let mut open = BTreeSet::new();
+        for some in keys.chunks(KEYS_AT_ONCE) {
+            for order in self.search(POLL, some, ";readOnly.isClosed==false").await? {
+                if !order.is_closed() && !order.is_cancelled() {
+                    open.insert(base_key(&order.reference_num).to_owned());
+                }
+            }
+        }
+        Ok(open)
+    }
+
+    async fn shipment_of(&self, order: &Order, open: &BTreeSet<String>) -> Result<Option<Shipment>, ConnectorError> {
+        if !order.is_closed() {
+            return Ok(None);
+        }
+        let facts = &order.read_only;
+        let left = filled(facts.process_date.as_deref())
+            .or_else(|| filled(facts.ship_date.as_deref()))
+            .or_else(|| filled(facts.last_modified_date.as_deref()))
+            .ok_or_else(|| ConnectorError::unexpected("the order is closed and does not say when"))?;
+        let routing = order.routing_info.clone().unwrap_or_default();
+        let key = base_key(&order.reference_num).to_owned();
+        let (packages, loose) = self.goods(order).await?;
+        Ok(Some(Shipment {
+            reference: facts.order_id.to_string(),
+            shipped_at: moment(left, &self.config.zone)?,
+            ship_method: ShipMethod {
+                carrier: filled(routing.carrier.as_deref()).unwrap_or_default().to_owned(),
+                service: filled(routing.mode.as_deref()).unwrap_or_default().to_owned(),
+            },
+            packages,
+            loose,
+            // One order closes once; more can follow only in a part that was split off it.
+            is_final: !open.contains(&key),
+            key,
+        }))
+    }
+
+    /// The boxes with their contents, and the goods that are in no known box.
+    async fn goods(&self, order: &Order) -> Result<(Vec<Package>, Vec<PackageLine>), ConnectorError> {
+        let items = order.items()?;
+        let mut boxes = Vec::new();
+        if self.config.package_details {
+            boxes = order.read_only.packages.clone().unwrap_or_default();
+            if boxes.is_empty() {
+                boxes = self.packages_below(order.read_only.order_id).await?;
+            }
+        }
+        let by_id: BTreeMap<i64, &OrderItem> = items.iter().map(|item| (item.read_only.order_item_id, item)).collect();
+        let mut packages = Vec::with_capacity(boxes.len());
+        for package in &boxes {
+            let mut lines = Vec::new();
+            for content in package.contents()? {
+                let item = by_id.get(&content.order_item_id).ok_or_else(|| {
+                    ConnectorError::unexpected(format!(
+                        "a package holds goods of line {}, which the order does not have",
+                        content.order_item_id
+                    ))
+                })?;
+                let serials =
+                    content.serial_numbers.iter().flatten().map(String::as_str).chain(content.serial_number.as_deref());
+                lines.extend(line(item, content.qty, content.lot_number.as_deref(), serials));
+            }
+            packages.push(Package {
+                tracking: filled(package.tracking_number.as_deref()).map(str::to_owned),
+                // The service does not say in which unit it weighs.
+                weight: None,
+                lines,
+            });
+        }
+        let loose = if packages.iter().all(|package| package.lines.is_empty()) {
+            loose_goods(order, &items)
+        } else {
+            Vec::new()
+        };
+        if packages.iter().all(|package| package.tracking.is_none()) {
+            let numbers = tracking_elsewhere(order);
+            if numbers.len() == packages.len() {
+                packages.iter_mut().zip(numbers).for_each(|(package, number)| package.tracking = Some(number));
+            } else {
+                packages
+                    .extend(numbers.into_iter().map(|number| Package { tracking: Some(number), ..Package::default() }));
+            }
+        }
+        Ok((packages, loose))
+    }
+
+    /// Some warehouses give packages only here; freight has none at all.
+    async fn packages_below(&self, id: i64) -> Result<Vec<WirePackage>, ConnectorError> {
+        let what = format!("/orders/{id}/packages");
+        match self.client.get_json(POLL, &what, &[]).await {
+            Ok(answer) => {
+                let packages = answer
+                    .get("_embedded")
+                    .and_then(Value::as_object)
+                    .and_then(|lists| {
+                        lists.iter().find(|(rel, _)| rel.to_ascii_lowercase().ends_with("orders/package"))
+                    })
+                    .map(|(_, packages)| packages.clone());
+                packages.map_or(Ok(Vec::new()), |packages| typed(&what, packages))
+            }
+            Err(error) if error.kind == connect::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What stands on the lines of a closed order is what left: shorts are edited before it is closed.
+fn loose_goods(order: &Order, items: &[OrderItem]) -> Vec<PackageLine> {
+    let outbound = order.read_only.outbound_serial_numbers.as_deref().unwrap_or_default();
+    let mut loose = Vec::new();
+    for item in items {
+        let sku = &item.item_identifier.sku;
+        let only_line = items.iter().filter(|other| other.item_identifier.sku == *sku).count() == 1;
+        // The list goes by item; with two lines of one item nobody can tell whose they are.
+        let listed = outbound.iter().filter(|serials| only_line && serials.item_identifier.sku == *sku);
+        let serials = listed.flat_map(|serials| serials.serial_numbers.iter().map(String::as_str));
+        loose.extend(line(item, item.qty, item.lot_number.as_deref(), serials.chain(item.serial_number.as_deref())));
+    }
+    loose
+}
+
+/// Goods of one line; `None` when it is nothing.
+fn line<'a>(
+    item: &OrderItem,
+    quantity: Decimal,
+    lot: Option<&str>,
+    serials: impl Iterator<Item = &'a str>,
+) -> Option<PackageLine> {
+    let mut known: Vec<String> = Vec::new();
+    for serial in serials.map(str::trim).filter(|serial| !serial.is_empty()) {
+        if !known.iter().any(|other| other == serial) {
+            known.push(serial.to_owned());
+        }
+    }
+    (quantity > Decimal::ZERO).then(|| PackageLine {
+        line_number: filled(item.external_id.as_deref()).and_then(|number| number.parse().ok()),
+        sku: item.item_identifier.sku.clone(),
+        quantity,
+        lot: filled(lot).map(str::to_owned),
+        serials: known,
+    })
+}
+
+/// Tracking numbers that stand on no package, best source first; freight has a bill of lading at most.
+fn tracking_elsewhere(order: &Order) -> Vec<String> {
+    let parcels =
+        order.parcel_response.as_ref().and_then(|parcels| parcels.tracking_numbers.clone()).unwrap_or_default();
+    let mut numbers: Vec<String> = Vec::new();
+    for number in parcels.iter().map(|number| number.trim()).filter(|number| !number.is_empty()) {
+        if !numbers.iter().any(|known| known == number) {
+            numbers.push(number.to_owned());
+        }
+    }
+    if numbers.is_empty()
+        && let Some(routing) = &order.routing_info
+    {
+        let number = filled(routing.tracking_number.as_deref()).or_else(|| filled(routing.bill_of_lading.as_deref()));
+        numbers.extend(number.map(str::to_owned));
+    }
+    numbers
+}
+
+/// Where an order stands that has not left. A part that was split off says nothing of the whole.
+fn state_of(order: &Order) -> Option<(String, RequestState)> {
+    let key = base_key(&order.reference_num);
+    if key != order.reference_num {
+        return None;
+    }
+    let state = if order.is_cancelled() {
+        RequestState::Cancelled
+    } else if filled(order.read_only.on_hold_date.as_deref()).is_some() {
+        RequestState::Held
+    } else if order.is_started() || order.read_only.status != 0 {
+        RequestState::Working
+    } else {
+        RequestState::Waiting
+    };
+    Some((key.to_owned(), state))
+}
+
+fn rejected(order: &Value, reason: &str) -> RejectedInput {
+    let content = order.to_string();
+    let id = order.pointer("/readOnly/orderId").map_or_else(|| "without a number".to_owned(), Value::to_string);
+    RejectedInput {
+        input: Inbound {
+            name: format!("order {id}"),
+            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
+            content: content.into_bytes(),
+        },
+        reason: format!("order {id} could not be used: {reason}"),
+    }
+}
+
+/// How far back a new reading goes: ten minutes, and an hour more when clocks were put back around that time in the
+/// warehouse's zone or in the vendor's own.
+fn overlap(text: &str, zone: &TimeZone) -> jiff::Span {
+    let put_back = |zone: &TimeZone| {
+        let near = |hours: i64| {
+            let local = text.parse::<civil::DateTime>().ok()?.checked_add(hours.hours()).ok()?;
+            Some(local.to_zoned(zone.clone()).ok()?.offset().seconds())
+        };
+        matches!((near(-4), near(4)), (Some(before), Some(after)) if after < before)
+    };
+    let vendor = TimeZone::get("America/Los_Angeles");
+    if put_back(zone) || vendor.is_ok_and(|vendor| put_back(&vendor)) { 70.minutes() } else { 10.minutes() }
+}
+
+/// A time of the service, earlier by so much, in its own form.
+fn earlier(text: &str, span: jiff::Span) -> Option<String> {
+    let local: civil::DateTime = text.parse().ok()?;
+    Some(local.checked_sub(span).ok()?.strftime("%Y-%m-%dT%H:%M:%S").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::{earlier, overlap};
+
+    #[test]
+    fn a_reading_goes_back_further_where_clocks_are_put_back() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let from = |text: &str| earlier(text, overlap(text, &zone)).unwrap();
+        assert_eq!(from("2026-11-23T06:30:04.123"), "2026-11-23T06:20:04");
+        assert_eq!(from("2026-11-01T01:59:00"), "2026-11-01T00:49:00");
+        assert_eq!(from("2026-11-01T04:00:00"), "2026-11-01T02:50:00");
+        assert_eq!(from("2026-03-08T03:10:00"), "2026-03-08T03:00:00", "put forward: nothing repeats");
+        assert_eq!(earlier("soon", overlap("soon", &zone)), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! Every connector, one folder each. A new one is a folder here, one line in [`CONNECTORS`], and the contract suite.
+//!
+//! Wire types never leave their folder.
+
+use connect::ConnectorSpec;
+
+pub mod brightpearl;
+pub mod dsfx;
+pub mod extensiv;
+pub mod files;
+
+/// Every connector there is.
+pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC];
+
+/// The connector of this name.
+pub fn find(name: &str) -> Option<&'static ConnectorSpec> {
+    CONNECTORS.iter().copied().find(|spec| spec.name == name)
+}

@@ -1,0 +1,430 @@
+//! Every kind of change: made once, found again after a lost answer, never doubled.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use connect::{
+    Armed, EffectDraft, EffectKind, Effects, ErrorKind, HttpRequest, Money, NewNote, NoteRow, OrderSource, Prepared,
+    Probe, Sent, ShippingDetails, StockCorrection, ulid,
+};
+use jiff::Timestamp;
+use simulators::{
+    brightpearl::{
+        Config, Switches,
+        switches::{BurstLimit, StaleVersion, ThrottleHeaders, ThrottleWindow, ThrottledRequest},
+    },
+    faults::{Fault, FaultRule},
+};
+
+use super::{ACCOUNT, Bench, FACTOR, LOCATION, WAREHOUSE, small, transport};
+
+impl Bench {
+    fn now(&self) -> Timestamp {
+        self.context.clock.now()
+    }
+
+    /// The note for so many of each row.
+    pub(super) fn note(&self, key: &str, order: i64, quantities: &[i64]) -> EffectDraft {
+        let rows = self.rows(order).into_iter().zip(quantities).filter(|(_, quantity)| **quantity > 0);
+        let note = NewNote {
+            order_id: order,
+            warehouse_id: WAREHOUSE,
+            released_at: self.now(),
+            ship_method_id: Some(49),
+            rows: rows
+                .map(|((row_id, product_id, _), quantity)| NoteRow { row_id, product_id, quantity: (*quantity).into() })
+                .collect(),
+        };
+        self.connector.plan_note(key, &note).unwrap()
+    }
+
+    pub(super) fn shipping(&self, key: &str, order: i64, note: i64, tracking: &[&str]) -> Vec<EffectDraft> {
+        let details = ShippingDetails {
+            order_id: order,
+            note_id: note,
+            tracking: tracking.iter().map(|number| (*number).to_owned()).collect(),
+            ship_method_id: Some(50),
+            boxes: 2,
+            weight: Some("3.4".parse().unwrap()),
+        };
+        self.connector.plan_shipping(key, &details).unwrap()
+    }
+
+    pub(super) fn correction(&self, batch: &str, product_id: i64, difference: i64) -> EffectDraft {
+        let correction = StockCorrection {
+            warehouse_id: WAREHOUSE,
+            location_id: LOCATION,
+            product_id,
+            difference,
+            marker: ulid(self.now(), &*self.context.random),
+            reason: "Stock & count".to_owned(),
+            cost: (difference > 0).then(|| Money { currency: "GBP".to_owned(), amount: "2.68".parse().unwrap() }),
+        };
+        self.connector.plan_correction(batch, &correction).unwrap()
+    }
+
+    /// Makes a first note and reads it back, so that it is known under which contact the hub's notes are kept.
+    pub(super) async fn learn_author(&self) {
+        let order = self.order(&[1]);
+        self.make(&self.note("learn", order, &[1])).await;
+        // A new note may not be shown at once.
+        for _ in 0..50 {
+            if !self.connector.notes(&[order]).await.unwrap().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(self.connector.note_author(), Some(4));
+    }
+
+    fn in_stock(&self, product: i64) -> i64 {
+        self.sim.stock(ACCOUNT, product, WAREHOUSE).unwrap().in_stock
+    }
+}
+
+#[tokio::test]
+async fn a_whole_shipment() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[3, 1]);
+    let stock_before = bench.in_stock(bench.rows(order).first().unwrap().1);
+    let note = bench.make(&bench.note("note", order, &[2, 1])).await;
+
+    let numbers = ["1Z999AA10123456784", "1Z999AA10123456785", "1Z999AA10123456786", "1Z999AA10123456787"];
+    let drafts = bench.shipping("shipping", order, note, &numbers);
+    assert_eq!(drafts.len(), 2);
+    for draft in &drafts {
+        bench.make(draft).await;
+    }
+    let shipped_at = bench.now().checked_sub(jiff::SignedDuration::from_mins(10)).unwrap();
+    bench.make(&bench.connector.plan_shipped("shipped", order, note, shipped_at).unwrap()).await;
+
+    let found = bench.sim.notes(ACCOUNT, order).unwrap().remove(0);
+    assert_eq!(found.reference, "1Z999AA10123456784, 1Z999AA10123456785, 1Z999AA10123456786 +1");
+    assert_eq!((found.shipping_method_id, found.boxes, found.weight), (50, Some(2), Some("3.4".parse().unwrap())));
+    assert_eq!((found.shipped, found.shipped_by), (true, Some(4)));
+    assert_eq!(found.shipped_on.unwrap().as_millisecond(), shipped_at.as_millisecond());
+    assert_eq!(bench.in_stock(bench.rows(order).first().unwrap().1), stock_before - 2);
+    let texts = bench.sim.order(ACCOUNT, order).unwrap().texts;
+    assert!(texts.iter().any(|text| !text.is_public && text.text.contains(numbers[3])));
+
+    // The rest, as a second note.
+    let rest = bench.make(&bench.note("rest", order, &[1])).await;
+    bench.make(&bench.connector.plan_shipped("rest", order, rest, bench.now()).unwrap()).await;
+    assert_eq!(bench.sim.order(ACCOUNT, order).unwrap().shipping_status, "ASS");
+
+    let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
+    let status = bench.connector.plan_status("status", order, &[ready].into(), shipped).unwrap();
+    bench.make(&status).await;
+    let order_now = bench.sim.order(ACCOUNT, order).unwrap();
+    assert_eq!(order_now.status_id, shipped);
+    assert_eq!(
+        order_now.texts.iter().filter(|text| text.text.starts_with("[hub:") && text.text.contains("Millrace")).count(),
+        1
+    );
+    // Each of them is there now.
+    for draft in [&status, &drafts[0], &bench.connector.plan_shipped("again", order, note, shipped_at).unwrap()] {
+        let (_, prepared) = bench.prepare(draft).await;
+        assert!(matches!(prepared, Prepared::Found(Probe::Equal(_))), "{}: {prepared:?}", draft.kind);
+    }
+    bench.sim.check_double_entry(ACCOUNT).unwrap();
+}
+
+#[tokio::test]
+async fn never_more_than_ordered_and_notes_of_others_are_minded() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[3, 1]);
+    let row = bench.rows(order).first().unwrap().0;
+    let (_, prepared) = bench.prepare(&bench.note("much", order, &[4])).await;
+    assert!(matches!(prepared, Prepared::Impossible { .. }), "{prepared:?}");
+
+    // Somebody's open note: used when it is the same, a person's matter when it is not.
+    let other = bench.sim.create_note(ACCOUNT, order, WAREHOUSE, 203, Some(BTreeMap::from([(row, 2)]))).unwrap();
+    let (_, prepared) = bench.prepare(&bench.note("same", order, &[2])).await;
+    let Prepared::Found(Probe::Equal(found)) = prepared else { panic!("{prepared:?}") };
+    assert_eq!((found.id, found.facts.get("adopted").map(String::as_str)), (other.to_string(), Some("true")));
+    let (_, prepared) = bench.prepare(&bench.note("different", order, &[1])).await;
+    assert!(matches!(prepared, Prepared::Found(Probe::Different { .. })), "{prepared:?}");
+
+    // Once it is shipped, it counts.
+    bench.sim.ship_note(ACCOUNT, other, 203).unwrap();
+    let (_, prepared) = bench.prepare(&bench.note("over", order, &[2])).await;
+    assert!(matches!(prepared, Prepared::Impossible { .. }), "{prepared:?}");
+    bench.make(&bench.note("rest", order, &[1, 1])).await;
+
+    let gone = NewNote {
+        order_id: 99_999_999,
+        warehouse_id: WAREHOUSE,
+        released_at: bench.now(),
+        ship_method_id: None,
+        rows: vec![NoteRow { row_id: 1, product_id: 2, quantity: 1.into() }],
+    };
+    let (_, prepared) = bench.prepare(&bench.connector.plan_note("gone", &gone).unwrap()).await;
+    assert!(matches!(prepared, Prepared::Impossible { .. }));
+}
+
+#[tokio::test]
+async fn many_are_prepared_with_few_calls() {
+    let bench = Bench::small().await;
+    let orders: Vec<i64> = (0..30).map(|_| bench.order(&[1])).collect();
+    let drafts = orders.iter().map(|order| bench.note(&format!("note-{order}"), *order, &[1]));
+    let effects: Vec<_> = drafts.map(|draft| bench.effect(&draft)).collect();
+    let prepared = bench.connector.prepare(&effects).await.unwrap();
+    assert!(prepared.iter().all(|prepared| matches!(prepared, Prepared::Ready { .. })));
+    assert_eq!((bench.calls("note_read"), bench.calls("order_read")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_status_that_a_person_moved_on_is_left_alone() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[1]);
+    let (ready, warehouse) = (bench.status("Ready to ship"), bench.status("At warehouse"));
+    let draft = bench.connector.plan_status("status", order, &[ready].into(), warehouse).unwrap();
+    let armed = bench.armed(&draft).await;
+    bench.sim.set_status(ACCOUNT, order, bench.status("On hold")).unwrap();
+    let hold = bench.status("On hold").to_string();
+    assert_eq!(bench.probe(&armed).await, Probe::MovedOn { state: hold.clone() });
+    assert_eq!(bench.prepare(&draft).await.1, Prepared::Found(Probe::MovedOn { state: hold }));
+}
+
+#[tokio::test]
+async fn notes_are_deleted_until_they_are_shipped() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[2]);
+    let note = bench.make(&bench.note("note", order, &[1])).await;
+    let draft = bench.connector.plan_note_deletion("delete", order, note).unwrap();
+    bench.make(&draft).await;
+    assert!(bench.sim.notes(ACCOUNT, order).unwrap().is_empty());
+
+    let note = bench.make(&bench.note("note", order, &[2])).await;
+    let draft = bench.connector.plan_note_deletion("delete2", order, note).unwrap();
+    let armed = bench.armed(&draft).await;
+    bench.sim.ship_note(ACCOUNT, note, 203).unwrap();
+    assert!(matches!(bench.send(&armed).await, Sent::Unknown { .. } | Sent::Refused { .. }));
+    assert!(matches!(bench.probe(&armed).await, Probe::Different { .. }));
+    assert!(matches!(bench.prepare(&draft).await.1, Prepared::Found(Probe::Different { .. })));
+}
+
+#[tokio::test]
+async fn a_shipped_event_with_an_old_version_has_no_effect() {
+    for stale_event_version in [StaleVersion::PreconditionFailed, StaleVersion::Conflict, StaleVersion::BadRequest] {
+        let bench = Bench::with(Switches { stale_event_version, ..Switches::default() }).await;
+        let order = bench.order(&[1]);
+        let note = bench.make(&bench.note("note", order, &[1])).await;
+        let draft = bench.connector.plan_shipped("shipped", order, note, bench.now()).unwrap();
+        let armed = bench.armed(&draft).await;
+        // Somebody prints the note meanwhile.
+        let event = format!(r#"{{"events":[{{"eventCode":"PRI","occured":"{}","eventOwnerId":5}}]}}"#, bench.now());
+        let path = format!("public-api/{ACCOUNT}/warehouse-service/goods-note/goods-out/{note}/event");
+        let request = HttpRequest::new("POST", format!("{}/{path}", bench.sim.base_url()).parse().unwrap())
+            .header("brightpearl-app-ref", "exampleeu_hub")
+            .header("brightpearl-account-token", "EXAMPLE-ACCOUNT-TOKEN")
+            .json(event);
+        assert_eq!(transport(FACTOR).send(request).await.unwrap().status, 200);
+
+        assert!(matches!(bench.send(&armed).await, Sent::Unknown { .. }), "{stale_event_version:?}");
+        assert_eq!(bench.probe(&armed).await, Probe::Absent);
+        bench.make(&draft).await;
+        assert!(bench.sim.notes(ACCOUNT, order).unwrap().first().unwrap().shipped);
+    }
+}
+
+/// Each kind with a fault after the effect and one before it.
+#[tokio::test]
+async fn what_a_lost_answer_left_behind_is_found() {
+    let after = [
+        Fault::TimeoutAfterEffect { hold: Duration::from_millis(50) },
+        Fault::ErrorAfterEffect { html: false },
+        Fault::ErrorAfterEffect { html: true },
+        Fault::ResetMidBody,
+        Fault::HtmlBody,
+        Fault::TimeoutAfterEffect { hold: Duration::from_secs(10) },
+    ];
+    let before = [
+        Fault::Refuse,
+        Fault::TimeoutBeforeEffect { hold: Duration::from_millis(50) },
+        Fault::ErrorBeforeEffect { html: false },
+        Fault::ErrorBeforeEffect { html: true },
+        Fault::Outage,
+        Fault::Answer {
+            status: 307,
+            headers: BTreeMap::from([("location".to_owned(), "/elsewhere".to_owned())]),
+            body: String::new(),
+        },
+    ];
+    let bench = Bench::small().await;
+    bench.learn_author().await;
+    for (fault, took_effect) in
+        after.into_iter().map(|fault| (fault, true)).chain(before.into_iter().map(|fault| (fault, false)))
+    {
+        for kind in EffectKind::ALL.into_iter().filter(|kind| kind.side() == connect::Side::Source) {
+            let armed = one_of(&bench, kind).await;
+            let method = match kind {
+                EffectKind::DeleteNote => "DELETE",
+                EffectKind::UpdateShipping | EffectKind::SetStatus => "PUT",
+                _ => "POST",
+            };
+            let rule = bench.sim.faults().add(FaultRule::new(fault.clone()).method(method).first(1));
+            let sent = bench.send(&armed).await;
+            assert_eq!(bench.sim.faults().fired_count(rule), 1, "{kind} {fault:?}");
+            bench.sim.faults().clear();
+            assert!(matches!(sent, Sent::Unknown { .. }), "{kind} {fault:?}: {sent:?}");
+            let probe = bench.probe(&armed).await;
+            match took_effect {
+                true => assert!(matches!(probe, Probe::Equal(_)), "{kind} {fault:?}: {probe:?}"),
+                false => assert_eq!(probe, Probe::Absent, "{kind} {fault:?}"),
+            }
+        }
+    }
+    bench.sim.check_double_entry(ACCOUNT).unwrap();
+}
+
+/// An effect of a kind, ready to be sent.
+async fn one_of(bench: &Bench, kind: EffectKind) -> Armed {
+    let order = bench.order(&[2]);
+    let draft = match kind {
+        EffectKind::CreateNote => bench.note("note", order, &[1]),
+        EffectKind::SetStatus => {
+            let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
+            bench.connector.plan_status("status", order, &[ready].into(), shipped).unwrap()
+        }
+        EffectKind::AddOrderNote => bench.connector.plan_order_note("text", order, "Sent to the warehouse").unwrap(),
+        EffectKind::CorrectStock => bench.correction("batch", bench.rows(order).first().unwrap().1, -1),
+        _ => {
+            let note = bench.make(&bench.note("note", order, &[1])).await;
+            match kind {
+                EffectKind::DeleteNote => bench.connector.plan_note_deletion("delete", order, note).unwrap(),
+                EffectKind::UpdateShipping => bench.shipping("shipping", order, note, &["1Z999"]).remove(0),
+                _ => bench.connector.plan_shipped("shipped", order, note, bench.now()).unwrap(),
+            }
+        }
+    };
+    bench.armed(&draft).await
+}
+
+#[tokio::test]
+async fn what_certainly_did_not_leave_is_told_apart() {
+    let bench = Bench::small().await;
+    let armed = one_of(&bench, EffectKind::CreateNote).await;
+    bench.sim.faults().add(FaultRule::new(Fault::Throttled).method("POST").first(1));
+    assert!(matches!(bench.send(&armed).await, Sent::Throttled { .. }));
+    bench.sim.faults().clear();
+
+    // The same answer, not trusted to have had no effect.
+    let careful = Bench::new(small(), &[("throttle_text_is_not_sent", "false")]).await;
+    let armed = one_of(&careful, EffectKind::CreateNote).await;
+    careful.sim.faults().add(FaultRule::new(Fault::Throttled).method("POST").first(1));
+    assert!(matches!(careful.send(&armed).await, Sent::Unknown { .. }));
+
+    // Nobody listens.
+    let armed = one_of(&bench, EffectKind::SetStatus).await;
+    let Bench { sim, connector, .. } = bench;
+    sim.shutdown().await;
+    let outcome = connector.send(std::slice::from_ref(&armed)).await.outcomes.remove(0);
+    assert!(matches!(outcome, Sent::NotSent { cause } if cause.kind == ErrorKind::Transient));
+}
+
+/// Another app of the account uses up the calls that all of them share, so that a change meets the throttle answer.
+#[tokio::test]
+async fn a_pool_that_others_have_emptied() {
+    let base = Switches::default;
+    let no_headers = Switches { throttle_headers: ThrottleHeaders::None, ..base() };
+    let rolling = Switches { throttle_window: ThrottleWindow::Rolling, ..base() };
+    let burst = Switches { burst_limit: BurstLimit::TwentyASecond, ..base() };
+    let takes_effect = Switches { throttled_request: ThrottledRequest::TakesEffect, ..base() };
+    for (switches, trusted) in
+        [(base(), true), (no_headers, true), (rolling, true), (burst, true), (takes_effect, false)]
+    {
+        let took_effect = switches.throttled_request == ThrottledRequest::TakesEffect;
+        let setting = if trusted { "true" } else { "false" };
+        let config = Config { switches: switches.clone(), requests_per_window: Some(60), ..small() };
+        let bench = Bench::new(config, &[("throttle_text_is_not_sent", setting)]).await;
+        let mut met = None;
+        // The pool may fill up again between the other's last call and ours.
+        for _ in 0..20 {
+            let armed = one_of(&bench, EffectKind::SetStatus).await;
+            empty_the_pool(&bench).await;
+            match bench.send(&armed).await {
+                Sent::Accepted { .. } => {}
+                other => {
+                    met = Some((armed, other));
+                    break;
+                }
+            }
+        }
+        let (armed, sent) = met.unwrap_or_else(|| panic!("no throttle answer under {switches:?}"));
+        match trusted {
+            true => assert!(matches!(sent, Sent::Throttled { .. }), "{switches:?}: {sent:?}"),
+            false => assert!(matches!(sent, Sent::Unknown { .. }), "{switches:?}: {sent:?}"),
+        }
+        match took_effect {
+            true => assert!(matches!(bench.probe(&armed).await, Probe::Equal(_))),
+            false => assert_eq!(bench.probe(&armed).await, Probe::Absent),
+        }
+    }
+}
+
+async fn empty_the_pool(bench: &Bench) {
+    let transport = transport(FACTOR);
+    let url = format!("{}/public-api/{ACCOUNT}/warehouse-service/warehouse", bench.sim.base_url());
+    for _ in 0..200 {
+        let request = HttpRequest::new("GET", url.parse().unwrap())
+            .header("brightpearl-app-ref", "exampleeu_hub")
+            .header("brightpearl-account-token", "EXAMPLE-ACCOUNT-TOKEN");
+        if transport.send(request).await.unwrap().status != 200 {
+            return;
+        }
+    }
+    panic!("the pool does not run dry");
+}
+
+#[tokio::test]
+async fn a_change_that_finds_no_place_in_the_budget_is_not_sent() {
+    let bench = Bench::new(Config { time_factor: 300, ..small() }, &[("calls_per_minute", "10")]).await;
+    let order = bench.order(&[1]);
+    let draft = bench.connector.plan_order_note("text", order, "x").unwrap();
+    let armed = bench.armed(&draft).await;
+    let mut not_sent = 0;
+    for _ in 0..6 {
+        match bench.send(&armed).await {
+            Sent::NotSent { cause } => {
+                assert!(cause.is_passing() && cause.message.contains("budget"), "{cause}");
+                not_sent += 1;
+            }
+            Sent::Accepted { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    let texts = bench.sim.order(ACCOUNT, order).unwrap().texts.len();
+    assert_eq!(texts + not_sent, 6);
+}
+
+#[tokio::test]
+async fn corrections_travel_together_and_are_found_one_by_one() {
+    let bench = Bench::small().await;
+    let products: Vec<i64> = bench.products().into_iter().take(3).collect();
+    for product in &products {
+        bench.sim.change_stock(ACCOUNT, *product, WAREHOUSE, 10).unwrap();
+    }
+    let before: Vec<i64> = products.iter().map(|product| bench.in_stock(*product)).collect();
+    let mut batch = Vec::new();
+    for (product, difference) in products.iter().zip([5, -3, 2]) {
+        batch.push(bench.armed(&bench.correction("b1", *product, difference)).await);
+    }
+    let delivery = bench.deliver(&batch).await;
+    assert!(delivery.outcomes.iter().all(|outcome| matches!(outcome, Sent::Accepted { .. })), "{delivery:?}");
+    assert_eq!(bench.calls("stock_correction"), 1);
+    let now: Vec<i64> = products.iter().map(|product| bench.in_stock(*product)).collect();
+    assert_eq!(now, [before[0] + 5, before[1] - 3, before[2] + 2]);
+    let probes = bench.connector.probe(&batch).await.unwrap();
+    assert!(probes.iter().all(|probe| matches!(probe, Probe::Equal(_))), "{probes:?}");
+
+    // One bad line: nobody knows which were made, so each is looked for.
+    let good = bench.armed(&bench.correction("b2", products[0], 1)).await;
+    let bad = bench.armed(&bench.correction("b2", products[1], -1_000)).await;
+    let delivery = bench.deliver(&[good.clone(), bad.clone()]).await;
+    assert!(delivery.outcomes.iter().all(|outcome| matches!(outcome, Sent::Unknown { .. })), "{delivery:?}");
+    assert_eq!(bench.connector.probe(&[good, bad.clone()]).await.unwrap(), [Probe::Absent, Probe::Absent]);
+    // Alone, the refusal is certain and says why.
+    assert!(matches!(bench.send(&bad).await, Sent::Refused { message, .. } if message.contains("insufficient")));
+    bench.sim.check_double_entry(ACCOUNT).unwrap();
+    assert!(bench.sim.correction_markers(ACCOUNT).unwrap().values().all(|count| *count == 1));
+}

@@ -1,0 +1,9 @@
+//! Connectors against the simulators and against real servers.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+
+mod brightpearl;
+mod dsfx;
+mod extensiv;
+mod hub;
+mod sftp;

@@ -1,0 +1,299 @@
+//! File stores: a folder on this machine, and one behind a real OpenSSH server.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use connect::{FileErrorKind, FileLocation, FileStore, FileStores as _, Renamed, Secret, Waits};
+use connectors::files::Files;
+use simulators::openssh::OpenSsh;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+};
+
+struct Place {
+    server: OpenSsh,
+    // Dropped after the server that works in it.
+    _folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("root");
+        for name in ["in", "out"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        let server = OpenSsh::start(&root).expect("sshd runs; if it is missing: apt-get install openssh-server");
+        Self { server, _folder: folder }
+    }
+
+    fn root(&self) -> &Path {
+        self.server.root()
+    }
+
+    fn location(&self, port: u16, host_key: Option<&str>) -> FileLocation {
+        FileLocation::Sftp {
+            host: "127.0.0.1".to_owned(),
+            port,
+            user: self.server.user().to_owned(),
+            password: None,
+            private_key: Some(Secret::new(self.server.private_key())),
+            host_key: host_key.map(str::to_owned),
+            root: self.root().display().to_string(),
+        }
+    }
+
+    fn store(&self) -> Arc<dyn FileStore> {
+        Files::new(Waits::default()).open(self.location(self.server.port(), Some(self.server.host_key())))
+    }
+}
+
+/// What every store does the same.
+async fn behaves(store: &dyn FileStore, root: &Path) {
+    assert!(store.list("in").await.unwrap().is_empty());
+    store.write("in/b.part", b"one").await.unwrap();
+    store.write("in/a.csv", b"two").await.unwrap();
+    let listed = store.list("in").await.unwrap();
+    assert_eq!(
+        listed.iter().map(|entry| (entry.name.as_str(), entry.size)).collect::<Vec<_>>(),
+        [("a.csv", 3), ("b.part", 3)]
+    );
+    assert!(listed.iter().all(|entry| entry.modified.is_some()));
+
+    assert_eq!(store.rename("in/b.part", "in/a.csv").await.unwrap(), Renamed::TargetExists);
+    assert_eq!(store.read("in/a.csv", 10).await.unwrap(), b"two", "a rename must not replace");
+    assert_eq!(store.read("in/b.part", 10).await.unwrap(), b"one");
+    assert_eq!(store.rename("in/none", "in/c.csv").await.unwrap(), Renamed::SourceGone);
+    assert_eq!(store.rename("in/b.part", "in/c.csv").await.unwrap(), Renamed::Done);
+    assert_eq!(store.stat("in/b.part").await.unwrap(), None);
+    assert_eq!(store.stat("in/c.csv").await.unwrap().unwrap().size, 3);
+
+    store.write("in/c.csv", b"a shorter text replaces a longer").await.unwrap();
+    store.write("in/c.csv", b"x").await.unwrap();
+    assert_eq!(store.read("in/c.csv", 1).await.unwrap(), b"x");
+    store.write("in/c.csv", b"xy").await.unwrap();
+    assert_eq!(store.read("in/c.csv", 1).await.unwrap_err().kind, FileErrorKind::Refused, "larger than asked for");
+
+    store.create_folder("out/archive/2026").await.unwrap();
+    store.create_folder("out/archive").await.unwrap();
+    assert!(root.join("out/archive/2026").is_dir());
+    let names = [("in/a.csv", "out/archive/a.csv"), ("in/none", "in/n"), ("in/c.csv", "out/archive/a.csv")];
+    let names: Vec<_> = names.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect();
+    let outcomes: Vec<_> = store.rename_all(&names).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(outcomes, [Renamed::Done, Renamed::SourceGone, Renamed::TargetExists]);
+    assert!(store.list("out").await.unwrap().is_empty(), "folders are not files");
+
+    store.remove("in/c.csv").await.unwrap();
+    store.remove("in/c.csv").await.unwrap();
+    assert_eq!(store.read("in/c.csv", 1).await.unwrap_err().kind, FileErrorKind::NotFound);
+    assert_eq!(store.list("nowhere").await.unwrap_err().kind, FileErrorKind::NotFound);
+    // A file in a folder that is not there is not "no file": an unmounted folder must not look like work done.
+    assert_eq!(store.stat("nowhere/a").await.unwrap_err().kind, FileErrorKind::NotFound);
+    assert!(store.write("nowhere/a", b"").await.is_err());
+    assert!(store.rename("out/archive/a.csv", "nowhere/a").await.is_err());
+    assert!(store.stat("out/archive/a.csv").await.unwrap().is_some());
+
+    for bad in ["/etc/passwd", "../x", "in/../../x", "in/\0", ""] {
+        assert_eq!(store.read(bad, 10).await.unwrap_err().kind, FileErrorKind::Refused, "{bad:?}");
+        assert_eq!(store.write(bad, b"").await.unwrap_err().kind, FileErrorKind::Refused, "{bad:?}");
+        assert!(store.rename("out/archive/a.csv", bad).await.is_err(), "{bad:?}");
+    }
+
+    let outside = root.with_file_name("outside");
+    fs::write(&outside, "secret").unwrap();
+    symlink(&outside, root.join("in/link.csv")).unwrap();
+    assert!(store.list("in").await.unwrap().is_empty(), "links are not listed");
+    assert_eq!(store.read("in/link.csv", 100).await.unwrap_err().kind, FileErrorKind::Refused);
+    assert_eq!(store.stat("in/link.csv").await.unwrap_err().kind, FileErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_local_folder_behaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("in")).unwrap();
+    fs::create_dir_all(root.join("out")).unwrap();
+    let store = Files::new(Waits::default()).open(FileLocation::Folder(root.clone()));
+    behaves(store.as_ref(), &root).await;
+    assert_eq!(store.host_key().await.unwrap(), None);
+
+    // A linked folder, a linked file to write to, and a pipe that nobody writes into.
+    let outside = folder.path().join("elsewhere");
+    fs::create_dir(&outside).unwrap();
+    symlink(&outside, root.join("away")).unwrap();
+    assert!(store.write("away/x", b"1").await.is_err());
+    assert!(store.write("in/link.csv", b"1").await.is_err());
+    assert_eq!(fs::read_to_string(folder.path().join("outside")).unwrap(), "secret");
+    assert!(std::process::Command::new("mkfifo").arg(root.join("in/pipe")).status().unwrap().success());
+    assert_eq!(store.read("in/pipe", 10).await.unwrap_err().kind, FileErrorKind::Refused);
+    assert!(store.write("in/pipe", b"1").await.is_err());
+
+    let gone = Files::new(Waits::default()).open(FileLocation::Folder(folder.path().join("unmounted")));
+    assert_eq!(gone.stat("in/x").await.unwrap_err().kind, FileErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_folder_behind_openssh_behaves() {
+    let place = Place::new();
+    behaves(place.store().as_ref(), place.root()).await;
+}
+
+#[tokio::test]
+async fn fifty_megabytes_go_through_openssh() {
+    let place = Place::new();
+    let store = place.store();
+    let content: Vec<u8> = (0..50 * 1024 * 1024_u32).map(|at| u8::try_from((at >> 3) % 251).unwrap()).collect();
+    store.write("in/large.part", &content).await.unwrap();
+    assert_eq!(store.stat("in/large.part").await.unwrap().unwrap().size, content.len() as u64);
+    assert!(fs::read(place.root().join("in/large.part")).unwrap() == content, "what lies there is what was written");
+    assert!(store.read("in/large.part", 64 * 1024 * 1024).await.unwrap() == content, "what is read is what lies there");
+}
+
+#[tokio::test]
+async fn a_host_key_is_shown_before_anything_is_told() {
+    let place = Place::new();
+    let store = Files::new(Waits::default()).open(place.location(place.server.port(), None));
+    assert_eq!(store.host_key().await.unwrap().as_deref(), Some(place.server.host_key()));
+    let refused = store.list("in").await.unwrap_err();
+    assert_eq!(refused.kind, FileErrorKind::Credentials);
+    assert!(!place.server.log().contains("userauth-request"), "{}", place.server.log());
+}
+
+#[tokio::test]
+async fn a_changed_host_key_gets_no_credentials() {
+    let mut place = Place::new();
+    let agreed = place.server.host_key().to_owned();
+    place.store().list("in").await.unwrap();
+    assert!(place.server.log().contains("userauth-request"), "the log shows sign-ins, or this test proves nothing");
+    let before = place.server.log().matches("userauth-request").count();
+
+    place.server.restart_with_new_host_key().unwrap();
+    let store = Files::new(Waits::default()).open(place.location(place.server.port(), Some(&agreed)));
+    let refused = store.list("in").await.unwrap_err();
+    assert_eq!(refused.kind, FileErrorKind::Credentials);
+    assert!(refused.message.contains(&agreed) && refused.message.contains(place.server.host_key()), "{refused}");
+    assert_eq!(store.rename("in/a", "in/b").await.unwrap_err().kind, FileErrorKind::Credentials);
+    assert_eq!(place.server.log().matches("userauth-request").count(), before, "{}", place.server.log());
+}
+
+#[tokio::test]
+async fn a_refused_sign_in_is_told() {
+    let place = Place::new();
+    let FileLocation::Sftp { host, port, user, host_key, root, .. } =
+        place.location(place.server.port(), Some(place.server.host_key()))
+    else {
+        unreachable!("it is behind SFTP")
+    };
+    let with = |password: Option<&str>, private_key: Option<&str>| {
+        Files::new(Waits::default()).open(FileLocation::Sftp {
+            host: host.clone(),
+            port,
+            user: user.clone(),
+            password: password.map(Secret::new),
+            private_key: private_key.map(Secret::new),
+            host_key: host_key.clone(),
+            root: root.clone(),
+        })
+    };
+    for store in [with(Some("wrong"), None), with(None, Some("no key at all")), with(None, None)] {
+        let refused = store.list("in").await.unwrap_err();
+        assert_eq!(refused.kind, FileErrorKind::Credentials, "{refused}");
+        assert!(!refused.message.contains("wrong"), "the password is not repeated: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_server_is_not_reached_and_a_new_one_is_found_again() {
+    let mut place = Place::new();
+    let store = place.store();
+    store.write("in/a.part", b"one").await.unwrap();
+    place.server.kill();
+    assert_eq!(store.rename("in/a.part", "in/a.csv").await.unwrap_err().kind, FileErrorKind::NotReached);
+    assert_eq!(store.list("in").await.unwrap_err().kind, FileErrorKind::NotReached);
+    assert!(place.root().join("in/a.part").exists());
+    place.server.restart().unwrap();
+    assert_eq!(store.rename("in/a.part", "in/a.csv").await.unwrap(), Renamed::Done);
+
+    // The connection that the store keeps dies; the next operation finds a new one by itself.
+    place.server.restart().unwrap();
+    assert_eq!(store.rename("in/a.csv", "in/b.csv").await.unwrap(), Renamed::Done);
+}
+
+/// Passes bytes on in both directions. Once told so, it passes on that many more messages of the client and swallows every
+/// answer from the last of them on, then drops the line: the server hears, and is not heard.
+async fn failing_line(server: u16) -> (u16, Arc<AtomicUsize>) {
+    let left = Arc::new(AtomicUsize::new(usize::MAX));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let told = Arc::clone(&left);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = server.into_split();
+            let (asked, answered) = (Arc::clone(&told), Arc::clone(&told));
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 64 * 1024];
+                while let Ok(read) = from_client.read(&mut buffer).await
+                    && read > 0
+                {
+                    if asked.load(SeqCst) != usize::MAX {
+                        asked.fetch_sub(1, SeqCst);
+                    }
+                    to_server.write_all(&buffer[..read]).await.unwrap();
+                }
+            });
+            tokio::spawn(async move {
+                let mut buffer = vec![0; 64 * 1024];
+                while let Ok(read) = from_server.read(&mut buffer).await
+                    && read > 0
+                    && answered.load(SeqCst) > 0
+                {
+                    to_client.write_all(&buffer[..read]).await.unwrap();
+                }
+                let _ = to_client.shutdown().await;
+            });
+        }
+    });
+    (port, left)
+}
+
+#[tokio::test]
+async fn a_rename_whose_answer_is_lost_is_unknown() {
+    let place = Place::new();
+    let (port, left) = failing_line(place.server.port()).await;
+    let store = Files::new(Waits::default()).open(place.location(port, Some(place.server.host_key())));
+    store.write("in/a.part", b"one").await.unwrap();
+
+    // The look before the rename is answered, the rename is not.
+    left.store(2, SeqCst);
+    let lost = store.rename("in/a.part", "in/a.csv").await.unwrap_err();
+    assert_eq!(lost.kind, FileErrorKind::Unknown, "{lost}");
+    assert!(place.root().join("in/a.csv").exists(), "the server had heard");
+
+    // The next look goes over a new line and finds out.
+    left.store(usize::MAX, SeqCst);
+    assert_eq!(store.stat("in/a.part").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_silent_server_does_not_hold_anybody_up() {
+    let place = Place::new();
+    let waits = Waits { http: Duration::from_millis(500), ..Waits::default() };
+    let store = Files::new(waits).open(place.location(place.server.port(), Some(place.server.host_key())));
+    store.list("in").await.unwrap();
+    // Every session of the server is stopped, so that nothing answers and nothing breaks either.
+    place.server.pause();
+    let error = store.stat("in/a.part").await.unwrap_err();
+    assert_ne!(error.kind, FileErrorKind::NotFound, "silence says nothing about a file: {error}");
+}
