@@ -4,7 +4,7 @@
 //! published (DropStream help centre, "DSFX: orders"). What stands behind the payment type is known from one sample only;
 //! notes as the last field of version 2, and the facility behind them in version 3, are an assumption of this project.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{Address, EffectDraft, EffectKind, PlanError, ShipmentRequest};
 use encoding_rs::{Encoding, UTF_8};
@@ -196,6 +196,22 @@ pub(super) fn write<'a>(
     let text = String::from_utf8(content).map_err(|error| error.to_string())?;
     let (content, _, lost) = encoding.encode(&text);
     if lost { Err(format!("the file does not fit {}", encoding.name())) } else { Ok(content.into_owned()) }
+}
+
+/// The rows of a file of orders by order number; empty when it is not one.
+pub(super) fn rows_by_order(content: &[u8], encoding: &'static Encoding) -> BTreeMap<String, Vec<Vec<String>>> {
+    let (text, _) = encoding.decode_without_bom_handling(content);
+    let mut orders: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+    for row in reader.records() {
+        let Ok(row) = row else { return BTreeMap::new() };
+        let cells: Vec<String> = row.iter().map(str::to_owned).collect();
+        match cells.as_slice() {
+            [kind, key, ..] if kind == "PH" || kind == "PD" => orders.entry(key.clone()).or_default().push(cells),
+            _ => return BTreeMap::new(),
+        }
+    }
+    orders
 }
 
 /// Whether this is a name that [`OrderFormat::plan`] gives.

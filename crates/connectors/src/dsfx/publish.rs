@@ -15,12 +15,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    order_file::{OrderRows, is_file_name, write},
+    order_file::{OrderRows, is_file_name, rows_by_order, write},
     outbox::sha256,
 };
 
 /// Files prepared at once.
 const AT_ONCE: usize = 4;
+/// Largest file compared with what would be written, in bytes; order files are far smaller.
+const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The folder the warehouse reads.
 pub(super) struct Inbox {
@@ -71,16 +73,14 @@ impl Inbox {
                 files.entry(order.file.clone()).or_default().push((index, effect.key.clone(), order));
             }
         }
-        let prepared: Vec<(Vec<usize>, Prepared)> = stream::iter(files)
+        let prepared: Vec<Vec<(usize, Prepared)>> = stream::iter(files)
             .map(|(name, orders)| self.prepare_file(name, orders))
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        for (indices, outcome) in prepared {
-            for index in indices {
-                if let Some(place) = outcomes.get_mut(index) {
-                    *place = outcome.clone();
-                }
+        for (index, outcome) in prepared.into_iter().flatten() {
+            if let Some(place) = outcomes.get_mut(index) {
+                *place = outcome;
             }
         }
         Ok(outcomes)
@@ -91,15 +91,15 @@ impl Inbox {
         &self,
         name: String,
         mut orders: Vec<(usize, String, OrderRows)>,
-    ) -> Result<(Vec<usize>, Prepared), ConnectorError> {
+    ) -> Result<Vec<(usize, Prepared)>, ConnectorError> {
         orders.sort_by_key(|(_, _, order)| order.place);
-        let indices = orders.iter().map(|(index, ..)| *index).collect();
+        let indices: Vec<usize> = orders.iter().map(|(index, ..)| *index).collect();
         let content =
             write(orders.iter().map(|(_, _, order)| order), self.encoding).map_err(ConnectorError::unexpected)?;
         let target = format!("{}/{name}", self.folder);
         for there in [target.clone(), format!("{}/archive/{name}", self.folder)] {
-            if let Some(found) = self.compare(&there, &content).await? {
-                return Ok((indices, Prepared::Found(found)));
+            if let Some(found) = self.compare(&there, &content, &orders).await? {
+                return Ok(indices.into_iter().zip(found).collect());
             }
         }
         let temp = format!("{target}.part");
@@ -114,24 +114,41 @@ impl Inbox {
         let keys = orders.into_iter().map(|(_, key, _)| key).collect();
         let baseline = Baseline { place: self.place.clone(), temp, target, sha256: sha256(&content), size, keys };
         let baseline = serde_json::to_value(baseline).map_err(|error| ConnectorError::unexpected(error.to_string()))?;
-        Ok((indices, Prepared::Ready { baseline }))
+        Ok(indices.into_iter().map(|index| (index, Prepared::Ready { baseline: baseline.clone() })).collect())
     }
 
-    /// What lies under a name, compared with what would be written; `None` when nothing does.
-    async fn compare(&self, path: &str, content: &[u8]) -> Result<Option<Probe>, ConnectorError> {
+    /// What lies under a name, compared with what would be written: one answer for each order; `None` when nothing does.
+    async fn compare(
+        &self,
+        path: &str,
+        content: &[u8],
+        orders: &[(usize, String, OrderRows)],
+    ) -> Result<Option<Vec<Prepared>>, ConnectorError> {
         let reference = RemoteRef::new(path.rsplit('/').next().unwrap_or(path));
-        let different = |difference: &str| {
-            Ok(Some(Probe::Different { reference: reference.clone(), difference: format!("{path} {difference}") }))
+        let there = match self.store.read(path, LARGEST).await {
+            Ok(there) => there,
+            Err(FileError { kind: FileErrorKind::NotFound, .. }) => return Ok(None),
+            Err(FileError { kind: FileErrorKind::Refused, .. }) => Vec::new(),
+            Err(error) => return Err(error.into()),
         };
-        match self.store.read(path, content.len() as u64).await {
-            Ok(there) if there == content => Ok(Some(Probe::Equal(reference))),
-            Ok(_) => different("is there already with other content"),
-            Err(FileError { kind: FileErrorKind::NotFound, .. }) => Ok(None),
-            Err(FileError { kind: FileErrorKind::Refused, .. }) => {
-                different("is there already and is not what would be written")
-            }
-            Err(error) => Err(error.into()),
+        let equal = || Prepared::Found(Probe::Equal(reference.clone()));
+        if there == content {
+            return Ok(Some(orders.iter().map(|_| equal()).collect()));
         }
+        let others = rows_by_order(&there, self.encoding);
+        let one = |(_, key, order): &(usize, String, OrderRows)| match others.get(key) {
+            Some(rows) if *rows == order.rows => equal(),
+            // Orders planned for one file need not go together: one may have been held, or waited for its turn. Nothing of
+            // this one was sent, and a file of this name is never written again.
+            None if !others.is_empty() => Prepared::Impossible {
+                why: format!("{path} went without this order, which is planned again for another file"),
+            },
+            Some(_) | None => Prepared::Found(Probe::Different {
+                reference: reference.clone(),
+                difference: format!("{path} is there already and is not what would be written"),
+            }),
+        };
+        Ok(Some(orders.iter().map(one).collect()))
     }
 
     pub(super) async fn send(&self, batch: &[Armed]) -> Delivery {

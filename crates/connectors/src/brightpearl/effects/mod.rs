@@ -34,8 +34,9 @@ pub(super) fn purpose(kind: EffectKind) -> Option<Purpose> {
         EffectKind::DeleteNote => Some(Purpose::shipments("delete_note")),
         EffectKind::UpdateShipping => Some(Purpose::shipments("update_shipping")),
         EffectKind::PostShipped => Some(Purpose::shipments("post_shipped")),
-        EffectKind::SetStatus => Some(Purpose::shipments("set_status")),
-        EffectKind::AddOrderNote => Some(Purpose::shipments("order_note")),
+        // People wait for orders and tracking, not for a status: it goes after the reads that import orders.
+        EffectKind::SetStatus => Some(Purpose::stock("set_status")),
+        EffectKind::AddOrderNote => Some(Purpose::stock("order_note")),
         EffectKind::CorrectStock => Some(Purpose::stock("stock_correction")),
         EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => None,
     }

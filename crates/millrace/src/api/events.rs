@@ -1,0 +1,119 @@
+//! What changes, live.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Extension,
+    extract::State,
+    http::HeaderMap,
+    response::{
+        IntoResponse as _, Response,
+        sse::{Event as Line, KeepAlive, Sse},
+    },
+};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use utoipa::IntoParams;
+
+use super::{Api, extract::Asked};
+use crate::{
+    db::{Access, Event},
+    operate::{Caller, EventOut, Failure, FailureKind},
+};
+
+/// Events sent with one look.
+const SLICE: u32 = 200;
+/// A look is taken even if nothing wakes it.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Listeners at one time, so that a client that forgets to hang up cannot use up the installation.
+pub(super) const MOST_LISTENERS: usize = 256;
+
+/// Where to begin.
+#[derive(Debug, Deserialize, IntoParams)]
+pub struct FollowQuery {
+    /// After this number. `Last-Event-ID` goes before it; without either, from now on.
+    pub after: Option<i64>,
+}
+
+/// Live changes
+///
+/// Server-sent events, each with its number as `id`; a client that comes back with `Last-Event-ID` misses none.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "follow_events",
+    tag = "events",
+    params(FollowQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Number of the last event that was seen.")),
+    responses((status = 200, description = "A stream of events", content_type = "text/event-stream", body = EventOut))
+)]
+pub(super) async fn follow_events(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    Asked(query): Asked<FollowQuery>,
+) -> Result<Response, Failure> {
+    let permit = Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| {
+        Failure::new(FailureKind::Unavailable, "too many listeners at the moment").remedy("Close some, then try again.")
+    })?;
+    let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let after = match seen.or(query.after) {
+        Some(after) => after,
+        None => api.hub.db.last_event().await?,
+    };
+    let follow = Follow { changes: api.hub.db.changes(), api, access: caller.access(), after, waiting: Vec::new().into_iter(), _permit: permit };
+    let lines = stream::unfold(follow, |mut follow| async move {
+        let line = follow.next().await?;
+        Some((Ok::<Line, Infallible>(line), follow))
+    });
+    let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Ok(Sse::new(lines).keep_alive(keep_alive).into_response())
+}
+
+struct Follow {
+    api: Arc<Api>,
+    access: Access,
+    after: i64,
+    waiting: std::vec::IntoIter<Event>,
+    changes: crate::db::Changes,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Follow {
+    /// The next event; `None` when the program stops.
+    async fn next(&mut self) -> Option<Line> {
+        loop {
+            if let Some(event) = self.waiting.next() {
+                self.after = event.number;
+                let line = Line::default().id(event.number.to_string()).event(event.what.clone());
+                match line.json_data(EventOut::from(event)) {
+                    Ok(line) => return Some(line),
+                    Err(error) => tracing::error!("an event cannot be written: {error}"),
+                }
+                continue;
+            }
+            match self.api.hub.db.events_after(&self.access, self.after, SLICE).await {
+                Ok(events) if !events.is_empty() => {
+                    self.waiting = events.into_iter();
+                    continue;
+                }
+                Ok(_) => {}
+                // The client keeps its place; the database may come back.
+                Err(error) => tracing::warn!("events cannot be read: {error}"),
+            }
+            tokio::select! {
+                biased;
+                () = self.api.shutdown.cancelled() => return None,
+                () = self.changes.any() => {}
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+}
+
+/// As many as may listen at one time.
+pub(super) fn listeners() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_LISTENERS))
+}
+

@@ -1,0 +1,84 @@
+//! What a request gives, with refusals as problem documents.
+
+use axum::{
+    Json,
+    extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::JsonRejection},
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::problem::ProblemOut;
+
+/// A JSON body.
+pub struct Given<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
+    type Rejection = ProblemOut;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ProblemOut> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(value)) => Ok(Self(value)),
+            Err(rejection) => {
+                let (title, remedy) = match &rejection {
+                    JsonRejection::MissingJsonContentType(_) => {
+                        ("The body must be JSON", "Send `Content-Type: application/json`.")
+                    }
+                    JsonRejection::BytesRejection(_) => ("The body cannot be taken in", "Send at most 1 MiB."),
+                    _ => ("The body cannot be read", "Correct it; the OpenAPI document describes it."),
+                };
+                Err(ProblemOut::new(rejection.status(), "invalid_body", title, without_values(&rejection), remedy))
+            }
+        }
+    }
+}
+
+/// The parser's words name the place; the wrong value itself may be a secret that stands in the wrong field.
+fn without_values(rejection: &JsonRejection) -> String {
+    let text = rejection.body_text();
+    match (text.find("invalid type"), text.find("invalid value")) {
+        (Some(place), _) | (None, Some(place)) => {
+            let expected = text.get(place..).and_then(|rest| rest.find("expected").map(|at| place + at));
+            let head = text.get(..place).unwrap_or_default();
+            format!("{head}a value is not of the right kind: {}", expected.and_then(|at| text.get(at..)).unwrap_or_default())
+        }
+        _ => text,
+    }
+}
+
+/// The query part of the address.
+pub struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+    type Rejection = ProblemOut;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemOut> {
+        Query::<T>::from_request_parts(parts, state).await.map(|Query(value)| Self(value)).map_err(|rejection| {
+            ProblemOut::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                "The query cannot be read",
+                rejection.body_text(),
+                "Correct it; the OpenAPI document describes it.",
+            )
+        })
+    }
+}
+
+/// A part of the path: an id or a name.
+pub struct Named<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = ProblemOut;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemOut> {
+        Path::<T>::from_request_parts(parts, state).await.map(|Path(value)| Self(value)).map_err(|_| {
+            ProblemOut::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "It does not exist",
+                "there is nothing of this name",
+                "Check the id; lists show what there is.",
+            )
+        })
+    }
+}

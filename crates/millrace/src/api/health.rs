@@ -1,0 +1,65 @@
+//! Is it alive, can it work, and what is counted.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::json;
+
+use super::{Api, auth};
+
+/// Longest time the database may take to show that it is there.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// It answers.
+pub(super) async fn alive() -> Json<serde_json::Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// It can work: its database is there and takes writes.
+pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
+    if api.shutdown.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" }))).into_response();
+    }
+    // In a task of its own, so that giving up on it does not leave a transaction open.
+    let db = api.hub.db.clone();
+    let look = tokio::spawn(async move { db.check().await });
+    match tokio::time::timeout(LONGEST, look).await {
+        Ok(Ok(Ok(found))) => Json(json!({ "status": "ok", "frozen": found.frozen })).into_response(),
+        failed => {
+            if let Ok(Ok(Err(error))) = failed {
+                tracing::warn!("not ready: {error}");
+            }
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "the database is not there" }))).into_response()
+        }
+    }
+}
+
+/// What is counted, for Prometheus: to callers on this machine, or with a key. A proxy on this machine that passes the
+/// world's requests on shows itself by the headers it adds.
+pub(super) async fn metrics(
+    State(api): State<Arc<Api>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+    let local = peer.ip().is_loopback() && !passed_on.iter().any(|name| headers.contains_key(*name));
+    if !local && let Err(refused) = auth::caller(&api, &headers).await {
+        return refused;
+    }
+    for (account, report) in api.hub.workers.budgets().reports() {
+        for (purpose, calls) in &report.calls {
+            metrics::counter!("millrace_calls_total", "account" => account.clone(), "purpose" => *purpose).absolute(*calls);
+        }
+        metrics::counter!("millrace_throttled_total", "account" => account.clone()).absolute(report.throttled);
+        metrics::counter!("millrace_foreign_calls_total", "account" => account.clone()).absolute(report.foreign_calls);
+        let waiting = u32::try_from(report.waiting).unwrap_or(u32::MAX);
+        metrics::gauge!("millrace_calls_waiting", "account" => account).set(f64::from(waiting));
+    }
+    api.prometheus.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.prometheus.render()).into_response()
+}

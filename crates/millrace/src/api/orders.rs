@@ -1,0 +1,125 @@
+//! Orders.
+
+use std::sync::Arc;
+
+use axum::{Extension, Json, extract::State};
+
+use super::{
+    Api,
+    extract::{Asked, Given, Named},
+    problem::ProblemOut,
+};
+use crate::operate::{
+    Caller, Failure, PageOut, ReasonIn,
+    explain::ExplainOut,
+    orders::{self, OrderDetailOut, OrderOut, OrdersQuery},
+};
+
+/// List orders
+///
+/// Newest first.
+#[utoipa::path(get, path = "/orders", operation_id = "list_orders", tag = "orders", params(OrdersQuery),
+    responses((status = 200, body = PageOut<OrderOut>), (status = "default", body = ProblemOut)))]
+pub(super) async fn list_orders(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<OrdersQuery>,
+) -> Result<Json<PageOut<OrderOut>>, Failure> {
+    Ok(Json(orders::list(&api.hub, &caller, query).await?))
+}
+
+/// Get an order
+///
+/// With lines, requests, shipments, effects, its timeline, and why it is where it is.
+#[utoipa::path(get, path = "/orders/{order}", operation_id = "get_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = OrderDetailOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<OrderDetailOut>, Failure> {
+    Ok(Json(orders::show(&api.hub, &caller, &order).await?))
+}
+
+/// Explain an order
+///
+/// Why it is where it is, and what can be done.
+#[utoipa::path(get, path = "/orders/{order}/explain", operation_id = "explain_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = ExplainOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn explain_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<ExplainOut>, Failure> {
+    Ok(Json(orders::show(&api.hub, &caller, &order).await?.explain))
+}
+
+/// Retry an order
+///
+/// It is read again from Brightpearl and planned anew. What is at the warehouse already is not sent again.
+#[utoipa::path(post, path = "/orders/{order}/retry", operation_id = "retry_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn retry_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::retry(&api.hub, &caller, &order).await?))
+}
+
+/// Hold an order
+#[utoipa::path(post, path = "/orders/{order}/hold", operation_id = "hold_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    request_body = ReasonIn, responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn hold_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+    Given(given): Given<ReasonIn>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::hold(&api.hub, &caller, &order, &given.reason).await?))
+}
+
+/// Release an order
+///
+/// A held order goes on.
+#[utoipa::path(post, path = "/orders/{order}/release", operation_id = "release_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn release_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::release(&api.hub, &caller, &order).await?))
+}
+
+/// Archive an order
+#[utoipa::path(post, path = "/orders/{order}/archive", operation_id = "archive_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn archive_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::archive(&api.hub, &caller, &order).await?))
+}
+
+/// Cancel an order
+///
+/// Not sent, or asked back from the warehouse where it is there already.
+#[utoipa::path(post, path = "/orders/{order}/cancel", operation_id = "cancel_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    request_body = ReasonIn, responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn cancel_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+    Given(given): Given<ReasonIn>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::cancel(&api.hub, &caller, &order, &given.reason).await?))
+}

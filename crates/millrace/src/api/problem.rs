@@ -1,0 +1,113 @@
+//! Errors as problem documents (RFC 9457).
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::operate::{Failure, FailureKind, Problem};
+
+/// Why a request failed, and what to do.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ProblemOut {
+    /// Stable name of the kind of problem: `not_found`, `invalid`, `conflict`, `unauthorised`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The same in a few words.
+    pub title: String,
+    /// HTTP status.
+    pub status: u16,
+    /// What happened, and why.
+    pub detail: String,
+    /// What you can do.
+    pub remedy: String,
+    /// The request's own id, as in the log.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub instance: String,
+    /// Every single thing that is wrong with what was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Problem>,
+}
+
+impl ProblemOut {
+    /// A problem that no operation reports: of the HTTP layer itself.
+    pub fn new(status: StatusCode, kind: &str, title: &str, detail: impl Into<String>, remedy: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            title: title.to_owned(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            remedy: remedy.to_owned(),
+            instance: String::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// No key, or none that is valid.
+    pub fn unauthorised() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthorised",
+            "A valid key is needed",
+            "the request carries no API key, or one that is unknown, ended or revoked",
+            "Send `Authorization: Bearer mr_…`; `millrace keys create` makes one.",
+        )
+    }
+}
+
+impl From<Failure> for ProblemOut {
+    fn from(failure: Failure) -> Self {
+        Self {
+            kind: failure.kind.code().to_owned(),
+            title: failure.kind.title().to_owned(),
+            status: status(failure.kind).as_u16(),
+            detail: failure.detail,
+            remedy: failure.remedy,
+            instance: String::new(),
+            problems: failure.problems,
+        }
+    }
+}
+
+/// What each kind of failure is in HTTP.
+fn status(kind: FailureKind) -> StatusCode {
+    match kind {
+        FailureKind::NotFound => StatusCode::NOT_FOUND,
+        FailureKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+        FailureKind::Conflict | FailureKind::NeedsPerson => StatusCode::CONFLICT,
+        FailureKind::Forbidden => StatusCode::FORBIDDEN,
+        FailureKind::Credentials | FailureKind::Remote => StatusCode::BAD_GATEWAY,
+        FailureKind::Setup => StatusCode::NOT_IMPLEMENTED,
+        FailureKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+        FailureKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for ProblemOut {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(&self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        // Read by the layer that knows the request's id.
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        if self.kind == FailureKind::Internal {
+            tracing::error!("request failed: {}", self.detail);
+        }
+        ProblemOut::from(self).into_response()
+    }
+}

@@ -1,0 +1,95 @@
+//! What goes around every request: an id, a log line, and the headers that keep a browser from doing harm.
+
+use std::{any::Any, time::Instant};
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+
+use super::problem::ProblemOut;
+
+const HEADERS: [(HeaderName, HeaderValue); 8] = [
+    (
+        HeaderName::from_static("content-security-policy"),
+        HeaderValue::from_static(
+            "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'",
+        ),
+    ),
+    (HeaderName::from_static("strict-transport-security"), HeaderValue::from_static("max-age=31536000; includeSubDomains")),
+    (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("x-frame-options"), HeaderValue::from_static("DENY")),
+    (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store")),
+];
+
+/// Gives the request an id, writes one log line for it, and finishes the answer.
+pub(super) async fn wrap(request: Request, next: Next) -> Response {
+    let id = format!("req_{}", uuid::Uuid::now_v7().simple());
+    let method = request.method().clone();
+    // Without the query, and without the parts of a webhook's path that nobody else should know.
+    let path = match request.uri().path() {
+        path if path.starts_with("/hooks/") => path.rsplit_once('/').map_or("/hooks", |(head, _)| head).to_owned(),
+        path => path.to_owned(),
+    };
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    let status = response.status();
+    tracing::info!(
+        request.id = id, http.method = %method, http.path = path, http.status = status.as_u16(),
+        http.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "request"
+    );
+    let told = response.extensions_mut().remove::<ProblemOut>();
+    if let Some(mut problem) = told {
+        problem.instance.clone_from(&id);
+        let (mut parts, _) = response.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        // A struct of texts always serialises.
+        let body = serde_json::to_vec(&problem).unwrap_or_default();
+        response = Response::from_parts(parts, Body::from(body));
+    } else if (status.is_client_error() || status.is_server_error())
+        && response.headers().get(header::CONTENT_TYPE).is_none_or(|kind| kind != "application/problem+json")
+    {
+        // A layer below answered with words of its own (too large a body, too long a wait).
+        let mut problem = plain(status);
+        problem.instance.clone_from(&id);
+        response = problem.into_response();
+    }
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(value);
+    }
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    response
+}
+
+fn plain(status: StatusCode) -> ProblemOut {
+    let (kind, detail, remedy) = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => ("too_large", "the body is larger than 1 MiB", "Send it in parts."),
+        StatusCode::GATEWAY_TIMEOUT => {
+            ("timed_out", "the answer took too long", "Look whether it was done before you try again.")
+        }
+        _ => ("refused", "the request was refused", "See the OpenAPI document (`millrace openapi`)."),
+    };
+    ProblemOut::new(status, kind, status.canonical_reason().unwrap_or("Refused"), detail, remedy)
+}
+
+/// A fault of the program while answering: nothing of it is shown.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
+pub(super) fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
+    ProblemOut::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "A fault of the program",
+        "the request could not be finished",
+        "Try again; if it stays, keep the log and report it.",
+    )
+    .into_response()
+}

@@ -1,0 +1,129 @@
+//! The composition root: everything that runs is put together here, by the command line and by every test alike.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{self, Api},
+    config::Config,
+    operate::{Failure, FailureKind, Hub},
+    worker::Seams,
+};
+
+/// Why the program did not start, or stopped by itself.
+pub type AppError = Failure;
+
+/// Requests that are being answered when the program is told to stop get so much time to end.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// Runs the program until `shutdown`: database, workers and web, as the configuration's roles say. Without a listener the web
+/// role listens where the configuration says.
+///
+/// # Errors
+/// When there is no installation, the database cannot be opened, or the address cannot be listened on.
+pub async fn run(
+    config: Config,
+    listener: Option<TcpListener>,
+    seams: Seams,
+    shutdown: CancellationToken,
+) -> Result<(), AppError> {
+    let prometheus = prometheus()?;
+    let hub = Hub::open(config, seams).await?;
+    let stop = shutdown.child_token();
+    let web = if hub.config.roles.web {
+        let listener = match listener {
+            Some(listener) => listener,
+            None => listen(hub.config.listen).await?,
+        };
+        let address = listener.local_addr().map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
+        tracing::info!(web.address = %address, "listening on http://{address}");
+        Some(serve(Arc::clone(&hub), listener, prometheus, stop.clone()))
+    } else {
+        None
+    };
+    let workers = async {
+        if hub.config.roles.workers {
+            tracing::info!(node = %hub.config.node, "workers run");
+            let (workers, stop) = (Arc::clone(&hub.workers), stop.clone());
+            let ended = tokio::spawn(async move { workers.run(stop).await }).await;
+            if ended.is_err() {
+                return Err(Failure::new(FailureKind::Internal, "the workers stopped by a fault of the program"));
+            }
+        } else {
+            stop.cancelled().await;
+        }
+        Ok(())
+    };
+    let web = async {
+        match web {
+            Some(web) => web.await,
+            None => {
+                stop.cancelled().await;
+                Ok(())
+            }
+        }
+    };
+    // One part that ends by itself ends the other: half a program would look healthy and do nothing.
+    let ended_by = |ended: Result<(), Failure>| {
+        stop.cancel();
+        ended
+    };
+    let (workers, web) =
+        tokio::join!(async { ended_by(workers.await) }, async { ended_by(web.await) });
+    hub.db.close().await;
+    tracing::info!("stopped");
+    workers.and(web)
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            web.address = %address,
+            "listening beyond this machine without TLS: put a server with a certificate in front"
+        );
+    }
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(FailureKind::Setup, format!("cannot listen on {address}: {error}"))
+            .remedy("Choose another address with --listen, or end what uses this one.")
+    })
+}
+
+async fn serve(
+    hub: Arc<Hub>,
+    listener: TcpListener,
+    prometheus: PrometheusHandle,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    let router = api::router(Api::new(hub, prometheus, stop.clone()));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        ended = serving => ended.map_err(|error| Failure::new(FailureKind::Unavailable, format!("the web server stopped: {error}"))),
+        () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {
+            tracing::warn!("some requests did not end in time and were cut off");
+            Ok(())
+        }
+    }
+}
+
+/// The recorder of this process; made once, however many programs a test runs in it.
+fn prometheus() -> Result<PrometheusHandle, Failure> {
+    static HANDLE: OnceLock<Result<PrometheusHandle, String>> = OnceLock::new();
+    let handle = HANDLE.get_or_init(|| {
+        PrometheusBuilder::new()
+            .set_buckets_for_metric(
+                Matcher::Suffix("_seconds".to_owned()),
+                &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0],
+            )
+            .and_then(PrometheusBuilder::install_recorder)
+            .map_err(|error| error.to_string())
+    });
+    handle.clone().map_err(|why| Failure::new(FailureKind::Internal, format!("metrics cannot be kept: {why}")))
+}

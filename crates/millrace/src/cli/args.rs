@@ -1,0 +1,566 @@
+//! What may be typed.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+/// Exit codes, as `millrace help exit-codes` shows them.
+pub const EXIT_CODES: &str = "\
+Exit codes
+
+  0  it worked
+  1  it failed: a remote system, the database, or a fault; the message says which
+  2  the command line was not understood
+  3  configuration or credentials are wrong
+  4  what was named does not exist
+  5  something needs a person, or a check found problems";
+
+/// Millrace: Brightpearl on one side, warehouses on the other, orders to shipment and stock in sync.
+#[derive(Debug, Parser)]
+#[command(name = "millrace", version, about, disable_help_subcommand = false, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Folder that holds the database and the key file.
+    #[arg(long, global = true, env = "MILLRACE_DATA", default_value = "millrace-data", value_name = "FOLDER")]
+    pub data: PathBuf,
+    /// Database: sqlite:PATH or postgres://USER@HOST/NAME. Default: millrace.db in the data folder.
+    #[arg(long, global = true, env = "MILLRACE_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
+    pub database: Option<String>,
+    /// File with the wrapping key; MILLRACE_KEY in the environment takes its place. Default: millrace.key in the data folder.
+    #[arg(long, global = true, env = "MILLRACE_KEY_FILE", value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Address under which the world reaches this installation (https), for webhooks. Without it, channels poll only.
+    #[arg(long, global = true, env = "MILLRACE_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<Url>,
+    /// Permits settings for stand-ins and local folders (marked "operator" in the documentation).
+    #[arg(long, global = true, env = "MILLRACE_ALLOW_STAND_INS")]
+    pub allow_stand_ins: bool,
+    /// Whose data. Not needed while there is one tenant.
+    #[arg(long, global = true, env = "MILLRACE_TENANT", value_name = "NAME")]
+    pub tenant: Option<String>,
+    /// Answers as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// How log lines look; RUST_LOG says how many.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    pub log_format: LogFormat,
+    /// Divides every wait; for tests.
+    #[arg(long, global = true, hide = true, default_value_t = 1)]
+    pub time_factor: u32,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new installation: key file, database, and one administrator key, shown once.
+    Init,
+    /// Run it: web, API and workers, or some of them.
+    Serve(Serve),
+    /// Test configuration, database, keys and every connection.
+    Check(Check),
+    /// Show what applying a configuration file would change. Writes nothing.
+    Plan(FromFile),
+    /// Apply a configuration file.
+    Apply(FromFile),
+    /// Print the configuration as a file, secrets as references.
+    Export,
+    /// Connections, their channels, settings, tables and webhooks.
+    #[command(subcommand)]
+    Connections(Connections),
+    /// Orders.
+    #[command(subcommand)]
+    Orders(Orders),
+    /// Shipments.
+    #[command(subcommand)]
+    Shipments(Shipments),
+    /// Stock runs and levels.
+    #[command(subcommand)]
+    Stock(Stock),
+    /// Changes at remote systems.
+    #[command(subcommand)]
+    Effects(Effects),
+    /// What came in and could not be used.
+    #[command(subcommand)]
+    Exceptions(Exceptions),
+    /// What changed, newest last.
+    Events(Events),
+    /// Who did what.
+    Audit(Paging),
+    /// API keys, and the wrapping key.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Run a stand-in of a remote system on 127.0.0.1 until Ctrl-C.
+    #[command(subcommand)]
+    Simulate(Simulate),
+    /// See it work: Millrace and simulators in one process.
+    Demo(crate::demo::DemoOptions),
+    /// Measure it.
+    Bench(crate::bench::BenchOptions),
+    /// What the exit codes mean.
+    #[command(name = "exit-codes", long_about = EXIT_CODES)]
+    ExitCodes,
+}
+
+/// Options of `serve`.
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// Where to listen. Loopback unless you say otherwise.
+    #[arg(long, env = "MILLRACE_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Which parts run here.
+    #[arg(long, value_delimiter = ',', default_value = "web,workers", value_name = "ROLES")]
+    pub roles: Vec<RoleName>,
+}
+
+/// A part of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Web pages and API.
+    Web,
+    /// Flows and journal.
+    Workers,
+}
+
+/// Options of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct Check {
+    /// Only this connection (name or id).
+    #[arg(long, value_name = "NAME")]
+    pub connection: Option<String>,
+    /// Keep the host keys that the test shows, after you compared them.
+    #[arg(long)]
+    pub trust_host_key: bool,
+}
+
+/// A configuration file.
+#[derive(Debug, Clone, Args)]
+pub struct FromFile {
+    /// TOML file.
+    #[arg(short, long, value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// How much of a list.
+#[derive(Debug, Clone, Args)]
+pub struct Paging {
+    /// Most entries.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub limit: u32,
+    /// Where to go on: the `next` of the list before.
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
+/// One connection, by name or id.
+#[derive(Debug, Clone, Args)]
+pub struct OneConnection {
+    /// Name or id.
+    pub connection: String,
+}
+
+/// What to do with connections.
+#[derive(Debug, Subcommand)]
+pub enum Connections {
+    /// List them.
+    List,
+    /// Show one with its channels and problems.
+    Show(OneConnection),
+    /// Switch one on; says what is missing when it cannot be.
+    Enable(OneConnection),
+    /// Switch one off. What is on its way ends first.
+    Disable(OneConnection),
+    /// Let a paused connection go on, e.g. after its credentials were mended.
+    Resume(OneConnection),
+    /// The account's own lists: statuses, warehouses, channels, shipping methods, price lists.
+    Choices(OneConnection),
+    /// Change one channel.
+    Channel {
+        /// Name or id.
+        connection: String,
+        /// Which.
+        channel: ChannelName,
+        /// Switch it on or off.
+        #[arg(long)]
+        enabled: Option<bool>,
+        /// Seconds between runs.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+        every: Option<u32>,
+    },
+    /// Run one channel as soon as possible.
+    Run {
+        /// Name or id.
+        connection: String,
+        /// Which.
+        channel: ChannelName,
+    },
+    /// Show the translation tables.
+    Mappings(OneConnection),
+    /// Take listings in from a CSV file with two columns: Brightpearl SKU, warehouse SKU.
+    ImportListings {
+        /// Name or id.
+        connection: String,
+        /// CSV file.
+        #[arg(short, long)]
+        file: PathBuf,
+        /// What to do with SKUs that are mapped already.
+        #[arg(long, value_enum, default_value = "ignore")]
+        existing: Existing,
+        /// Show what would change, and change nothing.
+        #[arg(long)]
+        preview: bool,
+    },
+    /// Print listings as CSV.
+    ExportListings(OneConnection),
+    /// Register webhooks at Brightpearl and show their state.
+    Webhooks {
+        /// Name or id.
+        connection: String,
+        /// Register (or mend) the subscriptions.
+        #[arg(long)]
+        register: bool,
+    },
+}
+
+/// A flow of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ChannelName {
+    /// Orders to the warehouse.
+    Orders,
+    /// Shipments back.
+    Shipments,
+    /// Stock back.
+    Stock,
+}
+
+/// What to do with entries that exist already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Existing {
+    /// Leave them.
+    Ignore,
+    /// Replace them.
+    Overwrite,
+}
+
+/// What to do with orders.
+#[derive(Debug, Subcommand)]
+pub enum Orders {
+    /// List them, newest first.
+    List {
+        /// Only this state.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only those with this text in number, reference or ship-to.
+        #[arg(long)]
+        text: Option<String>,
+        /// Only this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+        /// Placed at or after, e.g. 2026-01-31T00:00:00Z.
+        #[arg(long)]
+        placed_from: Option<jiff::Timestamp>,
+        /// Placed before.
+        #[arg(long)]
+        placed_to: Option<jiff::Timestamp>,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one: lines, requests, shipments, effects, and why it is where it is.
+    Show(OneOrder),
+    /// Why it is where it is, and what to do.
+    Explain(OneOrder),
+    /// Read it again and plan anew.
+    Retry(OneOrder),
+    /// Hold it back.
+    Hold {
+        /// Id or Brightpearl order number.
+        order: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a held order go on.
+    Release(OneOrder),
+    /// Put it away.
+    Archive(OneOrder),
+    /// Cancel it: not sent, or asked back from the warehouse.
+    Cancel {
+        /// Id or Brightpearl order number.
+        order: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// One order.
+#[derive(Debug, Clone, Args)]
+pub struct OneOrder {
+    /// Id (`ord_…`) or Brightpearl order number.
+    pub order: String,
+}
+
+/// What to do with shipments.
+#[derive(Debug, Subcommand)]
+pub enum Shipments {
+    /// List them, newest first.
+    List {
+        /// Only those with this text in key, reference or tracking.
+        #[arg(long)]
+        text: Option<String>,
+        /// Only this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+        /// Only those that Brightpearl does not know in full yet.
+        #[arg(long)]
+        open: bool,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one.
+    Show {
+        /// Id (`shp_…`).
+        shipment: String,
+    },
+    /// Decide its next step again.
+    Retry {
+        /// Id (`shp_…`).
+        shipment: String,
+    },
+}
+
+/// What to do with stock.
+#[derive(Debug, Subcommand)]
+pub enum Stock {
+    /// List runs, newest first.
+    Runs {
+        /// Name or id.
+        connection: String,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show a run with its lines.
+    Show(OneRun),
+    /// Approve a run that waits: it is worked out anew, and what still differs is corrected.
+    Approve(OneRun),
+    /// Turn a waiting run down.
+    Drop(OneRun),
+    /// The warehouse's latest figures.
+    Levels {
+        /// Name or id.
+        connection: String,
+        /// Only SKUs with this text.
+        #[arg(long)]
+        text: Option<String>,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Run stock as soon as possible.
+    Run(OneConnection),
+}
+
+/// One stock run.
+#[derive(Debug, Clone, Args)]
+pub struct OneRun {
+    /// Id (`run_…`).
+    pub run: String,
+}
+
+/// What to do with effects.
+#[derive(Debug, Subcommand)]
+pub enum Effects {
+    /// List them, newest first.
+    List {
+        /// Only this state.
+        #[arg(long)]
+        state: Option<String>,
+        /// Only this kind.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+        /// Only those that need a person.
+        #[arg(long)]
+        needs_person: bool,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show one with its attempts.
+    Show(OneEffect),
+    /// Why it is where it is, and what to do.
+    Explain(OneEffect),
+    /// It goes again. From *parked* you say that it is not there.
+    Retry(Decision),
+    /// It is there: from *parked*, with its number at the remote system.
+    Applied {
+        /// Id (`eff_…`).
+        effect: String,
+        /// What it is called at the remote system.
+        #[arg(long)]
+        reference: String,
+        /// Why you know.
+        #[arg(long)]
+        reason: String,
+    },
+    /// It is not wanted any more. From *parked* you say that it is not there.
+    Void(Decision),
+    /// Not now: its order is held back.
+    Hold(Decision),
+}
+
+/// One effect.
+#[derive(Debug, Clone, Args)]
+pub struct OneEffect {
+    /// Id (`eff_…`).
+    pub effect: String,
+}
+
+/// A decision on an effect.
+#[derive(Debug, Clone, Args)]
+pub struct Decision {
+    /// Id (`eff_…`).
+    pub effect: String,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// What to do with exceptions.
+#[derive(Debug, Subcommand)]
+pub enum Exceptions {
+    /// List those that are open.
+    List {
+        /// Only this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+        /// Those that were dealt with as well.
+        #[arg(long)]
+        all: bool,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Mark one as dealt with.
+    Resolve {
+        /// Id (`exc_…`).
+        exception: String,
+    },
+}
+
+/// Options of `events`.
+#[derive(Debug, Clone, Args)]
+pub struct Events {
+    /// After this number.
+    #[arg(long, default_value_t = 0)]
+    pub after: i64,
+    /// Most entries at once.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Go on as they come, until Ctrl-C.
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// List API keys.
+    List,
+    /// Make an API key; it is shown once.
+    Create {
+        /// What it is for.
+        #[arg(long)]
+        name: String,
+        /// What it may do.
+        #[arg(long, value_enum, default_value = "read")]
+        role: KeyRole,
+        /// Only this merchant (name).
+        #[arg(long)]
+        merchant: Option<String>,
+        /// Days until it ends.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
+        days: Option<u32>,
+    },
+    /// End an API key at once.
+    Revoke {
+        /// Id (`key_…`).
+        key: String,
+    },
+    /// Make a new wrapping key and wrap every data key with it.
+    Rotate,
+}
+
+/// What an API key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KeyRole {
+    /// Everything, keys and configuration included.
+    Admin,
+    /// Orders, shipments, stock, effects, mappings.
+    Staff,
+    /// Look.
+    Read,
+}
+
+/// Which stand-in.
+#[derive(Debug, Subcommand)]
+pub enum Simulate {
+    /// Brightpearl's HTTP API.
+    Brightpearl {
+        /// Port; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Account code.
+        #[arg(long, default_value = "exampleeu")]
+        account: String,
+        /// Divides its waits.
+        #[arg(long, default_value_t = 1)]
+        time_factor: u32,
+        /// Orders at the start.
+        #[arg(long)]
+        orders: Option<u32>,
+    },
+    /// A warehouse that reads and writes CSV files in a folder.
+    Dsfx {
+        /// The folder; made where it is missing.
+        folder: PathBuf,
+        /// Seconds between looks.
+        #[arg(long, default_value_t = 2)]
+        every: u64,
+    },
+    /// Extensiv 3PL Warehouse Manager.
+    Extensiv {
+        /// Port; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Divides its waits.
+        #[arg(long, default_value_t = 1)]
+        time_factor: u32,
+    },
+}

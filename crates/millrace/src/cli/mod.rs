@@ -1,0 +1,235 @@
+//! The command line: what [`crate::operate`] can do, typed. Commands work on the database directly; a running server notices
+//! what they change.
+
+pub mod args;
+mod connections;
+mod file;
+mod orders;
+mod print;
+mod simulate;
+mod stock;
+mod system;
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    app,
+    config::{Config, Roles},
+    operate::{Caller, Failure, FailureKind, Hub, Role, setup},
+    worker::Seams,
+};
+use args::{Cli, Command, Common, LogFormat, RoleName, Serve};
+use print::Printer;
+
+/// Something was found that needs a person.
+const NEEDS_PERSON: u8 = 5;
+
+/// Runs one command to its end.
+pub fn start(cli: Cli) -> ExitCode {
+    log(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return told(&Failure::new(FailureKind::Internal, format!("cannot start: {error}")), false),
+    };
+    let json = cli.common.json;
+    let outcome = runtime.block_on(async {
+        let shutdown = CancellationToken::new();
+        tokio::spawn(stop_on_signal(shutdown.clone()));
+        run(cli, shutdown).await
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => told(&failure, json),
+    }
+}
+
+fn log(cli: &Cli) {
+    // A server says what it does; a command answers, and only warns beside that.
+    let usual = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{usual},sqlx=warn")));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match cli.common.log_format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}
+
+async fn stop_on_signal(shutdown: CancellationToken) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        return;
+    }
+    shutdown.cancel();
+    // A second Ctrl-C ends it at once: what was on its way is found again by the journal.
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(130);
+    }
+}
+
+/// Says what failed and what to do, on standard error.
+fn told(failure: &Failure, json: bool) -> ExitCode {
+    let code = exit_code(failure.kind);
+    let text = if json {
+        serde_json::json!({
+            "type": failure.kind.code(), "title": failure.kind.title(), "detail": failure.detail,
+            "remedy": failure.remedy, "problems": failure.problems, "exit_code": code,
+        })
+        .to_string()
+    } else {
+        format!("error: {}\n  {}", print::clean(&failure.detail), print::clean(&failure.remedy))
+    };
+    // Nobody reads it: the exit code still says it.
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::from(code)
+}
+
+/// See [`args::EXIT_CODES`].
+fn exit_code(kind: FailureKind) -> u8 {
+    match kind {
+        FailureKind::Invalid | FailureKind::Credentials | FailureKind::Setup => 3,
+        FailureKind::NotFound => 4,
+        FailureKind::NeedsPerson => NEEDS_PERSON,
+        FailureKind::Conflict
+        | FailureKind::Forbidden
+        | FailureKind::Remote
+        | FailureKind::Unavailable
+        | FailureKind::Internal => 1,
+    }
+}
+
+async fn run(cli: Cli, shutdown: CancellationToken) -> Result<ExitCode, Failure> {
+    let Cli { common, command } = cli;
+    let printer = Printer { json: common.json };
+    match command {
+        Command::ExitCodes => print::write(args::EXIT_CODES)?,
+        Command::Openapi => system::openapi()?,
+        Command::Init => system::init(&config(&common)?, &seams(&common)?, printer).await?,
+        Command::Serve(serve) => {
+            app::run(serving(&common, &serve)?, None, seams(&common)?, shutdown).await?;
+        }
+        Command::Simulate(which) => simulate::run(which, printer, shutdown).await?,
+        Command::Demo(options) => {
+            let good = crate::demo::run(options, shutdown).await.map_err(|error| fault(&error))?;
+            return Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::Bench(options) => crate::bench::run(options, common.json).await.map_err(|error| fault(&error))?,
+        Command::Plan(from) => file::plan(&common, &from, printer).await?,
+        Command::Apply(from) => file::apply(&common, &from, printer).await?,
+        other => {
+            let session = Session::open(&common).await?;
+            let outcome = within(&session, other, printer, shutdown).await;
+            session.hub.db.close().await;
+            return outcome;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn within(
+    session: &Session,
+    command: Command,
+    printer: Printer,
+    shutdown: CancellationToken,
+) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Check(check) => return system::check(session, check, printer).await,
+        Command::Export => file::export(session).await?,
+        Command::Connections(command) => connections::run(session, command, printer).await?,
+        Command::Orders(command) => orders::orders(session, command, printer).await?,
+        Command::Shipments(command) => orders::shipments(session, command, printer).await?,
+        Command::Effects(command) => orders::effects(session, command, printer).await?,
+        Command::Stock(command) => stock::run(session, command, printer).await?,
+        Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
+        Command::Events(events) => system::events(session, events, printer, shutdown).await?,
+        Command::Audit(paging) => system::audit(session, paging, printer).await?,
+        Command::Keys(command) => system::keys(session, command, printer).await?,
+        Command::Init
+        | Command::Serve(_)
+        | Command::Plan(_)
+        | Command::Apply(_)
+        | Command::Openapi
+        | Command::Simulate(_)
+        | Command::Demo(_)
+        | Command::Bench(_)
+        | Command::ExitCodes => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn fault(error: &anyhow::Error) -> Failure {
+    Failure::new(FailureKind::Remote, format!("{error:#}"))
+}
+
+/// An opened installation, and who types.
+struct Session {
+    hub: Arc<Hub>,
+    caller: Caller,
+}
+
+impl Session {
+    async fn open(common: &Common) -> Result<Self, Failure> {
+        let hub = Hub::open(config(common)?, seams(common)?).await?;
+        let tenant = setup::tenant(&hub, common.tenant.as_deref()).await?;
+        Ok(Self { caller: caller(tenant), hub })
+    }
+}
+
+/// Whoever can read the key file and the database may do everything.
+fn caller(tenant: connect::TenantId) -> Caller {
+    let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned());
+    Caller { actor: format!("command line ({user})"), role: Role::Admin, tenant, merchant: None, installation: true }
+}
+
+fn config(common: &Common) -> Result<Config, Failure> {
+    let data = std::path::absolute(&common.data)
+        .map_err(|error| Failure::new(FailureKind::Setup, format!("{}: {error}", common.data.display())))?;
+    let mut config = Config::in_folder(&data);
+    if let Some(database) = &common.database {
+        config.database.clone_from(database);
+    }
+    if let Some(key_file) = &common.key_file {
+        config.key_file.clone_from(key_file);
+    }
+    config.public_url.clone_from(&common.public_url);
+    config.allow_stand_ins = common.allow_stand_ins;
+    config.waits = Waits::default().divided(common.time_factor);
+    Ok(config)
+}
+
+fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
+    let mut config = config(common)?;
+    config.listen = serve.listen;
+    config.roles =
+        Roles { web: serve.roles.contains(&RoleName::Web), workers: serve.roles.contains(&RoleName::Workers) };
+    Ok(config)
+}
+
+fn seams(common: &Common) -> Result<Seams, Failure> {
+    let waits = Waits::default().divided(common.time_factor);
+    let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
+    let transport = HttpTransport::new(http)
+        .map_err(|error| Failure::new(FailureKind::Setup, format!("HTTP cannot be set up: {error}")))?;
+    Ok(Seams {
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(OsRandom),
+        transport: Arc::new(transport),
+        files: Arc::new(connectors::files::Files::new(waits)),
+    })
+}

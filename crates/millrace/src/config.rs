@@ -1,0 +1,61 @@
+//! What the operator decides when the program starts.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use connect::Waits;
+
+/// Which parts of the program run in this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Web pages and API.
+    pub web: bool,
+    /// Flows and journal.
+    pub workers: bool,
+}
+
+impl Default for Roles {
+    fn default() -> Self {
+        Self { web: true, workers: true }
+    }
+}
+
+/// The operator's settings.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the web role listens. Loopback unless the operator says otherwise.
+    pub listen: SocketAddr,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub database: String,
+    /// File that holds the wrapping key; the environment variable `MILLRACE_KEY` takes its place when set.
+    pub key_file: PathBuf,
+    /// The address under which the world reaches this installation, for webhooks; without it every channel polls only.
+    pub public_url: Option<url::Url>,
+    /// What runs here.
+    pub roles: Roles,
+    /// Name of this node, for leases; unique among nodes on one database.
+    pub node: String,
+    /// The contract's waits.
+    pub waits: Waits,
+    /// Whether settings marked *operator* (addresses of stand-ins) may be given.
+    pub allow_stand_ins: bool,
+}
+
+impl Config {
+    /// With everything in one folder, as `init` lays it out.
+    pub fn in_folder(folder: &std::path::Path) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            database: format!("sqlite:{}", folder.join("millrace.db").display()),
+            key_file: folder.join("millrace.key"),
+            public_url: None,
+            roles: Roles::default(),
+            node: format!("{}-{}", host_name(), std::process::id()),
+            waits: Waits::default(),
+            allow_stand_ins: false,
+        }
+    }
+}
+
+fn host_name() -> String {
+    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "node".to_owned())
+}

@@ -1,0 +1,146 @@
+//! The audit trail: who did what, each row sealed to the one before (AU1).
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::{Access, Database, DbError, R, sql::Tx};
+
+/// One thing somebody did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditRow {
+    /// From 1, without gaps, in each tenant.
+    pub number: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who: a person, an API key, the command line.
+    pub actor: String,
+    /// What, e.g. `effect.decide`.
+    pub action: String,
+    /// On what.
+    pub target: String,
+    /// Further facts, JSON.
+    pub detail: String,
+    /// SHA-256 over the previous row's hash and this row, hex.
+    pub hash: String,
+}
+
+impl AuditRow {
+    /// The parts are written with their lengths, so that no two rows read the same.
+    fn chained(&self, tenant: &str, before: &str) -> String {
+        let mut hash = Sha256::new();
+        let number = self.number.to_string();
+        let at = self.at.as_millisecond().to_string();
+        for part in [before, tenant, &number, &at, &self.actor, &self.action, &self.target, &self.detail] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// Appends a row within the transaction that does what it says.
+pub(super) async fn append(tx: &mut Tx, tenant: &str, actor: &str, action: &str, target: &str, detail: &str) -> R<()> {
+    if tx.is_postgres() {
+        // One writer per chain at a time.
+        tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 2))::text", &[tenant.into()]).await?;
+    }
+    let last = tx
+        .first("SELECT number, hash FROM audit WHERE tenant = $1 ORDER BY number DESC LIMIT 1", &[tenant.into()])
+        .await?;
+    let (number, before) = match &last {
+        Some(row) => (row.int(0)? + 1, row.string(1)?),
+        None => (1, String::new()),
+    };
+    // As it is read back: whole milliseconds.
+    let at = Timestamp::from_millisecond(tx.now.as_millisecond()).map_err(DbError::corrupt)?;
+    let mut row = AuditRow {
+        number,
+        at,
+        actor: actor.to_owned(),
+        action: action.to_owned(),
+        target: target.to_owned(),
+        detail: detail.to_owned(),
+        hash: String::new(),
+    };
+    row.hash = row.chained(tenant, &before);
+    tx.execute(
+        "INSERT INTO audit (tenant, number, at, actor, action, target, detail, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            tenant.into(),
+            number.into(),
+            at.into(),
+            row.actor.into(),
+            row.action.into(),
+            row.target.into(),
+            row.detail.into(),
+            row.hash.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+impl Database {
+    /// Appends a row to a tenant's audit trail, or to the installation's.
+    pub async fn audit(&self, access: &Access, actor: &str, action: &str, target: &str, detail: &serde_json::Value) -> R<()> {
+        let tenant = access.setting().0.to_owned();
+        let (actor, action, target) = (actor.to_owned(), action.to_owned(), target.to_owned());
+        let detail = detail.to_string();
+        self.write(access.clone(), "audit", move |tx| {
+            Box::pin(async move { append(tx, &tenant, &actor, &action, &target, &detail).await })
+        })
+        .await
+    }
+
+    /// The audit trail after a row, oldest first.
+    pub async fn audit_after(&self, access: &Access, number: i64, limit: u32) -> R<Vec<AuditRow>> {
+        let tenant = access.setting().0.to_owned();
+        self.read(access.clone(), "audit_after", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .query(
+                        "SELECT number, at, actor, action, target, detail, hash FROM audit
+                         WHERE tenant = $1 AND number > $2 ORDER BY number LIMIT $3",
+                        &[tenant.into(), number.into(), limit.into()],
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(AuditRow {
+                            number: row.int(0)?,
+                            at: row.time(1)?,
+                            actor: row.string(2)?,
+                            action: row.string(3)?,
+                            target: row.string(4)?,
+                            detail: row.string(5)?,
+                            hash: row.string(6)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Whether the whole audit trail is as it was written: the number of the first row that is not, `None` if all are.
+    pub async fn verify_audit(&self, access: &Access) -> R<Option<i64>> {
+        let tenant = access.setting().0.to_owned();
+        let mut before = String::new();
+        let mut number = 0;
+        loop {
+            let rows = self.audit_after(access, number, 1000).await?;
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            for row in rows {
+                number += 1;
+                if row.number != number || row.hash != row.chained(&tenant, &before) {
+                    return Ok(Some(number));
+                }
+                before = row.hash;
+            }
+        }
+    }
+}

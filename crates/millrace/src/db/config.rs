@@ -1,0 +1,697 @@
+//! Who uses the installation, and what they have connected.
+
+use std::collections::BTreeMap;
+
+use connect::{ConnectionId, MerchantId, StoreId, TenantId, WarehouseId};
+use engine::settings::ConnectionSettings;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Access, ActiveConnection, ChannelKind, ConnectionKey, ConnectionRecord, Database, DbError, Endpoint, R, Scope, channels,
+    effects::key_values,
+    facts::scope_values,
+    secrets,
+    sql::{Row, Tx, json},
+};
+use crate::seal::Keyring;
+
+/// An organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TenantRecord {
+    /// Its id.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A brand of an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MerchantRecord {
+    /// Its id.
+    pub id: MerchantId,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A store or warehouse account to keep. Secrets are put beside it with [`Database::put_secret`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewEndpoint {
+    /// What people call it; unique in the tenant.
+    pub name: String,
+    /// The connector's name.
+    pub platform: String,
+    /// Plain settings by field name.
+    pub values: BTreeMap<String, String>,
+    /// The remote account's code; for stores only.
+    pub account: String,
+}
+
+/// A store or warehouse account in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndpointSummary {
+    /// Its id.
+    pub id: String,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// What people call it.
+    pub name: String,
+    /// The connector's name.
+    pub platform: String,
+    /// Plain settings by field name.
+    pub values: BTreeMap<String, String>,
+    /// The remote account's code; empty for warehouses.
+    pub account: String,
+}
+
+/// A connection in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConnectionSummary {
+    /// Its id.
+    pub id: ConnectionId,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// What people call it.
+    pub name: String,
+    /// Switched on.
+    pub enabled: bool,
+    /// Its store.
+    pub store: StoreId,
+    /// What people call its store.
+    pub store_name: String,
+    /// Its warehouse.
+    pub warehouse: WarehouseId,
+    /// What people call its warehouse.
+    pub warehouse_name: String,
+    /// Grows with every change of its configuration.
+    pub revision: i64,
+}
+
+/// How often channels run unless set otherwise, in seconds.
+fn every_seconds(kind: ChannelKind) -> i64 {
+    match kind {
+        ChannelKind::Orders | ChannelKind::Shipments => 60,
+        ChannelKind::Stock => 300,
+    }
+}
+
+fn taken(what: &str, name: &str) -> impl Fn(DbError) -> DbError {
+    let text = format!("there is a {what} called {name:?} already, or that name is used elsewhere in this tenant");
+    move |error| if matches!(error, DbError::Conflict(_)) { DbError::Conflict(text.clone()) } else { error }
+}
+
+/// What refers to a row keeps it from being removed.
+fn in_use(what: &str) -> impl Fn(DbError) -> DbError {
+    let text = format!("{what} is in use: what refers to it must go first, and what has orders is kept");
+    move |error| if matches!(error, DbError::Refused(_)) { DbError::Refused(text.clone()) } else { error }
+}
+
+impl Database {
+    /// Makes an organisation.
+    pub async fn create_tenant(&self, name: &str) -> R<TenantId> {
+        let name = name.to_owned();
+        let tenant = TenantId::generate(self.inner.clock.now(), &*self.random());
+        let id = tenant.clone();
+        self.write(&tenant, "create_tenant", move |tx| {
+            Box::pin(async move {
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO tenant (tenant, name, created_at) VALUES ($1, $2, $3)",
+                    &[(&id).into(), (&name).into(), now.into()],
+                )
+                .await
+                .map_err(taken("tenant", &name))?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// Every organisation of the installation.
+    pub async fn tenants(&self) -> R<Vec<TenantRecord>> {
+        self.read(Access::System, "tenants", |tx| {
+            Box::pin(async move {
+                let sql = if tx.is_postgres() {
+                    "SELECT tenant, name, created_at FROM all_tenants()"
+                } else {
+                    "SELECT tenant, name, created_at FROM tenant ORDER BY tenant"
+                };
+                tx.query(sql, &[])
+                    .await?
+                    .iter()
+                    .map(|row| Ok(TenantRecord { id: row.parsed(0)?, name: row.string(1)?, created_at: row.time(2)? }))
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Makes a brand of an organisation.
+    pub async fn create_merchant(&self, tenant: &TenantId, name: &str) -> R<MerchantId> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.write(&tenant.clone(), "create_merchant", move |tx| {
+            Box::pin(async move {
+                let id = MerchantId::generate(tx.now, &*tx.random);
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO merchant (tenant, merchant, name, created_at) VALUES ($1, $2, $3, $4)",
+                    &[(&tenant).into(), (&id).into(), (&name).into(), now.into()],
+                )
+                .await
+                .map_err(taken("merchant", &name))?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// The brands of an organisation, by name.
+    pub async fn merchants(&self, tenant: &TenantId) -> R<Vec<MerchantRecord>> {
+        let tenant = tenant.clone();
+        self.read(&tenant.clone(), "merchants", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .query("SELECT merchant, name FROM merchant WHERE tenant = $1 ORDER BY name", &[(&tenant).into()])
+                    .await?;
+                rows.iter().map(|row| Ok(MerchantRecord { id: row.parsed(0)?, name: row.string(1)? })).collect()
+            })
+        })
+        .await
+    }
+
+    /// Makes a store.
+    pub async fn create_store(&self, scope: &Scope, new: NewEndpoint) -> R<StoreId> {
+        let scope = scope.clone();
+        self.write(&scope.clone(), "create_store", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let id = StoreId::generate(tx.now, &*tx.random);
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO store (tenant, merchant, id, name, platform, account, settings, created_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    &[
+                        tenant,
+                        merchant,
+                        (&id).into(),
+                        (&new.name).into(),
+                        new.platform.into(),
+                        new.account.to_lowercase().into(),
+                        json(&new.values)?.into(),
+                        now.into(),
+                    ],
+                )
+                .await
+                .map_err(taken("store", &new.name))?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// Makes a warehouse.
+    pub async fn create_warehouse(&self, scope: &Scope, new: NewEndpoint) -> R<WarehouseId> {
+        let scope = scope.clone();
+        self.write(&scope.clone(), "create_warehouse", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let id = WarehouseId::generate(tx.now, &*tx.random);
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO warehouse (tenant, merchant, id, name, platform, settings, created_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                    &[
+                        tenant,
+                        merchant,
+                        (&id).into(),
+                        (&new.name).into(),
+                        new.platform.into(),
+                        json(&new.values)?.into(),
+                        now.into(),
+                    ],
+                )
+                .await
+                .map_err(taken("warehouse", &new.name))?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// Changes a store's name, account and plain settings. Its connections are built anew.
+    pub async fn update_store(&self, scope: &Scope, id: &StoreId, new: NewEndpoint) -> R<()> {
+        let (scope, id) = (scope.clone(), id.clone());
+        self.write(&scope.clone(), "update_store", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let account = new.account.to_lowercase();
+                let done = tx
+                    .execute(
+                        "UPDATE store SET name = $4, account = $5, settings = $6
+                         WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                        &[tenant, merchant, (&id).into(), (&new.name).into(), account.into(), json(&new.values)?.into()],
+                    )
+                    .await
+                    .map_err(taken("store", &new.name))?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("store {id}")));
+                }
+                touch_endpoint(tx, &scope, id.as_str()).await
+            })
+        })
+        .await
+    }
+
+    /// Changes a warehouse's name and plain settings. Its connections are built anew.
+    pub async fn update_warehouse(&self, scope: &Scope, id: &WarehouseId, new: NewEndpoint) -> R<()> {
+        let (scope, id) = (scope.clone(), id.clone());
+        self.write(&scope.clone(), "update_warehouse", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let done = tx
+                    .execute(
+                        "UPDATE warehouse SET name = $4, settings = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                        &[tenant, merchant, (&id).into(), (&new.name).into(), json(&new.values)?.into()],
+                    )
+                    .await
+                    .map_err(taken("warehouse", &new.name))?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("warehouse {id}")));
+                }
+                touch_endpoint(tx, &scope, id.as_str()).await
+            })
+        })
+        .await
+    }
+
+    /// The stores of an organisation, or of one of its brands, by name.
+    pub async fn stores(&self, access: &Access) -> R<Vec<EndpointSummary>> {
+        self.endpoints(access, "SELECT id, merchant, name, platform, settings, account FROM store
+             WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) ORDER BY name")
+            .await
+    }
+
+    /// The warehouses of an organisation, or of one of its brands, by name.
+    pub async fn warehouses(&self, access: &Access) -> R<Vec<EndpointSummary>> {
+        self.endpoints(access, "SELECT id, merchant, name, platform, settings, '' FROM warehouse
+             WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) ORDER BY name")
+            .await
+    }
+
+    async fn endpoints(&self, access: &Access, sql: &'static str) -> R<Vec<EndpointSummary>> {
+        let access = access.clone();
+        self.read(access.clone(), "endpoints", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                tx.query(sql, &[tenant.into(), merchant.into()])
+                    .await?
+                    .iter()
+                    .map(|row| {
+                        Ok(EndpointSummary {
+                            id: row.string(0)?,
+                            merchant: row.parsed(1)?,
+                            name: row.string(2)?,
+                            platform: row.string(3)?,
+                            values: row.json(4)?,
+                            account: row.string(5)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Connects a store with a warehouse: switched off, with every channel switched off.
+    pub async fn create_connection(
+        &self,
+        scope: &Scope,
+        name: &str,
+        store: &StoreId,
+        warehouse: &WarehouseId,
+        settings: &ConnectionSettings,
+    ) -> R<ConnectionId> {
+        let (scope, name, store, warehouse, settings) =
+            (scope.clone(), name.to_owned(), store.clone(), warehouse.clone(), settings.clone());
+        self.write(&scope.clone(), "create_connection", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let id = ConnectionId::generate(tx.now, &*tx.random);
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO connection (tenant, merchant, id, name, store, warehouse, enabled, revision, settings,
+                         created_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, 0, 1, $7, $8)",
+                    &[
+                        tenant.clone(),
+                        merchant.clone(),
+                        (&id).into(),
+                        (&name).into(),
+                        (&store).into(),
+                        (&warehouse).into(),
+                        json(&settings)?.into(),
+                        now.into(),
+                    ],
+                )
+                .await
+                .map_err(taken("connection", &name))?;
+                let channels = ChannelKind::ALL
+                    .into_iter()
+                    .map(|kind| {
+                        vec![
+                            tenant.clone(),
+                            merchant.clone(),
+                            (&id).into(),
+                            kind.as_str().into(),
+                            false.into(),
+                            every_seconds(kind).into(),
+                            "".into(),
+                        ]
+                    })
+                    .collect();
+                tx.many(
+                    "INSERT INTO channel (tenant, merchant, connection, kind, enabled, every_seconds, summary) VALUES ",
+                    "",
+                    &[],
+                    channels,
+                )
+                .await?;
+                tx.event("connection", id.as_str(), "created");
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// Changes what a connection is called and what was chosen for it.
+    pub async fn update_connection(&self, key: &ConnectionKey, name: &str, settings: &ConnectionSettings) -> R<()> {
+        let (key, name, settings) = (key.clone(), name.to_owned(), settings.clone());
+        self.write(&key.clone(), "update_connection", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, id] = key_values(&key);
+                tx.execute(
+                    "UPDATE connection SET name = $4, settings = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, id, (&name).into(), json(&settings)?.into()],
+                )
+                .await
+                .map_err(taken("connection", &name))?;
+                touch(tx, &key).await
+            })
+        })
+        .await
+    }
+
+    /// Switches a connection on or off.
+    pub async fn enable_connection(&self, key: &ConnectionKey, enabled: bool) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "enable_connection", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, id] = key_values(&key);
+                tx.execute(
+                    "UPDATE connection SET enabled = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, id, enabled.into()],
+                )
+                .await?;
+                touch(tx, &key).await
+            })
+        })
+        .await
+    }
+
+    /// The connections of an organisation, or of one of its brands, by name.
+    pub async fn connections(&self, access: &Access) -> R<Vec<ConnectionSummary>> {
+        let access = access.clone();
+        self.read(access.clone(), "connections", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                let rows = tx
+                    .query(
+                        "SELECT c.id, c.merchant, c.name, c.enabled, c.store, s.name, c.warehouse, w.name, c.revision
+                         FROM connection AS c
+                         JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
+                         JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
+                         WHERE c.tenant = $1 AND ($2 = '*' OR c.merchant = $2) ORDER BY c.name",
+                        &[tenant.into(), merchant.into()],
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(ConnectionSummary {
+                            id: row.parsed(0)?,
+                            merchant: row.parsed(1)?,
+                            name: row.string(2)?,
+                            enabled: row.flag(3)?,
+                            store: row.parsed(4)?,
+                            store_name: row.string(5)?,
+                            warehouse: row.parsed(6)?,
+                            warehouse_name: row.string(7)?,
+                            revision: row.int(8)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Removes a connection that has no orders, with its channels and mappings.
+    pub async fn delete_connection(&self, key: &ConnectionKey) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "delete_connection", move |tx| {
+            Box::pin(async move {
+                let values = key_values(&key);
+                for sql in [
+                    "DELETE FROM channel WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM listing WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM kit WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM ship_method WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM source_method WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM location WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                    "DELETE FROM stock_owner WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+                ] {
+                    tx.execute(sql, &values).await?;
+                }
+                let done = tx
+                    .execute("DELETE FROM connection WHERE tenant = $1 AND merchant = $2 AND id = $3", &values)
+                    .await
+                    .map_err(in_use("this connection"))?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("connection {}", key.connection)));
+                }
+                tx.wakes.configuration = true;
+                tx.event("connection", key.connection.as_str(), "deleted");
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Removes a store that no connection uses, with its secrets.
+    pub async fn delete_store(&self, scope: &Scope, id: &StoreId) -> R<()> {
+        let sql = "DELETE FROM store WHERE tenant = $1 AND merchant = $2 AND id = $3";
+        self.delete_endpoint(scope, id.as_str(), "this store", sql).await
+    }
+
+    /// Removes a warehouse that no connection uses, with its secrets.
+    pub async fn delete_warehouse(&self, scope: &Scope, id: &WarehouseId) -> R<()> {
+        let sql = "DELETE FROM warehouse WHERE tenant = $1 AND merchant = $2 AND id = $3";
+        self.delete_endpoint(scope, id.as_str(), "this warehouse", sql).await
+    }
+
+    async fn delete_endpoint(&self, scope: &Scope, id: &str, what: &'static str, sql: &'static str) -> R<()> {
+        let (scope, id) = (scope.clone(), id.to_owned());
+        self.write(&scope.clone(), "delete_endpoint", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                tx.execute(
+                    "DELETE FROM secret WHERE tenant = $1 AND merchant = $2 AND object = $3",
+                    &[tenant.clone(), merchant.clone(), (&id).into()],
+                )
+                .await?;
+                let done = tx.execute(sql, &[tenant, merchant, (&id).into()]).await.map_err(in_use(what))?;
+                if done == 0 { Err(DbError::NotFound(format!("{what} ({id})"))) } else { Ok(()) }
+            })
+        })
+        .await
+    }
+
+    /// Every enabled connection of the installation.
+    pub async fn active_connections(&self) -> R<Vec<ActiveConnection>> {
+        self.read(Access::System, "active_connections", |tx| {
+            Box::pin(async move {
+                let sql = if tx.is_postgres() {
+                    "SELECT tenant, merchant, id, revision, account FROM connections_to_run()"
+                } else {
+                    "SELECT c.tenant, c.merchant, c.id, c.revision, s.account FROM connection AS c
+                     JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
+                     WHERE c.enabled = 1 ORDER BY c.tenant, c.merchant, c.id"
+                };
+                tx.query(sql, &[])
+                    .await?
+                    .iter()
+                    .map(|row| {
+                        let scope = Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? };
+                        Ok(ActiveConnection {
+                            key: ConnectionKey { scope, connection: row.parsed(2)? },
+                            revision: row.int(3)?,
+                            account: row.string(4)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// A connection with everything a worker needs to run it, its secrets opened.
+    pub async fn connection(&self, key: &ConnectionKey, keyring: &Keyring) -> R<ConnectionRecord> {
+        let (key, keyring) = (key.clone(), keyring.clone());
+        self.read(&key.clone(), "connection", move |tx| {
+            Box::pin(async move { load_connection(tx, &key, &keyring).await })
+        })
+        .await
+    }
+
+    /// The connection of this name.
+    pub async fn connection_by_name(&self, tenant: &TenantId, name: &str) -> R<ConnectionKey> {
+        let sql = "SELECT merchant, id FROM connection WHERE tenant = $1 AND name = $2";
+        let (scope, connection) = self.by_name(tenant, "connection", name, sql).await?;
+        Ok(ConnectionKey { scope, connection })
+    }
+
+    /// The store of this name.
+    pub async fn store_by_name(&self, tenant: &TenantId, name: &str) -> R<(Scope, StoreId)> {
+        self.by_name(tenant, "store", name, "SELECT merchant, id FROM store WHERE tenant = $1 AND name = $2").await
+    }
+
+    /// The warehouse of this name.
+    pub async fn warehouse_by_name(&self, tenant: &TenantId, name: &str) -> R<(Scope, WarehouseId)> {
+        self.by_name(tenant, "warehouse", name, "SELECT merchant, id FROM warehouse WHERE tenant = $1 AND name = $2").await
+    }
+
+    /// The brand of this name.
+    pub async fn merchant_by_name(&self, tenant: &TenantId, name: &str) -> R<MerchantId> {
+        let merchants = self.merchants(tenant).await?;
+        let found = merchants.into_iter().find(|merchant| merchant.name == name);
+        found.map(|merchant| merchant.id).ok_or_else(|| DbError::NotFound(format!("merchant {name:?}")))
+    }
+
+    /// The organisation of this name.
+    pub async fn tenant_by_name(&self, name: &str) -> R<TenantId> {
+        let tenants = self.tenants().await?;
+        let found = tenants.into_iter().find(|tenant| tenant.name == name);
+        found.map(|tenant| tenant.id).ok_or_else(|| DbError::NotFound(format!("tenant {name:?}")))
+    }
+
+    async fn by_name<K: connect::IdKind + 'static>(
+        &self,
+        tenant: &TenantId,
+        what: &'static str,
+        name: &str,
+        sql: &'static str,
+    ) -> R<(Scope, connect::Id<K>)> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.read(&tenant.clone(), "by_name", move |tx| {
+            Box::pin(async move {
+                let row = tx.first(sql, &[(&tenant).into(), (&name).into()]).await?;
+                let row = row.ok_or_else(|| DbError::NotFound(format!("{what} {name:?}")))?;
+                Ok((Scope { tenant, merchant: row.parsed(0)? }, row.parsed(1)?))
+            })
+        })
+        .await
+    }
+
+    fn random(&self) -> std::sync::Arc<dyn connect::Random> {
+        std::sync::Arc::clone(&self.inner.random)
+    }
+}
+
+/// A connection's configuration changed: it is built anew, and what paused it may be mended.
+pub(super) async fn touch(tx: &mut Tx, key: &ConnectionKey) -> R<()> {
+    let values = key_values(key);
+    let done = tx
+        .execute(
+            "UPDATE connection SET revision = revision + 1 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &values,
+        )
+        .await?;
+    if done == 0 {
+        return Err(DbError::NotFound(format!("connection {}", key.connection)));
+    }
+    tx.execute("DELETE FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3", &values).await?;
+    tx.wakes.configuration = true;
+    tx.event("connection", key.connection.as_str(), "changed");
+    Ok(())
+}
+
+/// A store or warehouse changed, and with it its connections.
+pub(super) async fn touch_endpoint(tx: &mut Tx, scope: &Scope, id: &str) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let rows = tx
+        .query(
+            "SELECT id FROM connection WHERE tenant = $1 AND merchant = $2 AND (store = $3 OR warehouse = $3)",
+            &[tenant, merchant, id.into()],
+        )
+        .await?;
+    for row in &rows {
+        let key = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
+        touch(tx, &key).await?;
+    }
+    Ok(())
+}
+
+fn endpoint<K: connect::IdKind>(row: &Row, from: usize) -> R<Endpoint<connect::Id<K>>> {
+    Ok(Endpoint {
+        id: row.parsed(from)?,
+        name: row.string(from + 1)?,
+        platform: row.string(from + 2)?,
+        values: row.json(from + 3)?,
+    })
+}
+
+async fn load_connection(tx: &mut Tx, key: &ConnectionKey, keyring: &Keyring) -> R<ConnectionRecord> {
+    let row = tx
+        .first(
+            "SELECT c.name, c.enabled, c.revision, c.settings, s.account, s.id, s.name, s.platform, s.settings,
+                 w.id, w.name, w.platform, w.settings
+             FROM connection AS c
+             JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
+             JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
+             WHERE c.tenant = $1 AND c.merchant = $2 AND c.id = $3",
+            &key_values(key),
+        )
+        .await?
+        .ok_or_else(|| DbError::NotFound(format!("connection {}", key.connection)))?;
+    let store: Endpoint<StoreId> = endpoint(&row, 5)?;
+    let warehouse: Endpoint<WarehouseId> = endpoint(&row, 9)?;
+    let store_secrets = secrets::open(tx, &key.scope, store.id.as_str(), keyring).await?;
+    let warehouse_secrets = secrets::open(tx, &key.scope, warehouse.id.as_str(), keyring).await?;
+    let pauses = tx
+        .query(
+            "SELECT side, reason FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3",
+            &key_values(key),
+        )
+        .await?;
+    let mut paused = BTreeMap::new();
+    for pause in &pauses {
+        let side = if pause.text(0)? == "source" { connect::Side::Source } else { connect::Side::Warehouse };
+        paused.insert(side, pause.string(1)?);
+    }
+    Ok(ConnectionRecord {
+        key: key.clone(),
+        name: row.string(0)?,
+        enabled: row.flag(1)?,
+        revision: row.int(2)?,
+        settings: row.json(3)?,
+        account: row.string(4)?,
+        store,
+        store_secrets,
+        warehouse,
+        warehouse_secrets,
+        channels: channels::load(tx, key).await?,
+        paused,
+    })
+}

@@ -1,0 +1,489 @@
+//! The journal's table: planning, claiming and arming effects.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use connect::{EffectId, EffectKind, Side};
+use engine::effect::{EffectState, later};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Arm, ConnectionKey, Database, DbError, EffectRow, NewEffect, R, Subject,
+    facts::one_column,
+    sql::{Row, Tx, Value, json},
+};
+
+/// The columns of an [`EffectRow`], in the order [`effect_row`] reads them.
+pub(super) const COLUMNS: &str = "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
+    e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
+    e.shipment_ref, e.product_id, e.warehouse_id";
+
+/// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. In its lane nothing earlier is
+/// open and nothing else is in flight (R6), and its order is not held by a person. An earlier one that was never sent and
+/// waits for its time lets later ones pass: it may be waiting for what they do. `$5` is now. The lists of states are those
+/// of the partial indexes, word for word.
+const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
+    AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
+    AND e.state NOT IN ('armed', 'probing')
+    AND e.next_at <= $5 AND (e.lease_until IS NULL OR e.lease_until <= $5)";
+const FREE: &str = "NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
+        AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
+        AND NOT (p.state = 'planned' AND p.next_at > $5 AND p.lease_until IS NULL))
+    AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
+        AND p.state IN ('armed', 'unknown', 'probing'))
+    AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
+        WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL))";
+
+/// The hash that tells whether two payloads are the same, hex.
+pub(super) fn sha256(content: &[u8]) -> String {
+    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Source => "source",
+        Side::Warehouse => "warehouse",
+    }
+}
+
+/// Smaller goes first: what a customer waits for before what only keeps figures straight.
+fn priority(kind: EffectKind) -> i64 {
+    match kind {
+        EffectKind::PostShipped | EffectKind::CancelRequest => 0,
+        EffectKind::UpdateShipping => 1,
+        EffectKind::CreateNote | EffectKind::DeleteNote | EffectKind::ReleaseRequest => 2,
+        EffectKind::SubmitRequest => 3,
+        EffectKind::SetStatus => 4,
+        EffectKind::AddOrderNote => 5,
+        EffectKind::CorrectStock => 6,
+    }
+}
+
+pub(super) fn effect_row(row: &Row) -> R<EffectRow> {
+    Ok(EffectRow {
+        id: row.parsed(0)?,
+        kind: row.parsed(1)?,
+        key: row.string(2)?,
+        revision: row.u32(3)?,
+        batch: row.opt_string(4)?,
+        lane: row.string(5)?,
+        body: row.string(6)?,
+        body_sha256: row.string(7)?,
+        title: row.string(8)?,
+        state: row.parsed(9)?,
+        attempt: row.u32(10)?,
+        unknowns: row.u32(11)?,
+        negatives: row.u32(12)?,
+        fence: row.int(13)?,
+        armed_at: row.opt_time(14)?,
+        baseline: row.opt_json(15)?,
+        remote: row.opt_json(16)?,
+        note: row.string(17)?,
+        subject: Subject {
+            order: row.opt_parsed(18)?,
+            request: row.opt_parsed(19)?,
+            shipment: row.opt_parsed(20)?,
+            product_id: row.opt_int(21)?,
+            warehouse_id: row.opt_int(22)?,
+        },
+    })
+}
+
+pub(super) fn key_values(key: &ConnectionKey) -> [Value; 3] {
+    [(&key.scope.tenant).into(), (&key.scope.merchant).into(), (&key.connection).into()]
+}
+
+pub(super) async fn is_frozen(tx: &mut Tx) -> R<bool> {
+    let row = tx.first("SELECT frozen FROM installation WHERE one = 1", &[]).await?;
+    // Without its own row nothing is known of this installation, and nothing may be sent.
+    row.map_or(Ok(true), |row| row.flag(0))
+}
+
+/// Inserts effects. One whose key exists is left alone when its payload is the same, planned again as a new revision when
+/// nothing exists under its key (refused, voided), and otherwise a fault (R9).
+pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffect>) -> R<()> {
+    if effects.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now;
+    let mut by_key: BTreeMap<(EffectKind, String), (NewEffect, String)> = BTreeMap::new();
+    let mut rows = Vec::with_capacity(effects.len());
+    for effect in effects {
+        let hash = sha256(effect.draft.body.as_bytes());
+        rows.push(insert_row(key, &effect, &hash, now));
+        by_key.insert((effect.draft.kind, effect.draft.key.clone()), (effect, hash));
+    }
+    let inserted = tx
+        .many(
+            "INSERT INTO effect (tenant, merchant, connection, id, side, kind, key, revision, batch, lane, body, body_sha256,
+                 title, state, attempt, unknowns, negatives, fence, note, order_ref, request_ref, shipment_ref, product_id,
+                 warehouse_id, priority, next_at, created_at, changed_at) VALUES ",
+            " ON CONFLICT (tenant, merchant, connection, kind, key) DO NOTHING RETURNING kind, key",
+            &[],
+            rows,
+        )
+        .await?;
+    for row in &inserted {
+        by_key.remove(&(row.parsed(0)?, row.string(1)?));
+    }
+    tx.wakes.work = true;
+    for (effect, hash) in by_key.into_values() {
+        revise_known(tx, key, effect, hash).await?;
+    }
+    Ok(())
+}
+
+fn insert_row(key: &ConnectionKey, effect: &NewEffect, hash: &str, now: Timestamp) -> Vec<Value> {
+    let [tenant, merchant, connection] = key_values(key);
+    let NewEffect { id, draft, lane, subject, not_before } = effect;
+    vec![
+        tenant,
+        merchant,
+        connection,
+        id.into(),
+        side_name(draft.kind.side()).into(),
+        draft.kind.as_str().into(),
+        (&draft.key).into(),
+        1_i64.into(),
+        draft.batch.clone().into(),
+        lane.into(),
+        (&draft.body).into(),
+        hash.into(),
+        (&draft.title).into(),
+        EffectState::Planned.as_str().into(),
+        0_i64.into(),
+        0_i64.into(),
+        0_i64.into(),
+        0_i64.into(),
+        "".into(),
+        subject.order.as_ref().into(),
+        subject.request.as_ref().into(),
+        subject.shipment.as_ref().into(),
+        subject.product_id.into(),
+        subject.warehouse_id.into(),
+        priority(draft.kind).into(),
+        not_before.unwrap_or(now).into(),
+        now.into(),
+        now.into(),
+    ]
+}
+
+async fn revise_known(tx: &mut Tx, key: &ConnectionKey, effect: NewEffect, hash: String) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let draft = effect.draft;
+    let row = tx
+        .first(
+            "SELECT id, state, body_sha256 FROM effect
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4 AND key = $5",
+            &[tenant, merchant, connection, draft.kind.as_str().into(), (&draft.key).into()],
+        )
+        .await?
+        .ok_or_else(|| DbError::Fenced(format!("the effect {}", draft.key)))?;
+    if row.text(2)? == hash {
+        return Ok(());
+    }
+    let state: EffectState = row.parsed(1)?;
+    let nothing_there = match state {
+        EffectState::Refused => true,
+        EffectState::Voided => draft.kind != EffectKind::CorrectStock,
+        _ => false,
+    };
+    if !nothing_there {
+        return Err(DbError::Conflict(format!(
+            "{} {} is {state} and was planned again with another payload (R9)",
+            draft.kind, draft.key
+        )));
+    }
+    let id: EffectId = row.parsed(0)?;
+    replan(tx, key, vec![Replan { id, batch: draft.batch, body: draft.body, title: draft.title }]).await
+}
+
+/// An effect to plan again: from refused or voided, with the next revision.
+pub(super) struct Replan {
+    pub(super) id: EffectId,
+    pub(super) batch: Option<String>,
+    pub(super) body: String,
+    pub(super) title: String,
+}
+
+pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan>) -> R<()> {
+    let [tenant, merchant, _] = key_values(key);
+    let now = tx.now;
+    let rows = effects
+        .into_iter()
+        .map(|one| {
+            let hash = sha256(one.body.as_bytes());
+            vec![(&one.id).into(), one.batch.into(), one.body.into(), hash.into(), one.title.into()]
+        })
+        .collect();
+    tx.many(
+        "UPDATE effect SET state = 'planned', revision = revision + 1, batch = v.column2, body = v.column3,
+             body_sha256 = v.column4, title = v.column5, fence = fence + 1, owner = NULL, lease_until = NULL, note = '',
+             voided_by = NULL, next_at = $3, changed_at = $3
+         FROM (VALUES ",
+        ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1
+             AND effect.state IN ('refused', 'voided')",
+        &[tenant, merchant, now.into()],
+        rows,
+    )
+    .await?;
+    tx.wakes.work = true;
+    Ok(())
+}
+
+/// Gives up effects that were not sent. The fence moves, so that whoever has claimed one cannot arm it any more.
+pub(super) async fn void_unsent(tx: &mut Tx, key: &ConnectionKey, effects: &[EffectId], why: &str) -> R<()> {
+    let [tenant, merchant, _] = key_values(key);
+    let now = tx.now;
+    tx.many(
+        "UPDATE effect SET state = 'voided', fence = fence + 1, owner = NULL, lease_until = NULL, note = $4, changed_at = $3
+         WHERE tenant = $1 AND merchant = $2 AND state IN ('planned', 'not_sent') AND id IN (VALUES ",
+        ")",
+        &[tenant, merchant, now.into(), why.into()],
+        one_column(effects),
+    )
+    .await?;
+    Ok(())
+}
+
+impl Database {
+    /// Plans effects, in one transaction.
+    ///
+    /// # Errors
+    /// [`DbError::Conflict`] when one of the keys exists with another payload and may have been sent (R9).
+    pub async fn plan_effects(&self, key: &ConnectionKey, effects: Vec<NewEffect>) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "plan_effects", move |tx| Box::pin(async move { plan(tx, &key, effects).await })).await
+    }
+
+    /// Takes on what is due on one side of a connection, for as long as `lease`. First every effect whose sender went away
+    /// becomes unknown (R2). Effects of one batch come together, beyond `limit` if need be; those to be looked up come as
+    /// *probing*, all others in the state they wait in.
+    pub async fn claim_effects(
+        &self,
+        key: &ConnectionKey,
+        side: Side,
+        owner: &str,
+        lease: Duration,
+        limit: usize,
+    ) -> R<Vec<EffectRow>> {
+        let (key, owner) = (key.clone(), owner.to_owned());
+        self.write(&key.clone(), "claim_effects", move |tx| {
+            Box::pin(async move { claim(tx, &key, side, &owner, lease, limit).await })
+        })
+        .await
+    }
+
+    /// Commits the intent to send (R1): each effect that is still claimed with this fence, in this state, for longer than a
+    /// call may take, becomes *armed*, and its time of arming is returned. `None` for every other: it must not be sent.
+    ///
+    /// # Errors
+    /// After an error with `commit_unknown` nothing may be sent either; the lease decides.
+    pub async fn arm(&self, key: &ConnectionKey, arms: Vec<Arm>, http_deadline: Duration) -> R<Vec<Option<Timestamp>>> {
+        let one_key = key.clone();
+        let all = arms.clone();
+        let together = self
+            .write(key, "arm", move |tx| Box::pin(async move { arm(tx, &one_key, &all, http_deadline).await }))
+            .await;
+        match together {
+            // Another node has armed something of one of these lanes in this very moment: find out which.
+            Err(DbError::Conflict(_)) if arms.len() > 1 => {
+                let mut armed = Vec::with_capacity(arms.len());
+                for one in arms {
+                    armed.extend(Box::pin(self.arm(key, vec![one], http_deadline)).await?);
+                }
+                Ok(armed)
+            }
+            Err(DbError::Conflict(_)) => Ok(vec![None; arms.len()]),
+            other => other,
+        }
+    }
+
+    /// When something is next due on one side of a connection; `None` when nothing is waiting.
+    pub async fn next_effect_due(&self, key: &ConnectionKey, side: Side) -> R<Option<Timestamp>> {
+        let key = key.clone();
+        self.read(&key.clone(), "next_effect_due", move |tx| {
+            Box::pin(async move {
+                if is_stopped(tx, &key, side).await? {
+                    return Ok(None);
+                }
+                let [tenant, merchant, connection] = key_values(&key);
+                let now = tx.now;
+                let sql = format!(
+                    "SELECT min(CASE WHEN e.lease_until IS NOT NULL AND e.lease_until > e.next_at THEN e.lease_until
+                         ELSE e.next_at END)
+                     FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
+                         AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
+                         AND {FREE}"
+                );
+                let rows = tx.query_built(sql, &[tenant, merchant, connection, side_name(side).into(), now.into()]).await?;
+                rows.first().map_or(Ok(None), |row| row.opt_time(0))
+            })
+        })
+        .await
+    }
+
+    /// Stops one side of a connection with a reason, or lets it go on.
+    pub async fn pause(&self, key: &ConnectionKey, side: Side, reason: Option<&str>) -> R<()> {
+        let (key, reason) = (key.clone(), reason.map(str::to_owned));
+        self.write(&key.clone(), "pause", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let now = tx.now;
+                let side = side_name(side);
+                let Some(reason) = reason else {
+                    tx.execute(
+                        "DELETE FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4",
+                        &[tenant, merchant, connection, side.into()],
+                    )
+                    .await?;
+                    tx.event("connection", key.connection.as_str(), "resumed");
+                    return Ok(());
+                };
+                let known = tx
+                    .execute(
+                        "INSERT INTO pause (tenant, merchant, connection, side, reason, at) VALUES ($1, $2, $3, $4, $5, $6)
+                         ON CONFLICT (tenant, merchant, connection, side) DO UPDATE SET reason = excluded.reason
+                         WHERE pause.reason <> excluded.reason",
+                        &[tenant, merchant, connection, side.into(), reason.into(), now.into()],
+                    )
+                    .await?;
+                if known > 0 {
+                    tx.event("connection", key.connection.as_str(), "paused");
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+}
+
+async fn is_stopped(tx: &mut Tx, key: &ConnectionKey, side: Side) -> R<bool> {
+    let [tenant, merchant, connection] = key_values(key);
+    let paused = tx
+        .first(
+            "SELECT 1 FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4",
+            &[tenant, merchant, connection, side_name(side).into()],
+        )
+        .await?;
+    Ok(paused.is_some() || is_frozen(tx).await?)
+}
+
+async fn claim(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    side: Side,
+    owner: &str,
+    lease: Duration,
+    limit: usize,
+) -> R<Vec<EffectRow>> {
+    let [tenant, merchant, connection] = key_values(key);
+    let on_side = [tenant.clone(), merchant.clone(), connection, side_name(side).into()];
+    if tx.is_postgres() {
+        // Two claims on one side of a connection at once would tear batches apart.
+        let lock = format!("{}/{}", key.connection, side_name(side));
+        tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))::text", &[lock.into()]).await?;
+        tx.fresh_now().await?;
+    }
+    let now = tx.now;
+    let mut due = on_side.to_vec();
+    due.push(now.into());
+    tx.execute(
+        "UPDATE effect SET state = 'unknown', unknowns = unknowns + 1, next_at = $5, owner = NULL, lease_until = NULL,
+             fence = fence + 1, changed_at = $5, note = 'outcome unknown: whoever sent it went away before saying'
+         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4 AND state = 'armed'
+             AND (lease_until IS NULL OR lease_until <= $5)",
+        &due,
+    )
+    .await?;
+    tx.execute(
+        "UPDATE effect SET state = 'unknown', next_at = $5, owner = NULL, lease_until = NULL, fence = fence + 1,
+             changed_at = $5
+         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4 AND state = 'probing'
+             AND (lease_until IS NULL OR lease_until <= $5)",
+        &due,
+    )
+    .await?;
+    if is_stopped(tx, key, side).await? {
+        return Ok(Vec::new());
+    }
+    let lock = if tx.is_postgres() { " FOR UPDATE OF e SKIP LOCKED" } else { "" };
+    let mut with_limit = due.clone();
+    with_limit.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
+    let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} ORDER BY e.priority, e.id LIMIT $6{lock}");
+    let rows = tx.query_built(sql, &with_limit).await?;
+    let mut claimed: Vec<EffectRow> = rows.iter().map(effect_row).collect::<R<_>>()?;
+    let mut batches: Vec<&str> = claimed.iter().filter_map(|effect| effect.batch.as_deref()).collect();
+    batches.sort_unstable();
+    batches.dedup();
+    let mut members = Vec::new();
+    for batch in batches {
+        let mut of_batch = due.clone();
+        of_batch.push(batch.into());
+        let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6 ORDER BY e.id{lock}");
+        let rows = tx.query_built(sql, &of_batch).await?;
+        members.extend(rows.iter().map(effect_row).collect::<R<Vec<_>>>()?);
+    }
+    let known: std::collections::BTreeSet<EffectId> = claimed.iter().map(|effect| effect.id.clone()).collect();
+    claimed.extend(members.into_iter().filter(|effect| !known.contains(&effect.id)));
+    tx.many(
+        "UPDATE effect SET owner = $3, lease_until = $4, fence = fence + 1,
+             state = CASE WHEN state = 'unknown' THEN 'probing' ELSE state END
+         WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        ")",
+        &[tenant, merchant, owner.into(), later(now, lease).into()],
+        one_column(claimed.iter().map(|effect| &effect.id)),
+    )
+    .await?;
+    for effect in &mut claimed {
+        effect.fence += 1;
+        if effect.state == EffectState::Unknown {
+            effect.state = EffectState::Probing;
+        }
+    }
+    Ok(claimed)
+}
+
+async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Duration) -> R<Vec<Option<Timestamp>>> {
+    if arms.is_empty() || is_frozen(tx).await? {
+        return Ok(vec![None; arms.len()]);
+    }
+    let [tenant, merchant, _] = key_values(key);
+    if tx.is_postgres() {
+        // The rows first, then the time: a wait for a lock must not make an ended lease look alive.
+        tx.many(
+            "SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+            ") ORDER BY id FOR UPDATE",
+            &[tenant.clone(), merchant.clone()],
+            one_column(arms.iter().map(|arm| &arm.id)),
+        )
+        .await?;
+    }
+    let now = tx.fresh_now().await?;
+    let mut rows = Vec::with_capacity(arms.len());
+    for arm in arms {
+        // A claimed unknown is probing in the table.
+        let from = if arm.from == EffectState::Unknown { EffectState::Probing } else { arm.from };
+        rows.push(vec![(&arm.id).into(), arm.fence.into(), from.as_str().into(), json(&arm.baseline)?.into()]);
+    }
+    let armed = tx
+        .many(
+            "UPDATE effect SET state = 'armed', attempt = attempt + 1, negatives = 0, armed_at = $3, baseline = v.column4,
+                 changed_at = $3
+             FROM (VALUES ",
+            ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1
+                 AND effect.fence = v.column2 AND effect.state = v.column3 AND effect.owner IS NOT NULL
+                 AND effect.lease_until > $4
+                 AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = effect.tenant AND p.lane = effect.lane
+                     AND p.id <> effect.id AND p.state IN ('armed', 'unknown', 'probing'))
+             RETURNING effect.id",
+            &[tenant, merchant, now.into(), later(now, http_deadline).into()],
+            rows,
+        )
+        .await?;
+    let mut at: BTreeMap<EffectId, Timestamp> = BTreeMap::new();
+    for row in &armed {
+        at.insert(row.parsed(0)?, now);
+    }
+    Ok(arms.iter().map(|arm| at.get(&arm.id).copied()).collect())
+}

@@ -1,0 +1,116 @@
+//! What changed, numbered: for live pages and outgoing webhooks.
+
+use connect::TenantId;
+
+use super::{
+    Access, Database, Event, R,
+    records::INSTALLATION,
+    sql::{PendingEvent, Tx},
+};
+
+impl Tx {
+    /// Appends an event when this transaction commits.
+    pub(super) fn event(&mut self, what: &'static str, subject: impl Into<String>, change: impl Into<String>) {
+        let merchant = match &self.access {
+            Access::Merchant(scope) => scope.merchant.as_str().to_owned(),
+            Access::Tenant(_) | Access::System => String::new(),
+        };
+        self.events.push(PendingEvent { merchant, what, subject: subject.into(), change: change.into() });
+    }
+}
+
+/// Writes the events of a transaction. Their numbers come from one counter that is locked until the commit, so they have no
+/// gaps and become visible in their order: a reader that has seen a number has seen all before it.
+pub(super) async fn flush(tx: &mut Tx) -> R<()> {
+    let events = std::mem::take(&mut tx.events);
+    if events.is_empty() {
+        return Ok(());
+    }
+    let tenant = match &tx.access {
+        Access::Merchant(scope) => scope.tenant.as_str().to_owned(),
+        Access::Tenant(tenant) => tenant.as_str().to_owned(),
+        Access::System => INSTALLATION.to_owned(),
+    };
+    let count = i64::try_from(events.len()).unwrap_or(0);
+    let row = tx
+        .first("UPDATE installation SET events = events + $1 WHERE one = 1 RETURNING events", &[count.into()])
+        .await?
+        .ok_or_else(|| super::DbError::Corrupt("the installation's own row is missing".to_owned()))?;
+    let first = row.int(0)? - count + 1;
+    let now = tx.now;
+    let rows = events
+        .into_iter()
+        .zip(first..)
+        .map(|(event, number)| {
+            vec![
+                tenant.as_str().into(),
+                number.into(),
+                event.merchant.into(),
+                now.into(),
+                event.what.into(),
+                event.subject.into(),
+                event.change.into(),
+            ]
+        })
+        .collect();
+    tx.many("INSERT INTO event (tenant, number, merchant, at, what, subject, change) VALUES ", "", &[], rows).await?;
+    tx.wakes.work = true;
+    Ok(())
+}
+
+impl Database {
+    /// The events of a tenant after a number, oldest first; with the access of a merchant, those of that merchant and those
+    /// that concern the whole tenant.
+    pub async fn events_after(&self, access: &Access, number: i64, limit: u32) -> R<Vec<Event>> {
+        let access = access.clone();
+        self.read(access.clone(), "events_after", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                let rows = tx
+                    .query(
+                        "SELECT number, at, what, subject, change, merchant FROM event
+                         WHERE tenant = $1 AND number > $2 AND ($3 = '*' OR merchant = '' OR merchant = $3)
+                         ORDER BY number LIMIT $4",
+                        &[tenant.into(), number.into(), merchant.into(), limit.into()],
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        let merchant = row.text(5)?;
+                        Ok(Event {
+                            number: row.int(0)?,
+                            at: row.time(1)?,
+                            what: row.string(2)?,
+                            subject: row.string(3)?,
+                            change: row.string(4)?,
+                            merchant: if merchant.is_empty() { None } else { Some(row.parsed(5)?) },
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// The number of the installation's last event, to begin following from.
+    pub async fn last_event(&self) -> R<i64> {
+        self.read(Access::System, "last_event", |tx| {
+            Box::pin(async move {
+                let row = tx.first("SELECT events FROM installation WHERE one = 1", &[]).await?;
+                row.map_or(Ok(0), |row| row.int(0))
+            })
+        })
+        .await
+    }
+
+    /// Removes events up to a number; whoever followed must have read them. How many went.
+    pub async fn trim_events(&self, tenant: &TenantId, up_to: i64) -> R<u64> {
+        let tenant = tenant.clone();
+        self.write(&tenant.clone(), "trim_events", move |tx| {
+            Box::pin(async move {
+                tx.execute("DELETE FROM event WHERE tenant = $1 AND number <= $2", &[(&tenant).into(), up_to.into()]).await
+            })
+        })
+        .await
+    }
+}

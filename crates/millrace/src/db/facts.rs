@@ -1,0 +1,391 @@
+//! Orders with their requests, shipments and effects, loaded together; and the state of an order that follows from them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{EffectId, EffectKind, NoteRow, OrderId, RemoteRef, RequestId, RequestLine, Shipment, ShipmentId};
+use engine::{
+    effect::EffectState,
+    order::{Disposition, OrderFacts, OrderState, RequestFacts},
+};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{
+    DbError, R, Scope, StepState,
+    sql::{Row, Tx, Value},
+};
+
+/// A request as kept.
+#[derive(Debug, Clone)]
+pub(super) struct RequestRow {
+    pub(super) id: RequestId,
+    pub(super) order: OrderId,
+    pub(super) order_id: i64,
+    pub(super) key: String,
+    pub(super) note_id: Option<i64>,
+    pub(super) warehouse_id: Option<i64>,
+    pub(super) lines: Vec<RequestLine>,
+    pub(super) live: bool,
+    pub(super) finished: bool,
+    pub(super) cancelled_by_warehouse: bool,
+    pub(super) cancel_wanted: Option<String>,
+    pub(super) problem: Option<String>,
+    pub(super) done: bool,
+    pub(super) version: i64,
+}
+
+/// A shipment as kept.
+#[derive(Debug, Clone)]
+pub(super) struct ShipmentRow {
+    pub(super) id: ShipmentId,
+    pub(super) request: Option<RequestId>,
+    pub(super) shipment: Shipment,
+    pub(super) rows: Option<Vec<NoteRow>>,
+    pub(super) confirmed_at: Option<Timestamp>,
+    pub(super) problem: Option<String>,
+}
+
+/// An effect as far as decisions about orders need it.
+#[derive(Debug, Clone)]
+pub(super) struct EffectBrief {
+    pub(super) id: EffectId,
+    pub(super) kind: EffectKind,
+    pub(super) key: String,
+    pub(super) state: EffectState,
+    pub(super) body_sha256: String,
+    pub(super) remote: Option<RemoteRef>,
+    pub(super) title: String,
+    pub(super) note: String,
+    pub(super) voided_by: Option<String>,
+    pub(super) changed_at: Timestamp,
+    /// Nothing of it left before; `None` while it was never armed.
+    pub(super) sent_from: Option<Timestamp>,
+    pub(super) request: Option<RequestId>,
+    pub(super) shipment: Option<ShipmentId>,
+}
+
+impl EffectBrief {
+    pub(super) fn step(&self) -> StepState {
+        StepState {
+            kind: self.kind,
+            key: self.key.clone(),
+            state: self.state,
+            remote: self.remote.clone(),
+            changed_at: self.changed_at,
+        }
+    }
+}
+
+/// Everything that hangs on one order.
+#[derive(Debug, Default)]
+pub(super) struct Bundle {
+    pub(super) requests: Vec<RequestRow>,
+    /// In the order they came in, which is the order their rows were decided in.
+    pub(super) shipments: Vec<ShipmentRow>,
+    pub(super) effects: Vec<EffectBrief>,
+}
+
+/// Whether an effect in this state may have reached the remote system.
+pub(super) fn may_be_there(state: EffectState) -> bool {
+    !matches!(state, EffectState::Planned | EffectState::NotSent | EffectState::Refused | EffectState::Voided)
+}
+
+impl Bundle {
+    pub(super) fn submit(&self, request: &RequestRow) -> Option<&EffectBrief> {
+        self.effects
+            .iter()
+            .find(|effect| effect.kind == EffectKind::SubmitRequest && effect.request.as_ref() == Some(&request.id))
+    }
+
+    /// Whether the warehouse may have this request.
+    pub(super) fn sent(&self, request: &RequestRow) -> bool {
+        self.submit(request).is_some_and(|submit| may_be_there(submit.state))
+    }
+
+    pub(super) fn shipments_of<'a>(&'a self, request: &'a RequestRow) -> impl Iterator<Item = &'a ShipmentRow> {
+        self.shipments.iter().filter(|shipment| shipment.request.as_ref() == Some(&request.id))
+    }
+
+    /// A cancel that ended in the warehouse's yes. A connector whose cancels can end otherwise says so in the fact `outcome`.
+    pub(super) fn cancelled(&self, request: &RequestRow) -> bool {
+        self.effects.iter().any(|effect| {
+            effect.kind == EffectKind::CancelRequest
+                && effect.state == EffectState::Applied
+                && effect.request.as_ref() == Some(&request.id)
+                && effect
+                    .remote
+                    .as_ref()
+                    .and_then(|remote| remote.facts.get("outcome"))
+                    .is_none_or(|outcome| outcome == "accepted")
+        })
+    }
+
+    pub(super) fn shipped(&self, request: &RequestRow) -> Decimal {
+        self.shipments_of(request).flat_map(|row| row.shipment.lines()).map(|line| line.quantity).sum()
+    }
+
+    /// All has left, or nothing more will, and the source knows.
+    pub(super) fn complete(&self, request: &RequestRow) -> bool {
+        let submitted = self.submit(request).is_some_and(|submit| submit.state == EffectState::Applied);
+        if self.cancelled(request) {
+            return self.shipments_of(request).all(|row| row.confirmed_at.is_some());
+        }
+        submitted
+            && (request.finished || self.shipped(request) >= asked(&request.lines))
+            && self.shipments_of(request).all(|row| row.confirmed_at.is_some())
+    }
+
+    fn problem(&self, request: &RequestRow) -> Option<String> {
+        let of_effect = self
+            .effects
+            .iter()
+            .find(|effect| effect.state.needs_person() && effect.request.as_ref() == Some(&request.id))
+            .map(|effect| format!("{}: {}", effect.title, effect.note));
+        of_effect
+            .or_else(|| request.problem.clone())
+            .or_else(|| self.shipments_of(request).find_map(|row| row.problem.clone()))
+    }
+
+    fn facts(&self, request: &RequestRow) -> RequestFacts {
+        let work_open = self.effects.iter().any(|effect| {
+            effect.kind.side() == connect::Side::Source
+                && effect.state.open()
+                && effect.request.as_ref() == Some(&request.id)
+        });
+        let cancel_accepted = self.cancelled(request);
+        RequestFacts {
+            submit: self.submit(request).map_or(EffectState::Planned, |submit| submit.state),
+            problem: self.problem(request),
+            cancel_accepted,
+            cancelled_by_warehouse: request.cancelled_by_warehouse && !cancel_accepted,
+            asked: asked(&request.lines),
+            shipped: self.shipped(request),
+            finished: request.finished,
+            source_work_open: work_open || self.shipments_of(request).any(|row| row.confirmed_at.is_none()),
+        }
+    }
+}
+
+pub(super) fn asked(lines: &[RequestLine]) -> Decimal {
+    lines.iter().map(|line| line.quantity).sum()
+}
+
+/// Units of each of the source's rows that these lines ask for. Lines of one kit speak of the same units of their row.
+pub(super) fn row_units(lines: &[RequestLine]) -> BTreeMap<i64, Decimal> {
+    let mut units: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for line in lines {
+        let of_line = line.quantity.checked_div(line.per_unit).unwrap_or(line.quantity);
+        let known = units.entry(line.row_id).or_default();
+        *known = (*known).max(of_line);
+    }
+    units
+}
+
+pub(super) fn disposition(kind: &str, reason: &str) -> R<Disposition> {
+    let reason = reason.to_owned();
+    match kind {
+        "waiting" => Ok(Disposition::Waiting(reason)),
+        "held" => Ok(Disposition::Held(reason)),
+        "skipped" => Ok(Disposition::Skipped(reason)),
+        "cancelled" => Ok(Disposition::Cancelled(reason)),
+        "requested" => Ok(Disposition::Requested),
+        other => Err(DbError::Corrupt(format!("{other:?} is not a disposition"))),
+    }
+}
+
+pub(super) fn state(name: &str) -> R<OrderState> {
+    name.parse().map_err(DbError::corrupt)
+}
+
+/// Id texts as rows of a `VALUES` list.
+pub(super) fn one_column<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Vec<Vec<Value>> {
+    values.into_iter().map(|value| vec![value.into()]).collect()
+}
+
+pub(super) fn scope_values(scope: &Scope) -> [Value; 2] {
+    [(&scope.tenant).into(), (&scope.merchant).into()]
+}
+
+fn request_row(row: &Row) -> R<RequestRow> {
+    Ok(RequestRow {
+        id: row.parsed(0)?,
+        order: row.parsed(1)?,
+        order_id: row.int(2)?,
+        key: row.string(3)?,
+        note_id: row.opt_int(4)?,
+        warehouse_id: row.opt_int(5)?,
+        lines: row.json(6)?,
+        live: row.flag(7)?,
+        finished: row.flag(8)?,
+        cancelled_by_warehouse: row.flag(9)?,
+        cancel_wanted: row.opt_string(10)?,
+        problem: row.opt_string(11)?,
+        done: row.flag(12)?,
+        version: row.int(13)?,
+    })
+}
+
+/// Everything that hangs on these orders; an order without anything has an empty bundle.
+pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>) -> R<BTreeMap<OrderId, Bundle>> {
+    let mut bundles: BTreeMap<OrderId, Bundle> =
+        orders.iter().map(|order| (order.clone(), Bundle::default())).collect();
+    let fixed = scope_values(scope);
+    let ids = || one_column(orders.iter());
+    let requests = tx
+        .many(
+            "SELECT id, order_ref, order_id, key, note_id, warehouse_id, lines, live, finished, cancelled_by_warehouse,
+                 cancel_wanted, problem, done, version
+             FROM request WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
+            ") ORDER BY id",
+            &fixed,
+            ids(),
+        )
+        .await?;
+    for row in &requests {
+        let request = request_row(row)?;
+        if let Some(bundle) = bundles.get_mut(&request.order) {
+            bundle.requests.push(request);
+        }
+    }
+    if requests.is_empty() {
+        return Ok(bundles);
+    }
+    let shipments = tx
+        .many(
+            "SELECT order_ref, id, request, document, note_rows, confirmed_at, problem
+             FROM shipment WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
+            ") ORDER BY id",
+            &fixed,
+            ids(),
+        )
+        .await?;
+    for row in &shipments {
+        if let Some(bundle) = bundles.get_mut(&row.parsed(0)?) {
+            bundle.shipments.push(ShipmentRow {
+                id: row.parsed(1)?,
+                request: row.opt_parsed(2)?,
+                shipment: row.json(3)?,
+                rows: row.opt_json(4)?,
+                confirmed_at: row.opt_time(5)?,
+                problem: row.opt_string(6)?,
+            });
+        }
+    }
+    let effects = tx
+        .many(
+            "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
+                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END
+             FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
+            ") ORDER BY id",
+            &fixed,
+            ids(),
+        )
+        .await?;
+    for row in &effects {
+        if let Some(bundle) = bundles.get_mut(&row.parsed(0)?) {
+            bundle.effects.push(EffectBrief {
+                id: row.parsed(1)?,
+                kind: row.parsed(2)?,
+                key: row.string(3)?,
+                state: row.parsed(4)?,
+                body_sha256: row.string(5)?,
+                remote: row.opt_json(6)?,
+                title: row.string(7)?,
+                note: row.string(8)?,
+                voided_by: row.opt_string(9)?,
+                changed_at: row.time(10)?,
+                request: row.opt_parsed(11)?,
+                shipment: row.opt_parsed(12)?,
+                sent_from: row.opt_time(13)?,
+            });
+        }
+    }
+    Ok(bundles)
+}
+
+/// Works the shown state of these orders out again, keeps it where it changed, and says so. Called in the transaction of
+/// whatever changed a fact.
+pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>) -> R<()> {
+    if orders.is_empty() {
+        return Ok(());
+    }
+    let bundles = load(tx, scope, orders).await?;
+    let fixed = scope_values(scope);
+    let rows = tx
+        .many(
+            "SELECT id, archived, held_reason, disposition, disposition_reason, problem, state, state_reason
+             FROM orders WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+            ")",
+            &fixed,
+            one_column(orders.iter()),
+        )
+        .await?;
+    let now = tx.now;
+    let mut changed = Vec::new();
+    let mut done = Vec::new();
+    for row in &rows {
+        let id: OrderId = row.parsed(0)?;
+        let Some(bundle) = bundles.get(&id) else { continue };
+        let mut requests: Vec<RequestFacts> =
+            bundle.requests.iter().filter(|request| request.live).map(|request| bundle.facts(request)).collect();
+        // What is wrong with the order itself is shown like what is wrong with a request of it.
+        if let (Some(problem), Some(first)) = (row.opt_string(5)?, requests.first_mut()) {
+            first.problem.get_or_insert(problem);
+        }
+        let facts = OrderFacts {
+            archived: row.flag(1)?,
+            held_by_person: row.opt_string(2)?,
+            disposition: disposition(row.text(3)?, row.text(4)?)?,
+            requests,
+        };
+        let (state, reason) = engine::order::state(&facts);
+        if row.text(6)? != state.as_str() {
+            tx.event("order", id.as_str(), state.as_str());
+        }
+        if row.text(6)? != state.as_str() || row.text(7)? != reason {
+            changed.push(vec![(&id).into(), state.as_str().into(), reason.into()]);
+        }
+        for request in bundle.requests.iter().filter(|request| request.live) {
+            let complete = bundle.complete(request);
+            if complete != request.done {
+                done.push(vec![Value::from(&request.id), complete.into()]);
+            }
+        }
+    }
+    let fixed = [fixed[0].clone(), fixed[1].clone(), now.into()];
+    tx.many(
+        "UPDATE orders SET state = v.column2, state_reason = v.column3, changed_at = $3 FROM (VALUES ",
+        ") AS v WHERE orders.tenant = $1 AND orders.merchant = $2 AND orders.id = v.column1",
+        &fixed,
+        changed,
+    )
+    .await?;
+    let [tenant, merchant, _] = fixed;
+    tx.many(
+        "UPDATE request SET done = v.column2 FROM (VALUES ",
+        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1",
+        &[tenant, merchant],
+        done,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Marks requests: something happened to them.
+pub(super) async fn flag(tx: &mut Tx, scope: &Scope, requests: &BTreeSet<RequestId>) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let now = tx.now;
+    if !requests.is_empty() {
+        tx.wakes.work = true;
+    }
+    tx.many(
+        "UPDATE request SET flagged = 1, flagged_at = CASE WHEN flagged = 1 THEN flagged_at ELSE $3 END,
+             version = version + 1
+         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND id IN (VALUES ",
+        ")",
+        &[tenant, merchant, now.into()],
+        one_column(requests.iter()),
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! What comes in: calls from the order source, files and pages from warehouses, and what could not be used of them.
+
+use connect::{Inbound, RejectedInput, ulid};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    ConnectionKey, Database, R, Scope, audit,
+    effects::{key_values, sha256},
+    facts::scope_values,
+    payload::{pack, unpack},
+    sql::{Tx, Value},
+};
+
+/// A call from the order source: a hint that something changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InboxCall {
+    /// What kind of thing, e.g. `order`.
+    pub resource: String,
+    /// Which, as it came: an id or a set of ids.
+    pub resource_id: String,
+    /// What happened to it.
+    pub event: String,
+    /// When, as the source writes it.
+    pub raised_on: String,
+}
+
+/// Something a person should look at and that belongs to no order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ExceptionRow {
+    /// Its id.
+    pub id: String,
+    /// `input`, `unknown_key`, `changed_shipment`.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong, and what to do.
+    pub reason: String,
+    /// As it came, where it was kept.
+    #[serde(skip)]
+    pub content: Option<Vec<u8>>,
+    /// When.
+    pub at: Timestamp,
+    /// When a person dealt with it, or it dealt with itself.
+    pub resolved_at: Option<Timestamp>,
+    /// Who.
+    pub resolved_by: Option<String>,
+}
+
+/// Raises an exception; one that was raised before is left as it is.
+pub(super) async fn raise(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    kind: &'static str,
+    subject: &str,
+    reason: &str,
+    content: Option<&[u8]>,
+) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let id = format!("exc_{}", ulid(tx.now, &*tx.random));
+    let now = tx.now;
+    let raised = tx
+        .execute(
+            "INSERT INTO exception (tenant, merchant, connection, id, kind, subject, reason, content, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (tenant, merchant, connection, kind, subject) DO NOTHING",
+            &[
+                tenant,
+                merchant,
+                connection,
+                (&id).into(),
+                kind.into(),
+                subject.into(),
+                reason.into(),
+                content.map(pack).transpose()?.into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    if raised > 0 {
+        tx.event("exception", id, kind);
+    }
+    Ok(())
+}
+
+/// Keeps what was taken in, and raises what could not be used.
+pub(super) async fn keep_inputs(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    taken: &[Inbound],
+    rejected: &[RejectedInput],
+) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let now = tx.now;
+    let mut rows = Vec::with_capacity(taken.len());
+    for input in taken {
+        rows.push(vec![
+            tenant.clone(),
+            merchant.clone(),
+            connection.clone(),
+            (&input.name).into(),
+            (&input.content_hash).into(),
+            pack(&input.content)?.into(),
+            now.into(),
+        ]);
+    }
+    tx.many(
+        "INSERT INTO input (tenant, merchant, connection, name, content_sha256, content, at) VALUES ",
+        " ON CONFLICT (tenant, merchant, connection, name, content_sha256) DO NOTHING",
+        &[],
+        rows,
+    )
+    .await?;
+    for RejectedInput { input, reason } in rejected {
+        let hash = if input.content_hash.is_empty() { sha256(&input.content) } else { input.content_hash.clone() };
+        let subject = format!("{}/{hash}", input.name);
+        raise(tx, key, "input", &subject, reason, Some(&input.content)).await?;
+    }
+    Ok(())
+}
+
+impl Database {
+    /// Keeps what was taken in, and raises what could not be used.
+    pub async fn record_inputs(&self, key: &ConnectionKey, taken: &[Inbound], rejected: &[RejectedInput]) -> R<()> {
+        let (key, taken, rejected) = (key.clone(), taken.to_vec(), rejected.to_vec());
+        self.write(&key.clone(), "record_inputs", move |tx| {
+            Box::pin(async move { keep_inputs(tx, &key, &taken, &rejected).await })
+        })
+        .await
+    }
+
+    /// Keeps calls from an account of the order source; repeats are dropped. How many are new. Once this returns they may be
+    /// answered (W1).
+    pub async fn insert_calls(&self, scope: &Scope, account: &str, calls: Vec<InboxCall>) -> R<usize> {
+        let (scope, account) = (scope.clone(), account.to_owned());
+        self.write(&scope.clone(), "insert_calls", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let now = tx.now;
+                let rows = calls
+                    .into_iter()
+                    .map(|call| {
+                        vec![
+                            tenant.clone(),
+                            merchant.clone(),
+                            Value::from(&account),
+                            call.resource.into(),
+                            call.resource_id.into(),
+                            call.event.into(),
+                            call.raised_on.into(),
+                            now.into(),
+                        ]
+                    })
+                    .collect();
+                let inserted = tx
+                    .many(
+                        "INSERT INTO inbox (tenant, merchant, account, resource, resource_id, event, raised_on, received_at)
+                         VALUES ",
+                        " ON CONFLICT (tenant, merchant, account, resource, resource_id, event, raised_on) DO NOTHING
+                         RETURNING 1",
+                        &[],
+                        rows,
+                    )
+                    .await?;
+                tx.wakes.work |= !inserted.is_empty();
+                Ok(inserted.len())
+            })
+        })
+        .await
+    }
+
+    /// Takes calls out, oldest first. They stay kept, so that a repeat is recognised.
+    pub async fn take_calls(&self, scope: &Scope, account: &str, limit: u32) -> R<Vec<InboxCall>> {
+        let (scope, account) = (scope.clone(), account.to_owned());
+        self.write(&scope.clone(), "take_calls", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let now = tx.now;
+                let rows = tx
+                    .query(
+                        "SELECT resource, resource_id, event, raised_on FROM inbox
+                         WHERE tenant = $1 AND merchant = $2 AND account = $3 AND taken_at IS NULL
+                         ORDER BY received_at, resource, resource_id, event, raised_on LIMIT $4",
+                        &[tenant.clone(), merchant.clone(), (&account).into(), limit.into()],
+                    )
+                    .await?;
+                let mut calls = Vec::with_capacity(rows.len());
+                for row in &rows {
+                    calls.push(InboxCall {
+                        resource: row.string(0)?,
+                        resource_id: row.string(1)?,
+                        event: row.string(2)?,
+                        raised_on: row.string(3)?,
+                    });
+                }
+                let taken = calls
+                    .iter()
+                    .map(|call| {
+                        let InboxCall { resource, resource_id, event, raised_on } = call;
+                        vec![resource.into(), resource_id.into(), event.into(), raised_on.into()]
+                    })
+                    .collect();
+                tx.many(
+                    "UPDATE inbox SET taken_at = $4 FROM (VALUES ",
+                    ") AS v WHERE inbox.tenant = $1 AND inbox.merchant = $2 AND inbox.account = $3
+                         AND inbox.resource = v.column1 AND inbox.resource_id = v.column2 AND inbox.event = v.column3
+                         AND inbox.raised_on = v.column4",
+                    &[tenant, merchant, account.into(), now.into()],
+                    taken,
+                )
+                .await?;
+                Ok(calls)
+            })
+        })
+        .await
+    }
+
+    /// What a person should look at, newest first; with what is dealt with, if asked for.
+    pub async fn exceptions(&self, key: &ConnectionKey, resolved: bool, limit: u32) -> R<Vec<ExceptionRow>> {
+        let key = key.clone();
+        self.read(&key.clone(), "exceptions", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let rows = tx
+                    .query(
+                        "SELECT id, kind, subject, reason, content, at, resolved_at, resolved_by FROM exception
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND ($4 = 1 OR resolved_at IS NULL)
+                         ORDER BY id DESC LIMIT $5",
+                        &[tenant, merchant, connection, resolved.into(), limit.into()],
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(ExceptionRow {
+                            id: row.string(0)?,
+                            kind: row.string(1)?,
+                            subject: row.string(2)?,
+                            reason: row.string(3)?,
+                            content: row.opt_blob(4)?.map(unpack).transpose()?,
+                            at: row.time(5)?,
+                            resolved_at: row.opt_time(6)?,
+                            resolved_by: row.opt_string(7)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// A person has dealt with an exception.
+    pub async fn resolve_exception(&self, scope: &Scope, id: &str, actor: &str) -> R<()> {
+        let (scope, id, actor) = (scope.clone(), id.to_owned(), actor.to_owned());
+        self.write(&scope.clone(), "resolve_exception", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let now = tx.now;
+                let done = tx
+                    .execute(
+                        "UPDATE exception SET resolved_at = $4, resolved_by = $5
+                         WHERE tenant = $1 AND merchant = $2 AND id = $3 AND resolved_at IS NULL",
+                        &[tenant, merchant, (&id).into(), now.into(), (&actor).into()],
+                    )
+                    .await?;
+                if done == 0 {
+                    return Err(super::DbError::NotFound(format!("open exception {id}")));
+                }
+                tx.event("exception", id.as_str(), "resolved");
+                audit::append(tx, scope.tenant.as_str(), &actor, "exception.resolve", &id, "{}").await
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,261 @@
+//! People and API keys.
+
+use connect::{MerchantId, TenantId, ulid};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{
+    Access, Database, DbError, R, audit,
+    records::INSTALLATION,
+    sql::{Row, Tx},
+};
+
+/// An API key as kept; the key itself is not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ApiKeyRecord {
+    /// Its id.
+    pub id: String,
+    /// Whose; `None` for an administrator of the installation.
+    pub tenant: Option<TenantId>,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: String,
+    /// Limited to one brand.
+    pub merchant: Option<MerchantId>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was ended.
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl ApiKeyRecord {
+    /// Whether it may be used at this time.
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+
+    fn access(&self) -> Access {
+        self.tenant.clone().map_or(Access::System, Access::Tenant)
+    }
+}
+
+/// An API key to keep.
+#[derive(Debug, Clone)]
+pub struct NewApiKey {
+    /// Whose; `None` for an administrator of the installation.
+    pub tenant: Option<TenantId>,
+    /// What people call it.
+    pub name: String,
+    /// SHA-256 of the key, hex.
+    pub hash: String,
+    /// What it may do.
+    pub role: String,
+    /// Limited to one brand.
+    pub merchant: Option<MerchantId>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A person who signs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Person {
+    /// Their id.
+    pub id: String,
+    /// Signs in with it.
+    pub email: String,
+    /// For people.
+    pub name: String,
+    /// What they may do.
+    pub role: String,
+    /// May not sign in.
+    pub disabled: bool,
+}
+
+fn api_key(row: &Row) -> R<ApiKeyRecord> {
+    Ok(ApiKeyRecord {
+        tenant: if row.text(0)? == INSTALLATION { None } else { Some(row.parsed(0)?) },
+        id: row.string(1)?,
+        name: row.string(2)?,
+        role: row.string(3)?,
+        merchant: row.opt_parsed(4)?,
+        created_at: row.time(5)?,
+        expires_at: row.opt_time(6)?,
+        last_used_at: row.opt_time(7)?,
+        revoked_at: row.opt_time(8)?,
+    })
+}
+
+const COLUMNS: &str = "tenant, id, name, role, merchant, created_at, expires_at, last_used_at, revoked_at";
+
+fn owner(tenant: Option<&TenantId>) -> (Access, String) {
+    match tenant {
+        Some(tenant) => (tenant.into(), tenant.as_str().to_owned()),
+        None => (Access::System, INSTALLATION.to_owned()),
+    }
+}
+
+impl Database {
+    /// Keeps an API key by its hash. Its id.
+    pub async fn create_api_key(&self, key: NewApiKey, actor: &str) -> R<String> {
+        let (access, tenant) = owner(key.tenant.as_ref());
+        let actor = actor.to_owned();
+        self.write(access, "create_api_key", move |tx| {
+            Box::pin(async move {
+                let id = format!("key_{}", ulid(tx.now, &*tx.random));
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO api_key (tenant, id, name, hash, role, merchant, created_at, expires_at)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    &[
+                        (&tenant).into(),
+                        (&id).into(),
+                        (&key.name).into(),
+                        key.hash.into(),
+                        (&key.role).into(),
+                        key.merchant.as_ref().into(),
+                        now.into(),
+                        key.expires_at.into(),
+                    ],
+                )
+                .await?;
+                let detail = serde_json::json!({ "name": key.name, "role": key.role }).to_string();
+                audit::append(tx, &tenant, &actor, "api_key.create", &id, &detail).await?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// The key with this hash, whosever it is; whether it may still be used is for the caller to ask.
+    pub async fn find_api_key(&self, hash: &str) -> R<Option<ApiKeyRecord>> {
+        let hash = hash.to_owned();
+        self.read(Access::System, "find_api_key", move |tx| {
+            Box::pin(async move {
+                let from = if tx.is_postgres() { "api_key_by_hash($1)" } else { "api_key WHERE hash = $1" };
+                let rows = tx.query_built(format!("SELECT {COLUMNS} FROM {from}"), &[hash.into()]).await?;
+                rows.first().map(api_key).transpose()
+            })
+        })
+        .await
+    }
+
+    /// The keys of a tenant, or of the installation's administrators.
+    pub async fn api_keys(&self, tenant: Option<&TenantId>) -> R<Vec<ApiKeyRecord>> {
+        let (access, tenant) = owner(tenant);
+        self.read(access, "api_keys", move |tx| {
+            Box::pin(async move {
+                let sql = format!("SELECT {COLUMNS} FROM api_key WHERE tenant = $1 ORDER BY id");
+                tx.query_built(sql, &[tenant.into()]).await?.iter().map(api_key).collect()
+            })
+        })
+        .await
+    }
+
+    /// Notes that a key was used, at most once a minute.
+    pub async fn touch_api_key(&self, key: &ApiKeyRecord) -> R<()> {
+        let now = self.inner.clock.now();
+        if key.last_used_at.is_some_and(|used| now.duration_since(used).as_secs() < 60) {
+            return Ok(());
+        }
+        let (tenant, id) = (key.access().setting().0.to_owned(), key.id.clone());
+        self.write(key.access(), "touch_api_key", move |tx| {
+            Box::pin(async move {
+                let now = tx.now;
+                tx.execute(
+                    "UPDATE api_key SET last_used_at = $3 WHERE tenant = $1 AND id = $2",
+                    &[tenant.into(), id.into(), now.into()],
+                )
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Ends a key at once.
+    pub async fn revoke_api_key(&self, tenant: Option<&TenantId>, id: &str, actor: &str) -> R<()> {
+        let (access, tenant) = owner(tenant);
+        let (id, actor) = (id.to_owned(), actor.to_owned());
+        self.write(access, "revoke_api_key", move |tx| {
+            Box::pin(async move {
+                let now = tx.now;
+                let done = tx
+                    .execute(
+                        "UPDATE api_key SET revoked_at = $3 WHERE tenant = $1 AND id = $2 AND revoked_at IS NULL",
+                        &[(&tenant).into(), (&id).into(), now.into()],
+                    )
+                    .await?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("valid API key {id}")));
+                }
+                audit::append(tx, &tenant, &actor, "api_key.revoke", &id, "{}").await
+            })
+        })
+        .await
+    }
+
+    /// Keeps a person who may sign in. Their id.
+    pub async fn create_person(
+        &self,
+        tenant: &TenantId,
+        email: &str,
+        name: &str,
+        role: &str,
+        merchants: &[MerchantId],
+        actor: &str,
+    ) -> R<String> {
+        let tenant = tenant.clone();
+        let (email, name, role, actor) = (email.to_lowercase(), name.to_owned(), role.to_owned(), actor.to_owned());
+        let merchants = merchants.to_vec();
+        self.write(&tenant.clone(), "create_person", move |tx| {
+            Box::pin(async move {
+                let id = format!("per_{}", ulid(tx.now, &*tx.random));
+                let now = tx.now;
+                tx.execute(
+                    "INSERT INTO person (tenant, id, email, name, role, disabled, created_at)
+                     VALUES ($1, $2, $3, $4, $5, 0, $6)",
+                    &[(&tenant).into(), (&id).into(), email.into(), name.into(), (&role).into(), now.into()],
+                )
+                .await?;
+                let rows =
+                    merchants.iter().map(|merchant| vec![(&tenant).into(), (&id).into(), merchant.into()]).collect();
+                tx.many("INSERT INTO person_merchant (tenant, person, merchant) VALUES ", "", &[], rows).await?;
+                let detail = serde_json::json!({ "role": role }).to_string();
+                audit::append(tx, tenant.as_str(), &actor, "person.create", &id, &detail).await?;
+                Ok(id)
+            })
+        })
+        .await
+    }
+
+    /// The people of a tenant, by e-mail.
+    pub async fn people(&self, tenant: &TenantId) -> R<Vec<Person>> {
+        let tenant = tenant.clone();
+        self.read(&tenant.clone(), "people", move |tx| Box::pin(people(tx, tenant))).await
+    }
+}
+
+async fn people(tx: &mut Tx, tenant: TenantId) -> R<Vec<Person>> {
+    let rows = tx
+        .query(
+            "SELECT id, email, name, role, disabled FROM person WHERE tenant = $1 ORDER BY email",
+            &[(&tenant).into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Person {
+                id: row.string(0)?,
+                email: row.string(1)?,
+                name: row.string(2)?,
+                role: row.string(3)?,
+                disabled: row.flag(4)?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! Bringing the tables up to date, and looking whether all is well.
+
+use std::borrow::Cow;
+
+use connect::ulid;
+use serde::Serialize;
+use sqlx::{
+    PgConnection, SqlSafeStr as _, SqliteConnection,
+    migrate::{MigrateError, Migration, MigrationType, Migrator},
+};
+
+use super::{Access, Database, DbError, R};
+
+/// The same numbers and the same meaning on both databases.
+const SQLITE: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
+    (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
+];
+const POSTGRES: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
+    (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
+];
+
+fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
+    let migrations = list.iter().map(|(number, name, sql)| {
+        Migration::new(*number, Cow::Borrowed(*name), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+pub(super) async fn run_sqlite(connection: &mut SqliteConnection) -> R<()> {
+    migrator(&SQLITE).run_direct(None, connection, false).await.map_err(explain)
+}
+
+pub(super) async fn run_postgres(connection: &mut PgConnection) -> R<()> {
+    migrator(&POSTGRES).run_direct(None, connection, false).await.map_err(explain)
+}
+
+fn explain(error: MigrateError) -> DbError {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => DbError::from(error),
+        MigrateError::VersionMissing(number) => DbError::Refused(format!(
+            "the database was brought to step {number} by a newer version of the program: start that version"
+        )),
+        MigrateError::VersionMismatch(number) => DbError::Corrupt(format!("step {number} of its tables was altered")),
+        other => DbError::Refused(format!("its tables cannot be brought up to date: {other}")),
+    }
+}
+
+/// What a look at the database found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseCheck {
+    /// Name and version.
+    pub database: String,
+    /// Number of the last migration.
+    pub migration: i64,
+    /// Bytes it takes.
+    pub bytes: i64,
+    /// Nothing is sent to any remote system.
+    pub frozen: bool,
+    /// Tells this installation from others, copies of it included once they are opened as new.
+    pub fingerprint: String,
+}
+
+impl Database {
+    pub(super) async fn ensure_installation(&self) -> R<()> {
+        self.write(Access::System, "ensure_installation", |tx| {
+            Box::pin(async move {
+                let fingerprint = ulid(tx.now, &*tx.random);
+                tx.execute(
+                    "INSERT INTO installation (one, fingerprint, frozen, events, created_at) VALUES (1, $1, 0, 0, $2)
+                     ON CONFLICT (one) DO NOTHING",
+                    &[fingerprint.into(), tx.now.into()],
+                )
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Reads, writes and measures: whether the database can be worked with.
+    pub async fn check(&self) -> R<DatabaseCheck> {
+        self.write(Access::System, "check", |tx| {
+            Box::pin(async move {
+                tx.execute("UPDATE installation SET frozen = frozen", &[]).await?;
+                let version = if tx.is_postgres() {
+                    "SELECT 'PostgreSQL ' || current_setting('server_version'), pg_database_size(current_database())"
+                } else {
+                    "SELECT 'SQLite ' || sqlite_version(), s.page_size * c.page_count
+                     FROM pragma_page_size AS s, pragma_page_count AS c"
+                };
+                let unreadable = || DbError::Corrupt("the installation's own row is missing".to_owned());
+                let about = tx.first(version, &[]).await?.ok_or_else(unreadable)?;
+                let row = tx
+                    .first("SELECT frozen, fingerprint FROM installation WHERE one = 1", &[])
+                    .await?
+                    .ok_or_else(unreadable)?;
+                Ok(DatabaseCheck {
+                    database: about.string(0)?,
+                    migration: SQLITE.last().map_or(0, |(number, _, _)| *number),
+                    bytes: about.int(1)?,
+                    frozen: row.flag(0)?,
+                    fingerprint: row.string(1)?,
+                })
+            })
+        })
+        .await
+    }
+
+    /// Whether nothing is sent to any remote system.
+    pub async fn frozen(&self) -> R<bool> {
+        self.read(Access::System, "frozen", |tx| Box::pin(super::effects::is_frozen(tx))).await
+    }
+
+    /// Stops or allows sending, for the whole installation. Probing stops as well: after a restore a person looks first.
+    pub async fn set_frozen(&self, frozen: bool) -> R<()> {
+        self.write(Access::System, "set_frozen", move |tx| {
+            Box::pin(async move {
+                tx.execute("UPDATE installation SET frozen = $1 WHERE one = 1", &[frozen.into()]).await?;
+                tx.wakes.work = true;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// What tells this installation from others.
+    pub async fn fingerprint(&self) -> R<String> {
+        self.read(Access::System, "fingerprint", |tx| {
+            Box::pin(async move {
+                let row = tx.first("SELECT fingerprint FROM installation WHERE one = 1", &[]).await?;
+                row.ok_or_else(|| DbError::Corrupt("the installation's own row is missing".to_owned()))?.string(0)
+            })
+        })
+        .await
+    }
+}

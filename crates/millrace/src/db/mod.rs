@@ -1,0 +1,338 @@
+//! Everything that is kept, and all SQL of the program.
+//!
+//! [`Database`] is SQLite in one file or PostgreSQL for several nodes; what it does is the same, and one conformance suite
+//! proves it on both. There are two ways in, [`Database::write`] and [`Database::read`]: each runs one transaction under one
+//! [`Access`], and each is a place where a test can lose the change or the answer ([`Observer`]).
+//!
+//! - A write is durable before it returns. On SQLite many writes share one commit; on PostgreSQL each runs in a task of its
+//!   own, so that a caller who goes away cannot leave a transaction open.
+//! - Every query names the tenant and the merchant. PostgreSQL checks that once more with row-level security.
+//! - The database's own clock decides about leases where several nodes share it.
+
+mod audit;
+mod channels;
+mod config;
+mod effects;
+mod error;
+mod events;
+mod facts;
+mod inbox;
+mod keys;
+mod lookup;
+mod mappings;
+mod migrations;
+mod notes;
+mod orders;
+mod payload;
+mod postgres;
+mod queries;
+mod records;
+mod requests;
+mod revise;
+mod secrets;
+mod settle;
+mod shipments;
+mod sql;
+mod sqlite;
+mod stock;
+mod web;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use connect::{Clock, OsRandom, Random, SystemClock};
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use sql::Tx;
+
+pub use audit::AuditRow;
+pub use config::{ConnectionSummary, EndpointSummary, MerchantRecord, NewEndpoint, TenantRecord};
+pub use error::DbError;
+pub use inbox::{ExceptionRow, InboxCall};
+pub use keys::{ApiKeyRecord, NewApiKey, Person};
+pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
+pub use migrations::DatabaseCheck;
+pub use notes::OwnNotes;
+pub use queries::{
+    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView, ShipmentQuery,
+    ShipmentView,
+};
+pub use records::{
+    Access, ActiveConnection, Advance, Arm, AttemptRow, Channel, ChannelKind, ConnectionKey, ConnectionRecord, EffectDecision, EffectRow,
+    Endpoint, Event, ImportedOrder, InFlight, KnownOrder, Mappings, NewEffect, NewRequest, NewShipment, PlannedAs, PrepareOutcome,
+    Recorded, RequestWork, RunState, Scope, Settlement, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine,
+    StockRun, Subject,
+};
+pub use web::{Hook, Repeat};
+
+/// What a database function returns.
+pub type R<T> = Result<T, DbError>;
+
+/// The work of one transaction.
+type Work<'t, T> = BoxFuture<'t, R<T>>;
+
+/// Where the database is and how it is used.
+#[derive(Clone)]
+pub struct DatabaseConfig {
+    /// `sqlite:/path/to/file.db` or `postgres://user:password@host/name`.
+    pub url: String,
+    /// Connections: readers beside the one writer on SQLite, all of them on PostgreSQL.
+    pub connections: u32,
+    /// SQLite only: every call runs to its end inside the caller's poll, so that a seeded run is the same every time.
+    pub inline: bool,
+    /// SQLite only: largest size of the file in pages of 4 KiB.
+    pub max_pages: Option<u32>,
+    /// Time, where the database has none of its own (SQLite).
+    pub clock: Arc<dyn Clock>,
+    /// Randomness for ids and keys.
+    pub random: Arc<dyn Random>,
+}
+
+impl DatabaseConfig {
+    /// With the machine's clock and randomness.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            connections: 8,
+            inline: false,
+            max_pages: None,
+            clock: Arc::new(SystemClock::default()),
+            random: Arc::new(OsRandom),
+        }
+    }
+}
+
+/// Where a call stands when an [`Observer`] is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing has been done.
+    Before,
+    /// It is kept; the caller does not know yet.
+    AfterCommit,
+}
+
+/// What an [`Observer`] lets happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Continue,
+    /// The change is lost before it is kept.
+    Fail,
+    /// The change is kept, and the caller gets an error that leaves this open.
+    LoseReply,
+}
+
+/// Looks on at every crossing into the database; the seam for faults and traces.
+pub trait Observer: Send + Sync {
+    /// Called around every write and read, with its name.
+    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict;
+}
+
+/// The database. Cheap to clone; all clones share connections.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    observer: RwLock<Option<Arc<dyn Observer>>>,
+    changed: watch::Sender<Changed>,
+}
+
+enum Engine {
+    Sqlite(sqlite::Grouped),
+    Inline(sqlite::Inline),
+    Postgres(postgres::Pooled),
+}
+
+impl Database {
+    /// Opens the database, makes it where it is missing, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when it cannot be reached, [`DbError::Refused`] when the address makes no sense, the role
+    /// lacks rights, or a newer version of the program has been there.
+    pub async fn open(config: &DatabaseConfig) -> R<Self> {
+        let (changed, _) = watch::channel(Changed::default());
+        let engine = if config.url.starts_with("sqlite:") {
+            if config.inline {
+                Engine::Inline(sqlite::Inline::open(config)?)
+            } else {
+                Engine::Sqlite(sqlite::Grouped::open(config, changed.clone()).await?)
+            }
+        } else if config.url.starts_with("postgres:") || config.url.starts_with("postgresql:") {
+            Engine::Postgres(postgres::Pooled::open(config, changed.clone()).await?)
+        } else {
+            return Err(DbError::Refused(
+                "the database address must begin with sqlite: (a file) or postgres: (a server)".to_owned(),
+            ));
+        };
+        let inner = Inner {
+            engine,
+            clock: Arc::clone(&config.clock),
+            random: Arc::clone(&config.random),
+            observer: RwLock::default(),
+            changed,
+        };
+        let database = Self { inner: Arc::new(inner) };
+        database.ensure_installation().await?;
+        Ok(database)
+    }
+
+    /// From now on `observer` is asked at every crossing.
+    pub fn set_observer(&self, observer: Arc<dyn Observer>) {
+        *self.inner.observer.write().unwrap_or_else(PoisonError::into_inner) = Some(observer);
+    }
+
+    /// Tells when something was written that somebody may be waiting for, here or on another node. A hint: polling stays the
+    /// truth.
+    pub fn changes(&self) -> Changes {
+        Changes { receiver: self.inner.changed.subscribe() }
+    }
+
+    /// The clock that leases are measured on.
+    pub async fn now(&self) -> R<Timestamp> {
+        match &self.inner.engine {
+            Engine::Sqlite(_) | Engine::Inline(_) => Ok(self.inner.clock.now()),
+            Engine::Postgres(_) => self.read(Access::System, "now", |tx| Box::pin(tx.fresh_now())).await,
+        }
+    }
+
+    /// Whether it is PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.inner.engine, Engine::Postgres(_))
+    }
+
+    /// How many commits SQLite made since it was opened; many writes share one. `None` on PostgreSQL.
+    pub fn commits(&self) -> Option<u64> {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => Some(sqlite.commits()),
+            Engine::Inline(sqlite) => Some(sqlite.commits()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Finishes what was begun and lets the files or connections go.
+    pub async fn close(&self) {
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Inline(_) => {}
+            Engine::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    fn ask(&self, operation: &'static str, phase: Phase) -> Verdict {
+        let observer = self.inner.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+        observer.map_or(Verdict::Continue, |observer| observer.crossing(operation, phase))
+    }
+
+    /// Runs one transaction that may write. What it wrote is durable when this returns, and nothing of it is kept when this
+    /// fails, unless the error says that it is not known.
+    async fn write<T, F>(&self, access: impl Into<Access>, name: &'static str, work: F) -> R<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        let before = self.ask(name, Phase::Before);
+        if before == Verdict::Fail {
+            return Err(DbError::unavailable("the connection was lost before the change was kept"));
+        }
+        let access = access.into();
+        let done = match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(access, work).await,
+            Engine::Inline(sqlite) => {
+                let (done, wakes) = sqlite.write(access, work);
+                wakes.announce(&self.inner.changed);
+                done
+            }
+            Engine::Postgres(postgres) => postgres.write(access, work).await,
+        };
+        if done.is_ok() && (before != Verdict::Continue || self.ask(name, Phase::AfterCommit) != Verdict::Continue) {
+            return Err(DbError::commit_unknown("the connection was lost while committing"));
+        }
+        done
+    }
+
+    /// Runs one transaction that only reads, all of it at one moment.
+    async fn read<T, F>(&self, access: impl Into<Access>, name: &'static str, work: F) -> R<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        if self.ask(name, Phase::Before) != Verdict::Continue {
+            return Err(DbError::unavailable("the connection was lost"));
+        }
+        let access = access.into();
+        match &self.inner.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(access, work).await,
+            Engine::Inline(sqlite) => sqlite.read(access, work),
+            Engine::Postgres(postgres) => postgres.read(access, work).await,
+        }
+    }
+}
+
+/// Counts writes that somebody may be waiting for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Changed {
+    work: u64,
+    configuration: u64,
+}
+
+/// Whom a transaction wakes when it is committed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Wakes {
+    work: bool,
+    configuration: bool,
+}
+
+impl Wakes {
+    fn announce(self, changed: &watch::Sender<Changed>) {
+        if self != Self::default() {
+            changed.send_modify(|count| {
+                count.work += u64::from(self.work);
+                count.configuration += u64::from(self.configuration);
+            });
+        }
+    }
+}
+
+/// Waits for writes, here or on another node.
+#[derive(Debug)]
+pub struct Changes {
+    receiver: watch::Receiver<Changed>,
+}
+
+impl Changes {
+    /// Until anything changes; for ever once the database is closed.
+    pub async fn any(&mut self) {
+        if self.receiver.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Until a connection, its settings or its mappings change.
+    pub async fn configuration(&mut self) {
+        let before = self.receiver.borrow_and_update().configuration;
+        while self.receiver.borrow_and_update().configuration == before {
+            self.any().await;
+        }
+    }
+}
+
+/// Does the work of a write, and appends its events last, so that their counter is locked for as short as can be.
+async fn perform<T, F>(tx: &mut Tx, work: F) -> R<T>
+where
+    F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T>,
+{
+    let result = work(tx).await?;
+    events::flush(tx).await?;
+    Ok(result)
+}
+
+/// A panic inside a transaction is a fault of the program: the transaction is rolled back and the caller is told.
+fn panicked<T>(caught: Result<R<T>, Box<dyn std::any::Any + Send>>) -> R<T> {
+    caught.unwrap_or_else(|_| Err(DbError::Refused("a fault of the program stopped this change".to_owned())))
+}

@@ -1,0 +1,135 @@
+//! Goods-out notes that the hub made itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::effect::EffectState;
+
+use super::{
+    ConnectionKey, Database, DbError, R,
+    effects::key_values,
+    facts::{one_column, scope_values},
+    sql::json,
+};
+
+/// The hub's own notes of some orders.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnNotes {
+    /// Notes that effects of the hub made.
+    pub notes: BTreeSet<i64>,
+    /// Orders of which a note is being made or taken away, or may have been: which notes are whose is not known just now.
+    pub busy: BTreeSet<i64>,
+    /// Notes that are requests of this connection.
+    pub requested: BTreeSet<i64>,
+}
+
+impl Database {
+    /// Which notes of these orders (the source's ids) this connection made itself: they are never requests.
+    pub async fn own_notes(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<OwnNotes> {
+        let (key, order_ids) = (key.clone(), order_ids.to_vec());
+        self.read(&key.clone(), "own_notes", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .many(
+                        "SELECT o.order_id, e.kind, e.state, e.remote_id FROM orders AS o
+                         JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
+                             AND e.kind IN ('create_note', 'delete_note')
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (VALUES ",
+                        ")",
+                        &key_values(&key),
+                        one_column(order_ids.iter().copied()),
+                    )
+                    .await?;
+                let mut own = OwnNotes::default();
+                for row in &rows {
+                    let state: EffectState = row.parsed(2)?;
+                    if row.text(1)? == "create_note"
+                        && let Some(note_id) = row.opt_text(3)?.and_then(|id| id.parse().ok())
+                    {
+                        own.notes.insert(note_id);
+                    }
+                    if state.in_flight() || state.open() || matches!(state, EffectState::Parked | EffectState::Conflict) {
+                        own.busy.insert(row.int(0)?);
+                    }
+                }
+                let requested = tx
+                    .many(
+                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND live = 1
+                             AND note_id IS NOT NULL AND order_id IN (VALUES ",
+                        ")",
+                        &key_values(&key),
+                        one_column(order_ids),
+                    )
+                    .await?;
+                for row in &requested {
+                    own.requested.insert(row.int(0)?);
+                }
+                Ok(own)
+            })
+        })
+        .await
+    }
+
+    /// Which of these notes are already somebody's: the request of a connection, or made for another shipment. Such a note is
+    /// not taken for a new shipment, however equal it looks.
+    pub async fn taken_notes(&self, key: &ConnectionKey, note_ids: &[i64]) -> R<BTreeSet<i64>> {
+        let (key, note_ids) = (key.clone(), note_ids.to_vec());
+        self.read(&key.clone(), "taken_notes", move |tx| {
+            Box::pin(async move {
+                let mut taken = BTreeSet::new();
+                let requests = tx
+                    .many(
+                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IN (VALUES ",
+                        ")",
+                        &scope_values(&key.scope),
+                        one_column(note_ids.iter().copied()),
+                    )
+                    .await?;
+                let effects = tx
+                    .many(
+                        "SELECT remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
+                             AND remote_id IN (VALUES ",
+                        ")",
+                        &scope_values(&key.scope),
+                        one_column(note_ids.iter().map(i64::to_string)),
+                    )
+                    .await?;
+                for row in &requests {
+                    taken.insert(row.int(0)?);
+                }
+                for row in &effects {
+                    taken.extend(row.opt_text(0)?.and_then(|id| id.parse::<i64>().ok()));
+                }
+                Ok(taken)
+            })
+        })
+        .await
+    }
+
+    /// Keeps what the order source's connector learned while working. The connection goes on as it runs.
+    pub async fn keep_learned(&self, key: &ConnectionKey, learned: BTreeMap<&'static str, String>) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "keep_learned", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT s.id, s.settings FROM store AS s JOIN connection AS c
+                             ON c.tenant = s.tenant AND c.merchant = s.merchant AND c.store = s.id
+                         WHERE c.tenant = $1 AND c.merchant = $2 AND c.id = $3",
+                        &[tenant.clone(), merchant.clone(), connection],
+                    )
+                    .await?
+                    .ok_or_else(|| DbError::NotFound(format!("connection {}", key.connection)))?;
+                let mut settings: BTreeMap<String, String> = row.json(1)?;
+                settings.extend(learned.into_iter().map(|(field, value)| (field.to_owned(), value)));
+                tx.execute(
+                    "UPDATE store SET settings = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, row.string(0)?.into(), json(&settings)?.into()],
+                )
+                .await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+}

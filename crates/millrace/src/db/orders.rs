@@ -1,0 +1,375 @@
+//! Orders as import knows them, and what people do with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{EffectId, EffectKind, Order, OrderId};
+use engine::effect::EffectState;
+use rust_decimal::Decimal;
+
+use super::{
+    ConnectionKey, Database, DbError, ImportedOrder, KnownOrder, PlannedAs, R, Recorded, Scope, audit,
+    effects::{self, key_values},
+    facts::{self, Bundle, disposition, one_column, scope_values},
+    payload::{pack_json, unpack_json},
+    revise,
+    sql::{Tx, Value},
+};
+
+/// The submits that may have reached the warehouse.
+const SENT: &str = "EXISTS (SELECT 1 FROM effect AS s JOIN request AS r
+    ON r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1
+    WHERE s.tenant = o.tenant AND s.merchant = o.merchant AND s.order_ref = o.id AND s.kind = 'submit_request'
+        AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided'))";
+
+/// The hub's ids of the source's orders, those that are known.
+pub(super) async fn ids(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, OrderId>> {
+    let rows = tx
+        .many(
+            "SELECT order_id, id FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (VALUES ",
+            ")",
+            &key_values(key),
+            one_column(order_ids.iter().copied()),
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.int(0)?, row.parsed(1)?))).collect()
+}
+
+async fn id(tx: &mut Tx, key: &ConnectionKey, order_id: i64) -> R<OrderId> {
+    ids(tx, key, &[order_id]).await?.remove(&order_id).ok_or_else(|| DbError::NotFound(format!("order {order_id}")))
+}
+
+async fn bundle(tx: &mut Tx, scope: &Scope, order: &OrderId) -> R<Bundle> {
+    let mut bundles = facts::load(tx, scope, &BTreeSet::from([order.clone()])).await?;
+    Ok(bundles.remove(order).unwrap_or_default())
+}
+
+/// Gives up what was not sent of an order, and its claims when nothing was. Whether something was.
+async fn give_up(tx: &mut Tx, key: &ConnectionKey, order_id: i64, bundle: &Bundle, why: &str) -> R<bool> {
+    let (sent, unsent): (Vec<_>, Vec<_>) =
+        bundle.requests.iter().filter(|request| request.live).partition(|request| bundle.sent(request));
+    let submits: Vec<EffectId> =
+        unsent.iter().filter_map(|request| bundle.submit(request)).map(|submit| submit.id.clone()).collect();
+    effects::void_unsent(tx, key, &submits, why).await?;
+    revise::end_requests(tx, &key.scope, unsent.iter().map(|request| &request.id)).await?;
+    if sent.is_empty() {
+        let [tenant, merchant, connection] = key_values(key);
+        tx.execute(
+            "DELETE FROM claim WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id = $4",
+            &[tenant, merchant, connection, order_id.into()],
+        )
+        .await?;
+    }
+    Ok(!sent.is_empty())
+}
+
+impl Database {
+    /// What import already knows of these orders, by the source's order id.
+    pub async fn known_orders(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, KnownOrder>> {
+        let (key, order_ids) = (key.clone(), order_ids.to_vec());
+        self.read(&key.clone(), "known_orders", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .many(
+                        "SELECT o.order_id, o.id, o.seen, o.disposition, o.disposition_reason,
+                             CASE WHEN EXISTS (SELECT 1 FROM effect AS s JOIN request AS r
+                                 ON r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1
+                                 WHERE s.tenant = o.tenant AND s.merchant = o.merchant AND s.order_ref = o.id
+                                     AND s.kind = 'submit_request'
+                                     AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided')) THEN 1 ELSE 0 END
+                         FROM orders AS o
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (VALUES ",
+                        ")",
+                        &key_values(&key),
+                        one_column(order_ids),
+                    )
+                    .await?;
+                let mut known = BTreeMap::new();
+                let mut by_id: BTreeMap<OrderId, i64> = BTreeMap::new();
+                for row in &rows {
+                    let order = KnownOrder {
+                        id: row.parsed(1)?,
+                        seen: row.string(2)?,
+                        disposition: disposition(row.text(3)?, row.text(4)?)?,
+                        sent: row.flag(5)?,
+                        note_ids: BTreeSet::new(),
+                    };
+                    by_id.insert(order.id.clone(), row.int(0)?);
+                    known.insert(row.int(0)?, order);
+                }
+                let notes = tx
+                    .many(
+                        "SELECT order_ref, note_id FROM request
+                         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IS NOT NULL AND order_ref IN (VALUES ",
+                        ")",
+                        &scope_values(&key.scope),
+                        one_column(by_id.keys()),
+                    )
+                    .await?;
+                for row in &notes {
+                    if let Some(order) = by_id.get(&row.parsed(0)?).and_then(|order_id| known.get_mut(order_id)) {
+                        order.note_ids.insert(row.int(1)?);
+                    }
+                }
+                Ok(known)
+            })
+        })
+        .await
+    }
+
+    /// Orders that may still become a request or whose request has certainly not been sent, by the source's order id.
+    pub async fn unsent_orders(&self, key: &ConnectionKey) -> R<Vec<i64>> {
+        let wanted = format!(
+            "o.state IN ('new', 'held', 'queued', 'error')
+                 AND (o.disposition IN ('waiting', 'held') OR (o.disposition = 'requested' AND NOT {SENT}))"
+        );
+        self.order_ids(key, "unsent_orders", wanted).await
+    }
+
+    /// Orders that may be at the warehouse and are not finished, by the source's order id.
+    pub async fn open_sent_orders(&self, key: &ConnectionKey) -> R<Vec<i64>> {
+        let wanted = format!(
+            "o.state IN ('new', 'held', 'queued', 'open', 'partly_shipped', 'shipped', 'error', 'skipped') AND {SENT}"
+        );
+        self.order_ids(key, "open_sent_orders", wanted).await
+    }
+
+    async fn order_ids(&self, key: &ConnectionKey, name: &'static str, wanted: String) -> R<Vec<i64>> {
+        let key = key.clone();
+        self.read(&key.clone(), name, move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT o.order_id FROM orders AS o
+                     WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND {wanted} ORDER BY o.order_id"
+                );
+                tx.query_built(sql, &key_values(&key)).await?.iter().map(|row| row.int(0)).collect()
+            })
+        })
+        .await
+    }
+
+    /// Keeps a slice of imported orders with what was made of them: the orders, the claims on their rows, their requests and
+    /// the effects that put those at the warehouse, in one transaction. What was sent is never planned again.
+    pub async fn record_orders(
+        &self,
+        key: &ConnectionKey,
+        account: &str,
+        orders: Vec<ImportedOrder>,
+    ) -> R<Vec<Recorded>> {
+        let (key, account) = (key.clone(), account.to_owned());
+        // Compressed here and not inside the transaction, which on SQLite is everybody's.
+        let documents = orders.iter().map(|one| pack_json(&one.order)).collect::<R<Vec<_>>>()?;
+        self.write(&key.clone(), "record_orders", move |tx| {
+            Box::pin(async move { revise::record(tx, &key, &account, orders, documents).await })
+        })
+        .await
+    }
+
+    /// Notes the source's mark of a known order, and what a person is needed for on it (`None` clears it). No other field of
+    /// the order changes.
+    pub async fn mark_seen(&self, key: &ConnectionKey, order_id: i64, seen: &str, problem: Option<&str>) -> R<()> {
+        let (key, seen, problem) = (key.clone(), seen.to_owned(), problem.map(str::to_owned));
+        self.write(&key.clone(), "mark_seen", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let order = id(tx, &key, order_id).await?;
+                tx.execute(
+                    "UPDATE orders SET seen = $4, problem = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, (&order).into(), seen.into(), problem.into()],
+                )
+                .await?;
+                facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+            })
+        })
+        .await
+    }
+
+    /// How these orders' requests were planned, by the source's order id and the request's key; only those still wanted.
+    pub async fn planned_as(
+        &self,
+        key: &ConnectionKey,
+        order_ids: &[i64],
+    ) -> R<BTreeMap<i64, BTreeMap<String, PlannedAs>>> {
+        let (key, order_ids) = (key.clone(), order_ids.to_vec());
+        self.read(&key.clone(), "planned_as", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .many(
+                        "SELECT o.order_id, r.key, r.lines, o.document, e.body_sha256
+                         FROM orders AS o
+                         JOIN request AS r ON r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id
+                         JOIN effect AS e ON e.tenant = r.tenant AND e.merchant = r.merchant AND e.order_ref = o.id
+                             AND e.request_ref = r.id AND e.kind = 'submit_request'
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND r.live = 1
+                             AND o.order_id IN (VALUES ",
+                        ")",
+                        &key_values(&key),
+                        one_column(order_ids),
+                    )
+                    .await?;
+                let mut planned: BTreeMap<i64, BTreeMap<String, PlannedAs>> = BTreeMap::new();
+                for row in &rows {
+                    let order: Order = unpack_json(row.blob(3)?)?;
+                    let one =
+                        PlannedAs { lines: row.json(2)?, ship_to: order.deliver_to, body_sha256: row.string(4)? };
+                    planned.entry(row.int(0)?).or_default().insert(row.string(1)?, one);
+                }
+                Ok(planned)
+            })
+        })
+        .await
+    }
+
+    /// Units of each of the source's rows that the warehouse was asked for, or may have been.
+    pub async fn requested_rows(&self, key: &ConnectionKey, order_id: i64) -> R<BTreeMap<i64, Decimal>> {
+        let key = key.clone();
+        self.read(&key.clone(), "requested_rows", move |tx| {
+            Box::pin(async move {
+                let order = id(tx, &key, order_id).await?;
+                let bundle = bundle(tx, &key.scope, &order).await?;
+                let mut rows: BTreeMap<i64, Decimal> = BTreeMap::new();
+                for request in bundle.requests.iter().filter(|request| request.live && bundle.sent(request)) {
+                    if bundle.cancelled(request) {
+                        continue;
+                    }
+                    for (row, units) in facts::row_units(&request.lines) {
+                        *rows.entry(row).or_default() += units;
+                    }
+                }
+                Ok(rows)
+            })
+        })
+        .await
+    }
+
+    /// The source does not know the order any more: what was not sent of it is given up.
+    pub async fn order_gone(&self, key: &ConnectionKey, order_id: i64) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "order_gone", move |tx| {
+            Box::pin(async move { cancel(tx, &key, order_id, "it does not exist at the source any more").await })
+        })
+        .await
+    }
+
+    /// An order is to be stopped: what was not sent is given up, and what was asks its warehouse for a cancel.
+    pub async fn want_cancel(&self, key: &ConnectionKey, order_id: i64, why: &str) -> R<()> {
+        let (key, why) = (key.clone(), why.to_owned());
+        self.write(&key.clone(), "want_cancel", move |tx| {
+            Box::pin(async move { cancel(tx, &key, order_id, &why).await })
+        })
+        .await
+    }
+
+    /// Holds an order back, or (`None`) lets it go on. What is at the warehouse already is not touched.
+    pub async fn held_by_person(
+        &self,
+        key: &ConnectionKey,
+        order: &OrderId,
+        reason: Option<&str>,
+        actor: &str,
+    ) -> R<()> {
+        let (key, order, reason, actor) = (key.clone(), order.clone(), reason.map(str::to_owned), actor.to_owned());
+        self.write(&key.clone(), "held_by_person", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let done = tx
+                    .execute(
+                        "UPDATE orders SET held_reason = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                        &[tenant.clone(), merchant.clone(), (&order).into(), reason.clone().into()],
+                    )
+                    .await?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("order {order}")));
+                }
+                // Whoever has just claimed its submit cannot arm it any more.
+                tx.execute(
+                    "UPDATE effect SET fence = fence + 1, owner = NULL, lease_until = NULL
+                     WHERE tenant = $1 AND merchant = $2 AND order_ref = $3 AND kind = 'submit_request'
+                         AND state IN ('planned', 'not_sent')",
+                    &[tenant, merchant, (&order).into()],
+                )
+                .await?;
+                tx.wakes.work = true;
+                let action = if reason.is_some() { "order.hold" } else { "order.release" };
+                let detail = serde_json::json!({ "reason": reason }).to_string();
+                audit::append(tx, key.scope.tenant.as_str(), &actor, action, order.as_str(), &detail).await?;
+                facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+            })
+        })
+        .await
+    }
+
+    /// Puts an order away, or takes it out again. What was not sent of it is given up; taken out again, import looks at it.
+    pub async fn archive_order(&self, key: &ConnectionKey, order: &OrderId, archived: bool, actor: &str) -> R<()> {
+        let (key, order, actor) = (key.clone(), order.clone(), actor.to_owned());
+        self.write(&key.clone(), "archive_order", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let row = tx
+                    .first(
+                        "UPDATE orders SET archived = $4, seen = '' WHERE tenant = $1 AND merchant = $2 AND id = $3
+                         RETURNING order_id",
+                        &[tenant.clone(), merchant.clone(), (&order).into(), archived.into()],
+                    )
+                    .await?
+                    .ok_or_else(|| DbError::NotFound(format!("order {order}")))?;
+                if archived {
+                    let bundle = bundle(tx, &key.scope, &order).await?;
+                    let sent = give_up(tx, &key, row.int(0)?, &bundle, "its order was put away").await?;
+                    if !sent {
+                        tx.execute(
+                            "UPDATE orders SET disposition = 'waiting', disposition_reason = 'put away by a person'
+                             WHERE tenant = $1 AND merchant = $2 AND id = $3 AND disposition = 'requested'",
+                            &[tenant, merchant, (&order).into()],
+                        )
+                        .await?;
+                    }
+                }
+                let action = if archived { "order.archive" } else { "order.unarchive" };
+                audit::append(tx, key.scope.tenant.as_str(), &actor, action, order.as_str(), "{}").await?;
+                facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+            })
+        })
+        .await
+    }
+}
+
+async fn cancel(tx: &mut Tx, key: &ConnectionKey, order_id: i64, why: &str) -> R<()> {
+    let order = id(tx, key, order_id).await?;
+    let bundle = bundle(tx, &key.scope, &order).await?;
+    let sent = give_up(tx, key, order_id, &bundle, why).await?;
+    let [tenant, merchant, _] = key_values(key);
+    if sent {
+        let wanted = bundle
+            .requests
+            .iter()
+            .filter(|request| request.live && bundle.sent(request) && request.cancel_wanted.is_none())
+            .map(|request| request.id.clone())
+            .collect::<BTreeSet<_>>();
+        tx.many(
+            "UPDATE request SET cancel_wanted = $3 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+            ")",
+            &[tenant, merchant, Value::from(why)],
+            one_column(wanted.iter()),
+        )
+        .await?;
+        facts::flag(tx, &key.scope, &wanted).await?;
+    } else {
+        tx.execute(
+            "UPDATE orders SET disposition = 'cancelled', disposition_reason = $4
+             WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant, merchant, (&order).into(), why.into()],
+        )
+        .await?;
+    }
+    facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+}
+
+/// Whether a person gave the submit up: then only a person brings it back.
+pub(super) fn given_up_by_person(bundle: &Bundle, key: &str) -> bool {
+    bundle.effects.iter().any(|effect| {
+        effect.kind == EffectKind::SubmitRequest
+            && effect.key == key
+            && effect.state == EffectState::Voided
+            && effect.voided_by.is_some()
+    })
+}

@@ -1,0 +1,231 @@
+//! PostgreSQL: every transaction in a task of its own, under the role that owns nothing, for one tenant and merchant.
+
+use std::{panic::AssertUnwindSafe, str::FromStr as _, sync::Arc, time::Duration};
+
+use connect::{Clock, Random};
+use futures_util::FutureExt as _;
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgListener, PgPoolOptions},
+};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    Changed, DatabaseConfig, DbError, R, Wakes, Work, migrations, panicked, perform,
+    records::Access,
+    sql::{Connection, Tx, plain_postgres},
+};
+
+/// What nodes on one database tell each other that there is something to do with.
+const TOPIC: &str = "millrace";
+const WORK: &str = "work";
+const CONFIGURATION: &str = "configuration";
+
+/// Set on every pooled connection. Commits must be durable whatever the server's default is (R1), and nothing may hold a
+/// lock for long.
+const SESSION: [&str; 5] = [
+    "SET ROLE millrace_app",
+    "SET synchronous_commit = on",
+    "SET lock_timeout = '20s'",
+    "SET statement_timeout = '60s'",
+    "SET idle_in_transaction_session_timeout = '60s'",
+];
+
+/// A pool of connections, and one more that listens.
+pub(super) struct Pooled {
+    pool: PgPool,
+    listener: JoinHandle<()>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+impl Pooled {
+    pub(super) async fn open(config: &DatabaseConfig, changed: watch::Sender<Changed>) -> R<Self> {
+        let options = PgConnectOptions::from_str(&config.url)
+            .map_err(DbError::from)?
+            .application_name("millrace")
+            .statement_cache_capacity(400)
+            .disable_statement_logging();
+        let mut owner = PgConnection::connect_with(&options).await?;
+        migrations::run_postgres(&mut owner).await?;
+        owner.close().await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections.max(2))
+            .acquire_timeout(Duration::from_secs(10))
+            .max_lifetime(Duration::from_secs(1800))
+            // A broken connection is found at its first statement, before anything was done; see `begin`.
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    for statement in SESSION {
+                        sqlx::query(statement).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(options.clone());
+        let listener = tokio::spawn(listen(options, changed));
+        Ok(Self { pool, listener, clock: Arc::clone(&config.clock), random: Arc::clone(&config.random) })
+    }
+
+    pub(super) async fn close(&self) {
+        self.listener.abort();
+        self.pool.close().await;
+    }
+
+    pub(super) async fn write<T, F>(&self, access: Access, work: F) -> R<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        let (pool, clock, random) = (self.pool.clone(), Arc::clone(&self.clock), Arc::clone(&self.random));
+        // A caller that goes away must not give a connection back inside an open transaction (sqlx issue 4385).
+        let writing = tokio::spawn(async move {
+            let mut tx = begin(&pool, access, "BEGIN", clock, random).await?;
+            let result = panicked(AssertUnwindSafe(perform(&mut tx, work)).catch_unwind().await);
+            match result {
+                Ok(value) => {
+                    if tx.wakes != Wakes::default() {
+                        let about = if tx.wakes.configuration { CONFIGURATION } else { WORK };
+                        if let Err(error) = tx.query("SELECT pg_notify($1, $2)::text", &[TOPIC.into(), about.into()]).await {
+                            end(tx).await;
+                            return Err(error);
+                        }
+                    }
+                    commit(tx).await.map(|()| value)
+                }
+                Err(error) => {
+                    end(tx).await;
+                    Err(error)
+                }
+            }
+        });
+        writing.await.unwrap_or_else(|_| Err(DbError::commit_unknown("the program is stopping")))
+    }
+
+    pub(super) async fn read<T, F>(&self, access: Access, work: F) -> R<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        let (pool, clock, random) = (self.pool.clone(), Arc::clone(&self.clock), Arc::clone(&self.random));
+        let reading = tokio::spawn(async move {
+            let begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            let mut tx = begin(&pool, access, begin_reading, clock, random).await?;
+            let result = panicked(AssertUnwindSafe(work(&mut tx)).catch_unwind().await);
+            end(tx).await;
+            result
+        });
+        reading.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
+    }
+}
+
+/// An open transaction, with whose rows it may see, and the server's time. A connection that turns out to be broken is
+/// thrown away and the next one tried: nothing was done on it.
+async fn begin(
+    pool: &PgPool,
+    access: Access,
+    statement: &'static str,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+) -> R<Tx> {
+    let mut tries = pool.options().get_max_connections();
+    let mut connection = loop {
+        let mut connection = pool.acquire().await?;
+        match plain_postgres(&mut connection, statement).await {
+            Ok(()) => break connection,
+            Err(DbError::Unavailable { .. }) if tries > 0 => {
+                tries -= 1;
+                // Closing politely is for connections that work.
+                drop(connection.detach());
+            }
+            Err(error) => {
+                drop(connection.detach());
+                return Err(error);
+            }
+        }
+    };
+    let (tenant, merchant) = access.setting();
+    let started = sqlx::query_scalar::<_, i64>(
+        "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+         FROM (SELECT set_config('millrace.tenant', $1, true), set_config('millrace.merchant', $2, true)) AS settings",
+    )
+    .bind(tenant)
+    .bind(merchant)
+    .fetch_one(&mut *connection)
+    .await;
+    let mut tx = Tx::new(Connection::Postgres(connection), clock, random);
+    tx.access = access;
+    match started {
+        Ok(started) => tx.now = jiff::Timestamp::from_millisecond(started).map_err(DbError::corrupt)?,
+        Err(error) => {
+            end(tx).await;
+            return Err(error.into());
+        }
+    }
+    Ok(tx)
+}
+
+async fn commit(mut tx: Tx) -> R<()> {
+    let Connection::Postgres(connection) = &mut tx.connection else {
+        return Err(DbError::Refused("this connection is not PostgreSQL".to_owned()));
+    };
+    match sqlx::query("COMMIT").execute(&mut **connection).await {
+        Ok(_) => Ok(()),
+        // The server answered: it did not commit.
+        Err(sqlx::Error::Database(error)) => {
+            end(tx).await;
+            Err(DbError::from(sqlx::Error::Database(error)))
+        }
+        Err(error) => {
+            end(tx).await;
+            Err(DbError::commit_unknown(error.to_string()))
+        }
+    }
+}
+
+/// Rolls back; a connection that cannot is thrown away.
+async fn end(tx: Tx) {
+    if let Connection::Postgres(mut connection) = tx.connection
+        && plain_postgres(&mut connection, "ROLLBACK").await.is_err()
+    {
+        drop(connection.detach());
+    }
+}
+
+/// Passes on what other nodes announce, for as long as the database is open.
+async fn listen(options: PgConnectOptions, changed: watch::Sender<Changed>) {
+    loop {
+        match PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await {
+            Ok(pool) => {
+                if let Err(error) = pass_on(&pool, &changed).await {
+                    tracing::debug!("listening stopped, polling goes on: {error}");
+                }
+            }
+            Err(error) => tracing::debug!("listening failed, polling goes on: {error}"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+async fn pass_on(pool: &PgPool, changed: &watch::Sender<Changed>) -> Result<(), sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(TOPIC).await?;
+    // Whatever was announced while nobody listened.
+    let everything = Wakes { work: true, configuration: true };
+    everything.announce(changed);
+    loop {
+        // `None` is a connection that was lost and made again.
+        let wakes = listener.try_recv().await?.map_or(everything, |notification| Wakes {
+            work: true,
+            configuration: notification.payload() == CONFIGURATION,
+        });
+        wakes.announce(changed);
+    }
+}

@@ -1,0 +1,592 @@
+//! What people look at: lists with filters and pages, and one order with everything that happened to it.
+//!
+//! Lists are newest first. A page ends with the id to go on after, so that rows coming in meanwhile neither repeat nor hide
+//! others.
+
+use std::collections::BTreeMap;
+
+use connect::{Capture, ConnectionId, EffectId, EffectKind, MerchantId, Order, OrderId, RemoteRef, RequestLine};
+use engine::{effect::EffectState, order::OrderState};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use super::{
+    Access, ConnectionKey, Database, DbError, R, Scope, StockRun,
+    effects::key_values,
+    facts,
+    payload::{unpack, unpack_json},
+    sql::{Row, Tx, Value},
+    stock,
+};
+
+/// Some rows, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Page<T> {
+    /// Newest first.
+    pub items: Vec<T>,
+    /// Pass it as `after` for the next page; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// Which orders.
+#[derive(Debug, Clone, Default)]
+pub struct OrderQuery {
+    /// Of this connection.
+    pub connection: Option<ConnectionId>,
+    /// In one of these states; empty: all but archived ones.
+    pub states: Vec<OrderState>,
+    /// Found in number, reference, name, address or e-mail.
+    pub text: String,
+    /// Placed at or after.
+    pub placed_from: Option<Timestamp>,
+    /// Placed before.
+    pub placed_to: Option<Timestamp>,
+    /// Go on after this id.
+    pub after: Option<String>,
+    /// Rows at most; 1 to 500.
+    pub limit: u32,
+}
+
+/// Which shipments.
+#[derive(Debug, Clone, Default)]
+pub struct ShipmentQuery {
+    /// Of this connection.
+    pub connection: Option<ConnectionId>,
+    /// Told to the source, or not.
+    pub confirmed: Option<bool>,
+    /// Found in reference, key or tracking numbers.
+    pub text: String,
+    /// Go on after this id.
+    pub after: Option<String>,
+    /// Rows at most; 1 to 500.
+    pub limit: u32,
+}
+
+/// Which effects.
+#[derive(Debug, Clone, Default)]
+pub struct EffectQuery {
+    /// Of this connection.
+    pub connection: Option<ConnectionId>,
+    /// In one of these states; empty: any.
+    pub states: Vec<EffectState>,
+    /// Of this kind.
+    pub kind: Option<EffectKind>,
+    /// Go on after this id.
+    pub after: Option<String>,
+    /// Rows at most; 1 to 500.
+    pub limit: u32,
+}
+
+/// An order in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderView {
+    /// The hub's id.
+    pub id: OrderId,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Which connection imported it.
+    pub connection: ConnectionId,
+    /// The source's order id.
+    pub order_id: i64,
+    /// The customer's or shop's reference.
+    pub reference: String,
+    /// Name and place, one line.
+    pub ship_to: String,
+    /// When the customer placed it.
+    pub placed_at: Timestamp,
+    /// When it was first imported.
+    pub imported_at: Timestamp,
+    /// When its state last changed.
+    pub changed_at: Timestamp,
+    /// Where it stands.
+    pub state: OrderState,
+    /// Why.
+    pub reason: String,
+    /// Held by a person: why.
+    pub held_reason: Option<String>,
+}
+
+/// A request of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RequestView {
+    /// The hub's id.
+    pub id: String,
+    /// Its key at the warehouse.
+    pub key: String,
+    /// The note that is the request, where one is.
+    pub note_id: Option<i64>,
+    /// What is asked for.
+    pub lines: Vec<RequestLine>,
+    /// Still wanted.
+    pub live: bool,
+    /// The warehouse says nothing more will leave.
+    pub finished: bool,
+    /// A cancel is wanted: why.
+    pub cancel_wanted: Option<String>,
+    /// What a person is needed for.
+    pub problem: Option<String>,
+}
+
+/// A shipment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShipmentView {
+    /// The hub's id.
+    pub id: String,
+    /// Which connection read it.
+    pub connection: ConnectionId,
+    /// The hub's order, once known.
+    pub order: Option<OrderId>,
+    /// As the warehouse reported it.
+    pub shipment: connect::Shipment,
+    /// When everything about it was told to the source.
+    pub confirmed_at: Option<Timestamp>,
+    /// What a person is needed for.
+    pub problem: Option<String>,
+}
+
+/// An effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EffectView {
+    /// Its id.
+    pub id: EffectId,
+    /// Which connection's.
+    pub connection: ConnectionId,
+    /// What it does.
+    pub kind: EffectKind,
+    /// Its key.
+    pub key: String,
+    /// For people.
+    pub title: String,
+    /// Where it stands.
+    pub state: String,
+    /// Why.
+    pub note: String,
+    /// Times armed.
+    pub attempt: i64,
+    /// The hub's order.
+    pub order: Option<OrderId>,
+    /// What came to be.
+    pub remote: Option<RemoteRef>,
+    /// When the journal looks again.
+    pub next_at: Timestamp,
+    /// When it was planned.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub changed_at: Timestamp,
+}
+
+/// What was done once for an effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AttemptView {
+    /// The effect.
+    pub effect: EffectId,
+    /// `send`, `probe`, `prepare`, `decision`.
+    pub what: String,
+    /// The outcome in one word.
+    pub outcome: String,
+    /// Where the effect stood afterwards.
+    pub state: String,
+    /// Why.
+    pub note: String,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// Milliseconds.
+    pub took_ms: i64,
+    /// When it was written down.
+    pub recorded_at: Timestamp,
+    /// Request and answer, secrets removed.
+    pub capture: Option<Capture>,
+}
+
+/// One order with everything that happened to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderDetail {
+    /// As in the list.
+    pub view: OrderView,
+    /// As the source held it when it was last planned.
+    pub order: Order,
+    /// Its requests.
+    pub requests: Vec<RequestView>,
+    /// What has left, oldest first.
+    pub shipments: Vec<ShipmentView>,
+    /// Its effects, oldest first.
+    pub effects: Vec<EffectView>,
+    /// What was done for them, oldest first.
+    pub attempts: Vec<AttemptView>,
+}
+
+/// A stock figure of the warehouse.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LevelView {
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// The facility; empty where there is one only.
+    pub facility: String,
+    /// Available figure.
+    pub available: Option<Decimal>,
+    /// Physical figure.
+    pub physical: Option<Decimal>,
+    /// The moment it speaks of.
+    pub cut_off: Timestamp,
+    /// The feed it came with.
+    pub feed: String,
+}
+
+/// Conditions of a list: constants of this module, and bound values.
+struct Conditions {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Of a tenant, or of one of its merchants.
+    fn of(access: &Access, alias: &'static str) -> Self {
+        let (tenant, merchant) = access.setting();
+        let mut conditions = Self { sql: format!("{alias}.tenant = $1"), values: vec![tenant.into()] };
+        if merchant != "*" {
+            conditions.and(alias, "merchant =", merchant);
+        }
+        conditions
+    }
+
+    fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
+    }
+
+    fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
+        if values.is_empty() {
+            return;
+        }
+        let mut places = Vec::with_capacity(values.len());
+        for value in values {
+            self.values.push(value.into());
+            places.push(format!("${}", self.values.len()));
+        }
+        self.sql.push_str(&format!(" AND {alias}.{column} IN ({})", places.join(", ")));
+    }
+
+    fn text(&mut self, alias: &'static str, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        self.values.push(format!("%{escaped}%").into());
+        self.sql.push_str(&format!(" AND {alias}.search LIKE ${} ESCAPE '\\'", self.values.len()));
+    }
+
+    /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
+    fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
+        if let Some(after) = after {
+            self.and(alias, "id <", after);
+        }
+        self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
+        format!("{} ORDER BY {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
+    }
+}
+
+/// Cuts the extra row off and tells where to go on.
+pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Page<T> {
+    let limit = usize::try_from(limit.clamp(1, 500)).unwrap_or(1);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(id) } else { None };
+    Page { items, next }
+}
+
+const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
+    o.changed_at, o.state, o.state_reason, o.held_reason";
+
+fn order_view(row: &Row) -> R<OrderView> {
+    Ok(OrderView {
+        id: row.parsed(0)?,
+        merchant: row.parsed(1)?,
+        connection: row.parsed(2)?,
+        order_id: row.int(3)?,
+        reference: row.string(4)?,
+        ship_to: row.string(5)?,
+        placed_at: row.time(6)?,
+        imported_at: row.time(7)?,
+        changed_at: row.time(8)?,
+        state: facts::state(row.text(9)?)?,
+        reason: row.string(10)?,
+        held_reason: row.opt_string(11)?,
+    })
+}
+
+pub(super) const SHIPMENT: &str = "s.id, s.connection, s.order_ref, s.document, s.confirmed_at, s.problem";
+
+pub(super) fn shipment_view(row: &Row) -> R<ShipmentView> {
+    Ok(ShipmentView {
+        id: row.string(0)?,
+        connection: row.parsed(1)?,
+        order: row.opt_parsed(2)?,
+        shipment: row.json(3)?,
+        confirmed_at: row.opt_time(4)?,
+        problem: row.opt_string(5)?,
+    })
+}
+
+pub(super) const EFFECT: &str = "e.id, e.connection, e.kind, e.key, e.title, e.state, e.note, e.attempt, e.order_ref, e.remote, e.next_at,
+    e.created_at, e.changed_at";
+
+pub(super) fn effect_view(row: &Row) -> R<EffectView> {
+    Ok(EffectView {
+        id: row.parsed(0)?,
+        connection: row.parsed(1)?,
+        kind: row.parsed(2)?,
+        key: row.string(3)?,
+        title: row.string(4)?,
+        state: row.string(5)?,
+        note: row.string(6)?,
+        attempt: row.int(7)?,
+        order: row.opt_parsed(8)?,
+        remote: row.opt_json(9)?,
+        next_at: row.time(10)?,
+        created_at: row.time(11)?,
+        changed_at: row.time(12)?,
+    })
+}
+
+const ATTEMPT: &str = "a.effect, a.what, a.outcome, a.state, a.note, a.started_at, a.took_ms, a.recorded_at, a.capture";
+
+fn attempt_view(row: &Row) -> R<AttemptView> {
+    Ok(AttemptView {
+        effect: row.parsed(0)?,
+        what: row.string(1)?,
+        outcome: row.string(2)?,
+        state: row.string(3)?,
+        note: row.string(4)?,
+        started_at: row.opt_time(5)?,
+        took_ms: row.int(6)?,
+        recorded_at: row.time(7)?,
+        capture: row.opt_blob(8)?.map(unpack_json).transpose()?,
+    })
+}
+
+impl Database {
+    /// Orders, newest first.
+    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_orders", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "o");
+                if let Some(connection) = &query.connection {
+                    conditions.and("o", "connection =", connection);
+                }
+                if query.states.is_empty() {
+                    conditions.and("o", "state <>", OrderState::Archived.as_str());
+                }
+                conditions.one_of("o", "state", query.states.iter().map(|state| state.as_str()).collect());
+                conditions.text("o", &query.text);
+                if let Some(from) = query.placed_from {
+                    conditions.and("o", "placed_at >=", from);
+                }
+                if let Some(to) = query.placed_to {
+                    conditions.and("o", "placed_at <", to);
+                }
+                let wanted = conditions.page("o", query.after, query.limit);
+                let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {wanted}");
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(order_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |order| order.id.to_string()))
+            })
+        })
+        .await
+    }
+
+    /// How many orders stand where.
+    pub async fn count_orders(
+        &self,
+        access: &Access,
+        connection: Option<&ConnectionId>,
+    ) -> R<BTreeMap<OrderState, i64>> {
+        let (access, connection) = (access.clone(), connection.cloned());
+        self.read(access.clone(), "count_orders", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "o");
+                if let Some(connection) = &connection {
+                    conditions.and("o", "connection =", connection);
+                }
+                let sql = format!("SELECT o.state, count(*) FROM orders AS o WHERE {} GROUP BY o.state", conditions.sql);
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                rows.iter().map(|row| Ok((facts::state(row.text(0)?)?, row.int(1)?))).collect()
+            })
+        })
+        .await
+    }
+
+    /// One order with everything that happened to it.
+    pub async fn order(&self, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
+        let (scope, id) = (scope.clone(), id.clone());
+        self.read(&scope.clone(), "order", move |tx| Box::pin(async move { order_detail(tx, &scope, &id).await })).await
+    }
+
+    /// Shipments, newest first.
+    pub async fn list_shipments(&self, access: &Access, query: ShipmentQuery) -> R<Page<ShipmentView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_shipments", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "s");
+                if let Some(connection) = &query.connection {
+                    conditions.and("s", "connection =", connection);
+                }
+                match query.confirmed {
+                    Some(true) => conditions.sql.push_str(" AND s.confirmed_at IS NOT NULL"),
+                    Some(false) => conditions.sql.push_str(" AND s.confirmed_at IS NULL"),
+                    None => {}
+                }
+                conditions.text("s", &query.text);
+                let wanted = conditions.page("s", query.after, query.limit);
+                let sql = format!("SELECT {SHIPMENT} FROM shipment AS s WHERE {wanted}");
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(shipment_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |shipment| shipment.id.clone()))
+            })
+        })
+        .await
+    }
+
+    /// Effects, newest first.
+    pub async fn list_effects(&self, access: &Access, query: EffectQuery) -> R<Page<EffectView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_effects", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "e");
+                if let Some(connection) = &query.connection {
+                    conditions.and("e", "connection =", connection);
+                }
+                if let Some(kind) = query.kind {
+                    conditions.and("e", "kind =", kind.as_str());
+                }
+                conditions.one_of("e", "state", query.states.iter().map(|state| state.as_str()).collect());
+                let wanted = conditions.page("e", query.after, query.limit);
+                let sql = format!("SELECT {EFFECT} FROM effect AS e WHERE {wanted}");
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(effect_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |effect| effect.id.to_string()))
+            })
+        })
+        .await
+    }
+
+    /// What was done for an effect, oldest first.
+    pub async fn attempts(&self, scope: &Scope, effect: &EffectId) -> R<Vec<AttemptView>> {
+        let (scope, effect) = (scope.clone(), effect.clone());
+        self.read(&scope.clone(), "attempts", move |tx| {
+            Box::pin(async move {
+                let sql = format!(
+                    "SELECT {ATTEMPT} FROM attempt AS a WHERE a.tenant = $1 AND a.merchant = $2 AND a.effect = $3
+                     ORDER BY a.fence"
+                );
+                let [tenant, merchant] = facts::scope_values(&scope);
+                tx.query_built(sql, &[tenant, merchant, (&effect).into()]).await?.iter().map(attempt_view).collect()
+            })
+        })
+        .await
+    }
+
+    /// Stock runs, newest first.
+    pub async fn runs(&self, key: &ConnectionKey, after: Option<&str>, limit: u32) -> R<Page<StockRun>> {
+        let (key, after) = (key.clone(), after.map(str::to_owned));
+        self.read(&key.clone(), "runs", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&Access::from(&key), "r");
+                conditions.and("r", "connection =", &key.connection);
+                let wanted = conditions.page("r", after, limit);
+                let sql = format!("SELECT {} FROM stock_run AS r WHERE {wanted}", stock::RUN_COLUMNS);
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(stock::stock_run).collect::<R<Vec<_>>>()?;
+                Ok(page(items, limit, |run| run.id.clone()))
+            })
+        })
+        .await
+    }
+
+    /// The warehouse's latest figures by SKU and facility, after a SKU.
+    pub async fn levels(&self, key: &ConnectionKey, after: Option<&str>, limit: u32) -> R<Vec<LevelView>> {
+        let (key, after) = (key.clone(), after.unwrap_or_default().to_owned());
+        self.read(&key.clone(), "levels", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let rows = tx
+                    .query(
+                        "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND sku > $4
+                         ORDER BY sku, facility LIMIT $5",
+                        &[tenant, merchant, connection, after.into(), limit.into()],
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(LevelView {
+                            sku: row.string(0)?,
+                            facility: row.string(1)?,
+                            available: row.opt_parsed(2)?,
+                            physical: row.opt_parsed(3)?,
+                            cut_off: row.time(4)?,
+                            feed: row.string(5)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// An input as it came, for people.
+    pub async fn input(&self, key: &ConnectionKey, name: &str) -> R<Vec<u8>> {
+        let (key, name) = (key.clone(), name.to_owned());
+        self.read(&key.clone(), "input", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT content FROM input WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name = $4
+                         ORDER BY at DESC LIMIT 1",
+                        &[tenant, merchant, connection, (&name).into()],
+                    )
+                    .await?;
+                unpack(row.ok_or_else(|| DbError::NotFound(format!("input {name}")))?.blob(0)?)
+            })
+        })
+        .await
+    }
+}
+
+async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
+    let [tenant, merchant] = facts::scope_values(scope);
+    let values = [tenant, merchant, id.into()];
+    let sql = format!("SELECT {ORDER}, o.document FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3");
+    let rows = tx.query_built(sql, &values).await?;
+    let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
+    let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;
+    let requests = bundles.values().flat_map(|bundle| &bundle.requests).map(|request| RequestView {
+        id: request.id.to_string(),
+        key: request.key.clone(),
+        note_id: request.note_id,
+        lines: request.lines.clone(),
+        live: request.live,
+        finished: request.finished,
+        cancel_wanted: request.cancel_wanted.clone(),
+        problem: request.problem.clone(),
+    });
+    let requests = requests.collect();
+    let sql = format!(
+        "SELECT {SHIPMENT} FROM shipment AS s WHERE s.tenant = $1 AND s.merchant = $2 AND s.order_ref = $3
+         ORDER BY s.shipped_at, s.id"
+    );
+    let shipments = tx.query_built(sql, &values).await?.iter().map(shipment_view).collect::<R<_>>()?;
+    let sql = format!(
+        "SELECT {EFFECT} FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 ORDER BY e.id"
+    );
+    let effects = tx.query_built(sql, &values).await?.iter().map(effect_view).collect::<R<_>>()?;
+    let sql = format!(
+        "SELECT {ATTEMPT} FROM attempt AS a
+         JOIN effect AS e ON e.tenant = a.tenant AND e.merchant = a.merchant AND e.id = a.effect
+         WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 ORDER BY a.recorded_at, a.effect, a.fence"
+    );
+    let attempts = tx.query_built(sql, &values).await?.iter().map(attempt_view).collect::<R<_>>()?;
+    Ok(OrderDetail { view: order_view(row)?, order: unpack_json(row.blob(12)?)?, requests, shipments, effects, attempts })
+}

@@ -1,0 +1,473 @@
+//! Keeping imported orders: claims on the source's rows, requests, and the effects that put them at the warehouse.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{EffectId, EffectKind, Order, OrderId, RequestId};
+use engine::{effect::EffectState, key as keys, order::Disposition};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::{
+    ConnectionKey, ImportedOrder, NewEffect, NewRequest, R, Recorded, Scope, Subject,
+    effects::{self, Replan, key_values, sha256},
+    facts::{self, Bundle, disposition, one_column, row_units, scope_values},
+    orders::given_up_by_person,
+    shipments,
+    sql::{Tx, Value, json},
+};
+
+/// An order that is known already.
+struct Known {
+    id: OrderId,
+    archived: bool,
+    disposition: Disposition,
+    problem: Option<String>,
+    bundle: Bundle,
+}
+
+/// Everything one slice of orders changes, gathered first and written with few statements.
+#[derive(Default)]
+struct Changes {
+    orders: Vec<Vec<Value>>,
+    claims: Vec<Vec<Value>>,
+    new_requests: Vec<Vec<Value>>,
+    changed_requests: Vec<Vec<Value>>,
+    ended_requests: Vec<RequestId>,
+    new_effects: Vec<NewEffect>,
+    voids: Vec<EffectId>,
+    replans: Vec<Replan>,
+}
+
+pub(super) async fn record(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    account: &str,
+    imported: Vec<ImportedOrder>,
+    documents: Vec<Vec<u8>>,
+) -> R<Vec<Recorded>> {
+    let order_ids: Vec<i64> = imported.iter().map(|one| one.order.order_id).collect();
+    // First of all: on PostgreSQL this locks the orders' rows against other connections until the commit.
+    let others = claims_of_others(tx, key, account, &order_ids).await?;
+    let mut known = load_known(tx, key, &order_ids).await?;
+    let mut changes = Changes::default();
+    let mut recorded = Vec::with_capacity(imported.len());
+    let mut touched = BTreeSet::new();
+    for (one, document) in imported.iter().zip(documents) {
+        let known = known.remove(&one.order.order_id);
+        let none = BTreeMap::new();
+        let claimed = others.get(&one.order.order_id).unwrap_or(&none);
+        touched.insert(known.as_ref().map_or_else(|| one.id.clone(), |known| known.id.clone()));
+        recorded.push(consider(tx, key, account, one, document, known, claimed, &mut changes)?);
+    }
+    let keys: BTreeSet<String> =
+        imported.iter().flat_map(|one| one.requests.iter().map(|request| request.key.clone())).collect();
+    write(tx, key, account, &order_ids, changes).await?;
+    shipments::match_keys(tx, key, &keys).await?;
+    facts::refresh(tx, &key.scope, &touched).await?;
+    Ok(recorded)
+}
+
+/// What other connections hold of a row: units, and who, as far as it may be told.
+#[derive(Debug, Default, Clone)]
+struct Claimed {
+    units: Decimal,
+    holder: String,
+}
+
+/// By order and row, what other connections of the whole installation have claimed.
+async fn claims_of_others(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    account: &str,
+    order_ids: &[i64],
+) -> R<BTreeMap<i64, BTreeMap<i64, Claimed>>> {
+    let [tenant, _, connection] = key_values(key);
+    let rows = if tx.is_postgres() {
+        // The one narrow way to look beyond the tenant.
+        tx.query(
+            "SELECT order_id, row_id, quantity, holder FROM claims_of_others($1, $2, $3, $4)",
+            &[account.into(), json(&order_ids)?.into(), tenant, connection],
+        )
+        .await?
+    } else {
+        tx.many(
+            "SELECT c.order_id, c.row_id, c.quantity, n.name FROM claim AS c
+             LEFT JOIN connection AS n
+                 ON n.tenant = c.tenant AND n.merchant = c.merchant AND n.id = c.connection AND c.tenant = $2
+             WHERE c.account = $1 AND NOT (c.tenant = $2 AND c.connection = $3) AND c.order_id IN (VALUES ",
+            ")",
+            &[account.into(), tenant, connection],
+            one_column(order_ids.iter().copied()),
+        )
+        .await?
+    };
+    let mut claims: BTreeMap<i64, BTreeMap<i64, Claimed>> = BTreeMap::new();
+    for row in &rows {
+        let claimed = claims.entry(row.int(0)?).or_default().entry(row.int(1)?).or_default();
+        claimed.units += row.parsed::<Decimal>(2)?;
+        claimed.holder = match row.opt_text(3)? {
+            Some(name) => format!("claimed by connection {name}"),
+            None => "held by another connection of this installation".to_owned(),
+        };
+    }
+    Ok(claims)
+}
+
+async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Known>> {
+    let rows = tx
+        .many(
+            "SELECT order_id, id, archived, disposition, disposition_reason, problem FROM orders
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (VALUES ",
+            ")",
+            &key_values(key),
+            one_column(order_ids.iter().copied()),
+        )
+        .await?;
+    let mut ids = BTreeSet::new();
+    for row in &rows {
+        ids.insert(row.parsed(1)?);
+    }
+    let mut bundles = facts::load(tx, &key.scope, &ids).await?;
+    let mut known = BTreeMap::new();
+    for row in &rows {
+        let id: OrderId = row.parsed(1)?;
+        let bundle = bundles.remove(&id).unwrap_or_default();
+        let one = Known {
+            id,
+            archived: row.flag(2)?,
+            disposition: disposition(row.text(3)?, row.text(4)?)?,
+            problem: row.opt_string(5)?,
+            bundle,
+        };
+        known.insert(row.int(0)?, one);
+    }
+    Ok(known)
+}
+
+/// Decides what changes for one order.
+#[expect(clippy::too_many_arguments, reason = "one step of one loop, apart only to be read apart")]
+fn consider(
+    tx: &Tx,
+    key: &ConnectionKey,
+    account: &str,
+    one: &ImportedOrder,
+    document: Vec<u8>,
+    known: Option<Known>,
+    claimed: &BTreeMap<i64, Claimed>,
+    changes: &mut Changes,
+) -> R<Recorded> {
+    let id = known.as_ref().map_or_else(|| one.id.clone(), |known| known.id.clone());
+    if let Some(known) = &known
+        && known.archived
+    {
+        let row = order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone());
+        changes.orders.push(row);
+        keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
+        return Ok(Recorded::Kept);
+    }
+    let none = Bundle::default();
+    let bundle = known.as_ref().map_or(&none, |known| &known.bundle);
+    let sent: Vec<_> = bundle.requests.iter().filter(|request| request.live && bundle.sent(request)).collect();
+    let wanted: &[NewRequest] = if one.disposition == Disposition::Requested { &one.requests } else { &[] };
+    let changed = wanted.iter().any(|new| {
+        sent.iter().any(|request| request.key == new.key && row_units(&request.lines) != row_units(&new.lines))
+    });
+    // What was sent, and what a person gave up, is not planned again by import.
+    let mut fresh: Vec<&NewRequest> = wanted
+        .iter()
+        .filter(|new| !sent.iter().any(|request| request.key == new.key) && !given_up_by_person(bundle, &new.key))
+        .collect();
+    if changed {
+        fresh.clear();
+    }
+    let mut mine: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for new in &fresh {
+        for (row, units) in row_units(&new.lines) {
+            *mine.entry(row).or_default() += units;
+        }
+    }
+    let held = held_claims(bundle);
+    let mut shown = if sent.is_empty() { one.disposition.clone() } else { Disposition::Requested };
+    let mut problem = None;
+    let mut recorded = Recorded::Kept;
+    if let Some(reason) = overlap(&one.order, &one.ordered, &mine, &held, claimed) {
+        mine.clear();
+        fresh.clear();
+        if sent.is_empty() {
+            shown = Disposition::Skipped(reason.clone());
+        } else {
+            problem = Some(reason.clone());
+        }
+        recorded = Recorded::ClaimedElsewhere(reason);
+    } else if changed {
+        problem = Some("the order changed at the source after it was sent to the warehouse".to_owned());
+        recorded = Recorded::ChangedAfterSending;
+    }
+    changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem));
+    keep_claims(key, account, one.order.order_id, bundle, &mine, changes);
+    // Unsent ones that are not wanted any more.
+    for request in bundle.requests.iter().filter(|request| request.live && !bundle.sent(request)) {
+        if !fresh.iter().any(|new| new.key == request.key) {
+            changes.ended_requests.push(request.id.clone());
+            changes.voids.extend(bundle.submit(request).map(|submit| submit.id.clone()));
+        }
+    }
+    for new in fresh {
+        plan_request(tx, key, account, one.order.order_id, &id, bundle, new, changes)?;
+    }
+    Ok(recorded)
+}
+
+/// Units that requests already there hold: those sent, and those a person gave up and may bring back.
+fn held_claims(bundle: &Bundle) -> BTreeMap<i64, Decimal> {
+    let mut held: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for request in &bundle.requests {
+        let counts = (request.live && bundle.sent(request)) || given_up_by_person(bundle, &request.key);
+        if counts && !bundle.cancelled(request) {
+            for (row, units) in row_units(&request.lines) {
+                *held.entry(row).or_default() += units;
+            }
+        }
+    }
+    held
+}
+
+/// Why these rows cannot be claimed, `None` if they can: what all connections have claimed of a row never exceeds what is
+/// ordered.
+fn overlap(
+    order: &Order,
+    ordered: &BTreeMap<i64, Decimal>,
+    mine: &BTreeMap<i64, Decimal>,
+    held: &BTreeMap<i64, Decimal>,
+    claimed: &BTreeMap<i64, Claimed>,
+) -> Option<String> {
+    for (row, units) in mine {
+        let of_order = || order.lines.iter().find(|line| line.row_id == *row).map(|line| line.quantity);
+        let most = ordered.get(row).copied().or_else(of_order).unwrap_or_default();
+        let ours = *units + held.get(row).copied().unwrap_or_default();
+        let theirs = claimed.get(row);
+        if ours + theirs.map(|theirs| theirs.units).unwrap_or_default() > most {
+            return Some(theirs.map_or_else(
+                || format!("row {row} would be sent more often than it is ordered ({most})"),
+                |theirs| theirs.holder.clone(),
+            ));
+        }
+    }
+    None
+}
+
+fn keep_claims(
+    key: &ConnectionKey,
+    account: &str,
+    order_id: i64,
+    bundle: &Bundle,
+    mine: &BTreeMap<i64, Decimal>,
+    changes: &mut Changes,
+) {
+    let mut claims = held_claims(bundle);
+    for (row, units) in mine {
+        *claims.entry(*row).or_default() += *units;
+    }
+    let [tenant, merchant, connection] = key_values(key);
+    for (row, units) in claims.into_iter().filter(|(_, units)| !units.is_zero()) {
+        changes.claims.push(vec![
+            account.into(),
+            order_id.into(),
+            row.into(),
+            tenant.clone(),
+            merchant.clone(),
+            connection.clone(),
+            units.into(),
+        ]);
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
+fn order_row(
+    now: Timestamp,
+    key: &ConnectionKey,
+    account: &str,
+    one: &ImportedOrder,
+    document: Vec<u8>,
+    id: &OrderId,
+    shown: &Disposition,
+    problem: Option<String>,
+) -> Vec<Value> {
+    let [tenant, merchant, connection] = key_values(key);
+    let order = &one.order;
+    let to = &order.deliver_to;
+    let ship_to = [&to.name, &to.company, &to.postcode, &to.city, &to.country]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let search = format!("{} {} {ship_to} {}", order.order_id, order.reference, to.email).to_lowercase();
+    vec![
+        tenant,
+        merchant,
+        id.into(),
+        connection,
+        account.into(),
+        order.order_id.into(),
+        (&order.reference).into(),
+        ship_to.into(),
+        search.into(),
+        order.placed_at.into(),
+        now.into(),
+        now.into(),
+        (&one.seen).into(),
+        shown.kind().into(),
+        shown.reason().into(),
+        document.into(),
+        false.into(),
+        Value::Text(None),
+        problem.into(),
+        // The state follows from the facts in the same transaction.
+        "".into(),
+        "".into(),
+    ]
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of one loop, apart only to be read apart")]
+fn plan_request(
+    tx: &Tx,
+    key: &ConnectionKey,
+    account: &str,
+    order_id: i64,
+    order: &OrderId,
+    bundle: &Bundle,
+    new: &NewRequest,
+    changes: &mut Changes,
+) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let lines = json(&new.lines)?;
+    let Some(request) = bundle.requests.iter().find(|request| request.key == new.key) else {
+        changes.new_requests.push(vec![
+            tenant,
+            merchant,
+            (&new.id).into(),
+            connection,
+            account.into(),
+            order.into(),
+            order_id.into(),
+            (&new.key).into(),
+            new.note_id.into(),
+            new.warehouse_id.into(),
+            lines.into(),
+            true.into(),
+            false.into(),
+            false.into(),
+            false.into(),
+            false.into(),
+            tx.now.into(),
+            1_i64.into(),
+            tx.now.into(),
+        ]);
+        changes.new_effects.push(submit(tx, account, order_id, order, &new.id, new));
+        return Ok(());
+    };
+    changes.changed_requests.push(vec![
+        (&request.id).into(),
+        new.note_id.into(),
+        new.warehouse_id.into(),
+        lines.into(),
+    ]);
+    let Some(effect) = bundle.submit(request) else {
+        changes.new_effects.push(submit(tx, account, order_id, order, &request.id, new));
+        return Ok(());
+    };
+    let same = effect.body_sha256 == sha256(new.submit.body.as_bytes());
+    let again = match effect.state {
+        EffectState::Planned | EffectState::NotSent if !same => {
+            changes.voids.push(effect.id.clone());
+            true
+        }
+        EffectState::Refused => !same,
+        EffectState::Voided => true,
+        _ => false,
+    };
+    if again {
+        changes.replans.push(Replan {
+            id: effect.id.clone(),
+            batch: new.submit.batch.clone(),
+            body: new.submit.body.clone(),
+            title: new.submit.title.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn submit(tx: &Tx, account: &str, order_id: i64, order: &OrderId, request: &RequestId, new: &NewRequest) -> NewEffect {
+    debug_assert_eq!(new.submit.kind, EffectKind::SubmitRequest);
+    NewEffect {
+        id: EffectId::generate(tx.now, &*tx.random),
+        draft: new.submit.clone(),
+        lane: keys::order_lane(account, order_id),
+        subject: Subject { order: Some(order.clone()), request: Some(request.clone()), ..Subject::default() },
+        not_before: None,
+    }
+}
+
+/// Requests that are given up before anything was sent.
+pub(super) async fn end_requests(tx: &mut Tx, scope: &Scope, requests: impl IntoIterator<Item = &RequestId>) -> R<()> {
+    tx.many(
+        "UPDATE request SET live = 0, flagged = 0, version = version + 1
+         WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        ")",
+        &scope_values(scope),
+        one_column(requests),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64], changes: Changes) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    tx.many(
+        "INSERT INTO orders (tenant, merchant, id, connection, account, order_id, reference, ship_to, search, placed_at,
+             imported_at, changed_at, seen, disposition, disposition_reason, document, archived, held_reason, problem, state,
+             state_reason) VALUES ",
+        " ON CONFLICT (tenant, merchant, connection, order_id) DO UPDATE SET reference = excluded.reference,
+             ship_to = excluded.ship_to, search = excluded.search, seen = excluded.seen, disposition = excluded.disposition,
+             disposition_reason = excluded.disposition_reason, document = excluded.document, problem = excluded.problem",
+        &[],
+        changes.orders,
+    )
+    .await?;
+    tx.many(
+        "DELETE FROM claim WHERE account = $1 AND tenant = $2 AND merchant = $3 AND connection = $4 AND order_id IN (VALUES ",
+        ")",
+        &[account.into(), tenant.clone(), merchant.clone(), connection],
+        one_column(order_ids.iter().copied()),
+    )
+    .await?;
+    tx.many(
+        "INSERT INTO claim (account, order_id, row_id, tenant, merchant, connection, quantity) VALUES ",
+        "",
+        &[],
+        changes.claims,
+    )
+    .await?;
+    // What is given up first: a note may be the request of one order only at a time.
+    effects::void_unsent(tx, key, &changes.voids, "it is not wanted any more as it was planned").await?;
+    end_requests(tx, &key.scope, &changes.ended_requests).await?;
+    tx.many(
+        "INSERT INTO request (tenant, merchant, id, connection, account, order_ref, order_id, key, note_id, warehouse_id, lines,
+             live, finished, cancelled_by_warehouse, done, flagged, flagged_at, version, created_at) VALUES ",
+        "",
+        &[],
+        changes.new_requests,
+    )
+    .await?;
+    tx.many(
+        "UPDATE request SET note_id = v.column2, warehouse_id = v.column3, lines = v.column4, live = 1, version = version + 1
+         FROM (VALUES ",
+        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1",
+        &[tenant, merchant],
+        changes.changed_requests,
+    )
+    .await?;
+    effects::replan(tx, key, changes.replans).await?;
+    effects::plan(tx, key, changes.new_effects).await
+}

@@ -1,0 +1,274 @@
+//! What left the building, as warehouses report it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{FeedCursor, Inbound, OrderId, RejectedInput, RequestId, RequestState};
+
+use super::{
+    ChannelKind, ConnectionKey, Database, NewShipment, R, ShipmentsRecorded,
+    effects::{key_values, sha256},
+    facts::{self, one_column},
+    inbox,
+    sql::{Tx, json},
+};
+
+impl Database {
+    /// Keeps one reading of shipments with the place to go on from, in one transaction. A reference that is known with other
+    /// content is shown as an exception and changes nothing; a shipment whose key is not known waits for it.
+    pub async fn record_shipments(
+        &self,
+        key: &ConnectionKey,
+        shipments: Vec<NewShipment>,
+        states: Vec<(String, RequestState)>,
+        taken: &[Inbound],
+        rejected: &[RejectedInput],
+        cursor: &FeedCursor,
+    ) -> R<ShipmentsRecorded> {
+        let (key, taken, rejected, cursor) = (key.clone(), taken.to_vec(), rejected.to_vec(), cursor.clone());
+        self.write(&key.clone(), "record_shipments", move |tx| {
+            Box::pin(async move {
+                let recorded = record(tx, &key, shipments, states).await?;
+                inbox::keep_inputs(tx, &key, &taken, &rejected).await?;
+                let [tenant, merchant, connection] = key_values(&key);
+                tx.execute(
+                    "UPDATE channel SET cursor = $5
+                     WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4",
+                    &[tenant, merchant, connection, ChannelKind::Shipments.as_str().into(), cursor.0.into()],
+                )
+                .await?;
+                Ok(recorded)
+            })
+        })
+        .await
+    }
+
+    /// Whether each of these inputs was taken in before, name and content.
+    pub async fn inputs_seen(&self, key: &ConnectionKey, inputs: &[Inbound]) -> R<Vec<bool>> {
+        let key = key.clone();
+        let names: Vec<(String, String)> =
+            inputs.iter().map(|input| (input.name.clone(), input.content_hash.clone())).collect();
+        self.read(&key.clone(), "inputs_seen", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .many(
+                        "SELECT name, content_sha256 FROM input
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name IN (VALUES ",
+                        ")",
+                        &key_values(&key),
+                        one_column(names.iter().map(|(name, _)| name)),
+                    )
+                    .await?;
+                let mut seen = BTreeSet::new();
+                for row in &rows {
+                    seen.insert((row.string(0)?, row.string(1)?));
+                }
+                Ok(names.iter().map(|input| seen.contains(input)).collect())
+            })
+        })
+        .await
+    }
+}
+
+/// A request as a shipment finds it.
+struct Target {
+    id: RequestId,
+    order: OrderId,
+}
+
+async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeMap<String, Target>> {
+    let rows = tx
+        .many(
+            "SELECT key, id, order_ref FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (VALUES ",
+            ")",
+            &key_values(key),
+            one_column(keys),
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.string(0)?, Target { id: row.parsed(1)?, order: row.parsed(2)? }))).collect()
+}
+
+async fn record(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    shipments: Vec<NewShipment>,
+    states: Vec<(String, RequestState)>,
+) -> R<ShipmentsRecorded> {
+    let mut recorded = ShipmentsRecorded::default();
+    let mut keys: BTreeSet<String> = shipments.iter().map(|new| new.shipment.key.clone()).collect();
+    keys.extend(states.iter().map(|(key, _)| key.clone()));
+    let targets = targets(tx, key, &keys).await?;
+    let mut known = known_contents(tx, key, &shipments).await?;
+    let [tenant, merchant, connection] = key_values(key);
+    let now = tx.now;
+    let mut rows = Vec::new();
+    let mut finished: BTreeSet<RequestId> = BTreeSet::new();
+    let mut cancelled: BTreeSet<RequestId> = BTreeSet::new();
+    let mut touched: BTreeSet<RequestId> = BTreeSet::new();
+    let mut orders: BTreeSet<OrderId> = BTreeSet::new();
+    for NewShipment { id, shipment } in shipments {
+        let document = json(&shipment)?;
+        let hash = sha256(document.as_bytes());
+        match known.get(&shipment.reference) {
+            Some(same) if *same == hash => {
+                recorded.known += 1;
+                continue;
+            }
+            Some(_) => {
+                recorded.changed += 1;
+                let subject = format!("{}/{hash}", shipment.reference);
+                let reason = format!(
+                    "shipment {} of {} came again with other content: nothing was changed; look at both, and correct by hand \
+                     what the source was told",
+                    shipment.reference, shipment.key
+                );
+                inbox::raise(tx, key, "changed_shipment", &subject, &reason, Some(document.as_bytes())).await?;
+                continue;
+            }
+            None => {}
+        }
+        known.insert(shipment.reference.clone(), hash.clone());
+        recorded.new += 1;
+        let target = targets.get(&shipment.key);
+        match target {
+            Some(target) => {
+                touched.insert(target.id.clone());
+                orders.insert(target.order.clone());
+                if shipment.is_final {
+                    finished.insert(target.id.clone());
+                }
+            }
+            None => {
+                recorded.unknown_key += 1;
+                let reason = format!(
+                    "shipment {} is for {}, which this connection has not asked for: it is kept, and used when a request of \
+                     that key is known",
+                    shipment.reference, shipment.key
+                );
+                inbox::raise(tx, key, "unknown_key", &shipment.reference, &reason, Some(document.as_bytes())).await?;
+            }
+        }
+        let tracking = shipment.tracking_numbers().join(" ");
+        let search = format!("{} {} {tracking}", shipment.reference, shipment.key).to_lowercase();
+        tx.event("shipment", id.as_str(), "new");
+        rows.push(vec![
+            tenant.clone(),
+            merchant.clone(),
+            (&id).into(),
+            connection.clone(),
+            target.map(|target| &target.id).into(),
+            target.map(|target| &target.order).into(),
+            shipment.reference.into(),
+            shipment.key.into(),
+            hash.into(),
+            document.into(),
+            tracking.into(),
+            search.into(),
+            shipment.shipped_at.into(),
+            now.into(),
+        ]);
+    }
+    for (request, state) in states {
+        let Some(target) = targets.get(&request) else { continue };
+        match state {
+            RequestState::Finished => finished.insert(target.id.clone()),
+            RequestState::Cancelled | RequestState::Gone => cancelled.insert(target.id.clone()),
+            RequestState::Waiting | RequestState::Held | RequestState::Working => continue,
+        };
+        touched.insert(target.id.clone());
+        orders.insert(target.order.clone());
+    }
+    tx.many(
+        "INSERT INTO shipment (tenant, merchant, id, connection, request, order_ref, reference, key, content_sha256, document,
+             tracking, search, shipped_at, created_at) VALUES ",
+        "",
+        &[],
+        rows,
+    )
+    .await?;
+    mark(tx, key, finished, cancelled).await?;
+    facts::flag(tx, &key.scope, &touched).await?;
+    facts::refresh(tx, &key.scope, &orders).await?;
+    Ok(recorded)
+}
+
+async fn known_contents(tx: &mut Tx, key: &ConnectionKey, shipments: &[NewShipment]) -> R<BTreeMap<String, String>> {
+    let rows = tx
+        .many(
+            "SELECT reference, content_sha256 FROM shipment
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND reference IN (VALUES ",
+            ")",
+            &key_values(key),
+            one_column(shipments.iter().map(|new| &new.shipment.reference)),
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect()
+}
+
+async fn mark(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    finished: BTreeSet<RequestId>,
+    cancelled: BTreeSet<RequestId>,
+) -> R<()> {
+    let [tenant, merchant, _] = key_values(key);
+    tx.many(
+        "UPDATE request SET finished = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        ")",
+        &[tenant.clone(), merchant.clone()],
+        one_column(finished.iter()),
+    )
+    .await?;
+    tx.many(
+        "UPDATE request SET cancelled_by_warehouse = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        ")",
+        &[tenant, merchant],
+        one_column(cancelled.iter()),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives shipments that waited for their key to the request that now has it.
+pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let waiting = tx
+        .many(
+            "SELECT id, key, reference, document FROM shipment
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND key IN (VALUES ",
+            ")",
+            &key_values(key),
+            one_column(keys),
+        )
+        .await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let targets = targets(tx, key, keys).await?;
+    let [tenant, merchant, connection] = key_values(key);
+    let mut touched = BTreeSet::new();
+    let mut finished = BTreeSet::new();
+    for row in &waiting {
+        let Some(target) = targets.get(row.text(1)?) else { continue };
+        tx.execute(
+            "UPDATE shipment SET request = $4, order_ref = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant.clone(), merchant.clone(), row.text(0)?.into(), (&target.id).into(), (&target.order).into()],
+        )
+        .await?;
+        let now = tx.now;
+        tx.execute(
+            "UPDATE exception SET resolved_at = $5, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
+                 AND connection = $3 AND kind = 'unknown_key' AND subject = $4 AND resolved_at IS NULL",
+            &[tenant.clone(), merchant.clone(), connection.clone(), row.text(2)?.into(), now.into()],
+        )
+        .await?;
+        let shipment: connect::Shipment = row.json(3)?;
+        if shipment.is_final {
+            finished.insert(target.id.clone());
+        }
+        touched.insert(target.id.clone());
+    }
+    mark(tx, key, finished, BTreeSet::new()).await?;
+    facts::flag(tx, &key.scope, &touched).await
+}

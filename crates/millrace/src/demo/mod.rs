@@ -1,0 +1,151 @@
+//! The main job, live in a terminal: simulators of both ends and the real program between them, in one process.
+//!
+//! The connection is made through the public API, as anybody would. The summary at the end is read from the *simulators'*
+//! ledgers; the hub is not asked how well it did.
+
+mod api;
+mod ends;
+mod show;
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use tokio_util::sync::CancellationToken;
+
+use crate::{app, config::Config, operate, worker::Seams};
+use api::Api;
+use ends::Ends;
+use show::Show;
+
+/// What to show.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DemoOptions {
+    /// Orders to place.
+    #[arg(long, default_value_t = 60)]
+    pub orders: usize,
+    /// Go on serving afterwards, until Ctrl-C.
+    #[arg(long)]
+    pub keep: bool,
+    /// Use a plain folder even where an OpenSSH server is installed.
+    #[arg(long)]
+    pub folder: bool,
+    /// Give up after so many seconds.
+    #[arg(long, default_value_t = 300)]
+    pub limit: u64,
+}
+
+/// Runs the demonstration. `Ok(false)`: something was not as it should be, and the summary says what.
+///
+/// # Errors
+/// When it cannot be set up.
+pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::Result<bool> {
+    let folder = tempfile::Builder::new().prefix("millrace-demo-").tempdir()?;
+    let mut show = Show::new(options.orders);
+    show.say("Starting a simulated Brightpearl with 2,000 products, and a warehouse that picks, packs and counts.");
+    let mut ends = Ends::start(folder.path(), &options).await?;
+    show.say(&ends.describe());
+
+    let (address, administrator, stop, program) = program(folder.path().join("data")).await?;
+    show.say(&format!("Millrace listens on http://{address}; its database is one SQLite file."));
+    let api = Api::new(address, administrator)?;
+    let connection = api.connect(&ends).await?;
+    show.say("A connection was made through the public API: store, warehouse, mappings, three channels. It is on.");
+
+    let outcome = tokio::select! {
+        outcome = watch(&options, &mut ends, &api, &connection, &mut show) => outcome,
+        () = shutdown.cancelled() => Ok(false),
+    };
+    let good = match outcome {
+        Ok(good) => good,
+        Err(error) => {
+            show.say(&format!("It stopped: {error:#}"));
+            false
+        }
+    };
+    if options.keep && !shutdown.is_cancelled() {
+        show.say(&format!("Still serving on http://{address}/api/v1 (key: {}). Ctrl-C ends it.", api.key()));
+        shutdown.cancelled().await;
+    }
+    stop.cancel();
+    program.await.context("the program ended badly")??;
+    ends.stop().await;
+    Ok(good)
+}
+
+type Program = tokio::task::JoinHandle<Result<(), app::AppError>>;
+
+async fn program(data: PathBuf) -> anyhow::Result<(SocketAddr, String, CancellationToken, Program)> {
+    std::fs::create_dir_all(&data)?;
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let waits = Waits::default();
+    let config = Config { listen: address, allow_stand_ins: true, waits, ..Config::in_folder(&data) };
+    let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
+    let seams = Seams {
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(OsRandom),
+        transport: Arc::new(HttpTransport::new(http)?),
+        files: Arc::new(connectors::files::Files::new(waits)),
+    };
+    let installed = operate::init(&config, &seams).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    let stop = CancellationToken::new();
+    let program = tokio::spawn(app::run(config, Some(listener), seams, stop.clone()));
+    Ok((address, installed.administrator_key, stop, program))
+}
+
+/// Places orders, lets everything happen, and judges it.
+async fn watch(
+    options: &DemoOptions,
+    ends: &mut Ends,
+    api: &Api,
+    connection: &str,
+    show: &mut Show,
+) -> anyhow::Result<bool> {
+    let start = Instant::now();
+    let limit = Duration::from_secs(options.limit);
+    let mut placed: BTreeSet<i64> = BTreeSet::new();
+    let mut approved = false;
+    let mut disturbed = false;
+    loop {
+        // A shop on a good day: a few orders every second.
+        while placed.len() < options.orders && placed.len() < 3 * (1 + usize::try_from(start.elapsed().as_secs())?) {
+            placed.insert(ends.place(placed.len())?);
+        }
+        let state = ends.state(&placed);
+        show.update(&state);
+        let told = placed.len() == options.orders && state.audit.is_clean() && state.told_orders == options.orders;
+        if told && !disturbed {
+            disturbed = true;
+            let wrong = ends.disturb()?;
+            show.say(&format!(
+                "Every order is told. Now Brightpearl is made wrong about {wrong} SKUs, and the warehouse counts."
+            ));
+        }
+        if disturbed && !approved {
+            // A first run waits for a person; this is the person.
+            if let Some(run) = api.waiting_run(connection).await? {
+                show.say(&format!("The first stock run waits for approval ({} changes). Approved.", run.changes));
+                api.approve(&run.id).await?;
+                approved = true;
+            }
+        }
+        if disturbed && approved && told && state.stock_differences == 0 {
+            break;
+        }
+        if start.elapsed() > limit {
+            show.say("Time is up.");
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let state = ends.state(&placed);
+    let api_calls = api.calls().await?;
+    Ok(show.summary(&state, &ends.latencies(), ends.calls(), api_calls, start.elapsed()))
+}

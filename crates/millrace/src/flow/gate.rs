@@ -1,0 +1,134 @@
+//! The last look before an order is sent: is it still wanted, exactly as planned (O4)?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::RemoteRef;
+use engine::{key, order::Disposition};
+use jiff::Timestamp;
+
+use super::{FlowError, orders};
+use crate::{
+    db::{DbError, EffectRow},
+    runtime::Runtime,
+};
+
+/// What to do with one submit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Send it.
+    Go,
+    /// Not now.
+    Wait {
+        /// For people.
+        why: String,
+        /// Ask again then.
+        until: Timestamp,
+    },
+    /// It must not be sent as planned; import plans again what is wanted instead.
+    Void {
+        /// For people.
+        why: String,
+    },
+}
+
+/// Reads orders again that were not read just now, and decides about each as import would.
+///
+/// # Errors
+/// When the database cannot be reached. A source that cannot be read makes the submits wait.
+pub async fn check(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
+    let order_ids: Vec<Option<i64>> = rows.iter().map(|row| key::order_of_lane(&row.lane)).collect();
+    let mut stale: Vec<i64> =
+        order_ids.iter().flatten().copied().filter(|order_id| !runtime.read_lately(*order_id)).collect();
+    stale.sort_unstable();
+    stale.dedup();
+    if stale.is_empty() {
+        return Ok(vec![Verdict::Go; rows.len()]);
+    }
+    let decided = match decide(runtime, &stale).await {
+        Ok(decided) => decided,
+        Err(FlowError::Db(error)) => return Err(error),
+        Err(error) => {
+            let until = engine::effect::later(runtime.clock.now(), runtime.scaled(RETRY));
+            let wait = Verdict::Wait { why: format!("the order cannot be read again before sending: {error}"), until };
+            return Ok(order_ids
+                .iter()
+                .map(|order_id| match order_id {
+                    Some(order_id) if stale.binary_search(order_id).is_ok() => wait.clone(),
+                    _ => Verdict::Go,
+                })
+                .collect());
+        }
+    };
+    let verdicts: Vec<Verdict> = rows
+        .iter()
+        .zip(&order_ids)
+        .map(|(row, order_id)| match order_id {
+            Some(order_id) if stale.binary_search(order_id).is_ok() => match decided.get(order_id) {
+                Some(submits) => match submits {
+                    Ok(submits) if submits.get(&row.key) == Some(&row.body_sha256) => Verdict::Go,
+                    Ok(_) => Verdict::Void { why: "the order changed before it was sent; it is planned again".to_owned() },
+                    Err(why) => Verdict::Void { why: why.clone() },
+                },
+                None => Verdict::Void { why: "the order does not exist in Brightpearl any more".to_owned() },
+            },
+            _ => Verdict::Go,
+        })
+        .collect();
+    for (verdict, order_id) in verdicts.iter().zip(order_ids) {
+        if let (Verdict::Void { .. }, Some(order_id)) = (verdict, order_id) {
+            // Import takes it up again whatever the scan says of its last change.
+            runtime.db.mark_seen(&runtime.key, order_id, "", None).await?;
+            runtime.wake.orders.notify_one();
+        }
+    }
+    Ok(verdicts)
+}
+
+/// Of notes found before one was made: those that belong to another shipment or request already. The journal waits for them
+/// to be shipped instead of taking them for the one it was about to make.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<BTreeSet<String>, DbError> {
+    let notes: Vec<i64> = found.iter().filter_map(|reference| reference.id.parse().ok()).collect();
+    if notes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let taken = runtime.db.taken_notes(&runtime.key, &notes).await?;
+    Ok(taken.into_iter().map(|note| note.to_string()).collect())
+}
+
+/// How long a submit waits when its order cannot be read.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// By order: the content hash of each request it would now become, by key; or why it becomes none.
+type Decided = BTreeMap<i64, Result<BTreeMap<String, String>, String>>;
+
+async fn decide(runtime: &Runtime, order_ids: &[i64]) -> Result<Decided, FlowError> {
+    let known = runtime.db.known_orders(&runtime.key, order_ids).await?;
+    let read = orders::read(runtime, order_ids).await?;
+    let planned = runtime.db.planned_as(&runtime.key, order_ids).await?;
+    let none = BTreeMap::new();
+    let mut decided = Decided::new();
+    for order in read.orders.values() {
+        let plan = orders::decide(runtime, order, &read, known.get(&order.order_id));
+        let outcome = match plan.disposition {
+            Disposition::Requested => Ok(planned
+                .get(&order.order_id)
+                .unwrap_or(&none)
+                .iter()
+                .filter(|(key, planned)| {
+                    plan.requests.iter().any(|request| {
+                        request.key == **key
+                            && request.lines == planned.lines
+                            && order.deliver_to == planned.ship_to
+                    })
+                })
+                .map(|(key, planned)| (key.clone(), planned.body_sha256.clone()))
+                .collect()),
+            other => Err(format!("{}: {}", other.kind(), other.reason())),
+        };
+        decided.insert(order.order_id, outcome);
+    }
+    Ok(decided)
+}

@@ -1,0 +1,432 @@
+//! Orders: source → shipment requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{BundleRole, EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, ShipmentRequest};
+use engine::{
+    key,
+    order::Disposition,
+    plan::{self, Facts, Plan, Tables},
+    settings::StartMode,
+};
+use rust_decimal::Decimal;
+use jiff::Timestamp;
+
+use super::FlowError;
+use crate::{
+    db::{ImportedOrder, KnownOrder, NewRequest, Recorded},
+    runtime::Runtime,
+};
+
+/// Orders read, decided and written together: one set of the source's largest read.
+const SLICE: usize = 200;
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// In scope at the source.
+    pub seen: usize,
+    /// Read whole.
+    pub read: usize,
+    /// Became requests, or already were and were planned again.
+    pub requested: usize,
+    /// Need a person.
+    pub held: usize,
+    /// Not ready yet.
+    pub waiting: usize,
+    /// Left out.
+    pub skipped: usize,
+    /// Changed at the source after they were sent.
+    pub changed: usize,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} in scope, {} read: {} sent on, {} held, {} waiting, {} skipped, {} changed after sending",
+            self.seen, self.read, self.requested, self.held, self.waiting, self.skipped, self.changed
+        )
+    }
+}
+
+/// One complete run: a full scan of what is in scope, and a read of what is new, changed or not decided yet.
+///
+/// # Errors
+/// When a read or the database fails; what was decided so far is kept.
+pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
+    let problems = runtime.settings.problems();
+    if !problems.is_empty() {
+        return Err(FlowError::Settings(problems.join("; ")));
+    }
+    let scanned = scan(runtime).await?;
+    let mut summary = Summary { seen: scanned.len(), ..Summary::default() };
+    let ids: Vec<i64> = scanned.keys().copied().collect();
+    let mut known = BTreeMap::new();
+    for slice in ids.chunks(5_000) {
+        known.extend(runtime.db.known_orders(&runtime.key, slice).await?);
+    }
+    let mut wanted: BTreeMap<i64, String> = scanned
+        .iter()
+        .filter(|(order_id, seen)| must_read(runtime, known.get(order_id), seen))
+        .map(|(order_id, seen)| (*order_id, seen.mark.clone()))
+        .collect();
+    // What left the scan before it was sent may be cancelled, shipped by others or moved to another status.
+    for order_id in runtime.db.unsent_orders(&runtime.key).await? {
+        if !scanned.contains_key(&order_id) {
+            wanted.entry(order_id).or_default();
+        }
+    }
+    let wanted: Vec<(i64, String)> = wanted.into_iter().collect();
+    for slice in wanted.chunks(SLICE) {
+        import(runtime, slice, &mut summary).await?;
+    }
+    runtime.metrics.orders("requested", summary.requested);
+    Ok(summary)
+}
+
+/// An order as the scan shows it.
+struct Seen {
+    /// Changes when the order or the connection's configuration changes.
+    mark: String,
+    /// Its unshipped notes, in goods-out-note mode.
+    notes: BTreeSet<i64>,
+}
+
+async fn scan(runtime: &Runtime) -> Result<BTreeMap<i64, Seen>, FlowError> {
+    let revision = runtime.revision;
+    Ok(match runtime.settings.start_mode {
+        StartMode::Order => runtime
+            .source
+            .scan_orders(&runtime.settings.order_filter())
+            .await?
+            .heads
+            .into_iter()
+            .map(|head| {
+                let mark = format!("{}/{}#{revision}", head.status_id, head.updated);
+                (head.order_id, Seen { mark, notes: BTreeSet::new() })
+            })
+            .collect(),
+        StartMode::GoodsOutNote => {
+            let mut seen: BTreeMap<i64, Seen> = BTreeMap::new();
+            let scan = runtime.source.scan_notes(&runtime.settings.warehouses_in_scope()).await?;
+            for (order_id, note_id) in scan.notes {
+                let entry = seen
+                    .entry(order_id)
+                    .or_insert_with(|| Seen { mark: String::new(), notes: BTreeSet::new() });
+                entry.notes.insert(note_id);
+            }
+            for one in seen.values_mut() {
+                let notes: Vec<String> = one.notes.iter().map(i64::to_string).collect();
+                one.mark = format!("{}#{revision}", notes.join(","));
+            }
+            seen
+        }
+    })
+}
+
+fn must_read(runtime: &Runtime, known: Option<&KnownOrder>, seen: &Seen) -> bool {
+    let Some(known) = known else { return true };
+    match known.disposition {
+        Disposition::Waiting(_) | Disposition::Held(_) => true,
+        _ if known.sent => match runtime.settings.start_mode {
+            // A configuration change does not touch what is at the warehouse already.
+            StartMode::Order => change_part(&known.seen) != change_part(&seen.mark),
+            StartMode::GoodsOutNote => !seen.notes.is_subset(&known.note_ids),
+        },
+        _ => known.seen != seen.mark,
+    }
+}
+
+fn change_part(mark: &str) -> &str {
+    mark.rsplit_once('#').map_or(mark, |(change, _)| change)
+}
+
+/// Reads a slice of orders, decides about each, and writes it down with the effects that follow.
+pub(super) async fn import(
+    runtime: &Runtime,
+    slice: &[(i64, String)],
+    summary: &mut Summary,
+) -> Result<(), FlowError> {
+    let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
+    let known = runtime.db.known_orders(&runtime.key, &ids).await?;
+    let read = read(runtime, &ids).await?;
+    summary.read += ids.len();
+    let mut decided = Vec::new();
+    for (order_id, mark) in slice {
+        let known = known.get(order_id);
+        let Some(order) = read.orders.get(order_id) else {
+            if let Some(known) = known
+                && !known.sent
+            {
+                runtime.db.order_gone(&runtime.key, *order_id).await?;
+            }
+            continue;
+        };
+        if known.is_some_and(|known| known.sent) && read.busy.contains(order_id) {
+            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
+            continue;
+        }
+        if known.is_some_and(|known| known.sent && runtime.settings.start_mode == StartMode::Order) {
+            summary.changed += usize::from(compare_sent(runtime, order, mark, &read).await?);
+            continue;
+        }
+        decided.push((order, mark.clone(), decide(runtime, order, &read, known)));
+    }
+    record(runtime, decided, &read, summary).await
+}
+
+/// What a slice of orders was decided from.
+pub(super) struct Read {
+    pub(super) orders: BTreeMap<i64, Order>,
+    /// Every note of them that the hub did not make itself.
+    notes: BTreeMap<i64, Vec<GoodsOutNote>>,
+    /// Orders of which the hub is making a note or taking one away.
+    busy: BTreeSet<i64>,
+    /// Notes that are requests of this connection.
+    requested_notes: BTreeSet<i64>,
+    products: BTreeMap<i64, Product>,
+    cancelled_status: Option<i64>,
+    ship_method_names: BTreeMap<i64, String>,
+}
+
+pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowError> {
+    let choices = runtime.choices().await?;
+    let orders: BTreeMap<i64, Order> =
+        runtime.source.orders(ids).await?.into_iter().map(|order| (order.order_id, order)).collect();
+    let found: Vec<i64> = orders.keys().copied().collect();
+    let read_notes = runtime.source.notes(&found).await?;
+    // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
+    let own = runtime.db.own_notes(&runtime.key, &found).await?;
+    let mut notes: BTreeMap<i64, Vec<GoodsOutNote>> = BTreeMap::new();
+    for note in read_notes.into_iter().filter(|note| !own.notes.contains(&note.note_id)) {
+        notes.entry(note.order_id).or_default().push(note);
+    }
+    let products: BTreeSet<i64> =
+        orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
+    let products = runtime.products(&products).await?;
+    for order_id in orders.keys() {
+        runtime.remember_read(*order_id);
+    }
+    Ok(Read {
+        orders,
+        notes,
+        busy: own.busy,
+        requested_notes: own.requested,
+        products,
+        cancelled_status: choices.cancelled_status,
+        ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
+    })
+}
+
+/// What becomes of one order, as things stand now.
+pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
+    let none = BTreeSet::new();
+    plan::decide(&Facts {
+        account: &runtime.account,
+        settings: &runtime.settings,
+        tables: Tables {
+            listings: &runtime.mappings.listings,
+            kits: &runtime.mappings.kits,
+            ship_methods: &runtime.mappings.ship_methods,
+            locations: &runtime.mappings.locations,
+            ship_method_names: &read.ship_method_names,
+        },
+        cancelled_status: read.cancelled_status,
+        order,
+        notes: read.notes.get(&order.order_id).map_or(&[], Vec::as_slice),
+        known_notes: known.map_or(&none, |known| &known.note_ids),
+        products: &read.products,
+    })
+}
+
+/// An order of which something may be at the warehouse: what was sent is never planned again. A cancelled order asks for a
+/// cancel there; an order that now wants less than was sent is shown to a person.
+async fn compare_sent(runtime: &Runtime, order: &Order, mark: &str, read: &Read) -> Result<bool, FlowError> {
+    if read.cancelled_status == Some(order.status_id) {
+        runtime.db.want_cancel(&runtime.key, order.order_id, "cancelled in Brightpearl").await?;
+        runtime.db.mark_seen(&runtime.key, order.order_id, mark, None).await?;
+        runtime.wake.advance.notify_one();
+        return Ok(true);
+    }
+    let sent = runtime.db.requested_rows(&runtime.key, order.order_id).await?;
+    let mut differences = Vec::new();
+    let rows: BTreeSet<i64> = sent.keys().copied().chain(order.lines.iter().map(|line| line.row_id)).collect();
+    for row_id in rows {
+        let line = order.lines.iter().find(|line| line.row_id == row_id);
+        let sent = sent.get(&row_id).copied().unwrap_or_default();
+        let wanted = line.map_or(Decimal::ZERO, |line| wanted(line, read, order.order_id));
+        if wanted < sent || (wanted > sent && ships(line, read)) {
+            differences.push(format!("row {row_id}: {} sent, {} wanted now", sent.normalize(), wanted.normalize()));
+        }
+    }
+    let problem = (!differences.is_empty())
+        .then(|| format!("the order changed after it was sent to the warehouse ({})", differences.join("; ")));
+    let changed = problem.is_some();
+    runtime.db.mark_seen(&runtime.key, order.order_id, mark, problem.as_deref()).await?;
+    Ok(changed)
+}
+
+/// What the warehouse should ship of a row: what is ordered, less what is on notes that others made for it.
+fn wanted(line: &OrderLine, read: &Read, order_id: i64) -> Decimal {
+    let elsewhere: Decimal = read
+        .notes
+        .get(&order_id)
+        .into_iter()
+        .flatten()
+        .filter(|note| !note.transfer && !read.requested_notes.contains(&note.note_id))
+        .flat_map(|note| &note.rows)
+        .filter(|row| row.row_id == line.row_id)
+        .map(|row| row.quantity)
+        .sum();
+    (line.quantity - elsewhere).max(Decimal::ZERO)
+}
+
+fn ships(line: Option<&OrderLine>, read: &Read) -> bool {
+    line.is_some_and(|line| {
+        line.bundle != BundleRole::Parent
+            && line
+                .product_id
+                .and_then(|product| read.products.get(&product))
+                .is_some_and(|product| product.stock_tracked && product.components.is_empty())
+    })
+}
+
+/// Plans submits, in order. Those of one order go one at a time (R6), so they are never planned to go together.
+fn plan_submits(
+    runtime: &Runtime,
+    requests: &[ShipmentRequest],
+    now: Timestamp,
+) -> Vec<Result<EffectDraft, PlanError>> {
+    let mut rounds: Vec<Vec<(usize, ShipmentRequest)>> = Vec::new();
+    let mut of_order: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, request) in requests.iter().enumerate() {
+        let round = of_order.entry(&request.order_number).or_default();
+        if rounds.len() <= *round {
+            rounds.push(Vec::new());
+        }
+        if let Some(members) = rounds.get_mut(*round) {
+            members.push((place, request.clone()));
+        }
+        *round += 1;
+    }
+    let mut drafts = BTreeMap::new();
+    for members in rounds {
+        let (places, members): (Vec<usize>, Vec<ShipmentRequest>) = members.into_iter().unzip();
+        drafts.extend(places.into_iter().zip(runtime.warehouse.plan_submit(&members, now)));
+    }
+    let missing = || Err(PlanError::new("the warehouse connector did not plan it"));
+    (0..requests.len()).map(|place| drafts.remove(&place).unwrap_or_else(missing)).collect()
+}
+
+/// Writes decisions down: orders, claims, requests and the effects that put them at the warehouse, in one transaction.
+async fn record(
+    runtime: &Runtime,
+    decided: Vec<(&Order, String, Plan)>,
+    read: &Read,
+    summary: &mut Summary,
+) -> Result<(), FlowError> {
+    let now = runtime.clock.now();
+    // Planned together, so that a warehouse that takes several requests at once gets them so.
+    let mut requests: Vec<ShipmentRequest> = Vec::new();
+    for (order, _, plan) in &decided {
+        for planned in &plan.requests {
+            requests.push(ShipmentRequest {
+                id: runtime.request_id(),
+                key: planned.key.clone(),
+                order_number: order.order_id.to_string(),
+                reference: order.reference.clone(),
+                placed_at: order.placed_at,
+                deliver_on: order.deliver_on,
+                ship_to: order.deliver_to.clone(),
+                bill_to: order.bill_to.clone(),
+                ship_method: planned.ship_method.clone(),
+                facility: planned.facility.clone(),
+                notes: String::new(),
+                lines: planned.lines.clone(),
+            });
+        }
+    }
+    let mut drafts = plan_submits(runtime, &requests, now).into_iter();
+    let mut requests = requests.into_iter();
+    let mut imported = Vec::with_capacity(decided.len());
+    for (order, seen, plan) in decided {
+        let mut disposition = plan.disposition;
+        let mut new = Vec::new();
+        for planned in plan.requests {
+            let (Some(request), Some(draft)) = (requests.next(), drafts.next()) else {
+                disposition = Disposition::Held("the warehouse connector did not plan it".to_owned());
+                break;
+            };
+            match draft {
+                Ok(submit) => new.push(NewRequest {
+                    id: request.id,
+                    key: planned.key,
+                    note_id: planned.note_id,
+                    warehouse_id: planned.warehouse_id,
+                    lines: planned.lines,
+                    submit,
+                }),
+                Err(problem) => disposition = Disposition::Held(problem.to_string()),
+            }
+        }
+        if disposition != Disposition::Requested {
+            new.clear();
+        }
+        let ordered = order.lines.iter().map(|line| (line.row_id, line.quantity)).collect();
+        imported.push(ImportedOrder {
+            id: runtime.order_id(),
+            order: order.clone(),
+            seen,
+            disposition,
+            requests: new,
+            ordered,
+        });
+    }
+    if imported.is_empty() {
+        return Ok(());
+    }
+    let dispositions: Vec<Disposition> = imported.iter().map(|order| order.disposition.clone()).collect();
+    debug_assert!(imported.iter().all(|order| read.orders.contains_key(&order.order.order_id)));
+    let recorded = runtime.db.record_orders(&runtime.key, &runtime.account, imported).await?;
+    for (recorded, disposition) in recorded.iter().zip(dispositions) {
+        match (recorded, disposition) {
+            (Recorded::ClaimedElsewhere(_), _) => summary.skipped += 1,
+            (Recorded::ChangedAfterSending, _) => summary.changed += 1,
+            (Recorded::Kept, Disposition::Requested) => summary.requested += 1,
+            (Recorded::Kept, Disposition::Held(_)) => summary.held += 1,
+            (Recorded::Kept, Disposition::Waiting(_)) => summary.waiting += 1,
+            (Recorded::Kept, Disposition::Skipped(_) | Disposition::Cancelled(_)) => summary.skipped += 1,
+        }
+    }
+    runtime.wake.warehouse.notify_one();
+    Ok(())
+}
+
+/// Looks at orders that are at the warehouse and not finished: a cancel or a change in the source shows here even when the
+/// order left the scan with its status.
+///
+/// # Errors
+/// As [`run`].
+pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
+    let open = runtime.db.open_sent_orders(&runtime.key).await?;
+    let mut changed = 0;
+    for slice in open.chunks(SLICE) {
+        let read = read(runtime, slice).await?;
+        for order in read.orders.values() {
+            let mark = format!(
+                "{}/{}#{}",
+                order.status_id,
+                order.updated_at.map(|at| at.to_string()).unwrap_or_default(),
+                runtime.revision
+            );
+            changed += usize::from(compare_sent(runtime, order, &mark, &read).await?);
+        }
+    }
+    Ok(changed)
+}
+
+/// The lane of an order's effects.
+pub(super) fn lane(runtime: &Runtime, order_id: i64) -> String {
+    key::order_lane(&runtime.account, order_id)
+}

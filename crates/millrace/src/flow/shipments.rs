@@ -1,0 +1,118 @@
+//! Shipments: warehouse → what the source is told.
+
+use connect::{FeedCursor, Inbound};
+
+use super::FlowError;
+use crate::{
+    db::{ChannelKind, NewShipment, ShipmentsRecorded},
+    runtime::Runtime,
+};
+
+/// Readings taken one after the other before others get their turn.
+const MOST_READINGS: usize = 50;
+
+/// Pause before looking again at something that is not complete yet.
+const INCOMPLETE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// New shipments.
+    pub new: usize,
+    /// Read before.
+    pub known: usize,
+    /// Same reference, other content: shown as exceptions.
+    pub changed: usize,
+    /// For keys the hub does not know: shown as exceptions.
+    pub unknown: usize,
+    /// Files or pages that could not be used.
+    pub rejected: usize,
+    /// Nothing was left to read when it ended.
+    pub exhausted: bool,
+}
+
+impl std::fmt::Display for Summary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} new, {} known, {} changed, {} for unknown orders, {} inputs rejected",
+            self.new, self.known, self.changed, self.unknown, self.rejected
+        )
+    }
+}
+
+/// Reads what left since last time, until there is nothing more to read.
+///
+/// # Errors
+/// When a read or the database fails; what was read so far is kept, with the place to go on from.
+pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
+    let mut summary = Summary::default();
+    for _ in 0..MOST_READINGS {
+        let channels = runtime.db.channels(&runtime.key).await?;
+        let cursor = channels
+            .into_iter()
+            .find(|channel| channel.kind == ChannelKind::Shipments)
+            .and_then(|channel| channel.cursor);
+        let page = runtime.warehouse.shipments(&FeedCursor(cursor)).await?;
+        let more = page.more;
+        let nothing = page.shipments.is_empty() && page.taken.is_empty() && page.rejected.is_empty();
+        summary.rejected += page.rejected.len();
+        let seen = seen(runtime, &page.taken).await?;
+        // A file that was taken in before, content and all, brings nothing: it was not put away in time.
+        let all_seen = !page.taken.is_empty() && seen.iter().all(|seen| *seen) && page.rejected.is_empty();
+        if !all_seen {
+            // A page of a warehouse that others use as well holds their orders too; a file in our folder is meant for us.
+            let for_us = !page.taken.is_empty();
+            let ours = |key: &str| for_us || key.starts_with(&runtime.key_head());
+            let states = page.states.into_iter().filter(|(key, _)| ours(key)).collect();
+            let shipments = page
+                .shipments
+                .into_iter()
+                .filter(|shipment| ours(&shipment.key))
+                .map(|shipment| NewShipment { id: runtime.shipment_id(), shipment })
+                .collect();
+            let recorded: ShipmentsRecorded = runtime
+                .db
+                .record_shipments(&runtime.key, shipments, states, &page.taken, &page.rejected, &page.next)
+                .await?;
+            summary.new += recorded.new;
+            summary.known += recorded.known;
+            summary.changed += recorded.changed;
+            summary.unknown += recorded.unknown_key;
+            if recorded.new > 0 {
+                runtime.wake.advance.notify_one();
+            }
+        }
+        put_away(runtime, &page.taken, &page.rejected).await;
+        if !more {
+            summary.exhausted = true;
+            break;
+        }
+        if nothing {
+            // Something is there that is not complete yet (a file being written): give it time.
+            runtime.clock.sleep(runtime.scaled(INCOMPLETE)).await;
+        }
+    }
+    runtime.metrics.orders("shipped", summary.new);
+    Ok(summary)
+}
+
+async fn seen(runtime: &Runtime, taken: &[Inbound]) -> Result<Vec<bool>, FlowError> {
+    Ok(runtime.db.inputs_seen(&runtime.key, taken).await?)
+}
+
+/// Puts away what is committed. A failure here loses nothing: it is read again and known.
+pub(super) async fn put_away(runtime: &Runtime, taken: &[Inbound], rejected: &[connect::RejectedInput]) {
+    if taken.is_empty() && rejected.is_empty() {
+        return;
+    }
+    for input in rejected {
+        tracing::warn!(
+            connection.id = %runtime.key.connection, input.name = %input.input.name,
+            "input set aside: {}", input.reason
+        );
+    }
+    if let Err(error) = runtime.warehouse.acknowledge(taken, rejected).await {
+        tracing::warn!(connection.id = %runtime.key.connection, "what was read could not be put away yet: {error}");
+    }
+}

@@ -1,0 +1,222 @@
+//! The effect journal: the only part of the program that makes a remote system change.
+//!
+//! One drive claims what is due, looks up what is unknown, prepares what is to be sent, commits the intent (*arm*), sends
+//! once, and writes down what came of it. Intent is committed before the first byte (R1); an effect whose outcome is not
+//! known is looked up before anything is repeated (R3); there is no other retry anywhere (R7).
+
+mod probe;
+mod send;
+
+use std::collections::BTreeMap;
+
+use connect::{ConnectorError, Effect, EffectKind, Effects, ErrorKind, Side};
+use engine::effect::{EffectState, Facts, Policy, Step, later};
+use jiff::Timestamp;
+
+use crate::{
+    db::{AttemptRow, DbError, EffectRow, Settlement},
+    runtime::Runtime,
+};
+
+/// Most effects taken on in one drive. Reads made to prepare them are shared, so more is cheaper; the claim must outlast
+/// sending them all at the pace of the call budget, so more is slower to hand over when a process dies.
+const CLAIM: usize = 100;
+
+/// Batches on their way at the same time to one remote system.
+const CONCURRENCY: usize = 8;
+
+/// What one drive did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Driven {
+    /// Effects claimed.
+    pub claimed: usize,
+    /// Effects that ended in a state nothing follows from by itself.
+    pub settled: usize,
+}
+
+/// Claims and carries out what is due on one side of a connection.
+///
+/// # Errors
+/// When the database cannot be reached. What was claimed is then taken up again when its lease ends.
+pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
+    let lease = runtime.waits.lease;
+    let rows = runtime.db.claim_effects(&runtime.key, side, &runtime.owner, lease, CLAIM).await?;
+    let started = runtime.clock.monotonic();
+    let mut driven = Driven { claimed: rows.len(), settled: 0 };
+    let mut by_kind: BTreeMap<(bool, EffectKind), Vec<EffectRow>> = BTreeMap::new();
+    for row in rows {
+        // Looks first: they may free a lane, and they decide whether anything is sent again.
+        by_kind.entry((row.state != EffectState::Probing, row.kind)).or_default().push(row);
+    }
+    for ((to_send, kind), rows) in by_kind {
+        let effects = runtime.effects(side);
+        let Some(policy) = policy(runtime, effects, kind) else {
+            driven.settled += give_up(runtime, rows, kind).await?;
+            continue;
+        };
+        driven.settled += if to_send {
+            send::send(runtime, effects, &policy, kind, rows, started).await?
+        } else {
+            probe::probe(runtime, effects, &policy, kind, rows, started).await?
+        };
+    }
+    Ok(driven)
+}
+
+/// A connector that cannot do what is planned: a fault of the plan, shown to a person.
+async fn give_up(runtime: &Runtime, rows: Vec<EffectRow>, kind: EffectKind) -> Result<usize, DbError> {
+    let settlements: Vec<Settlement> = rows
+        .iter()
+        .map(|row| Settlement {
+            path: void_path(row.state),
+            note: format!("this warehouse cannot do it: {kind}"),
+            ..blank(row, "prepare", "unsupported", runtime.clock.now())
+        })
+        .collect();
+    settle(runtime, settlements).await
+}
+
+/// How an effect of this kind is treated on this remote system: the contract's waits, and what the connector declares.
+fn policy(runtime: &Runtime, effects: &dyn Effects, kind: EffectKind) -> Option<Policy> {
+    use connect::Capability::{Held, IdempotencyKey, UniqueKey};
+    let capabilities = effects.capabilities(kind)?;
+    let factor = runtime.waits.factor.max(1);
+    Some(Policy {
+        quiescence: runtime.waits.quiescence(capabilities.index_lag),
+        repeat_is_safe: capabilities.repeat_is_safe(),
+        survives_second_unknown: capabilities.has(IdempotencyKey)
+            || capabilities.has(UniqueKey)
+            || capabilities.has(Held),
+        first_probe: FIRST_PROBE / factor,
+        pause: PAUSE / factor,
+        longest_pause: LONGEST_PAUSE / factor,
+        deadline: DEADLINE / factor,
+    })
+}
+
+/// The first look after an unknown outcome: most of the time the change is there, and the order can go on.
+const FIRST_PROBE: std::time::Duration = std::time::Duration::from_secs(2);
+/// First pause after *not sent*.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+/// Longest pause between tries.
+const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(300);
+/// An outcome that cannot be looked up for so long is handed to a person.
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
+
+fn facts(row: &EffectRow) -> Facts {
+    Facts {
+        kind: row.kind,
+        state: row.state,
+        attempt: row.attempt,
+        unknowns: row.unknowns,
+        negatives: row.negatives,
+        armed_at: row.armed_at,
+    }
+}
+
+fn effect(row: &EffectRow) -> Effect {
+    Effect {
+        id: row.id.clone(),
+        kind: row.kind,
+        key: row.key.clone(),
+        batch: row.batch.clone(),
+        body: row.body.clone(),
+    }
+}
+
+/// A settlement that leaves the effect where it is.
+fn blank(row: &EffectRow, what: &'static str, outcome: &str, now: Timestamp) -> Settlement {
+    Settlement {
+        id: row.id.clone(),
+        fence: row.fence,
+        path: Vec::new(),
+        next_at: None,
+        note: String::new(),
+        remote: None,
+        negative: false,
+        baseline: None,
+        attempt: AttemptRow {
+            what,
+            outcome: outcome.to_owned(),
+            started_at: Some(now),
+            took_ms: 0,
+            capture: None,
+        },
+    }
+}
+
+fn from_step(row: &EffectRow, step: Step, what: &'static str, now: Timestamp) -> Settlement {
+    let outcome = step.state().map_or("waits", EffectState::as_str);
+    Settlement {
+        path: step.path.clone(),
+        next_at: step.next_at,
+        note: step.note.clone(),
+        remote: step.remote.clone(),
+        negative: step.negative,
+        ..blank(row, what, outcome, now)
+    }
+}
+
+/// How an effect that was not sent is given up.
+fn void_path(state: EffectState) -> Vec<EffectState> {
+    match state {
+        EffectState::Probing | EffectState::Unknown => vec![EffectState::Parked],
+        _ => vec![EffectState::Voided],
+    }
+}
+
+/// Gives claimed effects back after a failed read, and pauses the side when its credentials are refused.
+async fn give_back(
+    runtime: &Runtime,
+    rows: &[EffectRow],
+    policy: &Policy,
+    what: &'static str,
+    error: &ConnectorError,
+) -> Result<usize, DbError> {
+    let now = runtime.clock.now();
+    let side = rows.first().map_or(Side::Source, |row| row.kind.side());
+    if error.kind == ErrorKind::Credentials {
+        runtime.pause(side, &error.message).await?;
+    }
+    let settlements = rows
+        .iter()
+        .map(|row| {
+            if row.state == EffectState::Probing {
+                return from_step(row, engine::effect::after_failed_probe(&facts(row), policy, &error.message, now), what, now);
+            }
+            let pause = match &error.kind {
+                ErrorKind::RateLimited { retry_after: Some(wait) } => (*wait).min(policy.longest_pause),
+                _ => policy.pause_after(row.attempt.max(2)),
+            };
+            Settlement {
+                next_at: Some(later(now, pause)),
+                note: format!("waits: {}", error.message),
+                ..blank(row, what, "failed", now)
+            }
+        })
+        .collect();
+    settle(runtime, settlements).await
+}
+
+/// Writes settlements down. How many ended in a state nothing follows from by itself.
+async fn settle(runtime: &Runtime, settlements: Vec<Settlement>) -> Result<usize, DbError> {
+    let ended = settlements
+        .iter()
+        .filter(|settlement| settlement.path.last().is_some_and(|state| !state.open()))
+        .count();
+    for settlement in &settlements {
+        if let Some(state) = settlement.path.last()
+            && state.needs_person()
+        {
+            tracing::warn!(
+                effect.id = %settlement.id, effect.state = %state, connection.id = %runtime.key.connection,
+                "effect needs a person: {}", settlement.note
+            );
+        }
+    }
+    runtime.db.settle(&runtime.key, settlements).await?;
+    if ended > 0 {
+        runtime.wake.advance.notify_one();
+    }
+    Ok(ended)
+}

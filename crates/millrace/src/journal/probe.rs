@@ -1,0 +1,61 @@
+//! Looking up what is not known.
+
+use std::time::Duration;
+
+use connect::{Armed, EffectKind, Effects};
+use engine::effect::{Policy, after_probe};
+
+use super::{effect, facts, from_step, give_back, send, settle};
+use crate::{
+    db::{DbError, EffectRow},
+    runtime::Runtime,
+};
+
+/// Looks effects of one kind up, and sends again those whose repeat is safe (R3).
+pub(super) async fn probe(
+    runtime: &Runtime,
+    effects: &dyn Effects,
+    policy: &Policy,
+    kind: EffectKind,
+    rows: Vec<EffectRow>,
+    claimed: Duration,
+) -> Result<usize, DbError> {
+    let now = runtime.clock.now();
+    let asked: Vec<Armed> = rows
+        .iter()
+        .map(|row| Armed {
+            effect: effect(row),
+            baseline: row.baseline.clone().unwrap_or_default(),
+            attempt: row.attempt,
+            armed_at: row.armed_at.unwrap_or(now),
+        })
+        .collect();
+    let started = runtime.clock.monotonic();
+    let answers = match effects.probe(&asked).await {
+        Ok(answers) if answers.len() == rows.len() => answers,
+        Ok(_) => {
+            let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
+            return give_back(runtime, &rows, policy, "probe", &error).await;
+        }
+        Err(error) => return give_back(runtime, &rows, policy, "probe", &error).await,
+    };
+    let took = runtime.clock.monotonic().saturating_sub(started);
+    let after = runtime.clock.now();
+    let mut settlements = Vec::new();
+    let mut again = Vec::new();
+    for (row, answer) in rows.into_iter().zip(answers) {
+        let step = after_probe(&facts(&row), policy, &answer, after);
+        if step.resend {
+            again.push(row);
+            continue;
+        }
+        let mut settlement = from_step(&row, step, "probe", now);
+        settlement.attempt.took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        settlements.push(settlement);
+    }
+    let ended = settle(runtime, settlements).await?;
+    if again.is_empty() {
+        return Ok(ended);
+    }
+    Ok(ended + Box::pin(send::send(runtime, effects, policy, kind, again, claimed)).await?)
+}

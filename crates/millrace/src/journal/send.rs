@@ -1,0 +1,263 @@
+//! Preparing, arming and sending.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use connect::{Armed, Delivery, Effect, EffectKind, Effects, ErrorKind, Prepared, Probe, RemoteRef, Sent};
+use engine::effect::{EffectState, Policy, after_found, after_send, later};
+use futures_util::{StreamExt as _, stream};
+use jiff::Timestamp;
+
+use super::{CONCURRENCY, blank, effect, facts, from_step, give_back, settle, void_path};
+use crate::{
+    db::{Arm, DbError, EffectRow, Settlement},
+    flow::gate::{self, Verdict},
+    runtime::Runtime,
+};
+
+/// One effect with what its preparation found.
+struct Ready {
+    row: EffectRow,
+    baseline: serde_json::Value,
+}
+
+/// Takes effects of one kind from claimed to settled. `claimed` is when their lease began, on the monotonic clock.
+pub(super) async fn send(
+    runtime: &Runtime,
+    effects: &dyn Effects,
+    policy: &Policy,
+    kind: EffectKind,
+    rows: Vec<EffectRow>,
+    claimed: Duration,
+) -> Result<usize, DbError> {
+    let (rows, mut settlements) = pass_gate(runtime, kind, rows).await?;
+    if rows.is_empty() {
+        return settle(runtime, settlements).await;
+    }
+    let wanted: Vec<Effect> = rows.iter().map(effect).collect();
+    let prepared = match effects.prepare(&wanted).await {
+        Ok(prepared) if prepared.len() == rows.len() => prepared,
+        Ok(_) => {
+            let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
+            return Ok(settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?);
+        }
+        Err(error) => {
+            return Ok(settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?);
+        }
+    };
+    let taken = taken_notes(runtime, kind, &prepared).await?;
+    let now = runtime.clock.now();
+    let mut ready = Vec::new();
+    for (row, prepared) in rows.into_iter().zip(prepared) {
+        let prepared = match prepared {
+            Prepared::Found(Probe::Equal(reference)) if taken.contains(&reference.id) => {
+                Prepared::NotYet { why: format!("note {} of the same goods belongs to another shipment", reference.id) }
+            }
+            other => other,
+        };
+        match prepared {
+            Prepared::Ready { baseline } => ready.push(Ready { row, baseline }),
+            Prepared::Found(probe) => {
+                let step = after_found(&facts(&row), policy, &probe, now);
+                let mut settlement = from_step(&row, step, "prepare", now);
+                settlement.baseline = Some(serde_json::json!({ "found_before_sending": true }));
+                settlements.push(settlement);
+            }
+            Prepared::NotYet { why } => settlements.push(Settlement {
+                path: stay_path(row.state),
+                next_at: Some(later(now, policy.pause_after(row.attempt.max(2)))),
+                note: format!("waits: {why}"),
+                ..blank(&row, "prepare", "not yet", now)
+            }),
+            Prepared::Impossible { why } => settlements.push(Settlement {
+                path: void_path(row.state),
+                note: why,
+                ..blank(&row, "prepare", "impossible", now)
+            }),
+        }
+    }
+    let mut ended = settle(runtime, settlements).await?;
+    let mut outcomes = stream::iter(batches(ready))
+        .map(|batch| send_batch(runtime, effects, policy, kind, batch, claimed))
+        .buffered(CONCURRENCY);
+    while let Some(outcome) = outcomes.next().await {
+        ended += outcome?;
+    }
+    Ok(ended)
+}
+
+/// An effect being looked up that cannot be repeated yet goes back to *unknown*.
+fn stay_path(state: EffectState) -> Vec<EffectState> {
+    if state == EffectState::Probing { vec![EffectState::Unknown] } else { Vec::new() }
+}
+
+/// O4: what left scope or was cancelled is not sent.
+async fn pass_gate(
+    runtime: &Runtime,
+    kind: EffectKind,
+    rows: Vec<EffectRow>,
+) -> Result<(Vec<EffectRow>, Vec<Settlement>), DbError> {
+    if kind != EffectKind::SubmitRequest {
+        return Ok((rows, Vec::new()));
+    }
+    let now = runtime.clock.now();
+    let verdicts = gate::check(runtime, &rows).await?;
+    let mut pass = Vec::with_capacity(rows.len());
+    let mut settlements = Vec::new();
+    for (row, verdict) in rows.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::Go => pass.push(row),
+            Verdict::Wait { why, until } => settlements.push(Settlement {
+                next_at: Some(until),
+                note: format!("waits: {why}"),
+                ..blank(&row, "prepare", "waits", now)
+            }),
+            Verdict::Void { why } => settlements.push(Settlement {
+                path: void_path(row.state),
+                note: why,
+                ..blank(&row, "prepare", "left scope", now)
+            }),
+        }
+    }
+    Ok((pass, settlements))
+}
+
+/// The notes among what was found that are somebody's already; nothing for other kinds.
+async fn taken_notes(
+    runtime: &Runtime,
+    kind: EffectKind,
+    prepared: &[Prepared],
+) -> Result<BTreeSet<String>, DbError> {
+    if kind != EffectKind::CreateNote {
+        return Ok(BTreeSet::new());
+    }
+    let found: Vec<&RemoteRef> = prepared
+        .iter()
+        .filter_map(|prepared| match prepared {
+            Prepared::Found(Probe::Equal(reference)) => Some(reference),
+            _ => None,
+        })
+        .collect();
+    gate::taken_notes(runtime, &found).await
+}
+
+fn batches(ready: Vec<Ready>) -> Vec<Vec<Ready>> {
+    let mut batches: Vec<Vec<Ready>> = Vec::new();
+    let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
+    for one in ready {
+        match one.row.batch.clone() {
+            None => batches.push(vec![one]),
+            Some(name) => {
+                let place = *by_name.entry(name).or_insert_with(|| {
+                    batches.push(Vec::new());
+                    batches.len() - 1
+                });
+                if let Some(batch) = batches.get_mut(place) {
+                    batch.push(one);
+                }
+            }
+        }
+    }
+    batches
+}
+
+/// Arms one batch, sends it with one call, and writes down what came of it.
+async fn send_batch(
+    runtime: &Runtime,
+    effects: &dyn Effects,
+    policy: &Policy,
+    kind: EffectKind,
+    batch: Vec<Ready>,
+    claimed: Duration,
+) -> Result<usize, DbError> {
+    effects.reserve(kind).await;
+    let limit = runtime.waits.http;
+    if runtime.clock.monotonic().saturating_sub(claimed) + limit > runtime.waits.lease {
+        // The claim no longer outlasts a call: somebody else takes it, or we do in the next drive.
+        let now = runtime.clock.now();
+        let settlements = batch
+            .iter()
+            .map(|one| Settlement {
+                path: stay_path(one.row.state),
+                next_at: Some(now),
+                note: one.row.note.clone(),
+                ..blank(&one.row, "prepare", "gave its turn back", now)
+            })
+            .collect();
+        return settle(runtime, settlements).await;
+    }
+    let armed_from = runtime.clock.monotonic();
+    let arms = batch
+        .iter()
+        .map(|one| Arm {
+            id: one.row.id.clone(),
+            fence: one.row.fence,
+            from: one.row.state,
+            baseline: one.baseline.clone(),
+        })
+        .collect();
+    // R1: if this commit's own outcome is not known the error leaves through here, nothing is sent, and the lease decides.
+    let armed_at = runtime.db.arm(&runtime.key, arms, limit).await?;
+    let armed: Vec<(Ready, Timestamp)> =
+        batch.into_iter().zip(armed_at).filter_map(|(one, at)| at.map(|at| (one, at))).collect();
+    if armed.is_empty() {
+        return Ok(0);
+    }
+    let now = runtime.clock.now();
+    let delivery = if runtime.clock.monotonic().saturating_sub(armed_from) > limit {
+        // This process stood still since it armed; whoever holds the lease now may be acting on it.
+        let late = Sent::not_sent(ErrorKind::Transient, "the process stood still after committing the intent");
+        Delivery::all(armed.len(), &late, None)
+    } else {
+        let batch: Vec<Armed> = armed
+            .iter()
+            .map(|(one, armed_at)| Armed {
+                effect: effect(&one.row),
+                baseline: one.baseline.clone(),
+                attempt: one.row.attempt + 1,
+                armed_at: *armed_at,
+            })
+            .collect();
+        effects.send(&batch).await
+    };
+    let took = runtime.clock.monotonic().saturating_sub(armed_from);
+    let settlements = record(runtime, policy, armed, delivery, now, took).await?;
+    settle(runtime, settlements).await
+}
+
+async fn record(
+    runtime: &Runtime,
+    policy: &Policy,
+    armed: Vec<(Ready, Timestamp)>,
+    delivery: Delivery,
+    started_at: Timestamp,
+    took: Duration,
+) -> Result<Vec<Settlement>, DbError> {
+    let now = runtime.clock.now();
+    let mut settlements = Vec::with_capacity(armed.len());
+    for (index, (one, armed_at)) in armed.iter().enumerate() {
+        // A connector that says nothing about an effect leaves it unknown, never assumed.
+        let unsaid = Sent::unknown("the connector did not say what became of it");
+        let outcome = delivery.outcomes.get(index).unwrap_or(&unsaid);
+        let mut facts = facts(&one.row);
+        facts.state = EffectState::Armed;
+        facts.attempt += 1;
+        facts.negatives = 0;
+        facts.armed_at = Some(*armed_at);
+        if matches!(outcome, Sent::Unknown { .. }) {
+            facts.unknowns += 1;
+        }
+        let step = after_send(&facts, policy, outcome, now);
+        if step.credentials_refused {
+            runtime.pause(one.row.kind.side(), &step.note).await?;
+        }
+        let mut settlement = from_step(&one.row, step, "send", started_at);
+        settlement.attempt.took_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        settlement.attempt.capture = delivery.capture.clone();
+        runtime.metrics.sent(one.row.kind, outcome, took);
+        settlements.push(settlement);
+    }
+    Ok(settlements)
+}

@@ -1,0 +1,18 @@
+//! Millrace: the program.
+//!
+//! [`app::run`] is the composition root, used by the command line and by every test alike.
+
+pub mod api;
+pub mod app;
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod db;
+pub mod demo;
+pub mod flow;
+pub mod journal;
+pub mod metrics;
+pub mod operate;
+pub mod runtime;
+pub mod seal;
+pub mod worker;

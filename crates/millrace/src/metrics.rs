@@ -1,0 +1,51 @@
+//! What is counted, for Prometheus. Labels never hold anything a merchant's customer wrote.
+
+use std::time::Duration;
+
+use connect::{EffectKind, Sent};
+
+/// Counters and histograms of one connection.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    connection: String,
+}
+
+impl Metrics {
+    /// For the connection of this id.
+    pub fn new(connection: impl Into<String>) -> Self {
+        Self { connection: connection.into() }
+    }
+
+    /// One change was sent.
+    pub fn sent(&self, kind: EffectKind, outcome: &Sent, took: Duration) {
+        let outcome = match outcome {
+            Sent::NotSent { .. } => "not_sent",
+            Sent::Throttled { .. } => "throttled",
+            Sent::Accepted { .. } => "accepted",
+            Sent::Refused { .. } => "refused",
+            Sent::Unknown { .. } => "unknown",
+        };
+        metrics::counter!(
+            "millrace_effects_sent_total",
+            "connection" => self.connection.clone(), "kind" => kind.as_str(), "outcome" => outcome
+        )
+        .increment(1);
+        metrics::histogram!("millrace_effect_seconds", "kind" => kind.as_str()).record(took.as_secs_f64());
+    }
+
+    /// A channel ran.
+    pub fn ran(&self, channel: &'static str, ok: bool, took: Duration) {
+        metrics::counter!(
+            "millrace_channel_runs_total",
+            "connection" => self.connection.clone(), "channel" => channel, "ok" => if ok { "true" } else { "false" }
+        )
+        .increment(1);
+        metrics::histogram!("millrace_channel_run_seconds", "channel" => channel).record(took.as_secs_f64());
+    }
+
+    /// Orders went one step.
+    pub fn orders(&self, step: &'static str, count: usize) {
+        metrics::counter!("millrace_orders_total", "connection" => self.connection.clone(), "step" => step)
+            .increment(u64::try_from(count).unwrap_or(u64::MAX));
+    }
+}

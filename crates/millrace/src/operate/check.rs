@@ -1,0 +1,314 @@
+//! Tests: does the installation work, and do the remote systems let us in?
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use connect::{ErrorKind, OrderSource, Settings, Warehouse};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Caller, Failure, FailureKind, Hub, Role, connections,
+    endpoints::{self, Endpoint, Side},
+};
+use crate::db::ConnectionKey;
+
+/// What the test of a store or a warehouse reached.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EndpointCheckOut {
+    /// Its name.
+    pub name: String,
+    /// Which role it plays.
+    pub side: Side,
+    /// The connector's name.
+    pub platform: String,
+    /// It can be worked with.
+    pub ok: bool,
+    /// One line per thing that was reached.
+    pub reached: Vec<String>,
+    /// One line per thing that is not right but does not stop it.
+    pub warnings: Vec<String>,
+    /// What is wrong and what to do, where it cannot be worked with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// The credentials are refused.
+    pub credentials_refused: bool,
+    /// What the test learned (a host key, say). Kept only when the person agrees.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub learned: BTreeMap<String, String>,
+    /// What it learned is kept now.
+    pub kept: bool,
+    /// Facilities of the warehouse to pick from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facilities: Vec<String>,
+}
+
+/// What the test of a connection reached.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConnectionCheckOut {
+    /// Its name.
+    pub name: String,
+    /// All of it can be worked with.
+    pub ok: bool,
+    /// The store.
+    pub store: EndpointCheckOut,
+    /// The warehouse.
+    pub warehouse: EndpointCheckOut,
+    /// What stands in its way otherwise.
+    pub problems: Vec<String>,
+}
+
+/// What the test of the installation reached.
+#[derive(Debug, Serialize)]
+pub struct CheckOut {
+    /// Nothing is wrong.
+    pub ok: bool,
+    /// Name and version of the database.
+    pub database: String,
+    /// Bytes it takes.
+    pub bytes: i64,
+    /// Nothing is sent to any remote system.
+    pub frozen: bool,
+    /// The wrapping key's name.
+    pub key: String,
+    /// The audit trail is as it was written.
+    pub audit: bool,
+    /// The connections.
+    pub connections: Vec<ConnectionCheckOut>,
+    /// Stores and warehouses that belong to no connection.
+    pub unconnected: Vec<EndpointCheckOut>,
+    /// What is wrong with the installation itself.
+    pub problems: Vec<String>,
+}
+
+impl CheckOut {
+    /// Whether a remote system refuses credentials.
+    pub fn credentials_refused(&self) -> bool {
+        self.connections.iter().any(|one| one.store.credentials_refused || one.warehouse.credentials_refused)
+            || self.unconnected.iter().any(|one| one.credentials_refused)
+    }
+}
+
+/// Whether what is learned is kept.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct TrustQuery {
+    /// The host key that the test shows was compared and is the right one: keep it.
+    pub trust_host_key: bool,
+}
+
+/// Tests the installation and every connection, or one.
+///
+/// # Errors
+/// When the database cannot be read, or there is no such connection.
+pub async fn everything(
+    hub: &Hub,
+    caller: &Caller,
+    only: Option<&str>,
+    trust: bool,
+    mut progress: impl FnMut(&str),
+) -> Result<CheckOut, Failure> {
+    progress("database");
+    let database = hub.db.check().await?;
+    let mut problems = Vec::new();
+    if database.frozen {
+        problems.push("sending is frozen for the whole installation (after a restore, say): nothing goes out".to_owned());
+    }
+    progress("audit trail");
+    let audit = hub.db.verify_audit(&caller.access()).await?;
+    if let Some(number) = audit {
+        problems.push(format!("row {number} of the audit trail is not as it was written"));
+    }
+    let mut tested = Vec::new();
+    let mut seen = Vec::new();
+    for summary in hub.db.connections(&caller.access()).await? {
+        if only.is_some_and(|only| only != summary.name && only != summary.id.as_str()) {
+            continue;
+        }
+        progress(&summary.name);
+        seen.extend([summary.store.to_string(), summary.warehouse.to_string()]);
+        tested.push(connection(hub, caller, summary.id.as_str(), trust).await?);
+    }
+    if let Some(only) = only
+        && tested.is_empty()
+    {
+        return Err(Failure::not_found(format!("connection {}", super::quoted(only))));
+    }
+    let mut unconnected = Vec::new();
+    if only.is_none() {
+        for side in [Side::Store, Side::Warehouse] {
+            for endpoint in endpoints::all(hub, caller, side).await? {
+                if !seen.contains(&endpoint.summary.id) {
+                    progress(&endpoint.summary.name);
+                    unconnected.push(one(hub, caller, side, &endpoint, trust).await?);
+                }
+            }
+        }
+    }
+    let ok = problems.is_empty() && tested.iter().all(|one| one.ok) && unconnected.iter().all(|one| one.ok);
+    Ok(CheckOut {
+        ok,
+        database: database.database,
+        bytes: database.bytes,
+        frozen: database.frozen,
+        key: hub.keyring.current().to_owned(),
+        audit: audit.is_none(),
+        connections: tested,
+        unconnected,
+        problems,
+    })
+}
+
+/// Tests a connection.
+///
+/// # Errors
+/// When there is none for this caller. What the test finds wrong is in its answer.
+pub async fn connection(hub: &Hub, caller: &Caller, named: &str, trust: bool) -> Result<ConnectionCheckOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let key = connections::find(hub, caller, named).await?;
+    let record = hub.db.connection(&key, &hub.keyring).await?;
+    let store = endpoint(hub, caller, Side::Store, record.store.id.as_str(), trust).await?;
+    let warehouse = endpoint(hub, caller, Side::Warehouse, record.warehouse.id.as_str(), trust).await?;
+    let problems = connections::problems(hub, &record, &hub.db.mappings(&key).await?);
+    let ok = store.ok && warehouse.ok && problems.is_empty();
+    Ok(ConnectionCheckOut { name: record.name, ok, store, warehouse, problems })
+}
+
+/// Tests a store or a warehouse.
+///
+/// # Errors
+/// When there is none for this caller. What the test finds wrong is in its answer.
+pub async fn endpoint(
+    hub: &Hub,
+    caller: &Caller,
+    side: Side,
+    named: &str,
+    trust: bool,
+) -> Result<EndpointCheckOut, Failure> {
+    caller.needs(Role::Staff)?;
+    if trust {
+        caller.administers()?;
+    }
+    let found = endpoints::find(hub, caller, side, named).await?;
+    one(hub, caller, side, &found, trust).await
+}
+
+async fn one(hub: &Hub, caller: &Caller, side: Side, found: &Endpoint, trust: bool) -> Result<EndpointCheckOut, Failure> {
+    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+    let settings = Settings { values: found.summary.values.clone(), secrets };
+    let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings).await;
+    if trust && !told.learned.is_empty() {
+        let spec = endpoints::platform(side, &found.summary.platform)?;
+        let mut values = settings.values.clone();
+        values.extend(told.learned.clone());
+        let learned = Settings { values, secrets: BTreeMap::new() };
+        let (id, name) = (found.summary.id.as_str(), found.summary.name.as_str());
+        endpoints::keep(hub, caller, side, &found.scope, Some(id), name, spec, learned.clone()).await?;
+        // Now that the server is known, sign in to it as well.
+        let settings = Settings { values: learned.values, secrets: settings.secrets };
+        let learned = told.learned;
+        told = test(hub, side, name, &found.summary.platform, &settings).await;
+        told.learned = learned;
+        told.kept = true;
+    }
+    Ok(told)
+}
+
+/// Tests settings, kept or not.
+pub async fn test(hub: &Hub, side: Side, name: &str, platform: &str, settings: &Settings) -> EndpointCheckOut {
+    let mut told = EndpointCheckOut {
+        name: name.to_owned(),
+        side,
+        platform: platform.to_owned(),
+        ok: false,
+        reached: Vec::new(),
+        warnings: Vec::new(),
+        problem: None,
+        credentials_refused: false,
+        learned: BTreeMap::new(),
+        kept: false,
+        facilities: Vec::new(),
+    };
+    let outcome = match side {
+        Side::Store => store(hub, platform, settings, &mut told).await,
+        Side::Warehouse => warehouse(hub, platform, settings, &mut told).await,
+    };
+    match outcome {
+        Ok(()) if !told.learned.is_empty() => {
+            told.problem = Some(
+                "what the test learned waits for you: compare it, then test again and keep it (--trust-host-key, or \
+                 trust_host_key=true)"
+                    .to_owned(),
+            );
+        }
+        Ok(()) => told.ok = true,
+        Err(failure) => {
+            told.credentials_refused = failure.kind == FailureKind::Credentials;
+            told.problem = Some(failure.detail);
+        }
+    }
+    told
+}
+
+async fn store(hub: &Hub, platform: &str, settings: &Settings, told: &mut EndpointCheckOut) -> Result<(), Failure> {
+    /// More than this makes signed times and cut-offs doubtful.
+    const CLOCK: i64 = 30;
+    let found = source(hub, platform, settings)?.check().await?;
+    told.reached = found.reached;
+    told.warnings = found.warnings;
+    if found.clock_difference.abs() > CLOCK {
+        told.warnings.push(format!(
+            "its clock and this machine's differ by {} seconds; set this machine's clock",
+            found.clock_difference
+        ));
+    }
+    Ok(())
+}
+
+async fn warehouse(hub: &Hub, platform: &str, settings: &Settings, told: &mut EndpointCheckOut) -> Result<(), Failure> {
+    let found = ships(hub, platform, settings)?.check().await.map_err(|error| match error.kind {
+        ErrorKind::NotFound => Failure::new(FailureKind::Remote, error.message),
+        _ => error.into(),
+    })?;
+    told.reached = found.reached;
+    told.warnings = found.warnings;
+    told.learned = found.learned;
+    told.facilities = found.facilities;
+    Ok(())
+}
+
+/// An order source built for one look.
+///
+/// # Errors
+/// When its settings cannot be used.
+pub fn source(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn OrderSource>, Failure> {
+    let spec = endpoints::platform(Side::Store, platform)?;
+    settings.validate(spec.fields)?;
+    match spec.role {
+        connect::Role::OrderSource(build) => Ok(build(settings, &hub.workers.context("check"))?),
+        connect::Role::Warehouse(_) => Err(Failure::new(FailureKind::Internal, "a warehouse in the place of a store")),
+    }
+}
+
+/// A warehouse built for one look.
+///
+/// # Errors
+/// When its settings cannot be used.
+pub fn ships(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn Warehouse>, Failure> {
+    let spec = endpoints::platform(Side::Warehouse, platform)?;
+    settings.validate(spec.fields)?;
+    match spec.role {
+        connect::Role::Warehouse(build) => Ok(build(settings, &hub.workers.context("check"))?),
+        connect::Role::OrderSource(_) => Err(Failure::new(FailureKind::Internal, "a store in the place of a warehouse")),
+    }
+}
+
+/// The order source of a connection, built for one look.
+///
+/// # Errors
+/// When it cannot be read or its settings cannot be used.
+pub async fn source_of(hub: &Hub, key: &ConnectionKey) -> Result<Arc<dyn OrderSource>, Failure> {
+    let record = hub.db.connection(key, &hub.keyring).await?;
+    let settings = Settings { values: record.store.values, secrets: record.store_secrets };
+    source(hub, &record.store.platform, &settings)
+}

@@ -1,0 +1,584 @@
+//! Connections: what is switched on, what it may do, and what stands in its way.
+
+use std::collections::BTreeMap;
+
+use connect::{Choices, Settings, Side};
+use engine::settings::ConnectionSettings;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Caller, Failure, Hub, Problem, Role, check, endpoints,
+    file::{ChannelIn, ConnectionSettingsIn, Names, resolve_settings},
+    id, quoted, webhooks,
+};
+use crate::db::{Channel, ChannelKind, ConnectionKey, ConnectionRecord, ConnectionSummary, Mappings, Scope};
+
+/// A connection in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConnectionOut {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub merchant: String,
+    /// Id of its store.
+    pub store: String,
+    /// Name of its store.
+    pub store_name: String,
+    /// Id of its warehouse.
+    pub warehouse: String,
+    /// Name of its warehouse.
+    pub warehouse_name: String,
+    /// Switched on.
+    pub enabled: bool,
+    /// `off`, `on`, or `paused`: something must be mended before it goes on.
+    pub state: String,
+    /// Its flows.
+    pub channels: Vec<ChannelOut>,
+    /// Why a side is paused.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub paused: BTreeMap<String, String>,
+}
+
+/// A connection with everything about it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ConnectionDetailOut {
+    /// As in the list.
+    #[serde(flatten)]
+    pub connection: ConnectionOut,
+    /// The account's code at Brightpearl.
+    pub account: String,
+    /// What was chosen, by the account's ids.
+    pub settings: ConnectionSettingsIn,
+    /// Whether Brightpearl calls this installation (`on`), or it polls only (`polling_only`).
+    pub webhooks: String,
+    /// What keeps it from being switched on, or from working as it should.
+    pub problems: Vec<String>,
+    /// What is worth knowing.
+    pub warnings: Vec<String>,
+}
+
+/// One flow of a connection.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChannelOut {
+    /// `orders`, `shipments` or `stock`.
+    pub channel: String,
+    /// Switched on.
+    pub enabled: bool,
+    /// Seconds between runs.
+    pub every_seconds: u32,
+    /// A run is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub wanted_at: Option<Timestamp>,
+    /// Start of the last run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub started_at: Option<Timestamp>,
+    /// End of the last run that went well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub succeeded_at: Option<Timestamp>,
+    /// What the last run failed of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What the last run did.
+    pub summary: String,
+}
+
+impl From<Channel> for ChannelOut {
+    fn from(channel: Channel) -> Self {
+        let Channel { kind, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary, .. } = channel;
+        let channel = kind.as_str().to_owned();
+        Self { channel, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary }
+    }
+}
+
+/// A connection to make.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConnectionIn {
+    /// Its name, unique in the tenant.
+    pub name: String,
+    /// Its store (name or id).
+    pub store: String,
+    /// Its warehouse (name or id).
+    pub warehouse: String,
+    /// What is chosen for it.
+    #[serde(default)]
+    pub settings: ConnectionSettingsIn,
+}
+
+/// One entry of an account's list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChoiceOut {
+    /// The account's id.
+    pub id: i64,
+    /// Its name there.
+    pub name: String,
+    /// What tells alike names apart.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+}
+
+/// The account's own lists.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ChoicesOut {
+    /// Warehouses.
+    pub warehouses: Vec<ChoiceOut>,
+    /// Statuses of sales orders that are in use.
+    pub statuses: Vec<ChoiceOut>,
+    /// Channels.
+    pub channels: Vec<ChoiceOut>,
+    /// Shipping methods.
+    pub ship_methods: Vec<ChoiceOut>,
+    /// Price lists.
+    pub price_lists: Vec<ChoiceOut>,
+    /// Time zone.
+    pub time_zone: String,
+    /// Base currency.
+    pub currency: String,
+}
+
+impl From<&Choices> for ChoicesOut {
+    fn from(choices: &Choices) -> Self {
+        let list = |entries: &[connect::Choice]| {
+            entries
+                .iter()
+                .map(|choice| ChoiceOut { id: choice.id, name: choice.name.clone(), detail: choice.detail.clone() })
+                .collect()
+        };
+        Self {
+            warehouses: list(&choices.warehouses),
+            statuses: choices
+                .statuses
+                .iter()
+                .filter(|status| !status.disabled)
+                .map(|status| ChoiceOut { id: status.id, name: status.name.clone(), detail: String::new() })
+                .collect(),
+            channels: list(&choices.channels),
+            ship_methods: list(&choices.ship_methods),
+            price_lists: list(&choices.price_lists),
+            time_zone: choices.time_zone.clone(),
+            currency: choices.currency.clone(),
+        }
+    }
+}
+
+/// The connection of this name or id.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn find(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionKey, Failure> {
+    let found = hub.db.connections(&caller.access()).await?;
+    found
+        .into_iter()
+        .find(|summary| summary.name == named || summary.id.as_str() == named)
+        .map(|summary| key(caller, &summary))
+        .ok_or_else(|| Failure::not_found(format!("connection {}", quoted(named))))
+}
+
+fn key(caller: &Caller, summary: &ConnectionSummary) -> ConnectionKey {
+    ConnectionKey {
+        scope: Scope { tenant: caller.tenant.clone(), merchant: summary.merchant.clone() },
+        connection: summary.id.clone(),
+    }
+}
+
+/// The flow of this name.
+///
+/// # Errors
+/// When there is none.
+pub fn channel_kind(named: &str) -> Result<ChannelKind, Failure> {
+    ChannelKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == named)
+        .ok_or_else(|| Failure::not_found(format!("channel {}", quoted(named))).remedy("There are: orders, shipments, stock."))
+}
+
+/// The connections the caller may see.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<ConnectionOut>, Failure> {
+    let mut shown = Vec::new();
+    for summary in hub.db.connections(&caller.access()).await? {
+        let record = hub.db.connection(&key(caller, &summary), &hub.keyring).await?;
+        shown.push(out(&record));
+    }
+    Ok(shown)
+}
+
+fn out(record: &ConnectionRecord) -> ConnectionOut {
+    let paused: BTreeMap<String, String> = record
+        .paused
+        .iter()
+        .map(|(side, why)| {
+            let side = match side {
+                Side::Source => "store",
+                Side::Warehouse => "warehouse",
+            };
+            (side.to_owned(), why.clone())
+        })
+        .collect();
+    let state = match (record.enabled, paused.is_empty()) {
+        (false, _) => "off",
+        (true, true) => "on",
+        (true, false) => "paused",
+    };
+    ConnectionOut {
+        id: record.key.connection.to_string(),
+        name: record.name.clone(),
+        merchant: record.key.scope.merchant.to_string(),
+        store: record.store.id.to_string(),
+        store_name: record.store.name.clone(),
+        warehouse: record.warehouse.id.to_string(),
+        warehouse_name: record.warehouse.name.clone(),
+        enabled: record.enabled,
+        state: state.to_owned(),
+        channels: record.channels.iter().cloned().map(ChannelOut::from).collect(),
+        paused,
+    }
+}
+
+/// One connection with everything about it.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
+    detail(hub, caller, &find(hub, caller, named).await?).await
+}
+
+async fn detail(hub: &Hub, caller: &Caller, key: &ConnectionKey) -> Result<ConnectionDetailOut, Failure> {
+    let record = hub.db.connection(key, &hub.keyring).await?;
+    let mut warnings = Vec::new();
+    if !record.channels.iter().any(|channel| channel.enabled) {
+        warnings.push("none of its channels is switched on".to_owned());
+    }
+    for other in hub.db.connections(&caller.access()).await? {
+        if other.id != key.connection && other.enabled {
+            let other = hub.db.connection(&self::key(caller, &other), &hub.keyring).await?;
+            if other.account == record.account && overlap(&other.settings, &record.settings) {
+                warnings.push(format!(
+                    "\"{}\" imports orders of the same account with overlapping filters: the first claim of an order wins",
+                    other.name
+                ));
+            }
+        }
+    }
+    let webhooks = webhooks::state(hub, &record).await?;
+    Ok(ConnectionDetailOut {
+        account: record.account.clone(),
+        settings: Names::of(&Choices::default()).settings(&record.settings),
+        webhooks,
+        problems: problems(hub, &record, &hub.db.mappings(key).await?),
+        warnings,
+        connection: out(&record),
+    })
+}
+
+fn overlap(one: &ConnectionSettings, two: &ConnectionSettings) -> bool {
+    let (a, b) = (one.warehouses_in_scope(), two.warehouses_in_scope());
+    let warehouses = a.is_empty() || b.is_empty() || !a.is_disjoint(&b);
+    let channels = one.channels.is_empty() || two.channels.is_empty() || !one.channels.is_disjoint(&two.channels);
+    let statuses = one.import_statuses.is_empty()
+        || two.import_statuses.is_empty()
+        || !one.import_statuses.is_disjoint(&two.import_statuses);
+    warehouses && channels && statuses
+}
+
+/// What keeps a connection from being switched on, or from working as it should.
+pub fn problems(hub: &Hub, record: &ConnectionRecord, mappings: &Mappings) -> Vec<String> {
+    let mut problems = record.settings.problems();
+    for (side, platform, values, secrets) in [
+        (endpoints::Side::Store, &record.store.platform, &record.store.values, &record.store_secrets),
+        (endpoints::Side::Warehouse, &record.warehouse.platform, &record.warehouse.values, &record.warehouse_secrets),
+    ] {
+        let settings = Settings { values: values.clone(), secrets: secrets.clone() };
+        let built = match side {
+            endpoints::Side::Store => check::source(hub, platform, &settings).map(|_| ()),
+            endpoints::Side::Warehouse => check::ships(hub, platform, &settings).map(|_| ()),
+        };
+        if let Err(failure) = built {
+            problems.push(format!("{}: {}", side.as_str(), failure.detail));
+        }
+    }
+    if record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled) {
+        problems.extend(stock_problems(&record.settings, mappings));
+    }
+    problems
+}
+
+/// What keeps the stock channel from being switched on.
+pub(super) fn stock_problems(settings: &ConnectionSettings, mappings: &Mappings) -> Vec<String> {
+    let mut problems = Vec::new();
+    if settings.stock.increases.is_none() {
+        problems.push(
+            "stock.increases: choose what happens when the warehouse counts more: \"correct\" (the warehouse is master, and \
+             purchase orders are then not received in Brightpearl as well) or \"hold\" (a person looks)"
+                .to_owned(),
+        );
+    }
+    if stock_warehouses(settings, mappings).is_empty() {
+        problems.push(
+            "warehouse: choose Warehouse Name (or exactly one warehouse to import from), or map the facilities under \
+             locations: it is not known which Brightpearl warehouse the stock is of"
+                .to_owned(),
+        );
+    }
+    problems
+}
+
+fn stock_warehouses(settings: &ConnectionSettings, mappings: &Mappings) -> Vec<i64> {
+    let mut warehouses: Vec<i64> = mappings.locations.values().copied().collect();
+    if warehouses.is_empty() {
+        warehouses.extend(settings.default_warehouse());
+    }
+    warehouses.sort_unstable();
+    warehouses.dedup();
+    warehouses
+}
+
+/// Refuses while something keeps the stock channel from being switched on; else takes the right to write the stock.
+async fn permit_stock(hub: &Hub, record: &ConnectionRecord) -> Result<(), Failure> {
+    let mappings = hub.db.mappings(&record.key).await?;
+    refuse(&record.name, "the stock channel cannot be switched on", stock_problems(&record.settings, &mappings))?;
+    let warehouses = stock_warehouses(&record.settings, &mappings);
+    match hub.db.own_stock(&record.key, &record.account, &warehouses).await? {
+        Ok(()) => Ok(()),
+        Err(holder) => Err(Failure::conflict(format!("the stock channel cannot be switched on: {holder}"))
+            .remedy("One connection writes the stock of a warehouse; switch the other's stock channel off first.")),
+    }
+}
+
+fn refuse(name: &str, what: &str, problems: Vec<String>) -> Result<(), Failure> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let detail = format!("{name}: {what}: {}", problems.join("; "));
+    let problems = problems
+        .into_iter()
+        .map(|problem| match problem.split_once(": ") {
+            Some((at, what)) => Problem::new(at, what),
+            None => Problem::new("", problem),
+        })
+        .collect();
+    Err(Failure::invalid(detail, problems).remedy("Mend what is named, then try again."))
+}
+
+/// Makes a connection, switched off.
+///
+/// # Errors
+/// When the caller may not, the account cannot be read, or the settings cannot be used.
+pub async fn create(hub: &Hub, caller: &Caller, given: NewConnectionIn) -> Result<ConnectionDetailOut, Failure> {
+    caller.administers()?;
+    let name = endpoints::name(&given.name)?;
+    let store = endpoints::find(hub, caller, endpoints::Side::Store, &given.store).await?;
+    let warehouse = endpoints::find(hub, caller, endpoints::Side::Warehouse, &given.warehouse).await?;
+    if store.scope != warehouse.scope {
+        return Err(Failure::invalid(
+            "the store and the warehouse belong to different merchants",
+            vec![Problem::new("warehouse", "choose a warehouse of the store's merchant")],
+        ));
+    }
+    let secrets = hub.db.secrets(&store.scope, &store.summary.id, &hub.keyring).await?;
+    let values = Settings { values: store.summary.values.clone(), secrets };
+    let choices = check::source(hub, &store.summary.platform, &values)?.choices().await?;
+    let settings = resolved(&given.settings, &choices)?;
+    let made = hub
+        .db
+        .create_connection(&store.scope, &name, &id(&store.summary.id)?, &id(&warehouse.summary.id)?, &settings)
+        .await?;
+    let detail = serde_json::json!({ "name": name });
+    hub.db.audit(&caller.access(), &caller.actor, "connection.create", made.as_str(), &detail).await?;
+    self::detail(hub, caller, &ConnectionKey { scope: store.scope, connection: made }).await
+}
+
+fn resolved(given: &ConnectionSettingsIn, choices: &Choices) -> Result<ConnectionSettings, Failure> {
+    resolve_settings(given, choices, "").map_err(|problems| {
+        let detail = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
+        Failure::invalid(detail, problems)
+    })
+}
+
+/// Replaces what was chosen for a connection.
+///
+/// # Errors
+/// As [`create`].
+pub async fn update_settings(
+    hub: &Hub,
+    caller: &Caller,
+    named: &str,
+    given: &ConnectionSettingsIn,
+) -> Result<ConnectionDetailOut, Failure> {
+    caller.administers()?;
+    let key = find(hub, caller, named).await?;
+    let record = hub.db.connection(&key, &hub.keyring).await?;
+    let choices = check::source_of(hub, &key).await?.choices().await?;
+    let settings = resolved(given, &choices)?;
+    write_settings(hub, caller, &record, &record.name, &settings).await?;
+    detail(hub, caller, &key).await
+}
+
+/// Writes settings down, with their row in the audit trail.
+pub(super) async fn write_settings(
+    hub: &Hub,
+    caller: &Caller,
+    record: &ConnectionRecord,
+    name: &str,
+    settings: &ConnectionSettings,
+) -> Result<(), Failure> {
+    if record.settings.key_prefix != settings.key_prefix {
+        let any = crate::db::OrderQuery { connection: Some(record.key.connection.clone()), limit: 1, ..Default::default() };
+        if !hub.db.list_orders(&caller.access(), any).await?.items.is_empty() {
+            return Err(Failure::invalid(
+                "key_prefix: is fixed once the connection has orders: with another one they would be sent again",
+                vec![Problem::new("key_prefix", "put the former one back")],
+            ));
+        }
+    }
+    hub.db.update_connection(&record.key, name, settings).await?;
+    let before = serde_json::to_value(&record.settings).unwrap_or_default();
+    let after = serde_json::to_value(settings).unwrap_or_default();
+    let detail = serde_json::json!({ "before": before, "after": after });
+    hub.db
+        .audit(&caller.access(), &caller.actor, "connection.settings", record.key.connection.as_str(), &detail)
+        .await?;
+    Ok(())
+}
+
+/// Switches a connection on.
+///
+/// # Errors
+/// While something stands in its way; every reason is listed.
+pub async fn enable(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
+    switch(hub, caller, named, true).await
+}
+
+/// Switches a connection off. What is on its way ends first.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn disable(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
+    switch(hub, caller, named, false).await
+}
+
+async fn switch(hub: &Hub, caller: &Caller, named: &str, on: bool) -> Result<ConnectionDetailOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let key = find(hub, caller, named).await?;
+    let record = hub.db.connection(&key, &hub.keyring).await?;
+    if on {
+        let problems = problems(hub, &record, &hub.db.mappings(&key).await?);
+        refuse(&record.name, "it cannot be switched on", problems)?;
+        if record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled) {
+            permit_stock(hub, &record).await?;
+        }
+    }
+    if record.enabled != on {
+        hub.db.enable_connection(&key, on).await?;
+        let action = if on { "connection.enable" } else { "connection.disable" };
+        let target = key.connection.as_str();
+        hub.db.audit(&caller.access(), &caller.actor, action, target, &serde_json::json!({})).await?;
+    }
+    detail(hub, caller, &key).await
+}
+
+/// Lets a paused connection go on.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn resume(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let key = find(hub, caller, named).await?;
+    for side in [Side::Source, Side::Warehouse] {
+        hub.db.pause(&key, side, None).await?;
+    }
+    let target = key.connection.as_str();
+    hub.db.audit(&caller.access(), &caller.actor, "connection.resume", target, &serde_json::json!({})).await?;
+    detail(hub, caller, &key).await
+}
+
+/// Switches a channel and sets its pace.
+///
+/// # Errors
+/// When it cannot be switched on; every reason is listed.
+pub async fn set_channel(
+    hub: &Hub,
+    caller: &Caller,
+    named: &str,
+    channel: &str,
+    given: ChannelIn,
+) -> Result<ConnectionDetailOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let kind = channel_kind(channel)?;
+    let key = find(hub, caller, named).await?;
+    let record = hub.db.connection(&key, &hub.keyring).await?;
+    write_channel(hub, caller, &record, kind, given).await?;
+    detail(hub, caller, &key).await
+}
+
+/// Writes a channel down, with its row in the audit trail.
+pub(super) async fn write_channel(
+    hub: &Hub,
+    caller: &Caller,
+    record: &ConnectionRecord,
+    kind: ChannelKind,
+    given: ChannelIn,
+) -> Result<(), Failure> {
+    let before = record.channels.iter().find(|channel| channel.kind == kind);
+    let every_seconds = given.every_seconds.or(before.map(|before| before.every_seconds)).unwrap_or(60);
+    if !(1..=86_400).contains(&every_seconds) {
+        return Err(Failure::invalid(
+            "every_seconds: must be between 1 and 86400 (a day)",
+            vec![Problem::new("every_seconds", "give seconds between 1 and 86400")],
+        ));
+    }
+    if kind == ChannelKind::Stock {
+        if given.enabled {
+            permit_stock(hub, record).await?;
+        } else {
+            hub.db.release_stock(&record.key).await?;
+        }
+    }
+    hub.db.set_channel(&record.key, kind, given.enabled, every_seconds).await?;
+    let detail = serde_json::json!({ "channel": kind.as_str(), "enabled": given.enabled, "every_seconds": every_seconds });
+    let target = record.key.connection.as_str();
+    hub.db.audit(&caller.access(), &caller.actor, "connection.channel", target, &detail).await?;
+    Ok(())
+}
+
+/// Asks for a run of a channel.
+///
+/// # Errors
+/// When there is no such connection or channel.
+pub async fn run_now(hub: &Hub, caller: &Caller, named: &str, channel: &str) -> Result<(), Failure> {
+    caller.needs(Role::Staff)?;
+    let key = find(hub, caller, named).await?;
+    want(hub, &key, channel_kind(channel)?).await
+}
+
+/// Asks for a run, here and on whichever node runs the connection.
+pub(super) async fn want(hub: &Hub, key: &ConnectionKey, kind: ChannelKind) -> Result<(), Failure> {
+    hub.db.want_run(key, kind).await?;
+    if let Some(runtime) = hub.workers.runtime(key) {
+        match kind {
+            ChannelKind::Orders => runtime.wake.orders.notify_one(),
+            ChannelKind::Shipments => runtime.wake.shipments.notify_one(),
+            ChannelKind::Stock => runtime.wake.stock.notify_one(),
+        }
+    }
+    Ok(())
+}
+
+/// The account's own lists, read now.
+///
+/// # Errors
+/// When the account cannot be read.
+pub async fn choices(hub: &Hub, caller: &Caller, named: &str) -> Result<ChoicesOut, Failure> {
+    let key = find(hub, caller, named).await?;
+    let choices = check::source_of(hub, &key).await?.choices().await?;
+    Ok(ChoicesOut::from(&choices))
+}

@@ -1,0 +1,225 @@
+//! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant.
+
+use connect::Random;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use super::{Caller, Failure, FailureKind, Hub, Problem, Role, id};
+use crate::db::{ApiKeyRecord, NewApiKey};
+
+/// What every key begins with, so that scanners find one that was published by mistake.
+const PREFIX: &str = "mr_";
+
+/// A new key: 256 random bits.
+pub fn generate(random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 32];
+    random.fill(&mut bytes);
+    format!("{PREFIX}{}", hex(&bytes))
+}
+
+/// The hash a key is kept as. A fast one is right: there is nothing to guess in 256 random bits.
+pub fn hash(key: &str) -> String {
+    hex(&Sha256::digest(key.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who has this key; `None` when it is unknown, ended or revoked. A key of the installation's administrators acts for the
+/// tenant that is named, or for the only one.
+///
+/// # Errors
+/// When the database cannot be reached, or it has to be said which tenant is meant.
+pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
+    if !key.starts_with(PREFIX) || key.len() > 200 {
+        return Ok(None);
+    }
+    let Some(record) = hub.db.find_api_key(&hash(key)).await? else { return Ok(None) };
+    if !record.is_valid(hub.seams.clock.now()) {
+        return Ok(None);
+    }
+    let Ok(role) = record.role.parse::<Role>() else { return Ok(None) };
+    if let Err(error) = hub.db.touch_api_key(&record).await {
+        // Not worth refusing a request for.
+        tracing::warn!("the last use of a key could not be written down: {error}");
+    }
+    let installation = record.tenant.is_none();
+    let whose = match record.tenant {
+        Some(own) => own,
+        None => super::setup::tenant(hub, tenant).await?,
+    };
+    Ok(Some(Caller {
+        actor: format!("key {} ({})", record.id, record.name),
+        role,
+        tenant: whose,
+        merchant: record.merchant,
+        installation,
+    }))
+}
+
+/// An API key, without the key itself.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyOut {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub role: String,
+    /// Limited to this merchant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<String>,
+    /// It belongs to the installation's administrators.
+    pub installation: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_used_at: Option<Timestamp>,
+    /// When it was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+impl From<ApiKeyRecord> for KeyOut {
+    fn from(record: ApiKeyRecord) -> Self {
+        Self {
+            id: record.id,
+            name: record.name,
+            role: record.role,
+            merchant: record.merchant.map(|merchant| merchant.to_string()),
+            installation: record.tenant.is_none(),
+            created_at: record.created_at,
+            expires_at: record.expires_at,
+            last_used_at: record.last_used_at,
+            revoked_at: record.revoked_at,
+        }
+    }
+}
+
+/// An API key to make.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewKeyIn {
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Only this merchant (name or id).
+    #[serde(default)]
+    pub merchant: Option<String>,
+    /// Days until it ends, 1 to 3650; without, it does not end by itself.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+/// An API key just made: the only time it is shown.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct NewKeyOut {
+    /// Its id.
+    pub id: String,
+    /// The key itself. It is not kept.
+    pub key: String,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The keys of the caller's tenant, and of the installation where the caller administers it.
+///
+/// # Errors
+/// When the caller may not see keys.
+pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<KeyOut>, Failure> {
+    caller.administers()?;
+    let mut keys = hub.db.api_keys(Some(&caller.tenant)).await?;
+    if caller.installation {
+        keys.extend(hub.db.api_keys(None).await?);
+    }
+    Ok(keys.into_iter().map(KeyOut::from).collect())
+}
+
+/// Makes a key for the caller's tenant.
+///
+/// # Errors
+/// When the caller may not, or what is asked for makes no sense.
+pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKeyOut, Failure> {
+    caller.administers()?;
+    let name = given.name.trim().to_owned();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(Failure::invalid(
+            "the key needs a name of at most 100 characters",
+            vec![Problem::new("name", "say what the key is for")],
+        ));
+    }
+    let expires_at = match given.days {
+        None => None,
+        Some(days) if (1..=3650).contains(&days) => {
+            let life = SignedDuration::from_hours(i64::from(days) * 24);
+            let end = hub.seams.clock.now().checked_add(life);
+            Some(end.map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?)
+        }
+        Some(_) => {
+            return Err(Failure::invalid(
+                "a key lives for 1 to 3650 days",
+                vec![Problem::new("days", "give a number from 1 to 3650")],
+            ));
+        }
+    };
+    let merchant = match &given.merchant {
+        Some(name) => Some(super::endpoints::merchant(hub, caller, name).await?.id),
+        None => None,
+    };
+    let key = generate(&*hub.seams.random);
+    let new = NewApiKey {
+        tenant: Some(caller.tenant.clone()),
+        name,
+        hash: hash(&key),
+        role: given.role.as_str().to_owned(),
+        merchant: merchant.as_deref().map(id).transpose()?,
+        expires_at,
+    };
+    let id = hub.db.create_api_key(new, &caller.actor).await?;
+    Ok(NewKeyOut { id, key, expires_at })
+}
+
+/// Ends a key at once.
+///
+/// # Errors
+/// When there is no valid key of this id for the caller.
+pub async fn revoke(hub: &Hub, caller: &Caller, key: &str) -> Result<(), Failure> {
+    caller.administers()?;
+    let own = hub.db.revoke_api_key(Some(&caller.tenant), key, &caller.actor).await;
+    match own {
+        Err(crate::db::DbError::NotFound(_)) if caller.installation => {
+            Ok(hub.db.revoke_api_key(None, key, &caller.actor).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::OsRandom;
+
+    use super::{generate, hash};
+
+    #[test]
+    fn keys_are_long_and_their_hash_does_not_show_them() {
+        let (one, two) = (generate(&OsRandom), generate(&OsRandom));
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 3 + 64);
+        assert_eq!(hash(&one).len(), 64);
+        assert!(!hash(&one).contains(&one[3..20]));
+    }
+}

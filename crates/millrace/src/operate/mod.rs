@@ -1,0 +1,280 @@
+//! What people and programs can do, once: the command line and the API are two ways of asking for it.
+//!
+//! Every operation takes the [`Caller`] and touches only what that caller may see; what it may not see does not exist for it.
+
+pub mod activity;
+pub mod check;
+pub mod connections;
+pub mod effects;
+pub mod endpoints;
+pub mod exceptions;
+pub mod explain;
+mod failure;
+pub mod file;
+pub mod keys;
+pub mod mappings;
+pub mod orders;
+pub mod setup;
+pub mod shipments;
+pub mod stock;
+pub mod webhooks;
+
+use std::{str::FromStr, sync::Arc};
+
+use connect::{Id, IdKind, MerchantId, TenantId};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    config::Config,
+    db::{Access, Database, DatabaseConfig, Event, Scope},
+    seal::{KeySource, Keyring, SealError},
+    worker::{Seams, Workers},
+};
+
+pub use failure::{Failure, FailureKind, Problem, platforms};
+pub use setup::init;
+
+/// What operations work with.
+pub struct Hub {
+    /// The operator's settings.
+    pub config: Config,
+    /// What is kept.
+    pub db: Database,
+    /// Opens secrets.
+    pub keyring: Keyring,
+    /// Connections, running here or built for one look.
+    pub workers: Arc<Workers>,
+    /// Time, randomness, network, files.
+    pub seams: Seams,
+}
+
+impl Hub {
+    /// Opens the database and the keys of an installation.
+    ///
+    /// # Errors
+    /// When there is no key, or the database cannot be opened; the remedy says what to do.
+    pub async fn open(config: Config, seams: Seams) -> Result<Arc<Self>, Failure> {
+        // First, so that nothing is made where there is no installation.
+        let keyring = load_keys(&config)?;
+        let database = DatabaseConfig {
+            clock: Arc::clone(&seams.clock),
+            random: Arc::clone(&seams.random),
+            ..DatabaseConfig::new(&config.database)
+        };
+        let db = Database::open(&database).await.map_err(|error| {
+            Failure { kind: FailureKind::Setup, ..Failure::from(error) }.remedy(format!(
+                "Check that {} is right, that it may be written, and that there is room; `millrace init` makes a new \
+                 installation.",
+                without_password(&config.database)
+            ))
+        })?;
+        let workers =
+            Workers::new(db.clone(), keyring.clone(), seams.clone(), config.waits, config.node.clone());
+        Ok(Arc::new(Self { config, db, keyring, workers: Arc::new(workers), seams }))
+    }
+}
+
+fn load_keys(config: &Config) -> Result<Keyring, Failure> {
+    Keyring::load(&KeySource::EnvironmentOr(config.key_file.clone())).map_err(|error| {
+        let remedy = match &error {
+            SealError::NoKey => format!(
+                "Run `millrace init` to make a new installation, or bring back the key file {} (or MILLRACE_KEY) of this one.",
+                config.key_file.display()
+            ),
+            _ => format!("Correct the key file {} (or MILLRACE_KEY).", config.key_file.display()),
+        };
+        Failure::new(FailureKind::Setup, error.to_string()).remedy(remedy)
+    })
+}
+
+/// A database address as it may be shown.
+pub fn without_password(address: &str) -> String {
+    match url::Url::parse(address) {
+        Ok(mut url) if url.password().is_some() => {
+            // Refused for addresses that cannot have one, which then have none to hide.
+            let _ = url.set_password(Some("…"));
+            url.to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
+/// What a caller may do; each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look.
+    Read,
+    /// Orders, shipments, stock, effects, mappings, switches.
+    Staff,
+    /// Everything: keys, accounts, configuration, audit.
+    Admin,
+}
+
+impl Role {
+    /// The name used in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Staff => "staff",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = Failure;
+
+    fn from_str(text: &str) -> Result<Self, Failure> {
+        [Self::Read, Self::Staff, Self::Admin]
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| Failure::invalid(format!("{text:?} is not a role; there are: admin, staff, read"), Vec::new()))
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// As the audit trail names it.
+    pub actor: String,
+    /// What it may do.
+    pub role: Role,
+    /// Whose data it sees.
+    pub tenant: TenantId,
+    /// Limited to one brand.
+    pub merchant: Option<MerchantId>,
+    /// It administers the installation.
+    pub installation: bool,
+}
+
+impl Caller {
+    /// Refuses unless the caller may do so much.
+    ///
+    /// # Errors
+    /// [`FailureKind::Forbidden`].
+    pub fn needs(&self, role: Role) -> Result<(), Failure> {
+        if self.role >= role {
+            return Ok(());
+        }
+        Err(Failure::new(
+            FailureKind::Forbidden,
+            format!("this needs the role {}, and the key has the role {}", role.as_str(), self.role.as_str()),
+        ))
+    }
+
+    /// Refuses unless the caller may administer its whole tenant.
+    ///
+    /// # Errors
+    /// [`FailureKind::Forbidden`].
+    pub fn administers(&self) -> Result<(), Failure> {
+        self.needs(Role::Admin)?;
+        if self.merchant.is_some() {
+            return Err(Failure::new(FailureKind::Forbidden, "this needs a key for the whole tenant, not for one merchant"));
+        }
+        Ok(())
+    }
+
+    /// The rows it may see.
+    pub fn access(&self) -> Access {
+        match &self.merchant {
+            Some(merchant) => Access::Merchant(Scope { tenant: self.tenant.clone(), merchant: merchant.clone() }),
+            None => Access::Tenant(self.tenant.clone()),
+        }
+    }
+
+    /// Whether it may see this brand.
+    pub fn sees(&self, merchant: &MerchantId) -> bool {
+        self.merchant.as_ref().is_none_or(|own| own == merchant)
+    }
+}
+
+/// An id as given. What is no id of the kind does not exist.
+fn id<K: IdKind>(text: &str) -> Result<Id<K>, Failure> {
+    text.parse().map_err(|_| Failure::not_found(quoted(text)))
+}
+
+/// What somebody named, short and in quotes, for messages.
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(80).collect::<String>())
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct PageOut<T> {
+    /// Its entries.
+    pub items: Vec<T>,
+    /// Give it as `cursor` to go on; absent on the last page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// How much of a list.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct PagingQuery {
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl PagingQuery {
+    /// Within its bounds.
+    pub fn limit(&self) -> u32 {
+        limit(self.limit)
+    }
+}
+
+/// Entries of one page.
+fn limit(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(50).clamp(1, 500)
+}
+
+/// Why somebody does something.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonIn {
+    /// In a few words; kept in the audit trail.
+    pub reason: String,
+}
+
+/// A reason that says something.
+fn reason(text: &str) -> Result<&str, Failure> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 500 {
+        return Err(Failure::invalid(
+            "a reason is needed, of at most 500 characters",
+            vec![Problem::new("reason", "say why, in a few words")],
+        ));
+    }
+    Ok(text)
+}
+
+/// Something that changed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EventOut {
+    /// Grows by one with each event of the installation.
+    pub number: i64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: jiff::Timestamp,
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`.
+    pub what: String,
+    /// Its id.
+    pub subject: String,
+    /// What happened, in one word or state.
+    pub change: String,
+    /// Whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merchant: Option<String>,
+}
+
+impl From<Event> for EventOut {
+    fn from(event: Event) -> Self {
+        let Event { number, at, what, subject, change, merchant } = event;
+        Self { number, at, what, subject, change, merchant: merchant.map(|merchant| merchant.to_string()) }
+    }
+}

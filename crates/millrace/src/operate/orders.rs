@@ -1,0 +1,392 @@
+//! Orders: lists, one with everything about it, and what a person can do with it.
+
+use connect::Address;
+use engine::order::OrderState;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Caller, Failure, Hub, PageOut, Problem, Role, connections,
+    effects::{AttemptOut, EffectOut},
+    explain::{self, ExplainOut},
+    limit, reason,
+    shipments::ShipmentOut,
+};
+use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView};
+
+/// Which orders.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct OrdersQuery {
+    /// In this state; several with commas. Without, all but archived ones.
+    pub state: Option<String>,
+    /// With this text in number, reference, name or address.
+    pub text: Option<String>,
+    /// Of this connection (name or id).
+    pub connection: Option<String>,
+    /// Placed at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub placed_from: Option<Timestamp>,
+    /// Placed before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub placed_to: Option<Timestamp>,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// An order in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OrderOut {
+    /// Its id.
+    pub id: String,
+    /// Whose it is.
+    pub merchant: String,
+    /// The connection that imported it.
+    pub connection: String,
+    /// Brightpearl's order number.
+    pub number: i64,
+    /// The customer's or shop's reference.
+    pub reference: String,
+    /// Name and place.
+    pub ship_to: String,
+    /// When the customer placed it.
+    #[schema(value_type = String, format = DateTime)]
+    pub placed_at: Timestamp,
+    /// When it was first imported.
+    #[schema(value_type = String, format = DateTime)]
+    pub imported_at: Timestamp,
+    /// When its state last changed.
+    #[schema(value_type = String, format = DateTime)]
+    pub changed_at: Timestamp,
+    /// `new`, `held`, `queued`, `open`, `partly_shipped`, `shipped`, `closed`, `skipped`, `cancelled`, `error`, `archived`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl From<OrderView> for OrderOut {
+    fn from(view: OrderView) -> Self {
+        Self {
+            id: view.id.to_string(),
+            merchant: view.merchant.to_string(),
+            connection: view.connection.to_string(),
+            number: view.order_id,
+            reference: view.reference,
+            ship_to: view.ship_to,
+            placed_at: view.placed_at,
+            imported_at: view.imported_at,
+            changed_at: view.changed_at,
+            state: view.state.as_str().to_owned(),
+            reason: view.reason,
+        }
+    }
+}
+
+/// An order with everything about it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OrderDetailOut {
+    /// As in the list.
+    #[serde(flatten)]
+    pub order: OrderOut,
+    /// Where it goes.
+    pub deliver_to: AddressOut,
+    /// Its lines, as Brightpearl held them when it was last planned.
+    pub lines: Vec<LineOut>,
+    /// What was asked of the warehouse.
+    pub requests: Vec<RequestOut>,
+    /// What has left, oldest first.
+    pub shipments: Vec<ShipmentOut>,
+    /// The changes made or to be made for it, oldest first.
+    pub effects: Vec<EffectOut>,
+    /// What was done for it, oldest first.
+    pub timeline: Vec<AttemptOut>,
+    /// Why it is where it is.
+    pub explain: ExplainOut,
+}
+
+/// A postal address.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AddressOut {
+    /// The person.
+    pub name: String,
+    /// The company.
+    pub company: String,
+    /// First street line.
+    pub line1: String,
+    /// Second street line.
+    pub line2: String,
+    /// Town or city.
+    pub city: String,
+    /// State, province or county.
+    pub state: String,
+    /// Postal code.
+    pub postcode: String,
+    /// ISO 3166 alpha-2.
+    pub country: String,
+    /// Telephone.
+    pub phone: String,
+    /// E-mail.
+    pub email: String,
+}
+
+impl From<Address> for AddressOut {
+    fn from(address: Address) -> Self {
+        let Address { name, company, line1, line2, city, state, postcode, country, phone, email } = address;
+        Self { name, company, line1, line2, city, state, postcode, country, phone, email }
+    }
+}
+
+/// A line of an order.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LineOut {
+    /// Brightpearl's row id.
+    pub row: i64,
+    /// Brightpearl's product id; absent for free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<i64>,
+    /// SKU.
+    pub sku: String,
+    /// Name.
+    pub name: String,
+    /// Ordered quantity.
+    #[schema(value_type = String)]
+    pub quantity: Decimal,
+}
+
+/// What was asked of a warehouse.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RequestOut {
+    /// Its id.
+    pub id: String,
+    /// Its key at the warehouse.
+    pub key: String,
+    /// The goods-out note that is the request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<i64>,
+    /// Given up before anything was sent.
+    pub given_up: bool,
+    /// The warehouse says nothing more will leave.
+    pub finished: bool,
+    /// A cancel is wanted: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_wanted: Option<String>,
+    /// What a person is needed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// What is asked for.
+    pub lines: Vec<RequestLineOut>,
+}
+
+/// A line of a request.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RequestLineOut {
+    /// Its number.
+    pub line: u32,
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// Units asked for.
+    #[schema(value_type = String)]
+    pub quantity: Decimal,
+    /// Brightpearl's row it ships.
+    pub row: i64,
+}
+
+/// The states named, separated by commas.
+fn states(text: Option<&str>) -> Result<Vec<OrderState>, Failure> {
+    let named = text.unwrap_or_default().split(',').map(str::trim).filter(|name| !name.is_empty());
+    named
+        .map(|name| {
+            name.parse().map_err(|_| {
+                let all = OrderState::ALL.map(OrderState::as_str).join(", ");
+                Failure::invalid(
+                    format!("{} is not a state; there are: {all}", super::quoted(name)),
+                    vec![Problem::new("state", format!("choose among: {all}"))],
+                )
+            })
+        })
+        .collect()
+}
+
+/// The orders the caller may see, newest first.
+///
+/// # Errors
+/// When the filter names what does not exist.
+pub async fn list(hub: &Hub, caller: &Caller, query: OrdersQuery) -> Result<PageOut<OrderOut>, Failure> {
+    let connection = match &query.connection {
+        Some(named) => Some(connections::find(hub, caller, named).await?.connection),
+        None => None,
+    };
+    let page = hub
+        .db
+        .list_orders(
+            &caller.access(),
+            OrderQuery {
+                connection,
+                states: states(query.state.as_deref())?,
+                text: query.text.unwrap_or_default(),
+                placed_from: query.placed_from,
+                placed_to: query.placed_to,
+                after: query.cursor,
+                limit: limit(query.limit),
+            },
+        )
+        .await?;
+    Ok(PageOut { items: page.items.into_iter().map(OrderOut::from).collect(), next: page.next })
+}
+
+/// One order with everything about it.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetailOut, Failure> {
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    let detail = hub.db.order(&found.key.scope, &found.id).await?;
+    let connection = hub.db.connection(&found.key, &hub.keyring).await?;
+    let explain = {
+        let ids: Vec<(String, &crate::db::EffectView)> =
+            detail.effects.iter().map(|effect| (effect.id.to_string(), effect)).collect();
+        let effects = ids.iter().filter_map(|(id, effect)| super::effects::facts(id, effect)).collect();
+        explain::order(&explain::OrderFacts {
+            id: detail.view.id.as_str(),
+            state: detail.view.state,
+            reason: &detail.view.reason,
+            held_by_person: detail.view.held_reason.is_some(),
+            connection: &connection.name,
+            enabled: connection.enabled,
+            paused: connection.paused.values().next().map(String::as_str),
+            effects,
+        })
+    };
+    let OrderDetail { view, order, requests, shipments, effects, attempts } = detail;
+    Ok(OrderDetailOut {
+        order: OrderOut::from(view),
+        deliver_to: AddressOut::from(order.deliver_to),
+        lines: order
+            .lines
+            .into_iter()
+            .map(|line| LineOut {
+                row: line.row_id,
+                product: line.product_id,
+                sku: line.sku,
+                name: line.name,
+                quantity: line.quantity,
+            })
+            .collect(),
+        requests: requests
+            .into_iter()
+            .map(|request| RequestOut {
+                id: request.id,
+                key: request.key,
+                note: request.note_id,
+                given_up: !request.live,
+                finished: request.finished,
+                cancel_wanted: request.cancel_wanted,
+                problem: request.problem,
+                lines: request
+                    .lines
+                    .into_iter()
+                    .map(|line| RequestLineOut {
+                        line: line.line_number,
+                        sku: line.sku,
+                        quantity: line.quantity,
+                        row: line.row_id,
+                    })
+                    .collect(),
+            })
+            .collect(),
+        shipments: shipments.into_iter().map(ShipmentOut::from).collect(),
+        effects: effects.into_iter().map(EffectOut::from).collect(),
+        timeline: attempts.into_iter().map(AttemptOut::from).collect(),
+        explain,
+    })
+}
+
+/// Has an order read again and planned anew, now. What is at the warehouse already is not sent again.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn retry(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    // Without the mark of its last change, import takes it up whatever the scan says.
+    hub.db.mark_seen(&found.key, found.order_id, "", None).await?;
+    note(hub, caller, "order.retry", &found, &serde_json::json!({})).await?;
+    connections::want(hub, &found.key, ChannelKind::Orders).await?;
+    after(hub, &found).await
+}
+
+/// Holds an order back. What is at the warehouse already is not touched.
+///
+/// # Errors
+/// When there is none for this caller, or no reason is given.
+pub async fn hold(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let why = reason(why)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    hub.db.held_by_person(&found.key, &found.id, Some(why), &caller.actor).await?;
+    after(hub, &found).await
+}
+
+/// Lets a held order go on, or takes an archived one out again.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn release(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    if after(hub, &found).await?.state == OrderState::Archived.as_str() {
+        hub.db.archive_order(&found.key, &found.id, false, &caller.actor).await?;
+    }
+    hub.db.held_by_person(&found.key, &found.id, None, &caller.actor).await?;
+    if let Some(runtime) = hub.workers.runtime(&found.key) {
+        runtime.wake.warehouse.notify_one();
+    }
+    connections::want(hub, &found.key, ChannelKind::Orders).await?;
+    after(hub, &found).await
+}
+
+/// Puts an order away. What was not sent of it is given up.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn archive(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    hub.db.archive_order(&found.key, &found.id, true, &caller.actor).await?;
+    after(hub, &found).await
+}
+
+/// Stops an order: what was not sent is given up, what was is asked back from the warehouse.
+///
+/// # Errors
+/// When there is none for this caller, or no reason is given.
+pub async fn cancel(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let why = reason(why)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    hub.db.want_cancel(&found.key, found.order_id, why).await?;
+    note(hub, caller, "order.cancel", &found, &serde_json::json!({ "reason": why })).await?;
+    if let Some(runtime) = hub.workers.runtime(&found.key) {
+        runtime.wake.advance.notify_one();
+    }
+    after(hub, &found).await
+}
+
+async fn note(
+    hub: &Hub,
+    caller: &Caller,
+    action: &str,
+    found: &FoundOrder,
+    detail: &serde_json::Value,
+) -> Result<(), Failure> {
+    Ok(hub.db.audit(&caller.access(), &caller.actor, action, found.id.as_str(), detail).await?)
+}
+
+async fn after(hub: &Hub, found: &FoundOrder) -> Result<OrderOut, Failure> {
+    Ok(OrderOut::from(hub.db.order(&found.key.scope, &found.id).await?.view))
+}

@@ -1,0 +1,214 @@
+//! A new installation, its tenants, and its wrapping key.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+};
+
+use connect::TenantId;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::{Caller, Failure, FailureKind, Hub, Role, keys};
+use crate::{
+    config::Config,
+    db::{Access, Database, DatabaseConfig, NewApiKey},
+    seal::{KeySource, Keyring, VARIABLE},
+    worker::Seams,
+};
+
+/// What the first tenant is called.
+pub const FIRST_TENANT: &str = "default";
+
+/// A new installation.
+#[derive(Serialize)]
+pub struct InstalledOut {
+    /// Where its database is.
+    pub database: String,
+    /// Where its wrapping key is; absent when the environment holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<String>,
+    /// Its first tenant.
+    pub tenant: String,
+    /// The administrator's API key: shown this once, kept as a hash only.
+    pub administrator_key: String,
+}
+
+/// Makes a new installation: folder, wrapping key, database, one tenant, one administrator key.
+///
+/// # Errors
+/// When there is one already: nothing of it is touched.
+pub async fn init(config: &Config, seams: &Seams) -> Result<InstalledOut, Failure> {
+    let from_environment = std::env::var(VARIABLE).is_ok_and(|text| !text.is_empty());
+    let exists = |what: &Path| {
+        Failure::conflict(format!("{} exists already: there is an installation here", what.display())).remedy(
+            "Start it with `millrace serve`, or choose another folder with --data. Nothing was changed.",
+        )
+    };
+    let file = config.database.strip_prefix("sqlite:").map(Path::new);
+    if let Some(file) = file.filter(|file| file.exists()) {
+        return Err(exists(file));
+    }
+    for folder in [config.key_file.parent(), file.and_then(Path::parent)].into_iter().flatten() {
+        create_private_folder(folder).map_err(|error| cannot(folder, &error))?;
+    }
+    if from_environment {
+        // Refused now rather than at the first start.
+        Keyring::load(&KeySource::EnvironmentOr(config.key_file.clone()))
+            .map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
+    } else {
+        let line = Keyring::generate(&*seams.random);
+        match write_new(&config.key_file, line.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(exists(&config.key_file)),
+            written => written.map_err(|error| cannot(&config.key_file, &error))?,
+        }
+    }
+    let made = fill(config, seams).await;
+    if made.is_err() && !from_environment {
+        // Without a database the key protects nothing, and it would stand in the way of the next try.
+        let _ = fs::remove_file(&config.key_file);
+    }
+    let administrator_key = made?;
+    Ok(InstalledOut {
+        database: super::without_password(&config.database),
+        key_file: (!from_environment).then(|| config.key_file.display().to_string()),
+        tenant: FIRST_TENANT.to_owned(),
+        administrator_key,
+    })
+}
+
+async fn fill(config: &Config, seams: &Seams) -> Result<String, Failure> {
+    let database = DatabaseConfig {
+        clock: std::sync::Arc::clone(&seams.clock),
+        random: std::sync::Arc::clone(&seams.random),
+        ..DatabaseConfig::new(&config.database)
+    };
+    let db = Database::open(&database).await.map_err(|error| {
+        Failure { kind: FailureKind::Setup, ..Failure::from(error) }
+            .remedy("Check the database's address, its rights and its room.")
+    })?;
+    if !db.tenants().await?.is_empty() {
+        return Err(Failure::conflict("the database holds an installation already")
+            .remedy("Use its own key file, or give another database. Nothing was changed."));
+    }
+    db.create_tenant(FIRST_TENANT).await?;
+    let key = keys::generate(&*seams.random);
+    let new = NewApiKey {
+        tenant: None,
+        name: "first administrator".to_owned(),
+        hash: keys::hash(&key),
+        role: Role::Admin.as_str().to_owned(),
+        merchant: None,
+        expires_at: None,
+    };
+    db.create_api_key(new, "millrace init").await?;
+    db.close().await;
+    Ok(key)
+}
+
+fn cannot(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Setup, format!("{} cannot be made: {error}", path.display()))
+        .remedy("Check the folder's rights and its room, or choose another with --data.")
+}
+
+fn create_private_folder(folder: &Path) -> io::Result<()> {
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Writes a file that only its owner may read, and that did not exist.
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content)?;
+    file.write_all(b"\n")?;
+    file.sync_all()
+}
+
+/// The tenant of this name or id; without one, the only tenant there is.
+///
+/// # Errors
+/// When there is none of this name, or several and none was named.
+pub async fn tenant(hub: &Hub, named: Option<&str>) -> Result<TenantId, Failure> {
+    let tenants = hub.db.tenants().await?;
+    if let Some(named) = named {
+        let found = tenants.into_iter().find(|tenant| tenant.name == named || tenant.id.as_str() == named);
+        return found.map(|tenant| tenant.id).ok_or_else(|| Failure::not_found(format!("tenant {}", super::quoted(named))));
+    }
+    let mut tenants = tenants.into_iter();
+    match (tenants.next(), tenants.next()) {
+        (Some(only), None) => Ok(only.id),
+        (None, _) => Err(Failure::new(FailureKind::Setup, "the database holds no tenant").remedy("Run `millrace init`.")),
+        _ => Err(Failure::invalid("there are several tenants, and none was named", Vec::new())
+            .remedy("Name one: --tenant NAME, or the header Millrace-Tenant.")),
+    }
+}
+
+/// What a rotation did.
+#[derive(Debug, Serialize)]
+pub struct RotatedOut {
+    /// Data keys that are now wrapped with the new key.
+    pub wrapped: usize,
+    /// The new key's name; it tells nothing about the key.
+    pub key: String,
+    /// The file that holds it.
+    pub key_file: String,
+    /// What is left to do.
+    pub next: String,
+}
+
+/// Makes a new wrapping key and wraps every data key with it. The new key is put before the old one in the key file first,
+/// so that whatever happens in between, the file opens everything.
+///
+/// # Errors
+/// When the key is in the environment, or the file or the database cannot be written.
+pub async fn rotate_keys(hub: &Hub, caller: &Caller) -> Result<RotatedOut, Failure> {
+    if !caller.installation {
+        return Err(Failure::new(FailureKind::Forbidden, "only the installation's administrators change its wrapping key"));
+    }
+    caller.needs(Role::Admin)?;
+    if std::env::var(VARIABLE).is_ok_and(|text| !text.is_empty()) {
+        return Err(Failure::new(FailureKind::Setup, format!("the wrapping key is in the environment variable {VARIABLE}"))
+            .remedy(format!(
+                "Put a new key as the first line of {VARIABLE}, leave the old one as the second, and run this again with \
+                 the variable unset and both lines in the key file."
+            )));
+    }
+    let path = &hub.config.key_file;
+    let failed = |error: io::Error| cannot(path, &error);
+    let old = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    let new = Keyring::generate(&*hub.seams.random);
+    let both = Zeroizing::new(format!("{}\n{}", *new, *old));
+    let keyring = Keyring::parse(&both).map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
+    let staged = path.with_extension("new");
+    // Left behind by a rotation that was cut off before its rename.
+    if let Err(error) = fs::remove_file(&staged)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        return Err(failed(error));
+    }
+    write_new(&staged, both.trim_end().as_bytes()).map_err(failed)?;
+    fs::rename(&staged, path).map_err(failed)?;
+    let wrapped = hub.db.rotate_keys(&keyring).await?;
+    hub.db
+        .audit(&Access::System, &caller.actor, "keys.rotate", keyring.current(), &serde_json::json!({ "wrapped": wrapped }))
+        .await?;
+    Ok(RotatedOut {
+        wrapped,
+        key: keyring.current().to_owned(),
+        key_file: path.display().to_string(),
+        next: "Restart running servers, which read the key file when they start; then take the last line (the old key) out of \
+               the file."
+            .to_owned(),
+    })
+}

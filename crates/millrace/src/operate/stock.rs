@@ -1,0 +1,243 @@
+//! Stock: comparisons of the warehouse's count with Brightpearl's, and what a person decides about them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Caller, Failure, Hub, PageOut, PagingQuery, Role, connections, limit};
+use crate::{
+    db::{ConnectionKey, RunState, StockLine, StockRun},
+    flow,
+};
+
+/// A comparison in a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunOut {
+    /// Its id.
+    pub id: String,
+    /// Which connection's.
+    pub connection: String,
+    /// The feed it came from.
+    pub feed: String,
+    /// The moment the figures speak of.
+    #[schema(value_type = String, format = DateTime)]
+    pub cut_off: Timestamp,
+    /// When it was worked out.
+    #[schema(value_type = String, format = DateTime)]
+    pub made_at: Timestamp,
+    /// `planned` (its corrections are under way or done), `waiting` (for a person), `refused` (by a brake), `dropped`.
+    pub state: String,
+    /// Why.
+    pub reason: String,
+    /// SKUs in the feed.
+    pub skus: u32,
+    /// Products compared.
+    pub compared: u32,
+    /// Products that differ and may be corrected.
+    pub changed: u32,
+}
+
+/// A comparison with its lines.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunDetailOut {
+    /// As in the list.
+    #[serde(flatten)]
+    pub run: RunOut,
+    /// Lines that differ, are skipped or held.
+    pub lines: Vec<RunLineOut>,
+}
+
+/// One product of a comparison.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RunLineOut {
+    /// Brightpearl's warehouse.
+    pub warehouse: i64,
+    /// Brightpearl's product.
+    pub product: i64,
+    /// The warehouse's SKUs that feed it.
+    pub skus: Vec<String>,
+    /// The warehouse's figure.
+    #[schema(value_type = String)]
+    pub figure: Decimal,
+    /// Brightpearl's figure it was compared with.
+    #[schema(value_type = String)]
+    pub brightpearl: Decimal,
+    /// Signed difference.
+    #[schema(value_type = String)]
+    pub difference: Decimal,
+    /// The parts of the equation.
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub parts: BTreeMap<String, Decimal>,
+    /// `correct`, `skip`, `hold`.
+    pub verdict: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Which levels.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct LevelsQuery {
+    /// SKUs with this text.
+    pub text: Option<String>,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// The warehouse's latest figure of a SKU.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LevelOut {
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// The facility; empty where there is one only.
+    pub facility: String,
+    /// Available figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub available: Option<Decimal>,
+    /// Physical figure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub physical: Option<Decimal>,
+    /// The moment it speaks of.
+    #[schema(value_type = String, format = DateTime)]
+    pub cut_off: Timestamp,
+    /// The feed it came with.
+    pub feed: String,
+}
+
+fn out(key: &ConnectionKey, run: &StockRun) -> RunOut {
+    let state = match run.state {
+        RunState::Planned => "planned",
+        RunState::Waiting => "waiting",
+        RunState::Refused => "refused",
+        RunState::Dropped => "dropped",
+    };
+    RunOut {
+        id: run.id.clone(),
+        connection: key.connection.to_string(),
+        feed: run.feed.clone(),
+        cut_off: run.cut_off,
+        made_at: run.made_at,
+        state: state.to_owned(),
+        reason: run.reason.clone(),
+        skus: run.skus,
+        compared: run.compared,
+        changed: run.changed,
+    }
+}
+
+fn detail(key: &ConnectionKey, run: StockRun) -> RunDetailOut {
+    let lines = |line: StockLine| RunLineOut {
+        warehouse: line.warehouse_id,
+        product: line.product_id,
+        skus: line.skus,
+        figure: line.figure,
+        brightpearl: line.source_figure,
+        difference: line.difference,
+        parts: line.parts,
+        verdict: line.verdict,
+        reason: line.reason,
+    };
+    RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect() }
+}
+
+/// The comparisons of a connection, newest first.
+///
+/// # Errors
+/// When there is no such connection for this caller.
+pub async fn runs(hub: &Hub, caller: &Caller, named: &str, query: &PagingQuery) -> Result<PageOut<RunOut>, Failure> {
+    let key = connections::find(hub, caller, named).await?;
+    let page = hub.db.runs(&key, query.cursor.as_deref(), query.limit()).await?;
+    Ok(PageOut { items: page.items.iter().map(|run| out(&key, run)).collect(), next: page.next })
+}
+
+/// One comparison with its lines.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
+    let key = hub.db.find_run(&caller.access(), run).await?;
+    Ok(detail(&key, hub.db.run(&key, run).await?))
+}
+
+/// Approves a comparison that waits: it is worked out anew, and what still differs is corrected.
+///
+/// # Errors
+/// When it does not wait, or a remote system cannot be read.
+pub async fn approve(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let key = hub.db.find_run(&caller.access(), run).await?;
+    let approved = match hub.workers.runtime(&key) {
+        Some(runtime) => flow::stock::approve(&runtime, run, &caller.actor).await?,
+        // The connection runs on another node, or not at all: built for this one reading.
+        None => flow::stock::approve(&hub.workers.build(&key).await?, run, &caller.actor).await?,
+    };
+    Ok(detail(&key, approved))
+}
+
+/// Turns a comparison that waits down.
+///
+/// # Errors
+/// When it does not wait, or there is none for this caller.
+pub async fn turn_down(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let key = hub.db.find_run(&caller.access(), run).await?;
+    hub.db.drop_run(&key, run, &caller.actor).await?;
+    Ok(detail(&key, hub.db.run(&key, run).await?))
+}
+
+/// The warehouse's latest figures, by SKU.
+///
+/// # Errors
+/// When there is no such connection for this caller.
+pub async fn levels(hub: &Hub, caller: &Caller, named: &str, query: LevelsQuery) -> Result<PageOut<LevelOut>, Failure> {
+    let key = connections::find(hub, caller, named).await?;
+    let wanted = usize::try_from(limit(query.limit)).unwrap_or(50);
+    let text = query.text.unwrap_or_default().to_lowercase();
+    let mut after = query.cursor;
+    let mut items: Vec<LevelOut> = Vec::new();
+    loop {
+        let mut slice = hub.db.levels(&key, after.as_deref(), SLICE).await?;
+        let full = slice.len() == usize::try_from(SLICE).unwrap_or(usize::MAX);
+        if full && let Some(last) = slice.last().map(|level| level.sku.clone()) {
+            // Its facilities may go on behind the slice: the next slice has all of them.
+            slice.retain(|level| level.sku != last);
+        }
+        let Some(last) = slice.last().map(|level| level.sku.clone()) else { break };
+        for level in slice {
+            // Facilities of one SKU stay on one page, so that the SKU alone says where to go on.
+            if let Some(before) = items.last()
+                && items.len() >= wanted
+                && before.sku != level.sku
+            {
+                let next = Some(before.sku.clone());
+                return Ok(PageOut { items, next });
+            }
+            if level.sku.to_lowercase().contains(&text) {
+                items.push(LevelOut {
+                    sku: level.sku,
+                    facility: level.facility,
+                    available: level.available,
+                    physical: level.physical,
+                    cut_off: level.cut_off,
+                    feed: level.feed,
+                });
+            }
+        }
+        if !full {
+            break;
+        }
+        after = Some(last);
+    }
+    Ok(PageOut { items, next: None })
+}
+
+/// Levels read with one look.
+const SLICE: u32 = 1000;

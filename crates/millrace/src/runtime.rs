@@ -1,0 +1,221 @@
+//! One connection, ready to run: its two remote systems, its settings, and the seams it works through.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use connect::{
+    Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId, Side,
+    Waits, Warehouse,
+};
+use engine::settings::ConnectionSettings;
+use tokio::sync::Notify;
+
+use crate::{
+    db::{ConnectionKey, Database, DbError, Mappings},
+    metrics::Metrics,
+};
+
+/// Wakes the parts of one connection. A wake saves waiting; nothing depends on it arriving.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// Effects at the source may be due.
+    pub source: Notify,
+    /// Effects at the warehouse may be due.
+    pub warehouse: Notify,
+    /// Requests may have a next step.
+    pub advance: Notify,
+    /// The orders channel should run.
+    pub orders: Notify,
+    /// The shipments channel should run.
+    pub shipments: Notify,
+    /// The stock channel should run.
+    pub stock: Notify,
+}
+
+/// How long lists and products of the account are believed.
+const REMEMBERED: Duration = Duration::from_secs(900);
+
+/// One connection, ready to run.
+pub struct Runtime {
+    /// Whose, and which.
+    pub key: ConnectionKey,
+    /// The source account's code.
+    pub account: String,
+    /// What people call the connection.
+    pub name: String,
+    /// Grows with every change of its configuration.
+    pub revision: i64,
+    /// What the person chose.
+    pub settings: ConnectionSettings,
+    /// Its translation tables.
+    pub mappings: Mappings,
+    /// Where orders live.
+    pub source: Arc<dyn OrderSource>,
+    /// Who ships.
+    pub warehouse: Arc<dyn Warehouse>,
+    /// What is kept.
+    pub db: Database,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The contract's waits.
+    pub waits: Waits,
+    /// Which node and connection holds a claim.
+    pub owner: String,
+    /// Wakes its parts.
+    pub wake: Wake,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Cached reads.
+    pub memory: Memory,
+}
+
+/// Reads worth keeping for a while. Nothing in it decides anything that the journal does not check again.
+#[derive(Default)]
+pub struct Memory {
+    choices: Mutex<Option<(Duration, Arc<Choices>)>>,
+    products: Mutex<BTreeMap<i64, (Duration, Product)>>,
+    skus: Mutex<BTreeMap<String, (Duration, Vec<i64>)>>,
+    /// When each order was last read whole, and found worth sending as planned.
+    read: Mutex<BTreeMap<i64, Duration>>,
+}
+
+impl Runtime {
+    /// The connector on one side, as the journal sees it.
+    pub fn effects(&self, side: Side) -> &dyn Effects {
+        match side {
+            Side::Source => &*self.source,
+            Side::Warehouse => &*self.warehouse,
+        }
+    }
+
+    /// Stops everything that goes to one side until a person mends it.
+    pub async fn pause(&self, side: Side, why: &str) -> Result<(), DbError> {
+        tracing::warn!(connection.id = %self.key.connection, side = ?side, "connection paused: {why}");
+        self.db.pause(&self.key, side, Some(why)).await
+    }
+
+    /// A new order id.
+    pub fn order_id(&self) -> OrderId {
+        OrderId::generate(self.clock.now(), &*self.random)
+    }
+
+    /// A new request id.
+    pub fn request_id(&self) -> RequestId {
+        RequestId::generate(self.clock.now(), &*self.random)
+    }
+
+    /// A new shipment id.
+    pub fn shipment_id(&self) -> ShipmentId {
+        ShipmentId::generate(self.clock.now(), &*self.random)
+    }
+
+    /// A new effect id.
+    pub fn effect_id(&self) -> EffectId {
+        EffectId::generate(self.clock.now(), &*self.random)
+    }
+
+    /// What every key of this connection's requests begins with.
+    pub fn key_head(&self) -> String {
+        engine::key::head(self.settings.key_prefix.as_deref(), &self.account)
+    }
+
+    /// A wait of production divided like all other waits.
+    pub fn scaled(&self, wait: Duration) -> Duration {
+        wait / self.waits.factor.max(1)
+    }
+
+    /// The account's own lists, at most a quarter of an hour old.
+    pub async fn choices(&self) -> Result<Arc<Choices>, ConnectorError> {
+        let now = self.clock.monotonic();
+        let kept = self.memory.choices.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((read_at, choices)) = kept
+            && now.saturating_sub(read_at) < REMEMBERED
+        {
+            return Ok(choices);
+        }
+        let choices = Arc::new(self.source.choices().await?);
+        *self.memory.choices.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Arc::clone(&choices)));
+        Ok(choices)
+    }
+
+    /// Products by id, at most a quarter of an hour old; those that do not exist are left out.
+    pub async fn products(&self, ids: &BTreeSet<i64>) -> Result<BTreeMap<i64, Product>, ConnectorError> {
+        let now = self.clock.monotonic();
+        let mut found = BTreeMap::new();
+        let mut missing = Vec::new();
+        {
+            let kept = self.memory.products.lock().unwrap_or_else(PoisonError::into_inner);
+            for id in ids {
+                match kept.get(id) {
+                    Some((read_at, product)) if now.saturating_sub(*read_at) < REMEMBERED => {
+                        found.insert(*id, product.clone());
+                    }
+                    _ => missing.push(*id),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let read = self.source.products(&missing).await?;
+            let mut kept = self.memory.products.lock().unwrap_or_else(PoisonError::into_inner);
+            for product in read {
+                kept.insert(product.product_id, (now, product.clone()));
+                found.insert(product.product_id, product);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Which products carry each SKU, at most a quarter of an hour old.
+    pub async fn skus(&self, skus: &BTreeSet<String>) -> Result<BTreeMap<String, Vec<i64>>, ConnectorError> {
+        let now = self.clock.monotonic();
+        let mut found = BTreeMap::new();
+        let mut missing = Vec::new();
+        {
+            let kept = self.memory.skus.lock().unwrap_or_else(PoisonError::into_inner);
+            for sku in skus {
+                match kept.get(sku) {
+                    Some((read_at, ids)) if now.saturating_sub(*read_at) < REMEMBERED => {
+                        found.insert(sku.clone(), ids.clone());
+                    }
+                    _ => missing.push(sku.clone()),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let read = self.source.find_skus(&missing).await?;
+            let mut kept = self.memory.skus.lock().unwrap_or_else(PoisonError::into_inner);
+            for sku in missing {
+                let ids = read.get(&sku).cloned().unwrap_or_default();
+                kept.insert(sku.clone(), (now, ids.clone()));
+                found.insert(sku, ids);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Remembers that an order was just read and planned.
+    pub fn remember_read(&self, order_id: i64) {
+        let now = self.clock.monotonic();
+        let mut read = self.memory.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if read.len() > 20_000 {
+            let fresh = self.scaled(FRESH);
+            read.retain(|_, at| now.saturating_sub(*at) < fresh);
+        }
+        read.insert(order_id, now);
+    }
+
+    /// Whether an order was read so lately that reading it again before sending would say nothing new.
+    pub fn read_lately(&self, order_id: i64) -> bool {
+        let now = self.clock.monotonic();
+        let read = self.memory.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get(&order_id).is_some_and(|at| now.saturating_sub(*at) < self.scaled(FRESH))
+    }
+}
+
+/// An order read within this time is sent without reading it once more.
+const FRESH: Duration = Duration::from_secs(10);

@@ -1,0 +1,262 @@
+//! Keeps every enabled connection running, on one node at a time.
+//!
+//! A node runs a connection while it holds the lease on its source account: the account's call budget is one bucket, and one
+//! bucket has one owner. Other nodes take over when the lease ends. Correctness does not rest on this lease: the journal's own
+//! claims are what keep an effect from being sent twice.
+
+mod tasks;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use connect::{
+    BuildContext, Clock, FileStores, Random, Role, Settings, SettingsError, Side, Transport, Waits, budget::Budgets,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    db::{ConnectionKey, ConnectionRecord, Database, DbError},
+    metrics::Metrics,
+    runtime::{Memory, Runtime, Wake},
+    seal::Keyring,
+};
+
+/// How often the list of connections is looked at, changes or not.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The seams a process works through.
+#[derive(Clone)]
+pub struct Seams {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// HTTP.
+    pub transport: Arc<dyn Transport>,
+    /// Files.
+    pub files: Arc<dyn FileStores>,
+}
+
+/// Builds and runs connections.
+pub struct Workers {
+    db: Database,
+    keyring: Keyring,
+    seams: Seams,
+    budgets: Arc<Budgets>,
+    waits: Waits,
+    node: String,
+    running: Mutex<BTreeMap<ConnectionKey, Arc<Runtime>>>,
+}
+
+/// Why a connection cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Its settings.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// A platform this program does not know, or one in the wrong role.
+    #[error("there is no connector {0:?} for this role")]
+    NoConnector(String),
+}
+
+impl Workers {
+    /// Runs nothing yet.
+    pub fn new(db: Database, keyring: Keyring, seams: Seams, waits: Waits, node: String) -> Self {
+        let budgets = Arc::new(Budgets::new(Arc::clone(&seams.clock)));
+        Self { db, keyring, seams, budgets, waits, node, running: Mutex::default() }
+    }
+
+    /// The same, over another handle on the database.
+    #[must_use]
+    pub fn on(&self, db: Database) -> Self {
+        Self {
+            db,
+            keyring: self.keyring.clone(),
+            seams: self.seams.clone(),
+            budgets: Arc::clone(&self.budgets),
+            waits: self.waits,
+            node: self.node.clone(),
+            running: Mutex::default(),
+        }
+    }
+
+    /// The call budgets of this process.
+    pub fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
+    }
+
+    /// The connection as it runs in this process, `None` if it does not.
+    pub fn runtime(&self, key: &ConnectionKey) -> Option<Arc<Runtime>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// What a connector is built with.
+    pub fn context(&self, share: &str) -> BuildContext {
+        BuildContext {
+            transport: Arc::clone(&self.seams.transport),
+            files: Arc::clone(&self.seams.files),
+            clock: Arc::clone(&self.seams.clock),
+            random: Arc::clone(&self.seams.random),
+            budgets: Arc::clone(&self.budgets),
+            waits: self.waits,
+            share: share.to_owned(),
+        }
+    }
+
+    /// Makes a connection ready to run, without starting anything.
+    ///
+    /// # Errors
+    /// When its settings cannot be used or the database cannot be reached.
+    pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
+        let record = self.db.connection(key, &self.keyring).await?;
+        let mappings = self.db.mappings(key).await?;
+        let ConnectionRecord { name, revision, store, store_secrets, account, warehouse, warehouse_secrets, settings, .. } =
+            record;
+        let context = self.context(key.connection.as_str());
+        let source = match connectors::find(&store.platform).map(|spec| (&spec.role, spec.fields)) {
+            Some((Role::OrderSource(build), fields)) => {
+                let given = Settings { values: store.values, secrets: store_secrets };
+                given.validate(fields)?;
+                build(&given, &context)?
+            }
+            _ => return Err(BuildError::NoConnector(store.platform)),
+        };
+        let ships = match connectors::find(&warehouse.platform).map(|spec| (&spec.role, spec.fields)) {
+            Some((Role::Warehouse(build), fields)) => {
+                let given = Settings { values: warehouse.values, secrets: warehouse_secrets };
+                given.validate(fields)?;
+                build(&given, &context)?
+            }
+            _ => return Err(BuildError::NoConnector(warehouse.platform)),
+        };
+        Ok(Runtime {
+            key: key.clone(),
+            account,
+            name,
+            revision,
+            settings,
+            mappings,
+            source,
+            warehouse: ships,
+            db: self.db.clone(),
+            clock: Arc::clone(&self.seams.clock),
+            random: Arc::clone(&self.seams.random),
+            waits: self.waits,
+            owner: self.node.clone(),
+            wake: Wake::default(),
+            metrics: Metrics::new(key.connection.as_str()),
+            memory: Memory::default(),
+        })
+    }
+
+    /// Runs what is enabled until it is told to stop, then ends what was started.
+    pub async fn run(&self, shutdown: CancellationToken) {
+        let mut running: BTreeMap<ConnectionKey, Started> = BTreeMap::new();
+        let mut changes = self.db.changes();
+        loop {
+            match self.wanted().await {
+                Ok(wanted) => self.converge(&mut running, wanted).await,
+                // What runs goes on: its own calls to the database fail and are tried again.
+                Err(error) => tracing::error!("the list of connections cannot be read: {error}"),
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                () = changes.configuration() => {}
+                () = self.seams.clock.sleep(LOOK / self.waits.factor.max(1)) => {}
+            }
+        }
+        for (key, started) in running {
+            self.stop(&key, started).await;
+        }
+    }
+
+    /// The enabled connections whose account this node holds, with their revisions.
+    async fn wanted(&self) -> Result<BTreeMap<ConnectionKey, i64>, DbError> {
+        let mut held: BTreeMap<String, bool> = BTreeMap::new();
+        let mut wanted = BTreeMap::new();
+        for active in self.db.active_connections().await? {
+            let holds = match held.get(&active.account) {
+                Some(holds) => *holds,
+                None => {
+                    let holds = self.db.hold_account(&active.account, &self.node, self.waits.lease).await?;
+                    held.insert(active.account.clone(), holds);
+                    holds
+                }
+            };
+            if holds {
+                wanted.insert(active.key, active.revision);
+            }
+        }
+        Ok(wanted)
+    }
+
+    async fn converge(&self, running: &mut BTreeMap<ConnectionKey, Started>, wanted: BTreeMap<ConnectionKey, i64>) {
+        let outdated: Vec<ConnectionKey> = running
+            .iter()
+            .filter(|(key, started)| wanted.get(*key) != Some(&started.revision))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in outdated {
+            if let Some(started) = running.remove(&key) {
+                self.stop(&key, started).await;
+            }
+        }
+        for (key, revision) in wanted {
+            if running.contains_key(&key) {
+                continue;
+            }
+            match self.build(&key).await {
+                Ok(runtime) => {
+                    tracing::info!(connection.id = %key.connection, connection.name = %runtime.name, "connection runs");
+                    let runtime = Arc::new(runtime);
+                    let started = Started::new(Arc::clone(&runtime), revision);
+                    self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), runtime);
+                    running.insert(key, started);
+                }
+                Err(BuildError::Db(error)) => {
+                    tracing::error!(connection.id = %key.connection, "connection cannot be read: {error}");
+                }
+                Err(error) => {
+                    // Said once per revision: the pause is shown on the connection until its settings change.
+                    tracing::warn!(connection.id = %key.connection, "connection cannot run: {error}");
+                    for side in [Side::Source, Side::Warehouse] {
+                        if let Err(error) = self.db.pause(&key, side, Some(&error.to_string())).await {
+                            tracing::error!(connection.id = %key.connection, "and the pause cannot be kept: {error}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn stop(&self, key: &ConnectionKey, mut started: Started) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        started.stop.cancel();
+        // Effects on their way are waited for: cutting one off would leave its outcome unknown.
+        while started.tasks.join_next().await.is_some() {}
+        tracing::info!(connection.id = %key.connection, "connection stopped");
+    }
+}
+
+struct Started {
+    revision: i64,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl Started {
+    fn new(runtime: Arc<Runtime>, revision: i64) -> Self {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks::spawn(&mut tasks, &runtime, &stop);
+        Self { revision, stop, tasks }
+    }
+}

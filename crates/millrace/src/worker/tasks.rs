@@ -1,0 +1,194 @@
+//! The loops of one connection: three channels, the journal on each side, and the next steps of requests.
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use connect::Side;
+use engine::effect::later;
+use jiff::Timestamp;
+use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    db::{Channel, ChannelKind, DbError},
+    flow::{self, FlowError},
+    journal,
+    runtime::Runtime,
+};
+
+/// Looks taken even when nothing wakes a loop: waking is a courtesy, looking is the truth.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How often orders at the warehouse are looked at in the source for cancels and changes.
+const WATCH: Duration = Duration::from_secs(600);
+
+/// Starts every loop of a connection.
+pub(super) fn spawn(tasks: &mut JoinSet<()>, runtime: &Arc<Runtime>, stop: &CancellationToken) {
+    for kind in ChannelKind::ALL {
+        tasks.spawn(channel(Arc::clone(runtime), kind, stop.clone()));
+    }
+    for side in [Side::Source, Side::Warehouse] {
+        tasks.spawn(effects(Arc::clone(runtime), side, stop.clone()));
+    }
+    tasks.spawn(advance(Arc::clone(runtime), stop.clone()));
+}
+
+async fn effects(runtime: Arc<Runtime>, side: Side, stop: CancellationToken) {
+    let wake = match side {
+        Side::Source => &runtime.wake.source,
+        Side::Warehouse => &runtime.wake.warehouse,
+    };
+    let mut learned = BTreeMap::new();
+    while !stop.is_cancelled() {
+        let wait = match journal::drive(&runtime, side).await {
+            Ok(driven) if driven.claimed > 0 => {
+                keep_learned(&runtime, side, &mut learned).await;
+                continue;
+            }
+            Ok(_) => until_due(&runtime, side).await,
+            Err(error) => failed(&runtime, "journal", &error),
+        };
+        rest(&runtime, wake, wait, &stop).await;
+    }
+}
+
+/// Keeps what the source's connector has learned, once.
+async fn keep_learned(runtime: &Runtime, side: Side, kept: &mut BTreeMap<&'static str, String>) {
+    let learned = runtime.source.learned();
+    if side == Side::Warehouse || learned == *kept {
+        return;
+    }
+    match runtime.db.keep_learned(&runtime.key, learned.clone()).await {
+        Ok(()) => *kept = learned,
+        Err(error) => {
+            failed(runtime, "what was learned", &error);
+        }
+    }
+}
+
+async fn until_due(runtime: &Runtime, side: Side) -> Duration {
+    let look = runtime.scaled(LOOK);
+    match runtime.db.next_effect_due(&runtime.key, side).await {
+        Ok(Some(due)) => until(runtime.clock.now(), due).min(look),
+        Ok(None) => look,
+        Err(error) => failed(runtime, "journal", &error),
+    }
+}
+
+fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or(Duration::ZERO).max(Duration::from_millis(1))
+}
+
+fn failed(runtime: &Runtime, part: &str, error: &DbError) -> Duration {
+    tracing::error!(connection.id = %runtime.key.connection, "{part}: {error}");
+    runtime.scaled(LOOK)
+}
+
+async fn advance(runtime: Arc<Runtime>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match flow::advance::run(&runtime).await {
+            Ok(count) if count > 0 => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(connection.id = %runtime.key.connection, "next steps: {error}");
+            }
+        }
+        rest(&runtime, &runtime.wake.advance, runtime.scaled(LOOK), &stop).await;
+    }
+}
+
+async fn channel(runtime: Arc<Runtime>, kind: ChannelKind, stop: CancellationToken) {
+    let wake = match kind {
+        ChannelKind::Orders => &runtime.wake.orders,
+        ChannelKind::Shipments => &runtime.wake.shipments,
+        ChannelKind::Stock => &runtime.wake.stock,
+    };
+    let mut watched = runtime.clock.monotonic();
+    while !stop.is_cancelled() {
+        let wait = match runtime.db.channels(&runtime.key).await {
+            Ok(channels) => match channels.iter().find(|channel| channel.kind == kind) {
+                Some(channel) => {
+                    let wait = next_run(&runtime, channel);
+                    if wait.is_zero() {
+                        run_once(&runtime, kind, &mut watched).await;
+                        continue;
+                    }
+                    wait
+                }
+                None => runtime.scaled(LOOK),
+            },
+            Err(error) => failed(&runtime, kind.as_str(), &error),
+        };
+        rest(&runtime, wake, wait.min(runtime.scaled(LOOK)), &stop).await;
+    }
+}
+
+/// Time until the channel runs; zero for now.
+fn next_run(runtime: &Runtime, channel: &Channel) -> Duration {
+    if !channel.enabled {
+        return runtime.scaled(LOOK);
+    }
+    let now = runtime.clock.now();
+    let Some(started_at) = channel.started_at else { return Duration::ZERO };
+    if channel.wanted_at.is_some_and(|wanted_at| wanted_at >= started_at) {
+        return Duration::ZERO;
+    }
+    let every = runtime.scaled(Duration::from_secs(u64::from(channel.every_seconds.max(1))));
+    let due = later(started_at, every);
+    if due <= now { Duration::ZERO } else { until(now, due) }
+}
+
+/// Runs a channel once and writes down how it went.
+async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) {
+    let started = runtime.clock.monotonic();
+    if let Err(error) = runtime.db.start_run(&runtime.key, kind).await {
+        let wait = failed(runtime, kind.as_str(), &error);
+        runtime.clock.sleep(wait).await;
+        return;
+    }
+    let outcome = match kind {
+        ChannelKind::Orders => orders(runtime, watched).await,
+        ChannelKind::Shipments => flow::shipments::run(runtime).await.map(|summary| summary.to_string()),
+        ChannelKind::Stock => flow::stock::run(runtime).await.map(|summary| summary.to_string()),
+    };
+    let took = runtime.clock.monotonic().saturating_sub(started);
+    runtime.metrics.ran(kind.as_str(), outcome.is_ok(), took);
+    if let Err(error) = &outcome {
+        tracing::warn!(connection.id = %runtime.key.connection, channel = kind.as_str(), "channel run failed: {error}");
+    }
+    let refused = outcome.as_ref().err().filter(|error| error.is_credentials()).map(ToString::to_string);
+    let written = runtime.db.finish_run(&runtime.key, kind, outcome.map_err(|error| error.to_string())).await;
+    if let Err(error) = written {
+        failed(runtime, kind.as_str(), &error);
+    }
+    if let Some(why) = refused {
+        let side = if kind == ChannelKind::Orders { Side::Source } else { Side::Warehouse };
+        tracing::warn!(connection.id = %runtime.key.connection, side = ?side, "credentials refused: {why}");
+    }
+}
+
+async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<String, FlowError> {
+    let summary = flow::orders::run(runtime).await?;
+    let now = runtime.clock.monotonic();
+    if now.saturating_sub(*watched) >= runtime.scaled(WATCH) {
+        *watched = now;
+        flow::orders::watch_sent(runtime).await?;
+    }
+    Ok(summary.to_string())
+}
+
+/// Rests until woken, until the time is over, or until told to stop.
+fn rest<'a>(
+    runtime: &'a Runtime,
+    wake: &'a Notify,
+    wait: Duration,
+    stop: &'a CancellationToken,
+) -> impl Future<Output = ()> + 'a {
+    async move {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = wake.notified() => {}
+            () = runtime.clock.sleep(wait) => {}
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Who may ask for what (security control 6): every documented route, with every kind of key.
+
+use axum::http::StatusCode;
+use connect::ConnectionId;
+use millrace::{api, db::ConnectionKey, operate::Role};
+use serde_json::{Value, json};
+use simulators::brightpearl;
+
+use super::Installation;
+
+/// Every documented route: method, and path with `id` in the place of its parameters.
+fn routes(id: &str) -> Vec<(String, String)> {
+    let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let mut filled = path.clone();
+        while let Some(start) = filled.find('{') {
+            let end = filled.find('}').unwrap();
+            let name = &filled[start + 1..end];
+            let value = if name == "channel" { "orders" } else { id };
+            filled = format!("{}{value}{}", &filled[..start], &filled[end + 1..]);
+        }
+        for method in methods.as_object().unwrap().keys() {
+            routes.push((method.to_uppercase(), filled.clone()));
+        }
+    }
+    assert!(routes.len() > 40, "{} routes", routes.len());
+    routes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_open_without_a_key() {
+    let installation = Installation::new().await;
+    let wrong = format!("mr_{}", "0".repeat(64));
+    for (method, path) in routes("nothing") {
+        for key in [None, Some("nonsense"), Some(wrong.as_str())] {
+            let answer = installation.ask(&method, &path, key, None).await;
+            assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}");
+            assert_eq!(answer.problem(), "unauthorised");
+        }
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(installation.ask("GET", path, None, None).await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_look_changes_nothing() {
+    let installation = Installation::new().await;
+    let tenant = installation.tenant("default").await;
+    let read = installation.key(&tenant, Role::Read, None).await;
+    for (method, path) in routes("nothing").into_iter().filter(|(method, _)| method != "GET") {
+        let answer = installation.ask(&method, &path, Some(&read), Some(&json!({}))).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}: {}", answer.text);
+        assert_eq!(answer.problem(), "forbidden");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_does_not_administer() {
+    let installation = Installation::new().await;
+    let tenant = installation.tenant("default").await;
+    let staff = installation.key(&tenant, Role::Staff, None).await;
+    for (method, path, body) in [
+        ("GET", "/api/v1/keys", None),
+        ("POST", "/api/v1/keys", Some(json!({ "name": "x", "role": "admin" }))),
+        ("DELETE", "/api/v1/keys/key_1", None),
+        ("GET", "/api/v1/audit", None),
+        ("GET", "/api/v1/configuration", None),
+        ("PUT", "/api/v1/configuration", Some(json!({ "toml": "" }))),
+        ("POST", "/api/v1/merchants", Some(json!({ "name": "x" }))),
+    ] {
+        let answer = installation.ask(method, path, Some(&staff), body.as_ref()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method} {path}: {}", answer.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_key_ends_at_once() {
+    let installation = Installation::new().await;
+    let made = installation.post("/api/v1/keys", json!({ "name": "short", "role": "read" })).await;
+    assert_eq!(made.status, StatusCode::CREATED);
+    let made = made.json();
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    assert_eq!(installation.ask("GET", "/api/v1/orders", Some(key), None).await.status, StatusCode::OK);
+    let path = format!("/api/v1/keys/{id}");
+    let revoked = installation.ask("DELETE", &path, Some(&installation.administrator), None).await;
+    assert_eq!(revoked.status, StatusCode::NO_CONTENT);
+    assert_eq!(installation.ask("GET", "/api/v1/orders", Some(key), None).await.status, StatusCode::UNAUTHORIZED);
+    let listed = installation.get("/api/v1/keys").await;
+    assert!(!listed.text.contains(key), "a key is shown once");
+}
+
+/// A store and a warehouse with a connection between them, by the API alone. Its id and the merchant's.
+pub async fn connected(installation: &Installation, base_url: &str, folder: &str) -> (String, String) {
+    let merchant = installation.post("/api/v1/merchants", json!({ "name": "Acme" })).await.json();
+    let store = json!({
+        "name": "BP", "merchant": "Acme", "platform": "brightpearl",
+        "settings": {
+            "datacenter_code": "eu1", "account_id": "acme", "email": "api.user@example.test", "base_url": base_url,
+        },
+        "secrets": { "password": "example-password" },
+    });
+    let made = installation.post("/api/v1/stores", store).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    assert!(!made.text.contains("example-password"));
+    let warehouse = json!({
+        "name": "WH", "merchant": "Acme", "platform": "dsfx", "settings": { "transport": "folder", "folder": folder },
+    });
+    let made = installation.post("/api/v1/warehouses", warehouse).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let connection = json!({
+        "name": "main", "store": "BP", "warehouse": "WH",
+        "settings": {
+            "import_statuses": ["Ready to ship"], "warehouse": "Example 3PL", "unmapped_sku": "pass_through",
+            "default_ship_method": { "carrier": "UPS", "service": "Ground" },
+        },
+    });
+    let made = installation.post("/api/v1/connections", connection).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let made = made.json();
+    assert_eq!(made["webhooks"], "polling_only");
+    (made["id"].as_str().unwrap().to_owned(), merchant["id"].as_str().unwrap().to_owned())
+}
+
+pub async fn brightpearl(orders: usize) -> brightpearl::Running {
+    let mut account = brightpearl::AccountConfig::new("acme");
+    account.data = brightpearl::DataConfig { products: 60, orders, customers: 5 };
+    let config = brightpearl::Config { accounts: vec![account], ..brightpearl::Config::default() };
+    brightpearl::start(config).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_foreign_does_not_exist() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (connection, _) = connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
+
+    // Another tenant, and another merchant of the same one.
+    let other = installation.hub.db.create_tenant("other").await.unwrap();
+    let own = installation.tenant("default").await;
+    let brand = installation.hub.db.create_merchant(&own, "Brand").await.unwrap();
+    let foreign = [
+        installation.key(&other, Role::Admin, None).await,
+        installation.key(&own, Role::Admin, Some(brand.as_str())).await,
+    ];
+    for key in &foreign {
+        for list in ["connections", "stores", "warehouses"] {
+            let answer = installation.ask("GET", &format!("/api/v1/{list}"), Some(key), None).await;
+            assert_eq!(answer.json(), json!([]), "{list}");
+        }
+        for name in [connection.as_str(), "main"] {
+            for (method, path) in routes(name).into_iter().filter(|(_, path)| path.contains("/connections/")) {
+                let body = if path.ends_with("/settings") {
+                    json!({ "import_statuses": [1] })
+                } else if path.ends_with("/channels/orders") {
+                    json!({ "enabled": true })
+                } else {
+                    json!({})
+                };
+                let answer = installation.ask(&method, &path, Some(key), Some(&body)).await;
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
+                assert_eq!(answer.problem(), "not_found");
+            }
+        }
+        for path in ["/api/v1/stores/BP", "/api/v1/warehouses/WH"] {
+            assert_eq!(installation.ask("GET", path, Some(key), None).await.status, StatusCode::NOT_FOUND);
+        }
+    }
+    // Nothing of it was done.
+    let shown = installation.get("/api/v1/connections/main").await;
+    // The administrator of the installation must now say whose data it means.
+    assert_eq!(shown.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", shown.text);
+    let admin = installation.key(&own, Role::Admin, None).await;
+    let shown = installation.ask("GET", "/api/v1/connections/main", Some(&admin), None).await.json();
+    assert_eq!(shown["enabled"], false);
+    assert!(shown["channels"].as_array().unwrap().iter().all(|channel| channel["enabled"] == false));
+
+    let key = ConnectionKey {
+        scope: millrace::db::Scope {
+            tenant: own.clone(),
+            merchant: installation.hub.db.merchant_by_name(&own, "Acme").await.unwrap(),
+        },
+        connection: connection.parse::<ConnectionId>().unwrap(),
+    };
+    assert!(installation.hub.db.channels(&key).await.unwrap().iter().all(|channel| channel.wanted_at.is_none()));
+}

@@ -1,0 +1,145 @@
+//! The API, asked the way a program outside would, without a socket in between.
+
+mod access;
+mod hooks;
+mod shape;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, TenantId, Waits};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use millrace::{
+    api::{self, Api},
+    config::Config,
+    db::NewApiKey,
+    operate::{self, Hub, Role, keys},
+    worker::Seams,
+};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// An installation of its own, with the API in front of it.
+pub struct Installation {
+    pub hub: Arc<Hub>,
+    pub router: Router,
+    pub administrator: String,
+    pub config: Config,
+    pub stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    /// The `type` of a problem document.
+    pub fn problem(&self) -> String {
+        assert_eq!(
+            self.headers.get("content-type").and_then(|value| value.to_str().ok()),
+            Some("application/problem+json"),
+            "{} {}",
+            self.status,
+            self.text
+        );
+        self.json()["type"].as_str().unwrap().to_owned()
+    }
+}
+
+pub fn seams() -> Seams {
+    let waits = Waits::default();
+    Seams {
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(OsRandom),
+        transport: Arc::new(HttpTransport::new(HttpWaits::default()).unwrap()),
+        files: Arc::new(connectors::files::Files::new(waits)),
+    }
+}
+
+impl Installation {
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        change(&mut config);
+        let installed = operate::init(&config, &seams()).await.unwrap();
+        let hub = Hub::open(config.clone(), seams()).await.unwrap();
+        let stop = CancellationToken::new();
+        let prometheus = PrometheusBuilder::new().build_recorder().handle();
+        let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
+        Self { hub, router, administrator: installed.administrator_key, config, stop, _folder: folder }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 4 * 1024 * 1024).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
+    pub async fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        let body = match body {
+            Some(body) => {
+                request = request.header("content-type", "application/json");
+                Body::from(body.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, Some(&self.administrator), None).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask("POST", path, Some(&self.administrator), Some(&body)).await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask("PUT", path, Some(&self.administrator), Some(&body)).await
+    }
+
+    pub async fn tenant(&self, name: &str) -> TenantId {
+        self.hub.db.tenant_by_name(name).await.unwrap()
+    }
+
+    /// A key of a tenant.
+    pub async fn key(&self, tenant: &TenantId, role: Role, merchant: Option<&str>) -> String {
+        let key = keys::generate(&OsRandom);
+        let new = NewApiKey {
+            tenant: Some(tenant.clone()),
+            name: "test".to_owned(),
+            hash: keys::hash(&key),
+            role: role.as_str().to_owned(),
+            merchant: merchant.map(|merchant| merchant.parse().unwrap()),
+            expires_at: None,
+        };
+        self.hub.db.create_api_key(new, "test").await.unwrap();
+        key
+    }
+}

@@ -1,0 +1,225 @@
+//! What the API promises to programs: the document, problems, pages, live events, repeats.
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use futures_util::StreamExt as _;
+use millrace::api;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::{
+    Installation,
+    access::{brightpearl, connected},
+};
+
+/// `openapi.json` at the root is what the code says. To bring it up to date: `millrace openapi > openapi.json`.
+#[test]
+fn the_checked_in_document_is_what_the_code_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../openapi.json");
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let now: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
+    assert_eq!(kept, now, "run `cargo run -p millrace -- openapi > openapi.json`");
+    assert!(now["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut ids = BTreeSet::new();
+    for (path, methods) in now["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap();
+            let verb = id.split('_').next().unwrap();
+            assert!(ids.insert(id.to_owned()), "{id} twice");
+            if ["list", "get", "explain", "export", "follow"].contains(&verb) {
+                assert_eq!(method, "get", "{path} {id}");
+            } else {
+                assert_ne!(method, "get", "{path} {id}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_failure_is_a_problem_document() {
+    let installation = Installation::new().await;
+    let administrator = installation.administrator.clone();
+    let big = json!({ "name": "x".repeat(2 * 1024 * 1024) });
+    let big = Request::post("/api/v1/merchants")
+        .header("authorization", format!("Bearer {administrator}"))
+        .header("content-type", "application/json")
+        .header("content-length", big.to_string().len().to_string())
+        .body(Body::from(big.to_string()))
+        .unwrap();
+    let text = Request::post("/api/v1/merchants")
+        .header("authorization", format!("Bearer {administrator}"))
+        .header("content-type", "text/plain")
+        .body(Body::from("{}"))
+        .unwrap();
+    let answers = [
+        (installation.get("/nowhere").await, 404, "not_found"),
+        (installation.get("/api/v1/nowhere").await, 404, "not_found"),
+        (installation.get("/api/v1/orders/ord_x").await, 404, "not_found"),
+        (installation.ask("PATCH", "/api/v1/orders", Some(&administrator), None).await, 405, "method_not_allowed"),
+        (installation.get("/api/v1/orders?limit=many").await, 400, "invalid_query"),
+        (installation.get("/api/v1/orders?state=lost").await, 422, "invalid"),
+        (installation.post("/api/v1/merchants", json!({ "nome": "x" })).await, 422, "invalid_body"),
+        (installation.post("/api/v1/merchants", json!({ "name": " " })).await, 422, "invalid"),
+        (installation.send(big).await, 413, "too_large"),
+        (installation.send(text).await, 415, "invalid_body"),
+    ];
+    for (answer, status, kind) in answers {
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+        assert_eq!(answer.problem(), kind, "{}", answer.text);
+        let body = answer.json();
+        for field in ["title", "detail", "remedy", "instance"] {
+            assert!(body[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {body}");
+        }
+        assert_eq!(body["status"], status);
+        assert_eq!(body["instance"], answer.headers["x-request-id"].to_str().unwrap());
+        for header in ["content-security-policy", "x-content-type-options", "strict-transport-security", "cache-control"] {
+            assert!(answer.headers.contains_key(header), "{header}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_value_is_not_repeated_in_the_answer() {
+    let installation = Installation::new().await;
+    let wrong = json!({
+        "name": "BP", "merchant": "Acme", "platform": "brightpearl", "settings": {}, "secrets": "CANARY-hunter2",
+    });
+    let answer = installation.post("/api/v1/stores", wrong).await;
+    assert_eq!(answer.problem(), "invalid_body");
+    assert!(!answer.text.contains("CANARY"), "{}", answer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_with_the_same_key_is_answered_and_not_done() {
+    let installation = Installation::new().await;
+    let ask = |key: &str, name: &str| {
+        Request::post("/api/v1/merchants")
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "application/json")
+            .header("idempotency-key", key)
+            .body(Body::from(json!({ "name": name }).to_string()))
+            .unwrap()
+    };
+    let first = installation.send(ask("one", "Acme")).await;
+    let again = installation.send(ask("one", "Acme")).await;
+    assert_eq!((first.status, again.status), (StatusCode::CREATED, StatusCode::CREATED));
+    assert_eq!(first.json(), again.json());
+    assert_eq!(again.headers["idempotent-replayed"], "true");
+    assert_eq!(installation.send(ask("one", "Other")).await.problem(), "idempotency_key_reused");
+    assert_eq!(installation.send(ask("two", "Acme")).await.status, StatusCode::CONFLICT);
+    let merchants = installation.get("/api/v1/merchants").await.json();
+    assert_eq!(merchants.as_array().unwrap().len(), 1);
+
+    // What is shown once is not kept for a repeat.
+    let make = || {
+        Request::post("/api/v1/keys")
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "three")
+            .body(Body::from(json!({ "name": "k", "role": "read" }).to_string()))
+            .unwrap()
+    };
+    assert_eq!(installation.send(make()).await.status, StatusCode::CREATED);
+    assert_eq!(installation.send(make()).await.problem(), "shown_once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_show_every_order_once() {
+    let installation = Installation::new().await;
+    let source = brightpearl(60).await;
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["in", "out"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+    }
+    let (connection, _) = connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
+    let tenant = installation.tenant("default").await;
+    let key = installation.hub.db.connection_by_name(&tenant, "main").await.unwrap();
+    let runtime = installation.hub.workers.build(&key).await.unwrap();
+    millrace::flow::orders::run(&runtime).await.unwrap();
+
+    let all = installation.get("/api/v1/orders?limit=500").await.json();
+    let all: Vec<String> = ids(&all);
+    assert!(all.len() >= 5, "{} orders", all.len());
+    let mut seen = Vec::new();
+    let mut path = format!("/api/v1/orders?limit=2&connection={connection}");
+    loop {
+        let page = installation.get(&path).await.json();
+        let found = ids(&page);
+        assert!((1..=2).contains(&found.len()));
+        seen.extend(found);
+        match page["next"].as_str() {
+            Some(next) => path = format!("/api/v1/orders?limit=2&connection={connection}&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, all);
+
+    // Each can be looked at, and says why it is where it is.
+    for id in all.iter().take(5) {
+        let order = installation.get(&format!("/api/v1/orders/{id}")).await.json();
+        assert_eq!(order["id"].as_str(), Some(id.as_str()));
+        assert!(!order["explain"]["why"].as_str().unwrap().is_empty());
+        let number = order["number"].as_i64().unwrap();
+        let by_number = installation.get(&format!("/api/v1/orders/{number}")).await.json();
+        assert_eq!(by_number["id"], order["id"]);
+    }
+    let held = installation.post(&format!("/api/v1/orders/{}/hold", all[0]), json!({ "reason": "test" })).await;
+    assert_eq!(held.status, StatusCode::OK, "{}", held.text);
+    let audit = installation.get("/api/v1/audit?limit=1").await.json();
+    assert!(audit["items"][0]["actor"].as_str().unwrap().contains("first administrator"), "{audit}");
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The numbers of the next `count` events of a stream.
+async fn follow(installation: &Installation, last: Option<i64>, count: usize) -> Vec<i64> {
+    let mut request = Request::get("/api/v1/events?after=0")
+        .header("authorization", format!("Bearer {}", installation.administrator));
+    if let Some(last) = last {
+        request = request.header("last-event-id", last.to_string());
+    }
+    let response = installation.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let mut stream = response.into_body().into_data_stream();
+    let mut text = String::new();
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("events come").unwrap();
+        text.push_str(&String::from_utf8(chunk.unwrap().to_vec()).unwrap());
+        numbers = text.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().unwrap()).collect();
+    }
+    numbers.truncate(count);
+    numbers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_that_comes_back_misses_nothing() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (connection, _) = connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
+    for every in [10, 20, 30] {
+        let path = format!("/api/v1/connections/{connection}/channels/orders");
+        let changed = installation.put(&path, json!({ "enabled": false, "every_seconds": every })).await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    }
+    let all = follow(&installation, None, 4).await;
+    assert!(all.windows(2).all(|pair| pair[1] == pair[0] + 1), "{all:?}");
+    assert_eq!(follow(&installation, Some(all[1]), 2).await, all[2..]);
+
+    // What comes while somebody listens arrives without asking.
+    let last = *all.last().unwrap();
+    let (next, _) = tokio::join!(follow(&installation, Some(last), 1), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let path = format!("/api/v1/connections/{connection}/channels/orders");
+        installation.put(&path, json!({ "enabled": false, "every_seconds": 40 })).await;
+    });
+    assert_eq!(next, [last + 1]);
+    installation.stop.cancel();
+}

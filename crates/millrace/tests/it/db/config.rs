@@ -1,0 +1,238 @@
+//! Tenants, connections, channels, mappings, events, leases, calls.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use connect::{Secret, ShipMethod, Side};
+use engine::settings::ConnectionSettings;
+use jiff::Timestamp;
+use millrace::{
+    db::{Access, ChannelKind, DbError, InboxCall, Mappings, NewEndpoint},
+    seal::Keyring,
+};
+
+use super::world::{World, decimal, effect, on_both, requested};
+
+fn keyring() -> Keyring {
+    Keyring::parse("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff").unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_are_set_up_and_taken_down() {
+    on_both(|world: World| async move {
+        let db = world.db.clone();
+        let tenant = db.create_tenant("Acme Group").await.unwrap();
+        assert!(matches!(db.create_tenant("Acme Group").await, Err(DbError::Conflict(_))));
+        let merchant = db.create_merchant(&tenant, "Acme").await.unwrap();
+        assert_eq!(db.tenant_by_name("Acme Group").await.unwrap(), tenant);
+        assert_eq!(db.merchant_by_name(&tenant, "Acme").await.unwrap(), merchant);
+        let key = world.further_connection(&tenant, &merchant, "ACME").await;
+        let list = db.connections(&(&tenant).into()).await.unwrap();
+        assert_eq!(list.len(), 1);
+        assert!(!list[0].enabled);
+        let name = list[0].name.clone();
+        assert_eq!(db.connection_by_name(&tenant, &name).await.unwrap(), key);
+        assert!(matches!(db.connection_by_name(&tenant, "other").await, Err(DbError::NotFound(_))));
+        assert!(db.active_connections().await.unwrap().is_empty());
+
+        let record = db.connection(&key, &keyring()).await.unwrap();
+        assert_eq!((record.account.as_str(), record.revision, record.channels.len()), ("acme", 1, 3));
+        assert!(record.channels.iter().all(|channel| !channel.enabled));
+        db.pause(&key, Side::Source, Some("password refused")).await.unwrap();
+        let paused = db.connection(&key, &keyring()).await.unwrap().paused;
+        assert_eq!(paused, BTreeMap::from([(Side::Source, "password refused".to_owned())]));
+
+        let mut changes = db.changes();
+        let settings = ConnectionSettings { hold_minutes: 5, ..ConnectionSettings::default() };
+        let waiting = tokio::spawn(async move { changes.configuration().await });
+        db.enable_connection(&key, true).await.unwrap();
+        // The mend takes the pause away.
+        db.update_connection(&key, "Renamed", &settings).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("woken").unwrap();
+        let record = db.connection(&key, &keyring()).await.unwrap();
+        assert_eq!((record.name.as_str(), record.revision, record.enabled), ("Renamed", 3, true));
+        assert_eq!(record.settings, settings);
+        assert!(record.paused.is_empty());
+        let active = db.active_connections().await.unwrap();
+        assert_eq!((active[0].key.clone(), active[0].revision, active[0].account.as_str()), (key.clone(), 3, "acme"));
+
+        let (scope, store) = db.store_by_name(&tenant, &list[0].store_name).await.unwrap();
+        assert_eq!(scope, key.scope);
+        let values = BTreeMap::from([("account_id".to_owned(), "acme2".to_owned())]);
+        let new = NewEndpoint { name: "Shop".to_owned(), platform: String::new(), values, account: "Acme2".to_owned() };
+        db.put_secret(&scope, store.as_str(), "password", &Secret::new("pw"), &keyring()).await.unwrap();
+        db.update_store(&scope, &store, new.clone()).await.unwrap();
+        let record = db.connection(&key, &keyring()).await.unwrap();
+        assert_eq!((record.revision, record.account.as_str(), record.store.name.as_str()), (5, "acme2", "Shop"));
+        assert_eq!(record.store_secrets["password"].expose(), "pw");
+        let (_, warehouse) = db.warehouse_by_name(&tenant, &list[0].warehouse_name).await.unwrap();
+        db.update_warehouse(&scope, &warehouse, new).await.unwrap();
+        assert_eq!(db.stores(&(&tenant).into()).await.unwrap().len(), 1);
+        assert_eq!(db.warehouses(&(&scope).into()).await.unwrap()[0].name, "Shop");
+
+        assert!(matches!(db.delete_store(&scope, &store).await, Err(DbError::Refused(_))), "in use");
+        db.record_orders(&key, "acme2", vec![requested(1)]).await.unwrap();
+        assert!(matches!(db.delete_connection(&key).await, Err(DbError::Refused(_))), "it has orders");
+        let empty = world.further_connection(&tenant, &merchant, "acme").await;
+        db.delete_connection(&empty).await.unwrap();
+        assert_eq!(db.connections(&(&tenant).into()).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_run_when_due_or_wanted() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        assert!(db.due(&key).await.unwrap().is_empty(), "switched off");
+        db.set_channel(&key, ChannelKind::Orders, true, 3600).await.unwrap();
+        let due = db.due(&key).await.unwrap();
+        assert_eq!(due, [(ChannelKind::Orders, Timestamp::UNIX_EPOCH)]);
+        db.start_run(&key, ChannelKind::Orders).await.unwrap();
+        let now = db.now().await.unwrap();
+        assert!(db.due(&key).await.unwrap()[0].1 > now);
+        db.want_run(&key, ChannelKind::Orders).await.unwrap();
+        let later = db.now().await.unwrap();
+        assert!(db.due(&key).await.unwrap()[0].1 <= later);
+        db.finish_run(&key, ChannelKind::Orders, Err("no network".to_owned())).await.unwrap();
+        let channel = db.channels(&key).await.unwrap().remove(0);
+        assert_eq!(channel.problem.as_deref(), Some("no network"));
+        assert!(channel.wanted_at.is_some(), "wanted while it ran");
+        db.start_run(&key, ChannelKind::Orders).await.unwrap();
+        db.finish_run(&key, ChannelKind::Orders, Ok("3 orders".to_owned())).await.unwrap();
+        let channel = db.channels(&key).await.unwrap().remove(0);
+        assert_eq!((channel.problem, channel.summary.as_str()), (None, "3 orders"));
+        assert!(channel.wanted_at.is_none() && channel.succeeded_at.is_some());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mappings_are_replaced_and_amended() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let ups = ShipMethod { carrier: "UPS".to_owned(), service: "Ground".to_owned() };
+        let mappings = Mappings {
+            listings: BTreeMap::from([("A".to_owned(), "W-A".to_owned()), ("B".to_owned(), "W-B".to_owned())]),
+            kits: BTreeMap::from([(
+                "K".to_owned(),
+                vec![("W-A".to_owned(), decimal("2")), ("W-B".to_owned(), decimal("0.5"))],
+            )]),
+            ship_methods: BTreeMap::from([(7, ups.clone())]),
+            source_methods: BTreeMap::from([(ups.clone(), 7)]),
+            locations: BTreeMap::from([("1".to_owned(), 2)]),
+        };
+        db.replace_mappings(&key, &mappings).await.unwrap();
+        assert_eq!(db.mappings(&key).await.unwrap(), mappings);
+        let amended = Mappings {
+            listings: BTreeMap::from([("B".to_owned(), "W-B2".to_owned())]),
+            kits: BTreeMap::from([("K".to_owned(), vec![("W-C".to_owned(), decimal("1"))])]),
+            ..Mappings::default()
+        };
+        db.put_mappings(&key, &amended).await.unwrap();
+        let now = db.mappings(&key).await.unwrap();
+        assert_eq!((now.listings["A"].as_str(), now.listings["B"].as_str()), ("W-A", "W-B2"));
+        assert_eq!(now.kits["K"], [("W-C".to_owned(), decimal("1"))]);
+        db.delete_mappings(&key, &mappings).await.unwrap();
+        assert_eq!(db.mappings(&key).await.unwrap(), Mappings::default());
+        assert_eq!(db.connection(&key, &keyring()).await.unwrap().revision, 4);
+    })
+    .await;
+}
+
+/// Numbers have no gaps, and whoever follows them misses nothing, however many write at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn events_are_numbered_without_gaps() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        let nodes = [world.db.clone(), world.another_node().await];
+        let from = world.db.last_event().await.unwrap();
+        let mut tasks = tokio::task::JoinSet::new();
+        for writer in 0..6_usize {
+            let (db, key) = (nodes[writer % 2].clone(), key.clone());
+            tasks.spawn(async move {
+                for turn in 0..15 {
+                    db.pause(&key, Side::Source, Some(&format!("{writer}/{turn}"))).await.unwrap();
+                }
+            });
+        }
+        let access = Access::from(&key);
+        let mut seen = Vec::new();
+        loop {
+            let done = tasks.is_empty();
+            let after = seen.last().copied().unwrap_or(from);
+            let events = world.db.events_after(&access, after, 20).await.unwrap();
+            seen.extend(events.iter().map(|event| event.number));
+            if done && events.is_empty() {
+                break;
+            }
+            while let Some(finished) = tasks.try_join_next() {
+                finished.unwrap();
+            }
+        }
+        assert_eq!(seen, (from + 1..=from + 90).collect::<Vec<_>>());
+        assert_eq!(world.db.last_event().await.unwrap(), from + 90);
+        assert!(world.db.trim_events(&key.scope.tenant, from + 80).await.unwrap() > 0);
+        assert_eq!(world.db.events_after(&access, 0, 100).await.unwrap().len(), 10);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_node_holds_an_account() {
+    on_both(|world: World| async move {
+        let (one, two) = (world.db.clone(), world.another_node().await);
+        let hour = Duration::from_secs(3600);
+        assert!(one.hold_account("acme", "one", hour).await.unwrap());
+        assert!(!two.hold_account("acme", "two", hour).await.unwrap());
+        assert!(one.hold_account("acme", "one", Duration::ZERO).await.unwrap(), "kept, for no time");
+        assert!(two.hold_account("acme", "two", hour).await.unwrap());
+        assert!(!one.hold_account("acme", "one", hour).await.unwrap());
+        assert!(one.hold_account("other", "one", hour).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_kept_once_and_taken_once() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let call = |id: &str| InboxCall {
+            resource: "order".to_owned(),
+            resource_id: id.to_owned(),
+            event: "modified".to_owned(),
+            raised_on: "2026-05-01T10:00:00.000Z".to_owned(),
+        };
+        let calls = vec![call("1"), call("2"), call("1")];
+        assert_eq!(db.insert_calls(&key.scope, "acme", calls).await.unwrap(), 2);
+        assert_eq!(db.insert_calls(&key.scope, "acme", vec![call("2"), call("3")]).await.unwrap(), 1);
+        let first = db.take_calls(&key.scope, "acme", 2).await.unwrap();
+        let second = db.take_calls(&key.scope, "acme", 10).await.unwrap();
+        let taken: BTreeSet<_> = first.iter().chain(&second).cloned().collect();
+        assert_eq!((first.len(), second.len(), taken.len()), (2, 1, 3));
+        assert!(db.take_calls(&key.scope, "acme", 10).await.unwrap().is_empty());
+        assert_eq!(db.insert_calls(&key.scope, "acme", vec![call("1")]).await.unwrap(), 0, "a repeat is recognised");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_at_itself() {
+    on_both(|world: World| async move {
+        let check = world.db.check().await.unwrap();
+        assert!(check.database.starts_with(if world.db.is_postgres() { "PostgreSQL " } else { "SQLite " }));
+        assert!(check.bytes > 0 && check.migration >= 1 && !check.frozen);
+        assert_eq!(check.fingerprint, world.db.fingerprint().await.unwrap());
+        // Opened again, it is the same installation, with everything in it.
+        let key = world.connection("acme").await;
+        world.db.plan_effects(&key, vec![effect(connect::EffectKind::CreateNote, "k", "lane")]).await.unwrap();
+        world.db.close().await;
+        assert!(matches!(world.db.frozen().await, Err(DbError::Unavailable { .. })), "closed");
+        let again = millrace::db::Database::open(&millrace::db::DatabaseConfig::new(&world.url)).await.unwrap();
+        assert_eq!(again.fingerprint().await.unwrap(), check.fingerprint);
+        assert!(again.next_effect_due(&key, Side::Source).await.unwrap().is_some());
+    })
+    .await;
+}

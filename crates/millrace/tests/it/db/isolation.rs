@@ -1,0 +1,163 @@
+//! One merchant's rows are out of another's reach: by scope on both databases, by row-level security on PostgreSQL, and by
+//! keys that hold tenant and merchant.
+
+use connect::{EffectKind, Side};
+use jiff::Timestamp;
+use millrace::db::{ConnectionKey, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery};
+use sqlx::Connection as _;
+
+use super::world::{LEASE, World, effect, on_both, requested};
+
+/// Tables that belong to no tenant: the installation's own row, nodes' leases, and constants.
+const OF_NOBODY: [&str; 4] = ["installation", "account_lease", "effect_edge", "_sqlx_migrations"];
+
+/// A connection's id under somebody else's scope opens nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_scope_sees_nothing() {
+    on_both(|world: World| async move {
+        let db = world.db.clone();
+        let (ours, theirs) = (world.connection("acme").await, world.connection("acme").await);
+        db.record_orders(&ours, "acme", vec![requested(1)]).await.unwrap();
+        db.plan_effects(&ours, vec![effect(EffectKind::CreateNote, "k", "lane")]).await.unwrap();
+        let brand = db.create_merchant(&ours.scope.tenant, "Other brand").await.unwrap();
+        let foreign = [
+            theirs.scope.clone(),
+            Scope { tenant: ours.scope.tenant.clone(), merchant: brand },
+            Scope { tenant: theirs.scope.tenant.clone(), merchant: ours.scope.merchant.clone() },
+        ];
+        let order = db.known_orders(&ours, &[1]).await.unwrap()[&1].id.clone();
+        for scope in foreign {
+            let key = ConnectionKey { scope: scope.clone(), connection: ours.connection.clone() };
+            let access = (&scope).into();
+            assert!(db.known_orders(&key, &[1]).await.unwrap().is_empty());
+            assert!(db.unsent_orders(&key).await.unwrap().is_empty());
+            assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().is_empty());
+            assert!(db.channels(&key).await.unwrap().is_empty());
+            let orders = OrderQuery { limit: 10, ..OrderQuery::default() };
+            assert!(db.list_orders(&access, orders).await.unwrap().items.is_empty());
+            let effects = EffectQuery { limit: 10, ..EffectQuery::default() };
+            assert!(db.list_effects(&access, effects).await.unwrap().items.is_empty());
+            let shipments = ShipmentQuery { limit: 10, ..ShipmentQuery::default() };
+            assert!(db.list_shipments(&access, shipments).await.unwrap().items.is_empty());
+            assert!(matches!(db.order(&scope, &order).await, Err(DbError::NotFound(_))));
+            assert!(matches!(db.archive_order(&key, &order, true, "eve").await, Err(DbError::NotFound(_))));
+            assert!(db.record_orders(&key, "acme", vec![requested(9)]).await.is_err(), "no such connection there");
+            assert!(db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "x", "lane")]).await.is_err());
+        }
+        let tenant = (&ours.scope.tenant).into();
+        let orders = OrderQuery { limit: 10, ..OrderQuery::default() };
+        assert_eq!(db.list_orders(&tenant, orders).await.unwrap().items.len(), 1, "the tenant sees all its brands");
+    })
+    .await;
+}
+
+/// Every table that belongs to a tenant says so in its primary key, and its foreign keys stay inside the tenant.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_hold_the_tenant() {
+    let world = World::sqlite().await;
+    let mut raw = world.raw().await;
+    let tables = raw.texts("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'").await;
+    assert!(tables.len() > 30, "{tables:?}");
+    for table in tables.iter().filter(|table| !OF_NOBODY.contains(&table.as_str())) {
+        let primary = raw.texts(&format!("SELECT name FROM pragma_table_info('{table}') WHERE pk > 0")).await;
+        let columns = raw.texts(&format!("SELECT name FROM pragma_table_info('{table}')")).await;
+        if table == "stock_owner" {
+            // One writer across all tenants: that is what its key says.
+            assert_eq!(primary, ["account", "warehouse_id"]);
+        } else {
+            assert!(primary.contains(&"tenant".to_owned()), "{table}: {primary:?}");
+        }
+        assert!(columns.contains(&"tenant".to_owned()), "{table}");
+        let references = format!("SELECT \"to\" || ' of ' || \"table\" FROM pragma_foreign_key_list('{table}')");
+        let foreign = raw.texts(&references).await;
+        for target in foreign.iter().filter_map(|target| target.split_once(" of ").map(|(_, target)| target)) {
+            assert!(foreign.contains(&format!("tenant of {target}")), "{table} refers to {target}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_keys_do_not_cross_tenants() {
+    on_both(|world: World| async move {
+        let (ours, theirs) = (world.connection("acme").await, world.connection("acme").await);
+        world.db.record_orders(&ours, "acme", vec![requested(1)]).await.unwrap();
+        let order = world.db.known_orders(&ours, &[1]).await.unwrap()[&1].id.clone();
+        let mut raw = world.raw().await;
+        if !world.db.is_postgres() {
+            raw.run("PRAGMA foreign_keys = ON").await.unwrap();
+        }
+        let request = |key: &ConnectionKey, name: &str| {
+            let ConnectionKey { scope: Scope { tenant, merchant }, connection } = key;
+            format!(
+                "INSERT INTO request (tenant, merchant, id, connection, account, order_ref, order_id, key, lines, live, finished,
+                     cancelled_by_warehouse, done, flagged, flagged_at, version, created_at)
+                 VALUES ('{tenant}', '{merchant}', '{name}', '{connection}', 'acme', '{order}', 1, '{name}', '[]', 1, 0, 0, 0,
+                     0, 0, 1, 0)"
+            )
+        };
+        assert!(raw.run(&request(&theirs, "shr_theirs")).await.is_err(), "an order of another tenant");
+        let mixed = ConnectionKey { scope: ours.scope.clone(), connection: theirs.connection.clone() };
+        assert!(raw.run(&request(&mixed, "shr_mixed")).await.is_err(), "a connection of another tenant");
+        raw.run(&request(&ours, "shr_ours")).await.unwrap();
+    })
+    .await;
+}
+
+/// T4 and the catalogue: row-level security is on and forced everywhere, and without a tenant nothing is seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_level_security_holds() {
+    let world = World::postgres().await;
+    let (ours, theirs) = (world.connection("acme").await, world.connection("acme").await);
+    for key in [&ours, &theirs] {
+        world.db.record_orders(key, "acme", vec![requested(if key == &ours { 1 } else { 2 })]).await.unwrap();
+    }
+    let mut raw = world.raw().await;
+    let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let unforced = raw.texts(&format!("{tables} AND NOT (relrowsecurity AND relforcerowsecurity)")).await;
+    assert_eq!(unforced, ["_sqlx_migrations"]);
+    let bare = raw.texts(&format!("{tables} AND relname NOT IN (SELECT tablename FROM pg_policies)")).await;
+    assert_eq!(bare, ["_sqlx_migrations"]);
+    let owned = raw.texts("SELECT tablename::text FROM pg_tables WHERE tableowner = 'millrace_app'").await;
+    assert!(owned.is_empty(), "the program's role owns nothing");
+    let rights = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'millrace%' AND (rolsuper OR rolbypassrls)";
+    assert!(raw.texts(rights).await.is_empty());
+    let open = "SELECT proname::text FROM pg_proc
+        WHERE prosecdef AND (proacl IS NULL OR has_function_privilege('public', oid, 'EXECUTE'))";
+    assert!(raw.texts(open).await.is_empty(), "no function with the rights of its owner is open to everybody");
+
+    // As the program's role, reached by the owner of the database.
+    let names = raw.texts(tables).await;
+    let mut app = sqlx::PgConnection::connect(&world.url).await.unwrap();
+    sqlx::raw_sql("SET ROLE millrace_app").execute(&mut app).await.unwrap();
+    let count = async |app: &mut sqlx::PgConnection, table: &str| -> i64 {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        sqlx::query_scalar(sql).fetch_one(app).await.unwrap_or(0)
+    };
+    for table in &names {
+        assert_eq!(count(&mut app, table).await, 0, "{table} without a tenant");
+    }
+    let set = |scope: &Scope| {
+        let sql = format!(
+            "BEGIN; SELECT set_config('millrace.tenant', '{}', true); SELECT set_config('millrace.merchant', '{}', true)",
+            scope.tenant, scope.merchant
+        );
+        sqlx::AssertSqlSafe(sql)
+    };
+    sqlx::raw_sql(set(&ours.scope)).execute(&mut app).await.unwrap();
+    assert_eq!(count(&mut app, "orders").await, 1);
+    let foreign = format!("UPDATE orders SET reference = 'x' WHERE tenant = '{}'", theirs.scope.tenant);
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(foreign)).execute(&mut app).await.unwrap();
+    assert_eq!(done.rows_affected(), 0);
+    let smuggled = format!("UPDATE orders SET tenant = '{}'", theirs.scope.tenant);
+    assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(smuggled)).execute(&mut app).await.is_err());
+    sqlx::raw_sql("ROLLBACK").execute(&mut app).await.unwrap();
+    // A transaction's setting ends with it.
+    for table in &names {
+        assert_eq!(count(&mut app, table).await, 0, "{table} after a transaction with a tenant");
+    }
+    for change in ["ALTER TABLE orders DISABLE ROW LEVEL SECURITY", "DROP TABLE claim", "CREATE TABLE own (a text)"] {
+        assert!(sqlx::raw_sql(change).execute(&mut app).await.is_err(), "{change}");
+    }
+    // Connections that the program itself uses are as blind once they are given back.
+    assert!(world.db.now().await.unwrap() > Timestamp::UNIX_EPOCH);
+}

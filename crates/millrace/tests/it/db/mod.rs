@@ -1,0 +1,14 @@
+//! The conformance suite of the database: every function, on SQLite and on PostgreSQL.
+
+mod claims;
+mod config;
+mod faults;
+mod inline;
+mod isolation;
+mod journal;
+mod keys;
+mod orders;
+mod secrets;
+mod stock;
+mod trigger;
+mod world;

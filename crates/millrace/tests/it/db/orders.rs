@@ -1,0 +1,378 @@
+//! Orders, requests and shipments, from import to told.
+
+use connect::{EffectKind, FeedCursor, Inbound, NoteRow, OrderId, RejectedInput, RemoteRef, RequestState, Side};
+use engine::{
+    effect::EffectState::{self, Applied, Refused, Unknown},
+    order::{Disposition, OrderState},
+};
+use millrace::db::{
+    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Recorded, RequestWork,
+    ShipmentQuery, Subject,
+};
+
+use super::world::{
+    LEASE, World, arm_of, carry_out, decimal, effect, imported, lines, on_both, order, request, request_key, requested,
+    settlement, shipment,
+};
+
+async fn shown(world: &World, key: &ConnectionKey) -> Vec<(OrderState, String)> {
+    let query = OrderQuery { states: OrderState::ALL.to_vec(), limit: 500, ..OrderQuery::default() };
+    let page = world.db.list_orders(&key.into(), query).await.unwrap();
+    page.items.into_iter().rev().map(|order| (order.state, order.reason)).collect()
+}
+
+async fn state(world: &World, key: &ConnectionKey) -> OrderState {
+    shown(world, key).await.remove(0).0
+}
+
+async fn id(world: &World, key: &ConnectionKey, order_id: i64) -> OrderId {
+    world.db.known_orders(key, &[order_id]).await.unwrap()[&order_id].id.clone()
+}
+
+async fn work(world: &World, key: &ConnectionKey) -> Vec<RequestWork> {
+    world.db.requests_to_advance(key, 100).await.unwrap()
+}
+
+fn effect_for(work: &RequestWork, kind: EffectKind, name: &str) -> NewEffect {
+    NewEffect {
+        subject: Subject {
+            order: Some(work.order.clone()),
+            request: Some(work.id.clone()),
+            shipment: work.shipments.first().map(|shipment| shipment.id.clone()),
+            ..Subject::default()
+        },
+        ..effect(kind, name, &engine::key::order_lane("acme", work.order_id))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_goes_all_the_way() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        assert_eq!(db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap(), [Recorded::Kept]);
+        assert_eq!(state(&world, &key).await, OrderState::Queued);
+        assert_eq!(db.unsent_orders(&key).await.unwrap(), [1]);
+        assert!(db.open_sent_orders(&key).await.unwrap().is_empty());
+        let planned = &db.planned_as(&key, &[1, 2]).await.unwrap()[&1][&request_key(1)];
+        assert_eq!((planned.lines.len(), planned.ship_to.city.as_str()), (2, "London"));
+
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        assert_eq!(rows[0].body_sha256, planned.body_sha256);
+        db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
+        assert!(db.known_orders(&key, &[1]).await.unwrap()[&1].sent);
+        let mut accepted = settlement(&rows[0], &[Applied]);
+        accepted.remote = Some(RemoteRef::new("W-1"));
+        db.settle(&key, vec![accepted]).await.unwrap();
+        assert_eq!(state(&world, &key).await, OrderState::Open);
+        assert!(db.unsent_orders(&key).await.unwrap().is_empty());
+        assert_eq!(db.open_sent_orders(&key).await.unwrap(), [1]);
+        let rows = db.requested_rows(&key, 1).await.unwrap();
+        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(11, decimal("3")), (12, decimal("1"))]);
+
+        let asked = work(&world, &key).await;
+        assert_eq!((asked.len(), asked[0].effects.len()), (1, 1));
+        assert!(!asked[0].order_complete);
+        assert!(db.advance(&key, &asked[0].id, asked[0].version, Advance::default()).await.unwrap());
+        assert!(!db.advance(&key, &asked[0].id, asked[0].version, Advance::default()).await.unwrap(), "an old version");
+        assert!(work(&world, &key).await.is_empty());
+
+        // Part of it leaves, then the rest.
+        let one = order(1);
+        let part = shipment(&one, "S1", &request_key(1), &[2, 0]);
+        let rest = shipment(&one, "S2", &request_key(1), &[1, 1]);
+        let none = FeedCursor::default();
+        db.record_shipments(&key, vec![part], Vec::new(), &[], &[], &none).await.unwrap();
+        assert_eq!(state(&world, &key).await, OrderState::PartlyShipped);
+        db.record_shipments(&key, vec![rest], Vec::new(), &[], &[], &none).await.unwrap();
+        assert_eq!(state(&world, &key).await, OrderState::Shipped);
+
+        let asked = work(&world, &key).await.remove(0);
+        assert_eq!(asked.shipments.len(), 2);
+        let rows = vec![NoteRow { row_id: 11, product_id: 1001, quantity: decimal("2") }];
+        let steps = Advance {
+            effects: vec![effect_for(&asked, EffectKind::PostShipped, "post S1")],
+            rows: vec![(asked.shipments[0].id.clone(), rows.clone())],
+            ..Advance::default()
+        };
+        assert!(db.advance(&key, &asked.id, asked.version, steps).await.unwrap());
+        carry_out(&db, &key, Side::Source, &[Applied]).await;
+        let asked = work(&world, &key).await.remove(0);
+        assert_eq!(asked.shipments[0].rows.as_ref(), Some(&rows));
+        assert_eq!(asked.shipments[0].effects[0].state, Applied);
+        let told = asked.shipments.iter().map(|shipment| shipment.id.clone()).collect();
+        let steps = Advance { confirmed: told, ..Advance::default() };
+        assert!(db.advance(&key, &asked.id, asked.version, steps).await.unwrap());
+        assert_eq!(state(&world, &key).await, OrderState::Closed);
+        // Looked at once more: now it is complete.
+        let asked = work(&world, &key).await.remove(0);
+        assert!(asked.order_complete && asked.shipments.iter().all(|shipment| shipment.confirmed));
+
+        let detail = db.order(&key.scope, &id(&world, &key, 1).await).await.unwrap();
+        assert_eq!(detail.order, order(1));
+        assert_eq!((detail.requests.len(), detail.shipments.len(), detail.effects.len()), (1, 2, 2));
+        assert_eq!(detail.attempts.len(), 2);
+        let query = ShipmentQuery { text: "1zs2".to_owned(), limit: 10, ..ShipmentQuery::default() };
+        assert_eq!(db.list_shipments(&(&key).into(), query).await.unwrap().items.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_sent_is_planned_again() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
+        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        // Another quantity: the old payload is given up, and whoever has claimed it cannot arm it.
+        let changed = |order_id: i64| {
+            let mut order = order(order_id);
+            order.lines[0].quantity = decimal("2");
+            let request = request(&order, &request_key(order_id), lines(&order));
+            imported(order, Disposition::Requested, vec![request])
+        };
+        db.record_orders(&key, "acme", vec![changed(1)]).await.unwrap();
+        let armed = db.arm(&key, claimed.iter().map(arm_of).collect(), super::world::DEADLINE).await.unwrap();
+        assert_eq!(armed.iter().filter(|armed| armed.is_some()).count(), 1, "order 2 only");
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        assert_eq!((rows.len(), rows[0].revision), (1, 2));
+        assert!(rows[0].body.contains("\"quantity\":\"2\""), "{}", rows[0].body);
+        assert_eq!(rows[0].body_sha256, db.planned_as(&key, &[1]).await.unwrap()[&1][&request_key(1)].body_sha256);
+        // Not wanted any more, then wanted again.
+        db.record_orders(&key, "acme", vec![imported(order(1), Disposition::Held("no SKU".to_owned()), vec![])])
+            .await
+            .unwrap();
+        assert_eq!(shown(&world, &key).await[0], (OrderState::Held, "no SKU".to_owned()));
+        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        assert_eq!((rows.len(), rows[0].revision), (1, 3));
+        // Refused: the same payload is left alone, another goes again.
+        db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
+        db.settle(&key, vec![settlement(&rows[0], &[Refused])]).await.unwrap();
+        assert_eq!(shown(&world, &key).await[0].0, OrderState::Error);
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        db.record_orders(&key, "acme", vec![changed(1)]).await.unwrap();
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap()[0].revision, 4);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_is_not_planned_again() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        carry_out(&db, &key, Side::Warehouse, &[Unknown]).await;
+        let mut order = order(1);
+        order.lines[0].quantity = decimal("2");
+        let request = request(&order, &request_key(1), lines(&order));
+        let again = imported(order, Disposition::Requested, vec![request]);
+        assert_eq!(db.record_orders(&key, "acme", vec![again]).await.unwrap(), [Recorded::ChangedAfterSending]);
+        assert_eq!(shown(&world, &key).await[0].0, OrderState::Error);
+        db.mark_seen(&key, 1, "later", None).await.unwrap();
+        assert_eq!(shown(&world, &key).await[0].0, OrderState::Queued);
+        assert_eq!(db.known_orders(&key, &[1]).await.unwrap()[&1].seen, "later");
+        // Found there after all, and to be stopped.
+        carry_out_probe(&world, &key).await;
+        db.want_cancel(&key, 1, "cancelled in Brightpearl").await.unwrap();
+        let asked = work(&world, &key).await.remove(0);
+        assert_eq!(asked.cancel_wanted.as_deref(), Some("cancelled in Brightpearl"));
+        let steps = Advance { effects: vec![effect_for(&asked, EffectKind::CancelRequest, "cancel")], ..Advance::default() };
+        db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
+        carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
+        assert_eq!(shown(&world, &key).await[0].0, OrderState::Cancelled);
+        assert!(db.requested_rows(&key, 1).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+async fn carry_out_probe(world: &World, key: &ConnectionKey) {
+    let rows = world.db.claim_effects(key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+    assert_eq!(rows[0].state, EffectState::Probing);
+    world.db.settle(key, vec![settlement(&rows[0], &[Applied])]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_hold_archive_and_void() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2), requested(3)]).await.unwrap();
+        let first = id(&world, &key, 1).await;
+        db.held_by_person(&key, &first, Some("ask the customer"), "ada").await.unwrap();
+        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        assert_eq!(claimed.len(), 2, "a held order is not sent");
+        assert_eq!(shown(&world, &key).await[0], (OrderState::Held, "ask the customer".to_owned()));
+        db.held_by_person(&key, &first, None, "ada").await.unwrap();
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().len(), 1);
+        // Put away: not sent, whoever has claimed it.
+        db.archive_order(&key, &id(&world, &key, 2).await, true, "ada").await.unwrap();
+        let armed = db.arm(&key, claimed.iter().map(arm_of).collect(), super::world::DEADLINE).await.unwrap();
+        assert_eq!(armed.iter().filter(|armed| armed.is_some()).count(), 1);
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Archived);
+        db.record_orders(&key, "acme", vec![requested(2)]).await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Archived, "import leaves it there");
+        db.archive_order(&key, &id(&world, &key, 2).await, false, "ada").await.unwrap();
+        db.record_orders(&key, "acme", vec![requested(2)]).await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Queued);
+        // Given up by a person: import does not bring it back, a person does.
+        let query = EffectQuery { limit: 500, ..EffectQuery::default() };
+        let effects = db.list_effects(&(&key).into(), query).await.unwrap().items;
+        let submit = effects.iter().find(|effect| effect.key == request_key(2)).unwrap().id.clone();
+        db.decide(&key.scope, &submit, EffectDecision::Void, "ada", "double").await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Held);
+        db.record_orders(&key, "acme", vec![requested(2)]).await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Held);
+        db.decide(&key.scope, &submit, EffectDecision::Retry, "ada", "not double").await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Queued);
+        // Gone from the source.
+        db.order_gone(&key, 2).await.unwrap();
+        assert_eq!(shown(&world, &key).await[1].0, OrderState::Cancelled);
+        let counts = db.count_orders(&(&key).into(), Some(&key.connection)).await.unwrap();
+        assert_eq!(counts.values().sum::<i64>(), 3);
+    })
+    .await;
+}
+
+/// O4: the last look before sending gives a submit up; import takes its order up again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submit_given_up_by_itself_waits_for_import() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        db.settle(&key, vec![settlement(&rows[0], &[EffectState::Voided])]).await.unwrap();
+        assert_eq!(shown(&world, &key).await[0].0, OrderState::New);
+        assert_eq!(db.unsent_orders(&key).await.unwrap(), [1]);
+        let page = db.list_effects(&(&key).into(), EffectQuery { limit: 5, ..EffectQuery::default() }).await.unwrap();
+        db.decide(&key.scope, &page.items[0].id, EffectDecision::Retry, "ada", "now").await.unwrap_err();
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap()[0].revision, 2);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shipments_are_kept_once_and_wait_for_their_key() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let one = order(1);
+        let left = shipment(&one, "S1", &request_key(1), &[3, 1]);
+        let input = Inbound { name: "ship.csv".to_owned(), content_hash: "h1".to_owned(), content: b"a,b".to_vec() };
+        let rejected = RejectedInput {
+            input: Inbound { name: "bad.csv".to_owned(), content_hash: "h2".to_owned(), content: b"?".to_vec() },
+            reason: "line 1: not a number".to_owned(),
+        };
+        let cursor = FeedCursor(Some("page 2".to_owned()));
+        let taken = [input.clone()];
+        let rejects = [rejected];
+        let recorded =
+            db.record_shipments(&key, vec![left.clone()], Vec::new(), &taken, &rejects, &cursor).await.unwrap();
+        assert_eq!((recorded.new, recorded.unknown_key), (1, 1));
+        let mut unseen = input.clone();
+        unseen.content_hash = "h3".to_owned();
+        assert_eq!(db.inputs_seen(&key, &[input, unseen]).await.unwrap(), [true, false]);
+        assert_eq!(db.input(&key, "ship.csv").await.unwrap(), b"a,b");
+        let channels = db.channels(&key).await.unwrap();
+        let cursor = channels.iter().find(|channel| channel.kind == ChannelKind::Shipments).unwrap().cursor.clone();
+        assert_eq!(cursor.as_deref(), Some("page 2"));
+        let exceptions = db.exceptions(&key, false, 10).await.unwrap();
+        let mut kinds: Vec<_> = exceptions.iter().map(|exception| exception.kind.as_str()).collect();
+        kinds.sort_unstable();
+        assert_eq!(kinds, ["input", "unknown_key"]);
+        // The same again brings nothing; other content under the same reference changes nothing.
+        let mut other = left.clone();
+        other.shipment.packages[0].lines[0].quantity = decimal("2");
+        let none = FeedCursor::default();
+        let recorded =
+            db.record_shipments(&key, vec![left.clone(), other], Vec::new(), &[], &rejects, &none).await.unwrap();
+        assert_eq!((recorded.new, recorded.known, recorded.changed), (0, 1, 1));
+        assert_eq!(db.exceptions(&key, false, 10).await.unwrap().len(), 3);
+        // Its request becomes known.
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        assert_eq!(state(&world, &key).await, OrderState::Shipped);
+        let asked = work(&world, &key).await;
+        assert_eq!(asked[0].shipments[0].shipment, left.shipment);
+        let open = db.exceptions(&key, false, 10).await.unwrap();
+        assert!(open.iter().all(|exception| exception.kind != "unknown_key"));
+        db.resolve_exception(&key.scope, &open[0].id, "ada").await.unwrap();
+        assert_eq!(db.exceptions(&key, false, 10).await.unwrap().len(), 1);
+        assert_eq!(db.exceptions(&key, true, 10).await.unwrap().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_move_without_shipping() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
+        carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
+        let states = vec![
+            (request_key(1), RequestState::Finished),
+            (request_key(2), RequestState::Cancelled),
+            ("nobody's".to_owned(), RequestState::Finished),
+        ];
+        db.record_shipments(&key, Vec::new(), states, &[], &[], &FeedCursor::default()).await.unwrap();
+        let shown = shown(&world, &key).await;
+        assert_eq!((shown[0].0, shown[1].0), (OrderState::Closed, OrderState::Error));
+        let asked = work(&world, &key).await;
+        assert!(asked.iter().any(|request| request.finished && request.order_complete));
+        // Looked at again when its time has come, and not before.
+        for request in &asked {
+            db.advance(&key, &request.id, request.version, Advance::default()).await.unwrap();
+        }
+        let now = db.now().await.unwrap();
+        db.schedule_advance(&key, &asked[0].id, now + jiff::SignedDuration::from_hours(1)).await.unwrap();
+        assert!(work(&world, &key).await.is_empty());
+        db.schedule_advance(&key, &asked[0].id, now - jiff::SignedDuration::from_secs(1)).await.unwrap();
+        let asked = work(&world, &key).await;
+        assert_eq!(asked.len(), 1);
+        db.advance(&key, &asked[0].id, asked[0].version, Advance::default()).await.unwrap();
+        assert!(work(&world, &key).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_have_filters_and_pages() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let orders: Vec<_> = (1..=25).map(requested).collect();
+        db.record_orders(&key, "acme", orders).await.unwrap();
+        let access = (&key.scope.tenant).into();
+        let mut seen = Vec::new();
+        let mut after = None;
+        loop {
+            let query = OrderQuery { after: after.take(), limit: 10, ..OrderQuery::default() };
+            let page = db.list_orders(&access, query).await.unwrap();
+            seen.extend(page.items.iter().map(|order| order.order_id));
+            // What comes in meanwhile neither repeats nor hides others.
+            db.record_orders(&key, "acme", vec![requested(100 + i64::try_from(seen.len()).unwrap())]).await.unwrap();
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, (1..=25).rev().collect::<Vec<_>>());
+        let find = |text: &str| {
+            let (db, access, text) = (db.clone(), millrace::db::Access::from(&key), text.to_owned());
+            async move {
+                let query = OrderQuery { text, limit: 500, ..OrderQuery::default() };
+                db.list_orders(&access, query).await.unwrap().items.len()
+            }
+        };
+        assert_eq!(find("web-7").await, 1);
+        assert_eq!(find("WEB-1").await, 1 + 10 + 3, "1, 10 to 19, and the three that came in");
+        assert_eq!(find("sw1y").await, 28);
+        assert_eq!(find("100%").await, 0);
+        assert_eq!(find("_eb-7").await, 0, "no wildcards");
+        let states = vec![OrderState::Open, OrderState::Closed];
+        let query = OrderQuery { states, limit: 5, ..OrderQuery::default() };
+        assert!(db.list_orders(&access, query).await.unwrap().items.is_empty());
+        let from = Some("2026-06-01T00:00:00Z".parse().unwrap());
+        let query = OrderQuery { placed_from: from, limit: 5, ..OrderQuery::default() };
+        assert!(db.list_orders(&access, query).await.unwrap().items.is_empty());
+    })
+    .await;
+}

@@ -1,0 +1,221 @@
+//! Stock: what is in hand, runs, and who writes a warehouse's stock.
+
+use std::time::Duration;
+
+use connect::{EffectKind, FeedCursor, Side, StockFeed, StockLevel};
+use engine::effect::EffectState::{self, Applied, Refused, Unknown};
+use jiff::{SignedDuration, Timestamp};
+use millrace::db::{Advance, DbError, InFlight, NewEffect, RunState, StockRun, Subject};
+
+use super::world::{
+    World, batched, carry_out, decimal, effect, on_both, order, request_key, requested, shipment, unique,
+};
+
+const SETTLE: Duration = Duration::from_secs(30);
+
+fn correction(product_id: i64, batch: &str) -> NewEffect {
+    NewEffect {
+        subject: Subject { product_id: Some(product_id), warehouse_id: Some(2), ..Subject::default() },
+        ..batched(
+            effect(EffectKind::CorrectStock, &format!("marker-{}", unique()), &format!("stock:acme:2:{product_id}")),
+            batch,
+        )
+    }
+}
+
+fn run(feed: &str, cut_off: Timestamp, state: RunState) -> StockRun {
+    StockRun {
+        id: format!("run_{:026}", unique()),
+        feed: feed.to_owned(),
+        content_hash: format!("hash of {feed}"),
+        cut_off,
+        sequence: None,
+        made_at: cut_off,
+        state,
+        reason: String::new(),
+        skus: 1,
+        compared: 1,
+        changed: 1,
+        lines: Vec::new(),
+    }
+}
+
+fn feed(name: &str, cut_off: Timestamp, levels: &[(&str, &str)], absent_is_zero: bool) -> StockFeed {
+    StockFeed {
+        reference: name.to_owned(),
+        content_hash: format!("hash of {name}"),
+        cut_off,
+        sequence: None,
+        absent_is_zero,
+        levels: levels
+            .iter()
+            .map(|(sku, available)| StockLevel {
+                sku: (*sku).to_owned(),
+                facility: None,
+                available: Some(decimal(available)),
+                physical: None,
+            })
+            .collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn knows_what_is_in_hand() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let products = [1001, 1002, 9];
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        let now = db.now().await.unwrap();
+        let later = now + SignedDuration::from_hours(1);
+        let flight = |at: Timestamp| {
+            let (db, key) = (db.clone(), key.clone());
+            async move { db.in_flight(&key, 2, at, SETTLE, &products).await.unwrap() }
+        };
+        // Not sent yet: the warehouse knows nothing of it.
+        assert_eq!(flight(later).await.get(&1001).copied().unwrap_or_default(), InFlight::default());
+        carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
+        let seen = flight(later).await;
+        assert_eq!((seen[&1001].accepted, seen[&1002].accepted), (decimal("3"), decimal("1")));
+        assert!(!seen[&1001].unsettled && !seen.contains_key(&9));
+        assert!(db.in_flight(&key, 5, later, SETTLE, &products).await.unwrap().is_empty(), "another warehouse");
+        // Just accepted: a count of that moment may or may not know of it.
+        assert!(flight(now).await[&1001].unsettled);
+        // Two of three leave; the source is not told.
+        let mut left = shipment(&order(1), "S1", &request_key(1), &[2, 0]);
+        left.shipment.shipped_at = later;
+        db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
+        let after = later + SignedDuration::from_hours(1);
+        let seen = flight(after).await[&1001];
+        assert_eq!((seen.shipped_not_posted, seen.posted_after, seen.accepted), (decimal("2"), decimal("0"), decimal("3")));
+        assert!(flight(later).await[&1001].unsettled, "it left at that very moment");
+        // Told: for a count before it left, it was posted after.
+        let asked = db.requests_to_advance(&key, 10).await.unwrap().remove(0);
+        let post = NewEffect {
+            subject: Subject {
+                order: Some(asked.order.clone()),
+                request: Some(asked.id.clone()),
+                shipment: Some(asked.shipments[0].id.clone()),
+                ..Subject::default()
+            },
+            ..effect(EffectKind::PostShipped, "post", "lane")
+        };
+        let steps = Advance { effects: vec![post], ..Advance::default() };
+        db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
+        carry_out(&db, &key, Side::Source, &[Applied]).await;
+        let seen = flight(after).await[&1001];
+        assert_eq!((seen.shipped_not_posted, seen.accepted), (decimal("0"), decimal("1")));
+        let seen = flight(later - SignedDuration::from_mins(10)).await[&1001];
+        assert_eq!(seen.posted_after, decimal("2"));
+        // A correction on its way.
+        db.plan_effects(&key, vec![correction(1002, "b")]).await.unwrap();
+        assert!(flight(after).await[&1002].correcting && !flight(after).await[&1001].correcting);
+        carry_out(&db, &key, Side::Source, &[Applied]).await;
+        assert!(!flight(after).await[&1002].correcting);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_submit_that_is_not_known_unsettles() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        carry_out(&db, &key, Side::Warehouse, &[Unknown]).await;
+        let later = db.now().await.unwrap() + SignedDuration::from_hours(1);
+        let seen = db.in_flight(&key, 2, later, SETTLE, &[1001]).await.unwrap();
+        assert!(seen[&1001].unsettled && seen[&1001].accepted.is_zero());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_kept_with_their_corrections() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let at = |hour: i64| "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
+        assert!(db.last_run(&key).await.unwrap().is_none());
+        assert!(!db.runs_planned_before(&key).await.unwrap());
+        let first = feed("inv_1", at(1), &[("A", "5"), ("B", "2")], false);
+        let waiting = run("inv_1", at(1), RunState::Waiting);
+        db.record_run(&key, waiting.clone(), Vec::new(), &first).await.unwrap();
+        assert!(db.feed_seen(&key, "hash of inv_1").await.unwrap());
+        assert!(!db.feed_seen(&key, "hash of inv_2").await.unwrap());
+        // A newer one takes its place; a refused one does not, and does not count as the last.
+        db.record_run(&key, run("odd", at(9), RunState::Refused), Vec::new(), &feed("odd", at(9), &[("A", "0")], false))
+            .await
+            .unwrap();
+        assert_eq!(db.run(&key, &waiting.id).await.unwrap(), waiting);
+        let second = run("inv_2", at(2), RunState::Waiting);
+        db.record_run(&key, second.clone(), Vec::new(), &feed("inv_2", at(2), &[("A", "4")], false)).await.unwrap();
+        assert_eq!(db.run(&key, &waiting.id).await.unwrap().state, RunState::Dropped);
+        assert_eq!(db.last_run(&key).await.unwrap().unwrap().id, second.id);
+        let late = db.approve_run(&key, &waiting.id, Vec::new(), "ada").await;
+        assert!(matches!(late, Err(DbError::Fenced(_))));
+        db.approve_run(&key, &second.id, vec![correction(1, "b1"), correction(2, "b1")], "ada").await.unwrap();
+        assert!(db.runs_planned_before(&key).await.unwrap());
+        assert_eq!(carry_out(&db, &key, Side::Source, &[Applied]).await.len(), 2);
+        let levels = db.levels(&key, None, 10).await.unwrap();
+        let figures: Vec<_> = levels.iter().map(|level| (level.sku.as_str(), level.available.unwrap())).collect();
+        assert_eq!(figures, [("A", decimal("4")), ("B", decimal("2"))]);
+        // What a whole snapshot leaves out is gone; an older feed changes no figure.
+        let third = run("inv_3", at(3), RunState::Planned);
+        db.record_run(&key, third.clone(), Vec::new(), &feed("inv_3", at(3), &[("A", "1")], true)).await.unwrap();
+        assert_eq!(db.levels(&key, None, 10).await.unwrap().len(), 1);
+        db.record_run(&key, run("old", at(0), RunState::Planned), Vec::new(), &feed("old", at(0), &[("A", "9")], false))
+            .await
+            .unwrap();
+        assert_eq!(db.levels(&key, None, 10).await.unwrap()[0].available, Some(decimal("1")));
+        assert_eq!(db.last_run(&key).await.unwrap().unwrap().id, third.id);
+        let page = db.runs(&key, None, 2).await.unwrap();
+        assert_eq!(page.items.len(), 2);
+        assert_eq!(db.runs(&key, page.next.as_deref(), 10).await.unwrap().items.len(), 3);
+        let fourth = run("inv_4", at(4), RunState::Waiting);
+        db.record_run(&key, fourth.clone(), Vec::new(), &feed("inv_4", at(4), &[], false)).await.unwrap();
+        db.drop_run(&key, &fourth.id, "ada").await.unwrap();
+        assert_eq!(db.run(&key, &fourth.id).await.unwrap().state, RunState::Dropped);
+        assert!(matches!(db.run(&key, "run_none").await, Err(DbError::NotFound(_))));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_batches_that_failed() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        assert_eq!(db.refused_batches(&key).await.unwrap(), 0);
+        let outcomes: [&[EffectState]; 4] = [&[Refused], &[Applied], &[Refused], &[Refused]];
+        for (number, outcome) in outcomes.into_iter().enumerate() {
+            let batch = format!("b{number}");
+            db.plan_effects(&key, vec![correction(1, &batch), correction(2, &batch)]).await.unwrap();
+            carry_out(&db, &key, Side::Source, outcome).await;
+        }
+        assert_eq!(db.refused_batches(&key).await.unwrap(), 2);
+        // One that is still on its way says nothing.
+        db.plan_effects(&key, vec![correction(3, "b9")]).await.unwrap();
+        assert_eq!(db.refused_batches(&key).await.unwrap(), 2);
+        carry_out(&db, &key, Side::Source, &[Applied]).await;
+        assert_eq!(db.refused_batches(&key).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_has_one_writer() {
+    on_both(|world: World| async move {
+        let db = world.db.clone();
+        let first = world.connection("acme").await;
+        let beside = world.further_connection(&first.scope.tenant, &first.scope.merchant, "acme").await;
+        let stranger = world.connection("acme").await;
+        assert_eq!(db.own_stock(&first, "acme", &[2, 3]).await.unwrap(), Ok(()));
+        assert_eq!(db.own_stock(&first, "acme", &[2]).await.unwrap(), Ok(()), "asked twice");
+        let holder = db.own_stock(&beside, "acme", &[4, 3]).await.unwrap().unwrap_err();
+        assert!(holder.contains("connection Connection"), "{holder}");
+        let holder = db.own_stock(&stranger, "acme", &[3]).await.unwrap().unwrap_err();
+        assert!(holder.contains("another connection of this installation"), "{holder}");
+        assert_eq!(db.own_stock(&stranger, "acme", &[4]).await.unwrap(), Ok(()), "all or none: 4 was not taken");
+        assert_eq!(db.own_stock(&stranger, "other", &[2]).await.unwrap(), Ok(()));
+        db.release_stock(&first).await.unwrap();
+        assert_eq!(db.own_stock(&beside, "acme", &[2, 3]).await.unwrap(), Ok(()));
+    })
+    .await;
+}

@@ -1,0 +1,6 @@
+//! Integration tests of the program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
+
+mod db;
+mod seeded;

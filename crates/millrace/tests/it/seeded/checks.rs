@@ -1,0 +1,322 @@
+//! What must hold when a run has come to rest, by the ledgers of the account and the warehouse. What the hub itself keeps is
+//! asked only for what it says it could not do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::settings::StartMode;
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    brightpearl::{
+        Change,
+        account::{Account, CANCELLED, HUB, NEW, SET_ASIDE},
+    },
+    run::{Run, warehouse_sku},
+    warehouse::Left,
+};
+
+/// An order is read once more before it is sent, at most so long before.
+const LAST_LOOK: SignedDuration = SignedDuration::from_secs(45);
+/// The longest time in which a call may still take effect, less the clocks' difference (Tq).
+const QUIESCENCE: SignedDuration = SignedDuration::from_secs(150);
+/// The contract's time to come to rest, with the longest pause between two tries and the wait for late calls before it.
+const LONGEST_DRAIN: u64 = 15 * 60;
+
+/// Everything.
+pub fn at_rest(run: &mut Run) {
+    let account = std::sync::Arc::clone(&run.account);
+    let state = account.state();
+    let mut findings = Vec::new();
+    let shown = shown(run);
+    one_order_per_key(run, &mut findings);
+    nobody_is_lost(run, &state.account, &shown, &mut findings);
+    cancelled_is_not_sent(run, &state.account, &mut findings);
+    what_was_asked(run, &state.account, &mut findings);
+    let told = shipments_are_told(run, &state.account, &shown, &mut findings);
+    never_more_than_ordered(&state.account, &mut findings);
+    stock(run, &state.account, &mut findings);
+    findings.extend(state.account.balances().err());
+    repeats(run, &state.changes, &mut findings);
+    calls(&state.calls, &mut findings);
+    if run.counts["seconds until at rest"] > LONGEST_DRAIN {
+        findings.push(format!("L1: it took {} s to come to rest", run.counts["seconds until at rest"]));
+    }
+    for (fault, times) in state.faults.iter().chain(&run.folder.held().faults) {
+        *run.counts.entry(format!("fault {fault}")).or_default() += times;
+    }
+    for (_, why) in shown.values().filter(|(state, _)| state == "error") {
+        let words: String = why.chars().filter(|letter| !letter.is_ascii_digit()).take(110).collect();
+        *run.counts.entry(format!("why: {words}")).or_default() += 1;
+    }
+    let closed = shown.values().filter(|(state, _)| state == "closed").count() as u64;
+    for (what, count) in [
+        ("orders closed", closed),
+        ("orders shown as needing a person", shown.values().filter(|(state, _)| state == "error").count() as u64),
+        ("shipments", run.warehouse.left.len() as u64),
+        ("shipments told", told),
+        ("corrections", state.account.corrections.len() as u64),
+        ("calls", state.calls.len() as u64),
+        ("changes", state.changes.len() as u64),
+        ("changes of unknown outcome", state.changes.iter().filter(|change| change.done.is_none() && !change.turned_away).count() as u64),
+        ("crossings", run.trace.crossings()),
+    ] {
+        *run.counts.entry(what.to_owned()).or_default() += count;
+    }
+    drop(state);
+    for finding in findings {
+        run.watch.finding(finding);
+    }
+}
+
+/// What the hub shows of each order: state and reason.
+fn shown(run: &Run) -> BTreeMap<i64, (String, String)> {
+    let rows = run.witness.rows("SELECT order_id, state, state_reason FROM orders");
+    rows.into_iter().map(|row| (row[0].parse().unwrap(), (row[1].clone(), row[2].clone()))).collect()
+}
+
+/// `BPacme-O{order}`, and `-G{note}` or `-S{n}` behind it.
+fn order_of(key: &str) -> i64 {
+    let rest = key.strip_prefix("BPacme-O").unwrap_or_default();
+    rest.split('-').next().unwrap_or_default().parse().unwrap_or(0)
+}
+
+/// O1.
+fn one_order_per_key(run: &Run, findings: &mut Vec<String>) {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    for order in &run.warehouse.orders {
+        *seen.entry(&order.key).or_default() += 1;
+    }
+    findings.extend(seen.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("O1: {key} came {times} times")));
+}
+
+/// O2.
+fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, String)>, findings: &mut Vec<String>) {
+    let there: BTreeSet<i64> = run.warehouse.orders.iter().map(|order| order_of(&order.key)).collect();
+    for (id, order) in &account.orders {
+        let in_scope = match run.settings.start_mode {
+            StartMode::Order => order.status == NEW,
+            StartMode::GoodsOutNote => account.notes.values().any(|note| note.order == *id && note.shipped.is_none()),
+        };
+        match shown.get(id) {
+            None if in_scope => findings.push(format!("O2: order {id} is not known to the hub")),
+            Some((state, why)) if !there.contains(id) && in_scope => {
+                let visible = ["new", "held", "skipped", "error"].contains(&state.as_str()) && !why.is_empty();
+                if !visible {
+                    findings.push(format!("O2: order {id} is not at the warehouse, and is shown as {state} ({why})"));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// O4.
+fn cancelled_is_not_sent(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    for (at, key) in run.watch.published() {
+        let order = order_of(&key);
+        let before = |limit: Timestamp| account.statuses.iter().rev().find(|(when, id, _)| *id == order && *when < limit);
+        let out = match run.settings.start_mode {
+            StartMode::Order => vec![CANCELLED, SET_ASIDE],
+            StartMode::GoodsOutNote => vec![CANCELLED],
+        };
+        // It was so for a while, and nothing came in between.
+        if let (Some((when, _, status)), Some((since, _, _))) = (before(at), before(at - LAST_LOOK))
+            && when == since
+            && out.contains(status)
+        {
+            findings.push(format!("O4: {key} was sent at {at}, and the order stood at {status} since {since}"));
+        }
+    }
+}
+
+/// O3, of orders that nobody changed: what the warehouse was asked for is what was ordered, once.
+fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    for (id, order) in account.orders.iter().filter(|(_, order)| order.person_edit.is_none()) {
+        let mut asked: BTreeMap<String, i64> = BTreeMap::new();
+        let here = run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id);
+        for line in here.flat_map(|order| &order.lines) {
+            *asked.entry(line.sku.clone()).or_default() += line.asked;
+        }
+        let wanted: BTreeMap<String, i64> =
+            order.rows.values().filter_map(|row| Some((warehouse_sku(row.product?), row.quantity))).collect();
+        if !asked.is_empty() && asked != wanted {
+            findings.push(format!("O3: of order {id} {asked:?} was asked for, and {wanted:?} is ordered"));
+        }
+    }
+}
+
+/// Rows of the order and their units that left with a shipment.
+fn left_rows(account: &Account, left: &Left) -> BTreeMap<i64, i64> {
+    let order = &account.orders[&order_of(&left.key)];
+    let mut rows = BTreeMap::new();
+    for (_, sku, units) in left.boxes.iter().flat_map(|(_, lines)| lines) {
+        let row = order.rows.iter().find(|(_, row)| row.product.is_some_and(|product| warehouse_sku(product) == *sku));
+        *rows.entry(*row.unwrap().0).or_default() += units;
+    }
+    rows
+}
+
+/// What the note of a shipment says: every tracking number, or as many as fit and how many do not.
+fn is_reference(text: &str, numbers: &[String]) -> bool {
+    let whole = numbers.join(", ");
+    if whole.len() <= 64 {
+        return text == whole;
+    }
+    let Some((shown, missing)) = text.rsplit_once(" +") else { return false };
+    let shown: Vec<&str> = shown.split(", ").collect();
+    missing.parse() == Ok(numbers.len() - shown.len()) && numbers.iter().zip(&shown).all(|(number, shown)| number == shown)
+}
+
+/// S1 and S3: a shipped note cannot be changed, so what it says now was written before it was shipped. How many were told.
+fn shipments_are_told(
+    run: &Run,
+    account: &Account,
+    shown: &BTreeMap<i64, (String, String)>,
+    findings: &mut Vec<String>,
+) -> u64 {
+    let needs_person = |order: i64| shown.get(&order).is_some_and(|(state, why)| state == "error" && !why.is_empty());
+    let mut used: BTreeMap<i64, &str> = BTreeMap::new();
+    let mut told = 0;
+    for left in &run.warehouse.left {
+        let (order, rows, numbers) = (order_of(&left.key), left_rows(account, left), left.tracking());
+        let notes: Vec<(i64, bool)> = account
+            .notes
+            .iter()
+            .filter(|(_, note)| note.order == order && note.shipped.is_some() && is_reference(&note.reference, &numbers))
+            .map(|(id, note)| (*id, note.rows.iter().map(|(row, (_, units))| (*row, *units)).collect::<BTreeMap<_, _>>() == rows))
+            .collect();
+        match notes.as_slice() {
+            [(note, true)] => {
+                told += 1;
+                if let Some(other) = used.insert(*note, &left.id) {
+                    findings.push(format!("S1: note {note} tells of shipments {other} and {}", left.id));
+                }
+                let fits = numbers.join(", ").len() <= 64;
+                let listed = account.order_notes.iter().filter(|note| {
+                    note.order == order && numbers.iter().all(|number| note.text.contains(number))
+                });
+                match listed.count() {
+                    0 if !fits && !needs_person(order) => {
+                        findings.push(format!("S1: the numbers of shipment {} do not fit and stand nowhere", left.id));
+                    }
+                    times if times > 1 => findings.push(format!("S1: the numbers of shipment {} stand on {times} order notes", left.id)),
+                    _ => {}
+                }
+            }
+            [] if needs_person(order) => {}
+            [] => findings.push(format!(
+                "S1: shipment {} of {} is told by no note, and the order is shown as {:?}",
+                left.id,
+                left.key,
+                shown.get(&order)
+            )),
+            other => findings.push(format!("S1: shipment {} of {} is told by {other:?} (note, same rows)", left.id, left.key)),
+        }
+    }
+    for (id, note) in account.notes.iter().filter(|(id, note)| note.created_by == HUB && !used.contains_key(id)) {
+        let what = if note.shipped.is_some() { "is shipped and tells of no shipment" } else { "is left open" };
+        if note.shipped.is_some() || !needs_person(note.order) {
+            findings.push(format!("S1: note {id} of order {}, made by the hub, {what}", note.order));
+        }
+    }
+    told
+}
+
+/// S2.
+fn never_more_than_ordered(account: &Account, findings: &mut Vec<String>) {
+    for (id, order) in &account.orders {
+        for (row_id, row) in &order.rows {
+            let noted = account.on_notes(*id, *row_id);
+            if noted > row.quantity {
+                findings.push(format!("S2: row {row_id} of order {id} is ordered {} times and on notes {noted} times", row.quantity));
+            }
+        }
+    }
+}
+
+/// K2 and K3.
+fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    let mut markers: BTreeMap<&str, u32> = BTreeMap::new();
+    for line in &account.corrections {
+        *markers.entry(&line.reason).or_default() += 1;
+    }
+    findings.extend(markers.iter().filter(|(_, times)| **times > 1).map(|(marker, times)| format!("K3: {marker:?} is there {times} times")));
+    let unsettled: BTreeSet<String> = run
+        .witness
+        .rows("SELECT DISTINCT product_id FROM effect WHERE kind = 'correct_stock' AND state IN ('parked', 'conflict')")
+        .concat()
+        .into_iter()
+        .collect();
+    let last = run.witness.rows("SELECT state, reason, cut_off FROM stock_run ORDER BY cut_off DESC LIMIT 1");
+    if last.is_empty() || last[0][0] != "planned" {
+        findings.push(format!("K2: the last count was not acted upon: {last:?}"));
+    }
+    for (id, product) in &account.products {
+        let sku = warehouse_sku(*id);
+        // What has left and is not posted is still in the account's figure.
+        let posted: i64 = account
+            .notes
+            .values()
+            .filter(|note| note.shipped.is_some())
+            .flat_map(|note| note.rows.values())
+            .filter(|(product, _)| product == id)
+            .map(|(_, units)| units)
+            .sum();
+        let gone: i64 =
+            run.warehouse.left.iter().flat_map(|left| &left.boxes).flat_map(|(_, lines)| lines).filter(|(_, of, _)| *of == sku).map(|(_, _, units)| units).sum();
+        let should_be = run.warehouse.stock[&sku] + gone - posted;
+        if product.in_stock != should_be && !unsettled.contains(&id.to_string()) && !is_explained(run, account, *id) {
+            findings.push(format!("K2: {sku} should be {should_be} in stock, and is {}", product.in_stock));
+        }
+    }
+}
+
+/// Whether an order of the product waits for a person: then the equation waits with it.
+fn is_explained(run: &Run, account: &Account, product: i64) -> bool {
+    let waiting = run.witness.rows("SELECT order_id FROM orders WHERE state = 'error'").concat();
+    waiting.iter().any(|order| {
+        let order = &account.orders[&order.parse::<i64>().unwrap()];
+        order.rows.values().any(|row| row.product == Some(product))
+    })
+}
+
+/// J2: what only a look guards is not sent again before two looks found nothing and nothing late can come any more; a stock
+/// difference is never sent again.
+fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
+    let mut before: BTreeMap<&str, &Change> = BTreeMap::new();
+    for change in changes {
+        for effect in &change.effects {
+            let earlier = before.insert(effect, change).filter(|earlier| !earlier.turned_away);
+            let Some(earlier) = earlier else { continue };
+            let gap = change.arrived.duration_since(earlier.arrived);
+            // A refusal in documented form, once read, is as good as a look.
+            let refused = earlier.done.as_ref().is_some_and(|(_, (status, _))| *status != 200);
+            match change.kind {
+                "stock-correction/post" => findings.push(format!("J2: {effect} (a stock difference) was sent twice, {gap:#} apart")),
+                "goods-out-note/post" | "order-status/put" | "order-note/post" if !refused => {
+                    let (from, to) = (earlier.arrived.as_millisecond(), change.arrived.as_millisecond());
+                    // The hub's clock may be off by some seconds.
+                    let looks = run.witness.count(&format!(
+                        "SELECT count(*) FROM attempt WHERE effect = '{effect}' AND what = 'probe'
+                             AND recorded_at BETWEEN {from} - 5000 AND {to} + 5000"
+                    ));
+                    if gap < QUIESCENCE || looks < 2 {
+                        findings.push(format!("J2: {effect} ({}) was sent again {gap:#} later, after {looks} looks", change.kind));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// RL1.
+fn calls(calls: &[Timestamp], findings: &mut Vec<String>) {
+    for (place, from) in calls.iter().enumerate() {
+        let within = calls[place..].iter().take_while(|at| at.duration_since(*from).as_secs() < 60).count();
+        if within > 200 {
+            findings.push(format!("RL1: {within} calls within a minute of {from}"));
+            return;
+        }
+    }
+}

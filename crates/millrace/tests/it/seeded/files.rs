@@ -1,0 +1,232 @@
+//! The folder that hub and warehouse exchange files in, in memory. The seed decides what goes wrong on the hub's side of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use connect::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::seeded::{
+    clock::ModelClock,
+    random::Dice,
+    trace::{Fate, Trace},
+};
+
+/// Looks on as files get their final names.
+pub trait Publishing: Send + Sync {
+    /// A file is about to be published under its final name, or the attempt is made.
+    fn publishes(&self, name: &str, content: &str, now: Timestamp, happens: bool);
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    content: Vec<u8>,
+    written: Timestamp,
+}
+
+/// What lies in the folder.
+#[derive(Default)]
+pub struct Held {
+    files: BTreeMap<String, File>,
+    /// How often things go wrong; 0: never.
+    pub strength: u64,
+    /// Times each fault happened.
+    pub faults: BTreeMap<String, u64>,
+}
+
+impl Held {
+    /// The names in a folder, in order.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let inside = |path: &String| path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/')).map(str::to_owned);
+        self.files.keys().filter_map(inside).collect()
+    }
+
+    /// The other side takes a file out.
+    pub fn take(&mut self, path: &str) -> Option<Vec<u8>> {
+        self.files.remove(path).map(|file| file.content)
+    }
+
+    /// The other side writes a file.
+    pub fn put(&mut self, path: &str, content: Vec<u8>, now: Timestamp) {
+        self.files.insert(path.to_owned(), File { content, written: now });
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    None,
+    NotReached,
+    LostBefore,
+    LostAfter,
+    Half,
+}
+
+/// The one folder.
+pub struct ModelFolder {
+    clock: Arc<ModelClock>,
+    trace: Arc<Trace>,
+    dice: Dice,
+    watcher: Arc<dyn Publishing>,
+    held: Mutex<Held>,
+}
+
+/// Opens the one folder, whatever place is named.
+pub struct ModelFiles(pub Arc<ModelFolder>);
+
+impl FileStores for ModelFiles {
+    fn open(&self, _: FileLocation) -> Arc<dyn FileStore> {
+        Arc::clone(&self.0) as Arc<dyn FileStore>
+    }
+}
+
+impl ModelFolder {
+    pub fn new(seed: u64, clock: Arc<ModelClock>, trace: Arc<Trace>, watcher: Arc<dyn Publishing>) -> Self {
+        let dice = Dice::new(seed, "files");
+        let held = Held { strength: *dice.pick(&[0, 1, 1, 2, 4]), ..Held::default() };
+        Self { clock, trace, dice, watcher, held: Mutex::new(held) }
+    }
+
+    /// What lies there.
+    pub fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fault(&self, held: &mut Held, writes: bool) -> Fault {
+        if !self.dice.chance(12 * held.strength) {
+            return Fault::None;
+        }
+        let fault = match writes {
+            true => *self.dice.pick(&[Fault::NotReached, Fault::LostBefore, Fault::LostAfter, Fault::LostAfter, Fault::Half]),
+            false => *self.dice.pick(&[Fault::NotReached, Fault::LostBefore]),
+        };
+        *held.faults.entry(format!("{fault:?}")).or_default() += 1;
+        fault
+    }
+
+    /// One operation: what it does happens as it arrives; the answer takes its time.
+    async fn cross<T: std::fmt::Debug>(
+        &self,
+        what: String,
+        writes: bool,
+        act: impl FnOnce(&mut Held, Timestamp, Fault) -> Result<T, FileError> + Send,
+    ) -> Result<T, FileError> {
+        let fate = self.trace.crossing();
+        if matches!(fate, Fate::Dead | Fate::DiesBefore) {
+            return std::future::pending().await;
+        }
+        let (fault, answer) = {
+            let mut held = self.held();
+            let fault = self.fault(&mut held, writes);
+            let lost = || Err(FileError::new(FileErrorKind::Unknown, "the connection was lost"));
+            let now = self.clock.true_time();
+            let answer = match fault {
+                Fault::NotReached => Err(FileError::new(FileErrorKind::NotReached, "no connection")),
+                Fault::LostBefore => lost(),
+                Fault::LostAfter | Fault::Half => {
+                    // What it would have answered is lost with the connection.
+                    let _answer = act(&mut held, now, fault);
+                    lost()
+                }
+                Fault::None => act(&mut held, now, fault),
+            };
+            (fault, answer)
+        };
+        self.trace.note(&format!("{} files {what} {fault:?} -> {answer:?}", self.clock.true_time()));
+        if fate == Fate::DiesAfter {
+            return std::future::pending().await;
+        }
+        let quick = Duration::from_millis(self.dice.between(2, 40).unsigned_abs());
+        tokio::time::sleep(if fault == Fault::None { quick } else { Duration::from_secs(4) }).await;
+        answer
+    }
+}
+
+fn entry(path: &str, file: &File) -> FileEntry {
+    FileEntry {
+        name: path.rsplit('/').next().unwrap_or(path).to_owned(),
+        size: file.content.len() as u64,
+        modified: Some(file.written),
+    }
+}
+
+fn hash(content: &[u8]) -> String {
+    let hash: [u8; 32] = Sha256::digest(content).into();
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[async_trait]
+impl FileStore for ModelFolder {
+    async fn list(&self, folder: &str) -> Result<Vec<FileEntry>, FileError> {
+        self.cross(format!("list {folder}"), false, |held, _, _| {
+            Ok(held.names(folder).iter().map(|name| entry(name, &held.files[&format!("{folder}/{name}")])).collect())
+        })
+        .await
+    }
+
+    async fn read(&self, path: &str, largest: u64) -> Result<Vec<u8>, FileError> {
+        let read = self.cross(format!("read {path}"), false, |held, _, _| match held.files.get(path) {
+            None => Err(FileError::new(FileErrorKind::NotFound, format!("{path} does not exist"))),
+            Some(file) if file.content.len() as u64 > largest => {
+                Err(FileError::new(FileErrorKind::Refused, format!("{path} is larger than {largest} bytes")))
+            }
+            Some(file) => Ok(file.content.clone()),
+        });
+        read.await
+    }
+
+    async fn stat(&self, path: &str) -> Result<Option<FileEntry>, FileError> {
+        self.cross(format!("stat {path}"), false, |held, _, _| Ok(held.files.get(path).map(|file| entry(path, file)))).await
+    }
+
+    async fn write(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
+        self.cross(format!("write {path} {}", hash(content)), true, |held, now, fault| {
+            let end = if fault == Fault::Half { content.len() / 2 } else { content.len() };
+            held.put(path, content[..end].to_vec(), now);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn rename(&self, from: &str, to: &str) -> Result<Renamed, FileError> {
+        let watched = to.strip_prefix("in/").filter(|name| name.starts_with("ord_"));
+        if let Some(name) = watched
+            && !self.trace.is_dead()
+        {
+            let content = self.held().files.get(from).map(|file| String::from_utf8_lossy(&file.content).into_owned());
+            self.watcher.publishes(name, &content.unwrap_or_default(), self.clock.true_time(), false);
+        }
+        self.cross(format!("rename {from} {to}"), true, |held, now, _| {
+            if held.files.contains_key(to) {
+                return Ok(Renamed::TargetExists);
+            }
+            let Some(file) = held.files.remove(from) else { return Ok(Renamed::SourceGone) };
+            if let Some(name) = watched {
+                self.watcher.publishes(name, &String::from_utf8_lossy(&file.content), now, true);
+            }
+            held.files.insert(to.to_owned(), file);
+            Ok(Renamed::Done)
+        })
+        .await
+    }
+
+    async fn remove(&self, path: &str) -> Result<(), FileError> {
+        self.cross(format!("remove {path}"), true, |held, _, _| {
+            held.files.remove(path);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn create_folder(&self, path: &str) -> Result<(), FileError> {
+        self.cross(format!("create folder {path}"), true, |_, _, _| Ok(())).await
+    }
+
+    async fn host_key(&self) -> Result<Option<String>, FileError> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,524 @@
+//! One seeded run: a hub between a model account and a model warehouse, in one deterministic loop.
+//!
+//! First a time of trouble: orders come in, people change them, the warehouse works, calls and files and commits fail, the
+//! process dies and another takes its place. Then a quiet time, in which everything must come to rest.
+
+use std::{collections::BTreeMap, path::PathBuf, pin::pin, sync::Arc, task::Poll, time::Duration};
+
+use connect::{
+    BuildContext, Clock as _, ConnectionId, FeedBasis, FileStores, MerchantId, Role, Secret, Settings, ShipMethod, Side,
+    StoreId, TenantId, Transport, WarehouseId, Waits, budget::Budgets,
+};
+use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
+use futures_util::future::join_all;
+use millrace::{
+    db::{ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, Observer, Phase, Scope, Verdict},
+    flow::{self, FlowError},
+    journal,
+    metrics::Metrics,
+    runtime::{Memory, Runtime, Wake},
+};
+
+use super::{
+    brightpearl::{
+        Brightpearl,
+        account::{AT_WAREHOUSE, Account, NEW, PARTLY_SHIPPED, Product, SHIPPED, WAREHOUSE},
+    },
+    checks,
+    clock::ModelClock,
+    files::{ModelFiles, ModelFolder},
+    random::Dice,
+    trace::{Fate, Trace},
+    warehouse::Warehouse,
+    watch::Watch,
+    witness::Witness,
+};
+
+/// What a run came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Hash of every crossing of every seam.
+    pub hash: String,
+    /// What is not as promised; empty: nothing.
+    pub findings: Vec<String>,
+    /// How much of what happened.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// Rounds of trouble.
+const ROUNDS: u64 = 60;
+/// The quiet time is over at the latest after so many rounds.
+const QUIET_ROUNDS: u64 = 240;
+/// No step takes longer, whatever fails.
+const LONGEST_STEP: Duration = Duration::from_secs(3600);
+/// How often orders at the warehouse are looked at, as the worker does.
+const WATCH_SENT: Duration = Duration::from_secs(600);
+
+/// What the worker's loops do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Orders,
+    Shipments,
+    Stock,
+    Advance,
+    ToSource,
+    ToWarehouse,
+}
+
+const STEPS: [Step; 6] = [Step::Orders, Step::Shipments, Step::Stock, Step::Advance, Step::ToSource, Step::ToWarehouse];
+
+/// One life of the hub.
+struct Process {
+    runtime: Runtime,
+    /// The connectors of one process share log-ins for as long as its budgets live.
+    _budgets: Arc<Budgets>,
+}
+
+/// Everything of a run.
+pub struct Run {
+    pub clock: Arc<ModelClock>,
+    pub trace: Arc<Trace>,
+    pub witness: Arc<Witness>,
+    pub watch: Arc<Watch>,
+    pub account: Arc<Brightpearl>,
+    pub folder: Arc<ModelFolder>,
+    pub warehouse: Warehouse,
+    pub settings: ConnectionSettings,
+    pub counts: BTreeMap<String, u64>,
+    pub dice: Dice,
+    hub_random: Arc<Dice>,
+    database_faults: Arc<DatabaseFaults>,
+    database: PathBuf,
+    key: ConnectionKey,
+    watched: Duration,
+}
+
+/// Plays one seed.
+pub fn run(seed: u64) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    // Nothing here asks what a lost disk keeps, so memory is as good a place as any, and much faster.
+    let memory = std::path::Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    runtime.block_on(async {
+        let mut run = Run::new(seed, folder.path().join("hub.db"));
+        run.trouble().await;
+        run.quiet().await;
+        let findings = run.watch.findings();
+        Outcome { hash: run.trace.hash(), findings, counts: run.counts }
+    })
+}
+
+/// A product's SKU at the warehouse.
+pub fn warehouse_sku(product: i64) -> String {
+    format!("W-{product}")
+}
+
+impl Run {
+    fn new(seed: u64, database: PathBuf) -> Self {
+        let clock = Arc::new(ModelClock::new());
+        let trace = Arc::new(Trace::new());
+        let dice = Dice::new(seed, "world");
+        let hub_random = Arc::new(Dice::new(seed, "hub"));
+        let now = clock.now();
+        let key = ConnectionKey {
+            scope: Scope {
+                tenant: TenantId::generate(now, &*hub_random),
+                merchant: MerchantId::generate(now, &*hub_random),
+            },
+            connection: ConnectionId::generate(now, &*hub_random),
+        };
+        let mut account = Account::default();
+        account.keeps_part_of_a_batch = dice.chance(500);
+        account.takes_too_much = dice.chance(400);
+        let mut stock = BTreeMap::new();
+        for product in 1001..=1006_i64 {
+            let there = dice.between(120, 160);
+            let one = Product { sku: format!("SKU-{product}"), initial: there, in_stock: there, allocated: 0 };
+            account.products.insert(product, one);
+            stock.insert(warehouse_sku(product), there);
+        }
+        let database_faults = Arc::new(DatabaseFaults::new(seed, Arc::clone(&trace), Arc::clone(&clock)));
+        // The tables are made by opening once, before anything is traced.
+        drop(to_the_end(Database::open(&config(&database, &clock, &hub_random))).unwrap());
+        let witness = Arc::new(Witness::new(&database));
+        configure(&witness, &key, now, &hub_random);
+        let watch = Arc::new(Watch::new(Arc::clone(&witness)));
+        let account = Brightpearl::new(seed, Arc::clone(&clock), Arc::clone(&trace), account, Arc::clone(&watch) as _);
+        let folder = Arc::new(ModelFolder::new(seed, Arc::clone(&clock), Arc::clone(&trace), Arc::clone(&watch) as _));
+        let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
+        let settings = settings(&dice);
+        Self {
+            clock,
+            trace,
+            witness,
+            watch,
+            account: Arc::new(account),
+            folder,
+            warehouse,
+            settings,
+            counts: BTreeMap::new(),
+            dice,
+            hub_random,
+            database_faults,
+            database,
+            key,
+            watched: Duration::ZERO,
+        }
+    }
+
+    /// Counts something, for the sum at the end.
+    pub fn count(&mut self, what: &str) {
+        *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    /// A process: the database opened anew, the connectors built anew, nothing remembered.
+    fn start(&self) -> Process {
+        let db = to_the_end(Database::open(&config(&self.database, &self.clock, &self.hub_random))).unwrap();
+        db.set_observer(Arc::clone(&self.database_faults) as _);
+        let clock = Arc::clone(&self.clock) as Arc<dyn connect::Clock>;
+        let budgets = Arc::new(Budgets::new(Arc::clone(&clock)));
+        let context = BuildContext {
+            transport: Arc::clone(&self.account) as Arc<dyn Transport>,
+            files: Arc::new(ModelFiles(Arc::clone(&self.folder))) as Arc<dyn FileStores>,
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&self.hub_random) as _,
+            budgets: Arc::clone(&budgets),
+            waits: Waits::default(),
+            share: self.key.connection.to_string(),
+        };
+        let values = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let store = Settings {
+            values: values(&[("datacenter_code", "eu1"), ("account_id", "acme"), ("email", "hub@example.test")]),
+            secrets: BTreeMap::from([("password".to_owned(), Secret::new("a password"))]),
+        };
+        let exchange = Settings { values: values(&[("transport", "folder"), ("folder", "/exchange")]), secrets: BTreeMap::new() };
+        let source = match connectors::find("brightpearl").unwrap().role {
+            Role::OrderSource(build) => build(&store, &context).unwrap(),
+            Role::Warehouse(_) => panic!("Brightpearl is an order source"),
+        };
+        let warehouse = match connectors::find("dsfx").unwrap().role {
+            Role::Warehouse(build) => build(&exchange, &context).unwrap(),
+            Role::OrderSource(_) => panic!("the file exchange is a warehouse"),
+        };
+        let listing = |product: i64| (format!("SKU-{product}"), warehouse_sku(product));
+        let ups = ShipMethod { carrier: "UPS".to_owned(), service: "Ground".to_owned() };
+        let mappings = Mappings {
+            listings: (1001..=1006).map(listing).collect(),
+            ship_methods: BTreeMap::from([(49, ups.clone())]),
+            source_methods: BTreeMap::from([(ups, 49)]),
+            ..Mappings::default()
+        };
+        let runtime = Runtime {
+            key: self.key.clone(),
+            account: "acme".to_owned(),
+            name: "seeded".to_owned(),
+            revision: 1,
+            settings: self.settings.clone(),
+            mappings,
+            source,
+            warehouse,
+            db,
+            clock,
+            random: Arc::clone(&self.hub_random) as _,
+            waits: Waits::default(),
+            owner: "node".to_owned(),
+            wake: Wake::default(),
+            metrics: Metrics::new("seeded"),
+            memory: Memory::default(),
+        };
+        Process { runtime, _budgets: budgets }
+    }
+
+    async fn trouble(&mut self) {
+        let mut process = self.start();
+        for round in 0..ROUNDS {
+            self.trace.note(&format!("{} round {round}", self.clock.true_time()));
+            self.world(round);
+            if self.dice.chance(50) {
+                self.trace.die_in(Some(self.dice.below(80)));
+            }
+            let mut steps = STEPS.to_vec();
+            self.dice.shuffle(&mut steps);
+            steps.truncate(usize::try_from(self.dice.between(2, 6)).unwrap());
+            let at_once = self.dice.chance(500);
+            if !self.steps(&process.runtime, &steps, at_once).await {
+                self.count("processes that died");
+                drop(process);
+                self.trace.note("another process takes its place");
+                tokio::time::sleep(Duration::from_millis(self.dice.between(0, 150_000).unsigned_abs())).await;
+                self.trace.revive();
+                process = self.start();
+            }
+            tokio::time::sleep(Duration::from_millis(self.dice.between(200, 25_000).unsigned_abs())).await;
+        }
+    }
+
+    async fn quiet(&mut self) {
+        self.trace.note("quiet");
+        self.trace.die_in(None);
+        self.clock.skew(0);
+        self.account.state().strength = 0;
+        self.folder.held().strength = 0;
+        self.database_faults.stop();
+        let process = self.start();
+        for side in [Side::Source, Side::Warehouse] {
+            if process.runtime.db.pause(&self.key, side, None).await.is_err() {
+                self.watch.finding("a side cannot be resumed".to_owned());
+            }
+        }
+        self.warehouse.finish_files(self.clock.true_time());
+        let began = self.clock.monotonic();
+        let waited = self.come_to_rest(&process.runtime, true).await;
+        *self.counts.entry("seconds until at rest".to_owned()).or_default() += (waited - began).as_secs();
+        // Counts that speak of nothing under way.
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(45)).await;
+            self.warehouse.count(self.clock.true_time());
+            self.come_to_rest(&process.runtime, false).await;
+        }
+        checks::at_rest(self);
+    }
+
+    /// Works on until nothing is left to do. When that was.
+    async fn come_to_rest(&mut self, process: &Runtime, ship: bool) -> Duration {
+        let mut calm_rounds = 0;
+        for _ in 0..QUIET_ROUNDS {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            let now = self.clock.true_time();
+            self.warehouse.pull(now);
+            if ship {
+                self.warehouse.work(now, true);
+                self.warehouse.report(now);
+            }
+            if !self.steps(process, &STEPS, false).await {
+                self.watch.finding("the process died in the quiet time".to_owned());
+            }
+            let open = self.witness.count(
+                "SELECT (SELECT count(*) FROM effect
+                     WHERE state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed'))
+                     + (SELECT count(*) FROM request WHERE flagged = 1 AND live = 1)",
+            );
+            let held = self.folder.held();
+            let files = held.names("out").len() + held.names("in").iter().filter(|name| name.ends_with(".csv")).count();
+            drop(held);
+            calm_rounds = if open == 0 && files == 0 { calm_rounds + 1 } else { 0 };
+            if calm_rounds == 3 {
+                return self.clock.monotonic();
+            }
+        }
+        let open = self.witness.rows(
+            "SELECT kind, key, state, note FROM effect
+             WHERE state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')",
+        );
+        self.watch.finding(format!("L1: it does not come to rest: {open:?}, {:?}", self.folder.held().names("out")));
+        self.clock.monotonic()
+    }
+
+    /// Takes steps, one after the other or all at once. `false`: the process died.
+    async fn steps(&mut self, process: &Runtime, steps: &[Step], at_once: bool) -> bool {
+        let watch_sent = self.clock.monotonic().saturating_sub(self.watched) >= WATCH_SENT;
+        if watch_sent && steps.contains(&Step::Orders) {
+            self.watched = self.clock.monotonic();
+        }
+        let taken = async {
+            if at_once {
+                join_all(steps.iter().map(|step| take(process, *step, watch_sent))).await
+            } else {
+                let mut taken = Vec::new();
+                for step in steps {
+                    taken.push(take(process, *step, watch_sent).await);
+                }
+                taken
+            }
+        };
+        let outcome = tokio::time::timeout(LONGEST_STEP, while_alive(&self.trace, taken)).await;
+        let Ok(outcome) = outcome else {
+            self.watch.finding(format!("{steps:?} does not end"));
+            return true;
+        };
+        let Some(taken) = outcome else { return false };
+        for (step, outcome) in steps.iter().zip(taken) {
+            let Err(error) = outcome else { continue };
+            self.trace.note(&format!("{step:?} ended early: {error}"));
+            match &error {
+                FlowError::Connector(_) => self.count("steps that a remote system stopped"),
+                FlowError::Db(error) if error.is_passing() => self.count("steps that the database stopped"),
+                FlowError::Db(DbError::Fenced(_)) => self.count("steps that were overtaken"),
+                FlowError::Db(_) | FlowError::Settings(_) => self.watch.finding(format!("{step:?}: {error}")),
+            }
+        }
+        true
+    }
+}
+
+/// One turn of one of the worker's loops.
+async fn take(process: &Runtime, step: Step, watch_sent: bool) -> Result<(), FlowError> {
+    const MOST: usize = 40;
+    match step {
+        Step::Orders => {
+            channel(process, ChannelKind::Orders, async {
+                let summary = flow::orders::run(process).await?.to_string();
+                if watch_sent {
+                    flow::orders::watch_sent(process).await?;
+                }
+                Ok(summary)
+            })
+            .await
+        }
+        Step::Shipments => {
+            let run = async { flow::shipments::run(process).await.map(|summary| summary.to_string()) };
+            channel(process, ChannelKind::Shipments, run).await
+        }
+        Step::Stock => {
+            let run = async { flow::stock::run(process).await.map(|summary| summary.to_string()) };
+            channel(process, ChannelKind::Stock, run).await
+        }
+        Step::Advance => {
+            for _ in 0..MOST {
+                if flow::advance::run(process).await? == 0 {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        Step::ToSource | Step::ToWarehouse => {
+            let side = if step == Step::ToSource { Side::Source } else { Side::Warehouse };
+            for _ in 0..MOST {
+                if journal::drive(process, side).await?.claimed == 0 {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn channel(
+    process: &Runtime,
+    kind: ChannelKind,
+    run: impl Future<Output = Result<String, FlowError>>,
+) -> Result<(), FlowError> {
+    process.db.start_run(&process.key, kind).await?;
+    let outcome = run.await;
+    let told = match &outcome {
+        Ok(summary) => Ok(summary.clone()),
+        Err(error) => Err(error.to_string()),
+    };
+    process.db.finish_run(&process.key, kind, told).await?;
+    outcome.map(|_| ())
+}
+
+/// The work, until it ends or the process dies under it.
+async fn while_alive<F: Future>(trace: &Trace, work: F) -> Option<F::Output> {
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        if trace.is_dead() { Poll::Ready(None) } else { polled.map(Some) }
+    })
+    .await
+}
+
+/// Work that waits for nothing outside.
+fn to_the_end<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match future.as_mut().poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the database in line waited"),
+    }
+}
+
+fn config(database: &std::path::Path, clock: &Arc<ModelClock>, random: &Arc<Dice>) -> DatabaseConfig {
+    DatabaseConfig {
+        inline: true,
+        clock: Arc::clone(clock) as _,
+        random: Arc::clone(random) as _,
+        ..DatabaseConfig::new(format!("sqlite:{}", database.display()))
+    }
+}
+
+fn settings(dice: &Dice) -> ConnectionSettings {
+    let ups = ShipMethod { carrier: "UPS".to_owned(), service: "Ground".to_owned() };
+    ConnectionSettings {
+        start_mode: if dice.chance(300) { StartMode::GoodsOutNote } else { StartMode::Order },
+        import_statuses: [NEW].into(),
+        warehouse: Some(WAREHOUSE),
+        at_warehouse_status: Some(AT_WAREHOUSE),
+        partly_shipped_status: dice.chance(700).then_some(PARTLY_SHIPPED),
+        shipped_status: Some(SHIPPED),
+        price_list: Some(1),
+        default_ship_method: Some(ups),
+        default_source_method: Some(49),
+        short_ship: if dice.chance(700) { ShortShip::Replace } else { ShortShip::Hold },
+        stock: StockSettings {
+            basis: if dice.chance(500) { FeedBasis::Physical } else { FeedBasis::Available },
+            increases: Some(Increases::Correct),
+            first_run: FirstRun::Approve,
+            batch: *dice.pick(&[1, 2, 100]),
+            brakes: Brakes { share_percent: 100, zero_percent: 100, ..Brakes::default() },
+            ..StockSettings::default()
+        },
+        ..ConnectionSettings::default()
+    }
+}
+
+/// Writes down the one connection, as setting it up would.
+fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, random: &Dice) {
+    let (tenant, merchant, connection) = (&key.scope.tenant, &key.scope.merchant, &key.connection);
+    let (store, warehouse) = (StoreId::generate(now, random), WarehouseId::generate(now, random));
+    witness.write(&format!("INSERT INTO tenant VALUES ('{tenant}', 'Tenant', 0)"));
+    witness.write(&format!("INSERT INTO merchant VALUES ('{tenant}', '{merchant}', 'Merchant', 0)"));
+    witness.write(&format!("INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"));
+    witness.write(&format!("INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"));
+    witness.write(&format!(
+        "INSERT INTO connection VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
+    ));
+    for kind in ChannelKind::ALL {
+        witness.write(&format!(
+            "INSERT INTO channel VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, NULL, NULL, NULL, NULL, NULL, '')",
+            kind.as_str()
+        ));
+    }
+}
+
+/// What goes wrong with the database, and where a process may die in it.
+struct DatabaseFaults {
+    trace: Arc<Trace>,
+    clock: Arc<ModelClock>,
+    dice: Dice,
+    per_mille: std::sync::atomic::AtomicU64,
+}
+
+impl DatabaseFaults {
+    fn new(seed: u64, trace: Arc<Trace>, clock: Arc<ModelClock>) -> Self {
+        let dice = Dice::new(seed, "database");
+        let per_mille = *dice.pick(&[0, 0, 2, 5, 15]);
+        Self { trace, clock, dice, per_mille: per_mille.into() }
+    }
+
+    fn stop(&self) {
+        self.per_mille.store(0, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+impl Observer for DatabaseFaults {
+    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        let fate = match (self.trace.is_dead(), phase) {
+            (true, Phase::Before) => return Verdict::Fail,
+            (true, Phase::AfterCommit) => return Verdict::LoseReply,
+            (false, _) => self.trace.crossing(),
+        };
+        let fails = self.dice.chance(self.per_mille.load(std::sync::atomic::Ordering::Relaxed));
+        let verdict = match (fate, phase) {
+            (Fate::DiesBefore, Phase::Before) => Verdict::Fail,
+            // It dies within: the commit is made, and nobody is there to hear of it.
+            (Fate::DiesAfter, Phase::Before) => Verdict::Continue,
+            (_, Phase::Before) if fails => Verdict::Fail,
+            (Fate::DiesBefore | Fate::DiesAfter | Fate::Dead, Phase::AfterCommit) => Verdict::LoseReply,
+            (_, Phase::AfterCommit) if fails => Verdict::LoseReply,
+            _ => Verdict::Continue,
+        };
+        self.trace.note(&format!("{} database {operation} {phase:?} {verdict:?}", self.clock.true_time()));
+        verdict
+    }
+}

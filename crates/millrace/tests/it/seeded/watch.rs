@@ -1,0 +1,179 @@
+//! What is checked while a run goes on: each change as it arrives and as it happens.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::{
+    brightpearl::{
+        Change, Watcher,
+        account::{AT_WAREHOUSE, Account, CANCELLED, NEW, PARTLY_SHIPPED, SET_ASIDE, SHIPPED},
+        asked_rows,
+    },
+    files::Publishing,
+    warehouse::{csv_rows, keys},
+    witness::Witness,
+};
+
+/// A person's change of a status may be overwritten only by a call that was already on its way.
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(60);
+
+/// Looks on.
+pub struct Watch {
+    witness: Arc<Witness>,
+    findings: Mutex<Vec<String>>,
+    /// Every order number that was published, and when.
+    published: Mutex<Vec<(Timestamp, String)>>,
+    /// Units found so far in the warehouse, by product; fewer where lost.
+    found: Mutex<BTreeMap<i64, i64>>,
+}
+
+impl Watch {
+    pub fn new(witness: Arc<Witness>) -> Self {
+        Self { witness, findings: Mutex::default(), published: Mutex::default(), found: Mutex::default() }
+    }
+
+    /// Something is not as promised.
+    pub fn finding(&self, text: String) {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// Everything that is not as promised.
+    pub fn findings(&self) -> Vec<String> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every order number that was published, and when.
+    pub fn published(&self) -> Vec<(Timestamp, String)> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The warehouse found units of a product.
+    pub fn finds(&self, product: i64, units: i64) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner).entry(product).or_default() += units;
+    }
+
+    /// J1: the effects of this kind whose intent is committed with this payload.
+    fn armed(&self, kind: &str, is: impl Fn(&Value) -> bool) -> Vec<String> {
+        let rows = self.witness.rows(&format!("SELECT id, body FROM effect WHERE kind = '{kind}' AND state = 'armed'"));
+        let body = |row: &Vec<String>| serde_json::from_str::<Value>(&row[1]).unwrap();
+        rows.iter().filter(|row| is(&body(row))).map(|row| row[0].clone()).collect()
+    }
+}
+
+fn units(rows: &Value) -> BTreeMap<i64, (i64, i64)> {
+    let number = |value: &Value| value.as_i64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0);
+    let rows = rows.as_array().into_iter().flatten();
+    rows.map(|row| (number(&row["row_id"]), (number(&row["product_id"]), number(&row["quantity"])))).collect()
+}
+
+impl Watcher for Watch {
+    fn arrives(&self, change: &Change) -> Vec<String> {
+        let body = &change.body;
+        let first = change.target.first().copied().unwrap_or(0);
+        let found = match change.kind {
+            "goods-out-note/post" => self.armed("create_note", |planned| {
+                planned["order_id"] == first
+                    && planned["warehouse_id"] == body["warehouses"][0]["warehouseId"]
+                    && units(&planned["rows"]) == asked_rows(body)
+            }),
+            "goods-out-note/put" => self.armed("update_shipping", |planned| {
+                planned["note_id"] == first && planned["reference"] == body["shipping"]["reference"]
+            }),
+            "goods-out-note event/post" => self.armed("post_shipped", |planned| planned["note_id"] == first),
+            "goods-out-note/delete" => self.armed("delete_note", |planned| planned["note_id"] == change.target[1]),
+            "order-status/put" => self.armed("set_status", |planned| {
+                planned["order_id"] == first && planned["to"] == body["orderStatusId"]
+            }),
+            "order-note/post" => self.armed("add_order_note", |planned| {
+                planned["order_id"] == first && planned["text"] == body["text"]
+            }),
+            "stock-correction/post" => {
+                let lines = body["corrections"].as_array().map_or(&[][..], Vec::as_slice);
+                let of_line = |line: &Value| {
+                    self.armed("correct_stock", |planned| {
+                        planned["reason"] == line["reason"]
+                            && planned["difference"] == line["quantity"]
+                            && planned["product_id"] == line["productId"]
+                    })
+                };
+                let found: Vec<Vec<String>> = lines.iter().map(of_line).collect();
+                if found.iter().all(|found| found.len() == 1) { found.concat() } else { Vec::new() }
+            }
+            _ => Vec::new(),
+        };
+        let expected = if change.kind == "stock-correction/post" { body["corrections"].as_array().map_or(0, Vec::len) } else { 1 };
+        if found.len() != expected {
+            self.finding(format!("J1: {} {:?} {body} came with {} committed intents", change.kind, change.target, found.len()));
+        }
+        found
+    }
+
+    fn happens(&self, change: &Change, account: &Account, now: Timestamp) {
+        match change.kind {
+            "order-status/put" => self.status_moves(change, account),
+            "stock-correction/post" => {
+                let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                for line in change.body["corrections"].as_array().into_iter().flatten() {
+                    let (product, units) = (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
+                    let before: i64 =
+                        account.corrections.iter().filter(|line| line.product == product).map(|line| line.quantity).sum();
+                    let found = found.get(&product).copied().unwrap_or(0);
+                    let after = before + units;
+                    // A run's products only ever gain or only ever lose, so that no correction may go beyond what was found.
+                    if after < found.min(0) || after > found.max(0) {
+                        self.finding(format!(
+                            "K: at {now} product {product} is corrected by {units} after {before}, and {found} were found"
+                        ));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Watch {
+    /// S4.
+    fn status_moves(&self, change: &Change, account: &Account) {
+        let Some(order) = account.orders.get(&change.target[0]) else { return };
+        let rank = |status: i64| [NEW, AT_WAREHOUSE, PARTLY_SHIPPED, SHIPPED].iter().position(|known| *known == status);
+        let to = change.body["orderStatusId"].as_i64().unwrap_or(0);
+        let by_person = order.person_status.is_some_and(|at| at > change.arrived - ON_ITS_WAY);
+        let moved_back = match (rank(order.status), rank(to)) {
+            (Some(from), Some(to)) => to <= from,
+            _ => [CANCELLED, SET_ASIDE].contains(&order.status),
+        };
+        if moved_back && !by_person {
+            self.finding(format!("S4: order {} is moved from {} to {to}", change.target[0], order.status));
+        }
+    }
+}
+
+impl Publishing for Watch {
+    fn publishes(&self, name: &str, content: &str, now: Timestamp, happens: bool) {
+        if happens {
+            let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+            published.extend(keys(content).into_iter().map(|key| (now, key)));
+            return;
+        }
+        let rows = csv_rows(content.as_bytes());
+        for key in keys(content) {
+            let of_key: Vec<&Vec<String>> = rows.iter().filter(|row| row.get(1) == Some(&key)).collect();
+            let found = self.armed("submit_request", |planned| {
+                let cells = |row: &Value| -> Vec<String> {
+                    row.as_array().into_iter().flatten().filter_map(|cell| cell.as_str().map(str::to_owned)).collect()
+                };
+                let wanted: Vec<Vec<String>> = planned["rows"].as_array().into_iter().flatten().map(cells).collect();
+                wanted.iter().collect::<Vec<_>>() == of_key && planned["file"] == name
+            });
+            if found.len() != 1 {
+                self.finding(format!("J1: {key} was published in {name} with {} committed intents", found.len()));
+            }
+        }
+    }
+}

@@ -1,0 +1,553 @@
+//! A whole small world: Brightpearl, a warehouse, a database, and the real program between them, started as a child.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use rust_decimal::Decimal;
+use simulators::{
+    audit::{self, Audit, Terms, Units, WarehouseOrder},
+    brightpearl::{self, AccountConfig, Config, DataConfig, NewLine, NewOrder},
+    dsfx::{self, Dsfx, Habits, SeedStock},
+    extensiv,
+    openssh::OpenSsh,
+    postgres::Postgres,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The Brightpearl account of every world.
+pub const ACCOUNT: &str = "acme";
+/// The Brightpearl warehouse the goods leave from.
+pub const WAREHOUSE: i64 = 5;
+/// Its default location's facility at the warehouse.
+pub const FACILITY: &str = "1";
+/// The customer of an Extensiv warehouse.
+pub const CUSTOMER: u64 = 143;
+/// Every wait of the program and of the simulators is divided by this.
+pub const FACTOR: u32 = 20;
+/// The password of the API user; planted, so that tests can look for it where it must not be.
+pub const PASSWORD: &str = "example-password";
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// One file.
+    Sqlite,
+    /// A real server, started for this world.
+    Postgres,
+}
+
+/// Which warehouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ships {
+    /// Files in a folder.
+    Folder,
+    /// Files through a real OpenSSH server.
+    Sftp,
+    /// Extensiv over REST.
+    Extensiv,
+}
+
+/// What a world is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// Database.
+    pub store: Store,
+    /// Warehouse.
+    pub ships: Ships,
+    /// `order` or `goods_out_note`.
+    pub start_mode: &'static str,
+    /// `available` or `physical`.
+    pub basis: &'static str,
+    /// Further lines of `[connection.settings]`.
+    pub settings: String,
+    /// Brightpearl's answers to open questions.
+    pub switches: brightpearl::Switches,
+    /// How the warehouse works.
+    pub habits: Habits,
+    /// Calls a minute the program may make.
+    pub calls_per_minute: u32,
+    /// Decides everything random.
+    pub seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            store: Store::Sqlite,
+            ships: Ships::Folder,
+            start_mode: "order",
+            basis: "available",
+            settings: String::new(),
+            switches: brightpearl::Switches::default(),
+            habits: Habits {
+                delay: Duration::from_millis(300),
+                rest_delay: Duration::from_millis(600),
+                part_then_rest_percent: 15,
+                short_percent: 0,
+                boxes_percent: 20,
+            },
+            calls_per_minute: 190,
+            seed: 7,
+        }
+    }
+}
+
+/// The warehouse of a world.
+pub enum Warehouse {
+    /// File exchange.
+    Dsfx {
+        /// The simulator.
+        dsfx: Dsfx,
+        /// Ends its loop.
+        stop: CancellationToken,
+    },
+    /// Extensiv.
+    Extensiv(extensiv::Running),
+}
+
+/// The world.
+pub struct World {
+    /// What it is made of.
+    pub setup: Setup,
+    /// Brightpearl.
+    pub brightpearl: brightpearl::Running,
+    /// The warehouse.
+    pub warehouse: Warehouse,
+    /// The SSH server in front of the warehouse's folder.
+    pub ssh: Option<OpenSsh>,
+    /// PostgreSQL, where it is the database.
+    pub postgres: Option<Postgres>,
+    folder: tempfile::TempDir,
+    database: String,
+    program: Option<Child>,
+    starts: usize,
+    /// SKUs that exist on both sides.
+    pub skus: Vec<(i64, String)>,
+}
+
+/// The warehouse's SKU for one of Brightpearl's.
+pub fn warehouse_sku(sku: &str) -> String {
+    format!("W-{sku}")
+}
+
+impl World {
+    /// Starts everything but the program, and configures it.
+    pub async fn new(setup: Setup) -> Self {
+        let folder = tempfile::Builder::new().prefix("millrace-world-").tempdir().expect("a temporary folder");
+        let mut account = AccountConfig::new(ACCOUNT);
+        account.data = DataConfig { products: 400, orders: 0, customers: 30 };
+        let brightpearl = brightpearl::start(Config {
+            accounts: vec![account],
+            switches: setup.switches.clone(),
+            time_factor: FACTOR,
+            seed: setup.seed,
+            ..Config::default()
+        })
+        .await
+        .expect("the Brightpearl simulator starts");
+        let mut skus = brightpearl.plain_products(ACCOUNT).expect("products");
+        skus.truncate(300);
+        let stock: BTreeMap<String, i64> = skus
+            .iter()
+            .map(|(product, sku)| {
+                let held = brightpearl.stock(ACCOUNT, *product, WAREHOUSE).map_or(0, |stock| stock.in_stock);
+                if held < 400 {
+                    // Enough for every order of a test, so that allocation is what the test says it is.
+                    brightpearl.change_stock(ACCOUNT, *product, WAREHOUSE, 400 - held).expect("stock");
+                }
+                (warehouse_sku(sku), held.max(400))
+            })
+            .collect();
+        let root = folder.path().join("wms");
+        let mut ssh = None;
+        let warehouse = match setup.ships {
+            Ships::Folder | Ships::Sftp => {
+                let config = dsfx::Config {
+                    stock: stock
+                        .iter()
+                        .map(|(sku, units)| SeedStock::plain(sku, FACILITY, Decimal::from(*units)))
+                        .collect(),
+                    habits: setup.habits,
+                    seed: setup.seed,
+                    ..dsfx::Config::new(&root)
+                };
+                let dsfx = Dsfx::open(config).expect("the warehouse opens");
+                if setup.ships == Ships::Sftp {
+                    ssh = Some(OpenSsh::start(&root).expect("OpenSSH's server (apt-get install openssh-server)"));
+                }
+                let stop = CancellationToken::new();
+                let (worker, token) = (dsfx.clone(), stop.clone());
+                tokio::spawn(async move { worker.run(Duration::from_millis(100), token).await });
+                Warehouse::Dsfx { dsfx, stop }
+            }
+            Ships::Extensiv => Warehouse::Extensiv(extensiv_with(&setup, &stock).await),
+        };
+        let (database, postgres) = match setup.store {
+            Store::Sqlite => (format!("sqlite:{}", folder.path().join("millrace.db").display()), None),
+            Store::Postgres => {
+                let postgres = Postgres::start().expect("PostgreSQL (apt-get install postgresql)");
+                let url = postgres.url("millrace");
+                (url, Some(postgres))
+            }
+        };
+        let world = Self {
+            setup,
+            brightpearl,
+            warehouse,
+            ssh,
+            postgres,
+            folder,
+            database,
+            program: None,
+            starts: 0,
+            skus,
+        };
+        world.command(&["init"]);
+        let file = world.folder.path().join("millrace.toml");
+        std::fs::write(&file, world.configuration()).expect("the configuration is written");
+        world.command(&["apply", "-f", file.to_str().expect("a plain path")]);
+        world
+    }
+
+    /// Where the program's files are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs one command of the program to its end; its output.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let (ok, output) = self.try_command(arguments);
+        assert!(ok, "millrace {arguments:?} failed:\n{output}");
+        output
+    }
+
+    /// Runs one command of the program to its end; whether it went well, and what it printed.
+    pub fn try_command(&self, arguments: &[&str]) -> (bool, String) {
+        let output = self.program_command().args(arguments).output().expect("the program runs");
+        let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.push_str(&String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), text)
+    }
+
+    fn program_command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command
+            .arg("--data")
+            .arg(self.folder.path())
+            .arg("--database")
+            .arg(&self.database)
+            .arg("--time-factor")
+            .arg(FACTOR.to_string())
+            .arg("--allow-stand-ins")
+            .env("BP_PASSWORD", PASSWORD)
+            .env("WMS_SECRET", "secret")
+            .env_remove("MILLRACE_KEY");
+        command
+    }
+
+    /// Starts the program; its output goes to a file of its own.
+    pub fn start(&mut self) {
+        assert!(self.program.is_none(), "it runs already");
+        self.starts += 1;
+        let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
+        let child = self
+            .program_command()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("RUST_LOG", "info,sqlx=warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the program starts");
+        self.program = Some(child);
+    }
+
+    fn log_file(&self, number: usize) -> PathBuf {
+        self.folder.path().join(format!("serve-{number}.log"))
+    }
+
+    /// Everything every run of the program wrote.
+    pub fn logs(&self) -> String {
+        (1..=self.starts).filter_map(|number| std::fs::read_to_string(self.log_file(number)).ok()).collect()
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.program.take() {
+            child.kill().expect("the program can be killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    /// Whether the program still runs.
+    pub fn runs(&mut self) -> bool {
+        self.program.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// Waits until `done`, at most `limit`; panics with `what`, the problem and the end of the log otherwise.
+    pub async fn until(&mut self, what: &str, limit: Duration, mut done: impl FnMut(&Self) -> Result<(), String>) {
+        let start = Instant::now();
+        loop {
+            let problem = match done(self) {
+                Ok(()) => return,
+                Err(problem) => problem,
+            };
+            if start.elapsed() > limit || (self.program.is_some() && !self.runs()) {
+                let logs = self.logs();
+                let tail: Vec<&str> = logs.lines().rev().take(60).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                let kept = std::env::temp_dir().join(format!("millrace-failed-{}", std::process::id()));
+                let _ = std::fs::write(&kept, &logs);
+                let effects = self.try_command(&["orders", "list", "--limit", "20"]).1;
+                panic!("{what}, after {:?}: {problem}\n--- orders\n{effects}\n--- log\n{}", start.elapsed(), tail.join("\n"));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    fn configuration(&self) -> String {
+        let mut toml = format!(
+            r#"
+[[merchant]]
+name = "Acme"
+
+[[store]]
+name = "Acme Brightpearl"
+merchant = "Acme"
+platform = "brightpearl"
+[store.settings]
+datacenter_code = "eu1"
+account_id = "{ACCOUNT}"
+email = "api.user@example.test"
+base_url = "{}"
+calls_per_minute = {}
+[store.secrets]
+password = {{ env = "BP_PASSWORD" }}
+
+[[warehouse]]
+name = "Acme warehouse"
+merchant = "Acme"
+"#,
+            self.brightpearl.base_url(),
+            self.setup.calls_per_minute,
+        );
+        let root = self.folder.path().join("wms");
+        match (&self.warehouse, &self.ssh) {
+            (Warehouse::Dsfx { .. }, None) => {
+                toml.push_str(&format!(
+                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"folder\"\nfolder = \"{}\"\n",
+                    root.display()
+                ));
+            }
+            (Warehouse::Dsfx { .. }, Some(ssh)) => {
+                let key = self.folder.path().join("sftp.key");
+                let mut file = std::fs::File::create(&key).expect("a key file");
+                file.write_all(ssh.private_key().as_bytes()).expect("the key is written");
+                toml.push_str(&format!(
+                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"sftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nhost_key = \"{}\"\nroot = \"{}\"\n[warehouse.secrets]\nprivate_key = {{ file = \"{}\" }}\n",
+                    ssh.port(), ssh.user(), ssh.host_key(), ssh.root().display(), key.display()
+                ));
+            }
+            (Warehouse::Extensiv(running), _) => {
+                toml.push_str(&format!(
+                    "platform = \"extensiv\"\n[warehouse.settings]\nclient_id = \"client\"\nuser_login_id = \"millrace\"\ncustomer_id = {CUSTOMER}\nfacility_id = 10\ntime_zone = \"America/New_York\"\nbase_url = \"{}\"\ncalls_per_minute = 4000\n[warehouse.secrets]\nclient_secret = {{ env = \"WMS_SECRET\" }}\n",
+                    running.base_url()
+                ));
+            }
+        }
+        let listings: Vec<String> =
+            self.skus.iter().map(|(_, sku)| format!("[\"{sku}\", \"{}\"]", warehouse_sku(sku))).collect();
+        toml.push_str(&format!(
+            r#"
+[[connection]]
+name = "main"
+merchant = "Acme"
+store = "Acme Brightpearl"
+warehouse = "Acme warehouse"
+enabled = true
+[connection.settings]
+start_mode = "{}"
+import_statuses = ["Ready to ship"]
+warehouse = "Example 3PL"
+at_warehouse_status = "At warehouse"
+shipped_status = "Shipped"
+price_list = "Cost"
+default_ship_method = {{ carrier = "UPS", service = "Ground" }}
+default_source_method = "Courier"
+{}
+[connection.settings.stock]
+basis = "{}"
+increases = "correct"
+first_run = "approve"
+settle_seconds = 10
+[connection.channels]
+orders = {{ enabled = true, every_seconds = 10 }}
+shipments = {{ enabled = true, every_seconds = 10 }}
+stock = {{ enabled = true, every_seconds = 10 }}
+[connection.mappings]
+listings = [{}]
+"#,
+            self.setup.start_mode,
+            self.setup.settings,
+            self.setup.basis,
+            listings.join(", "),
+        ));
+        toml
+    }
+
+    /// The account's status of this name.
+    pub fn status(&self, name: &str) -> i64 {
+        self.brightpearl.status_id(ACCOUNT, name).expect("a status of the account")
+    }
+
+    /// An order that is ready to go.
+    pub fn ready(&self, lines: Vec<NewLine>) -> NewOrder {
+        NewOrder {
+            status_id: Some(self.status("Ready to ship")),
+            warehouse_id: Some(WAREHOUSE),
+            shipping_method_id: Some(49),
+            channel_id: Some(1),
+            ..NewOrder::of(lines)
+        }
+    }
+
+    /// Places an order.
+    pub fn place(&self, order: NewOrder) -> i64 {
+        self.brightpearl.create_order(ACCOUNT, order).expect("an order")
+    }
+
+    /// What the warehouse has.
+    pub fn warehouse_orders(&self) -> Vec<WarehouseOrder> {
+        match &self.warehouse {
+            Warehouse::Dsfx { dsfx, .. } => audit::dsfx_orders(&dsfx.ledger()),
+            Warehouse::Extensiv(running) => audit::extensiv_orders(&running.handle().ledger(), CUSTOMER),
+        }
+    }
+
+    /// Compares both ends.
+    pub fn audit(&self, expected: &BTreeSet<i64>) -> Audit {
+        let order_of = |key: &str| -> Option<i64> {
+            let rest = key.split("-O").nth(1)?;
+            rest.split('-').next()?.parse().ok()
+        };
+        let translate = |units: &Units| -> Units {
+            units
+                .iter()
+                .map(|(sku, count)| (sku.strip_prefix("W-").unwrap_or(sku).to_owned(), *count))
+                .collect()
+        };
+        let terms = Terms { account: ACCOUNT, expected, order_of: &order_of, translate: &translate };
+        audit::compare(&self.brightpearl, &self.warehouse_orders(), &terms)
+    }
+
+    /// Whether every expected order has left and Brightpearl knows it: the audit is clean, every unit asked for has been
+    /// shipped, and every order has the status *shipped*.
+    pub fn all_told(&self, expected: &BTreeSet<i64>) -> Result<(), String> {
+        let audit = self.audit(expected);
+        let problems = audit.problems();
+        if !problems.is_empty() {
+            return Err(problems.join("\n"));
+        }
+        let shipped = self.status("Shipped");
+        for id in expected {
+            let order = self.brightpearl.order(ACCOUNT, *id).map_err(|error| error.to_string())?;
+            if order.shipping_status != "ASS" {
+                return Err(format!("order {id} is {}", order.shipping_status));
+            }
+            if order.status_id != shipped {
+                return Err(format!("order {id} has the status {}", order.status_name));
+            }
+        }
+        Ok(())
+    }
+
+    /// What lies on the warehouse's shelves, by Brightpearl's SKU.
+    pub fn physical(&self) -> BTreeMap<String, Decimal> {
+        let mut physical: BTreeMap<String, Decimal> = BTreeMap::new();
+        let mut add = |sku: &str, units: Decimal| {
+            if let Some(sku) = sku.strip_prefix("W-") {
+                *physical.entry(sku.to_owned()).or_default() += units;
+            }
+        };
+        match &self.warehouse {
+            Warehouse::Dsfx { dsfx, .. } => {
+                for row in dsfx.stock() {
+                    add(&row.sku, row.physical);
+                }
+            }
+            Warehouse::Extensiv(running) => {
+                for row in running.handle().ledger().stock {
+                    add(&row.sku, row.physical);
+                }
+            }
+        }
+        physical
+    }
+
+    /// Where the shelves and Brightpearl differ.
+    pub fn stock_differences(&self) -> Vec<(String, Decimal, Decimal)> {
+        audit::stock_differences(&self.brightpearl, ACCOUNT, WAREHOUSE, &self.physical())
+    }
+
+    /// Changes what Brightpearl believes, as a mistake made there would: from now on it differs from the shelf by this.
+    pub fn mistake(&self, product: i64, units: i64) {
+        self.brightpearl.change_stock(ACCOUNT, product, WAREHOUSE, units).expect("a change of stock");
+    }
+
+    /// The warehouse counts, and reports.
+    pub fn count(&self) {
+        if let Warehouse::Dsfx { dsfx, .. } = &self.warehouse {
+            dsfx.count(jiff::Timestamp::now()).expect("a stock file");
+        }
+    }
+
+    /// What must hold at every moment, whatever happened.
+    pub fn invariants(&self) -> Result<(), String> {
+        self.brightpearl.check_double_entry(ACCOUNT)?;
+        let markers = self.brightpearl.correction_markers(ACCOUNT).map_err(|error| error.to_string())?;
+        if let Some((marker, count)) = markers.iter().find(|(_, count)| **count > 1) {
+            return Err(format!("marker {marker} is {count} times in Brightpearl (K3)"));
+        }
+        let busiest = self.brightpearl.busiest_window(ACCOUNT);
+        if busiest > 200 {
+            return Err(format!("{busiest} calls in one window (RL1)"));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill();
+        if let Warehouse::Dsfx { stop, .. } = &self.warehouse {
+            stop.cancel();
+        }
+    }
+}
+
+async fn extensiv_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> extensiv::Running {
+    let running = extensiv::Extensiv::start(extensiv::Config {
+        seed: setup.seed,
+        habits: extensiv::Habits {
+            split_percent: setup.habits.part_then_rest_percent,
+            short_percent: setup.habits.short_percent,
+            boxes_percent: setup.habits.boxes_percent,
+            freight_percent: 5,
+            cancel_percent: 0,
+        },
+        work_every: Some(Duration::from_millis(150)),
+        ..extensiv::Config::default()
+    })
+    .await
+    .expect("the Extensiv simulator starts");
+    for (sku, units) in stock {
+        running.handle().add_item(CUSTOMER, sku);
+        running.handle().receive(&extensiv::Received::plain(CUSTOMER, 10, sku, Decimal::from(*units)));
+    }
+    running
+}
