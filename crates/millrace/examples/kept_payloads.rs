@@ -13,11 +13,20 @@ use rust_decimal::Decimal;
 const FIRST: [&str; 12] =
     ["Ada", "Grace", "Linus", "Mary", "Ahmed", "Chloé", "Jürgen", "Wei", "Priya", "Tom", "Olga", "Seán"];
 const LAST: [&str; 12] = [
-    "Lovelace", "Hopper", "Smith", "O'Neill", "Müller", "García", "Chen", "Patel", "Ivanova", "Brown", "Nguyen", "Jones",
+    "Lovelace", "Hopper", "Smith", "O'Neill", "Müller", "García", "Chen", "Patel", "Ivanova", "Brown", "Nguyen",
+    "Jones",
 ];
 const STREETS: [&str; 10] = [
-    "High Street", "Station Road", "Main St", "Church Lane", "Victoria Road", "Park Avenue", "Mill Lane", "King's Road",
-    "Elm Drive", "Queensway",
+    "High Street",
+    "Station Road",
+    "Main St",
+    "Church Lane",
+    "Victoria Road",
+    "Park Avenue",
+    "Mill Lane",
+    "King's Road",
+    "Elm Drive",
+    "Queensway",
 ];
 const TOWNS: [(&str, &str, &str); 8] = [
     ("London", "Greater London", "GB"),
@@ -30,8 +39,16 @@ const TOWNS: [(&str, &str, &str); 8] = [
     ("Brooklyn", "NY", "US"),
 ];
 const GOODS: [&str; 10] = [
-    "Organic cotton T-shirt", "Ceramic mug 350 ml", "Trail running shoe", "Stainless bottle", "Notebook A5 dotted",
-    "Wool scarf", "LED desk lamp", "Bamboo toothbrush (4)", "Yoga mat 6 mm", "Coffee beans 1 kg",
+    "Organic cotton T-shirt",
+    "Ceramic mug 350 ml",
+    "Trail running shoe",
+    "Stainless bottle",
+    "Notebook A5 dotted",
+    "Wool scarf",
+    "LED desk lamp",
+    "Bamboo toothbrush (4)",
+    "Yoga mat 6 mm",
+    "Coffee beans 1 kg",
 ];
 const WORDS: [&str; 6] = ["Navy", "Black", "Large", "Small", "Limited", "Recycled"];
 

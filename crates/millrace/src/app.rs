@@ -75,8 +75,7 @@ pub async fn run(
         stop.cancel();
         ended
     };
-    let (workers, web) =
-        tokio::join!(async { ended_by(workers.await) }, async { ended_by(web.await) });
+    let (workers, web) = tokio::join!(async { ended_by(workers.await) }, async { ended_by(web.await) });
     hub.db.close().await;
     tracing::info!("stopped");
     workers.and(web)

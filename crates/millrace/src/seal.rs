@@ -42,7 +42,9 @@ pub enum SealError {
     #[error("line {0} of the key is not 32 bytes in base64 or hex")]
     NotAKey(usize),
     /// Wrapped by a key that was not given.
-    #[error("the secrets are locked with the key {0}, which was not given: add it as a further line, after the new one")]
+    #[error(
+        "the secrets are locked with the key {0}, which was not given: add it as a further line, after the new one"
+    )]
     UnknownKey(String),
     /// Damaged, moved to another place, or sealed with another key.
     #[error("a sealed secret does not open: it is damaged, or was moved from another place")]

@@ -26,7 +26,9 @@ pub enum PostgresError {
     #[error("PostgreSQL is not installed; type: apt-get install postgresql")]
     NotInstalled,
     /// It must not run as root, and there is no user for it.
-    #[error("PostgreSQL does not run as root and this machine has no user {ADMINISTRATOR}; type: apt-get install postgresql")]
+    #[error(
+        "PostgreSQL does not run as root and this machine has no user {ADMINISTRATOR}; type: apt-get install postgresql"
+    )]
     NoUser,
     /// One of its programs failed.
     #[error("{program} failed: {why}")]

@@ -679,7 +679,7 @@ BEGIN
         'kit', 'ship_method', 'source_method', 'location', 'orders', 'claim', 'request', 'shipment', 'effect', 'attempt',
         'input', 'exception', 'inbox', 'stock_owner', 'stock_run', 'stock_level', 'person_merchant']
     LOOP
-        EXECUTE format('CREATE POLICY own ON %I TO millrace_app USING (%s OR %s)', name, of_tenant, of_merchant);
+        EXECUTE format('CREATE POLICY own ON %I TO millrace_app USING (%s AND %s)', name, of_tenant, of_merchant);
     END LOOP;
     FOREACH name IN ARRAY ARRAY['tenant', 'data_key', 'audit', 'person', 'api_key']
     LOOP

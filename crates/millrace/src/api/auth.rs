@@ -31,7 +31,6 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
 }
 
 /// The caller behind these headers.
-#[expect(clippy::result_large_err, reason = "the refusal is the answer")]
 pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
     let key = headers
         .get(header::AUTHORIZATION)

@@ -21,7 +21,8 @@ use crate::operate::{
     endpoints::{self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, UpdateEndpointIn},
     file::{ChannelIn, ConnectionSettingsIn, MappingsIn},
     mappings::{self, ImportQuery, ImportedOut},
-    webhooks::{self, WebhooksOut},
+    switches,
+    webhooks::{self, CallAddressOut, WebhooksOut},
 };
 
 /// List platforms
@@ -271,7 +272,7 @@ pub(super) async fn enable_connection(
     Extension(caller): Extension<Caller>,
     Named(connection): Named<String>,
 ) -> Result<Json<ConnectionDetailOut>, Failure> {
-    Ok(Json(connections::enable(&api.hub, &caller, &connection).await?))
+    Ok(Json(switches::enable(&api.hub, &caller, &connection).await?))
 }
 
 /// Switch a connection off
@@ -285,7 +286,7 @@ pub(super) async fn disable_connection(
     Extension(caller): Extension<Caller>,
     Named(connection): Named<String>,
 ) -> Result<Json<ConnectionDetailOut>, Failure> {
-    Ok(Json(connections::disable(&api.hub, &caller, &connection).await?))
+    Ok(Json(switches::disable(&api.hub, &caller, &connection).await?))
 }
 
 /// Resume a connection
@@ -299,7 +300,7 @@ pub(super) async fn resume_connection(
     Extension(caller): Extension<Caller>,
     Named(connection): Named<String>,
 ) -> Result<Json<ConnectionDetailOut>, Failure> {
-    Ok(Json(connections::resume(&api.hub, &caller, &connection).await?))
+    Ok(Json(switches::resume(&api.hub, &caller, &connection).await?))
 }
 
 /// Update a channel
@@ -315,7 +316,7 @@ pub(super) async fn update_channel(
     Named((connection, channel)): Named<(String, String)>,
     Given(given): Given<ChannelIn>,
 ) -> Result<Json<ConnectionDetailOut>, Failure> {
-    Ok(Json(connections::set_channel(&api.hub, &caller, &connection, &channel, given).await?))
+    Ok(Json(switches::set_channel(&api.hub, &caller, &connection, &channel, given).await?))
 }
 
 /// Run a channel
@@ -329,7 +330,7 @@ pub(super) async fn run_channel(
     Extension(caller): Extension<Caller>,
     Named((connection, channel)): Named<(String, String)>,
 ) -> Result<StatusCode, Failure> {
-    connections::run_now(&api.hub, &caller, &connection, &channel).await?;
+    switches::run_now(&api.hub, &caller, &connection, &channel).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -437,3 +438,16 @@ pub(super) async fn register_webhooks(
     Ok(Json(webhooks::register(&api.hub, &caller, &connection).await?))
 }
 
+/// Give a warehouse an address to call
+///
+/// Administrators only. Where it reports to this installation when something changes; a warehouse that calls is asked at once.
+#[utoipa::path(post, path = "/warehouses/{warehouse}/address", operation_id = "create_warehouse_address", tag = "connections",
+    params(("warehouse" = String, Path, description = "`whs_…`, or the name.")),
+    responses((status = 200, body = CallAddressOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn create_warehouse_address(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(warehouse): Named<String>,
+) -> Result<Json<CallAddressOut>, Failure> {
+    Ok(Json(webhooks::warehouse_address(&api.hub, &caller, &warehouse).await?))
+}

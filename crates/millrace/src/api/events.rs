@@ -62,7 +62,14 @@ pub(super) async fn follow_events(
         Some(after) => after,
         None => api.hub.db.last_event().await?,
     };
-    let follow = Follow { changes: api.hub.db.changes(), api, access: caller.access(), after, waiting: Vec::new().into_iter(), _permit: permit };
+    let follow = Follow {
+        changes: api.hub.db.changes(),
+        api,
+        access: caller.access(),
+        after,
+        waiting: Vec::new().into_iter(),
+        _permit: permit,
+    };
     let lines = stream::unfold(follow, |mut follow| async move {
         let line = follow.next().await?;
         Some((Ok::<Line, Infallible>(line), follow))
@@ -116,4 +123,3 @@ impl Follow {
 pub(super) fn listeners() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(MOST_LISTENERS))
 }
-

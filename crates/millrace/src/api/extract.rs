@@ -39,7 +39,10 @@ fn without_values(rejection: &JsonRejection) -> String {
         (Some(place), _) | (None, Some(place)) => {
             let expected = text.get(place..).and_then(|rest| rest.find("expected").map(|at| place + at));
             let head = text.get(..place).unwrap_or_default();
-            format!("{head}a value is not of the right kind: {}", expected.and_then(|at| text.get(at..)).unwrap_or_default())
+            format!(
+                "{head}a value is not of the right kind: {}",
+                expected.and_then(|at| text.get(at..)).unwrap_or_default()
+            )
         }
         _ => text,
     }

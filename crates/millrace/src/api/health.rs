@@ -53,7 +53,8 @@ pub(super) async fn metrics(
     }
     for (account, report) in api.hub.workers.budgets().reports() {
         for (purpose, calls) in &report.calls {
-            metrics::counter!("millrace_calls_total", "account" => account.clone(), "purpose" => *purpose).absolute(*calls);
+            metrics::counter!("millrace_calls_total", "account" => account.clone(), "purpose" => *purpose)
+                .absolute(*calls);
         }
         metrics::counter!("millrace_throttled_total", "account" => account.clone()).absolute(report.throttled);
         metrics::counter!("millrace_foreign_calls_total", "account" => account.clone()).absolute(report.foreign_calls);

@@ -78,6 +78,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::get_warehouse, connections::update_warehouse))
         .routes(routes!(connections::test_warehouse))
+        .routes(routes!(connections::create_warehouse_address))
         .routes(routes!(connections::list_connections, connections::create_connection))
         .routes(routes!(connections::get_connection))
         .routes(routes!(connections::test_connection))

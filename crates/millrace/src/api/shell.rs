@@ -19,7 +19,10 @@ const HEADERS: [(HeaderName, HeaderValue); 8] = [
             "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'",
         ),
     ),
-    (HeaderName::from_static("strict-transport-security"), HeaderValue::from_static("max-age=31536000; includeSubDomains")),
+    (
+        HeaderName::from_static("strict-transport-security"),
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
     (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
     (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
@@ -82,7 +85,6 @@ fn plain(status: StatusCode) -> ProblemOut {
 }
 
 /// A fault of the program while answering: nothing of it is shown.
-#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 pub(super) fn after_panic(_: Box<dyn Any + Send + 'static>) -> Response {
     ProblemOut::new(
         StatusCode::INTERNAL_SERVER_ERROR,

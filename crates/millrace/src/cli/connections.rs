@@ -10,6 +10,7 @@ use crate::operate::{
     connections::{self, ChoiceOut, ChoicesOut, ConnectionDetailOut},
     file::{ChannelIn, MappingsIn, NameOrId},
     mappings::{self, ImportQuery, ImportedOut},
+    switches,
     webhooks::{self, WebhooksOut},
 };
 
@@ -26,8 +27,12 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
                 table(
                     ["NAME", "STORE", "WAREHOUSE", "STATE", "CHANNELS ON"],
                     list.iter().map(|one| {
-                        let on: Vec<&str> =
-                            one.channels.iter().filter(|channel| channel.enabled).map(|channel| channel.channel.as_str()).collect();
+                        let on: Vec<&str> = one
+                            .channels
+                            .iter()
+                            .filter(|channel| channel.enabled)
+                            .map(|channel| channel.channel.as_str())
+                            .collect();
                         [
                             one.name.clone(),
                             one.store_name.clone(),
@@ -40,19 +45,22 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
             })
         }
         Connections::Show(one) => printer.answer(&connections::show(hub, caller, &one.connection).await?, detail),
-        Connections::Enable(one) => printer.answer(&connections::enable(hub, caller, &one.connection).await?, detail),
-        Connections::Disable(one) => printer.answer(&connections::disable(hub, caller, &one.connection).await?, detail),
-        Connections::Resume(one) => printer.answer(&connections::resume(hub, caller, &one.connection).await?, detail),
-        Connections::Choices(one) => printer.answer(&connections::choices(hub, caller, &one.connection).await?, choices),
+        Connections::Enable(one) => printer.answer(&switches::enable(hub, caller, &one.connection).await?, detail),
+        Connections::Disable(one) => printer.answer(&switches::disable(hub, caller, &one.connection).await?, detail),
+        Connections::Resume(one) => printer.answer(&switches::resume(hub, caller, &one.connection).await?, detail),
+        Connections::Choices(one) => {
+            printer.answer(&connections::choices(hub, caller, &one.connection).await?, choices)
+        }
         Connections::Channel { connection, channel, enabled, every } => {
             let channel = name(channel);
             let before = connections::show(hub, caller, &connection).await?;
-            let is = before.connection.channels.iter().find(|known| known.channel == channel).map(|known| known.enabled);
+            let is =
+                before.connection.channels.iter().find(|known| known.channel == channel).map(|known| known.enabled);
             let given = ChannelIn { enabled: enabled.or(is).unwrap_or(false), every_seconds: every };
-            printer.answer(&connections::set_channel(hub, caller, &connection, channel, given).await?, detail)
+            printer.answer(&switches::set_channel(hub, caller, &connection, channel, given).await?, detail)
         }
         Connections::Run { connection, channel } => {
-            connections::run_now(hub, caller, &connection, name(channel)).await?;
+            switches::run_now(hub, caller, &connection, name(channel)).await?;
             printer.answer(&serde_json::json!({ "wanted": true }), |_| {
                 "A run is asked for; a running server takes it up within seconds.".to_owned()
             })
@@ -104,7 +112,10 @@ fn detail(shown: &ConnectionDetailOut) -> String {
                 yes(channel.enabled),
                 format!("{} s", channel.every_seconds),
                 print::time(channel.succeeded_at),
-                channel.problem.as_ref().map_or_else(|| channel.summary.clone(), |problem| format!("failed: {problem}")),
+                channel
+                    .problem
+                    .as_ref()
+                    .map_or_else(|| channel.summary.clone(), |problem| format!("failed: {problem}")),
             ]
         }),
     ));
@@ -129,7 +140,8 @@ fn choices(lists: &ChoicesOut) -> String {
 fn tables(mappings: &MappingsIn) -> String {
     let listings = mappings.listings.iter().flatten().map(|(ours, theirs)| [ours.clone(), theirs.clone()]);
     let kits = mappings.kits.iter().flatten().map(|kit| {
-        let parts: Vec<String> = kit.parts.iter().map(|(sku, units)| format!("{} x {sku}", units.normalize())).collect();
+        let parts: Vec<String> =
+            kit.parts.iter().map(|(sku, units)| format!("{} x {sku}", units.normalize())).collect();
         [kit.sku.clone(), parts.join(", ")]
     });
     let methods = |rows: &Option<Vec<crate::operate::file::ShipMethodRow>>| {

@@ -46,7 +46,10 @@ async fn open(
     let named = document.file.tenant.as_ref().map(|tenant| tenant.name.get_ref().clone());
     let tenant = match (&named, &common.tenant) {
         (Some(named), Some(asked)) if named != asked => {
-            return Err(Failure::invalid(format!("the file is for the tenant {named:?}, not for {asked:?}"), Vec::new()));
+            return Err(Failure::invalid(
+                format!("the file is for the tenant {named:?}, not for {asked:?}"),
+                Vec::new(),
+            ));
         }
         (Some(named), _) => file::tenant(&hub, named, create).await?,
         (None, asked) => setup::tenant(&hub, asked.as_deref()).await?,
@@ -71,8 +74,14 @@ fn shown(plan: &Plan, nothing: &str, verb: &str) -> String {
         };
         lines.push(format!("{sign} {} \"{}\" {verb} {done}", change.what, print::clean(&change.name)));
         for difference in &change.differences {
-            let value = |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), |value| format!("{value:?}"));
-            lines.push(format!("    {}: {} -> {}", difference.field, value(&difference.before), value(&difference.after)));
+            let value =
+                |value: &Option<String>| value.as_deref().map_or("nothing".to_owned(), |value| format!("{value:?}"));
+            lines.push(format!(
+                "    {}: {} -> {}",
+                difference.field,
+                value(&difference.before),
+                value(&difference.after)
+            ));
         }
     }
     if plan.changes.is_empty() {

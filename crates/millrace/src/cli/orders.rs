@@ -19,7 +19,8 @@ use crate::operate::{
 /// As the operation.
 pub(super) async fn orders(session: &Session, command: Orders, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
-    let changed = |order: &OrderOut| format!("Order {} is {}: {}", order.number, order.state, print::clean(&order.reason));
+    let changed =
+        |order: &OrderOut| format!("Order {} is {}: {}", order.number, order.state, print::clean(&order.reason));
     match command {
         Orders::List { state, text, connection, placed_from, placed_to, paging } => {
             let query = OrdersQuery {
@@ -44,7 +45,10 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
                         order.reason.clone(),
                     ]
                 });
-                more(table(["NUMBER", "ID", "STATE", "REFERENCE", "SHIP TO", "PLACED", "WHY"], rows), page.next.as_deref())
+                more(
+                    table(["NUMBER", "ID", "STATE", "REFERENCE", "SHIP TO", "PLACED", "WHY"], rows),
+                    page.next.as_deref(),
+                )
             })
         }
         Orders::Show(one) => printer.answer(&orders::show(hub, caller, &one.order).await?, order_detail),
@@ -53,7 +57,9 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
         Orders::Hold { order, reason } => printer.answer(&orders::hold(hub, caller, &order, &reason).await?, changed),
         Orders::Release(one) => printer.answer(&orders::release(hub, caller, &one.order).await?, changed),
         Orders::Archive(one) => printer.answer(&orders::archive(hub, caller, &one.order).await?, changed),
-        Orders::Cancel { order, reason } => printer.answer(&orders::cancel(hub, caller, &order, &reason).await?, changed),
+        Orders::Cancel { order, reason } => {
+            printer.answer(&orders::cancel(hub, caller, &order, &reason).await?, changed)
+        }
     }
 }
 

@@ -21,8 +21,9 @@ impl Printer {
     /// When the output is closed or full.
     pub fn answer<T: Serialize>(self, answer: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         let text = if self.json {
-            serde_json::to_string_pretty(answer)
-                .map_err(|error| Failure::new(FailureKind::Internal, format!("the answer cannot be written: {error}")))?
+            serde_json::to_string_pretty(answer).map_err(|error| {
+                Failure::new(FailureKind::Internal, format!("the answer cannot be written: {error}"))
+            })?
         } else {
             text(answer)
         };
@@ -40,9 +41,8 @@ pub fn write(text: &str) -> Result<(), Failure> {
     match write!(out, "{text}{ended}").and_then(|()| out.flush()) {
         // Whoever reads has seen enough: `millrace orders list | head`.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => {
-            written.map_err(|error| Failure::new(FailureKind::Unavailable, format!("the answer cannot be shown: {error}")))
-        }
+        written => written
+            .map_err(|error| Failure::new(FailureKind::Unavailable, format!("the answer cannot be shown: {error}"))),
     }
 }
 

@@ -85,12 +85,8 @@ fn failed(error: &dyn std::fmt::Display) -> Failure {
 
 fn tell(printer: Printer, title: &str, facts: &serde_json::Value) -> Result<(), Failure> {
     printer.answer(facts, |facts| {
-        let lines: Vec<String> = facts
-            .as_object()
-            .into_iter()
-            .flatten()
-            .map(|(name, value)| format!("  {name} = {value}"))
-            .collect();
+        let lines: Vec<String> =
+            facts.as_object().into_iter().flatten().map(|(name, value)| format!("  {name} = {value}")).collect();
         format!("{title} is running; Ctrl-C ends it. Settings to reach it:\n{}", lines.join("\n"))
     })
 }

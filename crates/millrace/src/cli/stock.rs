@@ -7,8 +7,9 @@ use super::{
     print::{self, Printer, table, time},
 };
 use crate::operate::{
-    Failure, PagingQuery, connections,
+    Failure, PagingQuery,
     stock::{self, LevelsQuery, RunDetailOut, RunOut},
+    switches,
 };
 
 /// Runs one of the commands.
@@ -30,7 +31,9 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
             let query = LevelsQuery { text, limit: Some(paging.limit), cursor: paging.cursor };
             let page = stock::levels(hub, caller, &connection, query).await?;
             printer.answer(&page, |page| {
-                let figure = |figure: Option<rust_decimal::Decimal>| figure.map(|figure| figure.normalize().to_string()).unwrap_or_default();
+                let figure = |figure: Option<rust_decimal::Decimal>| {
+                    figure.map(|figure| figure.normalize().to_string()).unwrap_or_default()
+                };
                 let rows = page.items.iter().map(|level| {
                     [
                         level.sku.clone(),
@@ -45,7 +48,7 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
             })
         }
         Stock::Run(one) => {
-            connections::run_now(hub, caller, &one.connection, "stock").await?;
+            switches::run_now(hub, caller, &one.connection, "stock").await?;
             printer.answer(&serde_json::json!({ "wanted": true }), |_| {
                 "A run is asked for; a running server takes it up within seconds.".to_owned()
             })
@@ -74,7 +77,8 @@ fn runs(runs: &[RunOut]) -> String {
 fn detail(shown: &RunDetailOut) -> String {
     let mut parts = vec![runs(std::slice::from_ref(&shown.run))];
     let rows = shown.lines.iter().map(|line| {
-        let parts: Vec<String> = line.parts.iter().map(|(name, value)| format!("{name} {}", value.normalize())).collect();
+        let parts: Vec<String> =
+            line.parts.iter().map(|(name, value)| format!("{name} {}", value.normalize())).collect();
         [
             line.skus.join(", "),
             line.product.to_string(),

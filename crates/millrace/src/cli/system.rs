@@ -65,14 +65,11 @@ pub(super) async fn check(session: &Session, check: Check, printer: Printer) -> 
         bar.set_style(style);
     }
     bar.enable_steady_tick(Duration::from_millis(120));
-    let told = check::everything(
-        &session.hub,
-        &session.caller,
-        check.connection.as_deref(),
-        check.trust_host_key,
-        |what| bar.set_message(what.to_owned()),
-    )
-    .await;
+    let told =
+        check::everything(&session.hub, &session.caller, check.connection.as_deref(), check.trust_host_key, |what| {
+            bar.set_message(what.to_owned())
+        })
+        .await;
     bar.finish_and_clear();
     let told = told?;
     printer.answer(&told, checked)?;
@@ -91,7 +88,11 @@ fn checked(told: &CheckOut) -> String {
     ];
     lines.extend(told.problems.iter().map(|problem| format!("problem      {problem}")));
     for connection in &told.connections {
-        lines.push(format!("\nconnection \"{}\": {}", connection.name, if connection.ok { "works" } else { "DOES NOT WORK" }));
+        lines.push(format!(
+            "\nconnection \"{}\": {}",
+            connection.name,
+            if connection.ok { "works" } else { "DOES NOT WORK" }
+        ));
         lines.extend(endpoint(&connection.store));
         lines.extend(endpoint(&connection.warehouse));
         lines.extend(connection.problems.iter().map(|problem| format!("  problem: {problem}")));
@@ -107,9 +108,11 @@ fn endpoint(told: &EndpointCheckOut) -> Vec<String> {
     let mut lines = vec![format!("  {} \"{}\" ({})", told.side.as_str(), told.name, told.platform)];
     lines.extend(told.reached.iter().map(|reached| format!("    ok: {reached}")));
     lines.extend(told.warnings.iter().map(|warning| format!("    note: {warning}")));
-    lines.extend(told.learned.iter().map(|(field, value)| {
-        format!("    {field} = {value}{}", if told.kept { " (kept)" } else { "" })
-    }));
+    lines.extend(
+        told.learned
+            .iter()
+            .map(|(field, value)| format!("    {field} = {value}{}", if told.kept { " (kept)" } else { "" })),
+    );
     lines.extend(told.problem.iter().map(|problem| format!("    PROBLEM: {problem}")));
     lines
 }
@@ -249,7 +252,10 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
         Keys::Rotate => {
             let done = setup::rotate_keys(hub, caller).await?;
             printer.answer(&done, |done| {
-                format!("{} data keys are wrapped with the new key {} in {}.\n{}", done.wrapped, done.key, done.key_file, done.next)
+                format!(
+                    "{} data keys are wrapped with the new key {} in {}.\n{}",
+                    done.wrapped, done.key, done.key_file, done.next
+                )
             })
         }
     }

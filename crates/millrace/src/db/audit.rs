@@ -84,7 +84,14 @@ pub(super) async fn append(tx: &mut Tx, tenant: &str, actor: &str, action: &str,
 
 impl Database {
     /// Appends a row to a tenant's audit trail, or to the installation's.
-    pub async fn audit(&self, access: &Access, actor: &str, action: &str, target: &str, detail: &serde_json::Value) -> R<()> {
+    pub async fn audit(
+        &self,
+        access: &Access,
+        actor: &str,
+        action: &str,
+        target: &str,
+        detail: &serde_json::Value,
+    ) -> R<()> {
         let tenant = access.setting().0.to_owned();
         let (actor, action, target) = (actor.to_owned(), action.to_owned(), target.to_owned());
         let detail = detail.to_string();

@@ -68,7 +68,13 @@ impl Database {
     }
 
     /// Switches a channel and sets how often it runs.
-    pub async fn set_channel(&self, key: &ConnectionKey, kind: ChannelKind, enabled: bool, every_seconds: u32) -> R<()> {
+    pub async fn set_channel(
+        &self,
+        key: &ConnectionKey,
+        kind: ChannelKind,
+        enabled: bool,
+        every_seconds: u32,
+    ) -> R<()> {
         let key = key.clone();
         self.write(&key.clone(), "set_channel", move |tx| {
             Box::pin(async move {

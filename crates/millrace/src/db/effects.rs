@@ -14,7 +14,8 @@ use super::{
 };
 
 /// The columns of an [`EffectRow`], in the order [`effect_row`] reads them.
-pub(super) const COLUMNS: &str = "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
+pub(super) const COLUMNS: &str =
+    "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
     e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
     e.shipment_ref, e.product_id, e.warehouse_id";
 
@@ -316,7 +317,8 @@ impl Database {
                          AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
                          AND {FREE}"
                 );
-                let rows = tx.query_built(sql, &[tenant, merchant, connection, side_name(side).into(), now.into()]).await?;
+                let rows =
+                    tx.query_built(sql, &[tenant, merchant, connection, side_name(side).into(), now.into()]).await?;
                 rows.first().map_or(Ok(None), |row| row.opt_time(0))
             })
         })
@@ -410,7 +412,8 @@ async fn claim(
     let lock = if tx.is_postgres() { " FOR UPDATE OF e SKIP LOCKED" } else { "" };
     let mut with_limit = due.clone();
     with_limit.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} ORDER BY e.priority, e.id LIMIT $6{lock}");
+    let sql =
+        format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} ORDER BY e.priority, e.id LIMIT $6{lock}");
     let rows = tx.query_built(sql, &with_limit).await?;
     let mut claimed: Vec<EffectRow> = rows.iter().map(effect_row).collect::<R<_>>()?;
     let mut batches: Vec<&str> = claimed.iter().filter_map(|effect| effect.batch.as_deref()).collect();
@@ -420,7 +423,8 @@ async fn claim(
     for batch in batches {
         let mut of_batch = due.clone();
         of_batch.push(batch.into());
-        let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6 ORDER BY e.id{lock}");
+        let sql =
+            format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6 ORDER BY e.id{lock}");
         let rows = tx.query_built(sql, &of_batch).await?;
         members.extend(rows.iter().map(effect_row).collect::<R<Vec<_>>>()?);
     }

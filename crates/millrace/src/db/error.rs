@@ -57,9 +57,9 @@ impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
             return match error {
-                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::ColumnIndexOutOfBounds { .. } => {
-                    Self::corrupt(error)
-                }
+                sqlx::Error::ColumnDecode { .. }
+                | sqlx::Error::Decode(_)
+                | sqlx::Error::ColumnIndexOutOfBounds { .. } => Self::corrupt(error),
                 sqlx::Error::Configuration(_) => Self::Refused(error.to_string()),
                 other => Self::unavailable(other.to_string()),
             };

@@ -108,7 +108,8 @@ impl Database {
         let tenant = tenant.clone();
         self.write(&tenant.clone(), "trim_events", move |tx| {
             Box::pin(async move {
-                tx.execute("DELETE FROM event WHERE tenant = $1 AND number <= $2", &[(&tenant).into(), up_to.into()]).await
+                tx.execute("DELETE FROM event WHERE tenant = $1 AND number <= $2", &[(&tenant).into(), up_to.into()])
+                    .await
             })
         })
         .await

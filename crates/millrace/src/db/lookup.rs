@@ -62,10 +62,7 @@ fn seen(access: &Access) -> [Value; 2] {
 }
 
 fn key(row: &Row) -> R<ConnectionKey> {
-    Ok(ConnectionKey {
-        scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? },
-        connection: row.parsed(2)?,
-    })
+    Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
 }
 
 async fn key_of(tx: &mut Tx, access: &Access, table: &'static str, id: &str) -> R<Option<ConnectionKey>> {

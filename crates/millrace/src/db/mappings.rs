@@ -136,8 +136,13 @@ async fn insert(tx: &mut Tx, key: &ConnectionKey, mappings: Mappings) -> R<()> {
             rows.push(with_key(key, vec![(&ours).into(), place.into(), theirs.into(), units.into()]));
         }
     }
-    tx.many("INSERT INTO kit (tenant, merchant, connection, source_sku, place, warehouse_sku, units) VALUES ", "", &[], rows)
-        .await?;
+    tx.many(
+        "INSERT INTO kit (tenant, merchant, connection, source_sku, place, warehouse_sku, units) VALUES ",
+        "",
+        &[],
+        rows,
+    )
+    .await?;
     let rows = ship_methods
         .into_iter()
         .map(|(id, method)| with_key(key, vec![id.into(), method.carrier.into(), method.service.into()]))
@@ -161,7 +166,8 @@ async fn insert(tx: &mut Tx, key: &ConnectionKey, mappings: Mappings) -> R<()> {
     )
     .await?;
     let rows = locations.into_iter().map(|(facility, id)| with_key(key, vec![facility.into(), id.into()])).collect();
-    tx.many("INSERT INTO location (tenant, merchant, connection, facility, warehouse_id) VALUES ", "", &[], rows).await?;
+    tx.many("INSERT INTO location (tenant, merchant, connection, facility, warehouse_id) VALUES ", "", &[], rows)
+        .await?;
     Ok(())
 }
 

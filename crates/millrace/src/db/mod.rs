@@ -12,10 +12,13 @@
 mod audit;
 mod channels;
 mod config;
+mod effect_records;
 mod effects;
+mod endpoints;
 mod error;
 mod events;
 mod facts;
+mod in_hand;
 mod inbox;
 mod keys;
 mod lookup;
@@ -35,6 +38,7 @@ mod shipments;
 mod sql;
 mod sqlite;
 mod stock;
+mod views;
 mod web;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -47,22 +51,23 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use audit::AuditRow;
-pub use config::{ConnectionSummary, EndpointSummary, MerchantRecord, NewEndpoint, TenantRecord};
+pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
+pub use effect_records::{Arm, AttemptRow, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
+pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey, Person};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
-pub use queries::{
-    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView, ShipmentQuery,
-    ShipmentView,
-};
 pub use records::{
-    Access, ActiveConnection, Advance, Arm, AttemptRow, Channel, ChannelKind, ConnectionKey, ConnectionRecord, EffectDecision, EffectRow,
-    Endpoint, Event, ImportedOrder, InFlight, KnownOrder, Mappings, NewEffect, NewRequest, NewShipment, PlannedAs, PrepareOutcome,
-    Recorded, RequestWork, RunState, Scope, Settlement, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine,
-    StockRun, Subject,
+    Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
+    ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,
+    RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine, StockRun,
+};
+pub use views::{
+    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView,
+    ShipmentQuery, ShipmentView,
 };
 pub use web::{Hook, Repeat};
 

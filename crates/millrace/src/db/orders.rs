@@ -209,8 +209,7 @@ impl Database {
                 let mut planned: BTreeMap<i64, BTreeMap<String, PlannedAs>> = BTreeMap::new();
                 for row in &rows {
                     let order: Order = unpack_json(row.blob(3)?)?;
-                    let one =
-                        PlannedAs { lines: row.json(2)?, ship_to: order.deliver_to, body_sha256: row.string(4)? };
+                    let one = PlannedAs { lines: row.json(2)?, ship_to: order.deliver_to, body_sha256: row.string(4)? };
                     planned.entry(row.int(0)?).or_default().insert(row.string(1)?, one);
                 }
                 Ok(planned)

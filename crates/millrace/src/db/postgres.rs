@@ -93,7 +93,9 @@ impl Pooled {
                 Ok(value) => {
                     if tx.wakes != Wakes::default() {
                         let about = if tx.wakes.configuration { CONFIGURATION } else { WORK };
-                        if let Err(error) = tx.query("SELECT pg_notify($1, $2)::text", &[TOPIC.into(), about.into()]).await {
+                        if let Err(error) =
+                            tx.query("SELECT pg_notify($1, $2)::text", &[TOPIC.into(), about.into()]).await
+                        {
                             end(tx).await;
                             return Err(error);
                         }

@@ -157,8 +157,11 @@ async fn advance(tx: &mut Tx, key: &ConnectionKey, request: &RequestId, version:
         rows,
     )
     .await?;
-    let problems =
-        steps.shipment_problems.into_iter().map(|(shipment, problem)| vec![(&shipment).into(), problem.into()]).collect();
+    let problems = steps
+        .shipment_problems
+        .into_iter()
+        .map(|(shipment, problem)| vec![(&shipment).into(), problem.into()])
+        .collect();
     tx.many(
         "UPDATE shipment SET problem = v.column2 FROM (VALUES ",
         ") AS v WHERE shipment.tenant = $1 AND shipment.merchant = $2 AND shipment.id = v.column1",

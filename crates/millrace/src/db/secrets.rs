@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use connect::{Secret, TenantId};
 
-use super::{
-    Database, DbError, R, Scope, config,
-    facts::scope_values,
-    sql::Tx,
-};
+use super::{Database, DbError, R, Scope, config, facts::scope_values, sql::Tx};
 use crate::seal::{DataKey, Keyring, Place, SealError, WrappedKey};
 
 impl From<SealError> for DbError {
@@ -98,16 +94,7 @@ async fn put(tx: &mut Tx, scope: &Scope, object: &str, field: &str, secret: &Sec
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (tenant, merchant, object, field) DO UPDATE SET version = excluded.version,
              key_version = excluded.key_version, sealed = excluded.sealed, changed_at = excluded.changed_at",
-        &[
-            tenant,
-            merchant,
-            object.into(),
-            field.into(),
-            version.into(),
-            key_version.into(),
-            sealed.into(),
-            now.into(),
-        ],
+        &[tenant, merchant, object.into(), field.into(), version.into(), key_version.into(), sealed.into(), now.into()],
     )
     .await?;
     Ok(())
@@ -225,9 +212,7 @@ async fn rewrap(tx: &mut Tx, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
 async fn reseal(tx: &mut Tx, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
     let (newest, _) = current_data_key(tx, tenant.as_str(), keyring).await?;
     insert_data_key(tx, tenant.as_str(), newest + 1, keyring).await?;
-    let rows = tx
-        .query("SELECT DISTINCT merchant, object FROM secret WHERE tenant = $1", &[tenant.into()])
-        .await?;
+    let rows = tx.query("SELECT DISTINCT merchant, object FROM secret WHERE tenant = $1", &[tenant.into()]).await?;
     let mut count = 0;
     for row in &rows {
         let scope = Scope { tenant: tenant.clone(), merchant: row.parsed(0)? };

@@ -254,9 +254,7 @@ async fn settle(tx: &mut Tx, key: &ConnectionKey, settlements: Vec<(Settlement, 
     let mut written = Vec::new();
     let mut ended = Vec::new();
     for (settlement, capture) in settlements {
-        let Some(one) =
-            held.get_mut(&settlement.id).filter(|one| one.fence == settlement.fence && one.owned)
-        else {
+        let Some(one) = held.get_mut(&settlement.id).filter(|one| one.fence == settlement.fence && one.owned) else {
             done.push(false);
             continue;
         };
@@ -281,7 +279,12 @@ async fn settle(tx: &mut Tx, key: &ConnectionKey, settlements: Vec<(Settlement, 
 }
 
 /// Takes an effect along its path and to its other new values. Edges before the last are written one by one.
-fn walk(one: &mut Held, settlement: &Settlement, now: Timestamp, edges: &mut Vec<Vec<(EffectId, EffectState)>>) -> R<()> {
+fn walk(
+    one: &mut Held,
+    settlement: &Settlement,
+    now: Timestamp,
+    edges: &mut Vec<Vec<(EffectId, EffectState)>>,
+) -> R<()> {
     let mut path = settlement.path.as_slice();
     if one.state == EffectState::Probing
         && let [EffectState::Probing, rest @ ..] = path
@@ -416,7 +419,8 @@ async fn decide(
                 .await?;
             if wanted.is_none() {
                 return Err(DbError::Refused(
-                    "its order is not wanted at the warehouse as things stand; import plans it again when it is".to_owned(),
+                    "its order is not wanted at the warehouse as things stand; import plans it again when it is"
+                        .to_owned(),
                 ));
             }
             tx.execute(

@@ -279,9 +279,7 @@ impl Tx {
     /// Rows changed by one statement.
     pub(super) async fn execute(&mut self, sql: &'static str, values: &[Value]) -> Result<u64, DbError> {
         match &mut self.connection {
-            Connection::Sqlite(connection) => {
-                Ok(sqlite(sql, values).execute(&mut **connection).await?.rows_affected())
-            }
+            Connection::Sqlite(connection) => Ok(sqlite(sql, values).execute(&mut **connection).await?.rows_affected()),
             Connection::SqliteReader(connection) => {
                 Ok(sqlite(sql, values).execute(&mut **connection).await?.rows_affected())
             }

@@ -67,6 +67,8 @@ async fn open_writer(config: &DatabaseConfig) -> R<Tx> {
 trait Job: Send {
     /// Does the work inside the open transaction; `false`: it failed and is to be rolled back.
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, bool>;
+    /// What it failed of.
+    fn failure(&self) -> Option<DbError>;
     /// Answers the caller, with what became of the commit.
     fn answer(self: Box<Self>, commit: R<()>);
 }
@@ -92,6 +94,10 @@ where
             self.result = Some(result);
             done
         })
+    }
+
+    fn failure(&self) -> Option<DbError> {
+        self.result.as_ref().and_then(|result| result.as_ref().err().cloned())
     }
 
     fn answer(self: Box<Self>, commit: R<()>) {
@@ -264,10 +270,14 @@ impl Writer {
             }
         }
         let rest = jobs.collect();
-        if outcome.is_err() {
+        if let Err(error) = outcome {
             // It may be rolled back already.
             let _already = plain(&mut self.tx, "ROLLBACK").await;
-            let lost = DbError::Full("a write that shared this commit found no room".to_owned());
+            // Those before it are lost for the reason it failed of; nothing of any of them is kept.
+            let lost = match begun.last().and_then(|(job, _)| job.failure()) {
+                Some(full @ DbError::Full(_)) => full,
+                _ => DbError::unavailable(format!("a write that shared this commit took it down: {error}")),
+            };
             for (job, _) in begun {
                 job.answer(Err(lost.clone()));
             }

@@ -118,8 +118,7 @@ impl Database {
 
     /// Takes down that a request with an idempotency key begins, or says what is known of it.
     pub async fn begin_repeatable(&self, tenant: &TenantId, actor: &str, key: &str, request_sha256: &str) -> R<Repeat> {
-        let (tenant, actor, key, hash) =
-            (tenant.clone(), actor.to_owned(), key.to_owned(), request_sha256.to_owned());
+        let (tenant, actor, key, hash) = (tenant.clone(), actor.to_owned(), key.to_owned(), request_sha256.to_owned());
         self.write(&tenant.clone(), "begin_repeatable", move |tx| {
             Box::pin(async move {
                 let old = tx.now.checked_sub(KEPT).unwrap_or(Timestamp::UNIX_EPOCH);

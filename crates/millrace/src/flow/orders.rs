@@ -9,8 +9,8 @@ use engine::{
     plan::{self, Facts, Plan, Tables},
     settings::StartMode,
 };
-use rust_decimal::Decimal;
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::FlowError;
 use crate::{
@@ -111,9 +111,8 @@ async fn scan(runtime: &Runtime) -> Result<BTreeMap<i64, Seen>, FlowError> {
             let mut seen: BTreeMap<i64, Seen> = BTreeMap::new();
             let scan = runtime.source.scan_notes(&runtime.settings.warehouses_in_scope()).await?;
             for (order_id, note_id) in scan.notes {
-                let entry = seen
-                    .entry(order_id)
-                    .or_insert_with(|| Seen { mark: String::new(), notes: BTreeSet::new() });
+                let entry =
+                    seen.entry(order_id).or_insert_with(|| Seen { mark: String::new(), notes: BTreeSet::new() });
                 entry.notes.insert(note_id);
             }
             for one in seen.values_mut() {
@@ -143,11 +142,7 @@ fn change_part(mark: &str) -> &str {
 }
 
 /// Reads a slice of orders, decides about each, and writes it down with the effects that follow.
-pub(super) async fn import(
-    runtime: &Runtime,
-    slice: &[(i64, String)],
-    summary: &mut Summary,
-) -> Result<(), FlowError> {
+pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: &mut Summary) -> Result<(), FlowError> {
     let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
     let known = runtime.db.known_orders(&runtime.key, &ids).await?;
     let read = read(runtime, &ids).await?;

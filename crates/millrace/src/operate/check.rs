@@ -112,7 +112,8 @@ pub async fn everything(
     let database = hub.db.check().await?;
     let mut problems = Vec::new();
     if database.frozen {
-        problems.push("sending is frozen for the whole installation (after a restore, say): nothing goes out".to_owned());
+        problems
+            .push("sending is frozen for the whole installation (after a restore, say): nothing goes out".to_owned());
     }
     progress("audit trail");
     let audit = hub.db.verify_audit(&caller.access()).await?;
@@ -193,7 +194,13 @@ pub async fn endpoint(
     one(hub, caller, side, &found, trust).await
 }
 
-async fn one(hub: &Hub, caller: &Caller, side: Side, found: &Endpoint, trust: bool) -> Result<EndpointCheckOut, Failure> {
+async fn one(
+    hub: &Hub,
+    caller: &Caller,
+    side: Side,
+    found: &Endpoint,
+    trust: bool,
+) -> Result<EndpointCheckOut, Failure> {
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };
     let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings).await;
@@ -299,7 +306,9 @@ pub fn ships(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn W
     settings.validate(spec.fields)?;
     match spec.role {
         connect::Role::Warehouse(build) => Ok(build(settings, &hub.workers.context("check"))?),
-        connect::Role::OrderSource(_) => Err(Failure::new(FailureKind::Internal, "a store in the place of a warehouse")),
+        connect::Role::OrderSource(_) => {
+            Err(Failure::new(FailureKind::Internal, "a store in the place of a warehouse"))
+        }
     }
 }
 

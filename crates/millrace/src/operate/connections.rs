@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, Hub, Problem, Role, check, endpoints,
-    file::{ChannelIn, ConnectionSettingsIn, Names, resolve_settings},
-    id, quoted, webhooks,
+    Caller, Failure, Hub, Problem, check, endpoints,
+    file::{ConnectionSettingsIn, Names, resolve_settings},
+    id, quoted, switches, webhooks,
 };
 use crate::db::{Channel, ChannelKind, ConnectionKey, ConnectionRecord, ConnectionSummary, Mappings, Scope};
 
@@ -91,7 +91,8 @@ pub struct ChannelOut {
 
 impl From<Channel> for ChannelOut {
     fn from(channel: Channel) -> Self {
-        let Channel { kind, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary, .. } = channel;
+        let Channel { kind, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary, .. } =
+            channel;
         let channel = kind.as_str().to_owned();
         Self { channel, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary }
     }
@@ -193,10 +194,9 @@ fn key(caller: &Caller, summary: &ConnectionSummary) -> ConnectionKey {
 /// # Errors
 /// When there is none.
 pub fn channel_kind(named: &str) -> Result<ChannelKind, Failure> {
-    ChannelKind::ALL
-        .into_iter()
-        .find(|kind| kind.as_str() == named)
-        .ok_or_else(|| Failure::not_found(format!("channel {}", quoted(named))).remedy("There are: orders, shipments, stock."))
+    ChannelKind::ALL.into_iter().find(|kind| kind.as_str() == named).ok_or_else(|| {
+        Failure::not_found(format!("channel {}", quoted(named))).remedy("There are: orders, shipments, stock.")
+    })
 }
 
 /// The connections the caller may see.
@@ -252,7 +252,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionD
     detail(hub, caller, &find(hub, caller, named).await?).await
 }
 
-async fn detail(hub: &Hub, caller: &Caller, key: &ConnectionKey) -> Result<ConnectionDetailOut, Failure> {
+pub(super) async fn detail(hub: &Hub, caller: &Caller, key: &ConnectionKey) -> Result<ConnectionDetailOut, Failure> {
     let record = hub.db.connection(key, &hub.keyring).await?;
     let mut warnings = Vec::new();
     if !record.channels.iter().any(|channel| channel.enabled) {
@@ -307,66 +307,9 @@ pub fn problems(hub: &Hub, record: &ConnectionRecord, mappings: &Mappings) -> Ve
         }
     }
     if record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled) {
-        problems.extend(stock_problems(&record.settings, mappings));
+        problems.extend(switches::stock_problems(&record.settings, mappings));
     }
     problems
-}
-
-/// What keeps the stock channel from being switched on.
-pub(super) fn stock_problems(settings: &ConnectionSettings, mappings: &Mappings) -> Vec<String> {
-    let mut problems = Vec::new();
-    if settings.stock.increases.is_none() {
-        problems.push(
-            "stock.increases: choose what happens when the warehouse counts more: \"correct\" (the warehouse is master, and \
-             purchase orders are then not received in Brightpearl as well) or \"hold\" (a person looks)"
-                .to_owned(),
-        );
-    }
-    if stock_warehouses(settings, mappings).is_empty() {
-        problems.push(
-            "warehouse: choose Warehouse Name (or exactly one warehouse to import from), or map the facilities under \
-             locations: it is not known which Brightpearl warehouse the stock is of"
-                .to_owned(),
-        );
-    }
-    problems
-}
-
-fn stock_warehouses(settings: &ConnectionSettings, mappings: &Mappings) -> Vec<i64> {
-    let mut warehouses: Vec<i64> = mappings.locations.values().copied().collect();
-    if warehouses.is_empty() {
-        warehouses.extend(settings.default_warehouse());
-    }
-    warehouses.sort_unstable();
-    warehouses.dedup();
-    warehouses
-}
-
-/// Refuses while something keeps the stock channel from being switched on; else takes the right to write the stock.
-async fn permit_stock(hub: &Hub, record: &ConnectionRecord) -> Result<(), Failure> {
-    let mappings = hub.db.mappings(&record.key).await?;
-    refuse(&record.name, "the stock channel cannot be switched on", stock_problems(&record.settings, &mappings))?;
-    let warehouses = stock_warehouses(&record.settings, &mappings);
-    match hub.db.own_stock(&record.key, &record.account, &warehouses).await? {
-        Ok(()) => Ok(()),
-        Err(holder) => Err(Failure::conflict(format!("the stock channel cannot be switched on: {holder}"))
-            .remedy("One connection writes the stock of a warehouse; switch the other's stock channel off first.")),
-    }
-}
-
-fn refuse(name: &str, what: &str, problems: Vec<String>) -> Result<(), Failure> {
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let detail = format!("{name}: {what}: {}", problems.join("; "));
-    let problems = problems
-        .into_iter()
-        .map(|problem| match problem.split_once(": ") {
-            Some((at, what)) => Problem::new(at, what),
-            None => Problem::new("", problem),
-        })
-        .collect();
-    Err(Failure::invalid(detail, problems).remedy("Mend what is named, then try again."))
 }
 
 /// Makes a connection, switched off.
@@ -432,7 +375,8 @@ pub(super) async fn write_settings(
     settings: &ConnectionSettings,
 ) -> Result<(), Failure> {
     if record.settings.key_prefix != settings.key_prefix {
-        let any = crate::db::OrderQuery { connection: Some(record.key.connection.clone()), limit: 1, ..Default::default() };
+        let any =
+            crate::db::OrderQuery { connection: Some(record.key.connection.clone()), limit: 1, ..Default::default() };
         if !hub.db.list_orders(&caller.access(), any).await?.items.is_empty() {
             return Err(Failure::invalid(
                 "key_prefix: is fixed once the connection has orders: with another one they would be sent again",
@@ -447,129 +391,6 @@ pub(super) async fn write_settings(
     hub.db
         .audit(&caller.access(), &caller.actor, "connection.settings", record.key.connection.as_str(), &detail)
         .await?;
-    Ok(())
-}
-
-/// Switches a connection on.
-///
-/// # Errors
-/// While something stands in its way; every reason is listed.
-pub async fn enable(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
-    switch(hub, caller, named, true).await
-}
-
-/// Switches a connection off. What is on its way ends first.
-///
-/// # Errors
-/// When there is none for this caller.
-pub async fn disable(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
-    switch(hub, caller, named, false).await
-}
-
-async fn switch(hub: &Hub, caller: &Caller, named: &str, on: bool) -> Result<ConnectionDetailOut, Failure> {
-    caller.needs(Role::Staff)?;
-    let key = find(hub, caller, named).await?;
-    let record = hub.db.connection(&key, &hub.keyring).await?;
-    if on {
-        let problems = problems(hub, &record, &hub.db.mappings(&key).await?);
-        refuse(&record.name, "it cannot be switched on", problems)?;
-        if record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled) {
-            permit_stock(hub, &record).await?;
-        }
-    }
-    if record.enabled != on {
-        hub.db.enable_connection(&key, on).await?;
-        let action = if on { "connection.enable" } else { "connection.disable" };
-        let target = key.connection.as_str();
-        hub.db.audit(&caller.access(), &caller.actor, action, target, &serde_json::json!({})).await?;
-    }
-    detail(hub, caller, &key).await
-}
-
-/// Lets a paused connection go on.
-///
-/// # Errors
-/// When there is none for this caller.
-pub async fn resume(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
-    caller.needs(Role::Staff)?;
-    let key = find(hub, caller, named).await?;
-    for side in [Side::Source, Side::Warehouse] {
-        hub.db.pause(&key, side, None).await?;
-    }
-    let target = key.connection.as_str();
-    hub.db.audit(&caller.access(), &caller.actor, "connection.resume", target, &serde_json::json!({})).await?;
-    detail(hub, caller, &key).await
-}
-
-/// Switches a channel and sets its pace.
-///
-/// # Errors
-/// When it cannot be switched on; every reason is listed.
-pub async fn set_channel(
-    hub: &Hub,
-    caller: &Caller,
-    named: &str,
-    channel: &str,
-    given: ChannelIn,
-) -> Result<ConnectionDetailOut, Failure> {
-    caller.needs(Role::Staff)?;
-    let kind = channel_kind(channel)?;
-    let key = find(hub, caller, named).await?;
-    let record = hub.db.connection(&key, &hub.keyring).await?;
-    write_channel(hub, caller, &record, kind, given).await?;
-    detail(hub, caller, &key).await
-}
-
-/// Writes a channel down, with its row in the audit trail.
-pub(super) async fn write_channel(
-    hub: &Hub,
-    caller: &Caller,
-    record: &ConnectionRecord,
-    kind: ChannelKind,
-    given: ChannelIn,
-) -> Result<(), Failure> {
-    let before = record.channels.iter().find(|channel| channel.kind == kind);
-    let every_seconds = given.every_seconds.or(before.map(|before| before.every_seconds)).unwrap_or(60);
-    if !(1..=86_400).contains(&every_seconds) {
-        return Err(Failure::invalid(
-            "every_seconds: must be between 1 and 86400 (a day)",
-            vec![Problem::new("every_seconds", "give seconds between 1 and 86400")],
-        ));
-    }
-    if kind == ChannelKind::Stock {
-        if given.enabled {
-            permit_stock(hub, record).await?;
-        } else {
-            hub.db.release_stock(&record.key).await?;
-        }
-    }
-    hub.db.set_channel(&record.key, kind, given.enabled, every_seconds).await?;
-    let detail = serde_json::json!({ "channel": kind.as_str(), "enabled": given.enabled, "every_seconds": every_seconds });
-    let target = record.key.connection.as_str();
-    hub.db.audit(&caller.access(), &caller.actor, "connection.channel", target, &detail).await?;
-    Ok(())
-}
-
-/// Asks for a run of a channel.
-///
-/// # Errors
-/// When there is no such connection or channel.
-pub async fn run_now(hub: &Hub, caller: &Caller, named: &str, channel: &str) -> Result<(), Failure> {
-    caller.needs(Role::Staff)?;
-    let key = find(hub, caller, named).await?;
-    want(hub, &key, channel_kind(channel)?).await
-}
-
-/// Asks for a run, here and on whichever node runs the connection.
-pub(super) async fn want(hub: &Hub, key: &ConnectionKey, kind: ChannelKind) -> Result<(), Failure> {
-    hub.db.want_run(key, kind).await?;
-    if let Some(runtime) = hub.workers.runtime(key) {
-        match kind {
-            ChannelKind::Orders => runtime.wake.orders.notify_one(),
-            ChannelKind::Shipments => runtime.wake.shipments.notify_one(),
-            ChannelKind::Stock => runtime.wake.stock.notify_one(),
-        }
-    }
     Ok(())
 }
 

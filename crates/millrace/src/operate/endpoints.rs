@@ -247,7 +247,9 @@ pub async fn create_merchant(hub: &Hub, caller: &Caller, given: NewMerchantIn) -
     let name = name(&given.name)?;
     let made = hub.db.create_merchant(&caller.tenant, &name).await?;
     let target = made.to_string();
-    hub.db.audit(&caller.access(), &caller.actor, "merchant.create", &target, &serde_json::json!({ "name": name })).await?;
+    hub.db
+        .audit(&caller.access(), &caller.actor, "merchant.create", &target, &serde_json::json!({ "name": name }))
+        .await?;
     Ok(MerchantOut { id: target, name })
 }
 
@@ -414,10 +416,7 @@ pub fn validate(
         }
     }
     if !problems.is_empty() {
-        return Err(Failure::invalid(
-            problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "),
-            problems,
-        ));
+        return Err(Failure::invalid(problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "), problems));
     }
     settings.validate(spec.fields)?;
     let context = hub.workers.context("check");
@@ -471,4 +470,3 @@ pub(super) async fn keep(
     db.audit(&caller.access(), &caller.actor, action, &made, &detail).await?;
     Ok(made)
 }
-

@@ -88,10 +88,7 @@ pub fn effect(facts: &EffectFacts<'_>) -> ExplainOut {
         EffectState::Refused => (
             format!("the remote system refused {what}; certainly nothing was changed"),
             "a person".to_owned(),
-            vec![
-                retry("Once you have mended the cause, it goes again."),
-                void("It is not wanted any more."),
-            ],
+            vec![retry("Once you have mended the cause, it goes again."), void("It is not wanted any more.")],
         ),
         EffectState::Conflict => (
             format!("something else stands where {what} would go"),
@@ -107,11 +104,9 @@ pub fn effect(facts: &EffectFacts<'_>) -> ExplainOut {
                 void("You have looked, and it is not there, and it is not wanted any more."),
             ],
         ),
-        EffectState::Voided if *kind == EffectKind::CorrectStock => (
-            format!("{what} was given up; the next count works out the difference anew"),
-            String::new(),
-            Vec::new(),
-        ),
+        EffectState::Voided if *kind == EffectKind::CorrectStock => {
+            (format!("{what} was given up; the next count works out the difference anew"), String::new(), Vec::new())
+        }
         EffectState::Voided => {
             (format!("{what} was given up"), String::new(), vec![retry("It is wanted after all, and goes again.")])
         }
@@ -275,7 +270,11 @@ mod tests {
         for state in EffectState::ALL {
             for kind in EffectKind::ALL {
                 let told = effect(&facts(kind, state));
-                assert_eq!(state.needs_person(), !told.actions.is_empty() && state != EffectState::Voided, "{state} {kind}");
+                assert_eq!(
+                    state.needs_person(),
+                    !told.actions.is_empty() && state != EffectState::Voided,
+                    "{state} {kind}"
+                );
                 assert!(!told.why.is_empty());
             }
         }

@@ -39,7 +39,8 @@ pub async fn put(hub: &Hub, caller: &Caller, named: &str, given: MappingsIn) -> 
     }
     let key = connections::find(hub, caller, named).await?;
     let before = hub.db.mappings(&key).await?;
-    let choices = if needs_names(&given) { check::source_of(hub, &key).await?.choices().await? } else { Choices::default() };
+    let choices =
+        if needs_names(&given) { check::source_of(hub, &key).await?.choices().await? } else { Choices::default() };
     let mappings = resolve(&given, &before, needs_names(&given).then_some(&choices), "").map_err(|problems| {
         let detail = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
         Failure::invalid(detail, problems)
@@ -179,9 +180,7 @@ pub(super) fn written(mappings: &Mappings, choices: &Choices) -> MappingsIn {
     MappingsIn {
         listings: Some(mappings.listings.iter().map(|(ours, theirs)| (ours.clone(), theirs.clone())).collect()),
         listings_csv: None,
-        kits: Some(
-            mappings.kits.iter().map(|(sku, parts)| KitIn { sku: sku.clone(), parts: parts.clone() }).collect(),
-        ),
+        kits: Some(mappings.kits.iter().map(|(sku, parts)| KitIn { sku: sku.clone(), parts: parts.clone() }).collect()),
         ship_methods: Some(
             mappings
                 .ship_methods
@@ -291,7 +290,8 @@ pub async fn import_csv(
 /// Two columns; a first line that names them is skipped.
 pub(super) fn read_csv(text: &str) -> Result<Vec<(String, String)>, Failure> {
     let text = text.trim_start_matches('\u{feff}');
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut rows = Vec::new();
     let mut problems = Vec::new();
     for (place, record) in reader.records().enumerate() {
@@ -312,7 +312,10 @@ pub(super) fn read_csv(text: &str) -> Result<Vec<(String, String)>, Failure> {
     if problems.is_empty() {
         return Ok(rows);
     }
-    let detail = format!("the CSV cannot be read: {}", problems.iter().take(5).map(Problem::to_string).collect::<Vec<_>>().join("; "));
+    let detail = format!(
+        "the CSV cannot be read: {}",
+        problems.iter().take(5).map(Problem::to_string).collect::<Vec<_>>().join("; ")
+    );
     Err(Failure::invalid(detail, problems).remedy("Two columns: Brightpearl SKU, warehouse SKU. Nothing was changed."))
 }
 
@@ -349,8 +352,6 @@ fn bare(cell: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
-
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
     use super::{cell, read_csv};

@@ -17,6 +17,7 @@ pub mod orders;
 pub mod setup;
 pub mod shipments;
 pub mod stock;
+pub mod switches;
 pub mod webhooks;
 
 use std::{str::FromStr, sync::Arc};
@@ -69,8 +70,7 @@ impl Hub {
                 without_password(&config.database)
             ))
         })?;
-        let workers =
-            Workers::new(db.clone(), keyring.clone(), seams.clone(), config.waits, config.node.clone());
+        let workers = Workers::new(db.clone(), keyring.clone(), seams.clone(), config.waits, config.node.clone());
         Ok(Arc::new(Self { config, db, keyring, workers: Arc::new(workers), seams }))
     }
 }
@@ -127,10 +127,9 @@ impl FromStr for Role {
     type Err = Failure;
 
     fn from_str(text: &str) -> Result<Self, Failure> {
-        [Self::Read, Self::Staff, Self::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-            .ok_or_else(|| Failure::invalid(format!("{text:?} is not a role; there are: admin, staff, read"), Vec::new()))
+        [Self::Read, Self::Staff, Self::Admin].into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+            Failure::invalid(format!("{text:?} is not a role; there are: admin, staff, read"), Vec::new())
+        })
     }
 }
 
@@ -171,7 +170,10 @@ impl Caller {
     pub fn administers(&self) -> Result<(), Failure> {
         self.needs(Role::Admin)?;
         if self.merchant.is_some() {
-            return Err(Failure::new(FailureKind::Forbidden, "this needs a key for the whole tenant, not for one merchant"));
+            return Err(Failure::new(
+                FailureKind::Forbidden,
+                "this needs a key for the whole tenant, not for one merchant",
+            ));
         }
         Ok(())
     }

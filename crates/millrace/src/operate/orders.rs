@@ -13,6 +13,7 @@ use super::{
     explain::{self, ExplainOut},
     limit, reason,
     shipments::ShipmentOut,
+    switches,
 };
 use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView};
 
@@ -316,7 +317,7 @@ pub async fn retry(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, 
     // Without the mark of its last change, import takes it up whatever the scan says.
     hub.db.mark_seen(&found.key, found.order_id, "", None).await?;
     note(hub, caller, "order.retry", &found, &serde_json::json!({})).await?;
-    connections::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders).await?;
     after(hub, &found).await
 }
 
@@ -346,7 +347,7 @@ pub async fn release(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut
     if let Some(runtime) = hub.workers.runtime(&found.key) {
         runtime.wake.warehouse.notify_one();
     }
-    connections::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders).await?;
     after(hub, &found).await
 }
 

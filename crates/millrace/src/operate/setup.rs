@@ -42,9 +42,8 @@ pub struct InstalledOut {
 pub async fn init(config: &Config, seams: &Seams) -> Result<InstalledOut, Failure> {
     let from_environment = std::env::var(VARIABLE).is_ok_and(|text| !text.is_empty());
     let exists = |what: &Path| {
-        Failure::conflict(format!("{} exists already: there is an installation here", what.display())).remedy(
-            "Start it with `millrace serve`, or choose another folder with --data. Nothing was changed.",
-        )
+        Failure::conflict(format!("{} exists already: there is an installation here", what.display()))
+            .remedy("Start it with `millrace serve`, or choose another folder with --data. Nothing was changed.")
     };
     let file = config.database.strip_prefix("sqlite:").map(Path::new);
     if let Some(file) = file.filter(|file| file.exists()) {
@@ -143,12 +142,16 @@ pub async fn tenant(hub: &Hub, named: Option<&str>) -> Result<TenantId, Failure>
     let tenants = hub.db.tenants().await?;
     if let Some(named) = named {
         let found = tenants.into_iter().find(|tenant| tenant.name == named || tenant.id.as_str() == named);
-        return found.map(|tenant| tenant.id).ok_or_else(|| Failure::not_found(format!("tenant {}", super::quoted(named))));
+        return found
+            .map(|tenant| tenant.id)
+            .ok_or_else(|| Failure::not_found(format!("tenant {}", super::quoted(named))));
     }
     let mut tenants = tenants.into_iter();
     match (tenants.next(), tenants.next()) {
         (Some(only), None) => Ok(only.id),
-        (None, _) => Err(Failure::new(FailureKind::Setup, "the database holds no tenant").remedy("Run `millrace init`.")),
+        (None, _) => {
+            Err(Failure::new(FailureKind::Setup, "the database holds no tenant").remedy("Run `millrace init`."))
+        }
         _ => Err(Failure::invalid("there are several tenants, and none was named", Vec::new())
             .remedy("Name one: --tenant NAME, or the header Millrace-Tenant.")),
     }
@@ -174,15 +177,21 @@ pub struct RotatedOut {
 /// When the key is in the environment, or the file or the database cannot be written.
 pub async fn rotate_keys(hub: &Hub, caller: &Caller) -> Result<RotatedOut, Failure> {
     if !caller.installation {
-        return Err(Failure::new(FailureKind::Forbidden, "only the installation's administrators change its wrapping key"));
+        return Err(Failure::new(
+            FailureKind::Forbidden,
+            "only the installation's administrators change its wrapping key",
+        ));
     }
     caller.needs(Role::Admin)?;
     if std::env::var(VARIABLE).is_ok_and(|text| !text.is_empty()) {
-        return Err(Failure::new(FailureKind::Setup, format!("the wrapping key is in the environment variable {VARIABLE}"))
-            .remedy(format!(
-                "Put a new key as the first line of {VARIABLE}, leave the old one as the second, and run this again with \
+        return Err(Failure::new(
+            FailureKind::Setup,
+            format!("the wrapping key is in the environment variable {VARIABLE}"),
+        )
+        .remedy(format!(
+            "Put a new key as the first line of {VARIABLE}, leave the old one as the second, and run this again with \
                  the variable unset and both lines in the key file."
-            )));
+        )));
     }
     let path = &hub.config.key_file;
     let failed = |error: io::Error| cannot(path, &error);
@@ -201,7 +210,13 @@ pub async fn rotate_keys(hub: &Hub, caller: &Caller) -> Result<RotatedOut, Failu
     fs::rename(&staged, path).map_err(failed)?;
     let wrapped = hub.db.rotate_keys(&keyring).await?;
     hub.db
-        .audit(&Access::System, &caller.actor, "keys.rotate", keyring.current(), &serde_json::json!({ "wrapped": wrapped }))
+        .audit(
+            &Access::System,
+            &caller.actor,
+            "keys.rotate",
+            keyring.current(),
+            &serde_json::json!({ "wrapped": wrapped }),
+        )
         .await?;
     Ok(RotatedOut {
         wrapped,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use connect::{HttpRequest, Secret, Settings, WebhookCall as FromWarehouse};
+use connect::{HttpRequest, Secret, Settings, WarehouseFeature, WebhookCall as FromWarehouse};
 use connectors::brightpearl::{self, webhooks as calls};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +11,11 @@ use subtle::ConstantTimeEq as _;
 use url::Url;
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, FailureKind, Hub, check, connections, endpoints::Side};
+use super::{
+    Caller, Failure, FailureKind, Hub, check, connections,
+    endpoints::{self, Side},
+    switches,
+};
 use crate::db::{Access, ChannelKind, ConnectionKey, ConnectionRecord, Hook, InboxCall};
 
 /// Field that the secret of an address is sealed under.
@@ -50,7 +54,9 @@ pub async fn state(hub: &Hub, record: &ConnectionRecord) -> Result<String, Failu
 pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<WebhooksOut, Failure> {
     let key = connections::find(hub, caller, named).await?;
     let record = hub.db.connection(&key, &hub.keyring).await?;
-    let Some(public) = &hub.config.public_url else { return Ok(polling_only("this installation has no public address (--public-url)")) };
+    let Some(public) = &hub.config.public_url else {
+        return Ok(polling_only("this installation has no public address (--public-url)"));
+    };
     let Some(hook) = hub.db.hook(&key.scope, record.store.id.as_str()).await? else {
         return Ok(polling_only("no webhooks were registered yet"));
     };
@@ -59,7 +65,11 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<WebhooksOut
     let events: Vec<String> = found.into_iter().map(|subscription| subscription.event).collect();
     let missing = calls::EVENTS.iter().filter(|event| !events.iter().any(|found| found == *event)).count();
     if missing > 0 {
-        return Ok(WebhooksOut { events, reached_at: hook.reached_at, ..polling_only("some subscriptions are missing at Brightpearl; register again") });
+        return Ok(WebhooksOut {
+            events,
+            reached_at: hook.reached_at,
+            ..polling_only("some subscriptions are missing at Brightpearl; register again")
+        });
     }
     Ok(WebhooksOut { state: "on".to_owned(), reason: None, reached_at: hook.reached_at, events })
 }
@@ -126,7 +136,8 @@ fn below(public: &Url, path: &str) -> Result<Url, Failure> {
     if !base.path().ends_with('/') {
         base.set_path(&format!("{}/", base.path()));
     }
-    base.join(path).map_err(|error| Failure::new(FailureKind::Setup, format!("the public address cannot be used: {error}")))
+    base.join(path)
+        .map_err(|error| Failure::new(FailureKind::Setup, format!("the public address cannot be used: {error}")))
 }
 
 /// Asks the public address for something that only this installation can answer.
@@ -252,18 +263,35 @@ pub async fn from_warehouse(hub: &Hub, path: &str, call: &FromWarehouse) -> Resu
     Ok(Taken::Kept)
 }
 
-/// The address that a warehouse may call, made where there is none yet; `None` without a public address.
+/// Where a warehouse may call this installation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CallAddressOut {
+    /// To be entered at the warehouse.
+    pub address: String,
+}
+
+/// The address that a warehouse may call, made where there is none yet.
 ///
 /// # Errors
-/// When there is no such warehouse for this caller.
-pub async fn warehouse_address(hub: &Hub, caller: &Caller, named: &str) -> Result<Option<String>, Failure> {
+/// When there is no such warehouse for this caller, it does not call, or this installation has no public address.
+pub async fn warehouse_address(hub: &Hub, caller: &Caller, named: &str) -> Result<CallAddressOut, Failure> {
     caller.administers()?;
-    let found = super::endpoints::find(hub, caller, Side::Warehouse, named).await?;
-    let Some(public) = &hub.config.public_url else { return Ok(None) };
+    let found = endpoints::find(hub, caller, Side::Warehouse, named).await?;
+    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+    let settings = Settings { values: found.summary.values.clone(), secrets };
+    let warehouse = check::ships(hub, &found.summary.platform, &settings)?;
+    if !warehouse.features().contains(&WarehouseFeature::Webhooks) {
+        return Err(Failure::conflict(format!("{} does not call", found.summary.platform))
+            .remedy("It is asked regularly instead; set the pace of the channels."));
+    }
+    let Some(public) = &hub.config.public_url else {
+        return Err(Failure::new(FailureKind::Setup, "this installation has no public address, so nobody can call it")
+            .remedy("Start Millrace with --public-url https://…, reachable from the internet. Until then it polls."));
+    };
     let mut random = [0_u8; 20];
     hub.seams.random.fill(&mut random);
     let hook = hub.db.ensure_hook(&found.scope, &found.summary.id, &hex(&random)).await?;
-    Ok(Some(below(public, &format!("hooks/warehouse/{}", hook.path))?.to_string()))
+    Ok(CallAddressOut { address: below(public, &format!("hooks/warehouse/{}", hook.path))?.to_string() })
 }
 
 async fn connections_of(hub: &Hub, hook: &Hook) -> Result<Vec<ConnectionKey>, Failure> {
@@ -280,8 +308,7 @@ async fn connections_of(hub: &Hub, hook: &Hook) -> Result<Vec<ConnectionKey>, Fa
 
 /// A wake saves waiting and may fail: polling stays the truth.
 async fn wake(hub: &Hub, key: &ConnectionKey, kind: ChannelKind) {
-    if let Err(failure) = connections::want(hub, key, kind).await {
+    if let Err(failure) = switches::want(hub, key, kind).await {
         tracing::warn!(connection.id = %key.connection, "a call could not wake the channel: {}", failure.detail);
     }
 }
-

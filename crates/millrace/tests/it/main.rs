@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
+mod api;
+mod cli;
 mod db;
+mod main_job;
 mod seeded;
+mod world;

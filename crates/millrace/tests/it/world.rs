@@ -120,8 +120,8 @@ pub struct World {
     pub warehouse: Warehouse,
     /// The SSH server in front of the warehouse's folder.
     pub ssh: Option<OpenSsh>,
-    /// PostgreSQL, where it is the database.
-    pub postgres: Option<Postgres>,
+    /// PostgreSQL, where it is the database; kept so that it runs as long as the world.
+    _postgres: Option<Postgres>,
     folder: tempfile::TempDir,
     database: String,
     program: Option<Child>,
@@ -200,7 +200,7 @@ impl World {
             brightpearl,
             warehouse,
             ssh,
-            postgres,
+            _postgres: postgres,
             folder,
             database,
             program: None,
@@ -504,6 +504,19 @@ listings = [{}]
         if let Warehouse::Dsfx { dsfx, .. } = &self.warehouse {
             dsfx.count(jiff::Timestamp::now()).expect("a stock file");
         }
+    }
+
+    /// Does what a person would do about effects whose outcome was unknown twice and that were looked for in vain: having
+    /// looked in the other system, says that they go again. How many there were.
+    pub fn decide_parked(&self) -> usize {
+        let listed = self.command(&["effects", "list", "--state", "parked", "--json"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed).unwrap_or_default();
+        let items = listed.get("items").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let unknown_twice = items.iter().filter(|item| item["note"].as_str().is_some_and(|note| note.contains("unknown twice")));
+        unknown_twice
+            .filter_map(|item| item["id"].as_str())
+            .map(|id| self.command(&["effects", "retry", id, "--reason", "looked for in Brightpearl: it is not there"]))
+            .count()
     }
 
     /// What must hold at every moment, whatever happened.

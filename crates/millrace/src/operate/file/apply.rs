@@ -9,7 +9,7 @@ use crate::{
     operate::{
         Caller, Failure, Hub, connections,
         endpoints::{self, NewMerchantIn, Side},
-        id, mappings,
+        id, mappings, switches,
     },
 };
 
@@ -71,14 +71,14 @@ async fn connection(hub: &Hub, caller: &Caller, step: ConnectionStep) -> Result<
     }
     for (kind, channel) in channels {
         let record = hub.db.connection(&key, &hub.keyring).await?;
-        connections::write_channel(hub, caller, &record, kind, channel).await?;
+        switches::write_channel(hub, caller, &record, kind, channel).await?;
     }
     match enabled {
         Some(true) => {
-            connections::enable(hub, caller, key.connection.as_str()).await?;
+            switches::enable(hub, caller, key.connection.as_str()).await?;
         }
         Some(false) => {
-            connections::disable(hub, caller, key.connection.as_str()).await?;
+            switches::disable(hub, caller, key.connection.as_str()).await?;
         }
         None => {}
     }

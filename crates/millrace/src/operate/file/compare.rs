@@ -5,17 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use connect::{Choices, FieldKind, Secret, Settings};
 use engine::settings::ConnectionSettings;
 use serde::Serialize;
-use serde_json::Value;
 use toml::Spanned;
 use utoipa::ToSchema;
 
-use super::{ChannelIn, ConnectionIn, ConnectionSettingsIn, Document, EndpointIn, MappingsIn, Names, Origin, resolve};
+use super::{
+    ChannelIn, ConnectionIn, Document, EndpointIn, MappingsIn, Names, Origin,
+    differences::{Difference, flat_differences, settings_differences, table_differences},
+    resolve,
+};
 use crate::{
     db::{ChannelKind, ConnectionKey, ConnectionRecord, Mappings, Scope},
     operate::{
-        Caller, Failure, FailureKind, Hub, Problem, check, connections,
+        Caller, Failure, FailureKind, Hub, Problem, check,
         endpoints::{self, Endpoint, Side},
-        mappings,
+        mappings, switches,
     },
 };
 
@@ -49,19 +52,6 @@ pub enum Action {
     Create,
     /// It is changed.
     Change,
-}
-
-/// One field that differs. A secret shows that it differs, never what it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Difference {
-    /// Which.
-    pub field: String,
-    /// What it is; absent where it is not set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<String>,
-    /// What it becomes; absent where it is unset.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<String>,
 }
 
 /// One thing to do.
@@ -270,15 +260,22 @@ impl Comparison<'_> {
                 None => {
                     let known: Vec<&str> =
                         spec.fields.iter().filter(|field| !field.is_secret()).map(|field| field.name).collect();
-                    let problem = format!("{} is not a setting of {}; there are: {}", key.get_ref(), spec.name, known.join(", "));
+                    let problem =
+                        format!("{} is not a setting of {}; there are: {}", key.get_ref(), spec.name, known.join(", "));
                     self.wrong(key, problem);
                 }
                 Some(field) if field.is_secret() => {
-                    let problem = format!("{} is a secret: give it under secrets, as {{ env = \"NAME\" }} or {{ file = \"/path\" }}", field.name);
+                    let problem = format!(
+                        "{} is a secret: give it under secrets, as {{ env = \"NAME\" }} or {{ file = \"/path\" }}",
+                        field.name
+                    );
                     self.wrong(key, problem);
                 }
                 Some(field) if field.kind == FieldKind::Operator && !self.hub.config.allow_stand_ins => {
-                    let problem = format!("{} is for the operator of the installation: start Millrace with --allow-stand-ins to permit it", field.name);
+                    let problem = format!(
+                        "{} is for the operator of the installation: start Millrace with --allow-stand-ins to permit it",
+                        field.name
+                    );
                     self.wrong(key, problem);
                 }
                 Some(_) if value.0.trim().is_empty() => {}
@@ -295,7 +292,8 @@ impl Comparison<'_> {
             if !spec.fields.iter().any(|field| field.name == key.get_ref() && field.is_secret()) {
                 let known: Vec<&str> =
                     spec.fields.iter().filter(|field| field.is_secret()).map(|field| field.name).collect();
-                let problem = format!("{} is not a secret of {}; there are: {}", key.get_ref(), spec.name, known.join(", "));
+                let problem =
+                    format!("{} is not a secret of {}; there are: {}", key.get_ref(), spec.name, known.join(", "));
                 self.wrong(key, problem);
                 continue;
             }
@@ -324,14 +322,18 @@ impl Comparison<'_> {
             }
         }
         let settings = Settings { values, secrets };
-        if let Err(failure) = endpoints::validate(self.hub, spec, &settings, before.map(|before| &before.settings.values)) {
+        if let Err(failure) =
+            endpoints::validate(self.hub, spec, &settings, before.map(|before| &before.settings.values))
+        {
             for problem in failure.problems {
                 self.wrong(&given.name, format!("{} {name:?}: {problem}", side.as_str()));
             }
             return;
         }
-        let mut differences =
-            flat_differences(before.map(|before| &before.settings.values).unwrap_or(&BTreeMap::new()), &settings.values);
+        let mut differences = flat_differences(
+            before.map(|before| &before.settings.values).unwrap_or(&BTreeMap::new()),
+            &settings.values,
+        );
         for field in changed.keys() {
             let before = old_secrets.contains_key(field).then(|| "(secret)".to_owned());
             differences.push(Difference { field: field.clone(), before, after: Some("(new secret)".to_owned()) });
@@ -381,14 +383,18 @@ impl Comparison<'_> {
     async fn connection(&mut self, given: &ConnectionIn, known: Option<&ConnectionRecord>) -> Result<(), Failure> {
         let name = given.name.get_ref();
         let merchant = given.merchant.get_ref();
-        for (side, named, there) in [
-            (Side::Store, &given.store, &self.stores),
-            (Side::Warehouse, &given.warehouse, &self.warehouses),
-        ] {
+        for (side, named, there) in
+            [(Side::Store, &given.store, &self.stores), (Side::Warehouse, &given.warehouse, &self.warehouses)]
+        {
             let problem = match there.get(named.get_ref()) {
                 None => format!("there is no {} {:?}, here or in the file", side.as_str(), named.get_ref()),
                 Some(found) if found.merchant != *merchant => {
-                    format!("the {} {:?} belongs to {:?}, not to {merchant:?}", side.as_str(), named.get_ref(), found.merchant)
+                    format!(
+                        "the {} {:?} belongs to {:?}, not to {merchant:?}",
+                        side.as_str(),
+                        named.get_ref(),
+                        found.merchant
+                    )
                 }
                 Some(_) => continue,
             };
@@ -411,8 +417,7 @@ impl Comparison<'_> {
         let settings = match resolve::settings(&given.settings, &choices, &prefix) {
             Ok(settings) => settings,
             Err(problems) => {
-                self.problems
-                    .extend(problems.into_iter().map(|problem| Problem::new(at.clone(), problem.to_string())));
+                self.problems.extend(problems.into_iter().map(|problem| Problem::new(at.clone(), problem.to_string())));
                 return Ok(());
             }
         };
@@ -423,15 +428,15 @@ impl Comparison<'_> {
         let tables = match self.tables(given, &old_mappings, &choices, &prefix) {
             Ok(tables) => tables,
             Err(problems) => {
-                self.problems
-                    .extend(problems.into_iter().map(|problem| Problem::new(at.clone(), problem.to_string())));
+                self.problems.extend(problems.into_iter().map(|problem| Problem::new(at.clone(), problem.to_string())));
                 return Ok(());
             }
         };
         let names = Names::of(&choices);
         let before = known.map(|known| names.settings(&known.settings)).unwrap_or_default();
         let differs = known.is_none_or(|known| known.settings != settings);
-        let mut differences = if differs { settings_differences(&before, &names.settings(&settings)) } else { Vec::new() };
+        let mut differences =
+            if differs { settings_differences(&before, &names.settings(&settings)) } else { Vec::new() };
         let was_enabled = known.is_some_and(|known| known.enabled);
         let enabled = given.enabled.filter(|enabled| *enabled != was_enabled);
         if let Some(enabled) = enabled {
@@ -456,7 +461,7 @@ impl Comparison<'_> {
                 ));
             }
             let is = known.and_then(|known| known.channels.iter().find(|channel| channel.kind == kind));
-            let switched = is.map_or(false, |is| is.enabled) != wanted.enabled;
+            let switched = is.is_some_and(|is| is.enabled) != wanted.enabled;
             let paced = wanted.every_seconds.is_some_and(|every| is.is_none_or(|is| is.every_seconds != every));
             if switched || paced {
                 let mut differences = Vec::new();
@@ -571,85 +576,17 @@ impl Comparison<'_> {
         }
         let mut problems = settings.problems();
         if stock_on || known.is_some_and(|known| stock_is_on(known) && given.channels.stock.is_none()) {
-            problems.extend(connections::stock_problems(settings, tables));
+            problems.extend(switches::stock_problems(settings, tables));
         }
         for problem in problems {
-            self.problems.push(Problem::new(at, format!("connection {:?} cannot be switched on: {problem}", given.name.get_ref())));
+            self.problems.push(Problem::new(
+                at,
+                format!("connection {:?} cannot be switched on: {problem}", given.name.get_ref()),
+            ));
         }
     }
 }
 
 fn stock_is_on(record: &ConnectionRecord) -> bool {
     record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled)
-}
-
-fn flat_differences(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Vec<Difference> {
-    let fields: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    fields
-        .into_iter()
-        .filter(|field| before.get(*field) != after.get(*field))
-        .map(|field| Difference {
-            field: field.clone(),
-            before: before.get(field).cloned(),
-            after: after.get(field).cloned(),
-        })
-        .collect()
-}
-
-fn settings_differences(before: &ConnectionSettingsIn, after: &ConnectionSettingsIn) -> Vec<Difference> {
-    let flat = |settings: &ConnectionSettingsIn| {
-        let mut fields = BTreeMap::new();
-        flatten("", &serde_json::to_value(settings).unwrap_or_default(), &mut fields);
-        fields
-    };
-    flat_differences(&flat(before), &flat(after))
-}
-
-/// Dotted names of all values that are set.
-fn flatten(prefix: &str, value: &Value, fields: &mut BTreeMap<String, String>) {
-    match value {
-        Value::Null => {}
-        Value::Object(object) => {
-            for (name, value) in object {
-                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                flatten(&name, value, fields);
-            }
-        }
-        Value::Array(entries) if entries.is_empty() => {}
-        Value::Array(entries) => {
-            let texts: Vec<String> = entries.iter().map(plain).collect();
-            fields.insert(prefix.to_owned(), texts.join(", "));
-        }
-        other => {
-            fields.insert(prefix.to_owned(), plain(other));
-        }
-    }
-}
-
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn table_differences(before: &Mappings, after: &Mappings) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let mut table = |field: &str, before: (usize, bool), after: usize| {
-        let (before, same) = before;
-        if !same {
-            differences.push(Difference {
-                field: field.to_owned(),
-                before: Some(format!("{before} entries")),
-                after: Some(format!("{after} entries")),
-            });
-        }
-    };
-    table("listings", (before.listings.len(), before.listings == after.listings), after.listings.len());
-    table("kits", (before.kits.len(), before.kits == after.kits), after.kits.len());
-    table("ship_methods", (before.ship_methods.len(), before.ship_methods == after.ship_methods), after.ship_methods.len());
-    table(
-        "source_methods",
-        (before.source_methods.len(), before.source_methods == after.source_methods),
-        after.source_methods.len(),
-    );
-    table("locations", (before.locations.len(), before.locations == after.locations), after.locations.len());
-    differences
 }

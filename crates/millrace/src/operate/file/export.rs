@@ -69,7 +69,8 @@ struct ConnectionOut {
 pub async fn export(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
     caller.administers()?;
     let tenants = hub.db.tenants().await?;
-    let tenant = tenants.into_iter().find(|tenant| tenant.id == caller.tenant).map(|tenant| tenant.name).unwrap_or_default();
+    let tenant =
+        tenants.into_iter().find(|tenant| tenant.id == caller.tenant).map(|tenant| tenant.name).unwrap_or_default();
     let merchants = endpoints::merchants(hub, caller).await?;
     let named: BTreeMap<&str, &str> =
         merchants.iter().map(|merchant| (merchant.id.as_str(), merchant.name.as_str())).collect();
@@ -136,8 +137,9 @@ pub async fn export(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
     }
     let merchants = merchants.iter().map(|merchant| TenantOut { name: merchant.name.clone() }).collect();
     let file = FileOut { tenant: TenantOut { name: tenant }, merchants, stores, warehouses, connections };
-    let text = toml::to_string_pretty(&file)
-        .map_err(|error| Failure::new(FailureKind::Internal, format!("the configuration cannot be written: {error}")))?;
+    let text = toml::to_string_pretty(&file).map_err(|error| {
+        Failure::new(FailureKind::Internal, format!("the configuration cannot be written: {error}"))
+    })?;
     let mut head = String::from("# Millrace configuration. Secrets are not in it: set the variables that it names.\n");
     for note in notes {
         head.push_str(&format!("# {}\n", note.replace('\n', " ")));

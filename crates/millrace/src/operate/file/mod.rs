@@ -4,7 +4,9 @@
 
 mod apply;
 mod compare;
+mod differences;
 mod export;
+mod model;
 mod resolve;
 
 use std::{
@@ -13,23 +15,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use connect::{FeedBasis, Secret, ShipMethod, TenantId};
-use engine::settings::{Brakes, FirstRun, Increases, ShortShip, StartMode, StockSettings, UnmappedSku};
-use jiff::Timestamp;
-use rust_decimal::Decimal;
+use connect::{Secret, TenantId};
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
+    Deserialize, Deserializer,
     de::{Error as _, MapAccess, Visitor},
 };
 use toml::Spanned;
-use utoipa::ToSchema;
 
 use super::{Failure, Hub, Problem};
 use crate::db::DbError;
 
 pub use apply::apply;
-pub use compare::{Action, Change, Difference, Plan, plan};
+pub use compare::{Action, Change, Plan, plan};
+pub use differences::Difference;
 pub use export::export;
+pub use model::{
+    BrakesIn, ChannelIn, ChannelsIn, ConnectionSettingsIn, KitIn, LocationRow, MappingsIn, NameOrId, ShipMethodIn,
+    ShipMethodRow, StockSettingsIn,
+};
 pub use resolve::{Names, settings as resolve_settings, ship_method, warehouse};
 
 /// A configuration file, as written.
@@ -109,270 +112,6 @@ pub struct ConnectionIn {
     /// Its translation tables; those not given are left as they are.
     #[serde(default)]
     pub mappings: MappingsIn,
-}
-
-/// The three flows of a connection.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelsIn {
-    /// Orders to the warehouse.
-    pub orders: Option<ChannelIn>,
-    /// Shipments back.
-    pub shipments: Option<ChannelIn>,
-    /// Stock back.
-    pub stock: Option<ChannelIn>,
-}
-
-/// One flow of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChannelIn {
-    /// Switched on.
-    pub enabled: bool,
-    /// Seconds between runs; left as it is where not given.
-    pub every_seconds: Option<u32>,
-}
-
-/// Something of the account's own lists: by its id, or by the name it has there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NameOrId {
-    /// By id.
-    Id(i64),
-    /// By name.
-    Name(String),
-}
-
-impl Serialize for NameOrId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Id(id) => serializer.serialize_i64(*id),
-            Self::Name(name) => serializer.serialize_str(name),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for NameOrId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl Visitor<'_> for Either {
-            type Value = NameOrId;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name of the account's own list, or its id")
-            }
-            fn visit_i64<E>(self, id: i64) -> Result<NameOrId, E> {
-                Ok(NameOrId::Id(id))
-            }
-            fn visit_u64<E: serde::de::Error>(self, id: u64) -> Result<NameOrId, E> {
-                i64::try_from(id).map(NameOrId::Id).map_err(|_| E::custom("the id is too large"))
-            }
-            fn visit_str<E>(self, name: &str) -> Result<NameOrId, E> {
-                Ok(NameOrId::Name(name.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// What a person chooses for one connection. Names are turned into the account's ids when it is saved.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ConnectionSettingsIn {
-    /// `order`: a sales order is the request; `goods_out_note`: an unshipped goods-out note is.
-    #[schema(value_type = String)]
-    pub start_mode: StartMode,
-    /// Order statuses to import from. Required in order mode.
-    #[schema(value_type = Vec<String>)]
-    pub import_statuses: Vec<NameOrId>,
-    /// *Warehouse Name*: the one warehouse of the account this connection works with.
-    #[schema(value_type = Option<String>)]
-    pub warehouse: Option<NameOrId>,
-    /// *Import orders from the selected Warehouses*; empty: those of `warehouse`, or all.
-    #[schema(value_type = Vec<String>)]
-    pub import_warehouses: Vec<NameOrId>,
-    /// Only orders of these channels; empty: all.
-    #[schema(value_type = Vec<String>)]
-    pub channels: Vec<NameOrId>,
-    /// Only orders placed at or after.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub placed_from: Option<Timestamp>,
-    /// Set when the warehouse has the order.
-    #[schema(value_type = Option<String>)]
-    pub at_warehouse_status: Option<NameOrId>,
-    /// Set when everything has shipped.
-    #[schema(value_type = Option<String>)]
-    pub shipped_status: Option<NameOrId>,
-    /// Set when some has shipped and some has not.
-    #[schema(value_type = Option<String>)]
-    pub partly_shipped_status: Option<NameOrId>,
-    /// *Inventory Update Price List*: cost of stock that is added.
-    #[schema(value_type = Option<String>)]
-    pub price_list: Option<NameOrId>,
-    /// A line whose SKU has no listing: `strict` holds the order, `pass_through` sends the SKU unchanged.
-    #[schema(value_type = String)]
-    pub unmapped_sku: UnmappedSku,
-    /// Sent for shipping methods that are not mapped; without it such orders are held.
-    #[schema(value_type = Option<ShipMethodIn>)]
-    pub default_ship_method: Option<ShipMethod>,
-    /// Written for carriers that are not mapped back; without it such shipments are held.
-    #[schema(value_type = Option<String>)]
-    pub default_source_method: Option<NameOrId>,
-    /// A goods-out note that is shipped short: `hold`, or `replace` it.
-    #[schema(value_type = String)]
-    pub short_ship: ShortShip,
-    /// Takes the place of `BP{account}` in order keys. Fixed once the first order is sent.
-    pub key_prefix: Option<String>,
-    /// Minutes between putting a request at the warehouse held and releasing it, where the warehouse can hold.
-    pub hold_minutes: u32,
-    /// Facility named on requests.
-    pub facility: Option<String>,
-    /// How stock is written.
-    pub stock: StockSettingsIn,
-}
-
-/// Carrier and service in the warehouse's own codes.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-pub struct ShipMethodIn {
-    /// Carrier code.
-    pub carrier: String,
-    /// Service code; may be empty.
-    #[serde(default)]
-    pub service: String,
-}
-
-/// How stock is written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct StockSettingsIn {
-    /// What the warehouse's figures mean: `physical` or `available`.
-    #[schema(value_type = String)]
-    pub basis: FeedBasis,
-    /// What to do when the warehouse counts more: `hold` or `correct`. Must be chosen before stock can be switched on.
-    #[schema(value_type = Option<String>)]
-    pub increases: Option<Increases>,
-    /// The first run: `ask` shows it and waits, `approve` lets it go ahead.
-    #[schema(value_type = String)]
-    pub first_run: FirstRun,
-    /// Lines of one correction.
-    pub batch: u32,
-    /// Whether stock may be added to archived products, which brings them back to life.
-    pub revive_archived: bool,
-    /// Work within so many seconds of the feed's cut-off makes its products wait for the next feed.
-    pub settle_seconds: u32,
-    /// Limits beyond which a run asks a person.
-    pub brakes: BrakesIn,
-}
-
-impl Default for StockSettingsIn {
-    fn default() -> Self {
-        Self::from(&StockSettings::default())
-    }
-}
-
-impl From<&StockSettings> for StockSettingsIn {
-    fn from(settings: &StockSettings) -> Self {
-        let StockSettings { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes } = *settings;
-        let Brakes { line, share_percent, zero_percent, feed_age_minutes } = brakes;
-        let brakes = BrakesIn { line, share_percent, zero_percent, feed_age_minutes };
-        Self { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes }
-    }
-}
-
-impl From<&StockSettingsIn> for StockSettings {
-    fn from(settings: &StockSettingsIn) -> Self {
-        let BrakesIn { line, share_percent, zero_percent, feed_age_minutes } = settings.brakes;
-        Self {
-            basis: settings.basis,
-            increases: settings.increases,
-            first_run: settings.first_run,
-            batch: settings.batch,
-            revive_archived: settings.revive_archived,
-            settle_seconds: settings.settle_seconds,
-            brakes: Brakes { line, share_percent, zero_percent, feed_age_minutes },
-        }
-    }
-}
-
-/// Limits beyond which a stock run asks a person.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct BrakesIn {
-    /// Largest difference of one line, in units.
-    #[schema(value_type = Option<String>)]
-    pub line: Option<Decimal>,
-    /// Largest share of SKUs changed by one run, in percent; from the second run.
-    pub share_percent: u32,
-    /// Largest share of SKUs a feed may report as zero, in percent, when Brightpearl has stock of them.
-    pub zero_percent: u32,
-    /// Oldest feed acted upon, in minutes.
-    pub feed_age_minutes: u32,
-}
-
-impl Default for BrakesIn {
-    fn default() -> Self {
-        StockSettingsIn::default().brakes
-    }
-}
-
-/// Translation tables. A table that is not given is left as it is; an empty one is emptied.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct MappingsIn {
-    /// Brightpearl's SKU → the warehouse's SKU.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Vec<String>>>)]
-    pub listings: Option<Vec<(String, String)>>,
-    /// The same, as a CSV file with two columns beside the configuration file. In files only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub listings_csv: Option<PathBuf>,
-    /// Kits that Millrace takes apart.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kits: Option<Vec<KitIn>>,
-    /// Brightpearl's shipping methods and what they are at the warehouse.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ship_methods: Option<Vec<ShipMethodRow>>,
-    /// The warehouse's carriers and what they are in Brightpearl, where that is not the same table read backwards.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source_methods: Option<Vec<ShipMethodRow>>,
-    /// The warehouse's facilities and which Brightpearl warehouse each is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub locations: Option<Vec<LocationRow>>,
-}
-
-/// A kit.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct KitIn {
-    /// Brightpearl's SKU.
-    pub sku: String,
-    /// Warehouse SKU and units of each part.
-    #[schema(value_type = Vec<Vec<String>>)]
-    pub parts: Vec<(String, Decimal)>,
-}
-
-/// One line of the shipping method tables.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ShipMethodRow {
-    /// Brightpearl's shipping method.
-    #[schema(value_type = String)]
-    pub source: NameOrId,
-    /// The warehouse's carrier code.
-    pub carrier: String,
-    /// The warehouse's service code; empty: every service of the carrier.
-    #[serde(default)]
-    pub service: String,
-}
-
-/// One line of the locations table.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LocationRow {
-    /// The warehouse's facility.
-    pub facility: String,
-    /// Brightpearl's warehouse.
-    #[schema(value_type = String)]
-    pub warehouse: NameOrId,
 }
 
 /// A plain setting: text, whole number or switch, kept as text.
@@ -562,4 +301,3 @@ fn place(lines: &[usize], name: &str, offset: usize) -> String {
     let line = lines.partition_point(|start| *start <= offset);
     format!("{name}:{}", line.max(1))
 }
-

@@ -35,8 +35,7 @@ impl<'a> List<'a> {
             NameOrId::Id(id) => Err(format!("the account has no {} {id}; {}", self.what, self.all())),
             NameOrId::Name(name) => {
                 let same = |known: &str| known.trim().to_lowercase() == name.trim().to_lowercase();
-                let found: Vec<i64> =
-                    self.entries.iter().filter(|(_, known)| same(known)).map(|(id, _)| *id).collect();
+                let found: Vec<i64> = self.entries.iter().filter(|(_, known)| same(known)).map(|(id, _)| *id).collect();
                 match found.as_slice() {
                     [id] => Ok(*id),
                     [] => Err(format!("the account has no {} \"{name}\"; {}", self.what, self.all())),
@@ -133,7 +132,8 @@ pub fn settings(
     let Resolver { mut problems, .. } = resolver;
     if problems.is_empty() {
         problems.extend(resolved.problems().into_iter().map(|problem| {
-            let (field, problem) = problem.split_once(": ").map_or(("", problem.as_str()), |(field, rest)| (field, rest));
+            let (field, problem) =
+                problem.split_once(": ").map_or(("", problem.as_str()), |(field, rest)| (field, rest));
             Problem::new(format!("{prefix}{field}"), problem)
         }));
     }

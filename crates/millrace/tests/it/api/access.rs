@@ -160,8 +160,15 @@ async fn what_is_foreign_does_not_exist() {
                     json!({})
                 };
                 let answer = installation.ask(&method, &path, Some(key), Some(&body)).await;
-                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
-                assert_eq!(answer.problem(), "not_found");
+                let nowhere = path.replace(name, "con_00000000000000000000000000");
+                let nothing = installation.ask(&method, &nowhere, Some(key), Some(&body)).await;
+                // What is another's cannot be told from what is nobody's.
+                assert_eq!((answer.status, answer.problem()), (nothing.status, nothing.problem()), "{method} {path}");
+                let limited = [StatusCode::NOT_FOUND, StatusCode::FORBIDDEN];
+                assert!(limited.contains(&answer.status), "{method} {path}: {}", answer.text);
+                if key == &foreign[0] {
+                    assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method} {path}: {}", answer.text);
+                }
             }
         }
         for path in ["/api/v1/stores/BP", "/api/v1/warehouses/WH"] {

@@ -29,7 +29,6 @@ pub struct Installation {
     pub hub: Arc<Hub>,
     pub router: Router,
     pub administrator: String,
-    pub config: Config,
     pub stop: CancellationToken,
     _folder: tempfile::TempDir,
 }
@@ -71,30 +70,21 @@ pub fn seams() -> Seams {
 
 impl Installation {
     pub async fn new() -> Self {
-        Self::with(|_| {}).await
-    }
-
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
-        change(&mut config);
+        let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
         let installed = operate::init(&config, &seams()).await.unwrap();
-        let hub = Hub::open(config.clone(), seams()).await.unwrap();
+        let hub = Hub::open(config, seams()).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
-        Self { hub, router, administrator: installed.administrator_key, config, stop, _folder: folder }
+        Self { hub, router, administrator: installed.administrator_key, stop, _folder: folder }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 4 * 1024 * 1024).await.unwrap();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
+        Answer { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
     }
 
     pub async fn ask(&self, method: &str, path: &str, key: Option<&str>, body: Option<&Value>) -> Answer {

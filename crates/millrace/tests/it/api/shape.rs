@@ -76,7 +76,9 @@ async fn every_failure_is_a_problem_document() {
         }
         assert_eq!(body["status"], status);
         assert_eq!(body["instance"], answer.headers["x-request-id"].to_str().unwrap());
-        for header in ["content-security-policy", "x-content-type-options", "strict-transport-security", "cache-control"] {
+        for header in
+            ["content-security-policy", "x-content-type-options", "strict-transport-security", "cache-control"]
+        {
             assert!(answer.headers.contains_key(header), "{header}");
         }
     }
@@ -142,7 +144,7 @@ async fn pages_show_every_order_once() {
     millrace::flow::orders::run(&runtime).await.unwrap();
 
     let all = installation.get("/api/v1/orders?limit=500").await.json();
-    let all: Vec<String> = ids(&all);
+    let all = ids(&all);
     assert!(all.len() >= 5, "{} orders", all.len());
     let mut seen = Vec::new();
     let mut path = format!("/api/v1/orders?limit=2&connection={connection}");
@@ -167,7 +169,7 @@ async fn pages_show_every_order_once() {
         let by_number = installation.get(&format!("/api/v1/orders/{number}")).await.json();
         assert_eq!(by_number["id"], order["id"]);
     }
-    let held = installation.post(&format!("/api/v1/orders/{}/hold", all[0]), json!({ "reason": "test" })).await;
+    let held = installation.post(&format!("/api/v1/orders/{}/hold", &all[0]), json!({ "reason": "test" })).await;
     assert_eq!(held.status, StatusCode::OK, "{}", held.text);
     let audit = installation.get("/api/v1/audit?limit=1").await.json();
     assert!(audit["items"][0]["actor"].as_str().unwrap().contains("first administrator"), "{audit}");
@@ -187,11 +189,12 @@ async fn follow(installation: &Installation, last: Option<i64>, count: usize) ->
     let response = installation.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let mut stream = response.into_body().into_data_stream();
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let mut numbers = Vec::new();
     while numbers.len() < count {
         let chunk = tokio::time::timeout(Duration::from_secs(20), stream.next()).await.expect("events come").unwrap();
-        text.push_str(&String::from_utf8(chunk.unwrap().to_vec()).unwrap());
+        bytes.extend(chunk.unwrap());
+        let text = String::from_utf8_lossy(&bytes);
         numbers = text.lines().filter_map(|line| line.strip_prefix("id: ")).map(|id| id.parse().unwrap()).collect();
     }
     numbers.truncate(count);

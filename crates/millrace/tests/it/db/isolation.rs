@@ -3,7 +3,7 @@
 
 use connect::{EffectKind, Side};
 use jiff::Timestamp;
-use millrace::db::{ConnectionKey, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery};
+use millrace::db::{Access, ConnectionKey, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery};
 use sqlx::Connection as _;
 
 use super::world::{LEASE, World, effect, on_both, requested};
@@ -111,6 +111,10 @@ async fn row_level_security_holds() {
     for key in [&ours, &theirs] {
         world.db.record_orders(key, "acme", vec![requested(if key == &ours { 1 } else { 2 })]).await.unwrap();
     }
+    // Another brand of our tenant: as far away as another tenant.
+    let brand = world.db.create_merchant(&ours.scope.tenant, "Other brand").await.unwrap();
+    let brand = world.further_connection(&ours.scope.tenant, &brand, "acme").await;
+    world.db.record_orders(&brand, "acme", vec![requested(3), requested(4)]).await.unwrap();
     let mut raw = world.raw().await;
     let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     let unforced = raw.texts(&format!("{tables} AND NOT (relrowsecurity AND relforcerowsecurity)")).await;
@@ -150,7 +154,36 @@ async fn row_level_security_holds() {
     assert_eq!(done.rows_affected(), 0);
     let smuggled = format!("UPDATE orders SET tenant = '{}'", theirs.scope.tenant);
     assert!(sqlx::raw_sql(sqlx::AssertSqlSafe(smuggled)).execute(&mut app).await.is_err());
+    let other_brand = format!("UPDATE orders SET merchant = '{}'", brand.scope.merchant);
     sqlx::raw_sql("ROLLBACK").execute(&mut app).await.unwrap();
+    // Tenant and merchant both decide, on every table of merchants' data.
+    let mixed = Scope { tenant: theirs.scope.tenant.clone(), merchant: ours.scope.merchant.clone() };
+    let all = Access::from(&ours.scope.tenant);
+    for (scope, expected) in [(&ours.scope, 1), (&brand.scope, 2), (&theirs.scope, 1), (&mixed, 0)] {
+        sqlx::raw_sql(set(scope)).execute(&mut app).await.unwrap();
+        for table in ["orders", "request", "effect"] {
+            assert_eq!(count(&mut app, table).await, expected, "{table} of {scope:?}");
+        }
+        sqlx::raw_sql("ROLLBACK").execute(&mut app).await.unwrap();
+    }
+    let query = OrderQuery { limit: 10, ..OrderQuery::default() };
+    assert_eq!(world.db.list_orders(&all, query).await.unwrap().items.len(), 3, "the tenant sees all its brands");
+    sqlx::raw_sql(set(&ours.scope)).execute(&mut app).await.unwrap();
+    assert!(
+        sqlx::raw_sql(sqlx::AssertSqlSafe(other_brand)).execute(&mut app).await.is_err(),
+        "pushed to another brand"
+    );
+    sqlx::raw_sql("ROLLBACK").execute(&mut app).await.unwrap();
+    let whole = "SELECT tablename::text FROM pg_policies WHERE policyname = 'own' AND qual LIKE '%millrace.merchant%'
+        AND tablename NOT IN (SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+            WHERE a.attname = 'merchant')";
+    assert!(raw.texts(whole).await.is_empty());
+    let unguarded = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+        WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND a.attname = 'merchant' AND NOT EXISTS (
+            SELECT 1 FROM pg_policies p WHERE p.tablename = c.relname AND p.policyname = 'own'
+                AND p.qual LIKE '%millrace.tenant%' AND p.qual LIKE '%millrace.merchant%')";
+    // A key of the tenant may be limited to a brand, and is no brand's data.
+    assert_eq!(raw.texts(unguarded).await, ["api_key"]);
     // A transaction's setting ends with it.
     for table in &names {
         assert_eq!(count(&mut app, table).await, 0, "{table} after a transaction with a tenant");

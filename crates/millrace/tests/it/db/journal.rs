@@ -110,7 +110,8 @@ async fn only_a_live_claim_arms_and_settles() {
         done.remote = Some(RemoteRef::new("4711").with("created_by", "5"));
         assert_eq!(world.db.settle(&key, vec![done.clone()]).await.unwrap(), [true]);
         assert_eq!(world.db.settle(&key, vec![done]).await.unwrap(), [false], "given back");
-        let page = world.db.list_effects(&(&key).into(), EffectQuery { limit: 10, ..EffectQuery::default() }).await.unwrap();
+        let page =
+            world.db.list_effects(&(&key).into(), EffectQuery { limit: 10, ..EffectQuery::default() }).await.unwrap();
         assert_eq!(page.items[0].remote.as_ref().unwrap().id, "4711");
         assert_eq!(page.items[0].attempt, 1);
         let attempts = world.db.attempts(&key.scope, &rows[0].id).await.unwrap();
@@ -182,7 +183,8 @@ async fn a_path_goes_edge_by_edge_or_not_at_all() {
 async fn nothing_goes_where_it_is_stopped() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
-        let pair = vec![effect(EffectKind::CreateNote, "a", "lane a"), effect(EffectKind::SubmitRequest, "b", "lane b")];
+        let pair =
+            vec![effect(EffectKind::CreateNote, "a", "lane a"), effect(EffectKind::SubmitRequest, "b", "lane b")];
         world.db.plan_effects(&key, pair).await.unwrap();
         assert!(world.db.next_effect_due(&key, Side::Source).await.unwrap().is_some());
         world.db.pause(&key, Side::Source, Some("password refused")).await.unwrap();

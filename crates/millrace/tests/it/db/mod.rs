@@ -12,3 +12,4 @@ mod secrets;
 mod stock;
 mod trigger;
 mod world;
+mod speed_probe;

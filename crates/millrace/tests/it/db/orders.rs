@@ -178,7 +178,8 @@ async fn what_was_sent_is_not_planned_again() {
         db.want_cancel(&key, 1, "cancelled in Brightpearl").await.unwrap();
         let asked = work(&world, &key).await.remove(0);
         assert_eq!(asked.cancel_wanted.as_deref(), Some("cancelled in Brightpearl"));
-        let steps = Advance { effects: vec![effect_for(&asked, EffectKind::CancelRequest, "cancel")], ..Advance::default() };
+        let steps =
+            Advance { effects: vec![effect_for(&asked, EffectKind::CancelRequest, "cancel")], ..Advance::default() };
         db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
         carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
         assert_eq!(shown(&world, &key).await[0].0, OrderState::Cancelled);

@@ -87,8 +87,7 @@ async fn outlive_their_keys() {
     on_both(|world: World| async move {
         let db = world.db.clone();
         let (old, new) = (Keyring::generate(&OsRandom), Keyring::generate(&OsRandom));
-        let (before, both) =
-            (Keyring::parse(&old).unwrap(), Keyring::parse(&format!("{}\n{}", *new, *old)).unwrap());
+        let (before, both) = (Keyring::parse(&old).unwrap(), Keyring::parse(&format!("{}\n{}", *new, *old)).unwrap());
         let mut scopes = Vec::new();
         for _ in 0..3 {
             let key = world.connection("acme").await;

@@ -86,7 +86,10 @@ async fn knows_what_is_in_hand() {
         db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
         let after = later + SignedDuration::from_hours(1);
         let seen = flight(after).await[&1001];
-        assert_eq!((seen.shipped_not_posted, seen.posted_after, seen.accepted), (decimal("2"), decimal("0"), decimal("3")));
+        assert_eq!(
+            (seen.shipped_not_posted, seen.posted_after, seen.accepted),
+            (decimal("2"), decimal("0"), decimal("3"))
+        );
         assert!(flight(later).await[&1001].unsettled, "it left at that very moment");
         // Told: for a count before it left, it was posted after.
         let asked = db.requests_to_advance(&key, 10).await.unwrap().remove(0);
@@ -141,9 +144,14 @@ async fn runs_are_kept_with_their_corrections() {
         assert!(db.feed_seen(&key, "hash of inv_1").await.unwrap());
         assert!(!db.feed_seen(&key, "hash of inv_2").await.unwrap());
         // A newer one takes its place; a refused one does not, and does not count as the last.
-        db.record_run(&key, run("odd", at(9), RunState::Refused), Vec::new(), &feed("odd", at(9), &[("A", "0")], false))
-            .await
-            .unwrap();
+        db.record_run(
+            &key,
+            run("odd", at(9), RunState::Refused),
+            Vec::new(),
+            &feed("odd", at(9), &[("A", "0")], false),
+        )
+        .await
+        .unwrap();
         assert_eq!(db.run(&key, &waiting.id).await.unwrap(), waiting);
         let second = run("inv_2", at(2), RunState::Waiting);
         db.record_run(&key, second.clone(), Vec::new(), &feed("inv_2", at(2), &[("A", "4")], false)).await.unwrap();
@@ -161,9 +169,14 @@ async fn runs_are_kept_with_their_corrections() {
         let third = run("inv_3", at(3), RunState::Planned);
         db.record_run(&key, third.clone(), Vec::new(), &feed("inv_3", at(3), &[("A", "1")], true)).await.unwrap();
         assert_eq!(db.levels(&key, None, 10).await.unwrap().len(), 1);
-        db.record_run(&key, run("old", at(0), RunState::Planned), Vec::new(), &feed("old", at(0), &[("A", "9")], false))
-            .await
-            .unwrap();
+        db.record_run(
+            &key,
+            run("old", at(0), RunState::Planned),
+            Vec::new(),
+            &feed("old", at(0), &[("A", "9")], false),
+        )
+        .await
+        .unwrap();
         assert_eq!(db.levels(&key, None, 10).await.unwrap()[0].available, Some(decimal("1")));
         assert_eq!(db.last_run(&key).await.unwrap().unwrap().id, third.id);
         let page = db.runs(&key, None, 2).await.unwrap();

@@ -64,7 +64,9 @@ async fn payloads_are_frozen() {
         let id = planned.id.to_string();
         world.db.plan_effects(&key, vec![planned]).await.unwrap();
         let mut raw = world.raw().await;
-        for change in ["body = 'other'", "key = 'other'", "kind = 'set_status'", "revision = 2", "body_sha256 = 'other'"] {
+        for change in
+            ["body = 'other'", "key = 'other'", "kind = 'set_status'", "revision = 2", "body_sha256 = 'other'"]
+        {
             assert!(raw.run(&format!("UPDATE effect SET {change} WHERE id = '{id}'")).await.is_err(), "{change}");
         }
         assert!(try_go(&mut raw, &id, EffectState::Voided).await);

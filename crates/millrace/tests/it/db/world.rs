@@ -10,14 +10,15 @@ use std::{
 };
 
 use connect::{
-    Address, Allocation, BundleRole, EffectDraft, EffectId, EffectKind, LineStock, MerchantId, Order, OrderId, OrderLine,
-    OsRandom, Package, PackageLine, Progress, RequestId, RequestLine, ShipMethod, Shipment, ShipmentId, Side, TenantId,
+    Address, Allocation, BundleRole, EffectDraft, EffectId, EffectKind, LineStock, MerchantId, Order, OrderId,
+    OrderLine, OsRandom, Package, PackageLine, Progress, RequestId, RequestLine, ShipMethod, Shipment, ShipmentId,
+    Side, TenantId,
 };
 use engine::{effect::EffectState, order::Disposition, settings::ConnectionSettings};
 use jiff::Timestamp;
 use millrace::db::{
-    Arm, AttemptRow, ConnectionKey, Database, DatabaseConfig, EffectRow, ImportedOrder, NewEffect, NewEndpoint, NewRequest,
-    NewShipment, Scope, Settlement, Subject,
+    Arm, AttemptRow, ConnectionKey, Database, DatabaseConfig, EffectRow, ImportedOrder, NewEffect, NewEndpoint,
+    NewRequest, NewShipment, Scope, Settlement, Subject,
 };
 use rust_decimal::Decimal;
 use simulators::postgres::Postgres;

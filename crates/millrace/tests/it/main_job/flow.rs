@@ -167,7 +167,7 @@ async fn notes_by_sftp_on_postgres_with_physical_counts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_by_extensiv_on_postgres() {
-    run(Setup { store: Store::Postgres, ships: Ships::Extensiv, basis: "physical", ..Setup::default() }, 250).await;
+    run(Setup { store: Store::Postgres, ships: Ships::Extensiv, basis: "physical", ..Setup::default() }, 150).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -179,7 +179,7 @@ async fn notes_by_extensiv_on_sqlite() {
             settings: "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned(),
             ..Setup::default()
         },
-        250,
+        150,
     )
     .await;
 }

@@ -57,7 +57,10 @@ pub fn at_rest(run: &mut Run) {
         ("corrections", state.account.corrections.len() as u64),
         ("calls", state.calls.len() as u64),
         ("changes", state.changes.len() as u64),
-        ("changes of unknown outcome", state.changes.iter().filter(|change| change.done.is_none() && !change.turned_away).count() as u64),
+        (
+            "changes of unknown outcome",
+            state.changes.iter().filter(|change| change.done.is_none() && !change.turned_away).count() as u64,
+        ),
         ("crossings", run.trace.crossings()),
     ] {
         *run.counts.entry(what.to_owned()).or_default() += count;
@@ -86,7 +89,9 @@ fn one_order_per_key(run: &Run, findings: &mut Vec<String>) {
     for order in &run.warehouse.orders {
         *seen.entry(&order.key).or_default() += 1;
     }
-    findings.extend(seen.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("O1: {key} came {times} times")));
+    findings.extend(
+        seen.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("O1: {key} came {times} times")),
+    );
 }
 
 /// O2.
@@ -114,7 +119,8 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
 fn cancelled_is_not_sent(run: &Run, account: &Account, findings: &mut Vec<String>) {
     for (at, key) in run.watch.published() {
         let order = order_of(&key);
-        let before = |limit: Timestamp| account.statuses.iter().rev().find(|(when, id, _)| *id == order && *when < limit);
+        let before =
+            |limit: Timestamp| account.statuses.iter().rev().find(|(when, id, _)| *id == order && *when < limit);
         let out = match run.settings.start_mode {
             StartMode::Order => vec![CANCELLED, SET_ASIDE],
             StartMode::GoodsOutNote => vec![CANCELLED],
@@ -164,7 +170,8 @@ fn is_reference(text: &str, numbers: &[String]) -> bool {
     }
     let Some((shown, missing)) = text.rsplit_once(" +") else { return false };
     let shown: Vec<&str> = shown.split(", ").collect();
-    missing.parse() == Ok(numbers.len() - shown.len()) && numbers.iter().zip(&shown).all(|(number, shown)| number == shown)
+    missing.parse() == Ok(numbers.len() - shown.len())
+        && numbers.iter().zip(&shown).all(|(number, shown)| number == shown)
 }
 
 /// S1 and S3: a shipped note cannot be changed, so what it says now was written before it was shipped. How many were told.
@@ -182,8 +189,12 @@ fn shipments_are_told(
         let notes: Vec<(i64, bool)> = account
             .notes
             .iter()
-            .filter(|(_, note)| note.order == order && note.shipped.is_some() && is_reference(&note.reference, &numbers))
-            .map(|(id, note)| (*id, note.rows.iter().map(|(row, (_, units))| (*row, *units)).collect::<BTreeMap<_, _>>() == rows))
+            .filter(|(_, note)| {
+                note.order == order && note.shipped.is_some() && is_reference(&note.reference, &numbers)
+            })
+            .map(|(id, note)| {
+                (*id, note.rows.iter().map(|(row, (_, units))| (*row, *units)).collect::<BTreeMap<_, _>>() == rows)
+            })
             .collect();
         match notes.as_slice() {
             [(note, true)] => {
@@ -192,14 +203,17 @@ fn shipments_are_told(
                     findings.push(format!("S1: note {note} tells of shipments {other} and {}", left.id));
                 }
                 let fits = numbers.join(", ").len() <= 64;
-                let listed = account.order_notes.iter().filter(|note| {
-                    note.order == order && numbers.iter().all(|number| note.text.contains(number))
-                });
+                let listed = account
+                    .order_notes
+                    .iter()
+                    .filter(|note| note.order == order && numbers.iter().all(|number| note.text.contains(number)));
                 match listed.count() {
                     0 if !fits && !needs_person(order) => {
                         findings.push(format!("S1: the numbers of shipment {} do not fit and stand nowhere", left.id));
                     }
-                    times if times > 1 => findings.push(format!("S1: the numbers of shipment {} stand on {times} order notes", left.id)),
+                    times if times > 1 => {
+                        findings.push(format!("S1: the numbers of shipment {} stand on {times} order notes", left.id))
+                    }
                     _ => {}
                 }
             }
@@ -210,7 +224,8 @@ fn shipments_are_told(
                 left.key,
                 shown.get(&order)
             )),
-            other => findings.push(format!("S1: shipment {} of {} is told by {other:?} (note, same rows)", left.id, left.key)),
+            other => findings
+                .push(format!("S1: shipment {} of {} is told by {other:?} (note, same rows)", left.id, left.key)),
         }
     }
     for (id, note) in account.notes.iter().filter(|(id, note)| note.created_by == HUB && !used.contains_key(id)) {
@@ -228,7 +243,10 @@ fn never_more_than_ordered(account: &Account, findings: &mut Vec<String>) {
         for (row_id, row) in &order.rows {
             let noted = account.on_notes(*id, *row_id);
             if noted > row.quantity {
-                findings.push(format!("S2: row {row_id} of order {id} is ordered {} times and on notes {noted} times", row.quantity));
+                findings.push(format!(
+                    "S2: row {row_id} of order {id} is ordered {} times and on notes {noted} times",
+                    row.quantity
+                ));
             }
         }
     }
@@ -240,7 +258,12 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
     for line in &account.corrections {
         *markers.entry(&line.reason).or_default() += 1;
     }
-    findings.extend(markers.iter().filter(|(_, times)| **times > 1).map(|(marker, times)| format!("K3: {marker:?} is there {times} times")));
+    findings.extend(
+        markers
+            .iter()
+            .filter(|(_, times)| **times > 1)
+            .map(|(marker, times)| format!("K3: {marker:?} is there {times} times")),
+    );
     let unsettled: BTreeSet<String> = run
         .witness
         .rows("SELECT DISTINCT product_id FROM effect WHERE kind = 'correct_stock' AND state IN ('parked', 'conflict')")
@@ -262,8 +285,15 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
             .filter(|(product, _)| product == id)
             .map(|(_, units)| units)
             .sum();
-        let gone: i64 =
-            run.warehouse.left.iter().flat_map(|left| &left.boxes).flat_map(|(_, lines)| lines).filter(|(_, of, _)| *of == sku).map(|(_, _, units)| units).sum();
+        let gone: i64 = run
+            .warehouse
+            .left
+            .iter()
+            .flat_map(|left| &left.boxes)
+            .flat_map(|(_, lines)| lines)
+            .filter(|(_, of, _)| *of == sku)
+            .map(|(_, _, units)| units)
+            .sum();
         let should_be = run.warehouse.stock[&sku] + gone - posted;
         if product.in_stock != should_be && !unsettled.contains(&id.to_string()) && !is_explained(run, account, *id) {
             findings.push(format!("K2: {sku} should be {should_be} in stock, and is {}", product.in_stock));
@@ -292,7 +322,9 @@ fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
             // A refusal in documented form, once read, is as good as a look.
             let refused = earlier.done.as_ref().is_some_and(|(_, (status, _))| *status != 200);
             match change.kind {
-                "stock-correction/post" => findings.push(format!("J2: {effect} (a stock difference) was sent twice, {gap:#} apart")),
+                "stock-correction/post" => {
+                    findings.push(format!("J2: {effect} (a stock difference) was sent twice, {gap:#} apart"))
+                }
                 "goods-out-note/post" | "order-status/put" | "order-note/post" if !refused => {
                     let (from, to) = (earlier.arrived.as_millisecond(), change.arrived.as_millisecond());
                     // The hub's clock may be off by some seconds.
@@ -301,7 +333,10 @@ fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
                              AND recorded_at BETWEEN {from} - 5000 AND {to} + 5000"
                     ));
                     if gap < QUIESCENCE || looks < 2 {
-                        findings.push(format!("J2: {effect} ({}) was sent again {gap:#} later, after {looks} looks", change.kind));
+                        findings.push(format!(
+                            "J2: {effect} ({}) was sent again {gap:#} later, after {looks} looks",
+                            change.kind
+                        ));
                     }
                 }
                 _ => {}

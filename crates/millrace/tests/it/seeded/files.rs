@@ -42,7 +42,9 @@ pub struct Held {
 impl Held {
     /// The names in a folder, in order.
     pub fn names(&self, folder: &str) -> Vec<String> {
-        let inside = |path: &String| path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/')).map(str::to_owned);
+        let inside = |path: &String| {
+            path.strip_prefix(folder)?.strip_prefix('/').filter(|name| !name.contains('/')).map(str::to_owned)
+        };
         self.files.keys().filter_map(inside).collect()
     }
 
@@ -101,7 +103,13 @@ impl ModelFolder {
             return Fault::None;
         }
         let fault = match writes {
-            true => *self.dice.pick(&[Fault::NotReached, Fault::LostBefore, Fault::LostAfter, Fault::LostAfter, Fault::Half]),
+            true => *self.dice.pick(&[
+                Fault::NotReached,
+                Fault::LostBefore,
+                Fault::LostAfter,
+                Fault::LostAfter,
+                Fault::Half,
+            ]),
             false => *self.dice.pick(&[Fault::NotReached, Fault::LostBefore]),
         };
         *held.faults.entry(format!("{fault:?}")).or_default() += 1;
@@ -180,7 +188,8 @@ impl FileStore for ModelFolder {
     }
 
     async fn stat(&self, path: &str) -> Result<Option<FileEntry>, FileError> {
-        self.cross(format!("stat {path}"), false, |held, _, _| Ok(held.files.get(path).map(|file| entry(path, file)))).await
+        self.cross(format!("stat {path}"), false, |held, _, _| Ok(held.files.get(path).map(|file| entry(path, file))))
+            .await
     }
 
     async fn write(&self, path: &str, content: &[u8]) -> Result<(), FileError> {

@@ -12,9 +12,9 @@ pub struct Dice(Mutex<u64>);
 impl Dice {
     /// The stream of this name for this seed; streams of one seed do not disturb each other.
     pub fn new(seed: u64, stream: &str) -> Self {
-        let name = stream.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let name = stream
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let dice = Self(Mutex::new(seed ^ name));
         dice.next();
         dice

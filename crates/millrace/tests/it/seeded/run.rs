@@ -6,13 +6,13 @@
 use std::{collections::BTreeMap, path::PathBuf, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use connect::{
-    BuildContext, Clock as _, ConnectionId, FeedBasis, FileStores, MerchantId, Role, Secret, Settings, ShipMethod, Side,
-    StoreId, TenantId, Transport, WarehouseId, Waits, budget::Budgets,
+    BuildContext, Clock as _, ConnectionId, FeedBasis, FileStores, MerchantId, Role, Secret, Settings, ShipMethod,
+    Side, StoreId, TenantId, Transport, Waits, WarehouseId, budget::Budgets,
 };
 use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
 use futures_util::future::join_all;
 use millrace::{
-    db::{ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, Observer, Phase, Scope, Verdict},
+    db::{ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, Scope},
     flow::{self, FlowError},
     journal,
     metrics::Metrics,
@@ -26,9 +26,10 @@ use super::{
     },
     checks,
     clock::ModelClock,
+    faults::{DatabaseFaults, Plant, Retrying},
     files::{ModelFiles, ModelFolder},
     random::Dice,
-    trace::{Fate, Trace},
+    trace::Trace,
     warehouse::Warehouse,
     watch::Watch,
     witness::Witness,
@@ -46,7 +47,7 @@ pub struct Outcome {
 }
 
 /// Rounds of trouble.
-const ROUNDS: u64 = 60;
+const ROUNDS: u64 = 50;
 /// The quiet time is over at the latest after so many rounds.
 const QUIET_ROUNDS: u64 = 240;
 /// No step takes longer, whatever fails.
@@ -91,16 +92,17 @@ pub struct Run {
     database: PathBuf,
     key: ConnectionKey,
     watched: Duration,
+    plant: Plant,
 }
 
 /// Plays one seed.
-pub fn run(seed: u64) -> Outcome {
+pub fn run(seed: u64, plant: Plant) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     // Nothing here asks what a lost disk keeps, so memory is as good a place as any, and much faster.
     let memory = std::path::Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     runtime.block_on(async {
-        let mut run = Run::new(seed, folder.path().join("hub.db"));
+        let mut run = Run::new(seed, plant, folder.path().join("hub.db"));
         run.trouble().await;
         run.quiet().await;
         let findings = run.watch.findings();
@@ -114,7 +116,7 @@ pub fn warehouse_sku(product: i64) -> String {
 }
 
 impl Run {
-    fn new(seed: u64, database: PathBuf) -> Self {
+    fn new(seed: u64, plant: Plant, database: PathBuf) -> Self {
         let clock = Arc::new(ModelClock::new());
         let trace = Arc::new(Trace::new());
         let dice = Dice::new(seed, "world");
@@ -163,12 +165,21 @@ impl Run {
             database,
             key,
             watched: Duration::ZERO,
+            plant,
         }
     }
 
     /// Counts something, for the sum at the end.
     pub fn count(&mut self, what: &str) {
         *self.counts.entry(what.to_owned()).or_default() += 1;
+    }
+
+    fn waits(&self) -> Waits {
+        let waits = Waits::default();
+        match self.plant {
+            Plant::ShortWait => Waits { vendor_work: Duration::ZERO, ..waits },
+            Plant::Nothing | Plant::Retry => waits,
+        }
     }
 
     /// A process: the database opened anew, the connectors built anew, nothing remembered.
@@ -178,20 +189,28 @@ impl Run {
         let clock = Arc::clone(&self.clock) as Arc<dyn connect::Clock>;
         let budgets = Arc::new(Budgets::new(Arc::clone(&clock)));
         let context = BuildContext {
-            transport: Arc::clone(&self.account) as Arc<dyn Transport>,
+            transport: match self.plant {
+                Plant::Retry => Arc::new(Retrying(Arc::clone(&self.account))) as Arc<dyn Transport>,
+                Plant::Nothing | Plant::ShortWait => Arc::clone(&self.account) as Arc<dyn Transport>,
+            },
             files: Arc::new(ModelFiles(Arc::clone(&self.folder))) as Arc<dyn FileStores>,
             clock: Arc::clone(&clock),
             random: Arc::clone(&self.hub_random) as _,
             budgets: Arc::clone(&budgets),
-            waits: Waits::default(),
+            waits: self.waits(),
             share: self.key.connection.to_string(),
         };
-        let values = |pairs: &[(&str, &str)]| pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let store = Settings {
-            values: values(&[("datacenter_code", "eu1"), ("account_id", "acme"), ("email", "hub@example.test")]),
-            secrets: BTreeMap::from([("password".to_owned(), Secret::new("a password"))]),
+        let values = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        let exchange = Settings { values: values(&[("transport", "folder"), ("folder", "/exchange")]), secrets: BTreeMap::new() };
+        let mut account = values(&[("datacenter_code", "eu1"), ("account_id", "acme"), ("email", "hub@example.test")]);
+        // What an earlier process learned.
+        let kept = self.witness.rows("SELECT settings FROM store").concat().concat();
+        account.extend(serde_json::from_str::<BTreeMap<String, String>>(&kept).unwrap());
+        let store =
+            Settings { values: account, secrets: BTreeMap::from([("password".to_owned(), Secret::new("a password"))]) };
+        let exchange =
+            Settings { values: values(&[("transport", "folder"), ("folder", "/exchange")]), secrets: BTreeMap::new() };
         let source = match connectors::find("brightpearl").unwrap().role {
             Role::OrderSource(build) => build(&store, &context).unwrap(),
             Role::Warehouse(_) => panic!("Brightpearl is an order source"),
@@ -220,7 +239,7 @@ impl Run {
             db,
             clock,
             random: Arc::clone(&self.hub_random) as _,
-            waits: Waits::default(),
+            waits: self.waits(),
             owner: "node".to_owned(),
             wake: Wake::default(),
             metrics: Metrics::new("seeded"),
@@ -388,6 +407,10 @@ async fn take(process: &Runtime, step: Step, watch_sent: bool) -> Result<(), Flo
                     break;
                 }
             }
+            let learned = process.source.learned();
+            if side == Side::Source && !learned.is_empty() {
+                process.db.keep_learned(&process.key, learned).await?;
+            }
             Ok(())
         }
     }
@@ -468,8 +491,12 @@ fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, rando
     let (store, warehouse) = (StoreId::generate(now, random), WarehouseId::generate(now, random));
     witness.write(&format!("INSERT INTO tenant VALUES ('{tenant}', 'Tenant', 0)"));
     witness.write(&format!("INSERT INTO merchant VALUES ('{tenant}', '{merchant}', 'Merchant', 0)"));
-    witness.write(&format!("INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"));
-    witness.write(&format!("INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"));
+    witness.write(&format!(
+        "INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"
+    ));
+    witness.write(&format!(
+        "INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"
+    ));
     witness.write(&format!(
         "INSERT INTO connection VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
     ));
@@ -478,47 +505,5 @@ fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, rando
             "INSERT INTO channel VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, NULL, NULL, NULL, NULL, NULL, '')",
             kind.as_str()
         ));
-    }
-}
-
-/// What goes wrong with the database, and where a process may die in it.
-struct DatabaseFaults {
-    trace: Arc<Trace>,
-    clock: Arc<ModelClock>,
-    dice: Dice,
-    per_mille: std::sync::atomic::AtomicU64,
-}
-
-impl DatabaseFaults {
-    fn new(seed: u64, trace: Arc<Trace>, clock: Arc<ModelClock>) -> Self {
-        let dice = Dice::new(seed, "database");
-        let per_mille = *dice.pick(&[0, 0, 2, 5, 15]);
-        Self { trace, clock, dice, per_mille: per_mille.into() }
-    }
-
-    fn stop(&self) {
-        self.per_mille.store(0, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-impl Observer for DatabaseFaults {
-    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
-        let fate = match (self.trace.is_dead(), phase) {
-            (true, Phase::Before) => return Verdict::Fail,
-            (true, Phase::AfterCommit) => return Verdict::LoseReply,
-            (false, _) => self.trace.crossing(),
-        };
-        let fails = self.dice.chance(self.per_mille.load(std::sync::atomic::Ordering::Relaxed));
-        let verdict = match (fate, phase) {
-            (Fate::DiesBefore, Phase::Before) => Verdict::Fail,
-            // It dies within: the commit is made, and nobody is there to hear of it.
-            (Fate::DiesAfter, Phase::Before) => Verdict::Continue,
-            (_, Phase::Before) if fails => Verdict::Fail,
-            (Fate::DiesBefore | Fate::DiesAfter | Fate::Dead, Phase::AfterCommit) => Verdict::LoseReply,
-            (_, Phase::AfterCommit) if fails => Verdict::LoseReply,
-            _ => Verdict::Continue,
-        };
-        self.trace.note(&format!("{} database {operation} {phase:?} {verdict:?}", self.clock.true_time()));
-        verdict
     }
 }

@@ -23,13 +23,16 @@ pub struct WarehouseOrder {
     pub lines: Vec<Line>,
 }
 
+/// One box: its tracking number, and line number, SKU and units of what is in it.
+pub type Packed = (String, Vec<(u32, String, i64)>);
+
 /// What left, with line number, SKU and quantity by box.
 #[derive(Debug, Clone)]
 pub struct Left {
     pub id: String,
     pub key: String,
     pub at: Timestamp,
-    pub boxes: Vec<(String, Vec<(u32, String, i64)>)>,
+    pub boxes: Vec<Packed>,
 }
 
 impl Left {
@@ -142,7 +145,7 @@ impl Warehouse {
         }
         let number = self.left.len() + 1;
         let count = if self.dice.chance(100) { 5 } else { *self.dice.pick(&[1, 1, 1, 2, 3]) };
-        let mut boxes: Vec<(String, Vec<(u32, String, i64)>)> =
+        let mut boxes: Vec<Packed> =
             (1..=count).map(|one| (format!("1Z999AA1{number:06}{one:02}"), Vec::new())).collect();
         for (line, sku, units) in goods {
             for _ in 0..units {

@@ -86,12 +86,11 @@ impl Watcher for Watch {
             }),
             "goods-out-note event/post" => self.armed("post_shipped", |planned| planned["note_id"] == first),
             "goods-out-note/delete" => self.armed("delete_note", |planned| planned["note_id"] == change.target[1]),
-            "order-status/put" => self.armed("set_status", |planned| {
-                planned["order_id"] == first && planned["to"] == body["orderStatusId"]
-            }),
-            "order-note/post" => self.armed("add_order_note", |planned| {
-                planned["order_id"] == first && planned["text"] == body["text"]
-            }),
+            "order-status/put" => self
+                .armed("set_status", |planned| planned["order_id"] == first && planned["to"] == body["orderStatusId"]),
+            "order-note/post" => {
+                self.armed("add_order_note", |planned| planned["order_id"] == first && planned["text"] == body["text"])
+            }
             "stock-correction/post" => {
                 let lines = body["corrections"].as_array().map_or(&[][..], Vec::as_slice);
                 let of_line = |line: &Value| {
@@ -106,9 +105,15 @@ impl Watcher for Watch {
             }
             _ => Vec::new(),
         };
-        let expected = if change.kind == "stock-correction/post" { body["corrections"].as_array().map_or(0, Vec::len) } else { 1 };
+        let expected =
+            if change.kind == "stock-correction/post" { body["corrections"].as_array().map_or(0, Vec::len) } else { 1 };
         if found.len() != expected {
-            self.finding(format!("J1: {} {:?} {body} came with {} committed intents", change.kind, change.target, found.len()));
+            self.finding(format!(
+                "J1: {} {:?} {body} came with {} committed intents",
+                change.kind,
+                change.target,
+                found.len()
+            ));
         }
         found
     }
@@ -119,9 +124,14 @@ impl Watcher for Watch {
             "stock-correction/post" => {
                 let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 for line in change.body["corrections"].as_array().into_iter().flatten() {
-                    let (product, units) = (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
-                    let before: i64 =
-                        account.corrections.iter().filter(|line| line.product == product).map(|line| line.quantity).sum();
+                    let (product, units) =
+                        (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
+                    let before: i64 = account
+                        .corrections
+                        .iter()
+                        .filter(|line| line.product == product)
+                        .map(|line| line.quantity)
+                        .sum();
                     let found = found.get(&product).copied().unwrap_or(0);
                     let after = before + units;
                     // A run's products only ever gain or only ever lose, so that no correction may go beyond what was found.

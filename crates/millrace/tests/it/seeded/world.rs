@@ -10,12 +10,12 @@ use super::{
 };
 
 impl Run {
-    /// One round of the world. Orders come in during the first two thirds of the rounds.
+    /// One round of the world. Orders come in during the first rounds only.
     pub fn world(&mut self, round: u64) {
         if self.dice.chance(100) {
             self.clock.skew(self.dice.between(-2_000, 2_000));
         }
-        if round < 40 && self.dice.chance(300) {
+        if round < 35 && self.dice.chance(300) {
             self.sale();
         }
         if self.dice.chance(400) {
@@ -47,7 +47,8 @@ impl Run {
 
     fn allocate(&mut self) {
         let mut state = self.account.state();
-        let orders: Vec<i64> = state.account.orders.iter().filter(|(_, order)| order.status != CANCELLED).map(|(id, _)| *id).collect();
+        let orders: Vec<i64> =
+            state.account.orders.iter().filter(|(_, order)| order.status != CANCELLED).map(|(id, _)| *id).collect();
         for order in orders {
             state.account.allocate(order);
         }
@@ -71,8 +72,12 @@ impl Run {
         let what = match roll {
             0..40 if state.account.person_sets(now, order, CANCELLED) => "cancels",
             40..75 => {
-                let rows: Vec<i64> =
-                    state.account.orders[&order].rows.iter().filter(|(_, row)| row.product.is_some()).map(|(id, _)| *id).collect();
+                let rows: Vec<i64> = state.account.orders[&order]
+                    .rows
+                    .iter()
+                    .filter(|(_, row)| row.product.is_some())
+                    .map(|(id, _)| *id)
+                    .collect();
                 let row = *self.dice.pick(&rows);
                 let quantity = self.dice.between(1, 5);
                 state.account.person_orders(now, order, row, quantity);

@@ -141,7 +141,9 @@ impl Account {
         let order_id = 100_000 + self.id();
         let rows = lines
             .iter()
-            .map(|(product, quantity)| (self.id() + 5_000, OrderRow { product: *product, quantity: *quantity, reserved: 0 }))
+            .map(|(product, quantity)| {
+                (self.id() + 5_000, OrderRow { product: *product, quantity: *quantity, reserved: 0 })
+            })
             .collect();
         let order = SalesOrder {
             status: NEW,
@@ -390,14 +392,19 @@ impl Account {
         let mut good = Vec::new();
         let mut refusal = None;
         for line in lines {
-            let (product_id, quantity) = (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
+            let (product_id, quantity) =
+                (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
             let Some(product) = self.products.get(&product_id) else {
                 refusal = Some(refused(400, "WHSC-050", "The product is not stock tracked"));
                 break;
             };
             let on_hand = after.entry(product_id).or_insert_with(|| product.on_hand());
             let reason = line["reason"].as_str().unwrap_or_default();
-            if quantity == 0 || reason.is_empty() || line["locationId"] != LOCATION || (quantity > 0) != line["cost"].is_object() {
+            if quantity == 0
+                || reason.is_empty()
+                || line["locationId"] != LOCATION
+                || (quantity > 0) != line["cost"].is_object()
+            {
                 refusal = Some(refused(400, "WHSC-051", "The correction is not complete"));
                 break;
             }
@@ -424,10 +431,15 @@ impl Account {
     /// K1: the figures are what came in and went out.
     pub fn balances(&self) -> Result<(), String> {
         for (id, product) in &self.products {
-            let corrected: i64 = self.corrections.iter().filter(|line| line.product == *id).map(|line| line.quantity).sum();
+            let corrected: i64 =
+                self.corrections.iter().filter(|line| line.product == *id).map(|line| line.quantity).sum();
             let rows = |shipped: bool| -> i64 {
                 let notes = self.notes.values().filter(move |note| note.shipped.is_some() == shipped);
-                notes.flat_map(|note| note.rows.values()).filter(|(product, _)| product == id).map(|(_, units)| units).sum()
+                notes
+                    .flat_map(|note| note.rows.values())
+                    .filter(|(product, _)| product == id)
+                    .map(|(_, units)| units)
+                    .sum()
             };
             let reserved: i64 = self
                 .orders

@@ -44,7 +44,8 @@ pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, n
             response(json!([{"id": WAREHOUSE, "name": "Main warehouse", "typeDescription": "Warehouse"}]))
         }
         ["order-service", "order-status"] => {
-            let status = |id: i64, name: &str| json!({"statusId": id, "name": name, "orderTypeCode": "SO", "disabled": false});
+            let status =
+                |id: i64, name: &str| json!({"statusId": id, "name": name, "orderTypeCode": "SO", "disabled": false});
             response(json!([
                 status(account::NEW, "New web order"),
                 status(account::CANCELLED, "Cancelled"),
@@ -60,15 +61,20 @@ pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, n
             {"id": 50, "name": "Post", "code": "POST", "carrier": "Royal Mail"}])),
         ["product-service", "price-list"] => response(json!([{"id": 1, "name": {"text": "Cost"}, "code": "COST",
             "currencyCode": "GBP", "priceListTypeCode": "BUY"}])),
-        ["contact-service", "contact-search"] => search(query, &["contactId", "primaryEmail", "isStaff"], vec![
-            vec![json!(HUB), json!("hub@example.test"), json!(true)],
-            vec![json!(PERSON), json!("jane@example.test"), json!(true)],
-        ]),
+        ["contact-service", "contact-search"] => search(
+            query,
+            &["contactId", "primaryEmail", "isStaff"],
+            vec![
+                vec![json!(HUB), json!("hub@example.test"), json!(true)],
+                vec![json!(PERSON), json!("jane@example.test"), json!(true)],
+            ],
+        ),
         ["order-service", "order-search"] => orders_found(account, query),
         ["warehouse-service", "goods-note", "goods-out-search"] => {
-            let rows = account.notes.iter().map(|(id, note)| {
-                vec![json!(id), json!(note.order), json!(WAREHOUSE), json!(note.shipped.is_some())]
-            });
+            let rows = account
+                .notes
+                .iter()
+                .map(|(id, note)| vec![json!(id), json!(note.order), json!(WAREHOUSE), json!(note.shipped.is_some())]);
             search(query, &["goodsOutNoteId", "orderId", "warehouseId", "shipped"], rows.collect())
         }
         ["product-service", "product-search"] => {
@@ -84,9 +90,7 @@ pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, n
         }
         ["order-service", "order", id, "note"] => {
             let of_order = account.order_notes.iter().filter(|note| id.parse() == Ok(note.order));
-            let note = |note: &account::OrderNote| {
-                json!({"noteId": note.id, "text": note.text, "isPublic": false, "addedOn": written(note.added), "addedBy": HUB})
-            };
+            let note = |note: &account::OrderNote| json!({"noteId": note.id, "text": note.text, "isPublic": false, "addedOn": written(note.added), "addedBy": HUB});
             response(of_order.map(note).collect())
         }
         ["warehouse-service", "order", orders, "goods-note", "goods-out", rest @ ..] => {
@@ -236,13 +240,28 @@ fn orders_found(account: &Account, query: &BTreeMap<String, String>) -> Answer {
 fn movements(account: &Account, query: &BTreeMap<String, String>, now: Timestamp, lag: i64) -> Answer {
     let seen = |made: Timestamp| now.duration_since(made).as_secs() >= lag;
     let corrections = account.corrections.iter().filter(|line| seen(line.made)).map(|line| {
-        vec![json!(line.note + 500_000), json!(line.product), json!(WAREHOUSE), json!(line.note), json!("SC"), json!(line.made.to_string())]
+        vec![
+            json!(line.note + 500_000),
+            json!(line.product),
+            json!(WAREHOUSE),
+            json!(line.note),
+            json!("SC"),
+            json!(line.made.to_string()),
+        ]
     });
-    let shipped = account.notes.iter().filter_map(|(id, note)| Some((id, note, note.shipped?.0))).flat_map(|(id, note, at)| {
-        note.rows.values().map(move |(product, _)| {
-            vec![json!(id * 10 + product), json!(product), json!(WAREHOUSE), json!(id), json!("GO"), json!(at.to_string())]
-        })
-    });
+    let shipped =
+        account.notes.iter().filter_map(|(id, note)| Some((id, note, note.shipped?.0))).flat_map(|(id, note, at)| {
+            note.rows.values().map(move |(product, _)| {
+                vec![
+                    json!(id * 10 + product),
+                    json!(product),
+                    json!(WAREHOUSE),
+                    json!(id),
+                    json!("GO"),
+                    json!(at.to_string()),
+                ]
+            })
+        });
     let columns = ["goodsMovementId", "productId", "warehouseId", "goodsNoteId", "goodsNoteTypeCode", "updatedOn"];
     search(query, &columns, corrections.chain(shipped).collect())
 }
@@ -265,7 +284,9 @@ fn matches(value: &Value, filter: &str) -> Option<bool> {
 /// A page of the rows that match, by the first column.
 fn search(query: &BTreeMap<String, String>, columns: &[&str], rows: Vec<Vec<Value>>) -> Answer {
     let mut found = rows;
-    for (name, filter) in query.iter().filter(|(name, _)| !["columns", "sort", "pageSize", "firstResult"].contains(&name.as_str())) {
+    for (name, filter) in
+        query.iter().filter(|(name, _)| !["columns", "sort", "pageSize", "firstResult"].contains(&name.as_str()))
+    {
         let Some(place) = columns.iter().position(|column| column == name) else {
             return refused(400, "CMNC-017", &format!("There is no filter {name}"));
         };
@@ -284,12 +305,17 @@ fn search(query: &BTreeMap<String, String>, columns: &[&str], rows: Vec<Vec<Valu
         .skip(first - 1)
         .take(size)
         .map(|row| {
-            let cell = |name: &&str| columns.iter().position(|column| column == name).map_or(Value::Null, |place| row[place].clone());
+            let cell = |name: &&str| {
+                columns.iter().position(|column| column == name).map_or(Value::Null, |place| row[place].clone())
+            };
             shown.iter().map(cell).collect()
         })
         .collect();
     let more = first - 1 + page.len() < found.len();
     let columns: Vec<Value> = shown.iter().map(|name| json!({"name": name})).collect();
-    (200, json!({"response": {"results": page, "metaData": {"morePagesAvailable": more, "resultsAvailable": found.len(),
-        "resultsReturned": page.len(), "columns": columns, "sorting": []}}, "reference": {}}))
+    (
+        200,
+        json!({"response": {"results": page, "metaData": {"morePagesAvailable": more, "resultsAvailable": found.len(),
+        "resultsReturned": page.len(), "columns": columns, "sorting": []}}, "reference": {}}),
+    )
 }

@@ -133,7 +133,13 @@ struct Reply {
 }
 
 impl Brightpearl {
-    pub fn new(seed: u64, clock: Arc<ModelClock>, trace: Arc<Trace>, account: Account, watcher: Arc<dyn Watcher>) -> Self {
+    pub fn new(
+        seed: u64,
+        clock: Arc<ModelClock>,
+        trace: Arc<Trace>,
+        account: Account,
+        watcher: Arc<dyn Watcher>,
+    ) -> Self {
         let dice = Dice::new(seed, "brightpearl");
         let strength = *dice.pick(&[0, 1, 1, 2, 4]);
         let lag = dice.between(0, 55);
@@ -200,7 +206,11 @@ impl Brightpearl {
         let fault = self.fault(state, change.is_some());
         let gone = |text: &str| Err(TransportError::Unknown(text.to_owned()));
         if fault == Fault::NotSent {
-            return Reply { after: quick, answer: Err(TransportError::NotSent("connection refused".to_owned())), late: None };
+            return Reply {
+                after: quick,
+                answer: Err(TransportError::NotSent("connection refused".to_owned())),
+                late: None,
+            };
         }
         state.calls.push(now);
         let in_minute = state.calls.iter().rev().take_while(|at| at.as_second() / 60 == now.as_second() / 60).count();
@@ -211,12 +221,17 @@ impl Brightpearl {
             ];
             if !is_log_in {
                 let left = 60_000 - now.as_millisecond().rem_euclid(60_000);
-                headers.push(("brightpearl-requests-remaining".to_owned(), ALLOWED.saturating_sub(in_minute).to_string()));
+                headers
+                    .push(("brightpearl-requests-remaining".to_owned(), ALLOWED.saturating_sub(in_minute).to_string()));
                 headers.push(("brightpearl-next-throttle-period".to_owned(), left.to_string()));
             }
             Ok(HttpResponse { status, headers, body })
         };
-        let told = |status: u16, body: &Value| Reply { after: quick, answer: answer(status, body.to_string().into()), late: None };
+        let told = |status: u16, body: &Value| Reply {
+            after: quick,
+            answer: answer(status, body.to_string().into()),
+            late: None,
+        };
         if is_log_in {
             if fault != Fault::None && fault != Fault::Expired {
                 return Reply { after: quick, answer: gone("the connection was reset"), late: None };
@@ -239,7 +254,8 @@ impl Brightpearl {
         if in_minute > ALLOWED || fault == Fault::Throttled {
             return turn_away(503, "You have sent too many requests. Please wait before sending another request");
         }
-        let sent_token = request.headers.iter().find(|(name, _)| name == "brightpearl-auth").map(|(_, token)| token.clone());
+        let sent_token =
+            request.headers.iter().find(|(name, _)| name == "brightpearl-auth").map(|(_, token)| token.clone());
         if fault == Fault::Expired || sent_token.is_none() || sent_token != state.token {
             let reply = turn_away(401, "Authorization token expired");
             state.token = None;
@@ -261,14 +277,22 @@ impl Brightpearl {
                 }
             }
             Fault::WebPage if self.dice.chance(500) => {
-                return Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()), late: None };
+                return Reply {
+                    after: quick,
+                    answer: answer(200, "<html>One moment, please</html>".into()),
+                    late: None,
+                };
             }
             _ => {}
         }
         let (status, body) = match place {
             Some(place) => {
                 self.carry_out(state, place, now);
-                state.changes[place].done.clone().map(|(_, answer)| answer).unwrap_or_else(|| refused(500, "CMNU-003", "?"))
+                state.changes[place]
+                    .done
+                    .clone()
+                    .map(|(_, answer)| answer)
+                    .unwrap_or_else(|| refused(500, "CMNU-003", "?"))
             }
             None => {
                 let path = path.strip_prefix(ROOT).unwrap_or_default();
@@ -278,7 +302,9 @@ impl Brightpearl {
         };
         match fault {
             Fault::LostAfter => lost(loud),
-            Fault::FailsAfter => told(500, &json!({"errors": [{"code": "CMNU-003", "message": "Internal Server Error"}]})),
+            Fault::FailsAfter => {
+                told(500, &json!({"errors": [{"code": "CMNU-003", "message": "Internal Server Error"}]}))
+            }
             Fault::CutOff => {
                 let body = body.to_string();
                 let cut = body.len() / 2;
@@ -324,7 +350,12 @@ impl Transport for Brightpearl {
             Err(error) => error.to_string(),
         };
         let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default());
-        self.trace.note(&format!("{} http {} {} {body} -> {text}", self.clock.true_time(), request.method, request.url));
+        self.trace.note(&format!(
+            "{} http {} {} {body} -> {text}",
+            self.clock.true_time(),
+            request.method,
+            request.url
+        ));
         let _gone = reply.late.map(|place| Gone { model: self, place });
         if fate == Fate::DiesAfter {
             return std::future::pending().await;
@@ -358,18 +389,25 @@ fn change(request: &HttpRequest, now: Timestamp) -> Option<Change> {
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
     let (kind, ids): (&'static str, Vec<&str>) = match (request.method, segments.as_slice()) {
         ("GET", _) => return None,
-        ("POST", ["warehouse-service", "order", order, "goods-note", "goods-out"]) => ("goods-out-note/post", vec![order]),
+        ("POST", ["warehouse-service", "order", order, "goods-note", "goods-out"]) => {
+            ("goods-out-note/post", vec![order])
+        }
         ("PUT", ["warehouse-service", "goods-note", "goods-out", note]) => ("goods-out-note/put", vec![note]),
-        ("POST", ["warehouse-service", "goods-note", "goods-out", note, "event"]) => ("goods-out-note event/post", vec![note]),
+        ("POST", ["warehouse-service", "goods-note", "goods-out", note, "event"]) => {
+            ("goods-out-note event/post", vec![note])
+        }
         ("DELETE", ["warehouse-service", "order", order, "goods-note", "goods-out", note]) => {
             ("goods-out-note/delete", vec![order, note])
         }
         ("PUT", ["order-service", "order", order, "status"]) => ("order-status/put", vec![order]),
         ("POST", ["order-service", "order", order, "note"]) => ("order-note/post", vec![order]),
-        ("POST", ["warehouse-service", "warehouse", warehouse, "stock-correction"]) => ("stock-correction/post", vec![warehouse]),
+        ("POST", ["warehouse-service", "warehouse", warehouse, "stock-correction"]) => {
+            ("stock-correction/post", vec![warehouse])
+        }
         _ => ("unknown", Vec::new()),
     };
-    let if_match = request.headers.iter().find(|(name, _)| name == "if-match").and_then(|(_, value)| value.parse().ok());
+    let if_match =
+        request.headers.iter().find(|(name, _)| name == "if-match").and_then(|(_, value)| value.parse().ok());
     Some(Change {
         kind,
         target: ids.iter().map(|id| id.parse().unwrap_or(0)).collect(),
@@ -394,12 +432,21 @@ fn apply(account: &mut Account, change: &Change, now: Timestamp) -> Answer {
     match (change.kind, change.target.as_slice()) {
         ("goods-out-note/post", [order]) => {
             let release = body["warehouses"][0]["releaseDate"].as_str().unwrap_or_default();
-            account.make_note(now, HUB, *order, &asked_rows(body), body["shippingMethodId"].as_i64().unwrap_or(0), release)
+            account.make_note(
+                now,
+                HUB,
+                *order,
+                &asked_rows(body),
+                body["shippingMethodId"].as_i64().unwrap_or(0),
+                release,
+            )
         }
         ("goods-out-note/put", [note]) => account.update_note(*note, &body["shipping"]),
         ("goods-out-note event/post", [note]) => {
             let event = &body["events"][0];
-            if event["eventCode"] != "SHW" || event["occured"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_none() {
+            if event["eventCode"] != "SHW"
+                || event["occured"].as_str().and_then(|at| at.parse::<Timestamp>().ok()).is_none()
+            {
                 return refused(400, "WHSC-060", "The event is not complete");
             }
             account.ship_note(now, *note, event["eventOwnerId"].as_i64().unwrap_or(0), change.if_match)
@@ -410,7 +457,9 @@ fn apply(account: &mut Account, change: &Change, now: Timestamp) -> Answer {
             account.set_status(now, *order, body["orderStatusId"].as_i64().unwrap_or(0), text)
         }
         ("order-note/post", [order]) => account.add_note(now, *order, body["text"].as_str().unwrap_or_default()),
-        ("stock-correction/post", [_]) => account.correct(now, body["corrections"].as_array().map_or(&[], Vec::as_slice)),
+        ("stock-correction/post", [_]) => {
+            account.correct(now, body["corrections"].as_array().map_or(&[], Vec::as_slice))
+        }
         _ => refused(404, "CMNC-404", "Cannot find the resource"),
     }
 }

@@ -1,0 +1,168 @@
+//! The command line, typed.
+
+mod canary;
+mod configuration;
+mod setup;
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use simulators::brightpearl;
+
+/// A folder to type in.
+pub struct Desk {
+    pub folder: tempfile::TempDir,
+    pub password: String,
+}
+
+/// What a command came to.
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+    }
+
+    /// Both outputs.
+    pub fn all(&self) -> String {
+        format!("{}{}", self.out, self.err)
+    }
+}
+
+impl Desk {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), password: "example-password".to_owned() }
+    }
+
+    pub fn data(&self) -> std::path::PathBuf {
+        self.folder.path().join("data")
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
+        command
+            .arg("--data")
+            .arg(self.data())
+            .arg("--allow-stand-ins")
+            .env("BP_PASSWORD", &self.password)
+            .env_remove("MILLRACE_KEY")
+            .env_remove("RUST_LOG")
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Types a command.
+    pub fn type_in(&self, arguments: &[&str]) -> Ended {
+        ended(&self.command().args(arguments).output().unwrap())
+    }
+
+    /// Types a command that must work.
+    pub fn works(&self, arguments: &[&str]) -> Ended {
+        let ended = self.type_in(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.all());
+        ended
+    }
+
+    /// A warehouse's folder with its two parts.
+    pub fn warehouse(&self) -> std::path::PathBuf {
+        let folder = self.folder.path().join("wms");
+        for part in ["in", "out"] {
+            std::fs::create_dir_all(folder.join(part)).unwrap();
+        }
+        folder
+    }
+
+    /// The usual configuration, written to `millrace.toml` with each `(from, to)` replaced.
+    pub fn configure(&self, base_url: &str, changes: &[(&str, &str)]) {
+        let mut text =
+            CONFIGURATION.replace("BASE_URL", base_url).replace("FOLDER", self.warehouse().to_str().unwrap());
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from} is not in the configuration");
+            text = text.replace(from, to);
+        }
+        std::fs::write(self.folder.path().join("millrace.toml"), text).unwrap();
+    }
+}
+
+pub fn ended(output: &Output) -> Ended {
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&output.stdout).into_owned(),
+        err: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// An account to sign in to. Served by the test's own runtime, so commands are typed from another thread.
+pub async fn account(orders: usize, password: &str) -> brightpearl::Running {
+    let mut account = brightpearl::AccountConfig::new("acme");
+    account.data = brightpearl::DataConfig { products: 60, orders, customers: 5 };
+    for user in account.staff.iter_mut().filter(|user| user.api) {
+        password.clone_into(&mut user.password);
+    }
+    let config = brightpearl::Config { accounts: vec![account], ..brightpearl::Config::default() };
+    brightpearl::start(config).await.unwrap()
+}
+
+const CONFIGURATION: &str = r#"
+[tenant]
+name = "default"
+
+[[merchant]]
+name = "Acme"
+
+[[store]]
+name = "BP"
+merchant = "Acme"
+platform = "brightpearl"
+[store.settings]
+datacenter_code = "eu1"
+account_id = "acme"
+email = "api.user@example.test"
+base_url = "BASE_URL"
+[store.secrets]
+password = { env = "BP_PASSWORD" }
+
+[[warehouse]]
+name = "WH"
+merchant = "Acme"
+platform = "dsfx"
+[warehouse.settings]
+transport = "folder"
+folder = "FOLDER"
+
+[[connection]]
+name = "main"
+merchant = "Acme"
+store = "BP"
+warehouse = "WH"
+enabled = true
+[connection.settings]
+import_statuses = ["Ready to ship"]
+warehouse = "Example 3PL"
+at_warehouse_status = "At warehouse"
+shipped_status = "Shipped"
+default_ship_method = { carrier = "UPS", service = "Ground" }
+default_source_method = "Courier"
+unmapped_sku = "pass_through"
+[connection.settings.stock]
+increases = "hold"
+[connection.channels]
+orders = { enabled = true, every_seconds = 30 }
+stock = { enabled = true }
+[connection.mappings]
+listings = [["A", "B"], ["C", "D"]]
+kits = [{ sku = "SET", parts = [["PART", 2], ["OTHER", 1]] }]
+ship_methods = [{ source = "Courier", carrier = "UPS", service = "Ground" }]
+locations = [{ facility = "1", warehouse = "Example 3PL" }]
+"#;

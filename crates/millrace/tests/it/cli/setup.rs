@@ -1,0 +1,132 @@
+//! A new installation, and what stands in the way of one.
+
+use super::Desk;
+
+#[test]
+fn an_installation_is_made_once() {
+    let desk = Desk::new();
+    let made = desk.works(&["--json", "init"]).json();
+    let key = made["administrator_key"].as_str().unwrap();
+    assert!(key.starts_with("mr_") && key.len() > 60);
+    let file = desk.data().join("millrace.key");
+    let before = std::fs::read(&file).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    let again = desk.type_in(&["init"]);
+    assert_eq!(again.code, 1);
+    assert!(again.err.contains("exists already") && again.err.contains("Nothing was changed"), "{}", again.err);
+    // Without the database the key is still kept, and the other way round.
+    std::fs::remove_file(desk.data().join("millrace.db")).unwrap();
+    assert_eq!(desk.type_in(&["init"]).code, 1);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+}
+
+#[test]
+fn without_its_key_nothing_starts() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    let file = desk.data().join("millrace.key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["check"], &["orders", "list"]] {
+        let ended = desk.type_in(command);
+        assert_eq!(ended.code, 3, "{command:?}: {}", ended.all());
+        assert!(ended.err.contains("millrace init") && ended.err.contains("millrace.key"), "{}", ended.err);
+    }
+    // The key may come from the environment instead; another key is not taken for it.
+    let from_environment = desk.command().env("MILLRACE_KEY", key.trim()).args(["orders", "list"]).output().unwrap();
+    assert!(from_environment.status.success());
+    std::fs::write(&file, "not a key\n").unwrap();
+    let wrong = desk.type_in(&["check"]);
+    assert_eq!(wrong.code, 3, "{}", wrong.all());
+    assert!(!wrong.all().contains("not a key\n"));
+}
+
+#[test]
+fn exit_codes_are_documented_and_kept() {
+    let desk = Desk::new();
+    let help = desk.works(&["help", "exit-codes"]);
+    for line in ["0  it worked", "3  configuration or credentials", "5  something needs a person"] {
+        assert!(help.out.contains(line), "{}", help.out);
+    }
+    assert_eq!(desk.type_in(&["fly"]).code, 2);
+    desk.works(&["init"]);
+    for nothing in [
+        &["orders", "show", "12345"][..],
+        &["orders", "show", "ord_00000000000000000000000000"],
+        &["effects", "show", "eff_00000000000000000000000000"],
+        &["shipments", "show", "shp_00000000000000000000000000"],
+        &["stock", "show", "run_x"],
+        &["connections", "show", "nothing"],
+        &["exceptions", "resolve", "exc_x"],
+        &["keys", "revoke", "key_x"],
+        &["--tenant", "nobody", "orders", "list"],
+    ] {
+        let ended = desk.type_in(nothing);
+        assert_eq!(ended.code, 4, "{nothing:?}: {}", ended.all());
+        assert!(ended.err.contains("does not exist"), "{}", ended.err);
+    }
+    let machine = desk.type_in(&["--json", "orders", "show", "12345"]);
+    let told: serde_json::Value = serde_json::from_str(&machine.err).unwrap();
+    assert_eq!((told["type"].as_str(), told["exit_code"].as_i64()), (Some("not_found"), Some(4)));
+}
+
+#[test]
+fn the_wrapping_key_is_replaced() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    let file = desk.data().join("millrace.key");
+    let old = std::fs::read_to_string(&file).unwrap();
+    desk.works(&["keys", "rotate"]);
+    let both = std::fs::read_to_string(&file).unwrap();
+    assert!(both.ends_with(&old) && both.lines().count() == 2);
+    // The old line may go.
+    std::fs::write(&file, both.lines().next().unwrap()).unwrap();
+    desk.works(&["check"]);
+}
+
+#[test]
+fn a_database_that_is_not_there_is_named_without_its_password() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    let ended = desk.type_in(&["--database", "postgres://hub:CANARY-pw@127.0.0.1:1/millrace", "check"]);
+    assert_eq!(ended.code, 3, "{}", ended.all());
+    assert!(ended.err.contains("127.0.0.1:1") && !ended.all().contains("CANARY"), "{}", ended.err);
+}
+
+/// The book lists every setting and every exit code that there is.
+#[test]
+fn the_book_lists_every_setting() {
+    use clap::CommandFactory as _;
+    millrace::cli::args::Cli::command().debug_assert();
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let book = std::fs::read_to_string(docs.join("configuration.md")).unwrap();
+    for spec in connectors::CONNECTORS {
+        let (_, part) = book.split_once(&format!("### `{}`", spec.name)).unwrap_or_else(|| panic!("{}", spec.name));
+        let part = part.split("\n### ").next().unwrap();
+        for field in spec.fields {
+            assert!(part.contains(&format!("| `{}` |", field.name)), "{}: {}", spec.name, field.name);
+            let row = part.lines().find(|line| line.starts_with(&format!("| `{}` |", field.name))).unwrap();
+            if let Some(default) = field.default.filter(|_| !field.required) {
+                assert!(row.contains(&format!("`{default}`")), "{}: {}", spec.name, field.name);
+            }
+        }
+    }
+    let settings = serde_json::to_value(millrace::operate::file::ConnectionSettingsIn::default()).unwrap();
+    for (name, value) in settings.as_object().unwrap() {
+        let known = name == "stock" || book.contains(&format!("| `{name}` |"));
+        assert!(known, "{name} is not in docs/configuration.md");
+        for inner in value.as_object().into_iter().flatten().map(|(inner, _)| inner) {
+            assert!(book.contains(&format!("`{inner}")), "stock.{inner} is not in docs/configuration.md");
+        }
+    }
+    let book = std::fs::read_to_string(docs.join("cli.md")).unwrap();
+    for line in millrace::cli::args::EXIT_CODES.lines().filter(|line| line.starts_with("  ")) {
+        let (code, means) = line.trim().split_once("  ").unwrap();
+        assert!(book.contains(&format!("| {code} | {means} |")), "{line}");
+    }
+}

@@ -1,0 +1,84 @@
+//! What goes wrong inside the hub: its database's commits, its own death in them, and planted faults.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use connect::{HttpRequest, HttpResponse, Transport, TransportError};
+use millrace::db::{Observer, Phase, Verdict};
+
+use super::{
+    brightpearl::Brightpearl,
+    clock::ModelClock,
+    random::Dice,
+    trace::{Fate, Trace},
+};
+
+/// A fault of the hub itself, put there to see that it is noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plant {
+    /// None.
+    Nothing,
+    /// It does not wait for what the vendor may still be working on.
+    ShortWait,
+    /// Its HTTP client sends again when no answer came (R7).
+    Retry,
+}
+
+/// An HTTP client that sends again.
+pub struct Retrying(pub Arc<Brightpearl>);
+
+#[async_trait]
+impl Transport for Retrying {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        match self.0.send(request.clone()).await {
+            Err(TransportError::Unknown(_)) => self.0.send(request).await,
+            other => other,
+        }
+    }
+}
+
+/// What goes wrong with the database, and where a process may die in it.
+pub struct DatabaseFaults {
+    trace: Arc<Trace>,
+    clock: Arc<ModelClock>,
+    dice: Dice,
+    per_mille: AtomicU64,
+}
+
+impl DatabaseFaults {
+    pub fn new(seed: u64, trace: Arc<Trace>, clock: Arc<ModelClock>) -> Self {
+        let dice = Dice::new(seed, "database");
+        let per_mille = *dice.pick(&[0, 0, 2, 5, 15]);
+        Self { trace, clock, dice, per_mille: per_mille.into() }
+    }
+
+    /// From now on nothing fails.
+    pub fn stop(&self) {
+        self.per_mille.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Observer for DatabaseFaults {
+    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        let fate = match (self.trace.is_dead(), phase) {
+            (true, Phase::Before) => return Verdict::Fail,
+            (true, Phase::AfterCommit) => return Verdict::LoseReply,
+            (false, _) => self.trace.crossing(),
+        };
+        let fails = self.dice.chance(self.per_mille.load(Ordering::Relaxed));
+        let verdict = match (fate, phase) {
+            (Fate::DiesBefore, Phase::Before) => Verdict::Fail,
+            // It dies within: the commit is made, and nobody is there to hear of it.
+            (Fate::DiesAfter, Phase::Before) => Verdict::Continue,
+            (_, Phase::Before) if fails => Verdict::Fail,
+            (Fate::DiesBefore | Fate::DiesAfter | Fate::Dead, Phase::AfterCommit) => Verdict::LoseReply,
+            (_, Phase::AfterCommit) if fails => Verdict::LoseReply,
+            _ => Verdict::Continue,
+        };
+        self.trace.note(&format!("{} database {operation} {phase:?} {verdict:?}", self.clock.true_time()));
+        verdict
+    }
+}
