@@ -177,7 +177,7 @@ pub enum Prepared {
     },
 }
 
-/// The outcome of one change (reliability contract §4.4).
+/// The outcome of one change (docs/reliability.md).
 #[derive(Debug, Clone)]
 pub enum Sent {
     /// Certainly nothing left: no connection, own limiter refused, credentials refused before the call was taken in.
@@ -274,7 +274,7 @@ impl RemoteRef {
     }
 }
 
-/// What a probe found (reliability contract R5).
+/// What a probe found (R5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
     /// Nothing.
@@ -297,7 +297,7 @@ pub enum Probe {
     },
 }
 
-/// How a remote system can be driven for one kind of effect (reliability contract §6).
+/// How a remote system can be driven for one kind of effect (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Capability {
     /// C1: an idempotency key.

@@ -43,7 +43,7 @@ pub struct ShipmentRequest {
     /// The hub's own id.
     pub id: RequestId,
     /// The key the warehouse stores and is searched by: `BP{account}-O{orderId}`, with `-G{noteId}` behind it where a goods-out note is the request.
-    /// Deterministic, never a time or a random value (reliability contract, keys).
+    /// Deterministic, never a time or a random value (docs/reliability.md).
     pub key: String,
     /// The source's order id, as people know the order.
     pub order_number: String,

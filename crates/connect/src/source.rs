@@ -231,7 +231,7 @@ pub struct StockCorrection {
     pub product_id: i64,
     /// Signed difference in whole units, not zero.
     pub difference: i64,
-    /// 26 characters, drawn once, never again for a repeat (reliability contract §8.3).
+    /// 26 characters, drawn once, never again for a repeat (docs/reliability.md).
     pub marker: String,
     /// Words for people in front of the marker.
     pub reason: String,

@@ -167,7 +167,7 @@ impl Settings {
     }
 }
 
-/// The waits of the reliability contract §4.3, all of them settings; a test profile divides them by one factor.
+/// The waits of docs/reliability.md, all of them settings; a test profile divides them by one factor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waits {
     /// Until a connection is up.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-/// What the warehouse's figure means, which decides the stock equation (reliability contract §8.1).
+/// What the warehouse's figure means, which decides the stock equation (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FeedBasis {

@@ -50,7 +50,7 @@ pub enum RequestState {
     Gone,
 }
 
-/// How a cancel ended (reliability contract §7.8).
+/// How a cancel ended (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelOutcome {

@@ -1,6 +1,6 @@
 //! The life of one effect: which states follow which, and what the outcome of a send or a probe leads to.
 //!
-//! The reliability contract §4.2 is the table behind [`EffectState::permits`]; the database enforces the same table with a
+//! The docs/reliability.md is the table behind [`EffectState::permits`]; the database enforces the same table with a
 //! trigger (J3). Its ids (R1–R9, J1–J5) are explained in `docs/reliability.md`.
 
 use std::{fmt, str::FromStr, time::Duration};

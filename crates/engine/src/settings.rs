@@ -63,7 +63,7 @@ pub enum FirstRun {
     Approve,
 }
 
-/// Limits beyond which a stock run asks a person (reliability contract §8.4).
+/// Limits beyond which a stock run asks a person (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Brakes {

@@ -1,6 +1,6 @@
 //! The stock equation: what the source's figure must change by, and whether that may be done unattended.
 //!
-//! Symbols and reasons: reliability contract §8. With a *physical* feed, `difference = W + S − R − inStock`; with an
+//! Symbols and reasons: docs/reliability.md With a *physical* feed, `difference = W + S − R − inStock`; with an
 //! *available* one, `difference = (A − R − U) − onHand`. Receipts are not carried yet, so R is nil.
 
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ use std::{
 };
 
 use connect::{
-    Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId, Side,
-    Waits, Warehouse,
+    Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId,
+    Side, Waits, Warehouse,
 };
 use engine::settings::ConnectionSettings;
 use tokio::sync::Notify;

@@ -286,8 +286,6 @@ fn key_name(key: &[u8; KEY]) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
-
     use connect::{OsRandom, Secret};
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 

@@ -259,7 +259,6 @@ fn unprivileged() -> Result<Option<(u32, u32)>, PostgresError> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a failed test panics")]
 
     use super::Postgres;
 

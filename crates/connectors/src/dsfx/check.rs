@@ -5,7 +5,7 @@ use connect::{ConnectorError, FileStore, Random, Renamed, WarehouseCheck};
 use super::settings::Config;
 
 /// Looks into both folders and proves, on two files of its own, that what is written is what lies there and that a rename
-/// never replaces a file (assumption A11 of the reliability contract): an order file could otherwise be lost.
+/// never replaces a file: an order file could otherwise be lost.
 pub(super) async fn check(
     config: &Config,
     store: &dyn FileStore,

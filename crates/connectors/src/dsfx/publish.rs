@@ -1,7 +1,7 @@
 //! Putting orders into the folder the warehouse reads.
 //!
 //! A file is written whole under a temporary name, read back, and then renamed. The rename is the commit, and the
-//! temporary file its witness (reliability contract §7.2): while it is there the rename has not happened, and once it is
+//! temporary file its witness (docs/reliability.md): while it is there the rename has not happened, and once it is
 //! gone the rename has, even if the warehouse has taken the file away since. Nobody else may remove temporary files.
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -331,7 +331,7 @@ pub(super) fn shortened(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(300).collect()
 }
 
-/// What an answer to a changing call means when nothing special is known of its code (reliability contract §4.4).
+/// What an answer to a changing call means when nothing special is known of its code (docs/reliability.md).
 /// `None` for a success, whose body the caller reads.
 pub(super) fn change_outcome(response: &HttpResponse) -> Option<Sent> {
     let status = response.status;

@@ -181,7 +181,7 @@ impl Extensiv {
                 capture,
             );
         }
-        // Sent late, it could land after its outcome has been settled (reliability contract §5).
+        // Sent late, it could land after its outcome has been settled (docs/reliability.md).
         let limit = i64::try_from(self.waits.http.as_millis()).unwrap_or(i64::MAX);
         let still = || self.clock.now().as_millisecond().saturating_sub(armed.armed_at.as_millisecond()) <= limit;
         let outcome = match self.client.post(purpose, &path, version, body, still).await {

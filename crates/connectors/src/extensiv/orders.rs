@@ -184,7 +184,7 @@ impl Lines {
     }
 }
 
-/// What there is under a key, judged against what was or would be sent (reliability contract R5). A cancelled order counts
+/// What there is under a key, judged against what was or would be sent (R5). A cancelled order counts
 /// where no other is there: it is ours, and it is never made again behind the warehouse's back.
 pub(super) fn verdict(key: &str, body: &Value, found: &[Order]) -> Result<Probe, ConnectorError> {
     let (whole, splits): (Vec<&Order>, Vec<&Order>) = found.iter().partition(|order| order.reference_num == key);

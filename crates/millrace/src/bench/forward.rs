@@ -31,7 +31,10 @@ pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure
     let rate = per_second(usize::try_from(options.forward)?, took);
     figures.push(
         Figure::new(
-            format!("orders a second, import → stored → forwarded to a folder ({} orders, {PER_FILE} a file, SQLite FULL)", options.forward),
+            format!(
+                "orders a second, import → stored → forwarded to a folder ({} orders, {PER_FILE} a file, SQLite FULL)",
+                options.forward
+            ),
             format!("{rate:.0}"),
         )
         .aim("2,000", rate >= 2_000.0),
@@ -53,11 +56,8 @@ pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure
     forward(&runtime, usize::try_from(options.kept)?).await?;
     let memory = machine::resident(std::process::id()).context("memory cannot be read")?;
     figures.push(
-        Figure::new(
-            format!("resident memory after {} orders", options.kept),
-            format!("{} MB", memory / 1_000_000),
-        )
-        .aim("under 150 MB", memory < 150_000_000),
+        Figure::new(format!("resident memory after {} orders", options.kept), format!("{} MB", memory / 1_000_000))
+            .aim("under 150 MB", memory < 150_000_000),
     );
     hub.db.close().await;
     drop(runtime);
@@ -78,12 +78,8 @@ async fn prepare(folder: &Path, count: i64) -> anyhow::Result<(Hub, Runtime)> {
     };
     let hub = hub(folder, ends, Waits::default()).await?;
     let mut runtime = hub.workers.build(&hub.key).await?;
-    runtime.source = Arc::new(Made {
-        count,
-        status_id: STATUS,
-        warehouse_id: WAREHOUSE,
-        placed_at: SystemClock::default().now(),
-    });
+    runtime.source =
+        Arc::new(Made { count, status_id: STATUS, warehouse_id: WAREHOUSE, placed_at: SystemClock::default().now() });
     Ok((hub, runtime))
 }
 
@@ -101,7 +97,10 @@ async fn forward(runtime: &Runtime, count: usize) -> anyhow::Result<()> {
             forwarded += driven.settled;
             if driven.claimed == 0 {
                 idle += 1;
-                anyhow::ensure!(idle < 30_000, "the journal has nothing to do, and {forwarded} of {count} are forwarded");
+                anyhow::ensure!(
+                    idle < 30_000,
+                    "the journal has nothing to do, and {forwarded} of {count} are forwarded"
+                );
                 tokio::time::sleep(Duration::from_millis(1)).await;
             } else {
                 idle = 0;
@@ -157,8 +156,12 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
     let url = format!("sqlite:{}", folder.path().join("bench.db").display());
     let db = crate::db::Database::open(&crate::db::DatabaseConfig::new(url)).await?;
     let mut runtime = hub.workers.on(db).build(&hub.key).await?;
-    runtime.source =
-        Arc::new(Made { count: 0, status_id: STATUS, warehouse_id: WAREHOUSE, placed_at: SystemClock::default().now() });
+    runtime.source = Arc::new(Made {
+        count: 0,
+        status_id: STATUS,
+        warehouse_id: WAREHOUSE,
+        placed_at: SystemClock::default().now(),
+    });
     let mut looked_up = 0;
     let first = Instant::now();
     let mut ready = None;

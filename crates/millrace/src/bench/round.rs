@@ -86,7 +86,11 @@ pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure
     let at_warehouse = source.status_id(ACCOUNT, "At warehouse")?;
     until("the backlog has its status", || {
         let orders = source.order_ids(ACCOUNT)?;
-        Ok(orders.iter().filter(|id| source.order(ACCOUNT, **id).is_ok_and(|order| order.status_id == at_warehouse)).count() >= count)
+        Ok(orders
+            .iter()
+            .filter(|id| source.order(ACCOUNT, **id).is_ok_and(|order| order.status_id == at_warehouse))
+            .count()
+            >= count)
     })
     .await?;
     let imported = difference(&calls(&source), &before);
@@ -101,15 +105,19 @@ pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure
     let shipped = source.status_id(ACCOUNT, "Shipped")?;
     until("every order has its last status", || {
         let orders = source.order_ids(ACCOUNT)?;
-        Ok(orders.iter().filter(|id| source.order(ACCOUNT, **id).is_ok_and(|order| order.status_id == shipped)).count() >= count)
+        Ok(orders.iter().filter(|id| source.order(ACCOUNT, **id).is_ok_and(|order| order.status_id == shipped)).count()
+            >= count)
     })
     .await?;
     let told = difference(&calls(&source), &before);
     let mut figures = Vec::new();
     let rate = per_second(count, took);
     figures.push(
-        Figure::new(format!("orders a second, shipped → confirmed, unthrottled stand-in on the same machine ({count} orders)"), format!("{rate:.0}"))
-            .aim("300", rate >= 300.0),
+        Figure::new(
+            format!("orders a second, shipped → confirmed, unthrottled stand-in on the same machine ({count} orders)"),
+            format!("{rate:.0}"),
+        )
+        .aim("300", rate >= 300.0),
     );
     figures.extend(call_figures(count, &imported, &told));
 
@@ -184,9 +192,10 @@ async fn stock(
     let clock = SystemClock::default();
     warehouse.tick(clock.now())?;
     let orders = warehouse.ledger().orders.len();
-    until("the trickle is told", || {
-        Ok(source.all_notes(ACCOUNT)?.iter().filter(|note| note.shipped).count() >= orders)
-    })
+    until(
+        "the trickle is told",
+        || Ok(source.all_notes(ACCOUNT)?.iter().filter(|note| note.shipped).count() >= orders),
+    )
     .await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let wrong: Vec<&(i64, String)> = products.iter().step_by(10).collect();
@@ -196,10 +205,7 @@ async fn stock(
     let before = calls(source);
     let corrections = source.corrections(ACCOUNT)?.len();
     warehouse.count(clock.now())?;
-    until("stock is corrected", || {
-        Ok(source.corrections(ACCOUNT)?.len() >= corrections + wrong.len())
-    })
-    .await?;
+    until("stock is corrected", || Ok(source.corrections(ACCOUNT)?.len() >= corrections + wrong.len())).await?;
     let used = difference(&calls(source), &before);
     let posts: u64 = used.iter().filter(|((method, _), _)| method == "POST").map(|(_, count)| count).sum();
     let reads: u64 = used.iter().filter(|((method, _), _)| method == "GET").map(|(_, count)| count).sum();
@@ -235,7 +241,11 @@ fn per_order(calls: &Calls, orders: usize) -> f64 {
 
 fn call_figures(count: usize, imported: &Calls, told: &Calls) -> Vec<Figure> {
     let sum = |calls: &Calls, wanted: &dyn Fn(&str, &str) -> bool| -> f64 {
-        let some: Calls = calls.iter().filter(|((method, name), _)| wanted(method, name)).map(|(call, count)| (call.clone(), *count)).collect();
+        let some: Calls = calls
+            .iter()
+            .filter(|((method, name), _)| wanted(method, name))
+            .map(|(call, count)| (call.clone(), *count))
+            .collect();
         per_order(&some, count) * 1_000.0
     };
     let status = |method: &str, name: &str| method == "PUT" && name == "put-order-status";
@@ -246,11 +256,17 @@ fn call_figures(count: usize, imported: &Calls, told: &Calls) -> Vec<Figure> {
     let writes = sum(told, &|method, name| method != "GET" && !status(method, name));
     let shipping_reads = sum(told, &|method, _| method == "GET");
     vec![
-        Figure::new("Brightpearl calls for 1,000 orders, import of a backlog (search, orders, notes)", format!("{reads:.0}"))
-            .aim("at most 15", reads <= 15.0),
+        Figure::new(
+            "Brightpearl calls for 1,000 orders, import of a backlog (search, orders, notes)",
+            format!("{reads:.0}"),
+        )
+        .aim("at most 15", reads <= 15.0),
         Figure::new("… for each status written", format!("{:.0}", (sum(imported, &status) + sum(told, &status)) / 2.0)),
-        Figure::new("… for shipping (note, tracking, shipped event)", format!("{writes:.0} writes, {shipping_reads:.0} reads"))
-            .aim("at most 1.05 × 3,007", writes + shipping_reads <= 1.05 * 3_007.0),
+        Figure::new(
+            "… for shipping (note, tracking, shipped event)",
+            format!("{writes:.0} writes, {shipping_reads:.0} reads"),
+        )
+        .aim("at most 1.05 × 3,007", writes + shipping_reads <= 1.05 * 3_007.0),
     ]
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use connect::{
-    AccountCheck, Address, Allocation, Armed, BundleRole, Capabilities, Choices, ConnectorError, Cost, Delivery, Effect,
-    EffectDraft, EffectKind, Effects, GoodsOutNote, LineStock, Money, NewNote, NoteScan, Order, OrderFilter, OrderHead,
-    OrderLine, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Progress, ShippingDetails, SourceStock,
-    StockCorrection,
+    AccountCheck, Address, Allocation, Armed, BundleRole, Capabilities, Choices, ConnectorError, Cost, Delivery,
+    Effect, EffectDraft, EffectKind, Effects, GoodsOutNote, LineStock, Money, NewNote, NoteScan, Order, OrderFilter,
+    OrderHead, OrderLine, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Progress, ShippingDetails,
+    SourceStock, StockCorrection,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;

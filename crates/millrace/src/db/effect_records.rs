@@ -128,7 +128,7 @@ pub struct Settlement {
     pub attempt: AttemptRow,
 }
 
-/// A person's decision on an effect (reliability contract §4.2, last rows).
+/// A person's decision on an effect (docs/reliability.md, last rows).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectDecision {
     /// Refused, voided or parked: it goes again. From *parked* the person says that it is not there.

@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     Arm, ConnectionKey, Database, DbError, EffectRow, NewEffect, R, Subject,
-    facts::one_column,
     sql::{Row, Tx, Value, json},
 };
 
@@ -22,18 +21,20 @@ pub(super) const COLUMNS: &str =
 /// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. In its lane nothing earlier is
 /// open and nothing else is in flight (R6), and its order is not held by a person. An earlier one that was never sent and
 /// waits for its time lets later ones pass: it may be waiting for what they do. `$5` is now. The lists of states are those
-/// of the partial indexes, word for word.
+/// of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an index into a join
+/// over everything, which it does while it has no statistics of a table that has just been filled.
 const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
     AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
     AND e.state NOT IN ('armed', 'probing')
     AND e.next_at <= $5 AND (e.lease_until IS NULL OR e.lease_until <= $5)";
 const FREE: &str = "NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
         AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
-        AND NOT (p.state = 'planned' AND p.next_at > $5 AND p.lease_until IS NULL))
+        AND NOT (p.state = 'planned' AND p.next_at > $5 AND p.lease_until IS NULL) LIMIT 1 OFFSET 0)
     AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
-        AND p.state IN ('armed', 'unknown', 'probing'))
+        AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
     AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
-        WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL))";
+        WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL
+        LIMIT 1 OFFSET 0))";
 
 /// The hash that tells whether two payloads are the same, hex.
 pub(super) fn sha256(content: &[u8]) -> String {
@@ -222,7 +223,7 @@ pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan
              body_sha256 = v.column4, title = v.column5, fence = fence + 1, owner = NULL, lease_until = NULL, note = '',
              voided_by = NULL, next_at = $3, changed_at = $3
          FROM (VALUES ",
-        ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1
+        ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})
              AND effect.state IN ('refused', 'voided')",
         &[tenant, merchant, now.into()],
         rows,
@@ -236,12 +237,12 @@ pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan
 pub(super) async fn void_unsent(tx: &mut Tx, key: &ConnectionKey, effects: &[EffectId], why: &str) -> R<()> {
     let [tenant, merchant, _] = key_values(key);
     let now = tx.now;
-    tx.many(
+    tx.among(
         "UPDATE effect SET state = 'voided', fence = fence + 1, owner = NULL, lease_until = NULL, note = $4, changed_at = $3
-         WHERE tenant = $1 AND merchant = $2 AND state IN ('planned', 'not_sent') AND id IN (VALUES ",
+         WHERE tenant = $1 AND merchant = $2 AND state IN ('planned', 'not_sent') AND id IN (",
         ")",
         &[tenant, merchant, now.into(), why.into()],
-        one_column(effects),
+        effects,
     )
     .await?;
     Ok(())
@@ -423,20 +424,22 @@ async fn claim(
     for batch in batches {
         let mut of_batch = due.clone();
         of_batch.push(batch.into());
-        let sql =
-            format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6 ORDER BY e.id{lock}");
+        let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6{lock}");
         let rows = tx.query_built(sql, &of_batch).await?;
         members.extend(rows.iter().map(effect_row).collect::<R<Vec<_>>>()?);
     }
     let known: std::collections::BTreeSet<EffectId> = claimed.iter().map(|effect| effect.id.clone()).collect();
-    claimed.extend(members.into_iter().filter(|effect| !known.contains(&effect.id)));
-    tx.many(
+    members.retain(|effect: &EffectRow| !known.contains(&effect.id));
+    // Not sorted by the database: the primary key would offer itself for that, and be read from end to end.
+    members.sort_by(|a, b| a.id.cmp(&b.id));
+    claimed.extend(members);
+    tx.among(
         "UPDATE effect SET owner = $3, lease_until = $4, fence = fence + 1,
              state = CASE WHEN state = 'unknown' THEN 'probing' ELSE state END
-         WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+         WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
         &[tenant, merchant, owner.into(), later(now, lease).into()],
-        one_column(claimed.iter().map(|effect| &effect.id)),
+        claimed.iter().map(|effect| &effect.id),
     )
     .await?;
     for effect in &mut claimed {
@@ -455,11 +458,11 @@ async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Dura
     let [tenant, merchant, _] = key_values(key);
     if tx.is_postgres() {
         // The rows first, then the time: a wait for a lock must not make an ended lease look alive.
-        tx.many(
-            "SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        tx.among(
+            "SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (",
             ") ORDER BY id FOR UPDATE",
             &[tenant.clone(), merchant.clone()],
-            one_column(arms.iter().map(|arm| &arm.id)),
+            arms.iter().map(|arm| &arm.id),
         )
         .await?;
     }
@@ -475,11 +478,11 @@ async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Dura
             "UPDATE effect SET state = 'armed', attempt = attempt + 1, negatives = 0, armed_at = $3, baseline = v.column4,
                  changed_at = $3
              FROM (VALUES ",
-            ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1
+            ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})
                  AND effect.fence = v.column2 AND effect.state = v.column3 AND effect.owner IS NOT NULL
                  AND effect.lease_until > $4
                  AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = effect.tenant AND p.lane = effect.lane
-                     AND p.id <> effect.id AND p.state IN ('armed', 'unknown', 'probing'))
+                     AND p.id <> effect.id AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
              RETURNING effect.id",
             &[tenant, merchant, now.into(), later(now, http_deadline).into()],
             rows,

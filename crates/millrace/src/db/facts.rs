@@ -197,11 +197,6 @@ pub(super) fn state(name: &str) -> R<OrderState> {
     name.parse().map_err(DbError::corrupt)
 }
 
-/// Id texts as rows of a `VALUES` list.
-pub(super) fn one_column<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Vec<Vec<Value>> {
-    values.into_iter().map(|value| vec![value.into()]).collect()
-}
-
 pub(super) fn scope_values(scope: &Scope) -> [Value; 2] {
     [(&scope.tenant).into(), (&scope.merchant).into()]
 }
@@ -230,15 +225,14 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let mut bundles: BTreeMap<OrderId, Bundle> =
         orders.iter().map(|order| (order.clone(), Bundle::default())).collect();
     let fixed = scope_values(scope);
-    let ids = || one_column(orders.iter());
     let requests = tx
-        .many(
+        .among(
             "SELECT id, order_ref, order_id, key, note_id, warehouse_id, lines, live, finished, cancelled_by_warehouse,
                  cancel_wanted, problem, done, version
-             FROM request WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
-            ") ORDER BY id",
+             FROM request WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
+            ")",
             &fixed,
-            ids(),
+            orders,
         )
         .await?;
     for row in &requests {
@@ -251,12 +245,12 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
         return Ok(bundles);
     }
     let shipments = tx
-        .many(
+        .among(
             "SELECT order_ref, id, request, document, note_rows, confirmed_at, problem
-             FROM shipment WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
-            ") ORDER BY id",
+             FROM shipment WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
+            ")",
             &fixed,
-            ids(),
+            orders,
         )
         .await?;
     for row in &shipments {
@@ -272,13 +266,13 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
         }
     }
     let effects = tx
-        .many(
+        .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
                  shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END
-             FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (VALUES ",
-            ") ORDER BY id",
+             FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
+            ")",
             &fixed,
-            ids(),
+            orders,
         )
         .await?;
     for row in &effects {
@@ -300,6 +294,12 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
             });
         }
     }
+    for bundle in bundles.values_mut() {
+        bundle.requests.sort_by(|a, b| a.id.cmp(&b.id));
+        // As they came in, which is the order their rows were decided in.
+        bundle.shipments.sort_by(|a, b| a.id.cmp(&b.id));
+        bundle.effects.sort_by(|a, b| a.id.cmp(&b.id));
+    }
     Ok(bundles)
 }
 
@@ -312,12 +312,12 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     let bundles = load(tx, scope, orders).await?;
     let fixed = scope_values(scope);
     let rows = tx
-        .many(
+        .among(
             "SELECT id, archived, held_reason, disposition, disposition_reason, problem, state, state_reason
-             FROM orders WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+             FROM orders WHERE tenant = $1 AND merchant = $2 AND id IN (",
             ")",
             &fixed,
-            one_column(orders.iter()),
+            orders.iter(),
         )
         .await?;
     let now = tx.now;
@@ -355,7 +355,7 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     let fixed = [fixed[0].clone(), fixed[1].clone(), now.into()];
     tx.many(
         "UPDATE orders SET state = v.column2, state_reason = v.column3, changed_at = $3 FROM (VALUES ",
-        ") AS v WHERE orders.tenant = $1 AND orders.merchant = $2 AND orders.id = v.column1",
+        ") AS v WHERE orders.tenant = $1 AND orders.merchant = $2 AND orders.id = v.column1 AND orders.id IN ({first})",
         &fixed,
         changed,
     )
@@ -363,7 +363,7 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     let [tenant, merchant, _] = fixed;
     tx.many(
         "UPDATE request SET done = v.column2 FROM (VALUES ",
-        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1",
+        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1 AND request.id IN ({first})",
         &[tenant, merchant],
         done,
     )
@@ -378,13 +378,13 @@ pub(super) async fn flag(tx: &mut Tx, scope: &Scope, requests: &BTreeSet<Request
     if !requests.is_empty() {
         tx.wakes.work = true;
     }
-    tx.many(
+    tx.among(
         "UPDATE request SET flagged = 1, flagged_at = CASE WHEN flagged = 1 THEN flagged_at ELSE $3 END,
              version = version + 1
-         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND id IN (VALUES ",
+         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND id IN (",
         ")",
         &[tenant, merchant, now.into()],
-        one_column(requests.iter()),
+        requests.iter(),
     )
     .await?;
     Ok(())

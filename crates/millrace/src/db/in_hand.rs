@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use super::{
     ConnectionKey, Database, InFlight, R,
     effects::key_values,
-    facts::{self, Bundle, RequestRow, ShipmentRow, one_column},
+    facts::{self, Bundle, RequestRow, ShipmentRow},
     sql::Tx,
 };
 
@@ -217,14 +217,14 @@ async fn correcting(
 ) -> R<()> {
     let [tenant, merchant, connection] = key_values(key);
     let rows = tx
-        .many(
+        .among(
             "SELECT DISTINCT product_id FROM effect
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND warehouse_id = $4 AND product_id IS NOT NULL
                  AND kind = 'correct_stock' AND state NOT IN ('applied', 'refused', 'voided', 'superseded')
-                 AND product_id IN (VALUES ",
+                 AND product_id IN (",
             ")",
             &[tenant, merchant, connection, warehouse_id.into()],
-            one_column(products.iter().copied()),
+            products.iter().copied(),
         )
         .await?;
     for row in &rows {

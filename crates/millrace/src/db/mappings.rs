@@ -173,26 +173,25 @@ async fn insert(tx: &mut Tx, key: &ConnectionKey, mappings: Mappings) -> R<()> {
 
 async fn remove(tx: &mut Tx, key: &ConnectionKey, mappings: &Mappings) -> R<()> {
     let values = key_values(key);
-    let one = |value: &String| vec![Value::from(value)];
-    tx.many(
-        "DELETE FROM listing WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_sku IN (VALUES ",
+    tx.among(
+        "DELETE FROM listing WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_sku IN (",
         ")",
         &values,
-        mappings.listings.keys().map(one).collect(),
+        mappings.listings.keys(),
     )
     .await?;
-    tx.many(
-        "DELETE FROM kit WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_sku IN (VALUES ",
+    tx.among(
+        "DELETE FROM kit WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_sku IN (",
         ")",
         &values,
-        mappings.kits.keys().map(one).collect(),
+        mappings.kits.keys(),
     )
     .await?;
-    tx.many(
-        "DELETE FROM ship_method WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_method IN (VALUES ",
+    tx.among(
+        "DELETE FROM ship_method WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND source_method IN (",
         ")",
         &values,
-        mappings.ship_methods.keys().map(|id| vec![(*id).into()]).collect(),
+        mappings.ship_methods.keys().copied(),
     )
     .await?;
     for method in mappings.source_methods.keys() {
@@ -204,11 +203,11 @@ async fn remove(tx: &mut Tx, key: &ConnectionKey, mappings: &Mappings) -> R<()> 
         )
         .await?;
     }
-    tx.many(
-        "DELETE FROM location WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility IN (VALUES ",
+    tx.among(
+        "DELETE FROM location WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility IN (",
         ")",
         &values,
-        mappings.locations.keys().map(one).collect(),
+        mappings.locations.keys(),
     )
     .await?;
     Ok(())

@@ -4,12 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::effect::EffectState;
 
-use super::{
-    ConnectionKey, Database, DbError, R,
-    effects::key_values,
-    facts::{one_column, scope_values},
-    sql::json,
-};
+use super::{ConnectionKey, Database, DbError, R, effects::key_values, facts::scope_values, sql::json};
 
 /// The hub's own notes of some orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,14 +24,14 @@ impl Database {
         self.read(&key.clone(), "own_notes", move |tx| {
             Box::pin(async move {
                 let rows = tx
-                    .many(
+                    .among(
                         "SELECT o.order_id, e.kind, e.state, e.remote_id FROM orders AS o
                          JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
                              AND e.kind IN ('create_note', 'delete_note')
-                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (VALUES ",
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
                         ")",
                         &key_values(&key),
-                        one_column(order_ids.iter().copied()),
+                        order_ids.iter().copied(),
                     )
                     .await?;
                 let mut own = OwnNotes::default();
@@ -52,12 +47,12 @@ impl Database {
                     }
                 }
                 let requested = tx
-                    .many(
+                    .among(
                         "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND live = 1
-                             AND note_id IS NOT NULL AND order_id IN (VALUES ",
+                             AND note_id IS NOT NULL AND order_id IN (",
                         ")",
                         &key_values(&key),
-                        one_column(order_ids),
+                        order_ids,
                     )
                     .await?;
                 for row in &requested {
@@ -77,20 +72,20 @@ impl Database {
             Box::pin(async move {
                 let mut taken = BTreeSet::new();
                 let requests = tx
-                    .many(
-                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IN (VALUES ",
+                    .among(
+                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IN (",
                         ")",
                         &scope_values(&key.scope),
-                        one_column(note_ids.iter().copied()),
+                        note_ids.iter().copied(),
                     )
                     .await?;
                 let effects = tx
-                    .many(
+                    .among(
                         "SELECT remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
-                             AND remote_id IN (VALUES ",
+                             AND remote_id IN (",
                         ")",
                         &scope_values(&key.scope),
-                        one_column(note_ids.iter().map(i64::to_string)),
+                        note_ids.iter().map(i64::to_string),
                     )
                     .await?;
                 for row in &requests {

@@ -9,26 +9,28 @@ use rust_decimal::Decimal;
 use super::{
     ConnectionKey, Database, DbError, ImportedOrder, KnownOrder, PlannedAs, R, Recorded, Scope, audit,
     effects::{self, key_values},
-    facts::{self, Bundle, disposition, one_column, scope_values},
+    facts::{self, Bundle, disposition, scope_values},
     payload::{pack_json, unpack_json},
     revise,
     sql::{Tx, Value},
 };
 
-/// The submits that may have reached the warehouse.
-const SENT: &str = "EXISTS (SELECT 1 FROM effect AS s JOIN request AS r
-    ON r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1
+/// Whether one of its submits may have reached the warehouse. For `LIMIT 1 OFFSET 0` see the claim of effects.
+const SENT: &str = "EXISTS (SELECT 1 FROM effect AS s
     WHERE s.tenant = o.tenant AND s.merchant = o.merchant AND s.order_ref = o.id AND s.kind = 'submit_request'
-        AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided'))";
+        AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided')
+        AND EXISTS (SELECT 1 FROM request AS r
+            WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1 LIMIT 1 OFFSET 0)
+    LIMIT 1 OFFSET 0)";
 
 /// The hub's ids of the source's orders, those that are known.
 pub(super) async fn ids(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, OrderId>> {
     let rows = tx
-        .many(
-            "SELECT order_id, id FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (VALUES ",
+        .among(
+            "SELECT order_id, id FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
             ")",
             &key_values(key),
-            one_column(order_ids.iter().copied()),
+            order_ids.iter().copied(),
         )
         .await?;
     rows.iter().map(|row| Ok((row.int(0)?, row.parsed(1)?))).collect()
@@ -69,18 +71,21 @@ impl Database {
         self.read(&key.clone(), "known_orders", move |tx| {
             Box::pin(async move {
                 let rows = tx
-                    .many(
+                    .among(
                         "SELECT o.order_id, o.id, o.seen, o.disposition, o.disposition_reason,
-                             CASE WHEN EXISTS (SELECT 1 FROM effect AS s JOIN request AS r
-                                 ON r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1
+                             CASE WHEN EXISTS (SELECT 1 FROM effect AS s
                                  WHERE s.tenant = o.tenant AND s.merchant = o.merchant AND s.order_ref = o.id
                                      AND s.kind = 'submit_request'
-                                     AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided')) THEN 1 ELSE 0 END
+                                     AND s.state NOT IN ('planned', 'not_sent', 'refused', 'voided')
+                                     AND EXISTS (SELECT 1 FROM request AS r
+                                         WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref
+                                             AND r.live = 1 LIMIT 1 OFFSET 0)
+                                 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
                          FROM orders AS o
-                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (VALUES ",
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
                         ")",
                         &key_values(&key),
-                        one_column(order_ids),
+                        order_ids,
                     )
                     .await?;
                 let mut known = BTreeMap::new();
@@ -97,12 +102,12 @@ impl Database {
                     known.insert(row.int(0)?, order);
                 }
                 let notes = tx
-                    .many(
+                    .among(
                         "SELECT order_ref, note_id FROM request
-                         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IS NOT NULL AND order_ref IN (VALUES ",
+                         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IS NOT NULL AND order_ref IN (",
                         ")",
                         &scope_values(&key.scope),
-                        one_column(by_id.keys()),
+                        by_id.keys(),
                     )
                     .await?;
                 for row in &notes {
@@ -193,17 +198,17 @@ impl Database {
         self.read(&key.clone(), "planned_as", move |tx| {
             Box::pin(async move {
                 let rows = tx
-                    .many(
+                    .among(
                         "SELECT o.order_id, r.key, r.lines, o.document, e.body_sha256
                          FROM orders AS o
                          JOIN request AS r ON r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id
                          JOIN effect AS e ON e.tenant = r.tenant AND e.merchant = r.merchant AND e.order_ref = o.id
                              AND e.request_ref = r.id AND e.kind = 'submit_request'
                          WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND r.live = 1
-                             AND o.order_id IN (VALUES ",
+                             AND o.order_id IN (",
                         ")",
                         &key_values(&key),
-                        one_column(order_ids),
+                        order_ids,
                     )
                     .await?;
                 let mut planned: BTreeMap<i64, BTreeMap<String, PlannedAs>> = BTreeMap::new();
@@ -344,11 +349,11 @@ async fn cancel(tx: &mut Tx, key: &ConnectionKey, order_id: i64, why: &str) -> R
             .filter(|request| request.live && bundle.sent(request) && request.cancel_wanted.is_none())
             .map(|request| request.id.clone())
             .collect::<BTreeSet<_>>();
-        tx.many(
-            "UPDATE request SET cancel_wanted = $3 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+        tx.among(
+            "UPDATE request SET cancel_wanted = $3 WHERE tenant = $1 AND merchant = $2 AND id IN (",
             ")",
             &[tenant, merchant, Value::from(why)],
-            one_column(wanted.iter()),
+            wanted.iter(),
         )
         .await?;
         facts::flag(tx, &key.scope, &wanted).await?;

@@ -1,6 +1,14 @@
 //! PostgreSQL: every transaction in a task of its own, under the role that owns nothing, for one tenant and merchant.
 
-use std::{panic::AssertUnwindSafe, str::FromStr as _, sync::Arc, time::Duration};
+use std::{
+    panic::AssertUnwindSafe,
+    str::FromStr as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use connect::{Clock, Random};
 use futures_util::FutureExt as _;
@@ -31,9 +39,14 @@ const SESSION: [&str; 5] = [
     "SET idle_in_transaction_session_timeout = '60s'",
 ];
 
+/// Writes of this process after which the planner's statistics are made anew: at each power of two between these. A first
+/// import fills tables faster than autovacuum looks, and plans made for empty tables would read everything.
+const LEARN: std::ops::RangeInclusive<u64> = 8..=65_536;
+
 /// A pool of connections, and one more that listens.
 pub(super) struct Pooled {
     pool: PgPool,
+    writes: AtomicU64,
     listener: JoinHandle<()>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
@@ -71,7 +84,13 @@ impl Pooled {
             })
             .connect_lazy_with(options.clone());
         let listener = tokio::spawn(listen(options, changed));
-        Ok(Self { pool, listener, clock: Arc::clone(&config.clock), random: Arc::clone(&config.random) })
+        Ok(Self {
+            pool,
+            writes: AtomicU64::new(0),
+            listener,
+            clock: Arc::clone(&config.clock),
+            random: Arc::clone(&config.random),
+        })
     }
 
     pub(super) async fn close(&self) {
@@ -108,7 +127,12 @@ impl Pooled {
                 }
             }
         });
-        writing.await.unwrap_or_else(|_| Err(DbError::commit_unknown("the program is stopping")))
+        let written = writing.await.unwrap_or_else(|_| Err(DbError::commit_unknown("the program is stopping")));
+        let count = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        if count.is_power_of_two() && LEARN.contains(&count) {
+            tokio::spawn(learn(self.pool.clone()));
+        }
+        written
     }
 
     pub(super) async fn read<T, F>(&self, access: Access, work: F) -> R<T>
@@ -125,6 +149,13 @@ impl Pooled {
             result
         });
         reading.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
+    }
+}
+
+/// Nobody waits for this: without it everything works, only slower until autovacuum comes by.
+async fn learn(pool: PgPool) {
+    if let Err(error) = sqlx::query("SELECT learn_statistics()").execute(&pool).await {
+        tracing::debug!("statistics were not made: {error}");
     }
 }
 

@@ -364,15 +364,13 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
         problem: request.problem.clone(),
     });
     let requests = requests.collect();
-    let sql = format!(
-        "SELECT {SHIPMENT} FROM shipment AS s WHERE s.tenant = $1 AND s.merchant = $2 AND s.order_ref = $3
-         ORDER BY s.shipped_at, s.id"
-    );
-    let shipments = tx.query_built(sql, &values).await?.iter().map(shipment_view).collect::<R<_>>()?;
-    let sql = format!(
-        "SELECT {EFFECT} FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 ORDER BY e.id"
-    );
-    let effects = tx.query_built(sql, &values).await?.iter().map(effect_view).collect::<R<_>>()?;
+    let sql =
+        format!("SELECT {SHIPMENT} FROM shipment AS s WHERE s.tenant = $1 AND s.merchant = $2 AND s.order_ref = $3");
+    let mut shipments = tx.query_built(sql, &values).await?.iter().map(shipment_view).collect::<R<Vec<_>>>()?;
+    shipments.sort_by(|a, b| (a.shipment.shipped_at, &a.id).cmp(&(b.shipment.shipped_at, &b.id)));
+    let sql = format!("SELECT {EFFECT} FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3");
+    let mut effects = tx.query_built(sql, &values).await?.iter().map(effect_view).collect::<R<Vec<_>>>()?;
+    effects.sort_by(|a, b| a.id.cmp(&b.id));
     let sql = format!(
         "SELECT {ATTEMPT} FROM attempt AS a
          JOIN effect AS e ON e.tenant = a.tenant AND e.merchant = a.merchant AND e.id = a.effect

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     Advance, ConnectionKey, Database, DbError, R, RequestWork, ShipmentFacts,
     effects::{self, key_values},
-    facts::{self, Bundle, RequestRow, one_column, scope_values},
+    facts::{self, Bundle, RequestRow, scope_values},
     sql::{Tx, json},
 };
 
@@ -151,7 +151,7 @@ async fn advance(tx: &mut Tx, key: &ConnectionKey, request: &RequestId, version:
     }
     tx.many(
         "UPDATE shipment SET note_rows = v.column2 FROM (VALUES ",
-        ") AS v WHERE shipment.tenant = $1 AND shipment.merchant = $2 AND shipment.id = v.column1
+        ") AS v WHERE shipment.tenant = $1 AND shipment.merchant = $2 AND shipment.id = v.column1 AND shipment.id IN ({first})
              AND shipment.note_rows IS NULL",
         &scope_values(&key.scope),
         rows,
@@ -164,16 +164,16 @@ async fn advance(tx: &mut Tx, key: &ConnectionKey, request: &RequestId, version:
         .collect();
     tx.many(
         "UPDATE shipment SET problem = v.column2 FROM (VALUES ",
-        ") AS v WHERE shipment.tenant = $1 AND shipment.merchant = $2 AND shipment.id = v.column1",
+        ") AS v WHERE shipment.tenant = $1 AND shipment.merchant = $2 AND shipment.id = v.column1 AND shipment.id IN ({first})",
         &scope_values(&key.scope),
         problems,
     )
     .await?;
-    tx.many(
-        "UPDATE shipment SET confirmed_at = $3 WHERE tenant = $1 AND merchant = $2 AND confirmed_at IS NULL AND id IN (VALUES ",
+    tx.among(
+        "UPDATE shipment SET confirmed_at = $3 WHERE tenant = $1 AND merchant = $2 AND confirmed_at IS NULL AND id IN (",
         ")",
         &[tenant, merchant, now.into()],
-        one_column(steps.confirmed.iter()),
+        steps.confirmed.iter(),
     )
     .await?;
     for shipment in &steps.confirmed {

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::{
     ConnectionKey, ImportedOrder, NewEffect, NewRequest, R, Recorded, Scope, Subject,
     effects::{self, Replan, key_values, sha256},
-    facts::{self, Bundle, disposition, one_column, row_units, scope_values},
+    facts::{self, Bundle, disposition, row_units, scope_values},
     orders::given_up_by_person,
     shipments,
     sql::{Tx, Value, json},
@@ -90,14 +90,14 @@ async fn claims_of_others(
         )
         .await?
     } else {
-        tx.many(
+        tx.among(
             "SELECT c.order_id, c.row_id, c.quantity, n.name FROM claim AS c
              LEFT JOIN connection AS n
                  ON n.tenant = c.tenant AND n.merchant = c.merchant AND n.id = c.connection AND c.tenant = $2
-             WHERE c.account = $1 AND NOT (c.tenant = $2 AND c.connection = $3) AND c.order_id IN (VALUES ",
+             WHERE c.account = $1 AND NOT (c.tenant = $2 AND c.connection = $3) AND c.order_id IN (",
             ")",
             &[account.into(), tenant, connection],
-            one_column(order_ids.iter().copied()),
+            order_ids.iter().copied(),
         )
         .await?
     };
@@ -115,12 +115,12 @@ async fn claims_of_others(
 
 async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Known>> {
     let rows = tx
-        .many(
+        .among(
             "SELECT order_id, id, archived, disposition, disposition_reason, problem FROM orders
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (VALUES ",
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
             ")",
             &key_values(key),
-            one_column(order_ids.iter().copied()),
+            order_ids.iter().copied(),
         )
         .await?;
     let mut ids = BTreeSet::new();
@@ -411,12 +411,12 @@ fn submit(tx: &Tx, account: &str, order_id: i64, order: &OrderId, request: &Requ
 
 /// Requests that are given up before anything was sent.
 pub(super) async fn end_requests(tx: &mut Tx, scope: &Scope, requests: impl IntoIterator<Item = &RequestId>) -> R<()> {
-    tx.many(
+    tx.among(
         "UPDATE request SET live = 0, flagged = 0, version = version + 1
-         WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+         WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
         &scope_values(scope),
-        one_column(requests),
+        requests,
     )
     .await?;
     Ok(())
@@ -435,11 +435,11 @@ async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64
         changes.orders,
     )
     .await?;
-    tx.many(
-        "DELETE FROM claim WHERE account = $1 AND tenant = $2 AND merchant = $3 AND connection = $4 AND order_id IN (VALUES ",
+    tx.among(
+        "DELETE FROM claim WHERE account = $1 AND tenant = $2 AND merchant = $3 AND connection = $4 AND order_id IN (",
         ")",
         &[account.into(), tenant.clone(), merchant.clone(), connection],
-        one_column(order_ids.iter().copied()),
+        order_ids.iter().copied(),
     )
     .await?;
     tx.many(
@@ -463,7 +463,7 @@ async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64
     tx.many(
         "UPDATE request SET note_id = v.column2, warehouse_id = v.column3, lines = v.column4, live = 1, version = version + 1
          FROM (VALUES ",
-        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1",
+        ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1 AND request.id IN ({first})",
         &[tenant, merchant],
         changes.changed_requests,
     )

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{
     ConnectionKey, Database, DbError, EffectDecision, R, Scope, Settlement, audit,
     effects::key_values,
-    facts::{self, one_column, scope_values},
+    facts::{self, scope_values},
     payload::pack_json,
     sql::{Tx, Value, json},
 };
@@ -37,15 +37,16 @@ struct Held {
 }
 
 async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<EffectId, Held>> {
-    let after = if tx.is_postgres() { ") ORDER BY id FOR UPDATE" } else { ") ORDER BY id" };
+    // Locked in one order by everybody, so that no two wait for each other.
+    let after = if tx.is_postgres() { ") ORDER BY id FOR UPDATE" } else { ")" };
     let rows = tx
-        .many(
+        .among(
             "SELECT id, kind, connection, state, fence, owner, attempt, unknowns, negatives, armed_at, baseline, remote_id,
                  remote, note, next_at, order_ref, request_ref, voided_by
-             FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+             FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (",
             after,
             &scope_values(scope),
-            one_column(ids),
+            ids,
         )
         .await?;
     rows.iter()
@@ -108,7 +109,7 @@ async fn write_edges(tx: &mut Tx, scope: &Scope, edges: Vec<Vec<(EffectId, Effec
         let rows = step.iter().map(|(id, to)| vec![id.into(), to.as_str().into()]).collect();
         tx.many(
             "UPDATE effect SET state = v.column2 FROM (VALUES ",
-            ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1",
+            ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})",
             &scope_values(scope),
             rows,
         )
@@ -147,7 +148,7 @@ async fn write_held(tx: &mut Tx, scope: &Scope, held: &[&Held]) -> R<()> {
              baseline = v.column7, remote_id = v.column8, remote = v.column9, note = v.column10, next_at = v.column11,
              fence = v.column12, voided_by = v.column13, owner = NULL, lease_until = NULL
          FROM (VALUES ",
-        ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1",
+        ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})",
         &[tenant, merchant, now.into()],
         rows,
     )

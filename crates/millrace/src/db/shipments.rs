@@ -7,8 +7,7 @@ use connect::{FeedCursor, Inbound, OrderId, RejectedInput, RequestId, RequestSta
 use super::{
     ChannelKind, ConnectionKey, Database, NewShipment, R, ShipmentsRecorded,
     effects::{key_values, sha256},
-    facts::{self, one_column},
-    inbox,
+    facts, inbox,
     sql::{Tx, json},
 };
 
@@ -50,12 +49,12 @@ impl Database {
         self.read(&key.clone(), "inputs_seen", move |tx| {
             Box::pin(async move {
                 let rows = tx
-                    .many(
+                    .among(
                         "SELECT name, content_sha256 FROM input
-                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name IN (VALUES ",
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name IN (",
                         ")",
                         &key_values(&key),
-                        one_column(names.iter().map(|(name, _)| name)),
+                        names.iter().map(|(name, _)| name),
                     )
                     .await?;
                 let mut seen = BTreeSet::new();
@@ -77,11 +76,11 @@ struct Target {
 
 async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeMap<String, Target>> {
     let rows = tx
-        .many(
-            "SELECT key, id, order_ref FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (VALUES ",
+        .among(
+            "SELECT key, id, order_ref FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (",
             ")",
             &key_values(key),
-            one_column(keys),
+            keys,
         )
         .await?;
     rows.iter().map(|row| Ok((row.string(0)?, Target { id: row.parsed(1)?, order: row.parsed(2)? }))).collect()
@@ -193,12 +192,12 @@ async fn record(
 
 async fn known_contents(tx: &mut Tx, key: &ConnectionKey, shipments: &[NewShipment]) -> R<BTreeMap<String, String>> {
     let rows = tx
-        .many(
+        .among(
             "SELECT reference, content_sha256 FROM shipment
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND reference IN (VALUES ",
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND reference IN (",
             ")",
             &key_values(key),
-            one_column(shipments.iter().map(|new| &new.shipment.reference)),
+            shipments.iter().map(|new| &new.shipment.reference),
         )
         .await?;
     rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect()
@@ -211,18 +210,18 @@ async fn mark(
     cancelled: BTreeSet<RequestId>,
 ) -> R<()> {
     let [tenant, merchant, _] = key_values(key);
-    tx.many(
-        "UPDATE request SET finished = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+    tx.among(
+        "UPDATE request SET finished = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
         &[tenant.clone(), merchant.clone()],
-        one_column(finished.iter()),
+        finished.iter(),
     )
     .await?;
-    tx.many(
-        "UPDATE request SET cancelled_by_warehouse = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (VALUES ",
+    tx.among(
+        "UPDATE request SET cancelled_by_warehouse = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
         &[tenant, merchant],
-        one_column(cancelled.iter()),
+        cancelled.iter(),
     )
     .await?;
     Ok(())
@@ -234,12 +233,12 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
         return Ok(());
     }
     let waiting = tx
-        .many(
+        .among(
             "SELECT id, key, reference, document FROM shipment
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND key IN (VALUES ",
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND key IN (",
             ")",
             &key_values(key),
-            one_column(keys),
+            keys,
         )
         .await?;
     if waiting.is_empty() {

@@ -256,6 +256,26 @@ pub struct Tx {
 /// Rows of one multi-row statement: few sizes, so that the prepared statements are few.
 const CHUNKS: [usize; 5] = [256, 64, 16, 4, 1];
 
+fn chunks<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = CHUNKS.into_iter().find(|size| *size <= rest.len())?;
+        let (chunk, left) = rest.split_at(size);
+        rest = left;
+        Some(chunk)
+    })
+}
+
+/// `$n` for `count` placeholders after the first `taken`.
+fn push_places(sql: &mut String, taken: usize, count: usize) {
+    for place in 1..=count {
+        if place > 1 {
+            sql.push_str(", ");
+        }
+        sql.push('$');
+        sql.push_str(&(taken + place).to_string());
+    }
+}
+
 impl Tx {
     pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
         let now = clock.now();
@@ -297,8 +317,9 @@ impl Tx {
     }
 
     /// One statement for many rows: `before` + `($n, …), …` + `after`, with `fixed` bound to the first placeholders. Used for
-    /// `INSERT … VALUES`, for `UPDATE … FROM (VALUES …) AS v` (columns `column1`, `column2`, … on both databases) and for
-    /// `IN (VALUES …)`.
+    /// `INSERT … VALUES` and for `UPDATE … FROM (VALUES …) AS v`, whose columns are `column1`, `column2`, … on both databases.
+    /// `{first}` in `after` stands for the first column of all rows as a list: said once more as `IN ({first})` it lets
+    /// PostgreSQL find the rows by index however little it knows of the table.
     pub(super) async fn many(
         &mut self,
         before: &'static str,
@@ -307,31 +328,50 @@ impl Tx {
         rows: Vec<Vec<Value>>,
     ) -> Result<Vec<Row>, DbError> {
         let mut answer = Vec::new();
-        let mut rest = rows.as_slice();
-        while let Some(first) = rest.first() {
-            let size = CHUNKS.into_iter().find(|size| *size <= rest.len()).unwrap_or(1);
-            let (chunk, left) = rest.split_at(size);
-            rest = left;
-            let width = first.len();
-            let mut sql = String::with_capacity(before.len() + after.len() + size * (width * 5 + 3));
+        for chunk in chunks(&rows) {
+            let width = chunk.first().map_or(0, Vec::len);
+            let mut sql = String::with_capacity(before.len() + after.len() + chunk.len() * (width * 6 + 4));
             sql.push_str(before);
-            let mut place = fixed.len();
-            for row in 0..size {
+            for row in 0..chunk.len() {
                 sql.push_str(if row == 0 { "(" } else { ", (" });
-                for column in 0..width {
-                    place += 1;
-                    if column > 0 {
-                        sql.push_str(", ");
-                    }
-                    sql.push('$');
-                    sql.push_str(&place.to_string());
-                }
+                push_places(&mut sql, fixed.len() + row * width, width);
                 sql.push(')');
             }
+            match after.split_once("{first}") {
+                Some((until, from)) => {
+                    sql.push_str(until);
+                    let first: Vec<String> =
+                        (0..chunk.len()).map(|row| format!("${}", fixed.len() + row * width + 1)).collect();
+                    sql.push_str(&first.join(", "));
+                    sql.push_str(from);
+                }
+                None => sql.push_str(after),
+            }
+            let values: Vec<Value> = fixed.iter().chain(chunk.iter().flatten()).cloned().collect();
+            // Safe: constants, and numbered placeholders.
+            answer.extend(self.fetch(AssertSqlSafe(sql), &values).await?);
+        }
+        Ok(answer)
+    }
+
+    /// One statement for all of some values: `before` + `$n, $n, …` + `after`, with `fixed` bound to the first placeholders.
+    /// Used for `column IN (…)`. A plain list finds its index on both databases; a list of rows, or an order that another
+    /// index happens to give, can make either of them read everything a merchant has, so callers sort for themselves.
+    pub(super) async fn among<T: Into<Value>>(
+        &mut self,
+        before: &'static str,
+        after: &'static str,
+        fixed: &[Value],
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<Vec<Row>, DbError> {
+        let values: Vec<Value> = values.into_iter().map(Into::into).collect();
+        let mut answer = Vec::new();
+        for chunk in chunks(&values) {
+            let mut sql = String::with_capacity(before.len() + after.len() + chunk.len() * 6);
+            sql.push_str(before);
+            push_places(&mut sql, fixed.len(), chunk.len());
             sql.push_str(after);
-            let mut values = Vec::with_capacity(place);
-            values.extend_from_slice(fixed);
-            values.extend(chunk.iter().flatten().cloned());
+            let values: Vec<Value> = fixed.iter().chain(chunk).cloned().collect();
             // Safe: constants, and numbered placeholders.
             answer.extend(self.fetch(AssertSqlSafe(sql), &values).await?);
         }

@@ -96,18 +96,7 @@ impl Ends {
         let (worker, token) = (dsfx.clone(), stop.clone());
         let work = tokio::spawn(async move { worker.run(Duration::from_millis(500), token).await });
         let calls_before = total(&brightpearl);
-        Ok(Self {
-            brightpearl,
-            dsfx,
-            ssh,
-            root,
-            stop,
-            work,
-            skus,
-            bundles,
-            placed_at: BTreeMap::new(),
-            calls_before,
-        })
+        Ok(Self { brightpearl, dsfx, ssh, root, stop, work, skus, bundles, placed_at: BTreeMap::new(), calls_before })
     }
 
     pub(super) fn describe(&self) -> String {
@@ -172,9 +161,12 @@ impl Ends {
 
     /// Places one order: one to three lines, every tenth with a bundle.
     pub(super) fn place(&mut self, number: usize) -> anyhow::Result<i64> {
-        let sku = |place: usize| self.skus.get((number * 17 + place * 31) % self.skus.len()).map(|(_, sku)| sku.as_str());
-        let mut lines: Vec<NewLine> =
-            (0..1 + number % 3).filter_map(sku).map(|sku| NewLine::sku(sku, 1 + i64::from(number % 2 == 0))).collect();
+        let sku =
+            |place: usize| self.skus.get((number * 17 + place * 31) % self.skus.len()).map(|(_, sku)| sku.as_str());
+        let mut lines: Vec<NewLine> = (0..1 + number % 3)
+            .filter_map(sku)
+            .map(|sku| NewLine::sku(sku, 1 + i64::from(number.is_multiple_of(2))))
+            .collect();
         if number % 10 == 9
             && let Some(bundle) = self.bundles.get(number % self.bundles.len().max(1))
         {

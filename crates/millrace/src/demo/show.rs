@@ -99,7 +99,10 @@ impl Show {
         println!("  shipments, told once       {} of {}", state.told, state.shipments);
         println!("  unaccounted                {unaccounted}");
         println!("  SKUs that differ           {}", state.stock_differences);
-        println!("  Brightpearl calls          {calls} ({} for 1,000 orders; at most {busiest} in any minute)", calls * 1_000 / orders);
+        println!(
+            "  Brightpearl calls          {calls} ({} for 1,000 orders; at most {busiest} in any minute)",
+            calls * 1_000 / orders
+        );
         println!("  placed → at the warehouse  {}", spread(&latencies.to_warehouse));
         println!("  shipped → in Brightpearl   {}", spread(&latencies.to_brightpearl));
         println!("  time                       {} s", took.as_secs());
@@ -111,7 +114,10 @@ impl Show {
             println!("  PROBLEM: {problem}");
         }
         let good = problems.is_empty() && unaccounted == 0 && state.stock_differences == 0 && busiest <= 200;
-        println!("{}", if good { "\nEverything is where it should be." } else { "\nSomething is not as it should be." });
+        println!(
+            "{}",
+            if good { "\nEverything is where it should be." } else { "\nSomething is not as it should be." }
+        );
         good
     }
 }

@@ -5,9 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use connect::{
-    EffectDraft, EffectKind, NewNote, NoteRow, PlanError, Shipment, ShippingDetails,
-};
+use connect::{EffectDraft, EffectKind, NewNote, NoteRow, PlanError, Shipment, ShippingDetails};
 use engine::{
     confirm::{self, Done, NextStep, ShipmentSteps},
     effect::{EffectState, later},
@@ -35,10 +33,11 @@ pub async fn run(runtime: &Runtime) -> Result<usize, FlowError> {
         let mut wait_until = None;
         let steps = next_steps(runtime, &request, &mut wait_until);
         let planned = !steps.effects.is_empty();
-        runtime.db.advance(&runtime.key, &request.id, request.version, steps).await?;
+        // Before the step is written: a time set and a step lost is looked at once more; the other way round, never again.
         if let Some(at) = wait_until {
             runtime.db.schedule_advance(&runtime.key, &request.id, at).await?;
         }
+        runtime.db.advance(&runtime.key, &request.id, request.version, steps).await?;
         if planned {
             runtime.wake.source.notify_one();
             runtime.wake.warehouse.notify_one();
@@ -79,7 +78,8 @@ fn next_steps(runtime: &Runtime, request: &RequestWork, wait_until: &mut Option<
     let everything: Vec<&Shipment> = request.shipments.iter().map(|facts| &facts.shipment).collect();
     let odd = confirm::odd_parts(&request.lines, &everything);
     if request.finished && !odd.is_empty() {
-        let parts: Vec<String> = odd.iter().map(|(sku, quantity)| format!("{} × {sku}", quantity.normalize())).collect();
+        let parts: Vec<String> =
+            odd.iter().map(|(sku, quantity)| format!("{} × {sku}", quantity.normalize())).collect();
         problem.get_or_insert_with(|| format!("parts of a kit left without the rest: {}", parts.join(", ")));
     }
     match status_steps(runtime, request) {
@@ -186,12 +186,8 @@ fn advance_shipment(
         .collect();
     let given_rows = plan::note_rows(&request.lines);
     let given_note = request.note_id.filter(|_| !note_used).map(|note_id| (note_id, given_rows.as_slice()));
-    let next = confirm::next(&ShipmentSteps {
-        rows: &rows,
-        given_note,
-        short_ship: runtime.settings.short_ship,
-        done: &done,
-    });
+    let next =
+        confirm::next(&ShipmentSteps { rows: &rows, given_note, short_ship: runtime.settings.short_ship, done: &done });
     let drafts = match step(runtime, request, facts, &rows, &next) {
         Ok(drafts) => drafts,
         Err(error) => {
@@ -297,10 +293,8 @@ fn source_method(runtime: &Runtime, shipment: &Shipment) -> Result<Option<i64>, 
 /// stands at one of those before it.
 fn status_steps(runtime: &Runtime, request: &RequestWork) -> Result<Vec<EffectDraft>, PlanError> {
     let settings = &runtime.settings;
-    let accepted = request
-        .effects
-        .iter()
-        .any(|step| step.kind == EffectKind::SubmitRequest && step.state == EffectState::Applied);
+    let accepted =
+        request.effects.iter().any(|step| step.kind == EffectKind::SubmitRequest && step.state == EffectState::Applied);
     if !accepted || request.cancel_wanted.is_some() {
         return Ok(Vec::new());
     }

@@ -66,7 +66,9 @@ pub async fn check(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>
             Some(order_id) if stale.binary_search(order_id).is_ok() => match decided.get(order_id) {
                 Some(submits) => match submits {
                     Ok(submits) if submits.get(&row.key) == Some(&row.body_sha256) => Verdict::Go,
-                    Ok(_) => Verdict::Void { why: "the order changed before it was sent; it is planned again".to_owned() },
+                    Ok(_) => {
+                        Verdict::Void { why: "the order changed before it was sent; it is planned again".to_owned() }
+                    }
                     Err(why) => Verdict::Void { why: why.clone() },
                 },
                 None => Verdict::Void { why: "the order does not exist in Brightpearl any more".to_owned() },
@@ -119,9 +121,7 @@ async fn decide(runtime: &Runtime, order_ids: &[i64]) -> Result<Decided, FlowErr
                 .iter()
                 .filter(|(key, planned)| {
                     plan.requests.iter().any(|request| {
-                        request.key == **key
-                            && request.lines == planned.lines
-                            && order.deliver_to == planned.ship_to
+                        request.key == **key && request.lines == planned.lines && order.deliver_to == planned.ship_to
                     })
                 })
                 .map(|(key, planned)| (key.clone(), planned.body_sha256.clone()))

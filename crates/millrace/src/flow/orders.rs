@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{BundleRole, EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, ShipmentRequest};
+use connectors::brightpearl::webhooks::expand_ids;
 use engine::{
     key,
     order::Disposition,
@@ -77,12 +78,35 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             wanted.entry(order_id).or_default();
         }
     }
+    // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it.
+    for order_id in announced(runtime).await? {
+        wanted.entry(order_id).or_default();
+    }
     let wanted: Vec<(i64, String)> = wanted.into_iter().collect();
     for slice in wanted.chunks(SLICE) {
         import(runtime, slice, &mut summary).await?;
     }
     runtime.metrics.orders("requested", summary.requested);
     Ok(summary)
+}
+
+/// Most calls from the source taken out of the inbox in one run; the rest waits for the next.
+const MOST_CALLS: u32 = 1_000;
+
+/// The orders of this connection that the inbox speaks of. A hint: what is lost here is found by the scan or the watch.
+async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
+    let calls = runtime.db.take_calls(&runtime.key.scope, &runtime.account, MOST_CALLS).await?;
+    let mut ids = BTreeSet::new();
+    for call in calls.iter().filter(|call| call.resource.ends_with("order")) {
+        match expand_ids(&call.resource_id) {
+            Ok(found) => ids.extend(found),
+            Err(error) => {
+                tracing::warn!(connection.id = %runtime.key.connection, "a call from Brightpearl is not understood: {error}")
+            }
+        }
+    }
+    let ids: Vec<i64> = ids.into_iter().collect();
+    Ok(runtime.db.known_orders(&runtime.key, &ids).await?.into_keys().collect())
 }
 
 /// An order as the scan shows it.
@@ -162,7 +186,9 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
             // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
             continue;
         }
-        if known.is_some_and(|known| known.sent && runtime.settings.start_mode == StartMode::Order) {
+        let cancelled = read.cancelled_status == Some(order.status_id);
+        let compared = cancelled || runtime.settings.start_mode == StartMode::Order;
+        if compared && known.is_some_and(|known| known.sent) {
             summary.changed += usize::from(compare_sent(runtime, order, mark, &read).await?);
             continue;
         }

@@ -6,8 +6,7 @@ use std::{
 };
 
 use connect::{
-    ConnectorError, FeedBasis, Inbound, PlanError, RejectedInput, SourceStock, StockCorrection, StockFeed,
-    ulid,
+    ConnectorError, FeedBasis, Inbound, PlanError, RejectedInput, SourceStock, StockCorrection, StockFeed, ulid,
 };
 use engine::{
     key,
@@ -131,8 +130,7 @@ struct Counted {
 async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfinished> {
     if let Some(last) = runtime.db.last_run(&runtime.key).await? {
         let older = (feed.cut_off, &feed.reference) <= (last.cut_off, &last.feed);
-        let out_of_turn =
-            matches!((feed.sequence, last.sequence), (Some(this), Some(before)) if this <= before);
+        let out_of_turn = matches!((feed.sequence, last.sequence), (Some(this), Some(before)) if this <= before);
         if older || out_of_turn {
             return Ok(refuse(runtime, feed, "it is not newer than the last count acted upon").await?);
         }
@@ -227,8 +225,7 @@ async fn place(
         back.entry(theirs).or_default().insert(ours);
     }
     let pass = runtime.settings.unmapped_sku == engine::settings::UnmappedSku::PassThrough;
-    let kit_parts: BTreeSet<&str> =
-        runtime.mappings.kits.values().flatten().map(|(sku, _)| sku.as_str()).collect();
+    let kit_parts: BTreeSet<&str> = runtime.mappings.kits.values().flatten().map(|(sku, _)| sku.as_str()).collect();
     let mut wanted: BTreeSet<String> = BTreeSet::new();
     let mut by_sku: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for level in &feed.levels {
@@ -253,15 +250,13 @@ async fn place(
             .copied()
             .filter(|id| products.get(id).is_some_and(|product| product.stock_tracked))
             .collect();
-        let warehouse = level
-            .facility
-            .as_ref()
-            .and_then(|facility| runtime.mappings.locations.get(facility))
-            .copied()
-            .or_else(|| {
-                // Without a locations table every facility feeds the one warehouse of the settings.
-                runtime.mappings.locations.is_empty().then(|| runtime.settings.default_warehouse()).flatten()
-            });
+        let warehouse =
+            level.facility.as_ref().and_then(|facility| runtime.mappings.locations.get(facility)).copied().or_else(
+                || {
+                    // Without a locations table every facility feeds the one warehouse of the settings.
+                    runtime.mappings.locations.is_empty().then(|| runtime.settings.default_warehouse()).flatten()
+                },
+            );
         let figure = level.figure(runtime.settings.stock.basis);
         let problem = if ours.is_empty() && kit_parts.contains(level.sku.as_str()) {
             Some("it is only part of kits, which the source does not count")
@@ -401,8 +396,7 @@ async fn costs(runtime: &Runtime, products: &[i64]) -> Result<BTreeMap<i64, conn
 
 /// The effects of a run: its corrections in batches, each line with a marker of its own, drawn here and kept with the effect.
 async fn corrections(runtime: &Runtime, run: &StockRun) -> Result<Vec<NewEffect>, FlowError> {
-    let wanted: Vec<&StockLine> =
-        run.lines.iter().filter(|line| line.verdict == Verdict::Correct.as_str()).collect();
+    let wanted: Vec<&StockLine> = run.lines.iter().filter(|line| line.verdict == Verdict::Correct.as_str()).collect();
     let rising: Vec<i64> =
         wanted.iter().filter(|line| line.difference.is_sign_positive()).map(|line| line.product_id).collect();
     let costs = costs(runtime, &rising).await?;
@@ -489,11 +483,8 @@ pub async fn approve(runtime: &Runtime, run_id: &str, actor: &str) -> Result<Sto
             let counted: Vec<(i64, Counted)> = slice
                 .iter()
                 .map(|line| {
-                    let counted = Counted {
-                        figure: line.figure,
-                        skus: line.skus.iter().cloned().collect(),
-                        shared: false,
-                    };
+                    let counted =
+                        Counted { figure: line.figure, skus: line.skus.iter().cloned().collect(), shared: false };
                     (line.product_id, counted)
                 })
                 .collect();

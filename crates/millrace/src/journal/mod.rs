@@ -135,13 +135,7 @@ fn blank(row: &EffectRow, what: &'static str, outcome: &str, now: Timestamp) -> 
         remote: None,
         negative: false,
         baseline: None,
-        attempt: AttemptRow {
-            what,
-            outcome: outcome.to_owned(),
-            started_at: Some(now),
-            took_ms: 0,
-            capture: None,
-        },
+        attempt: AttemptRow { what, outcome: outcome.to_owned(), started_at: Some(now), took_ms: 0, capture: None },
     }
 }
 
@@ -182,7 +176,12 @@ async fn give_back(
         .iter()
         .map(|row| {
             if row.state == EffectState::Probing {
-                return from_step(row, engine::effect::after_failed_probe(&facts(row), policy, &error.message, now), what, now);
+                return from_step(
+                    row,
+                    engine::effect::after_failed_probe(&facts(row), policy, &error.message, now),
+                    what,
+                    now,
+                );
             }
             let pause = match &error.kind {
                 ErrorKind::RateLimited { retry_after: Some(wait) } => (*wait).min(policy.longest_pause),
@@ -200,10 +199,8 @@ async fn give_back(
 
 /// Writes settlements down. How many ended in a state nothing follows from by itself.
 async fn settle(runtime: &Runtime, settlements: Vec<Settlement>) -> Result<usize, DbError> {
-    let ended = settlements
-        .iter()
-        .filter(|settlement| settlement.path.last().is_some_and(|state| !state.open()))
-        .count();
+    let ended =
+        settlements.iter().filter(|settlement| settlement.path.last().is_some_and(|state| !state.open())).count();
     for settlement in &settlements {
         if let Some(state) = settlement.path.last()
             && state.needs_person()

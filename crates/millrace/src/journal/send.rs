@@ -41,10 +41,14 @@ pub(super) async fn send(
         Ok(prepared) if prepared.len() == rows.len() => prepared,
         Ok(_) => {
             let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
-            return Ok(settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?);
+            return Ok(
+                settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?
+            );
         }
         Err(error) => {
-            return Ok(settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?);
+            return Ok(
+                settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?
+            );
         }
     };
     let taken = taken_notes(runtime, kind, &prepared).await?;
@@ -125,11 +129,7 @@ async fn pass_gate(
 }
 
 /// The notes among what was found that are somebody's already; nothing for other kinds.
-async fn taken_notes(
-    runtime: &Runtime,
-    kind: EffectKind,
-    prepared: &[Prepared],
-) -> Result<BTreeSet<String>, DbError> {
+async fn taken_notes(runtime: &Runtime, kind: EffectKind, prepared: &[Prepared]) -> Result<BTreeSet<String>, DbError> {
     if kind != EffectKind::CreateNote {
         return Ok(BTreeSet::new());
     }

@@ -117,8 +117,17 @@ impl Workers {
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
         let record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let ConnectionRecord { name, revision, store, store_secrets, account, warehouse, warehouse_secrets, settings, .. } =
-            record;
+        let ConnectionRecord {
+            name,
+            revision,
+            store,
+            store_secrets,
+            account,
+            warehouse,
+            warehouse_secrets,
+            settings,
+            ..
+        } = record;
         let context = self.context(key.connection.as_str());
         let source = match connectors::find(&store.platform).map(|spec| (&spec.role, spec.fields)) {
             Some((Role::OrderSource(build), fields)) => {

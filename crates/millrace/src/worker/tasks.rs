@@ -1,6 +1,6 @@
 //! The loops of one connection: three channels, the journal on each side, and the next steps of requests.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use connect::Side;
 use engine::effect::later;
@@ -122,7 +122,7 @@ async fn channel(runtime: Arc<Runtime>, kind: ChannelKind, stop: CancellationTok
     }
 }
 
-/// Time until the channel runs; zero for now.
+/// Time until the channel runs; zero: it is due.
 fn next_run(runtime: &Runtime, channel: &Channel) -> Duration {
     if !channel.enabled {
         return runtime.scaled(LOOK);
@@ -177,18 +177,11 @@ async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<String, Flo
 }
 
 /// Rests until woken, until the time is over, or until told to stop.
-fn rest<'a>(
-    runtime: &'a Runtime,
-    wake: &'a Notify,
-    wait: Duration,
-    stop: &'a CancellationToken,
-) -> impl Future<Output = ()> + 'a {
-    async move {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = wake.notified() => {}
-            () = runtime.clock.sleep(wait) => {}
-        }
+async fn rest(runtime: &Runtime, wake: &Notify, wait: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = wake.notified() => {}
+        () = runtime.clock.sleep(wait) => {}
     }
 }

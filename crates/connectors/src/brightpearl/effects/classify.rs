@@ -1,4 +1,4 @@
-//! What an answer to a change means (reliability contract §4.4). Total: every answer has exactly one meaning, and
+//! What an answer to a change means (docs/reliability.md). Total: every answer has exactly one meaning, and
 //! whatever is not documented means that nothing is known.
 
 use std::time::Duration;

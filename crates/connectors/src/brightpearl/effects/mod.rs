@@ -46,7 +46,7 @@ pub(super) fn purpose(kind: EffectKind) -> Option<Purpose> {
 /// is assumed. Everything else is looked for by direct reads.
 const SEARCH_LAG: Duration = Duration::from_secs(60);
 
-/// What can be promised for each kind (reliability contract §6).
+/// What can be promised for each kind (docs/reliability.md).
 pub(super) fn capabilities(kind: EffectKind, waits: Waits) -> Option<Capabilities> {
     let (classes, index_lag): (&'static [Capability], Duration) = match kind {
         EffectKind::CreateNote | EffectKind::AddOrderNote => (&[Capability::StrongRead], Duration::ZERO),

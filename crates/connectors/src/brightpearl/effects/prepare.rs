@@ -111,7 +111,7 @@ async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Ve
     }))
 }
 
-/// Whether a goods-out note may be made (reliability contract §7.4): one that is there already is used, nothing is
+/// Whether a goods-out note may be made (docs/reliability.md): one that is there already is used, nothing is
 /// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter.
 fn note_may_be_made(wanted: &NewNote, order: Option<&Order>, notes: &[&GoodsOutNote], author: Option<i64>) -> Prepared {
     let Some(order) = order else {

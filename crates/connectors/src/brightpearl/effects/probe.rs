@@ -1,4 +1,4 @@
-//! Looking after an unknown outcome: what is there now, against what was there before (reliability contract §7). Reads
+//! Looking after an unknown outcome: what is there now, against what was there before (docs/reliability.md). Reads
 //! only.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -127,13 +127,11 @@ async fn an_ended_lease_makes_it_unknown() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
         world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "k", "lane")]).await.unwrap();
-        let gone = world.db.claim_effects(&key, Side::Source, "gone", Duration::from_millis(50), 10).await.unwrap();
-        assert!(world.db.arm(&key, vec![arm_of(&gone[0])], Duration::ZERO).await.unwrap()[0].is_some());
-        let mut taken = Vec::new();
-        while taken.is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            taken = claim(&world.db, &key, 10).await;
-        }
+        let gone = world.db.claim_effects(&key, Side::Source, "gone", LEASE, 10).await.unwrap();
+        assert!(world.db.arm(&key, vec![arm_of(&gone[0])], DEADLINE).await.unwrap()[0].is_some());
+        assert!(claim(&world.db, &key, 10).await.is_empty(), "while the lease lasts nobody touches it");
+        world.raw().await.run("UPDATE effect SET lease_until = 1").await.unwrap();
+        let taken = claim(&world.db, &key, 10).await;
         assert_eq!((taken[0].state, taken[0].unknowns, taken[0].attempt), (Probing, 1, 1));
         assert!(taken[0].armed_at.is_some() && taken[0].baseline.is_some());
         assert_eq!(world.db.settle(&key, vec![settlement(&gone[0], &[Applied])]).await.unwrap(), [false]);

@@ -12,4 +12,3 @@ mod secrets;
 mod stock;
 mod trigger;
 mod world;
-mod speed_probe;

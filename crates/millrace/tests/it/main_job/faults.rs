@@ -114,9 +114,11 @@ async fn bad_files_are_set_aside_and_lose_nothing() {
         .until("everything settles although files were bad", Duration::from_secs(180), |world| {
             for written in dsfx.ledger().written {
                 if written.fault.as_ref().is_some_and(FileFault::damages) && written.repeats.is_none() {
-                    let again = dsfx.ledger().written.iter().any(|other| other.repeats.as_deref() == Some(&*written.name));
+                    let again =
+                        dsfx.ledger().written.iter().any(|other| other.repeats.as_deref() == Some(&*written.name));
                     if !again {
-                        dsfx.resend(&written.name, jiff::Timestamp::now()).expect("it is sent again");
+                        dsfx.resend(&written.name, connect::Clock::now(&connect::SystemClock::default()))
+                            .expect("it is sent again");
                     }
                 }
             }
@@ -145,7 +147,9 @@ async fn killed(setup: Setup, kills: usize, orders: usize) {
     let seed = setup.seed;
     let mut dice = StdRng::seed_from_u64(seed);
     let mut world = World::new(setup).await;
-    for fault in [Fault::TimeoutAfterEffect { hold: HOLD }, Fault::ErrorAfterEffect { html: false }, Fault::ResetMidBody] {
+    for fault in
+        [Fault::TimeoutAfterEffect { hold: HOLD }, Fault::ErrorAfterEffect { html: false }, Fault::ResetMidBody]
+    {
         world.brightpearl.faults().add(FaultRule::new(fault.clone()).method("POST").chance(0.01));
         world.brightpearl.faults().add(FaultRule::new(fault).method("PUT").chance(0.01));
     }

@@ -48,7 +48,11 @@ pub fn place(world: &World, count: usize, seed: u64) -> Placed {
         match rng.random_range(0..20) {
             // Another warehouse, another status, cancelled, not allocated: not ours.
             0 => {
-                placed.others.insert(world.place(NewOrder { warehouse_id: Some(2), allocation: Allocation::None, ..ready }));
+                placed.others.insert(world.place(NewOrder {
+                    warehouse_id: Some(2),
+                    allocation: Allocation::None,
+                    ..ready
+                }));
             }
             1 => {
                 placed.others.insert(world.place(NewOrder { status_id: Some(3), ..ready }));
@@ -73,8 +77,10 @@ pub fn place(world: &World, count: usize, seed: u64) -> Placed {
                         .parse::<rust_decimal::Decimal>()
                         .expect("a quantity");
                     let units: i64 = units.trunc().to_string().parse().expect("a whole quantity");
-                    let child =
-                        world.brightpearl.split_order(ACCOUNT, order, &BTreeMap::from([(*row, units)])).expect("a split");
+                    let child = world
+                        .brightpearl
+                        .split_order(ACCOUNT, order, &BTreeMap::from([(*row, units)]))
+                        .expect("a split");
                     world.brightpearl.allocate(ACCOUNT, child).expect("allocated");
                     let ready = world.status("Ready to ship");
                     world.brightpearl.set_status(ACCOUNT, child, ready).expect("a status");
@@ -109,7 +115,9 @@ pub async fn run(setup: Setup, count: usize) {
     placed.others.extend(more.others);
     let expected = placed.expected.clone();
     world
-        .until("every order ships once and Brightpearl knows", Duration::from_secs(300), |world| world.all_told(&expected))
+        .until("every order ships once and Brightpearl knows", Duration::from_secs(300), |world| {
+            world.all_told(&expected)
+        })
         .await;
     for order in &placed.others {
         let shown = world.brightpearl.order(ACCOUNT, *order).expect("the order");

@@ -3,4 +3,3 @@
 mod faults;
 mod flow;
 mod overlap;
-

@@ -33,7 +33,8 @@ async fn overlapping_connections_ship_each_order_once() {
         .until("every order is at exactly one of the two", Duration::from_secs(120), |world| {
             let mut at: std::collections::BTreeMap<i64, usize> = expected.iter().map(|id| (*id, 0)).collect();
             for order in world.warehouse_orders() {
-                let id: i64 = order.key.split("-O").nth(1).and_then(|rest| rest.split('-').next()?.parse().ok()).expect("a key");
+                let id: i64 =
+                    order.key.split("-O").nth(1).and_then(|rest| rest.split('-').next()?.parse().ok()).expect("a key");
                 *at.get_mut(&id).expect("an expected order") += 1;
             }
             for entry in std::fs::read_dir(folder.join("in")).expect("the folder") {
@@ -41,8 +42,11 @@ async fn overlapping_connections_ship_each_order_once() {
                 if path.extension().is_some_and(|extension| extension == "csv") {
                     let content = std::fs::read_to_string(&path).expect("an order file");
                     for line in content.lines().filter(|line| line.starts_with("\"PH\"")) {
-                        let id: i64 =
-                            line.split("-O").nth(1).and_then(|rest| rest.split(['-', '"']).next()?.parse().ok()).expect("a key");
+                        let id: i64 = line
+                            .split("-O")
+                            .nth(1)
+                            .and_then(|rest| rest.split(['-', '"']).next()?.parse().ok())
+                            .expect("a key");
                         *at.get_mut(&id).expect("an expected order") += 1;
                     }
                 }
