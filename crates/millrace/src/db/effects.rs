@@ -18,18 +18,28 @@ pub(super) const COLUMNS: &str =
     e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
     e.shipment_ref, e.product_id, e.warehouse_id";
 
-/// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. In its lane nothing earlier is
-/// open and nothing else is in flight (R6), and its order is not held by a person. An earlier one that was never sent and
-/// waits for its time lets later ones pass: it may be waiting for what they do. `$5` is now. The lists of states are those
-/// of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an index into a join
-/// over everything, which it does while it has no statistics of a table that has just been filled.
+/// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. `$5` is now. The lists of
+/// states are those of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an
+/// index into a join over everything, which it does while it has no statistics of a table that has just been filled.
 const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
     AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
     AND e.state NOT IN ('armed', 'probing')
     AND e.next_at <= $5 AND (e.lease_until IS NULL OR e.lease_until <= $5)";
-const FREE: &str = "NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
+/// Free to go: in its lane nothing earlier is open and nothing else is in flight (R6), and its order is not held by a person.
+/// What is in flight itself waits for nothing: everything else in the lane waits for it to be looked up. An earlier one that
+/// was never sent lets later ones pass while it cannot go itself: its time has not come, its order is held, its side is
+/// paused, or it is another connection's, which may be switched off.
+const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
+        WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
         AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
-        AND NOT (p.state = 'planned' AND p.next_at > $5 AND p.lease_until IS NULL) LIMIT 1 OFFSET 0)
+        AND NOT (p.state = 'planned' AND (p.lease_until IS NULL OR p.lease_until <= $5)
+            AND (p.next_at > $5 OR p.connection <> e.connection
+                OR EXISTS (SELECT 1 FROM pause AS s WHERE s.tenant = p.tenant AND s.merchant = p.merchant
+                    AND s.connection = p.connection AND s.side = p.side)
+                OR p.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
+                    WHERE o.tenant = p.tenant AND o.merchant = p.merchant AND o.id = p.order_ref
+                    AND o.held_reason IS NOT NULL)))
+        LIMIT 1 OFFSET 0))
     AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
         AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
     AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o

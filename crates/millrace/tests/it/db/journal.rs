@@ -87,6 +87,55 @@ async fn lanes_go_one_at_a_time_and_batches_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lane_never_waits_for_itself() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        // The earlier one waits for its time; the later one goes meanwhile, and its outcome is not known.
+        let mut earlier = effect(EffectKind::SetStatus, "earlier", "order:1");
+        earlier.not_before = Some(Timestamp::MAX);
+        let later = effect(EffectKind::PostShipped, "later", "order:1");
+        world.db.plan_effects(&key, vec![earlier.clone(), later.clone()]).await.unwrap();
+        let rows = claim(&world.db, &key, 10).await;
+        assert_eq!(rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.clone()]);
+        world.db.arm(&key, vec![arm_of(&rows[0])], DEADLINE).await.unwrap()[0].unwrap();
+        let mut unknown = settlement(&rows[0], &[Unknown]);
+        unknown.next_at = Some(Timestamp::UNIX_EPOCH);
+        world.db.settle(&key, vec![unknown]).await.unwrap();
+        // The earlier one's time comes. It waits for the look, and the look waits for nothing.
+        let mut raw = world.raw().await;
+        raw.run("UPDATE effect SET next_at = 0 WHERE state = 'planned'").await.unwrap();
+        let rows = claim(&world.db, &key, 10).await;
+        assert_eq!(rows.iter().map(|row| (row.id.clone(), row.state)).collect::<Vec<_>>(), [(later.id, Probing)]);
+        world.db.settle(&key, vec![settlement(&rows[0], &[Applied])]).await.unwrap();
+        let rows = claim(&world.db, &key, 10).await;
+        assert_eq!(rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [earlier.id]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_go_itself_lets_later_ones_pass() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        // At the warehouse: it is paused there, and what Brightpearl is told goes on.
+        let submit = effect(EffectKind::SubmitRequest, "submit", "order:1");
+        let posted = effect(EffectKind::PostShipped, "posted", "order:1");
+        world.db.plan_effects(&key, vec![submit.clone(), posted.clone()]).await.unwrap();
+        assert!(claim(&world.db, &key, 10).await.is_empty(), "the earlier one can go");
+        world.db.pause(&key, Side::Warehouse, Some("wrong password")).await.unwrap();
+        assert_eq!(claim(&world.db, &key, 10).await[0].id, posted.id);
+        // Another connection of the merchant, which may be switched off.
+        let other = world.further_connection(&key.scope.tenant, &key.scope.merchant, "acme").await;
+        let theirs = effect(EffectKind::SetStatus, "theirs", "order:2");
+        let ours = effect(EffectKind::PostShipped, "ours", "order:2");
+        world.db.plan_effects(&other, vec![theirs.clone()]).await.unwrap();
+        world.db.plan_effects(&key, vec![ours.clone()]).await.unwrap();
+        assert_eq!(claim(&world.db, &key, 10).await[0].id, ours.id);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_a_live_claim_arms_and_settles() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
