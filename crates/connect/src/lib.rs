@@ -21,6 +21,7 @@ mod files;
 mod http;
 mod id;
 mod order;
+pub mod planted;
 mod seams;
 mod secret;
 mod shipment;

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use connect::{EffectKind, NoteRow, RequestLine, Shipment};
+use connect::{
+    EffectKind, NoteRow, RequestLine, Shipment,
+    planted::{Planted, planted},
+};
 use rust_decimal::Decimal;
 
 use crate::{effect::EffectState, settings::ShortShip};
@@ -35,6 +38,14 @@ pub fn rows(lines: &[RequestLine], earlier: &[&Shipment], newest: &Shipment) -> 
         if new.is_sign_positive() && !new.is_zero() {
             rows.push(NoteRow { row_id, product_id, quantity: new });
         }
+    }
+    if planted(Planted::TellsEverything) {
+        let everything = lines.iter().map(|line| NoteRow {
+            row_id: line.row_id,
+            product_id: line.product_id,
+            quantity: line.quantity,
+        });
+        return Ok(everything.collect());
     }
     Ok(rows)
 }
@@ -212,6 +223,9 @@ pub fn next(facts: &ShipmentSteps<'_>) -> NextStep {
             None => return NextStep::CreateNote,
         }
     };
+    if planted(Planted::EventBeforeDetails) && !applied(EffectKind::PostShipped) {
+        return NextStep::PostShipped { note_id };
+    }
     if !applied(EffectKind::UpdateShipping) {
         NextStep::UpdateShipping { note_id }
     } else if !applied(EffectKind::PostShipped) {

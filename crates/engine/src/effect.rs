@@ -5,7 +5,10 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use connect::{EffectKind, ErrorKind, Probe, RemoteRef, Sent};
+use connect::{
+    EffectKind, ErrorKind, Probe, RemoteRef, Sent,
+    planted::{Planted, planted},
+};
 use jiff::{SignedDuration, Timestamp};
 
 /// Where an effect stands.
@@ -243,6 +246,7 @@ pub fn after_send(facts: &Facts, policy: &Policy, outcome: &Sent, now: Timestamp
             step.credentials_refused = cause.kind == ErrorKind::Credentials;
             step
         }
+        Sent::Unknown { .. } if planted(Planted::TimeoutIsDone) => Step::to(&[EffectState::Applied], "no answer"),
         Sent::Unknown { why } => {
             Step::to(&[EffectState::Unknown], format!("outcome unknown: {why}")).at(later(now, policy.first_probe))
         }
@@ -294,11 +298,11 @@ fn absent(facts: &Facts, policy: &Policy, now: Timestamp) -> Step {
         return step;
     }
     // R4: at least two negative probes, the last after quiescence.
-    let confirmed = facts.negatives >= 1 && now > quiet_from;
+    let confirmed = (facts.negatives >= 1 || planted(Planted::OneLook)) && now > quiet_from;
     let mut step = if !confirmed {
         let again = if now > quiet_from { later(now, policy.first_probe) } else { quiet_from };
         Step::to(&[EffectState::Unknown], "not found; it may still be on its way").at(later(again, MILLISECOND))
-    } else if stock {
+    } else if stock && !planted(Planted::OldDifference) {
         Step::to(
             &[EffectState::AbsentConfirmed, EffectState::Voided],
             "not found twice; it did not happen, and a new difference will be worked out",

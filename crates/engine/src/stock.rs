@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use connect::{FeedBasis, Money, SourceStock};
+use connect::{
+    FeedBasis, Money, SourceStock,
+    planted::{Planted, planted},
+};
 use rust_decimal::Decimal;
 
 use crate::settings::{Brakes, Increases, StockSettings};
@@ -83,7 +86,7 @@ pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
     if facts.shared_sku {
         return done(Verdict::Hold, "two products share this SKU of the warehouse; give each its own".to_owned());
     }
-    if facts.correcting {
+    if facts.correcting && !planted(Planted::CorrectsTwice) {
         return done(Verdict::Skip, "an earlier correction of it is not settled".to_owned());
     }
     if facts.unsettled {
@@ -150,7 +153,15 @@ fn difference(facts: &ProductFacts, basis: FeedBasis) -> (Decimal, Decimal, BTre
             parts.insert("warehouse_physical", facts.figure);
             parts.insert("shipped_not_posted", facts.shipped_not_posted);
             parts.insert("brightpearl_in_stock", facts.source.in_stock);
-            let difference = facts.figure + facts.shipped_not_posted - facts.source.in_stock;
+            let theirs = match planted(Planted::OnHandForInStock) {
+                true => facts.source.on_hand,
+                false => facts.source.in_stock,
+            };
+            let left = match planted(Planted::ForgetsShipped) {
+                true => Decimal::ZERO,
+                false => facts.shipped_not_posted,
+            };
+            let difference = facts.figure + left - theirs;
             (difference, facts.source.in_stock, parts)
         }
         FeedBasis::Available => {

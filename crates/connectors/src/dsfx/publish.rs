@@ -9,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use connect::{
     Armed, Capture, ConnectorError, Delivery, Effect, EffectKind, ErrorKind, FileError, FileErrorKind, FileStore,
     Prepared, Probe, RemoteRef, Renamed, Sent,
+    planted::{Planted, planted},
 };
 use encoding_rs::Encoding;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -103,18 +104,34 @@ impl Inbox {
             }
         }
         let temp = format!("{target}.part");
-        self.store.write(&temp, &content).await?;
         let size = content.len() as u64;
-        let there = self.store.stat(&temp).await?.map(|entry| entry.size);
-        if there != Some(size) || self.store.read(&temp, size.saturating_add(1)).await? != content {
-            return Err(ConnectorError::transient(format!(
-                "{temp} does not hold what was written to it; it is written again"
-            )));
+        // One that lies there whole is left alone: a rename that the server is still to carry out, after its caller has given
+        // up, must never find it half written.
+        if !self.holds(&temp, &content).await? {
+            self.store.write(&temp, &content).await?;
+            if !self.holds(&temp, &content).await? {
+                return Err(ConnectorError::transient(format!(
+                    "{temp} does not hold what was written to it; it is written again"
+                )));
+            }
         }
         let keys = orders.into_iter().map(|(_, key, _)| key).collect();
         let baseline = Baseline { place: self.place.clone(), temp, target, sha256: sha256(&content), size, keys };
         let baseline = serde_json::to_value(baseline).map_err(|error| ConnectorError::unexpected(error.to_string()))?;
         Ok(indices.into_iter().map(|index| (index, Prepared::Ready { baseline: baseline.clone() })).collect())
+    }
+
+    /// Whether a file is there with exactly this content.
+    async fn holds(&self, path: &str, content: &[u8]) -> Result<bool, FileError> {
+        let size = content.len() as u64;
+        if self.store.stat(path).await?.map(|entry| entry.size) != Some(size) {
+            return Ok(false);
+        }
+        match self.store.read(path, size).await {
+            Ok(there) => Ok(there == content),
+            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// What lies under a name, compared with what would be written: one answer for each order; `None` when nothing does.
@@ -234,7 +251,8 @@ impl Inbox {
             if !known.contains_key(&baseline.temp) {
                 let waiting = self.store.stat(&baseline.temp).await?.is_some();
                 // Both names at once: the server was stopped half-way through a rename that makes a second name first.
-                let answer = if waiting && !self.is_published(&baseline).await? {
+                let forgets = planted(Planted::GoneIsNotSent);
+                let answer = if forgets || waiting && !self.is_published(&baseline).await? {
                     Probe::Absent
                 } else {
                     Probe::Equal(baseline.file())

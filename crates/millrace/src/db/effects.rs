@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use connect::{EffectId, EffectKind, Side};
+use connect::{
+    EffectId, EffectKind, Side,
+    planted::{Planted, planted},
+};
 use engine::effect::{EffectState, later};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -402,10 +405,16 @@ async fn claim(
     let mut due = on_side.to_vec();
     due.push(now.into());
     tx.execute(
-        "UPDATE effect SET state = 'unknown', unknowns = unknowns + 1, next_at = $5, owner = NULL, lease_until = NULL,
+        if planted(Planted::ForgetsArmed) {
+            "UPDATE effect SET state = 'not_sent', next_at = $5, owner = NULL, lease_until = NULL, fence = fence + 1
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4 AND state = 'armed'
+                 AND (lease_until IS NULL OR lease_until <= $5)"
+        } else {
+            "UPDATE effect SET state = 'unknown', unknowns = unknowns + 1, next_at = $5, owner = NULL, lease_until = NULL,
              fence = fence + 1, changed_at = $5, note = 'outcome unknown: whoever sent it went away before saying'
          WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND side = $4 AND state = 'armed'
-             AND (lease_until IS NULL OR lease_until <= $5)",
+             AND (lease_until IS NULL OR lease_until <= $5)"
+        },
         &due,
     )
     .await?;

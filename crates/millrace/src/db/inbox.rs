@@ -83,12 +83,19 @@ pub(super) async fn raise(
     Ok(())
 }
 
-/// Keeps what was taken in, and raises what could not be used.
+/// What an exception about an input that says what left is called: until it is settled, nobody knows what is in it.
+pub(super) const SHIPMENT_INPUT: &str = "shipment_input";
+/// What an exception about any other input is called.
+const INPUT: &str = "input";
+
+/// Keeps what was taken in, and raises what could not be used as exceptions of this kind. One that comes again whole, under
+/// its name, is settled by that.
 pub(super) async fn keep_inputs(
     tx: &mut Tx,
     key: &ConnectionKey,
     taken: &[Inbound],
     rejected: &[RejectedInput],
+    kind: &'static str,
 ) -> R<()> {
     let [tenant, merchant, connection] = key_values(key);
     let now = tx.now;
@@ -114,7 +121,16 @@ pub(super) async fn keep_inputs(
     for RejectedInput { input, reason } in rejected {
         let hash = if input.content_hash.is_empty() { sha256(&input.content) } else { input.content_hash.clone() };
         let subject = format!("{}/{hash}", input.name);
-        raise(tx, key, "input", &subject, reason, Some(&input.content)).await?;
+        raise(tx, key, kind, &subject, reason, Some(&input.content)).await?;
+    }
+    for input in taken {
+        tx.execute(
+            "UPDATE exception SET resolved_at = $6, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
+                 AND connection = $3 AND kind = $4 AND resolved_at IS NULL
+                 AND substr(subject, 1, length(CAST($5 AS TEXT)) + 1) = CAST($5 AS TEXT) || '/'",
+            &[tenant.clone(), merchant.clone(), connection.clone(), kind.into(), (&input.name).into(), now.into()],
+        )
+        .await?;
     }
     Ok(())
 }
@@ -124,7 +140,27 @@ impl Database {
     pub async fn record_inputs(&self, key: &ConnectionKey, taken: &[Inbound], rejected: &[RejectedInput]) -> R<()> {
         let (key, taken, rejected) = (key.clone(), taken.to_vec(), rejected.to_vec());
         self.write(&key.clone(), "record_inputs", move |tx| {
-            Box::pin(async move { keep_inputs(tx, &key, &taken, &rejected).await })
+            Box::pin(async move { keep_inputs(tx, &key, &taken, &rejected, INPUT).await })
+        })
+        .await
+    }
+
+    /// The oldest input that says what left and could not be used, while nobody has settled it.
+    pub async fn unread_shipments(&self, key: &ConnectionKey) -> R<Option<String>> {
+        let key = key.clone();
+        self.read(&key.clone(), "unread_shipments", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT subject FROM exception WHERE tenant = $1 AND merchant = $2 AND connection = $3
+                             AND kind = $4 AND resolved_at IS NULL ORDER BY at, id LIMIT 1",
+                        &[tenant, merchant, connection, SHIPMENT_INPUT.into()],
+                    )
+                    .await?;
+                let subject = row.map(|row| row.string(0)).transpose()?;
+                Ok(subject.map(|subject| subject.rsplit_once('/').map_or(subject.clone(), |(name, _)| name.to_owned())))
+            })
         })
         .await
     }

@@ -43,6 +43,7 @@ mod web;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use async_trait::async_trait;
 use connect::{Clock, OsRandom, Random, SystemClock};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -129,9 +130,10 @@ pub enum Verdict {
 }
 
 /// Looks on at every crossing into the database; the seam for faults and traces.
+#[async_trait]
 pub trait Observer: Send + Sync {
-    /// Called around every write and read, with its name.
-    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict;
+    /// Called around every write and read, with its name. It may take its time: a process can stand still here.
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict;
 }
 
 /// The database. Cheap to clone; all clones share connections.
@@ -229,9 +231,12 @@ impl Database {
         }
     }
 
-    fn ask(&self, operation: &'static str, phase: Phase) -> Verdict {
+    async fn ask(&self, operation: &'static str, phase: Phase) -> Verdict {
         let observer = self.inner.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
-        observer.map_or(Verdict::Continue, |observer| observer.crossing(operation, phase))
+        match observer {
+            Some(observer) => observer.crossing(operation, phase).await,
+            None => Verdict::Continue,
+        }
     }
 
     /// Runs one transaction that may write. What it wrote is durable when this returns, and nothing of it is kept when this
@@ -241,7 +246,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
-        let before = self.ask(name, Phase::Before);
+        let before = self.ask(name, Phase::Before).await;
         if before == Verdict::Fail {
             return Err(DbError::unavailable("the connection was lost before the change was kept"));
         }
@@ -255,7 +260,8 @@ impl Database {
             }
             Engine::Postgres(postgres) => postgres.write(access, work).await,
         };
-        if done.is_ok() && (before != Verdict::Continue || self.ask(name, Phase::AfterCommit) != Verdict::Continue) {
+        let kept = done.is_ok();
+        if kept && (before != Verdict::Continue || self.ask(name, Phase::AfterCommit).await != Verdict::Continue) {
             return Err(DbError::commit_unknown("the connection was lost while committing"));
         }
         done
@@ -267,7 +273,7 @@ impl Database {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
-        if self.ask(name, Phase::Before) != Verdict::Continue {
+        if self.ask(name, Phase::Before).await != Verdict::Continue {
             return Err(DbError::unavailable("the connection was lost"));
         }
         let access = access.into();

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use connect::{ConnectionId, EffectId, OrderId};
+use connect::{
+    ConnectionId, EffectId, OrderId,
+    planted::{Planted, planted},
+};
 use engine::order::OrderState;
 
 use super::{
@@ -31,7 +34,8 @@ impl Conditions {
     /// Of a tenant, or of one of its merchants.
     fn of(access: &Access, alias: &'static str) -> Self {
         let (tenant, merchant) = access.setting();
-        let mut conditions = Self { sql: format!("{alias}.tenant = $1"), values: vec![tenant.into()] };
+        let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
+        let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
         if merchant != "*" {
             conditions.and(alias, "merchant =", merchant);
         }

@@ -27,7 +27,7 @@ impl Database {
         self.write(&key.clone(), "record_shipments", move |tx| {
             Box::pin(async move {
                 let recorded = record(tx, &key, shipments, states).await?;
-                inbox::keep_inputs(tx, &key, &taken, &rejected).await?;
+                inbox::keep_inputs(tx, &key, &taken, &rejected, inbox::SHIPMENT_INPUT).await?;
                 let [tenant, merchant, connection] = key_values(&key);
                 tx.execute(
                     "UPDATE channel SET cursor = $5

@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use connect::{EffectDraft, EffectKind, NewNote, NoteRow, PlanError, Shipment, ShippingDetails};
+use connect::{
+    EffectDraft, EffectKind, NewNote, NoteRow, PlanError, Shipment, ShippingDetails,
+    planted::{Planted, planted},
+};
 use engine::{
     confirm::{self, Done, NextStep, ShipmentSteps},
     effect::{EffectState, later},
@@ -240,7 +243,12 @@ fn step(
             let details = ShippingDetails {
                 order_id: request.order_id,
                 note_id: *note_id,
-                tracking: shipment.tracking_numbers().into_iter().map(str::to_owned).collect(),
+                tracking: shipment
+                    .tracking_numbers()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .take(if planted(Planted::FirstBoxOnly) { 1 } else { usize::MAX })
+                    .collect(),
                 ship_method_id: source_method(runtime, shipment)?,
                 boxes: u32::try_from(shipment.packages.len().max(1)).unwrap_or(u32::MAX),
                 weight: (!weight.is_zero()).then_some(weight),

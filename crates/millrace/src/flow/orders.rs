@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{BundleRole, EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, ShipmentRequest};
+use connect::{
+    BundleRole, EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, ShipmentRequest,
+    planted::{Planted, planted},
+};
 use connectors::brightpearl::webhooks::expand_ids;
 use engine::{
     key,
@@ -354,7 +357,7 @@ async fn record(
         for planned in &plan.requests {
             requests.push(ShipmentRequest {
                 id: runtime.request_id(),
-                key: planned.key.clone(),
+                key: request_key(planned.key.clone(), now),
                 order_number: order.order_id.to_string(),
                 reference: order.reference.clone(),
                 placed_at: order.placed_at,
@@ -382,7 +385,7 @@ async fn record(
             match draft {
                 Ok(submit) => new.push(NewRequest {
                     id: request.id,
-                    key: planned.key,
+                    key: request_key(planned.key, now),
                     note_id: planned.note_id,
                     warehouse_id: planned.warehouse_id,
                     lines: planned.lines,
@@ -422,6 +425,10 @@ async fn record(
     }
     runtime.wake.warehouse.notify_one();
     Ok(())
+}
+
+fn request_key(key: String, now: Timestamp) -> String {
+    if planted(Planted::KeyFromTime) { format!("{key}-T{}", now.as_millisecond()) } else { key }
 }
 
 /// Looks at orders that are at the warehouse and not finished: a cancel or a change in the source shows here even when the

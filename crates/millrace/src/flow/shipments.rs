@@ -1,6 +1,9 @@
 //! Shipments: warehouse → what the source is told.
 
-use connect::{FeedCursor, Inbound};
+use connect::{
+    FeedCursor, Inbound,
+    planted::{Planted, planted},
+};
 
 use super::FlowError;
 use crate::{
@@ -55,6 +58,9 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             .and_then(|channel| channel.cursor);
         let page = runtime.warehouse.shipments(&FeedCursor(cursor)).await?;
         let more = page.more;
+        if planted(Planted::PutAwayFirst) {
+            put_away(runtime, &page.taken, &page.rejected).await;
+        }
         let nothing = page.shipments.is_empty() && page.taken.is_empty() && page.rejected.is_empty();
         summary.rejected += page.rejected.len();
         let seen = seen(runtime, &page.taken).await?;

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use connect::{Armed, Delivery, Effect, EffectKind, Effects, ErrorKind, Prepared, Probe, RemoteRef, Sent};
+use connect::{
+    Armed, Delivery, Effect, EffectKind, Effects, ErrorKind, Prepared, Probe, RemoteRef, Sent,
+    planted::{Planted, planted},
+};
 use engine::effect::{EffectState, Policy, after_found, after_send, later};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -103,7 +106,7 @@ async fn pass_gate(
     kind: EffectKind,
     rows: Vec<EffectRow>,
 ) -> Result<(Vec<EffectRow>, Vec<Settlement>), DbError> {
-    if kind != EffectKind::SubmitRequest {
+    if kind != EffectKind::SubmitRequest || planted(Planted::NoLastLook) {
         return Ok((rows, Vec::new()));
     }
     let now = runtime.clock.now();
@@ -174,7 +177,8 @@ async fn send_batch(
 ) -> Result<usize, DbError> {
     effects.reserve(kind).await;
     let limit = runtime.waits.http;
-    if runtime.clock.monotonic().saturating_sub(claimed) + limit > runtime.waits.lease {
+    let over = runtime.clock.monotonic().saturating_sub(claimed) + limit > runtime.waits.lease;
+    if over && !planted(Planted::LeaseIgnored) {
         // The claim no longer outlasts a call: somebody else takes it, or we do in the next drive.
         let now = runtime.clock.now();
         let settlements = batch
@@ -199,14 +203,19 @@ async fn send_batch(
         })
         .collect();
     // R1: if this commit's own outcome is not known the error leaves through here, nothing is sent, and the lease decides.
-    let armed_at = runtime.db.arm(&runtime.key, arms, limit).await?;
+    let armed_at = if planted(Planted::NoArm) {
+        vec![Some(runtime.clock.now()); batch.len()]
+    } else {
+        runtime.db.arm(&runtime.key, arms, limit).await?
+    };
     let armed: Vec<(Ready, Timestamp)> =
         batch.into_iter().zip(armed_at).filter_map(|(one, at)| at.map(|at| (one, at))).collect();
     if armed.is_empty() {
         return Ok(0);
     }
     let now = runtime.clock.now();
-    let delivery = if runtime.clock.monotonic().saturating_sub(armed_from) > limit {
+    let stood_still = runtime.clock.monotonic().saturating_sub(armed_from) > limit;
+    let delivery = if stood_still && !planted(Planted::LeaseIgnored) {
         // This process stood still since it armed; whoever holds the lease now may be acting on it.
         let late = Sent::not_sent(ErrorKind::Transient, "the process stood still after committing the intent");
         Delivery::all(armed.len(), &late, None)

@@ -29,7 +29,8 @@ pub struct ExceptionOut {
     pub id: String,
     /// Which connection's.
     pub connection: String,
-    /// `input` (a file or page that could not be used), `unknown_key` (a shipment of an order that is not known),
+    /// `shipment_input` (a file or page about shipments that could not be used: stock counts wait until it has come again
+    /// whole, or somebody has settled it), `input` (any other one), `unknown_key` (a shipment of an order that is not known),
     /// `changed_shipment` (a shipment that came again with other content).
     pub kind: String,
     /// What it is about.

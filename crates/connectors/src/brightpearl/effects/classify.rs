@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use connect::{EffectKind, HttpResponse};
+use connect::{
+    EffectKind, HttpResponse,
+    planted::{Planted, planted},
+};
 use serde_json::Value;
 
 use crate::brightpearl::{
@@ -54,6 +57,7 @@ pub(super) fn classify(sort: Sort, answer: &HttpResponse) -> Verdict {
         (200..=299, None) => accepted(sort, answer),
         (400 | 402..=407 | 409..=499, Some(refusal)) => refused(sort, status, refusal),
         (500, Some(refusal)) if envelope::is_refusal_code(&refusal.code) => refused(sort, status, refusal),
+        (_, Some(refusal)) if planted(Planted::FailureIsRefusal) => refused(sort, status, refusal),
         (_, Some(refusal)) => Verdict::Unknown(format!("HTTP {status}: {} {}", refusal.code, refusal.message)),
         (_, None) => Verdict::Unknown(format!("HTTP {status} without Brightpearl's own words")),
     }

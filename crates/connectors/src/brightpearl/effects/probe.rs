@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{Armed, ConnectorError, EffectKind, GoodsOutNote, NewNote, NoteState, Probe, RemoteRef};
+use connect::{
+    Armed, ConnectorError, EffectKind, GoodsOutNote, NewNote, NoteState, Probe, RemoteRef,
+    planted::{Planted, planted},
+};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
@@ -72,12 +75,12 @@ fn note_was_made(wanted: &NewNote, before: &NotesBefore, notes: &[&GoodsOutNote]
     let new = notes.iter().copied().filter(|note| {
         !before.notes.contains_key(&note.note_id)
             && note.warehouse_id == wanted.warehouse_id
-            && (is_equal(note) || is_own(note))
+            && (is_equal(note) || is_own(note) || planted(Planted::AnyNoteIsOurs))
     });
     let candidates: Vec<&GoodsOutNote> = new.collect();
     match candidates.as_slice() {
         [] => Probe::Absent,
-        [only] if is_equal(only) && is_own(only) => Probe::Equal(note_ref(only)),
+        [only] if is_equal(only) && is_own(only) || planted(Planted::AnyNoteIsOurs) => Probe::Equal(note_ref(only)),
         [only] => Probe::Different {
             reference: note_ref(only),
             difference: match (is_equal(only), author) {
@@ -146,7 +149,7 @@ async fn probe_statuses(connector: &Brightpearl, bodies: &[Status]) -> Result<Ve
     let one = |body: &Status| match orders.get(&body.order_id) {
         None => Probe::MovedOn { state: "gone".to_owned() },
         Some(order) if order.status_id == body.to => Probe::Equal(order_ref(order)),
-        Some(order) if body.from.contains(&order.status_id) => Probe::Absent,
+        Some(order) if body.from.contains(&order.status_id) || planted(Planted::OverwritesStatus) => Probe::Absent,
         Some(order) => Probe::MovedOn { state: order.status_id.to_string() },
     };
     Ok(bodies.iter().map(one).collect())

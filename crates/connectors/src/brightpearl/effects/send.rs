@@ -1,6 +1,9 @@
 //! Sending a change, once.
 
-use connect::{Armed, Capture, Delivery, EffectKind, ErrorKind, NewNote, RemoteRef, Sent};
+use connect::{
+    Armed, Capture, Delivery, EffectKind, ErrorKind, NewNote, RemoteRef, Sent,
+    planted::{Planted, planted},
+};
 use serde::Serialize;
 
 use super::{
@@ -39,6 +42,9 @@ pub(in crate::brightpearl) async fn send(connector: &Brightpearl, batch: &[Armed
     };
     let (outcome, capture) = match connector.client.change(purpose, ready.change).await {
         Changed::NotSent(cause) => (Sent::NotSent { cause }, None),
+        Changed::NoAnswer(why, capture) if planted(Planted::TimeoutIsNotSent) => {
+            (Sent::not_sent(ErrorKind::Transient, why), Some(capture))
+        }
         Changed::NoAnswer(why, capture) => (Sent::unknown(format!("no whole answer came: {why}")), Some(capture)),
         Changed::Answer { answer, generation, capture } => {
             let sort = Sort {
@@ -188,7 +194,7 @@ fn post_shipped(shipped: &Shipped, before: ShippedBefore) -> Result<Ready, Strin
             method: "POST",
             path: format!("warehouse-service/goods-note/goods-out/{}/event", shipped.note_id),
             body: json(&wire::GoodsOutNoteEvents { events: [event] })?,
-            if_match: Some(before.version),
+            if_match: (!planted(Planted::NoVersion)).then_some(before.version),
         },
         reference: Some(RemoteRef::new(shipped.note_id.to_string())),
     })

@@ -17,8 +17,9 @@ use super::{
 
 struct Away;
 
+#[async_trait::async_trait]
 impl Observer for Away {
-    fn crossing(&self, _operation: &'static str, _phase: Phase) -> Verdict {
+    async fn crossing(&self, _operation: &'static str, _phase: Phase) -> Verdict {
         Verdict::Fail
     }
 }
@@ -77,4 +78,19 @@ async fn own_trouble_makes_them_come_again() {
 
 async fn waiting(installation: &Installation, scope: &Scope) -> usize {
     installation.hub.db.take_calls(scope, "acme", 100).await.unwrap().len()
+}
+
+/// The answers that would lose a call for good are noticed by what [`own_trouble_makes_them_come_again`] asks for.
+#[cfg(feature = "planted")]
+#[tokio::test(flavor = "current_thread")]
+async fn planted_answers_are_noticed() {
+    use connect::planted::{Planted, plant};
+    let installation = Installation::new().await;
+    installation.hub.db.set_observer(Arc::new(Away));
+    for fault in [Planted::CallerAtFault, Planted::AnswersFirst] {
+        plant(Some(fault));
+        let answer = installation.send(call("/hooks/brightpearl/any", "right", "1", "2026-02-03T16:41:39Z")).await;
+        plant(None);
+        assert_ne!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{fault:?} changes nothing, so nothing notices it");
+    }
 }

@@ -195,8 +195,9 @@ struct Hand {
     lose: AtomicBool,
 }
 
+#[async_trait::async_trait]
 impl Observer for Hand {
-    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
         self.crossings.fetch_add(1, Ordering::Relaxed);
         match phase {
             Phase::Before if operation == "arm" && self.fail.load(Ordering::Relaxed) => Verdict::Fail,

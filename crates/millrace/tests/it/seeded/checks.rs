@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     brightpearl::{
         Change,
-        account::{Account, CANCELLED, HUB, NEW, SET_ASIDE},
+        account::{Account, CANCELLED, HUB, NEW, Note, SET_ASIDE},
     },
     run::{Run, warehouse_sku},
     warehouse::Left,
@@ -29,6 +29,8 @@ pub fn at_rest(run: &mut Run) {
     let mut findings = Vec::new();
     let shown = shown(run);
     one_order_per_key(run, &mut findings);
+    keys_are_deterministic(run, &mut findings);
+    refused_is_not_done(run, &state.changes, &mut findings);
     nobody_is_lost(run, &state.account, &shown, &mut findings);
     cancelled_is_not_sent(run, &state.account, &mut findings);
     what_was_asked(run, &state.account, &mut findings);
@@ -65,6 +67,9 @@ pub fn at_rest(run: &mut Run) {
     ] {
         *run.counts.entry(what.to_owned()).or_default() += count;
     }
+    for (cell, hits) in run.trace.cells() {
+        *run.counts.entry(cell).or_default() += hits;
+    }
     drop(state);
     for finding in findings {
         run.watch.finding(finding);
@@ -92,6 +97,31 @@ fn one_order_per_key(run: &Run, findings: &mut Vec<String>) {
     findings.extend(
         seen.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("O1: {key} came {times} times")),
     );
+}
+
+/// A key follows from the order and the note that asks for it, never from a time or a number drawn (§4.1).
+fn keys_are_deterministic(run: &Run, findings: &mut Vec<String>) {
+    for order in &run.warehouse.orders {
+        let rest = order.key.strip_prefix("BPacme-O").unwrap_or_default();
+        let mut parts = rest.split('-');
+        let number = |text: Option<&str>| text.is_some_and(|text| text.parse::<u32>().is_ok());
+        let good =
+            number(parts.next()) && parts.all(|part| number(part.strip_prefix('G')) || number(part.strip_prefix('S')));
+        if !good {
+            findings.push(format!("O1: {} is no key that could be found again", order.key));
+        }
+    }
+}
+
+/// What the account carried out was not refused, whatever its answer looked like.
+fn refused_is_not_done(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
+    let refused: BTreeSet<String> =
+        run.witness.rows("SELECT id FROM effect WHERE state = 'refused'").concat().into_iter().collect();
+    for change in changes.iter().filter(|change| change.done.as_ref().is_some_and(|(_, (status, _))| *status == 200)) {
+        for effect in change.effects.iter().filter(|effect| refused.contains(*effect)) {
+            findings.push(format!("J3: {effect} ({}) counts as refused, and was carried out", change.kind));
+        }
+    }
 }
 
 /// O2.
@@ -228,7 +258,11 @@ fn shipments_are_told(
                 .push(format!("S1: shipment {} of {} is told by {other:?} (note, same rows)", left.id, left.key)),
         }
     }
+    let by_person = |note: &Note| note.shipped.is_some_and(|(_, by)| by != HUB);
     for (id, note) in account.notes.iter().filter(|(id, note)| note.created_by == HUB && !used.contains_key(id)) {
+        if by_person(note) {
+            continue;
+        }
         let what = if note.shipped.is_some() { "is shipped and tells of no shipment" } else { "is left open" };
         if note.shipped.is_some() || !needs_person(note.order) {
             findings.push(format!("S1: note {id} of order {}, made by the hub, {what}", note.order));

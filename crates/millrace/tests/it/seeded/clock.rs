@@ -10,8 +10,20 @@ use connect::Clock;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// When every run begins: a Monday with both an ordinary day and a year's end far away.
-const START: &str = "2026-03-02T08:00:00Z";
+use super::random::Dice;
+
+/// When runs begin: on an ordinary day, and shortly before what calendars do to clocks (summer time in Europe and in
+/// America, its end in both, a leap day, a year's end).
+const STARTS: [&str; 8] = [
+    "2026-03-02T08:00:00Z",
+    "2026-05-18T13:20:00Z",
+    "2026-03-29T00:52:00Z",
+    "2026-10-25T00:52:00Z",
+    "2026-03-08T07:52:00Z",
+    "2026-11-01T06:52:00Z",
+    "2028-02-28T23:52:00Z",
+    "2026-12-31T23:52:00Z",
+];
 
 /// The hub's clock, and the true time that the models live in. The two may differ by what the contract allows for.
 #[derive(Debug)]
@@ -23,9 +35,9 @@ pub struct ModelClock {
 }
 
 impl ModelClock {
-    /// At the fixed start. Needs a paused runtime.
-    pub fn new() -> Self {
-        Self { start: START.parse().unwrap(), began: Instant::now(), offset: AtomicI64::new(0) }
+    /// At one of the starts. Needs a paused runtime.
+    pub fn new(dice: &Dice) -> Self {
+        Self { start: dice.pick(&STARTS).parse().unwrap(), began: Instant::now(), offset: AtomicI64::new(0) }
     }
 
     /// The time that the models live in.

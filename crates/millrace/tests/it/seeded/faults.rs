@@ -10,8 +10,9 @@ use connect::{HttpRequest, HttpResponse, Transport, TransportError};
 use millrace::db::{Observer, Phase, Verdict};
 
 use super::{
-    brightpearl::Brightpearl,
+    cells::Moment,
     clock::ModelClock,
+    node::{Node, Stands},
     random::Dice,
     trace::{Fate, Trace},
 };
@@ -25,10 +26,13 @@ pub enum Plant {
     ShortWait,
     /// Its HTTP client sends again when no answer came (R7).
     Retry,
+    /// One that is compiled into the program.
+    #[cfg(feature = "planted")]
+    Inside(connect::planted::Planted),
 }
 
 /// An HTTP client that sends again.
-pub struct Retrying(pub Arc<Brightpearl>);
+pub struct Retrying(pub Arc<dyn Transport>);
 
 #[async_trait]
 impl Transport for Retrying {
@@ -59,26 +63,45 @@ impl DatabaseFaults {
     pub fn stop(&self) {
         self.per_mille.store(0, Ordering::Relaxed);
     }
-}
 
-impl Observer for DatabaseFaults {
-    fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
-        let fate = match (self.trace.is_dead(), phase) {
+    fn verdict(&self, operation: &'static str, phase: Phase) -> Verdict {
+        let mut fate = match (self.trace.is_dead(), phase) {
             (true, Phase::Before) => return Verdict::Fail,
             (true, Phase::AfterCommit) => return Verdict::LoseReply,
-            (false, _) => self.trace.crossing(),
+            (false, _) => self.trace.crossing(None),
         };
+        if operation == "settle" {
+            let moment = if phase == Phase::Before { Moment::BeforeCommit } else { Moment::AfterCommit };
+            fate = self.trace.writes_down(moment, fate);
+        }
         let fails = self.dice.chance(self.per_mille.load(Ordering::Relaxed));
-        let verdict = match (fate, phase) {
+        match (fate, phase) {
             (Fate::DiesBefore, Phase::Before) => Verdict::Fail,
             // It dies within: the commit is made, and nobody is there to hear of it.
             (Fate::DiesAfter, Phase::Before) => Verdict::Continue,
             (_, Phase::Before) if fails => Verdict::Fail,
-            (Fate::DiesBefore | Fate::DiesAfter | Fate::Dead, Phase::AfterCommit) => Verdict::LoseReply,
+            (Fate::DiesBefore | Fate::DiesMeanwhile | Fate::DiesAfter | Fate::Dead, Phase::AfterCommit) => {
+                Verdict::LoseReply
+            }
             (_, Phase::AfterCommit) if fails => Verdict::LoseReply,
             _ => Verdict::Continue,
-        };
-        self.trace.note(&format!("{} database {operation} {phase:?} {verdict:?}", self.clock.true_time()));
+        }
+    }
+}
+
+/// The database as one process reaches it.
+pub struct NodeDatabase {
+    pub node: Arc<Node>,
+    pub faults: Arc<DatabaseFaults>,
+}
+
+#[async_trait]
+impl Observer for NodeDatabase {
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        self.node.pass(Stands::Inside).await;
+        let verdict = self.faults.verdict(operation, phase);
+        let faults = &self.faults;
+        faults.trace.note(&format!("{} database {operation} {phase:?} {verdict:?}", faults.clock.true_time()));
         verdict
     }
 }

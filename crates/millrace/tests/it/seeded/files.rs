@@ -7,11 +7,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connect::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};
-use jiff::Timestamp;
+use connect::{FileEntry, FileError, FileErrorKind, FileStore, Renamed};
+use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::seeded::{
+    cells::{self, Kind, Moment},
     clock::ModelClock,
     random::Dice,
     trace::{Fate, Trace},
@@ -37,6 +38,8 @@ pub struct Held {
     pub strength: u64,
     /// Times each fault happened.
     pub faults: BTreeMap<String, u64>,
+    /// Renames that the server has yet to carry out: when, from, to.
+    late: Vec<(Timestamp, String, String)>,
 }
 
 impl Held {
@@ -66,6 +69,8 @@ enum Fault {
     LostBefore,
     LostAfter,
     Half,
+    /// The server carries it out after its caller has given up.
+    Late,
 }
 
 /// The one folder.
@@ -77,15 +82,6 @@ pub struct ModelFolder {
     held: Mutex<Held>,
 }
 
-/// Opens the one folder, whatever place is named.
-pub struct ModelFiles(pub Arc<ModelFolder>);
-
-impl FileStores for ModelFiles {
-    fn open(&self, _: FileLocation) -> Arc<dyn FileStore> {
-        Arc::clone(&self.0) as Arc<dyn FileStore>
-    }
-}
-
 impl ModelFolder {
     pub fn new(seed: u64, clock: Arc<ModelClock>, trace: Arc<Trace>, watcher: Arc<dyn Publishing>) -> Self {
         let dice = Dice::new(seed, "files");
@@ -95,7 +91,33 @@ impl ModelFolder {
 
     /// What lies there.
     pub fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.catch_up(&mut held);
+        held
+    }
+
+    /// What is due of the renames that came late.
+    fn catch_up(&self, held: &mut Held) {
+        let now = self.clock.true_time();
+        let (due, later) = std::mem::take(&mut held.late).into_iter().partition(|(at, ..)| *at <= now);
+        held.late = later;
+        let due: Vec<(Timestamp, String, String)> = due;
+        for (at, from, to) in due {
+            let done = self.publish(held, at, &from, &to);
+            self.trace.note(&format!("{at} files rename {from} {to}, late: {done:?}"));
+        }
+    }
+
+    fn publish(&self, held: &mut Held, now: Timestamp, from: &str, to: &str) -> Renamed {
+        if held.files.contains_key(to) {
+            return Renamed::TargetExists;
+        }
+        let Some(file) = held.files.remove(from) else { return Renamed::SourceGone };
+        if let Some(name) = order_file(to) {
+            self.watcher.publishes(name, &String::from_utf8_lossy(&file.content), now, true);
+        }
+        held.files.insert(to.to_owned(), file);
+        Renamed::Done
     }
 
     fn fault(&self, held: &mut Held, writes: bool) -> Fault {
@@ -109,6 +131,7 @@ impl ModelFolder {
                 Fault::LostAfter,
                 Fault::LostAfter,
                 Fault::Half,
+                Fault::Late,
             ]),
             false => *self.dice.pick(&[Fault::NotReached, Fault::LostBefore]),
         };
@@ -121,21 +144,48 @@ impl ModelFolder {
         &self,
         what: String,
         writes: bool,
+        publishes: Option<(&str, &str)>,
         act: impl FnOnce(&mut Held, Timestamp, Fault) -> Result<T, FileError> + Send,
     ) -> Result<T, FileError> {
-        let fate = self.trace.crossing();
-        if matches!(fate, Fate::Dead | Fate::DiesBefore) {
+        let cell = publishes.and_then(|_| cells::change("order file"));
+        let fate = self.trace.crossing(cell);
+        if let (Fate::DiesMeanwhile, Some((from, to))) = (fate, publishes) {
+            self.carry_out_later(from, to);
+        }
+        if matches!(fate, Fate::Dead | Fate::DiesBefore | Fate::DiesMeanwhile) {
             return std::future::pending().await;
         }
+        let loud = self.dice.chance(500);
         let (fault, answer) = {
             let mut held = self.held();
-            let fault = self.fault(&mut held, writes);
+            let mut fault = self.fault(&mut held, writes);
+            if fault == Fault::Late && publishes.is_none() || fault == Fault::Half && what.starts_with("rename") {
+                fault = Fault::LostBefore;
+            }
             let lost = || Err(FileError::new(FileErrorKind::Unknown, "the connection was lost"));
             let now = self.clock.true_time();
+            let no_answer = if loud { Kind::Reset } else { Kind::TimedOut };
             let answer = match fault {
-                Fault::NotReached => Err(FileError::new(FileErrorKind::NotReached, "no connection")),
-                Fault::LostBefore => lost(),
+                Fault::NotReached => {
+                    self.trace.struck(cell, Kind::Refused, Moment::BeforeSend);
+                    Err(FileError::new(FileErrorKind::NotReached, "no connection"))
+                }
+                Fault::LostBefore => {
+                    self.trace.struck(cell, no_answer, Moment::OnItsWay);
+                    lost()
+                }
+                Fault::Late => {
+                    self.trace.struck(cell, Kind::Late, Moment::OnItsWay);
+                    lost()
+                }
                 Fault::LostAfter | Fault::Half => {
+                    match fault {
+                        // The bytes of the order file go before its name.
+                        Fault::Half => {
+                            self.trace.struck(cells::change("order file"), Kind::Truncated, Moment::OnItsWay)
+                        }
+                        _ => self.trace.struck(cell, no_answer, Moment::AfterEffect),
+                    }
                     // What it would have answered is lost with the connection.
                     let _answer = act(&mut held, now, fault);
                     lost()
@@ -144,14 +194,35 @@ impl ModelFolder {
             };
             (fault, answer)
         };
+        if let (Fault::Late, Some((from, to))) = (fault, publishes) {
+            self.carry_out_later(from, to);
+        }
         self.trace.note(&format!("{} files {what} {fault:?} -> {answer:?}", self.clock.true_time()));
         if fate == Fate::DiesAfter {
             return std::future::pending().await;
         }
         let quick = Duration::from_millis(self.dice.between(2, 40).unsigned_abs());
-        tokio::time::sleep(if fault == Fault::None { quick } else { Duration::from_secs(4) }).await;
+        let wait = match (fault, loud) {
+            (Fault::None, _) => quick,
+            (_, true) => Duration::from_secs(4),
+            (_, false) => Duration::from_secs(30),
+        };
+        tokio::time::sleep(wait).await;
         answer
     }
+
+    fn carry_out_later(&self, from: &str, to: &str) {
+        let at = self.clock.true_time() + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).late.push((at, from.to_owned(), to.to_owned()));
+    }
+}
+
+/// The server may still carry out a rename so long after its caller has gone, in milliseconds.
+const WORKS_ON: i64 = 120_000;
+
+/// The name of an order file under its final path.
+fn order_file(path: &str) -> Option<&str> {
+    path.strip_prefix("in/").filter(|name| name.starts_with("ord_") && name.ends_with(".csv"))
 }
 
 fn entry(path: &str, file: &File) -> FileEntry {
@@ -170,14 +241,14 @@ fn hash(content: &[u8]) -> String {
 #[async_trait]
 impl FileStore for ModelFolder {
     async fn list(&self, folder: &str) -> Result<Vec<FileEntry>, FileError> {
-        self.cross(format!("list {folder}"), false, |held, _, _| {
+        self.cross(format!("list {folder}"), false, None, |held, _, _| {
             Ok(held.names(folder).iter().map(|name| entry(name, &held.files[&format!("{folder}/{name}")])).collect())
         })
         .await
     }
 
     async fn read(&self, path: &str, largest: u64) -> Result<Vec<u8>, FileError> {
-        let read = self.cross(format!("read {path}"), false, |held, _, _| match held.files.get(path) {
+        let read = self.cross(format!("read {path}"), false, None, |held, _, _| match held.files.get(path) {
             None => Err(FileError::new(FileErrorKind::NotFound, format!("{path} does not exist"))),
             Some(file) if file.content.len() as u64 > largest => {
                 Err(FileError::new(FileErrorKind::Refused, format!("{path} is larger than {largest} bytes")))
@@ -188,12 +259,14 @@ impl FileStore for ModelFolder {
     }
 
     async fn stat(&self, path: &str) -> Result<Option<FileEntry>, FileError> {
-        self.cross(format!("stat {path}"), false, |held, _, _| Ok(held.files.get(path).map(|file| entry(path, file))))
-            .await
+        self.cross(format!("stat {path}"), false, None, |held, _, _| {
+            Ok(held.files.get(path).map(|file| entry(path, file)))
+        })
+        .await
     }
 
     async fn write(&self, path: &str, content: &[u8]) -> Result<(), FileError> {
-        self.cross(format!("write {path} {}", hash(content)), true, |held, now, fault| {
+        self.cross(format!("write {path} {}", hash(content)), true, None, |held, now, fault| {
             let end = if fault == Fault::Half { content.len() / 2 } else { content.len() };
             held.put(path, content[..end].to_vec(), now);
             Ok(())
@@ -202,29 +275,20 @@ impl FileStore for ModelFolder {
     }
 
     async fn rename(&self, from: &str, to: &str) -> Result<Renamed, FileError> {
-        let watched = to.strip_prefix("in/").filter(|name| name.starts_with("ord_"));
+        let watched = order_file(to);
         if let Some(name) = watched
             && !self.trace.is_dead()
         {
             let content = self.held().files.get(from).map(|file| String::from_utf8_lossy(&file.content).into_owned());
             self.watcher.publishes(name, &content.unwrap_or_default(), self.clock.true_time(), false);
         }
-        self.cross(format!("rename {from} {to}"), true, |held, now, _| {
-            if held.files.contains_key(to) {
-                return Ok(Renamed::TargetExists);
-            }
-            let Some(file) = held.files.remove(from) else { return Ok(Renamed::SourceGone) };
-            if let Some(name) = watched {
-                self.watcher.publishes(name, &String::from_utf8_lossy(&file.content), now, true);
-            }
-            held.files.insert(to.to_owned(), file);
-            Ok(Renamed::Done)
-        })
-        .await
+        let publishes = watched.map(|_| (from, to));
+        self.cross(format!("rename {from} {to}"), true, publishes, |held, now, _| Ok(self.publish(held, now, from, to)))
+            .await
     }
 
     async fn remove(&self, path: &str) -> Result<(), FileError> {
-        self.cross(format!("remove {path}"), true, |held, _, _| {
+        self.cross(format!("remove {path}"), true, None, |held, _, _| {
             held.files.remove(path);
             Ok(())
         })
@@ -232,7 +296,7 @@ impl FileStore for ModelFolder {
     }
 
     async fn create_folder(&self, path: &str) -> Result<(), FileError> {
-        self.cross(format!("create folder {path}"), true, |_, _, _| Ok(())).await
+        self.cross(format!("create folder {path}"), true, None, |_, _, _| Ok(())).await
     }
 
     async fn host_key(&self) -> Result<Option<String>, FileError> {

@@ -3,21 +3,31 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `clock`, `random`, `trace` | time, randomness, and what happened as one hash |
+//! | `clock`, `random`, `trace` | time, randomness, what happened as one hash, and where a process dies |
 //! | `brightpearl`, `files`, `warehouse` | the models and their faults |
+//! | `node` | one process of the hub as it reaches the outside; it can stand still |
 //! | `faults` | what fails inside the hub, planted faults among it |
 //! | `world` | sales, people, the warehouse's own work |
 //! | `run` | the hub in its loop |
+//! | `crashes` | every place to die at, one after the other, and pairs of them |
 //! | `witness`, `watch`, `checks` | what must hold, on the way and at rest |
+//! | `cells` | which faults struck which change when |
+//! | `planted` | mistakes compiled into the program, each of which must be noticed |
 //!
-//! `MILLRACE_SEED=N cargo test -p millrace --test it seeded` plays one seed (with `MILLRACE_TRACE=1` showing every crossing);
-//! `MILLRACE_SEEDS=N` plays that many.
+//! `MILLRACE_SEED=N cargo test -p millrace --test it seeded::seeds` plays one seed (with `MILLRACE_TRACE=1` showing every
+//! crossing). `MILLRACE_SEED_FROM` and `MILLRACE_SEEDS` choose a range, and `MILLRACE_TOTALS` names a file for what was counted.
+//! See `docs/gates.md`.
 
 mod brightpearl;
+mod cells;
 mod checks;
 mod clock;
+mod crashes;
 mod faults;
 mod files;
+mod node;
+#[cfg(feature = "planted")]
+mod planted;
 mod random;
 mod run;
 mod trace;
@@ -28,36 +38,62 @@ mod world;
 
 use std::collections::BTreeMap;
 
+use crashes::Death;
 use faults::Plant;
 
 /// Seeds played when nothing else is said.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 500;
+/// Seeds that once broke the contract, each played every time.
+const REGRESSIONS: [u64; 2] = [55, 456];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
 
-/// Plays these seeds, several at a time; a run shares nothing with another. In order of seeds.
-fn play(seeds: &[u64], plant: Plant) -> Vec<(u64, run::Outcome)> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(seeds.len().max(1));
-    let mut outcomes: Vec<(u64, run::Outcome)> = std::thread::scope(|scope| {
-        let share = |thread: usize| seeds.iter().copied().skip(thread).step_by(threads);
+/// Does this for each of these, several at a time; one shares nothing with another. In their order.
+fn each<T: Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len().max(1));
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
         let players: Vec<_> = (0..threads)
-            .map(|thread| {
-                scope.spawn(move || share(thread).map(|seed| (seed, run::run(seed, plant))).collect::<Vec<_>>())
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut done = Vec::new();
+                    loop {
+                        let place = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        let Some(item) = items.get(place) else { return done };
+                        done.push((place, act(item)));
+                    }
+                })
             })
             .collect();
         players.into_iter().flat_map(|player| player.join().unwrap()).collect()
     });
-    outcomes.sort_by_key(|(seed, _)| *seed);
-    outcomes
+    done.sort_by_key(|(place, _)| *place);
+    done.into_iter().map(|(_, done)| done).collect()
+}
+
+fn add_up(sum: &mut BTreeMap<String, u64>, counts: BTreeMap<String, u64>) {
+    for (what, count) in counts {
+        *sum.entry(what).or_default() += count;
+    }
+}
+
+/// Shown only when asked for, or when the test fails; and kept where the gate says.
+fn tell(what: &str, counts: &BTreeMap<String, u64>) {
+    #[expect(clippy::print_stdout, reason = "shown only when asked for, or when the test fails")]
+    {
+        println!("{what}: {counts:#?}");
+    }
+    if let Ok(path) = std::env::var("MILLRACE_TOTALS") {
+        std::fs::write(path, serde_json::to_string_pretty(counts).unwrap()).unwrap();
+    }
 }
 
 #[test]
 fn same_seed_same_trace() {
     let seeds = [1, 2, 3, 5];
-    let hashes =
-        || -> Vec<String> { play(&seeds, Plant::Nothing).into_iter().map(|(_, outcome)| outcome.hash).collect() };
+    let hashes = || each(&seeds, |seed| run::run(*seed, Plant::Nothing).hash);
     let (first, second) = (hashes(), hashes());
     assert_eq!(first, second, "D1: a run depends on something beside its seed");
     let mut different = first.clone();
@@ -67,35 +103,129 @@ fn same_seed_same_trace() {
 }
 
 #[test]
-fn hundred_seeds_keep_the_contract() {
-    let seeds: Vec<u64> = match number("MILLRACE_SEED") {
+fn seeds_keep_the_contract() {
+    let from = number("MILLRACE_SEED_FROM").unwrap_or(0);
+    let many = number("MILLRACE_SEEDS").unwrap_or(SEEDS);
+    let mut seeds: Vec<u64> = match number("MILLRACE_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("MILLRACE_SEEDS").unwrap_or(SEEDS)).collect(),
+        None => (from..from + many).collect(),
     };
-    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    if number("MILLRACE_SEED").is_none() {
+        seeds.extend(REGRESSIONS.iter().filter(|seed| !(from..from + many).contains(seed)));
+    }
+    let mut counts = BTreeMap::from([("seeds".to_owned(), seeds.len() as u64)]);
     let mut broken = Vec::new();
-    for (seed, outcome) in play(&seeds, Plant::Nothing) {
-        for (what, count) in outcome.counts {
-            *counts.entry(what).or_default() += count;
-        }
+    for (seed, outcome) in seeds.iter().zip(each(&seeds, |seed| run::run(*seed, Plant::Nothing))) {
+        add_up(&mut counts, outcome.counts);
         if !outcome.findings.is_empty() {
             broken.push(format!(
-                "seed {seed} (replay: MILLRACE_SEED={seed} cargo test -p millrace --test it seeded::hundred)\n  {}",
+                "seed {seed} (replay: MILLRACE_SEED={seed} cargo test -p millrace --test it seeded::seeds)\n  {}",
                 outcome.findings.join("\n  ")
             ));
         }
     }
-    #[expect(clippy::print_stdout, reason = "shown only when asked for, or when the test fails")]
-    {
-        println!("{} seeds: {counts:#?}", seeds.len());
-    }
+    counts.insert("seeds that break the contract".to_owned(), broken.len() as u64);
+    tell("seeds", &counts);
     assert!(broken.is_empty(), "{} of {} seeds break the contract\n{}", broken.len(), seeds.len(), broken.join("\n"));
-    if number("MILLRACE_SEED").is_none() {
-        // A run in which nothing gets through would break nothing.
+    if many >= SEEDS && number("MILLRACE_SEED").is_none() {
+        // A run in which nothing gets through, or nothing goes wrong, would break nothing.
         let count = |what: &str| counts.get(what).copied().unwrap_or(0);
         assert!(count("orders closed") * 2 > count("orders"), "too few orders get through: {counts:#?}");
         assert!(count("shipments told") * 10 > count("shipments") * 7, "too few shipments are told: {counts:#?}");
+        let (missing, ..) = cells::missing(&counts, 1);
+        assert!(missing.is_empty(), "no fault ever struck here: {missing:#?}");
     }
+}
+
+/// What the seeds of a whole gate hit, cell by cell: the counts that runs have left in `MILLRACE_TOTALS_DIR`.
+#[test]
+fn no_cell_is_empty() {
+    const LEAST: u64 = 30;
+    let mut counts = BTreeMap::new();
+    let Ok(folder) = std::env::var("MILLRACE_TOTALS_DIR") else {
+        // Without a gate's totals only the table itself can be looked at.
+        let (missing, possible, excluded) = cells::missing(&counts, 1);
+        assert_eq!((missing.len(), possible + excluded), (possible, 360));
+        return;
+    };
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "json") {
+            let told: BTreeMap<String, u64> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            add_up(&mut counts, told);
+        }
+    }
+    let (missing, possible, excluded) = cells::missing(&counts, LEAST);
+    let shown: BTreeMap<String, u64> = counts.into_iter().filter(|(name, _)| name.starts_with("cell ")).collect();
+    tell(&format!("{possible} cells, {excluded} more that cannot be"), &shown);
+    assert!(missing.is_empty(), "hit fewer than {LEAST} times: {missing:#?}");
+}
+
+/// Worlds in which the process is made to die: one that starts from orders, one that starts from goods-out notes.
+const CRASHED: [u64; 2] = [4, 5];
+
+/// Plays the small world with these deaths; what broke, and how many processes died.
+fn crash(seed: u64, deaths: &[Death]) -> (Vec<String>, usize) {
+    let (outcome, died) = crashes::with_deaths(seed, deaths);
+    let broken = outcome.findings.into_iter().map(|finding| format!("seed {seed}, deaths {deaths:?}: {finding}"));
+    (broken.collect(), died)
+}
+
+#[test]
+fn every_single_crash() {
+    let mut counts = BTreeMap::new();
+    let mut broken = Vec::new();
+    for seed in CRASHED {
+        let (outcome, died) = crashes::with_deaths(seed, &[]);
+        assert_eq!((outcome.findings, died), (Vec::new(), 0), "nothing goes wrong in the world of seed {seed}");
+        add_up(&mut counts, outcome.counts.into_iter().filter(|(name, _)| name.starts_with("worlds in")).collect());
+        let deaths = crashes::every_death(seed);
+        let played = each(&deaths, |death| crash(seed, &[*death]));
+        let died = played.iter().filter(|(_, died)| *died == 1).count();
+        assert!(died > 300, "the world of seed {seed} is too small: {died} deaths");
+        assert_eq!(died, deaths.len(), "up to a death everything is as it was without it");
+        add_up(&mut counts, BTreeMap::from([(format!("deaths in the world of seed {seed}"), died as u64)]));
+        broken.extend(played.into_iter().flat_map(|(broken, _)| broken));
+    }
+    assert_eq!(counts.keys().filter(|name| name.starts_with("worlds in")).count(), 2, "both start modes: {counts:?}");
+    tell("single crashes", &counts);
+    assert!(broken.is_empty(), "{} findings\n{}", broken.len(), broken.join("\n"));
+}
+
+/// A second death while the first is being mended. All pairs are many: a range of them with `MILLRACE_PAIR_FROM` and
+/// `MILLRACE_PAIRS`, else some from all over.
+#[test]
+fn crash_pairs() {
+    const WAYS: [trace::Fate; 3] = [trace::Fate::DiesBefore, trace::Fate::DiesMeanwhile, trace::Fate::DiesAfter];
+    /// The second death comes at most so many crossings after the first.
+    const MENDING: u64 = 60;
+    let mut pairs: Vec<(u64, [Death; 2])> = Vec::new();
+    for seed in CRASHED {
+        for first in crashes::every_death(seed) {
+            // The way of the second follows from its place, so that each way comes everywhere.
+            let way = |after: u64| WAYS[((first.0 + after) % 3) as usize];
+            pairs.extend((0..MENDING).map(|after| (seed, [first, (after, way(after))])));
+        }
+    }
+    let all = pairs.len() as u64;
+    let chosen: Vec<(u64, [Death; 2])> = match (number("MILLRACE_PAIR_FROM"), number("MILLRACE_PAIRS")) {
+        (None, None) => pairs.into_iter().step_by(997).collect(),
+        (from, many) => {
+            let many = many.unwrap_or(u64::MAX);
+            pairs.into_iter().skip(from.unwrap_or(0) as usize).take(many as usize).collect()
+        }
+    };
+    let played = each(&chosen, |(seed, deaths)| crash(*seed, deaths));
+    let both = played.iter().filter(|(_, died)| *died == 2).count() as u64;
+    let broken: Vec<String> = played.into_iter().flat_map(|(broken, _)| broken).collect();
+    let counts = BTreeMap::from([
+        ("pairs there are".to_owned(), all),
+        ("pairs".to_owned(), chosen.len() as u64),
+        ("pairs in which both died".to_owned(), both),
+        ("pairs that break the contract".to_owned(), broken.len() as u64),
+    ]);
+    tell("pairs", &counts);
+    assert!(broken.is_empty(), "{} findings\n{}", broken.len(), broken.join("\n"));
 }
 
 /// A test that cannot fail proves nothing: faults that are put there are noticed.
@@ -103,7 +233,7 @@ fn hundred_seeds_keep_the_contract() {
 fn planted_faults_are_noticed() {
     let seeds: Vec<u64> = (0..6).collect();
     for (plant, noticed_by) in [(Plant::ShortWait, "J2"), (Plant::Retry, "J2")] {
-        let findings: Vec<String> = play(&seeds, plant).into_iter().flat_map(|(_, outcome)| outcome.findings).collect();
+        let findings: Vec<String> = each(&seeds, |seed| run::run(*seed, plant).findings).concat();
         assert!(
             findings.iter().any(|finding| finding.starts_with(noticed_by)),
             "{plant:?} was not noticed: {findings:?}"

@@ -12,7 +12,7 @@ use connect::{
 use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
 use futures_util::future::join_all;
 use millrace::{
-    db::{ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, Scope},
+    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Scope},
     flow::{self, FlowError},
     journal,
     metrics::Metrics,
@@ -24,12 +24,14 @@ use super::{
         Brightpearl,
         account::{AT_WAREHOUSE, Account, NEW, PARTLY_SHIPPED, Product, SHIPPED, WAREHOUSE},
     },
+    cells::{CHANGES, Moment},
     checks,
     clock::ModelClock,
-    faults::{DatabaseFaults, Plant, Retrying},
-    files::{ModelFiles, ModelFolder},
+    faults::{DatabaseFaults, NodeDatabase, Plant, Retrying},
+    files::ModelFolder,
+    node::{Node, NodeFiles, NodeTransport, Stands},
     random::Dice,
-    trace::Trace,
+    trace::{Fate, Trace},
     warehouse::Warehouse,
     watch::Watch,
     witness::Witness,
@@ -54,10 +56,13 @@ const QUIET_ROUNDS: u64 = 240;
 const LONGEST_STEP: Duration = Duration::from_secs(3600);
 /// How often orders at the warehouse are looked at, as the worker does.
 const WATCH_SENT: Duration = Duration::from_secs(600);
+/// A process that stands still with a call in its hands stands at most so long: one that has gone on by then may still send
+/// it. What stands longer is the hole that remains (§5), and is not what these runs prove.
+const LONGEST_AT_THE_WIRE: Duration = Duration::from_secs(60);
 
 /// What the worker's loops do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub enum Step {
     Orders,
     Shipments,
     Stock,
@@ -66,11 +71,14 @@ enum Step {
     ToWarehouse,
 }
 
-const STEPS: [Step; 6] = [Step::Orders, Step::Shipments, Step::Stock, Step::Advance, Step::ToSource, Step::ToWarehouse];
+/// Everything, in the order of the line.
+pub const STEPS: [Step; 6] =
+    [Step::Orders, Step::Shipments, Step::Stock, Step::Advance, Step::ToSource, Step::ToWarehouse];
 
 /// One life of the hub.
-struct Process {
-    runtime: Runtime,
+pub struct Process {
+    pub runtime: Runtime,
+    node: Arc<Node>,
     /// The connectors of one process share log-ins for as long as its budgets live.
     _budgets: Arc<Budgets>,
 }
@@ -87,6 +95,8 @@ pub struct Run {
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
     pub dice: Dice,
+    /// Counts that speak of nothing under way, at the end.
+    counts_at_rest: u32,
     hub_random: Arc<Dice>,
     database_faults: Arc<DatabaseFaults>,
     database: PathBuf,
@@ -97,16 +107,26 @@ pub struct Run {
 
 /// Plays one seed.
 pub fn run(seed: u64, plant: Plant) -> Outcome {
+    play(seed, plant, false, async |run: &mut Run| run.trouble().await).0
+}
+
+/// Plays a world of this seed: what happens first is told, and then everything must come to rest.
+pub fn play<T>(seed: u64, plant: Plant, calm: bool, first: impl AsyncFnOnce(&mut Run) -> T) -> (Outcome, T) {
+    #[cfg(feature = "planted")]
+    connect::planted::plant(match plant {
+        Plant::Inside(fault) => Some(fault),
+        _ => None,
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     // Nothing here asks what a lost disk keeps, so memory is as good a place as any, and much faster.
     let memory = std::path::Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     runtime.block_on(async {
-        let mut run = Run::new(seed, plant, folder.path().join("hub.db"));
-        run.trouble().await;
+        let mut run = Run::new(seed, plant, calm, folder.path().join("hub.db"));
+        let told = first(&mut run).await;
         run.quiet().await;
         let findings = run.watch.findings();
-        Outcome { hash: run.trace.hash(), findings, counts: run.counts }
+        (Outcome { hash: run.trace.hash(), findings, counts: run.counts }, told)
     })
 }
 
@@ -116,10 +136,10 @@ pub fn warehouse_sku(product: i64) -> String {
 }
 
 impl Run {
-    fn new(seed: u64, plant: Plant, database: PathBuf) -> Self {
-        let clock = Arc::new(ModelClock::new());
-        let trace = Arc::new(Trace::new());
+    fn new(seed: u64, plant: Plant, calm: bool, database: PathBuf) -> Self {
         let dice = Dice::new(seed, "world");
+        let clock = Arc::new(ModelClock::new(&dice));
+        let trace = Arc::new(Trace::new());
         let hub_random = Arc::new(Dice::new(seed, "hub"));
         let now = clock.now();
         let key = ConnectionKey {
@@ -149,6 +169,11 @@ impl Run {
         let folder = Arc::new(ModelFolder::new(seed, Arc::clone(&clock), Arc::clone(&trace), Arc::clone(&watch) as _));
         let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
         let settings = settings(&dice);
+        if calm {
+            account.state().strength = 0;
+            folder.held().strength = 0;
+            database_faults.stop();
+        }
         Self {
             clock,
             trace,
@@ -160,6 +185,7 @@ impl Run {
             settings,
             counts: BTreeMap::new(),
             dice,
+            counts_at_rest: if calm { 1 } else { 3 },
             hub_random,
             database_faults,
             database,
@@ -178,22 +204,31 @@ impl Run {
         let waits = Waits::default();
         match self.plant {
             Plant::ShortWait => Waits { vendor_work: Duration::ZERO, ..waits },
-            Plant::Nothing | Plant::Retry => waits,
+            _ => waits,
         }
     }
 
     /// A process: the database opened anew, the connectors built anew, nothing remembered.
-    fn start(&self) -> Process {
+    pub fn start(&self) -> Process {
+        self.start_as("node")
+    }
+
+    fn start_as(&self, owner: &str) -> Process {
+        let node = Arc::new(Node::default());
         let db = to_the_end(Database::open(&config(&self.database, &self.clock, &self.hub_random))).unwrap();
-        db.set_observer(Arc::clone(&self.database_faults) as _);
+        let faults = Arc::clone(&self.database_faults);
+        db.set_observer(Arc::new(NodeDatabase { node: Arc::clone(&node), faults }));
         let clock = Arc::clone(&self.clock) as Arc<dyn connect::Clock>;
         let budgets = Arc::new(Budgets::new(Arc::clone(&clock)));
+        let transport: Arc<dyn Transport> =
+            Arc::new(NodeTransport { node: Arc::clone(&node), account: Arc::clone(&self.account) });
         let context = BuildContext {
             transport: match self.plant {
-                Plant::Retry => Arc::new(Retrying(Arc::clone(&self.account))) as Arc<dyn Transport>,
-                Plant::Nothing | Plant::ShortWait => Arc::clone(&self.account) as Arc<dyn Transport>,
+                Plant::Retry => Arc::new(Retrying(transport)) as Arc<dyn Transport>,
+                _ => transport,
             },
-            files: Arc::new(ModelFiles(Arc::clone(&self.folder))) as Arc<dyn FileStores>,
+            files: Arc::new(NodeFiles { node: Arc::clone(&node), folder: Arc::clone(&self.folder) })
+                as Arc<dyn FileStores>,
             clock: Arc::clone(&clock),
             random: Arc::clone(&self.hub_random) as _,
             budgets: Arc::clone(&budgets),
@@ -240,12 +275,12 @@ impl Run {
             clock,
             random: Arc::clone(&self.hub_random) as _,
             waits: self.waits(),
-            owner: "node".to_owned(),
+            owner: owner.to_owned(),
             wake: Wake::default(),
             metrics: Metrics::new("seeded"),
             memory: Memory::default(),
         };
-        Process { runtime, _budgets: budgets }
+        Process { runtime, node, _budgets: budgets }
     }
 
     async fn trouble(&mut self) {
@@ -253,30 +288,107 @@ impl Run {
         for round in 0..ROUNDS {
             self.trace.note(&format!("{} round {round}", self.clock.true_time()));
             self.world(round);
-            if self.dice.chance(50) {
-                self.trace.die_in(Some(self.dice.below(80)));
-            }
+            self.somebody_resumes(&process).await;
             let mut steps = STEPS.to_vec();
             self.dice.shuffle(&mut steps);
             steps.truncate(usize::try_from(self.dice.between(2, 6)).unwrap());
             let at_once = self.dice.chance(500);
+            if self.dice.chance(30) {
+                process = self.stands_still(process, &steps, at_once).await;
+                continue;
+            }
+            self.prepare_death();
             if !self.steps(&process.runtime, &steps, at_once).await {
                 self.count("processes that died");
                 drop(process);
-                self.trace.note("another process takes its place");
-                tokio::time::sleep(Duration::from_millis(self.dice.between(0, 150_000).unsigned_abs())).await;
-                self.trace.revive();
-                process = self.start();
+                process = self.another_takes_its_place(self.dice.between(0, 150_000).unsigned_abs()).await;
             }
             tokio::time::sleep(Duration::from_millis(self.dice.between(200, 25_000).unsigned_abs())).await;
         }
     }
 
+    /// Sometimes the process will die: after some crossings, or at a chosen moment of a chosen change.
+    fn prepare_death(&self) {
+        const MOMENTS: [Moment; 5] =
+            [Moment::BeforeSend, Moment::OnItsWay, Moment::AfterEffect, Moment::BeforeCommit, Moment::AfterCommit];
+        if self.dice.chance(50) {
+            let fate = *self.dice.pick(&[Fate::DiesBefore, Fate::DiesMeanwhile, Fate::DiesAfter]);
+            self.trace.die_in(self.dice.below(80), fate);
+        } else if self.dice.chance(40) {
+            let change = usize::try_from(self.dice.below(CHANGES.len() as u64)).unwrap();
+            self.trace.die_at(change, *self.dice.pick(&MOMENTS));
+        }
+    }
+
+    /// A dead process is followed by another one, some milliseconds later.
+    pub async fn another_takes_its_place(&self, after: u64) -> Process {
+        self.trace.note("another process takes its place");
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        self.trace.revive();
+        self.start()
+    }
+
+    /// Somebody who sees that a side is paused mends what it says, and lets it go on.
+    async fn somebody_resumes(&self, process: &Process) {
+        if self.dice.chance(300) && self.witness.count("SELECT count(*) FROM pause") > 0 {
+            for side in [Side::Source, Side::Warehouse] {
+                // Where the database fails just now, somebody tries again later.
+                let _later = process.runtime.db.pause(&self.key, side, None).await;
+            }
+        }
+    }
+
+    /// The process stands still in the middle of its work, longer than its claims last or not so long; another one works
+    /// meanwhile; then the first goes on where it stood. Which of the two is there afterwards.
+    async fn stands_still(&mut self, process: Process, steps: &[Step], at_once: bool) -> Process {
+        self.trace.spare();
+        let watch_sent = self.is_time_to_watch(steps);
+        process.node.stop_in(Some(self.dice.below(60)));
+        let node = Arc::clone(&process.node);
+        let mut work = Box::pin(work(&process.runtime, steps, at_once, watch_sent));
+        let done = tokio::time::timeout(LONGEST_STEP, while_it_moves(&node, work.as_mut())).await;
+        let Ok(None) = done else {
+            drop(work);
+            match done {
+                Ok(Some(taken)) => self.judge(steps, taken),
+                _ => self.watch.finding(format!("{steps:?} does not end")),
+            }
+            node.go_on();
+            return process;
+        };
+        self.count("processes that stood still");
+        let stands = Duration::from_secs(*self.dice.pick(&[5, 40, 100, 200, 400, 700]));
+        let stands = if node.stands() == Some(Stands::AtTheWire) { stands.min(LONGEST_AT_THE_WIRE) } else { stands };
+        self.trace.note(&format!("the process stands still for {stands:?}"));
+        let other = self.start_as("another");
+        let until = self.clock.monotonic() + stands;
+        while self.clock.monotonic() < until {
+            let rest = until.saturating_sub(self.clock.monotonic());
+            let pause = Duration::from_millis(self.dice.between(2_000, 30_000).unsigned_abs()).min(rest);
+            // The other one works within that time: nobody waits for whoever stands still.
+            let turn = tokio::time::timeout(rest, self.steps(&other.runtime, &STEPS, false));
+            if turn.await.is_err() {
+                self.trace.note("the other process is still at work");
+            }
+            tokio::time::sleep(pause.min(until.saturating_sub(self.clock.monotonic()))).await;
+        }
+        self.trace.note("the process goes on");
+        node.go_on();
+        let taken = tokio::time::timeout(LONGEST_STEP, work.as_mut()).await;
+        drop(work);
+        match taken {
+            Ok(taken) => self.judge(steps, taken),
+            Err(_) => self.watch.finding(format!("{steps:?} does not end")),
+        }
+        if self.dice.chance(500) { process } else { other }
+    }
+
     async fn quiet(&mut self) {
         self.trace.note("quiet");
-        self.trace.die_in(None);
+        self.trace.spare();
         self.clock.skew(0);
         self.account.state().strength = 0;
+        self.account.state().locked_until = None;
         self.folder.held().strength = 0;
         self.database_faults.stop();
         let process = self.start();
@@ -289,11 +401,16 @@ impl Run {
         let began = self.clock.monotonic();
         let waited = self.come_to_rest(&process.runtime, true).await;
         *self.counts.entry("seconds until at rest".to_owned()).or_default() += (waited - began).as_secs();
-        // Counts that speak of nothing under way.
-        for _ in 0..3 {
+        for _ in 0..self.counts_at_rest {
             tokio::time::sleep(Duration::from_secs(45)).await;
             self.warehouse.count(self.clock.true_time());
             self.come_to_rest(&process.runtime, false).await;
+        }
+        let nobody = TenantId::generate(self.clock.now(), &*self.hub_random);
+        let query = OrderQuery { limit: 10, ..OrderQuery::default() };
+        match process.runtime.db.list_orders(&Access::Tenant(nobody), query).await {
+            Ok(page) if page.items.is_empty() => {}
+            other => self.watch.finding(format!("T1: a tenant without orders is shown {other:?}")),
         }
         checks::at_rest(self);
     }
@@ -333,29 +450,28 @@ impl Run {
         self.clock.monotonic()
     }
 
-    /// Takes steps, one after the other or all at once. `false`: the process died.
-    async fn steps(&mut self, process: &Runtime, steps: &[Step], at_once: bool) -> bool {
-        let watch_sent = self.clock.monotonic().saturating_sub(self.watched) >= WATCH_SENT;
-        if watch_sent && steps.contains(&Step::Orders) {
+    fn is_time_to_watch(&mut self, steps: &[Step]) -> bool {
+        let is_time = self.clock.monotonic().saturating_sub(self.watched) >= WATCH_SENT;
+        if is_time && steps.contains(&Step::Orders) {
             self.watched = self.clock.monotonic();
         }
-        let taken = async {
-            if at_once {
-                join_all(steps.iter().map(|step| take(process, *step, watch_sent))).await
-            } else {
-                let mut taken = Vec::new();
-                for step in steps {
-                    taken.push(take(process, *step, watch_sent).await);
-                }
-                taken
-            }
-        };
+        is_time
+    }
+
+    /// Takes steps, one after the other or all at once. `false`: the process died.
+    pub async fn steps(&mut self, process: &Runtime, steps: &[Step], at_once: bool) -> bool {
+        let watch_sent = self.is_time_to_watch(steps);
+        let taken = work(process, steps, at_once, watch_sent);
         let outcome = tokio::time::timeout(LONGEST_STEP, while_alive(&self.trace, taken)).await;
-        let Ok(outcome) = outcome else {
-            self.watch.finding(format!("{steps:?} does not end"));
-            return true;
-        };
-        let Some(taken) = outcome else { return false };
+        match outcome {
+            Ok(Some(taken)) => self.judge(steps, taken),
+            Ok(None) => return false,
+            Err(_) => self.watch.finding(format!("{steps:?} does not end")),
+        }
+        true
+    }
+
+    fn judge(&mut self, steps: &[Step], taken: Vec<Result<(), FlowError>>) {
         for (step, outcome) in steps.iter().zip(taken) {
             let Err(error) = outcome else { continue };
             self.trace.note(&format!("{step:?} ended early: {error}"));
@@ -366,8 +482,18 @@ impl Run {
                 FlowError::Db(_) | FlowError::Settings(_) => self.watch.finding(format!("{step:?}: {error}")),
             }
         }
-        true
     }
+}
+
+async fn work(process: &Runtime, steps: &[Step], at_once: bool, watch_sent: bool) -> Vec<Result<(), FlowError>> {
+    if at_once {
+        return join_all(steps.iter().map(|step| take(process, *step, watch_sent))).await;
+    }
+    let mut taken = Vec::new();
+    for step in steps {
+        taken.push(take(process, *step, watch_sent).await);
+    }
+    taken
 }
 
 /// One turn of one of the worker's loops.
@@ -437,6 +563,16 @@ async fn while_alive<F: Future>(trace: &Trace, work: F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         let polled = work.as_mut().poll(context);
         if trace.is_dead() { Poll::Ready(None) } else { polled.map(Some) }
+    })
+    .await
+}
+
+/// The work, until it ends or its process stands still.
+async fn while_it_moves<F: Future>(node: &Node, mut work: std::pin::Pin<&mut F>) -> Option<F::Output> {
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending if node.stands().is_some() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     })
     .await
 }

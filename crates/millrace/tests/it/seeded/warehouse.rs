@@ -60,7 +60,12 @@ pub struct Warehouse {
     half: Vec<(String, Vec<u8>)>,
     files: u64,
     keeps_order_files: bool,
+    /// The latest counts: when, and SKU, available and physical units.
+    counts: Vec<Counted>,
 }
+
+/// A count: when, and SKU, available and physical units.
+type Counted = (Timestamp, Vec<(String, i64, i64)>);
 
 const SHIPMENT_COLUMNS: &str = "order_number,shipment_id,shipped_at,carrier,service,package_number,tracking_number,line_number,sku,quantity,lot,serial";
 const STOCK_COLUMNS: &str = "sku,available,on_hand,facility_id,counted_at";
@@ -81,6 +86,7 @@ impl Warehouse {
             half: Vec::new(),
             files: 0,
             keeps_order_files,
+            counts: Vec::new(),
         }
     }
 
@@ -124,6 +130,13 @@ impl Warehouse {
                 let part = !all && self.dice.chance(350);
                 self.ship(now, place, part);
             }
+        }
+    }
+
+    /// Ships a part, or what is left, of every order.
+    pub fn ships(&mut self, now: Timestamp, part: bool) {
+        for place in 0..self.orders.len() {
+            self.ship(now, place, part);
         }
     }
 
@@ -227,14 +240,43 @@ impl Warehouse {
         self.write(now, "shp", text);
     }
 
+    /// An old count comes once more, in a new file: what was there some time ago, as counted then.
+    pub fn count_again(&mut self, now: Timestamp) {
+        let Some((counted_at, rows)) = self.counts.first().cloned() else { return };
+        let mut text = format!("{STOCK_COLUMNS}\n");
+        for (sku, available, there) in rows {
+            text.push_str(&format!("{sku},{available},{there},,{counted_at}\n"));
+        }
+        self.trace.note(&format!("{now} warehouse sends the count of {counted_at} again"));
+        self.write(now, "inv", text);
+    }
+
+    /// A count of nothing at all: every SKU is there with zero.
+    pub fn count_nothing(&mut self, now: Timestamp) {
+        self.pull(now);
+        self.report(now);
+        let mut text = format!("{STOCK_COLUMNS}\n");
+        for sku in self.stock.keys() {
+            text.push_str(&format!("{sku},0,0,,{now}\n"));
+        }
+        self.trace.note(&format!("{now} warehouse counts nothing"));
+        self.write(now + SignedDuration::from_millis(1), "inv", text);
+    }
+
     /// Counts everything and writes it into a file. Orders are taken and shipments told first, so that the count and what
     /// was told agree.
     pub fn count(&mut self, now: Timestamp) {
         self.pull(now);
         self.report(now);
         let mut text = format!("{STOCK_COLUMNS}\n");
-        for (sku, there) in &self.stock {
-            text.push_str(&format!("{sku},{},{there},,{now}\n", there - self.committed(sku)));
+        let rows: Vec<(String, i64, i64)> =
+            self.stock.iter().map(|(sku, there)| (sku.clone(), there - self.committed(sku), *there)).collect();
+        for (sku, available, there) in &rows {
+            text.push_str(&format!("{sku},{available},{there},,{now}\n"));
+        }
+        self.counts.push((now, rows));
+        if self.counts.len() > 4 {
+            self.counts.remove(0);
         }
         // A file's name has the second in it, and no two counts are of one second.
         self.write(now + SignedDuration::from_millis(1), "inv", text);

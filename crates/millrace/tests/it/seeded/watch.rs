@@ -59,7 +59,10 @@ impl Watch {
 
     /// J1: the effects of this kind whose intent is committed with this payload.
     fn armed(&self, kind: &str, is: impl Fn(&Value) -> bool) -> Vec<String> {
-        let rows = self.witness.rows(&format!("SELECT id, body FROM effect WHERE kind = '{kind}' AND state = 'armed'"));
+        // A process that stood still may send what another has begun to look up meanwhile; the intent was committed.
+        let rows = self.witness.rows(&format!(
+            "SELECT id, body FROM effect WHERE kind = '{kind}' AND attempt > 0 AND state IN ('armed', 'unknown', 'probing')"
+        ));
         let body = |row: &Vec<String>| serde_json::from_str::<Value>(&row[1]).unwrap();
         rows.iter().filter(|row| is(&body(row))).map(|row| row[0].clone()).collect()
     }
@@ -121,6 +124,9 @@ impl Watcher for Watch {
     fn happens(&self, change: &Change, account: &Account, now: Timestamp) {
         match change.kind {
             "order-status/put" => self.status_moves(change, account),
+            "goods-out-note event/post" if change.if_match.is_none() => {
+                self.finding(format!("C3: at {now} note {} is shipped whatever its version", change.target[0]));
+            }
             "stock-correction/post" => {
                 let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 for line in change.body["corrections"].as_array().into_iter().flatten() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::settings::StartMode;
+use jiff::SignedDuration;
 
 use super::{
     brightpearl::account::{CANCELLED, NEW, PERSON, SET_ASIDE},
@@ -100,6 +101,21 @@ impl Run {
                 state.account.touch_note(note);
                 "prints a note beside"
             }
+            200..212 => {
+                let of_order = |note: &super::brightpearl::account::Note| note.order == order && note.shipped.is_none();
+                let open: Vec<i64> =
+                    state.account.notes.iter().filter(|(_, note)| of_order(note)).map(|(id, _)| *id).collect();
+                let Some(note) = open.first() else { return };
+                state.account.delete_note(order, *note);
+                state.account.orders.get_mut(&order).unwrap().person_edit = Some(now);
+                "deletes a note of"
+            }
+            212..220 => {
+                // Whoever changes the password of the API user forgets the hub for a while.
+                state.locked_until = Some(now + SignedDuration::from_secs(self.dice.between(30, 400)));
+                state.log_out();
+                "changes the password beside"
+            }
             _ => return,
         };
         drop(state);
@@ -108,7 +124,7 @@ impl Run {
     }
 
     /// A person (or the account's automation) makes a goods-out note for what is set aside of an order.
-    fn person_makes_note(&mut self) {
+    pub fn person_makes_note(&mut self) {
         let now = self.clock.true_time();
         let Some(order_id) = self.some_order() else { return };
         let part = self.dice.chance(300);
@@ -159,6 +175,12 @@ impl Run {
         }
         if self.dice.chance(250) {
             self.warehouse.count(now);
+        }
+        if self.dice.chance(30) {
+            self.warehouse.count_again(now);
+        }
+        if self.dice.chance(10) {
+            self.warehouse.count_nothing(now);
         }
     }
 }

@@ -10,9 +10,10 @@ use super::account::{self, Account, Answer, HUB, LOCATION, PERSON, WAREHOUSE, re
 /// Rows of one page of a search: few, so that every run pages.
 const PAGE: usize = 6;
 
-/// As the account writes times: its own offset, milliseconds.
+/// As the account writes times: its own offset, which changes twice a year, and milliseconds.
 fn written(time: Timestamp) -> String {
-    time.to_zoned(tz::TimeZone::fixed(tz::offset(-6))).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
+    let zone = tz::TimeZone::posix("CST6CDT,M3.2.0,M11.1.0").unwrap();
+    time.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string()
 }
 
 /// `1-3,5`, ascending.

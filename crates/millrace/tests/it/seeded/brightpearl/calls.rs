@@ -18,6 +18,7 @@ use super::{
     answers,
 };
 use crate::seeded::{
+    cells::{self, Kind, Moment},
     clock::ModelClock,
     random::Dice,
     trace::{Fate, Trace},
@@ -71,10 +72,16 @@ enum Fault {
     Outage,
     Late,
     Expired,
+    /// The answer comes as late as a caller still waits for.
+    Slow,
+    /// Something on the way answers with another address.
+    Redirect,
+    /// Something on the way delivers it twice.
+    Doubled,
 }
 
 /// Weights in a thousand, at strength 1.
-const OF_CHANGES: [(Fault, u64); 10] = [
+const OF_CHANGES: [(Fault, u64); 13] = [
     (Fault::NotSent, 15),
     (Fault::LostBefore, 15),
     (Fault::LostAfter, 25),
@@ -85,6 +92,9 @@ const OF_CHANGES: [(Fault, u64); 10] = [
     (Fault::Outage, 10),
     (Fault::Late, 25),
     (Fault::Expired, 10),
+    (Fault::Slow, 5),
+    (Fault::Redirect, 5),
+    (Fault::Doubled, 10),
 ];
 const OF_READS: [(Fault, u64); 7] = [
     (Fault::NotSent, 8),
@@ -109,10 +119,19 @@ pub struct State {
     pub strength: u64,
     /// Seconds until a movement shows in a search.
     pub lag: i64,
+    /// Until then the API user's password is not the hub's.
+    pub locked_until: Option<Timestamp>,
     tokens: u64,
     token: Option<String>,
     /// Changes that are carried out later: place in `changes`, and when, once the caller is gone.
     late: Vec<(usize, Option<Timestamp>)>,
+}
+
+impl State {
+    /// Every token ends.
+    pub fn log_out(&mut self) {
+        self.token = None;
+    }
 }
 
 /// The account, as the hub reaches it.
@@ -150,6 +169,7 @@ impl Brightpearl {
             faults: BTreeMap::new(),
             strength,
             lag,
+            locked_until: None,
             tokens: 0,
             token: None,
             late: Vec::new(),
@@ -203,9 +223,18 @@ impl Brightpearl {
         let path = request.url.path().to_owned();
         let is_log_in = path.ends_with("/authorise");
         let change = (!is_log_in).then(|| change(request, now)).flatten();
-        let fault = self.fault(state, change.is_some());
+        let mut fault = self.fault(state, change.is_some());
+        let cell = change.as_ref().and_then(|change| cells::change(change.kind));
+        // No client can undo what somebody else sends twice; what the target itself absorbs must not harm.
+        let absorbed = ["goods-out-note/put", "goods-out-note event/post", "order-status/put"]
+            .contains(&change.as_ref().map_or("", |change| change.kind));
+        if fault == Fault::Doubled && !absorbed {
+            fault = Fault::None;
+        }
+        let struck = |kind: Kind, moment: Moment| self.trace.struck(cell, kind, moment);
         let gone = |text: &str| Err(TransportError::Unknown(text.to_owned()));
         if fault == Fault::NotSent {
+            struck(Kind::Refused, Moment::BeforeSend);
             return Reply {
                 after: quick,
                 answer: Err(TransportError::NotSent("connection refused".to_owned())),
@@ -236,7 +265,7 @@ impl Brightpearl {
             if fault != Fault::None && fault != Fault::Expired {
                 return Reply { after: quick, answer: gone("the connection was reset"), late: None };
             }
-            return told(200, &log_in(state, request));
+            return told(200, &log_in(state, request, now));
         }
         let place = change.map(|change| {
             state.changes.push(change);
@@ -252,6 +281,7 @@ impl Brightpearl {
             told(status, &json!({"response": text}))
         };
         if in_minute > ALLOWED || fault == Fault::Throttled {
+            struck(Kind::Throttled, Moment::OnItsWay);
             return turn_away(503, "You have sent too many requests. Please wait before sending another request");
         }
         let sent_token =
@@ -267,16 +297,33 @@ impl Brightpearl {
             false => Reply { after: PATIENCE, answer: gone("no answer within 30 s"), late: None },
         };
         let loud = self.dice.chance(400);
+        let no_answer = if loud { Kind::Reset } else { Kind::TimedOut };
         match fault {
-            Fault::Outage => return told(503, &json!({"response": "Down for maintenance"})),
-            Fault::LostBefore => return lost(loud),
+            Fault::Outage => {
+                struck(Kind::ServerError, Moment::OnItsWay);
+                return told(503, &json!({"response": "Down for maintenance"}));
+            }
+            Fault::LostBefore => {
+                struck(no_answer, Moment::OnItsWay);
+                return lost(loud);
+            }
+            Fault::Redirect => {
+                struck(Kind::Redirected, Moment::OnItsWay);
+                return told(307, &json!({"location": "elsewhere"}));
+            }
+            Fault::CutOff if self.dice.chance(500) => {
+                struck(Kind::Truncated, Moment::OnItsWay);
+                return Reply { after: quick, answer: answer(502, "<html><head><title>Bad gat".into()), late: None };
+            }
             Fault::Late => {
                 if let Some(place) = place {
+                    struck(Kind::Late, Moment::OnItsWay);
                     state.late.push((place, None));
                     return Reply { late: Some(place), ..lost(false) };
                 }
             }
             Fault::WebPage if self.dice.chance(500) => {
+                struck(Kind::Garbage, Moment::OnItsWay);
                 return Reply {
                     after: quick,
                     answer: answer(200, "<html>One moment, please</html>".into()),
@@ -301,20 +348,61 @@ impl Brightpearl {
             }
         };
         match fault {
-            Fault::LostAfter => lost(loud),
+            Fault::LostAfter => {
+                struck(no_answer, Moment::AfterEffect);
+                lost(loud)
+            }
+            Fault::Slow => {
+                struck(Kind::SlowBody, Moment::AfterEffect);
+                Reply { after: PATIENCE - quick, ..told(status, &body) }
+            }
+            Fault::Doubled => {
+                struck(Kind::Doubled, Moment::AfterEffect);
+                if let Some(place) = place {
+                    // Nobody sees the second answer.
+                    let again = apply(&mut state.account, &state.changes[place], now);
+                    self.trace.note(&format!("{now} brightpearl does it again: {}", again.1));
+                }
+                told(status, &body)
+            }
             Fault::FailsAfter => {
+                struck(Kind::ServerError, Moment::AfterEffect);
                 told(500, &json!({"errors": [{"code": "CMNU-003", "message": "Internal Server Error"}]}))
             }
             Fault::CutOff => {
+                struck(Kind::Truncated, Moment::AfterEffect);
                 let body = body.to_string();
                 let cut = body.len() / 2;
                 Reply { after: quick, answer: answer(status, Bytes::from(body.into_bytes()).slice(..cut)), late: None }
             }
             Fault::WebPage => {
+                struck(Kind::Garbage, Moment::AfterEffect);
                 Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()), late: None }
             }
             _ => told(status, &body),
         }
+    }
+}
+
+impl Brightpearl {
+    /// The process died with this change on its way: it arrives, and is carried out whenever the account gets to it.
+    fn goes_on_alone(&self, request: &HttpRequest) {
+        let mut state = self.state();
+        let now = self.clock.true_time();
+        let Some(change) = change(request, now) else { return };
+        let sent_token =
+            request.headers.iter().find(|(name, _)| name == "brightpearl-auth").map(|(_, token)| token.clone());
+        state.calls.push(now);
+        state.changes.push(change);
+        let place = state.changes.len() - 1;
+        state.changes[place].effects = self.watcher.arrives(&state.changes[place]);
+        self.trace.note(&format!("{now} brightpearl is left alone with {}", state.changes[place].kind));
+        if sent_token.is_none() || sent_token != state.token {
+            state.changes[place].turned_away = true;
+            return;
+        }
+        let due = now + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
+        state.late.push((place, Some(due)));
     }
 }
 
@@ -340,8 +428,12 @@ impl Drop for Gone<'_> {
 #[async_trait]
 impl Transport for Brightpearl {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
-        let fate = self.trace.crossing();
-        if matches!(fate, Fate::Dead | Fate::DiesBefore) {
+        let kind = change(&request, self.clock.true_time()).and_then(|change| cells::change(change.kind));
+        let fate = self.trace.crossing(kind);
+        if fate == Fate::DiesMeanwhile {
+            self.goes_on_alone(&request);
+        }
+        if matches!(fate, Fate::Dead | Fate::DiesBefore | Fate::DiesMeanwhile) {
             return std::future::pending().await;
         }
         let reply = self.arrive(&request);
@@ -365,10 +457,11 @@ impl Transport for Brightpearl {
     }
 }
 
-fn log_in(state: &mut State, request: &HttpRequest) -> Value {
+fn log_in(state: &mut State, request: &HttpRequest, now: Timestamp) -> Value {
     let body: Value = serde_json::from_slice(request.body.as_deref().unwrap_or_default()).unwrap_or_default();
     let given = &body["apiAccountCredentials"];
-    if given["emailAddress"] != "hub@example.test" || given["password"] != "a password" {
+    let locked = state.locked_until.is_some_and(|until| now < until);
+    if locked || given["emailAddress"] != "hub@example.test" || given["password"] != "a password" {
         return json!({"errors": [{"code": "GWY-001", "message": "Invalid credentials"}]});
     }
     state.tokens += 1;
