@@ -176,6 +176,12 @@ impl Proxy {
         self.address.port()
     }
 
+    /// Where it passes on to.
+    #[must_use]
+    pub fn target(&self) -> SocketAddr {
+        *self.shared.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Passes on to another address from the next connection on, as after a fail-over.
     pub fn aim(&self, target: SocketAddr) {
         *self.shared.target.lock().unwrap_or_else(PoisonError::into_inner) = target;
