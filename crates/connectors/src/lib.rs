@@ -8,6 +8,7 @@ pub mod brightpearl;
 pub mod dsfx;
 pub mod extensiv;
 pub mod files;
+mod numbers;
 
 /// Every connector there is.
 pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC];

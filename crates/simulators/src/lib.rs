@@ -12,6 +12,8 @@
 //! | [`extensiv`] | Extensiv 3PL Warehouse Manager: tokens, orders, packages, stock, webhooks |
 //! | [`openssh`] | nothing: starts the real OpenSSH server, for SFTP |
 //! | [`audit`] | nothing: compares the ledgers of both ends of a run |
+//! | [`proxy`] | the network below HTTP: a TCP line that can be disturbed |
+//! | [`fuzz`] | nothing: damages documents, and drives readers with them |
 //! | [`faults`] | the network and the bad days of a vendor, shared by all simulators |
 
 pub mod audit;
@@ -20,5 +22,7 @@ mod clock;
 pub mod dsfx;
 pub mod extensiv;
 pub mod faults;
+pub mod fuzz;
 pub mod openssh;
 pub mod postgres;
+pub mod proxy;

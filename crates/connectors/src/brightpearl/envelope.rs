@@ -51,6 +51,7 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Option<Refusal> {
         })
         .collect::<Vec<_>>()
         .join("; ");
+    let message = if message.trim().is_empty() { "it gave no reason".to_owned() } else { message };
     Some(Refusal { code, message: cut(&message, 1_000) })
 }
 

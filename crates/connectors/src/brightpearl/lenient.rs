@@ -11,6 +11,8 @@ use serde::{
 };
 use serde_json::Value;
 
+use crate::numbers;
+
 /// A decimal; `None` when null or empty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Number(pub(super) Option<Decimal>);
@@ -58,15 +60,10 @@ impl<T> Default for IdMap<T> {
 /// A decimal from a JSON value, where it is one.
 pub(super) fn decimal(value: &Value) -> Option<Decimal> {
     match value {
-        Value::String(text) => decimal_text(text.trim()),
-        // The shortest text that reads back as the same number: exact for every magnitude that goods and money have.
-        Value::Number(number) => decimal_text(&number.to_string()),
+        Value::String(text) => numbers::decimal_text(text.trim()),
+        Value::Number(number) => numbers::decimal(number),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-fn decimal_text(text: &str) -> Option<Decimal> {
-    Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
 /// A whole number from a JSON value, where it is one.

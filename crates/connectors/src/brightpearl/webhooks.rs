@@ -81,7 +81,8 @@ pub fn parse_call(body: &[u8]) -> Result<WebhookCall, WebhookCallError> {
     // The parser's own words may quote the body, and with it a secret.
     let body: Body =
         serde_json::from_slice(body).map_err(|_| wrong("it is not the JSON that was asked for".to_owned()))?;
-    let ids = expand_ids(&body.id.0).map_err(|error| wrong(error.to_string()))?;
+    // Nor are its ids quoted: whoever calls decides what stands in their place.
+    let ids = expand_ids(&body.id.0).map_err(|_| wrong("its ids are no id set, or too many".to_owned()))?;
     if moment(&body.raised_on.0).is_none() {
         return Err(wrong("it does not say when it was raised".to_owned()));
     }

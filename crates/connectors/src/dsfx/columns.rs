@@ -8,6 +8,8 @@ use encoding_rs::{Encoding, UTF_8};
 use jiff::{Timestamp, civil, tz::TimeZone};
 use rust_decimal::Decimal;
 
+use crate::numbers;
+
 /// Most rows of one file.
 const MOST_ROWS: usize = 200_000;
 /// Most columns of one row.
@@ -303,7 +305,7 @@ fn plain_decimal(cell: &str) -> Option<Decimal> {
     let plain = digits.starts_with(|first: char| first.is_ascii_digit())
         && digits.chars().all(|character| character.is_ascii_digit() || character == '.')
         && digits.matches('.').count() <= 1;
-    if plain { cell.parse::<Decimal>().ok().map(|number| number.normalize()) } else { None }
+    if plain { numbers::decimal_text(cell).map(|number| number.normalize()) } else { None }
 }
 
 fn moment(cell: &str, zone: &TimeZone) -> Option<Timestamp> {

@@ -145,7 +145,11 @@ impl Inbox {
         let there = match self.store.read(path, LARGEST).await {
             Ok(there) => there,
             Err(FileError { kind: FileErrorKind::NotFound, .. }) => return Ok(None),
-            Err(FileError { kind: FileErrorKind::Refused, .. }) => Vec::new(),
+            // Too large, or not to be read by us: whether anything is there at all is asked once more.
+            Err(FileError { kind: FileErrorKind::Refused, .. }) => match self.store.stat(path).await? {
+                Some(_) => Vec::new(),
+                None => return Ok(None),
+            },
             Err(error) => return Err(error.into()),
         };
         let equal = || Prepared::Found(Probe::Equal(reference.clone()));
@@ -231,7 +235,12 @@ impl Inbox {
     async fn is_published(&self, baseline: &Baseline) -> Result<bool, FileError> {
         match self.store.read(&baseline.target, baseline.size).await {
             Ok(content) => Ok(sha256(&content) == baseline.sha256),
-            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Ok(false),
+            Err(FileError { kind: FileErrorKind::NotFound, .. }) => Ok(false),
+            // A file of another size is not ours. One of the same size that may not be read may be.
+            Err(refused) if refused.kind == FileErrorKind::Refused => match self.store.stat(&baseline.target).await? {
+                Some(there) if there.size == baseline.size => Err(refused),
+                Some(_) | None => Ok(false),
+            },
             Err(error) => Err(error),
         }
     }

@@ -341,8 +341,11 @@ pub(super) fn change_outcome(response: &HttpResponse) -> Option<Sent> {
         // The version that was sent is not the newest any more, so nothing was done; it is read again and sent anew.
         (412 | 428, _) => Some(Sent::not_sent(ErrorKind::Transient, "the order changed meanwhile; it is read again")),
         (400..500, Some((code, message))) if status != 408 => Some(Sent::Refused { code, message }),
-        // The only refusal that is documented without a body.
-        (404, None) => Some(Sent::Refused { code: "404".to_owned(), message: "it does not exist there".to_owned() }),
+        // The only refusal that is documented without a body. With one that is not the service's own, something on the way
+        // has answered.
+        (404, None) if response.body.iter().all(u8::is_ascii_whitespace) => {
+            Some(Sent::Refused { code: "404".to_owned(), message: "it does not exist there".to_owned() })
+        }
         _ => Some(Sent::unknown(format!(
             "the service answered {status}: {}",
             shortened(&String::from_utf8_lossy(&response.body))

@@ -258,12 +258,13 @@ impl Extensiv {
                 ("rql", filter.clone()),
             ];
             let (total, list) = page("orders", &self.client.get_json(purpose, "/orders", &query).await?)?;
-            let is_empty = list.is_empty();
+            // A page that is not full is the last one, whatever total was promised.
+            let is_last = list.len() < PAGE;
             for value in list {
                 let order: Order = typed("an order", value)?;
                 orders.insert(order.read_only.order_id, order);
             }
-            if is_empty || number * PAGE >= total {
+            if is_last || number * PAGE >= total {
                 if orders.len() < total {
                     return Err(ConnectorError::transient("the orders changed while they were read"));
                 }

@@ -6,15 +6,16 @@ use connect::{
     ConnectorError, FeedCursor, Inbound, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
     ShipmentPage, budget::Priority,
 };
-use jiff::{ToSpan as _, civil, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{
     Extensiv,
-    client::{Purpose, rql},
+    client::{Purpose, parse, rql},
     orders::base_key,
+    stock::http_date,
     wire::{Order, OrderItem, WirePackage, filled, moment, page, typed},
 };
 
@@ -23,6 +24,8 @@ const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 const PAGE: usize = 100;
 /// Keys in one filter.
 const KEYS_AT_ONCE: usize = 15;
+/// How far the local times of warehouses may be ahead of the service's clock, which is told in UTC.
+const AHEAD: SignedDuration = SignedDuration::from_hours(48);
 
 /// Where the reading stands, in the service's own times: `2026-11-23T06:30:04`, and while a reading goes on over several
 /// pages, `2026-11-23T06:30:04|2` for the page from that time on.
@@ -51,7 +54,10 @@ impl Extensiv {
                 format!("readOnly.customerIdentifier.id=={customer};readOnly.lastModifiedDate=ge={}", rql(&place.from)),
             ),
         ];
-        let (total, list) = page("orders", &self.client.get_json(POLL, "/orders", &query).await?)?;
+        let response = self.client.get(POLL, "/orders", &query).await?;
+        let (total, list) = page("orders", &parse("orders", &response)?)?;
+        // The service's own clock: ours may be wrong.
+        let now = response.header("date").and_then(http_date);
         let mut read = ShipmentPage::default();
         let mut newest = String::new();
         let mut orders = Vec::new();
@@ -60,6 +66,7 @@ impl Extensiv {
                 .pointer("/readOnly/lastModifiedDate")
                 .and_then(Value::as_str)
                 .ok_or_else(|| ConnectorError::unexpected("an order came without the time of its last change"))?;
+            can_go_on_from(changed, now)?;
             newest = newest.max(changed.to_owned());
             match typed::<Order>("an order", value.clone()) {
                 Ok(order) => orders.push((value, order)),
@@ -336,6 +343,23 @@ fn overlap(text: &str, zone: &TimeZone) -> jiff::Span {
     if put_back(zone) || vendor.is_ok_and(|vendor| put_back(&vendor)) { 70.minutes() } else { 10.minutes() }
 }
 
+/// Whether the reading may go on from a time. One that is none would stop every later reading, and one that has not come yet
+/// would pass over everything until then.
+fn can_go_on_from(changed: &str, now: Option<Timestamp>) -> Result<(), ConnectorError> {
+    let has_been = match (moment(changed, &TimeZone::UTC), now.map(|now| now.checked_add(AHEAD))) {
+        (Ok(moment), Some(Ok(latest))) => moment <= latest,
+        (Ok(_), _) => true,
+        (Err(_), _) => false,
+    };
+    if has_been && earlier(changed, 7.days()).is_some() {
+        return Ok(());
+    }
+    Err(ConnectorError::unexpected(format!(
+        "an order's last change is given as {:?}, which is not a time that can have been; nothing was read",
+        changed.chars().take(40).collect::<String>()
+    )))
+}
+
 /// A time of the service, earlier by so much, in its own form.
 fn earlier(text: &str, span: jiff::Span) -> Option<String> {
     let local: civil::DateTime = text.parse().ok()?;
@@ -346,7 +370,7 @@ fn earlier(text: &str, span: jiff::Span) -> Option<String> {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::{earlier, overlap};
+    use super::{can_go_on_from, earlier, overlap};
 
     #[test]
     fn a_reading_goes_back_further_where_clocks_are_put_back() {
@@ -357,5 +381,22 @@ mod tests {
         assert_eq!(from("2026-11-01T04:00:00"), "2026-11-01T02:50:00");
         assert_eq!(from("2026-03-08T03:10:00"), "2026-03-08T03:00:00", "put forward: nothing repeats");
         assert_eq!(earlier("soon", overlap("soon", &zone)), None);
+    }
+
+    #[test]
+    fn a_reading_goes_on_only_from_a_time_that_can_have_been() {
+        let now = "2026-11-23T06:30:04Z".parse().ok();
+        for (changed, fine) in [
+            ("2026-11-23T06:30:04.123", true),
+            ("2026-11-24T06:30:04", true),
+            ("1999-01-01T00:00:00", true),
+            ("2026-11-26T06:30:04", false),
+            ("9999-12-31T00:00:00", false),
+            ("5-1", false),
+            ("", false),
+        ] {
+            assert_eq!(can_go_on_from(changed, now).is_ok(), fine, "{changed}");
+        }
+        assert!(can_go_on_from("2026-11-26T06:30:04", None).is_ok());
     }
 }

@@ -46,7 +46,8 @@ impl Extensiv {
             for row in list {
                 rows.push(typed("a stock summary", row)?);
             }
-            if number * PAGE >= total || some == 0 {
+            // A page that is not full is the last one, whatever total was promised.
+            if some < PAGE || number * PAGE >= total {
                 break;
             }
         }
@@ -139,7 +140,7 @@ impl Extensiv {
 }
 
 /// The moment in a `Date` header.
-fn http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn http_date(text: &str) -> Option<Timestamp> {
     jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
 }
 

@@ -11,6 +11,8 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
 use serde_json::Value;
 
+use crate::numbers;
+
 /// An order as it is read with all details.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -249,13 +251,10 @@ fn ends_with(rel: &str, name: &str) -> bool {
 
 /// A quantity, sent as a number (`5.0`) or as text.
 fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    let text = match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.to_string(),
-        Value::String(text) => text.trim().to_owned(),
+    let number = match Value::deserialize(deserializer)? {
+        Value::Number(number) => numbers::decimal(&number),
+        Value::String(text) => numbers::decimal_text(text.trim()),
         _ => return Err(D::Error::custom("a quantity is neither a number nor text")),
     };
-    text.parse()
-        .or_else(|_| Decimal::from_scientific(&text))
-        .map(|number: Decimal| number.normalize())
-        .map_err(|_| D::Error::custom("a quantity is not a number"))
+    number.map(|number| number.normalize()).ok_or_else(|| D::Error::custom("a quantity is not a number"))
 }

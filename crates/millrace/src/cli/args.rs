@@ -132,6 +132,10 @@ pub struct Serve {
     /// Which parts run here.
     #[arg(long, value_delimiter = ',', default_value = "web,workers", value_name = "ROLES")]
     pub roles: Vec<RoleName>,
+    /// Name of this node for leases; for tests. A node that comes back under its own name goes on at once, with a fresh call
+    /// budget, where another would wait until the lease ends.
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub node: Option<String>,
 }
 
 /// A part of the program.

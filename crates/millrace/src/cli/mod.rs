@@ -216,6 +216,9 @@ fn config(common: &Common) -> Result<Config, Failure> {
 fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
     let mut config = config(common)?;
     config.listen = serve.listen;
+    if let Some(node) = &serve.node {
+        config.node.clone_from(node);
+    }
     config.roles =
         Roles { web: serve.roles.contains(&RoleName::Web), workers: serve.roles.contains(&RoleName::Workers) };
     Ok(config)

@@ -92,6 +92,11 @@ async fn record(
     shipments: Vec<NewShipment>,
     states: Vec<(String, RequestState)>,
 ) -> R<ShipmentsRecorded> {
+    if tx.is_postgres() {
+        // The stock channel reads shipments too. Each would find the other's unknown, and one of them fail.
+        let lock = format!("{}/shipments", key.connection);
+        tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))::text", &[lock.into()]).await?;
+    }
     let mut recorded = ShipmentsRecorded::default();
     let mut keys: BTreeSet<String> = shipments.iter().map(|new| new.shipment.key.clone()).collect();
     keys.extend(states.iter().map(|(key, _)| key.clone()));

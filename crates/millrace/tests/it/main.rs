@@ -5,6 +5,7 @@
 mod api;
 mod cli;
 mod db;
+mod fuzz;
 mod main_job;
 mod seeded;
 mod world;

@@ -16,6 +16,7 @@ use simulators::{
     extensiv,
     openssh::OpenSsh,
     postgres::Postgres,
+    proxy::Proxy,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ pub const WAREHOUSE: i64 = 5;
 pub const FACILITY: &str = "1";
 /// The customer of an Extensiv warehouse.
 pub const CUSTOMER: u64 = 143;
-/// Every wait of the program and of the simulators is divided by this.
+/// Every wait of the program and of the simulators is divided by this where a test says nothing else.
 pub const FACTOR: u32 = 20;
 /// The password of the API user; planted, so that tests can look for it where it must not be.
 pub const PASSWORD: &str = "example-password";
@@ -71,6 +72,12 @@ pub struct Setup {
     pub habits: Habits,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
+    /// Every wait of the program and of the simulators is divided by this.
+    pub factor: u32,
+    /// Units of each SKU at the start, at least.
+    pub units: i64,
+    /// Everything the program talks to is behind a line that can be disturbed: see [`World::lines`].
+    pub lines: bool,
     /// Decides everything random.
     pub seed: u64,
 }
@@ -92,6 +99,9 @@ impl Default for Setup {
                 boxes_percent: 20,
             },
             calls_per_minute: 190,
+            factor: FACTOR,
+            units: 400,
+            lines: false,
             seed: 7,
         }
     }
@@ -124,10 +134,18 @@ pub struct World {
     _postgres: Option<Postgres>,
     folder: tempfile::TempDir,
     database: String,
+    /// The database as the program reaches it while it serves.
+    served_database: String,
+    lines: Vec<Proxy>,
     program: Option<Child>,
+    second: Option<Child>,
     starts: usize,
     /// SKUs that exist on both sides.
     pub skus: Vec<(i64, String)>,
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    address.rsplit(':').next()?.split('/').next()?.parse().ok()
 }
 
 /// The warehouse's SKU for one of Brightpearl's.
@@ -144,7 +162,7 @@ impl World {
         let brightpearl = brightpearl::start(Config {
             accounts: vec![account],
             switches: setup.switches.clone(),
-            time_factor: FACTOR,
+            time_factor: setup.factor,
             seed: setup.seed,
             ..Config::default()
         })
@@ -156,11 +174,11 @@ impl World {
             .iter()
             .map(|(product, sku)| {
                 let held = brightpearl.stock(ACCOUNT, *product, WAREHOUSE).map_or(0, |stock| stock.in_stock);
-                if held < 400 {
+                if held < setup.units {
                     // Enough for every order of a test, so that allocation is what the test says it is.
-                    brightpearl.change_stock(ACCOUNT, *product, WAREHOUSE, 400 - held).expect("stock");
+                    brightpearl.change_stock(ACCOUNT, *product, WAREHOUSE, setup.units - held).expect("stock");
                 }
-                (warehouse_sku(sku), held.max(400))
+                (warehouse_sku(sku), held.max(setup.units))
             })
             .collect();
         let root = folder.path().join("wms");
@@ -195,23 +213,67 @@ impl World {
                 (url, Some(postgres))
             }
         };
-        let world = Self {
+        let mut world = Self {
             setup,
             brightpearl,
             warehouse,
             ssh,
             _postgres: postgres,
             folder,
+            served_database: database.clone(),
             database,
+            lines: Vec::new(),
             program: None,
+            second: None,
             starts: 0,
             skus,
         };
+        if world.setup.lines {
+            world.lay_lines().await;
+        }
         world.command(&["init"]);
         let file = world.folder.path().join("millrace.toml");
         std::fs::write(&file, world.configuration()).expect("the configuration is written");
         world.command(&["apply", "-f", file.to_str().expect("a plain path")]);
         world
+    }
+
+    /// Puts a line in front of everything that is reached over the network. Commands reach the database without one: they are
+    /// how a test looks, not what it tests.
+    async fn lay_lines(&mut self) {
+        let seed = self.setup.seed;
+        let mut ports: Vec<u16> = vec![port_of(&self.brightpearl.base_url()).expect("a port")];
+        match (&self.warehouse, &self.ssh) {
+            (Warehouse::Extensiv(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
+            (Warehouse::Dsfx { .. }, Some(ssh)) => ports.push(ssh.port()),
+            (Warehouse::Dsfx { .. }, None) => {}
+        }
+        let database = (self.setup.store == Store::Postgres).then(|| port_of(&self.database).expect("a port"));
+        ports.extend(database);
+        for port in ports {
+            let target = (std::net::Ipv4Addr::LOCALHOST, port).into();
+            self.lines.push(Proxy::start(target, seed.wrapping_add(port.into())).await.expect("a free port"));
+        }
+        if database.is_some() {
+            self.served_database = self.behind_line(&self.database);
+        }
+    }
+
+    /// The lines to Brightpearl, to the warehouse unless it is a folder, and to PostgreSQL, where the world has them.
+    pub fn lines(&self) -> &[Proxy] {
+        &self.lines
+    }
+
+    /// The port of the line in front of a port, or the port itself.
+    fn line_port(&self, port: u16) -> u16 {
+        let line = self.lines.iter().find(|line| line.target().port() == port);
+        line.map_or(port, Proxy::port)
+    }
+
+    /// An address with the port of the line in front of it.
+    fn behind_line(&self, address: &str) -> String {
+        let port = port_of(address).expect("an address with a port");
+        address.replace(&format!(":{port}"), &format!(":{}", self.line_port(port)))
     }
 
     /// Where the program's files are.
@@ -235,14 +297,18 @@ impl World {
     }
 
     fn program_command(&self) -> Command {
+        self.program_on(&self.database)
+    }
+
+    fn program_on(&self, database: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millrace"));
         command
             .arg("--data")
             .arg(self.folder.path())
             .arg("--database")
-            .arg(&self.database)
+            .arg(database)
             .arg("--time-factor")
-            .arg(FACTOR.to_string())
+            .arg(self.setup.factor.to_string())
             .arg("--allow-stand-ins")
             .env("BP_PASSWORD", PASSWORD)
             .env("WMS_SECRET", "secret")
@@ -253,18 +319,28 @@ impl World {
     /// Starts the program; its output goes to a file of its own.
     pub fn start(&mut self) {
         assert!(self.program.is_none(), "it runs already");
+        self.program = Some(self.serve("first"));
+    }
+
+    /// Starts a second node on the same database.
+    pub fn start_second(&mut self) {
+        assert!(self.second.is_none(), "it runs already");
+        assert_eq!(self.setup.store, Store::Postgres, "several nodes share one PostgreSQL");
+        self.second = Some(self.serve("second"));
+    }
+
+    /// A node keeps its name over its restarts, so that it goes on at once and the next kill meets it at work.
+    fn serve(&mut self, node: &str) -> Child {
         self.starts += 1;
         let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
-        let child = self
-            .program_command()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+        self.program_on(&self.served_database)
+            .args(["serve", "--listen", "127.0.0.1:0", "--node", node])
             .env("RUST_LOG", "info,sqlx=warn")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
             .stderr(log)
             .spawn()
-            .expect("the program starts");
-        self.program = Some(child);
+            .expect("the program starts")
     }
 
     fn log_file(&self, number: usize) -> PathBuf {
@@ -278,10 +354,12 @@ impl World {
 
     /// `kill -9`.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.program.take() {
-            child.kill().expect("the program can be killed");
-            child.wait().expect("it ends");
-        }
+        kill(&mut self.program);
+    }
+
+    /// `kill -9` of the second node.
+    pub fn kill_second(&mut self) {
+        kill(&mut self.second);
     }
 
     /// Whether the program still runs.
@@ -289,9 +367,19 @@ impl World {
         self.program.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// Waits until `done`, at most `limit`; panics with `what`, the problem and the end of the log otherwise.
+    /// Memory of the program in KiB, as the system counts it.
+    pub fn memory(&self) -> u64 {
+        let process = self.program.as_ref().expect("it runs").id();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).expect("the system says how much")
+    }
+
+    /// Waits until `done`, at most `limit`; panics with `what`, the problem and the end of the log otherwise. Limits are those
+    /// of a world with the usual factor; where waits are longer, so are they.
     pub async fn until(&mut self, what: &str, limit: Duration, mut done: impl FnMut(&Self) -> Result<(), String>) {
         let start = Instant::now();
+        let limit = limit * (FACTOR / self.setup.factor.clamp(1, FACTOR));
         loop {
             let problem = match done(self) {
                 Ok(()) => return,
@@ -337,7 +425,7 @@ password = {{ env = "BP_PASSWORD" }}
 name = "Acme warehouse"
 merchant = "Acme"
 "#,
-            self.brightpearl.base_url(),
+            self.behind_line(&self.brightpearl.base_url()),
             self.setup.calls_per_minute,
         );
         let root = self.folder.path().join("wms");
@@ -354,13 +442,13 @@ merchant = "Acme"
                 file.write_all(ssh.private_key().as_bytes()).expect("the key is written");
                 toml.push_str(&format!(
                     "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"sftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nhost_key = \"{}\"\nroot = \"{}\"\n[warehouse.secrets]\nprivate_key = {{ file = \"{}\" }}\n",
-                    ssh.port(), ssh.user(), ssh.host_key(), ssh.root().display(), key.display()
+                    self.line_port(ssh.port()), ssh.user(), ssh.host_key(), ssh.root().display(), key.display()
                 ));
             }
             (Warehouse::Extensiv(running), _) => {
                 toml.push_str(&format!(
                     "platform = \"extensiv\"\n[warehouse.settings]\nclient_id = \"client\"\nuser_login_id = \"millrace\"\ncustomer_id = {CUSTOMER}\nfacility_id = 10\ntime_zone = \"America/New_York\"\nbase_url = \"{}\"\ncalls_per_minute = 4000\n[warehouse.secrets]\nclient_secret = {{ env = \"WMS_SECRET\" }}\n",
-                    running.base_url()
+                    self.behind_line(&running.base_url())
                 ));
             }
         }
@@ -549,9 +637,17 @@ listings = [{}]
     }
 }
 
+fn kill(program: &mut Option<Child>) {
+    if let Some(mut child) = program.take() {
+        child.kill().expect("the program can be killed");
+        child.wait().expect("it ends");
+    }
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.kill();
+        self.kill_second();
         if let Warehouse::Dsfx { stop, .. } = &self.warehouse {
             stop.cancel();
         }

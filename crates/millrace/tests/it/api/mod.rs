@@ -1,6 +1,6 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
-mod access;
+pub mod access;
 mod hooks;
 mod shape;
 

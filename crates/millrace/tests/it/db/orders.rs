@@ -384,3 +384,22 @@ async fn lists_have_filters_and_pages() {
     })
     .await;
 }
+
+/// The stock channel reads shipments too, at the same time as their own channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn shipments_read_twice_at_once_are_kept_once() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let one = order(1);
+        for round in 0..10 {
+            let left: Vec<_> =
+                (0..20).map(|number| shipment(&one, &format!("S{round}-{number}"), &request_key(1), &[1, 0])).collect();
+            let none = FeedCursor::default();
+            let record = || db.record_shipments(&key, left.clone(), Vec::new(), &[], &[], &none);
+            let (first, second) = tokio::join!(record(), record());
+            let (first, second) = (first.unwrap(), second.unwrap());
+            assert_eq!((first.new + second.new, first.known + second.known), (20, 20), "round {round}");
+        }
+    })
+    .await;
+}

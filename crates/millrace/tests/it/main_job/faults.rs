@@ -1,17 +1,15 @@
-//! The main job with every kind of fault switched on at both ends, and with the program killed at random moments. The ledgers
-//! must still show nothing twice and nothing lost.
+//! The main job with every kind of fault switched on at both ends. The ledgers must still show nothing twice and nothing lost.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use simulators::{
     brightpearl,
     dsfx::{Fault as FileFault, Feed},
     faults::{Fault, FaultRule},
 };
 
-use super::flow::{place, stock};
-use crate::world::{Setup, Ships, Store, Warehouse, World};
+use super::flow::place;
+use crate::world::{Setup, Warehouse, World};
 
 const HOLD: Duration = Duration::from_secs(3);
 
@@ -35,20 +33,22 @@ fn http_faults() -> Vec<Fault> {
 }
 
 /// Everything shipped and told although some outcomes were unknown; what a person would have to decide is decided here the way
-/// the screen asks for it, by looking at the other system.
-async fn drains(world: &mut World, expected: &BTreeSet<i64>, limit: Duration) {
+/// the screen asks for it, by looking at the other system. How much that was.
+pub async fn drains(world: &mut World, expected: &BTreeSet<i64>, limit: Duration) -> usize {
     let mut decided = 0;
+    let most = 5 + expected.len() / 25;
     world
         .until("every order ships once and Brightpearl knows, faults or not", limit, |world| {
             let told = world.all_told(expected);
             if told.is_err() {
                 decided += world.decide_parked();
-                assert!(decided <= 5, "{decided} effects had to be decided by a person");
+                assert!(decided <= most, "{decided} effects had to be decided by a person");
             }
             told
         })
         .await;
     world.invariants().expect("the invariants hold");
+    decided
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,42 +140,6 @@ async fn bad_files_are_set_aside_and_lose_nothing() {
 /// Faults after which a reader must refuse the whole file: what is wrong cannot be told from what is right.
 fn refused(fault: &FileFault) -> bool {
     matches!(fault, FileFault::CutRow | FileFault::NulByte | FileFault::InvalidUtf8 | FileFault::WrongColumnCount)
-}
-
-/// `kill -9` at random moments while orders flow, with the fault of every network added.
-async fn killed(setup: Setup, kills: usize, orders: usize) {
-    let seed = setup.seed;
-    let mut dice = StdRng::seed_from_u64(seed);
-    let mut world = World::new(setup).await;
-    for fault in
-        [Fault::TimeoutAfterEffect { hold: HOLD }, Fault::ErrorAfterEffect { html: false }, Fault::ResetMidBody]
-    {
-        world.brightpearl.faults().add(FaultRule::new(fault.clone()).method("POST").chance(0.01));
-        world.brightpearl.faults().add(FaultRule::new(fault).method("PUT").chance(0.01));
-    }
-    let mut expected = BTreeSet::new();
-    for round in 0..kills {
-        world.start();
-        let share = orders / kills.max(1);
-        expected.extend(place(&world, share.max(1), seed * 1_000 + u64::try_from(round).expect("few kills")).expected);
-        tokio::time::sleep(Duration::from_millis(dice.random_range(150..2_500))).await;
-        world.kill();
-        world.invariants().expect("the invariants hold at the moment of the kill");
-    }
-    world.brightpearl.faults().clear();
-    world.start();
-    drains(&mut world, &expected, Duration::from_secs(240)).await;
-    stock(&mut world).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_random_moments_with_a_folder_on_sqlite() {
-    killed(Setup { seed: 11, ..Setup::default() }, 15, 150).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_random_moments_with_extensiv_on_postgres() {
-    killed(Setup { seed: 12, store: Store::Postgres, ships: Ships::Extensiv, ..Setup::default() }, 10, 80).await;
 }
 
 /// Brightpearl's answers to open questions, other than the assumed ones: each order finishes, or is held with a reason.

@@ -2,4 +2,7 @@
 
 mod faults;
 mod flow;
+mod kills;
 mod overlap;
+mod soak;
+mod true_waits;

@@ -1,0 +1,218 @@
+//! The real program, killed with `kill -9` again and again while orders flow, behind lines that fail, between systems that
+//! fail. When it is left alone at last, the ledgers of both ends must show nothing twice and nothing lost.
+//!
+//! One seed decides configuration, orders, faults and moments. Real processes on a real machine do not repeat to the byte, so
+//! a seed played again meets the same faults at the same moments, not the same instructions; what a kill does to any
+//! instruction at all is proven by the crash points of the seeded runs. Nor does `kill -9` prove that what was committed
+//! survives a power cut: the model database does that.
+//!
+//! | Environment | Means |
+//! |---|---|
+//! | `MILLRACE_KILL_SEED` | play this seed alone |
+//! | `MILLRACE_KILLS` | kills in a world |
+//! | `MILLRACE_TOTALS` | a file that is given one JSON object of counts |
+
+use std::{collections::BTreeSet, time::Duration};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use simulators::{
+    faults::{Fault, FaultPlan, FaultRule},
+    proxy::Weather,
+};
+
+use super::{
+    faults::drains,
+    flow::{place, stock},
+};
+use crate::world::{Setup, Ships, Store, Warehouse, World};
+
+const HOLD: Duration = Duration::from_secs(3);
+/// Configurations of one node; the one after them has two.
+const OF_ONE: u64 = 24;
+/// What `./dev test` plays: seed and kills, 25 in all.
+const SUITE: [(u64, u64); 3] = [(0, 6), (9, 6), (17, 5)];
+const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
+
+/// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
+fn setup(seed: u64) -> Setup {
+    let place = seed % (OF_ONE + 1);
+    let two = place == OF_ONE;
+    let notes = (place / 6) % 2 == 1;
+    Setup {
+        store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
+        ships: [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
+        start_mode: if notes { "goods_out_note" } else { "order" },
+        basis: if place / 12 % 2 == 1 { "physical" } else { "available" },
+        settings: if notes {
+            "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned()
+        } else {
+            String::new()
+        },
+        // Each start has a call budget of its own, and there are several in a minute.
+        calls_per_minute: if two { 90 } else { 120 },
+        lines: true,
+        seed: 1_000 + seed,
+        ..Setup::default()
+    }
+}
+
+/// Bad days of a vendor on a share of its requests.
+fn bad_days(plan: &FaultPlan) {
+    let after =
+        [Fault::TimeoutAfterEffect { hold: HOLD }, Fault::ErrorAfterEffect { html: false }, Fault::ResetMidBody];
+    for method in ["POST", "PUT"] {
+        for fault in &after {
+            plan.add(FaultRule::new(fault.clone()).method(method).path_contains("/").chance(0.01));
+        }
+    }
+    for fault in [Fault::Refuse, Fault::Throttled, Fault::Outage, Fault::HtmlBody, Fault::TruncatedBody] {
+        plan.add(FaultRule::new(fault).chance(0.004));
+    }
+}
+
+fn plans(world: &World) -> Vec<FaultPlan> {
+    let mut plans = vec![world.brightpearl.faults().clone()];
+    if let Warehouse::Extensiv(running) = &world.warehouse {
+        plans.push(running.faults().clone());
+    }
+    plans
+}
+
+/// One seed from its beginning to its end.
+async fn play(seed: u64, kills: u64) {
+    let setup = setup(seed);
+    let two = seed % (OF_ONE + 1) == OF_ONE;
+    let described = format!(
+        "{:?}, {:?}, {} mode, {} stock{}",
+        setup.store,
+        setup.ships,
+        setup.start_mode,
+        setup.basis,
+        if two { ", two nodes" } else { "" }
+    );
+    #[expect(clippy::print_stdout, reason = "shown when asked for, or when the test fails")]
+    {
+        println!("MILLRACE_KILL_SEED={seed} MILLRACE_KILLS={kills} ({described})");
+    }
+    let mut dice = StdRng::seed_from_u64(setup.seed);
+    let mut world = World::new(setup).await;
+    plans(&world).iter().for_each(bad_days);
+    for line in world.lines() {
+        line.weather(Some(Weather { chance: 0.2, within: 64 * 1024, hold: Duration::from_secs(2) }));
+    }
+    let mut expected = BTreeSet::new();
+    for round in 0..kills {
+        let first = !two || dice.random_bool(0.5);
+        if round == 0 && two {
+            world.start();
+            world.start_second();
+        } else if !two {
+            world.start();
+        }
+        expected.extend(place(&world, 3, seed * 10_000 + round).expected);
+        let moment = Duration::from_millis(dice.random_range(100..2_500));
+        disturb(&world, moment, &mut dice).await;
+        match first {
+            true => world.kill(),
+            false => world.kill_second(),
+        }
+        let problem = world.invariants().err();
+        assert_eq!(problem, None, "seed {seed} ({described}), at kill {round}");
+        if two {
+            // The other goes on meanwhile.
+            tokio::time::sleep(Duration::from_millis(dice.random_range(0..800))).await;
+            match first {
+                true => world.start(),
+                false => world.start_second(),
+            }
+        }
+    }
+    for plan in plans(&world) {
+        plan.clear();
+    }
+    for line in world.lines() {
+        line.weather(None);
+        // What still crawls or is silent would only make the end slower.
+        line.cut();
+    }
+    if !two {
+        world.start();
+    }
+    let decided = drains(&mut world, &expected, Duration::from_secs(400)).await;
+    stock(&mut world).await;
+    told(&world, &[("worlds", 1), ("kills", kills), ("orders", count(expected.len())), ("decided", count(decided))]);
+}
+
+/// Waits until the moment of the kill, and does something to a line on the way there.
+async fn disturb(world: &World, moment: Duration, dice: &mut StdRng) {
+    let before = moment.mul_f64(dice.random_range(0.0..1.0));
+    tokio::time::sleep(before).await;
+    let line = world.lines().get(dice.random_range(0..world.lines().len()));
+    match (line, dice.random_range(0..4)) {
+        (Some(line), 0) => {
+            line.cut();
+            tokio::time::sleep(moment - before).await;
+        }
+        (Some(line), 1) => {
+            line.shut().await;
+            tokio::time::sleep(moment - before).await;
+            line.open().await.expect("the port of the line is free again");
+        }
+        _ => tokio::time::sleep(moment - before).await,
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+fn told(world: &World, counts: &[(&str, u64)]) {
+    let mut totals: serde_json::Map<String, serde_json::Value> =
+        counts.iter().map(|(name, count)| ((*name).to_owned(), (*count).into())).collect();
+    let faults: usize = plans(world).iter().map(|plan| plan.fired().len()).sum();
+    let disturbances: u64 = world.lines().iter().flat_map(|line| line.met().into_values()).sum();
+    totals.insert("faults".to_owned(), count(faults).into());
+    totals.insert("disturbed connections".to_owned(), disturbances.into());
+    let totals = serde_json::Value::Object(totals).to_string();
+    #[expect(clippy::print_stdout, reason = "shown when asked for, or when the test fails")]
+    {
+        println!("{totals}");
+    }
+    if let Some(file) = std::env::var_os("MILLRACE_TOTALS") {
+        std::fs::write(file, totals).expect("the totals are written");
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything() {
+    match number("MILLRACE_KILL_SEED") {
+        Some(seed) => play(seed, number("MILLRACE_KILLS").unwrap_or(40)).await,
+        None => {
+            for (seed, kills) in SUITE {
+                play(seed, kills).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_two_nodes_is_killed_while_the_other_goes_on() {
+    let (seed, kills) = SUITE_OF_TWO;
+    play(seed, kills).await;
+}
+
+#[test]
+fn seeds_reach_every_configuration() {
+    let all: BTreeSet<String> = (0..OF_ONE)
+        .map(|seed| {
+            let setup = setup(seed);
+            format!("{:?} {:?} {} {}", setup.store, setup.ships, setup.start_mode, setup.basis)
+        })
+        .collect();
+    assert_eq!(count(all.len()), OF_ONE);
+    assert_eq!(SUITE.iter().chain([&SUITE_OF_TWO]).map(|(_, kills)| kills).sum::<u64>(), 25);
+}
