@@ -1,5 +1,7 @@
 //! The main job through the real program, judged by the ledgers of the two ends.
 
+mod failover;
 mod faults;
 mod flow;
 mod overlap;
+mod recovery;
