@@ -297,6 +297,21 @@ pub enum Probe {
     },
 }
 
+/// What a look without a memory of what was there before found: for effects that a journal which has been lost may have sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundAgain {
+    /// As a probe says it. *Absent* means that it would be seen if it were there.
+    Seen(Probe),
+    /// Several that could each be it, equal in everything that can be compared, by age. What belongs to other effects is for
+    /// the caller to take out; what is then left first is the one.
+    AnyOf(Vec<RemoteRef>),
+    /// The remote system keeps nothing that could be looked at.
+    CannotBeAsked {
+        /// What a person must compare, and with what.
+        compare: String,
+    },
+}
+
 /// How a remote system can be driven for one kind of effect (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Capability {
@@ -366,4 +381,22 @@ pub trait Effects: Send + Sync {
 
     /// Looks for what `send` would have made, for several effects of one kind: one answer each, in order. Reads only.
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError>;
+
+    /// Looks for what a journal that has been lost may have made of these effects of one kind since a time: one answer each,
+    /// in order. Their baseline is null unless they had been sent before it was lost. Reads only, and puts nothing in place.
+    ///
+    /// As it is here it serves targets whose [`Effects::prepare`] looks for the change itself and leaves nothing behind.
+    async fn find_again(&self, effects: &[Armed], _since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
+        let wanted: Vec<Effect> = effects.iter().map(|armed| armed.effect.clone()).collect();
+        let prepared = self.prepare(&wanted).await?;
+        Ok(prepared
+            .into_iter()
+            .map(|prepared| match prepared {
+                Prepared::Found(probe) => FoundAgain::Seen(probe),
+                Prepared::Ready { .. } | Prepared::NotYet { .. } | Prepared::Impossible { .. } => {
+                    FoundAgain::Seen(Probe::Absent)
+                }
+            })
+            .collect())
+    }
 }

@@ -31,8 +31,8 @@ mod stock;
 mod warehouse;
 
 pub use effect::{
-    Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, Prepared, Probe,
-    RemoteRef, Sent, Side,
+    Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, FoundAgain, Prepared,
+    Probe, RemoteRef, Sent, Side,
 };
 pub use error::{ConnectorError, ErrorKind, PlanError};
 pub use files::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};

@@ -259,6 +259,12 @@ pub trait OrderSource: Effects {
     /// A complete scan of the orders in scope.
     async fn scan_orders(&self, filter: &OrderFilter) -> Result<OrderScan, ConnectorError>;
 
+    /// A complete scan of the orders that stand at the filter's statuses and changed since a time, shipped ones included: for a
+    /// hub that has lost what it knew of them.
+    async fn scan_changed(&self, _filter: &OrderFilter, _since: Timestamp) -> Result<OrderScan, ConnectorError> {
+        Err(ConnectorError::unsupported("orders cannot be searched by their last change"))
+    }
+
     /// A complete scan of the unshipped notes of these warehouses.
     async fn scan_notes(&self, warehouses: &BTreeSet<i64>) -> Result<NoteScan, ConnectorError>;
 

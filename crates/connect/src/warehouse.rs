@@ -175,6 +175,12 @@ pub trait Warehouse: Effects {
     /// What left since the cursor.
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError>;
 
+    /// Reads again what left since a time and was put away since, for a hub that has lost what it knew of it. Reads only;
+    /// nothing of it is acknowledged. A warehouse whose readings go by the cursor alone has nothing to add.
+    async fn shipments_again(&self, _since: Timestamp, _cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        Ok(ShipmentPage::default())
+    }
+
     /// What the warehouse counts.
     async fn stock(&self) -> Result<StockPage, ConnectorError>;
 

@@ -8,5 +8,6 @@ pub mod effect;
 pub mod key;
 pub mod order;
 pub mod plan;
+pub mod safety;
 pub mod settings;
 pub mod stock;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, Api},
     config::Config,
-    operate::{Failure, FailureKind, Hub},
+    operate::{Failure, FailureKind, Hub, safety},
     worker::Seams,
 };
 
@@ -36,6 +36,7 @@ pub async fn run(
 ) -> Result<(), AppError> {
     let prometheus = prometheus()?;
     let hub = Hub::open(config, seams).await?;
+    safety::start(&hub).await?;
     let stop = shutdown.child_token();
     let web = if hub.config.roles.web {
         let listener = match listener {

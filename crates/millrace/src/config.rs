@@ -36,6 +36,8 @@ pub struct Config {
     pub node: String,
     /// The contract's waits.
     pub waits: Waits,
+    /// The operator declares that the database's replicas have every commit before it is reported: a promoted one is trusted.
+    pub synchronous_replication: bool,
     /// Whether settings marked *operator* (addresses of stand-ins) may be given.
     pub allow_stand_ins: bool,
 }
@@ -52,7 +54,20 @@ impl Config {
             node: format!("{}-{}", host_name(), std::process::id()),
             waits: Waits::default(),
             allow_stand_ins: false,
+            synchronous_replication: false,
         }
+    }
+
+    /// The file beside the key that follows the journal: see [`crate::witness`].
+    pub fn witness_file(&self) -> PathBuf {
+        self.key_file.with_extension("epoch")
+    }
+
+    /// The database's file, where it is one.
+    pub fn database_file(&self) -> Option<&std::path::Path> {
+        let path = self.database.strip_prefix("sqlite:")?;
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        Some(std::path::Path::new(path.strip_prefix("//").unwrap_or(path)))
     }
 }
 

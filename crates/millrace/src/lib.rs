@@ -15,4 +15,5 @@ pub mod metrics;
 pub mod operate;
 pub mod runtime;
 pub mod seal;
+pub mod witness;
 pub mod worker;

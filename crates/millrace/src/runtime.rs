@@ -209,6 +209,11 @@ impl Runtime {
         read.insert(order_id, now);
     }
 
+    /// From now on every order is read again before it is sent.
+    pub fn forget_reads(&self) {
+        self.memory.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Whether an order was read so lately that reading it again before sending would say nothing new.
     pub fn read_lately(&self, order_id: i64) -> bool {
         let now = self.clock.monotonic();

@@ -153,6 +153,11 @@ impl Keyring {
         &self.current
     }
 
+    /// Whether it holds the key of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.keys.contains_key(name)
+    }
+
     /// Makes a data key for a tenant.
     ///
     /// # Errors

@@ -120,6 +120,111 @@ impl Postgres {
         Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
     }
 
+    /// Puts a dump in the place of a database: the database is made anew, under the same name.
+    ///
+    /// # Errors
+    /// When somebody is connected to it, or a statement is refused.
+    pub fn load(&self, database: &str, dump: &[u8]) -> Result<(), PostgresError> {
+        let file = self.folder.join("load.sql");
+        fs::write(&file, dump)?;
+        self.own(&file)?;
+        self.sql("postgres", &format!("DROP DATABASE {database} WITH (FORCE)"))?;
+        self.create_database(database)?;
+        let mut psql = self.command("psql");
+        psql.args(["--no-psqlrc", "--quiet", "--set", "ON_ERROR_STOP=1", "--dbname"])
+            .arg(self.administrator_url(database))
+            .arg("--file")
+            .arg(&file);
+        self.run(&mut psql).map(drop)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Makes a second server that follows this one by streaming replication. With `synchronous`, from now on this one reports a
+    /// commit only when the follower has it on disk.
+    ///
+    /// # Errors
+    /// When either does not do what it is told.
+    pub fn replica(&self, synchronous: bool) -> Result<Self, PostgresError> {
+        let folder_of = |port: u16| PathBuf::from(format!("/tmp/millrace-postgres-{}-{port}", std::process::id()));
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let folder = folder_of(port);
+        fs::create_dir_all(&folder)?;
+        let mut follower =
+            Self { programs: self.programs.clone(), user: self.user, folder: folder.clone(), port, server: None };
+        follower.own(&folder)?;
+        let source = format!(
+            "host=127.0.0.1 port={} user={ADMINISTRATOR} password={PASSWORD} application_name=follower_{port}",
+            self.port
+        );
+        follower.run(
+            follower
+                .command("pg_basebackup")
+                .args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast", "--pgdata"])
+                .arg(follower.data())
+                .arg("--dbname")
+                .arg(&source),
+        )?;
+        // The new server must not wait for a follower of its own, as the settings it was copied with may say.
+        let settings = follower.data().join("postgresql.auto.conf");
+        let kept: Vec<String> = fs::read_to_string(&settings)?
+            .lines()
+            .filter(|line| !line.starts_with("synchronous_standby_names"))
+            .map(str::to_owned)
+            .collect();
+        fs::write(&settings, format!("{}\n", kept.join("\n")))?;
+        follower.own(&settings)?;
+        follower.launch()?;
+        if synchronous {
+            self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = 'follower_{port}'"))?;
+            self.sql("postgres", "SELECT pg_reload_conf()")?;
+            let since = Instant::now();
+            while self.sql("postgres", "SELECT sync_state FROM pg_stat_replication")? != "sync" {
+                if since.elapsed() > PATIENCE {
+                    return Err(PostgresError::Failed {
+                        program: "postgres".to_owned(),
+                        why: "the follower did not become synchronous".to_owned(),
+                    });
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        Ok(follower)
+    }
+
+    /// Makes a follower a server of its own, and waits until it takes writes.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn promote(&self) -> Result<(), PostgresError> {
+        let mut control = self.command("pg_ctl");
+        control.args(["promote", "--wait", "-D"]).arg(self.data());
+        self.run(&mut control).map(drop)
+    }
+
+    /// Kills the server and everything it started, as the loss of its machine would: no process of it ends in good order.
+    ///
+    /// # Errors
+    /// When there is nobody to kill.
+    pub fn kill_hard(&mut self) -> Result<(), PostgresError> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        // Its children first would be restarted by it; they end by themselves when it is gone.
+        server.kill()?;
+        server.wait()?;
+        Ok(())
+    }
+
+    /// Gives a file to the user that the server runs as.
+    fn own(&self, path: &std::path::Path) -> io::Result<()> {
+        match self.user {
+            Some((user, group)) => std::os::unix::fs::chown(path, Some(user), Some(group)),
+            None => Ok(()),
+        }
+    }
+
     /// Everything in a database, as text: what a backup holds.
     ///
     /// # Errors
@@ -271,5 +376,17 @@ mod tests {
         assert!(postgres.sql("one", "SELECT 1").is_err());
         postgres.restart().unwrap();
         assert_eq!(postgres.sql("one", "SELECT value FROM kept").unwrap(), "still here");
+    }
+
+    #[test]
+    fn a_promoted_follower_has_every_commit() {
+        let mut first = Postgres::start().unwrap();
+        let second = first.replica(true).unwrap();
+        first.create_database("one").unwrap();
+        first.sql("one", "CREATE TABLE kept (value text); INSERT INTO kept VALUES ('still here')").unwrap();
+        first.kill_hard().unwrap();
+        second.promote().unwrap();
+        assert_eq!(second.sql("one", "SELECT value FROM kept").unwrap(), "still here");
+        second.sql("one", "INSERT INTO kept VALUES ('and more')").unwrap();
     }
 }

@@ -37,8 +37,9 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
-    EffectDraft, EffectKind, Effects, GoodsOutNote, NewNote, NoteScan, Order, OrderFilter, OrderScan, OrderSource,
-    PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails, SourceStock, StockCorrection,
+    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, NewNote, NoteScan, Order, OrderFilter, OrderScan,
+    OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails, SourceStock,
+    StockCorrection,
 };
 use jiff::Timestamp;
 
@@ -182,6 +183,10 @@ impl Effects for Brightpearl {
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
         effects::probe(self, effects).await
     }
+
+    async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
+        effects::find_again(self, effects, since).await
+    }
 }
 
 #[async_trait]
@@ -201,6 +206,10 @@ impl OrderSource for Brightpearl {
     /// Channels and `placed_from` cannot be searched for: the caller applies them after reading the orders.
     async fn scan_orders(&self, filter: &OrderFilter) -> Result<OrderScan, ConnectorError> {
         Ok(orders::scan(&self.client, filter).await?)
+    }
+
+    async fn scan_changed(&self, filter: &OrderFilter, since: Timestamp) -> Result<OrderScan, ConnectorError> {
+        Ok(orders::scan_changed(&self.client, filter, since).await?)
     }
 
     async fn scan_notes(&self, warehouses: &BTreeSet<i64>) -> Result<NoteScan, ConnectorError> {

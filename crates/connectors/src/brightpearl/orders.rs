@@ -7,7 +7,7 @@ use connect::{Order, OrderFilter, OrderHead, OrderScan};
 use super::{
     client::{Client, Failure, Missing, Purpose},
     idset,
-    lenient::whole,
+    lenient::{time_text, whole},
     map,
     search::{self, Filter, Query},
     wire,
@@ -21,11 +21,22 @@ const ORDERS_PER_CALL: usize = 200;
 /// Channels cannot be searched for, and `placedOn` neither (`createdOn` is another time: orders are imported late), so
 /// those two parts of the filter are the caller's after reading.
 pub(super) async fn scan(client: &Client, filter: &OrderFilter) -> Result<OrderScan, Failure> {
-    let mut filters = vec![
-        ("orderTypeId", Filter::text("1")),
-        // Not shipped, and part shipped.
-        ("orderShippingStatusId", Filter::Any(BTreeSet::from([2, 3]))),
-    ];
+    // Not shipped, and part shipped.
+    heads(client, filter, ("orderShippingStatusId", Filter::Any(BTreeSet::from([2, 3])))).await
+}
+
+/// Every sales order in scope that changed since, shipped or not. One that was never changed has no time of change and is
+/// not found: its status is then the one it was made with.
+pub(super) async fn scan_changed(
+    client: &Client,
+    filter: &OrderFilter,
+    since: jiff::Timestamp,
+) -> Result<OrderScan, Failure> {
+    heads(client, filter, ("updatedOn", Filter::text(format!("{}/", time_text(since))))).await
+}
+
+async fn heads(client: &Client, filter: &OrderFilter, more: (&'static str, Filter)) -> Result<OrderScan, Failure> {
+    let mut filters = vec![("orderTypeId", Filter::text("1")), more];
     if !filter.statuses.is_empty() {
         filters.push(("orderStatusId", Filter::Any(filter.statuses.clone())));
     }

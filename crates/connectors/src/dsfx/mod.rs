@@ -4,6 +4,7 @@
 //! The order rows follow DropStream's public description as far as it goes; the columns of shipments and stock are not
 //! published and are column maps with a documented default.
 
+mod again;
 mod check;
 mod columns;
 mod order_file;
@@ -18,8 +19,8 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
-    EffectKind, Effects, FeedCursor, FileStore, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
-    Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Warehouse, WarehouseCheck,
+    EffectKind, Effects, FeedCursor, FileStore, FoundAgain, Inbound, PlanError, Prepared, Probe, Random, RejectedInput,
+    RemoteRef, Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Warehouse, WarehouseCheck,
     WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
@@ -93,6 +94,10 @@ impl Effects for Dsfx {
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
         self.inbox.probe(effects).await
     }
+
+    async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
+        self.inbox.find_again(effects, since).await
+    }
 }
 
 #[async_trait]
@@ -141,6 +146,10 @@ impl Warehouse for Dsfx {
             }
         }
         Ok(page)
+    }
+
+    async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        self.archived_shipments(since, cursor.0.as_deref()).await
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {

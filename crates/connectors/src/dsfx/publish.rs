@@ -23,7 +23,7 @@ use super::{
 /// Files prepared at once.
 const AT_ONCE: usize = 4;
 /// Largest file compared with what would be written, in bytes; order files are far smaller.
-const LARGEST: u64 = 64 * 1024 * 1024;
+pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
 
 /// The folder the warehouse reads.
 pub(super) struct Inbox {

@@ -741,3 +741,77 @@ async fn whatever_the_simulated_warehouse_does_to_a_file_it_is_read_whole_or_not
         assert!(!page.feeds.is_empty() && page.rejected.is_empty(), "{fault:?}: {page:?}");
     }
 }
+
+/// The hub has lost its memory: the same order planned again would get a file of another name, and is found by its number.
+#[tokio::test]
+async fn orders_are_found_again_by_their_number() {
+    use connect::FoundAgain;
+    let exchange = Exchange::new(&[("orders_per_file", "2")]);
+    let connector = exchange.connector.as_ref();
+    let first = effects(&drafts(connector, &["A", "B"]));
+    let armed = arm(&first, &connector.prepare(&first).await.unwrap());
+    connector.send(&armed).await;
+
+    let requests: Vec<_> = ["A", "B", "C"].iter().map(|key| request(key)).collect();
+    let again: Vec<_> =
+        connector.plan_submit(&requests, at("2026-11-24T09:00:00Z")).into_iter().map(Result::unwrap).collect();
+    assert_ne!(again[0].batch.as_deref(), Some("ord_A_261123063000.csv"));
+    let asked: Vec<Armed> = effects(&again)
+        .into_iter()
+        .map(|effect| Armed {
+            effect,
+            baseline: serde_json::Value::Null,
+            attempt: 0,
+            armed_at: at("2026-11-24T09:00:00Z"),
+        })
+        .collect();
+    let since = at("2020-01-01T00:00:00Z");
+    let file = || FoundAgain::Seen(Probe::Equal(RemoteRef::new("ord_A_261123063000.csv")));
+
+    // Not taken in yet, and the warehouse has never archived anything: what is not there may have been taken away.
+    let found = connector.find_again(&asked, since).await.unwrap();
+    assert_eq!(found[..2], [file(), file()]);
+    assert!(matches!(&found[2], FoundAgain::CannotBeAsked { compare } if compare.contains("order C")), "{found:?}");
+
+    // Taken in: it lies in the archive, under this name or another.
+    let archive = exchange.inbox().join("archive");
+    fs::create_dir(&archive).unwrap();
+    fs::rename(exchange.inbox().join("ord_A_261123063000.csv"), archive.join("ord_A_261123063000.csv")).unwrap();
+    let found = connector.find_again(&asked, since).await.unwrap();
+    assert_eq!(found, [file(), file(), FoundAgain::Seen(Probe::Absent)]);
+    assert_eq!(folder(&exchange.inbox()).len(), 0, "looking puts nothing in place");
+
+    // Sent twice, and sent with something else.
+    let content = fs::read_to_string(archive.join("ord_A_261123063000.csv")).unwrap();
+    fs::write(archive.join("ord_A_261123070000.csv"), content.replace("\"5\"", "\"6\"")).unwrap();
+    let found = connector.find_again(&asked[..1], since).await.unwrap();
+    assert!(matches!(&found[0], FoundAgain::Seen(Probe::Many(both)) if both.len() == 2), "{found:?}");
+    fs::remove_file(archive.join("ord_A_261123063000.csv")).unwrap();
+    let found = connector.find_again(&asked[..1], since).await.unwrap();
+    assert!(matches!(&found[0], FoundAgain::Seen(Probe::Different { .. })), "{found:?}");
+    // Written long before the window.
+    let found = connector.find_again(&asked[..1], at("2099-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(found, [FoundAgain::Seen(Probe::Absent)]);
+}
+
+#[tokio::test]
+async fn shipment_files_that_were_put_away_are_read_again() {
+    let exchange = Exchange::new(&[]);
+    exchange.put(
+        "shp_1.csv",
+        "order_number,shipment_id,shipped_at,carrier,service,package_number,tracking_number,line_number,sku,quantity,lot,serial\n\
+         A,S1,2026-11-23T10:00:00Z,UPS,Ground,1,1Z1,1,SKU-A,5,,\n",
+    );
+    let page = exchange.settled_shipments().await;
+    assert_eq!(page.shipments.len(), 1, "{:?}", page.rejected);
+    exchange.connector.acknowledge(&page.taken, &[]).await.unwrap();
+    assert!(exchange.settled_shipments().await.shipments.is_empty());
+
+    let since = at("2020-01-01T00:00:00Z");
+    let again = exchange.connector.shipments_again(since, &FeedCursor::default()).await.unwrap();
+    assert_eq!((&again.shipments, &again.taken, again.more), (&page.shipments, &page.taken, false));
+    let after = exchange.connector.shipments_again(since, &again.next).await.unwrap();
+    assert!(after.shipments.is_empty());
+    let later = exchange.connector.shipments_again(at("2099-01-01T00:00:00Z"), &FeedCursor::default()).await.unwrap();
+    assert!(later.shipments.is_empty());
+}

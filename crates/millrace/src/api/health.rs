@@ -27,9 +27,20 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     }
     // In a task of its own, so that giving up on it does not leave a transaction open.
     let db = api.hub.db.clone();
-    let look = tokio::spawn(async move { db.check().await });
+    let look = tokio::spawn(async move {
+        db.check().await?;
+        db.safety().await
+    });
     match tokio::time::timeout(LONGEST, look).await {
-        Ok(Ok(Ok(found))) => Json(json!({ "status": "ok", "frozen": found.frozen })).into_response(),
+        // Frozen is ready: it reads, and says what it waits for. Why it is frozen is for callers with a key.
+        Ok(Ok(Ok(state))) => {
+            let frozen = state.frozen.as_ref();
+            Json(json!({
+                "status": "ok", "frozen": frozen.is_some(), "frozen_kind": frozen.map(|frozen| frozen.kind.as_str()),
+                "frozen_since": frozen.map(|frozen| frozen.since),
+            }))
+            .into_response()
+        }
         failed => {
             if let Ok(Ok(Err(error))) = failed {
                 tracing::warn!("not ready: {error}");

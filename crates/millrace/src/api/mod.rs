@@ -17,6 +17,7 @@ mod keys;
 mod orders;
 mod problem;
 mod repeatable;
+mod safety;
 mod shell;
 mod shipments;
 mod stock;
@@ -121,6 +122,10 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(activity::list_audit))
         .routes(routes!(activity::get_budgets))
         .routes(routes!(events::follow_events))
+        .routes(routes!(safety::get_safety))
+        .routes(routes!(safety::freeze_sending))
+        .routes(routes!(safety::recover))
+        .routes(routes!(safety::release_sending))
 }
 
 /// The OpenAPI document.
@@ -155,6 +160,7 @@ fn base() -> OpenApi {
             tag("keys", "API keys."),
             tag("activity", "Who did what, and where the calls went."),
             tag("events", "Live changes."),
+            tag("safety", "Whether anything is sent, and recovery from a loss."),
         ]))
         .security(Some([SecurityRequirement::new("key", Vec::<String>::new())]))
         .build();

@@ -52,6 +52,9 @@ pub struct Common {
     /// Address under which the world reaches this installation (https), for webhooks. Without it, channels poll only.
     #[arg(long, global = true, env = "MILLRACE_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<Url>,
+    /// Declares that the database's replicas have every commit before it is reported, so that a promoted replica is trusted.
+    #[arg(long, global = true, env = "MILLRACE_SYNCHRONOUS_REPLICATION")]
+    pub synchronous_replication: bool,
     /// Permits settings for stand-ins and local folders (marked "operator" in the documentation).
     #[arg(long, global = true, env = "MILLRACE_ALLOW_STAND_INS")]
     pub allow_stand_ins: bool,
@@ -109,6 +112,18 @@ pub enum Command {
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),
+    /// Write a copy of the database, while it is used, to a file.
+    Backup(Backup),
+    /// Put a backup in the place of the database. It sends nothing until it is recovered and released.
+    Restore(Restore),
+    /// Show whether anything is sent, why not, and how far a recovery is.
+    Safety,
+    /// Stop sending, for the whole installation. Reading goes on.
+    FreezeSending(WithReason),
+    /// After a loss: look up everything that may have been sent since a moment.
+    Recover(Recover),
+    /// Let sending go on.
+    ReleaseSending(Release),
     /// Print the OpenAPI document.
     Openapi,
     /// Run a stand-in of a remote system on 127.0.0.1 until Ctrl-C.
@@ -490,6 +505,58 @@ pub struct Events {
     /// Go on as they come, until Ctrl-C.
     #[arg(long)]
     pub follow: bool,
+}
+
+/// Options of `backup`.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct Backup {
+    /// File to write; it must not exist.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// Take none: note that one was taken by other means (pg_dump, a snapshot).
+    #[arg(long)]
+    pub record: bool,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// The backup.
+    pub file: PathBuf,
+    /// Although a database is there: it is set aside under another name.
+    #[arg(long)]
+    pub replace: bool,
+}
+
+/// Why something is done.
+#[derive(Debug, Clone, Args)]
+pub struct WithReason {
+    /// Why; kept in the audit trail.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// Options of `recover`.
+#[derive(Debug, Clone, Args)]
+pub struct Recover {
+    /// A moment before which the database surely knew everything: when its backup was taken (UTC, e.g. 2026-03-01T04:00:00Z).
+    #[arg(long, value_name = "TIME")]
+    pub since: jiff::Timestamp,
+    /// Wait until everything is looked up.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Options of `release-sending`.
+#[derive(Debug, Clone, Args)]
+pub struct Release {
+    /// Why; kept in the audit trail.
+    #[arg(long)]
+    pub reason: String,
+    /// Although something has not been looked up yet.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// What to do with keys.

@@ -6,6 +6,7 @@ mod connections;
 mod file;
 mod orders;
 mod print;
+mod safety;
 mod simulate;
 mod stock;
 mod system;
@@ -132,6 +133,7 @@ async fn run(cli: Cli, shutdown: CancellationToken) -> Result<ExitCode, Failure>
         Command::Bench(options) => crate::bench::run(options, common.json).await.map_err(|error| fault(&error))?,
         Command::Plan(from) => file::plan(&common, &from, printer).await?,
         Command::Apply(from) => file::apply(&common, &from, printer).await?,
+        Command::Restore(from) => safety::restore(&config(&common)?, &seams(&common)?, &from, printer).await?,
         other => {
             let session = Session::open(&common).await?;
             let outcome = within(&session, other, printer, shutdown).await;
@@ -160,10 +162,16 @@ async fn within(
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(paging) => system::audit(session, paging, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
+        Command::Backup(options) => safety::backup(session, options, printer).await?,
+        Command::Safety => return safety::show(session, printer).await,
+        Command::FreezeSending(given) => safety::freeze(session, given, printer).await?,
+        Command::Recover(given) => return safety::recover(session, given, printer, shutdown).await,
+        Command::ReleaseSending(given) => safety::release(session, given, printer).await?,
         Command::Init
         | Command::Serve(_)
         | Command::Plan(_)
         | Command::Apply(_)
+        | Command::Restore(_)
         | Command::Openapi
         | Command::Simulate(_)
         | Command::Demo(_)
@@ -193,8 +201,12 @@ impl Session {
 
 /// Whoever can read the key file and the database may do everything.
 fn caller(tenant: connect::TenantId) -> Caller {
+    Caller { actor: actor(), role: Role::Admin, tenant, merchant: None, installation: true }
+}
+
+fn actor() -> String {
     let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned());
-    Caller { actor: format!("command line ({user})"), role: Role::Admin, tenant, merchant: None, installation: true }
+    format!("command line ({user})")
 }
 
 fn config(common: &Common) -> Result<Config, Failure> {
@@ -209,6 +221,7 @@ fn config(common: &Common) -> Result<Config, Failure> {
     }
     config.public_url.clone_from(&common.public_url);
     config.allow_stand_ins = common.allow_stand_ins;
+    config.synchronous_replication = common.synchronous_replication;
     config.waits = Waits::default().divided(common.time_factor);
     Ok(config)
 }

@@ -75,6 +75,8 @@ pub struct EffectRow {
     pub note: String,
     /// What it is about.
     pub subject: Subject,
+    /// A journal that was lost may have sent it: nothing of it goes out before it was looked for.
+    pub suspect: bool,
 }
 
 /// One effect to arm.
@@ -104,6 +106,9 @@ pub struct AttemptRow {
     /// Request and answer, secrets removed.
     pub capture: Option<connect::Capture>,
 }
+
+/// The outcome of an attempt that found nothing to look at: see [`super::Look::CannotAsk`].
+pub const CANNOT_ASK: &str = "cannot be asked";
 
 /// What became of one claimed effect.
 #[derive(Debug, Clone)]

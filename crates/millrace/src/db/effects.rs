@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Arm, ConnectionKey, Database, DbError, EffectRow, NewEffect, R, Subject,
+    Arm, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, recovery, safety,
     sql::{Row, Tx, Value, json},
 };
 
@@ -19,7 +19,7 @@ use super::{
 pub(super) const COLUMNS: &str =
     "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
     e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
-    e.shipment_ref, e.product_id, e.warehouse_id";
+    e.shipment_ref, e.product_id, e.warehouse_id, e.recovery";
 
 /// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. `$5` is now. The lists of
 /// states are those of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an
@@ -27,7 +27,10 @@ pub(super) const COLUMNS: &str =
 const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
     AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
     AND e.state NOT IN ('armed', 'probing')
-    AND e.next_at <= $5 AND (e.lease_until IS NULL OR e.lease_until <= $5)";
+    AND e.next_at <= $5 AND (e.lease_until IS NULL OR e.lease_until <= $5)
+    AND (e.state = 'unknown' OR e.recovery IS NULL OR e.recovery <> 'open')";
+/// While sending is frozen: looking changes nothing.
+const LOOKS: &str = "e.state = 'unknown'";
 /// Free to go: in its lane nothing earlier is open and nothing else is in flight (R6), and its order is not held by a person.
 /// What is in flight itself waits for nothing: everything else in the lane waits for it to be looked up. An earlier one that
 /// was never sent lets later ones pass while it cannot go itself: its time has not come, its order is held, its side is
@@ -101,6 +104,7 @@ pub(super) fn effect_row(row: &Row) -> R<EffectRow> {
             product_id: row.opt_int(21)?,
             warehouse_id: row.opt_int(22)?,
         },
+        suspect: row.opt_text(23)? == Some("open"),
     })
 }
 
@@ -121,6 +125,7 @@ pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffec
         return Ok(());
     }
     let now = tx.now;
+    let ids: Vec<EffectId> = effects.iter().map(|effect| effect.id.clone()).collect();
     let mut by_key: BTreeMap<(EffectKind, String), (NewEffect, String)> = BTreeMap::new();
     let mut rows = Vec::with_capacity(effects.len());
     for effect in effects {
@@ -142,6 +147,7 @@ pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffec
         by_key.remove(&(row.parsed(0)?, row.string(1)?));
     }
     tx.wakes.work = true;
+    recovery::suspect(tx, key, ids).await?;
     for (effect, hash) in by_key.into_values() {
         revise_known(tx, key, effect, hash).await?;
     }
@@ -224,6 +230,7 @@ pub(super) struct Replan {
 pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan>) -> R<()> {
     let [tenant, merchant, _] = key_values(key);
     let now = tx.now;
+    let ids: Vec<EffectId> = effects.iter().map(|one| one.id.clone()).collect();
     let rows = effects
         .into_iter()
         .map(|one| {
@@ -243,7 +250,7 @@ pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan
     )
     .await?;
     tx.wakes.work = true;
-    Ok(())
+    recovery::suspect(tx, key, ids).await
 }
 
 /// Gives up effects that were not sent. The fence moves, so that whoever has claimed one cannot arm it any more.
@@ -297,9 +304,28 @@ impl Database {
     pub async fn arm(&self, key: &ConnectionKey, arms: Vec<Arm>, http_deadline: Duration) -> R<Vec<Option<Timestamp>>> {
         let one_key = key.clone();
         let all = arms.clone();
+        let guard = self.guard();
+        let of_write = guard.clone();
         let together = self
-            .write(key, "arm", move |tx| Box::pin(async move { arm(tx, &one_key, &all, http_deadline).await }))
+            .write(key, "arm", move |tx| {
+                Box::pin(async move { arm(tx, &one_key, &all, http_deadline, of_write.as_ref()).await })
+            })
             .await;
+        let together = match together {
+            Ok(Ok((armed, committed))) => {
+                if let (Some(guard), true) = (guard, armed.iter().any(Option::is_some)) {
+                    // Before the first byte: a copy of the database that lacks this intent is known by it. An intent that
+                    // cannot be witnessed is not acted upon; its lease decides.
+                    guard.outside.committed(committed).await.map_err(DbError::unavailable)?;
+                }
+                Ok(armed)
+            }
+            Ok(Err((kind, reason))) => {
+                self.freeze_itself(kind, &reason).await?;
+                Ok(vec![None; arms.len()])
+            }
+            Err(error) => Err(error),
+        };
         match together {
             // Another node has armed something of one of these lanes in this very moment: find out which.
             Err(DbError::Conflict(_)) if arms.len() > 1 => {
@@ -319,9 +345,10 @@ impl Database {
         let key = key.clone();
         self.read(&key.clone(), "next_effect_due", move |tx| {
             Box::pin(async move {
-                if is_stopped(tx, &key, side).await? {
+                if is_paused(tx, &key, side).await? {
                     return Ok(None);
                 }
+                let looks = if is_frozen(tx).await? { LOOKS } else { "1 = 1" };
                 let [tenant, merchant, connection] = key_values(&key);
                 let now = tx.now;
                 let sql = format!(
@@ -329,7 +356,7 @@ impl Database {
                          ELSE e.next_at END)
                      FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.side = $4
                          AND e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
-                         AND {FREE}"
+                         AND {FREE} AND {looks}"
                 );
                 let rows =
                     tx.query_built(sql, &[tenant, merchant, connection, side_name(side).into(), now.into()]).await?;
@@ -374,7 +401,7 @@ impl Database {
     }
 }
 
-async fn is_stopped(tx: &mut Tx, key: &ConnectionKey, side: Side) -> R<bool> {
+async fn is_paused(tx: &mut Tx, key: &ConnectionKey, side: Side) -> R<bool> {
     let [tenant, merchant, connection] = key_values(key);
     let paused = tx
         .first(
@@ -382,7 +409,7 @@ async fn is_stopped(tx: &mut Tx, key: &ConnectionKey, side: Side) -> R<bool> {
             &[tenant, merchant, connection, side_name(side).into()],
         )
         .await?;
-    Ok(paused.is_some() || is_frozen(tx).await?)
+    Ok(paused.is_some())
 }
 
 async fn claim(
@@ -426,14 +453,17 @@ async fn claim(
         &due,
     )
     .await?;
-    if is_stopped(tx, key, side).await? {
+    if is_paused(tx, key, side).await? {
         return Ok(Vec::new());
     }
+    recovery::take_to_unknown(tx, key, side).await?;
+    let looks = if is_frozen(tx).await? { LOOKS } else { "1 = 1" };
     let lock = if tx.is_postgres() { " FOR UPDATE OF e SKIP LOCKED" } else { "" };
     let mut with_limit = due.clone();
     with_limit.push(i64::try_from(limit).unwrap_or(i64::MAX).into());
-    let sql =
-        format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} ORDER BY e.priority, e.id LIMIT $6{lock}");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {looks} AND {FREE} ORDER BY e.priority, e.id LIMIT $6{lock}"
+    );
     let rows = tx.query_built(sql, &with_limit).await?;
     let mut claimed: Vec<EffectRow> = rows.iter().map(effect_row).collect::<R<_>>()?;
     let mut batches: Vec<&str> = claimed.iter().filter_map(|effect| effect.batch.as_deref()).collect();
@@ -443,7 +473,8 @@ async fn claim(
     for batch in batches {
         let mut of_batch = due.clone();
         of_batch.push(batch.into());
-        let sql = format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {FREE} AND e.batch = $6{lock}");
+        let sql =
+            format!("SELECT {COLUMNS} FROM effect AS e WHERE {DUE} AND {looks} AND {FREE} AND e.batch = $6{lock}");
         let rows = tx.query_built(sql, &of_batch).await?;
         members.extend(rows.iter().map(effect_row).collect::<R<Vec<_>>>()?);
     }
@@ -470,9 +501,19 @@ async fn claim(
     Ok(claimed)
 }
 
-async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Duration) -> R<Vec<Option<Timestamp>>> {
+/// What arming came to: when each was armed, and how many intents have now been committed; or why this is not the database it
+/// was.
+type ArmedOrAlarm = Result<(Vec<Option<Timestamp>>, i64), (FrozenKind, String)>;
+
+async fn arm(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    arms: &[Arm],
+    http_deadline: Duration,
+    guard: Option<&Guard>,
+) -> R<ArmedOrAlarm> {
     if arms.is_empty() || is_frozen(tx).await? {
-        return Ok(vec![None; arms.len()]);
+        return Ok(Ok((vec![None; arms.len()], 0)));
     }
     let [tenant, merchant, _] = key_values(key);
     if tx.is_postgres() {
@@ -485,6 +526,11 @@ async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Dura
         )
         .await?;
     }
+    let committed = match safety::count(tx, arms.len(), guard).await? {
+        Ok(committed) => committed,
+        Err(alarm) => return Ok(Err(alarm)),
+    };
+    // After every wait for a lock.
     let now = tx.fresh_now().await?;
     let mut rows = Vec::with_capacity(arms.len());
     for arm in arms {
@@ -511,5 +557,5 @@ async fn arm(tx: &mut Tx, key: &ConnectionKey, arms: &[Arm], http_deadline: Dura
     for row in &armed {
         at.insert(row.parsed(0)?, now);
     }
-    Ok(arms.iter().map(|arm| at.get(&arm.id).copied()).collect())
+    Ok(Ok((arms.iter().map(|arm| at.get(&arm.id).copied()).collect(), committed)))
 }

@@ -12,13 +12,15 @@ use sqlx::{
 use super::{Access, Database, DbError, R};
 
 /// The same numbers and the same meaning on both databases.
-const SQLITE: [(i64, &str, &str); 2] = [
+const SQLITE: [(i64, &str, &str); 3] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
+    (5, "recovery", include_str!("../../migrations/sqlite/0005_recovery.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 2] = [
+const POSTGRES: [(i64, &str, &str); 3] = [
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
+    (5, "recovery", include_str!("../../migrations/postgres/0005_recovery.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
@@ -113,7 +115,7 @@ impl Database {
         self.read(Access::System, "frozen", |tx| Box::pin(super::effects::is_frozen(tx))).await
     }
 
-    /// Stops or allows sending, for the whole installation. Probing stops as well: after a restore a person looks first.
+    /// Stops or allows sending, for the whole installation, without a word about it; see [`Database::freeze`]. Looking goes on.
     pub async fn set_frozen(&self, frozen: bool) -> R<()> {
         self.write(Access::System, "set_frozen", move |tx| {
             Box::pin(async move {

@@ -10,6 +10,7 @@
 //! - The database's own clock decides about leases where several nodes share it.
 
 mod audit;
+pub mod backup;
 mod channels;
 mod config;
 mod effect_records;
@@ -30,8 +31,10 @@ mod payload;
 mod postgres;
 mod queries;
 mod records;
+mod recovery;
 mod requests;
 mod revise;
+mod safety;
 mod secrets;
 mod settle;
 mod shipments;
@@ -53,7 +56,7 @@ use sql::Tx;
 
 pub use audit::AuditRow;
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
-pub use effect_records::{Arm, AttemptRow, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
+pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use inbox::{ExceptionRow, InboxCall};
@@ -66,6 +69,8 @@ pub use records::{
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,
     RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine, StockRun,
 };
+pub use recovery::{Look, LookedFor, PassView};
+pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView,
     ShipmentQuery, ShipmentView,
@@ -147,6 +152,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     observer: RwLock<Option<Arc<dyn Observer>>>,
+    guard: RwLock<Option<Guard>>,
     changed: watch::Sender<Changed>,
 }
 
@@ -182,6 +188,7 @@ impl Database {
             clock: Arc::clone(&config.clock),
             random: Arc::clone(&config.random),
             observer: RwLock::default(),
+            guard: RwLock::default(),
             changed,
         };
         let database = Self { inner: Arc::new(inner) };

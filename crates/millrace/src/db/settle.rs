@@ -7,10 +7,11 @@ use engine::effect::EffectState;
 use jiff::Timestamp;
 
 use super::{
-    ConnectionKey, Database, DbError, EffectDecision, R, Scope, Settlement, audit,
+    CANNOT_ASK, ConnectionKey, Database, DbError, EffectDecision, R, Scope, Settlement, audit,
     effects::key_values,
     facts::{self, scope_values},
     payload::pack_json,
+    recovery,
     sql::{Tx, Value, json},
 };
 
@@ -34,6 +35,8 @@ struct Held {
     order: Option<OrderId>,
     request: Option<RequestId>,
     voided_by: Option<String>,
+    /// A lost journal may have sent it, and it has not been looked for yet.
+    suspect: bool,
 }
 
 async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<EffectId, Held>> {
@@ -42,7 +45,7 @@ async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<Effect
     let rows = tx
         .among(
             "SELECT id, kind, connection, state, fence, owner, attempt, unknowns, negatives, armed_at, baseline, remote_id,
-                 remote, note, next_at, order_ref, request_ref, voided_by
+                 remote, note, next_at, order_ref, request_ref, voided_by, recovery
              FROM effect WHERE tenant = $1 AND merchant = $2 AND id IN (",
             after,
             &scope_values(scope),
@@ -70,6 +73,7 @@ async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<Effect
                 order: row.opt_parsed(15)?,
                 request: row.opt_parsed(16)?,
                 voided_by: row.opt_string(17)?,
+                suspect: row.opt_text(18)? == Some("open"),
             };
             Ok((held.id.clone(), held))
         })
@@ -254,6 +258,7 @@ async fn settle(tx: &mut Tx, key: &ConnectionKey, settlements: Vec<(Settlement, 
     let mut attempts = Vec::with_capacity(settlements.len());
     let mut written = Vec::new();
     let mut ended = Vec::new();
+    let (mut looked, mut cannot_ask) = (Vec::new(), Vec::new());
     for (settlement, capture) in settlements {
         let Some(one) = held.get_mut(&settlement.id).filter(|one| one.fence == settlement.fence && one.owned) else {
             done.push(false);
@@ -268,11 +273,16 @@ async fn settle(tx: &mut Tx, key: &ConnectionKey, settlements: Vec<(Settlement, 
         if one.state != before && !one.state.open() {
             ended.push(settlement.id.clone());
         }
+        if one.suspect {
+            let list = if settlement.attempt.outcome == CANNOT_ASK { &mut cannot_ask } else { &mut looked };
+            list.push(settlement.id.clone());
+        }
         written.push(settlement.id);
     }
     write_edges(tx, scope, edges).await?;
     let all: Vec<&Held> = written.iter().filter_map(|id| held.get(id)).collect();
     write_held(tx, scope, &all).await?;
+    recovery::answered(tx, scope, looked, cannot_ask).await?;
     insert_attempts(tx, attempts).await?;
     let ended: Vec<&Held> = ended.iter().filter_map(|id| held.get(id)).collect();
     follow(tx, scope, &ended).await?;

@@ -6,6 +6,7 @@
 pub mod advance;
 pub mod gate;
 pub mod orders;
+pub mod recover;
 pub mod shipments;
 pub mod stock;
 
@@ -22,7 +23,7 @@ pub enum FlowError {
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
-    /// The connection's own settings.
+    /// The connection's own settings, or the state of the installation: it must not go on just now, and says why.
     #[error("{0}")]
     Settings(String),
 }

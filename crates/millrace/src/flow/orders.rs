@@ -10,7 +10,7 @@ use connectors::brightpearl::webhooks::expand_ids;
 use engine::{
     key,
     order::Disposition,
-    plan::{self, Facts, Plan, Tables},
+    plan::{self, Facts, Plan, PlannedRequest, Tables},
     settings::StartMode,
 };
 use jiff::Timestamp;
@@ -63,6 +63,9 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     if !problems.is_empty() {
         return Err(FlowError::Settings(problems.join("; ")));
     }
+    if let Some(why) = runtime.db.import_waits(&runtime.key).await? {
+        return Err(FlowError::Settings(why));
+    }
     let scanned = scan(runtime).await?;
     let mut summary = Summary { seen: scanned.len(), ..Summary::default() };
     let ids: Vec<i64> = scanned.keys().copied().collect();
@@ -76,7 +79,9 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         .map(|(order_id, seen)| (*order_id, seen.mark.clone()))
         .collect();
     // What left the scan before it was sent may be cancelled, shipped by others or moved to another status.
-    for order_id in runtime.db.unsent_orders(&runtime.key).await? {
+    // Not while nothing is sent: an order that a lost journal sent has left the scan by its status, and its look decides.
+    let unsent = if runtime.db.frozen().await? { Vec::new() } else { runtime.db.unsent_orders(&runtime.key).await? };
+    for order_id in unsent {
         if !scanned.contains_key(&order_id) {
             wanted.entry(order_id).or_default();
         }
@@ -113,14 +118,14 @@ async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
 }
 
 /// An order as the scan shows it.
-struct Seen {
+pub(super) struct Seen {
     /// Changes when the order or the connection's configuration changes.
-    mark: String,
+    pub(super) mark: String,
     /// Its unshipped notes, in goods-out-note mode.
     notes: BTreeSet<i64>,
 }
 
-async fn scan(runtime: &Runtime) -> Result<BTreeMap<i64, Seen>, FlowError> {
+pub(super) async fn scan(runtime: &Runtime) -> Result<BTreeMap<i64, Seen>, FlowError> {
     let revision = runtime.revision;
     Ok(match runtime.settings.start_mode {
         StartMode::Order => runtime
@@ -204,13 +209,13 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
 pub(super) struct Read {
     pub(super) orders: BTreeMap<i64, Order>,
     /// Every note of them that the hub did not make itself.
-    notes: BTreeMap<i64, Vec<GoodsOutNote>>,
+    pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
     /// Orders of which the hub is making a note or taking one away.
     busy: BTreeSet<i64>,
     /// Notes that are requests of this connection.
     requested_notes: BTreeSet<i64>,
     products: BTreeMap<i64, Product>,
-    cancelled_status: Option<i64>,
+    pub(super) cancelled_status: Option<i64>,
     ship_method_names: BTreeMap<i64, String>,
 }
 
@@ -317,7 +322,7 @@ fn ships(line: Option<&OrderLine>, read: &Read) -> bool {
 }
 
 /// Plans submits, in order. Those of one order go one at a time (R6), so they are never planned to go together.
-fn plan_submits(
+pub(super) fn plan_submits(
     runtime: &Runtime,
     requests: &[ShipmentRequest],
     now: Timestamp,
@@ -343,8 +348,26 @@ fn plan_submits(
     (0..requests.len()).map(|place| drafts.remove(&place).unwrap_or_else(missing)).collect()
 }
 
+/// What the warehouse is asked for one planned request of an order.
+pub(super) fn shipment_request(runtime: &Runtime, order: &Order, planned: &PlannedRequest) -> ShipmentRequest {
+    ShipmentRequest {
+        id: runtime.request_id(),
+        key: request_key(planned.key.clone(), runtime.clock.now()),
+        order_number: order.order_id.to_string(),
+        reference: order.reference.clone(),
+        placed_at: order.placed_at,
+        deliver_on: order.deliver_on,
+        ship_to: order.deliver_to.clone(),
+        bill_to: order.bill_to.clone(),
+        ship_method: planned.ship_method.clone(),
+        facility: planned.facility.clone(),
+        notes: String::new(),
+        lines: planned.lines.clone(),
+    }
+}
+
 /// Writes decisions down: orders, claims, requests and the effects that put them at the warehouse, in one transaction.
-async fn record(
+pub(super) async fn record(
     runtime: &Runtime,
     decided: Vec<(&Order, String, Plan)>,
     read: &Read,
@@ -355,20 +378,7 @@ async fn record(
     let mut requests: Vec<ShipmentRequest> = Vec::new();
     for (order, _, plan) in &decided {
         for planned in &plan.requests {
-            requests.push(ShipmentRequest {
-                id: runtime.request_id(),
-                key: request_key(planned.key.clone(), now),
-                order_number: order.order_id.to_string(),
-                reference: order.reference.clone(),
-                placed_at: order.placed_at,
-                deliver_on: order.deliver_on,
-                ship_to: order.deliver_to.clone(),
-                bill_to: order.bill_to.clone(),
-                ship_method: planned.ship_method.clone(),
-                facility: planned.facility.clone(),
-                notes: String::new(),
-                lines: planned.lines.clone(),
-            });
+            requests.push(shipment_request(runtime, order, planned));
         }
     }
     let mut drafts = plan_submits(runtime, &requests, now).into_iter();

@@ -112,6 +112,10 @@ pub(super) async fn put_away(runtime: &Runtime, taken: &[Inbound], rejected: &[c
     if taken.is_empty() && rejected.is_empty() {
         return;
     }
+    // While nothing is sent nothing is taken away either: this may be a copy, and another installation waits for the files.
+    if runtime.db.frozen().await.unwrap_or(true) {
+        return;
+    }
     for input in rejected {
         tracing::warn!(
             connection.id = %runtime.key.connection, input.name = %input.input.name,

@@ -185,6 +185,10 @@ async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfin
         RunVerdict::Ask(why) => (RunState::Waiting, why),
         RunVerdict::Refuse(why) => (RunState::Refused, why),
     };
+    let (state, reason) = match (state, runtime.db.stock_waits(&runtime.key).await?) {
+        (RunState::Planned, Some(why)) => (RunState::Waiting, why),
+        judged => (judged.0, reason),
+    };
     let run = StockRun {
         id: format!("run_{}", ulid(runtime.clock.now(), &*runtime.random)),
         feed: feed.reference.clone(),

@@ -4,6 +4,7 @@
 //! once, and writes down what came of it. Intent is committed before the first byte (R1); an effect whose outcome is not
 //! known is looked up before anything is repeated (R3); there is no other retry anywhere (R7).
 
+mod again;
 mod probe;
 mod send;
 

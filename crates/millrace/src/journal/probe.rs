@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use connect::{Armed, EffectKind, Effects};
-use engine::effect::{Policy, after_probe};
+use engine::effect::{EffectState, Policy, after_probe, later};
 
-use super::{effect, facts, from_step, give_back, send, settle};
+use super::{again, blank, effect, facts, from_step, give_back, send, settle};
 use crate::{
-    db::{DbError, EffectRow},
+    db::{DbError, EffectRow, Settlement},
     runtime::Runtime,
 };
 
@@ -30,6 +30,15 @@ pub(super) async fn probe(
             armed_at: row.armed_at.unwrap_or(now),
         })
         .collect();
+    let suspects = rows.iter().filter(|row| row.suspect).count();
+    if suspects > 0 {
+        let (suspect, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.suspect);
+        let mut ended = again::look(runtime, effects, policy, suspect).await?;
+        if !others.is_empty() {
+            ended += Box::pin(probe(runtime, effects, policy, kind, others, claimed)).await?;
+        }
+        return Ok(ended);
+    }
     let started = runtime.clock.monotonic();
     let answers = match effects.probe(&asked).await {
         Ok(answers) if answers.len() == rows.len() => answers,
@@ -56,6 +65,19 @@ pub(super) async fn probe(
     let ended = settle(runtime, settlements).await?;
     if again.is_empty() {
         return Ok(ended);
+    }
+    if runtime.db.frozen().await? {
+        // A look that ends in sending again is no mere look.
+        let waits = again
+            .iter()
+            .map(|row| Settlement {
+                path: vec![EffectState::Unknown],
+                next_at: Some(later(after, policy.longest_pause.min(policy.pause * 8))),
+                note: "not found; it goes again when sending is released".to_owned(),
+                ..blank(row, "probe", "waits", after)
+            })
+            .collect();
+        return Ok(ended + settle(runtime, waits).await?);
     }
     Ok(ended + Box::pin(send::send(runtime, effects, policy, kind, again, claimed)).await?)
 }

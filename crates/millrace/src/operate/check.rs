@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Caller, Failure, FailureKind, Hub, Role, connections,
     endpoints::{self, Endpoint, Side},
+    safety,
 };
 use crate::db::ConnectionKey;
 
@@ -68,6 +69,9 @@ pub struct CheckOut {
     pub bytes: i64,
     /// Nothing is sent to any remote system.
     pub frozen: bool,
+    /// When a backup was taken last, as far as Millrace was told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backed_up_at: Option<jiff::Timestamp>,
     /// The wrapping key's name.
     pub key: String,
     /// The audit trail is as it was written.
@@ -111,10 +115,17 @@ pub async fn everything(
     progress("database");
     let database = hub.db.check().await?;
     let mut problems = Vec::new();
+    let state = safety::show(hub, caller).await?;
     if database.frozen {
-        problems
-            .push("sending is frozen for the whole installation (after a restore, say): nothing goes out".to_owned());
+        problems.push(format!(
+            "sending is frozen for the whole installation ({} since {}): {}. {}",
+            state.kind.as_deref().unwrap_or("stopped"),
+            state.since.map(|since| since.to_string()).unwrap_or_default(),
+            state.reason.as_deref().unwrap_or_default(),
+            state.next.as_deref().unwrap_or_default()
+        ));
     }
+    problems.extend(safety::problems(hub).await?);
     progress("audit trail");
     let audit = hub.db.verify_audit(&caller.access()).await?;
     if let Some(number) = audit {
@@ -152,6 +163,7 @@ pub async fn everything(
         database: database.database,
         bytes: database.bytes,
         frozen: database.frozen,
+        backed_up_at: state.backed_up_at,
         key: hub.keyring.current().to_owned(),
         audit: audit.is_none(),
         connections: tested,

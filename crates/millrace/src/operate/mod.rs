@@ -3,6 +3,7 @@
 //! Every operation takes the [`Caller`] and touches only what that caller may see; what it may not see does not exist for it.
 
 pub mod activity;
+pub mod backup;
 pub mod check;
 pub mod connections;
 pub mod effects;
@@ -14,6 +15,7 @@ pub mod file;
 pub mod keys;
 pub mod mappings;
 pub mod orders;
+pub mod safety;
 pub mod setup;
 pub mod shipments;
 pub mod stock;

@@ -174,6 +174,10 @@ pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut,
 pub async fn approve(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
     caller.needs(Role::Staff)?;
     let key = hub.db.find_run(&caller.access(), run).await?;
+    if hub.db.frozen().await? {
+        return Err(Failure::conflict("sending is frozen: a difference approved now would be old when it is sent")
+            .remedy("See `millrace safety`; approve the first comparison after sending is released."));
+    }
     let approved = match hub.workers.runtime(&key) {
         Some(runtime) => flow::stock::approve(&runtime, run, &caller.actor).await?,
         // The connection runs on another node, or not at all: built for this one reading.

@@ -9,7 +9,7 @@ use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{Channel, ChannelKind, DbError},
+    db::{Channel, ChannelKind, DbError, Lost},
     flow::{self, FlowError},
     journal,
     runtime::Runtime,
@@ -30,6 +30,43 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, runtime: &Arc<Runtime>, stop: &Canc
         tasks.spawn(effects(Arc::clone(runtime), side, stop.clone()));
     }
     tasks.spawn(advance(Arc::clone(runtime), stop.clone()));
+    tasks.spawn(recover(Arc::clone(runtime), stop.clone()));
+}
+
+/// Reads the connection again after a loss of the journal, once for each loss.
+async fn recover(runtime: Arc<Runtime>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match runtime.db.pass_wanted(&runtime.key).await {
+            Ok(Some(lost)) => {
+                if let Err(error) = read_again(&runtime, &lost).await {
+                    tracing::warn!(connection.id = %runtime.key.connection, "reading it again failed: {error}");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                failed(&runtime, "recovery", &error);
+            }
+        }
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = runtime.clock.sleep(runtime.scaled(LOOK)) => {}
+        }
+    }
+}
+
+async fn read_again(runtime: &Runtime, lost: &Lost) -> Result<(), FlowError> {
+    let report = flow::recover::run(runtime, lost).await?;
+    runtime.db.keep_pass(&runtime.key, lost, &report, true).await?;
+    tracing::warn!(
+        connection.id = %runtime.key.connection,
+        "read again after a loss: {} orders found at the warehouse, {} not there, {} to be compared by a person, {} shipments",
+        report.found, report.not_there.len(), report.to_compare.len(), report.shipments
+    );
+    for wake in [&runtime.wake.orders, &runtime.wake.source, &runtime.wake.warehouse] {
+        wake.notify_one();
+    }
+    Ok(())
 }
 
 async fn effects(runtime: Arc<Runtime>, side: Side, stop: CancellationToken) {

@@ -137,6 +137,7 @@ pub struct World {
     /// The database as the program reaches it while it serves.
     served_database: String,
     lines: Vec<Proxy>,
+    environment: Vec<(String, String)>,
     program: Option<Child>,
     second: Option<Child>,
     starts: usize,
@@ -223,6 +224,7 @@ impl World {
             served_database: database.clone(),
             database,
             lines: Vec::new(),
+            environment: Vec::new(),
             program: None,
             second: None,
             starts: 0,
@@ -276,6 +278,48 @@ impl World {
         address.replace(&format!(":{port}"), &format!(":{}", self.line_port(port)))
     }
 
+    /// The database server, where there is one.
+    pub fn postgres(&mut self) -> &mut Postgres {
+        self._postgres.as_mut().expect("a world on PostgreSQL")
+    }
+
+    /// From now on the program reaches its database under this address.
+    pub fn reach_database_at(&mut self, address: &str) {
+        address.clone_into(&mut self.database);
+        address.clone_into(&mut self.served_database);
+    }
+
+    /// From now on the program runs with this in its environment, or without it.
+    pub fn set_environment(&mut self, name: &str, value: Option<&str>) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+
+    /// A second program on the same database, with a folder and a key file of its own.
+    pub fn second_node(&mut self) -> Child {
+        let folder = self.folder.path().join("second-node");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let key = folder.join("millrace.key");
+        std::fs::copy(self.folder.path().join("millrace.key"), &key).expect("the key");
+        self.starts += 1;
+        let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
+        self.program_command()
+            .arg("--key-file")
+            .arg(&key)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env("RUST_LOG", "info,sqlx=warn")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("the program starts")
+    }
+
+    /// The database's file, where it is one.
+    pub fn database_file(&self) -> PathBuf {
+        self.folder.path().join("millrace.db")
+    }
+
     /// Where the program's files are.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -312,7 +356,8 @@ impl World {
             .arg("--allow-stand-ins")
             .env("BP_PASSWORD", PASSWORD)
             .env("WMS_SECRET", "secret")
-            .env_remove("MILLRACE_KEY");
+            .env_remove("MILLRACE_KEY")
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -10,6 +10,7 @@
 //! | order note | a marker in its text |
 //! | stock correction | a marker in its reason |
 
+mod again;
 pub(super) mod bodies;
 mod classify;
 mod prepare;
@@ -17,6 +18,7 @@ mod probe;
 mod reference;
 mod send;
 
+pub(super) use again::find_again;
 pub(super) use prepare::prepare;
 pub(super) use probe::probe;
 pub(super) use send::send;

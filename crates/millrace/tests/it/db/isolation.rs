@@ -9,7 +9,8 @@ use sqlx::Connection as _;
 use super::world::{LEASE, World, effect, on_both, requested};
 
 /// Tables that belong to no tenant: the installation's own row, nodes' leases, and constants.
-const OF_NOBODY: [&str; 4] = ["installation", "account_lease", "effect_edge", "_sqlx_migrations"];
+const OF_NOBODY: [&str; 6] =
+    ["installation", "journal_clock", "safety", "account_lease", "effect_edge", "_sqlx_migrations"];
 
 /// A connection's id under somebody else's scope opens nothing.
 #[tokio::test(flavor = "multi_thread")]

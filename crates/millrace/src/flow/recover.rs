@@ -1,0 +1,335 @@
+//! After a loss of the journal: reads both sides of a connection again, and finds the orders that the lost journal had sent
+//! (docs/recovery.md). It writes facts and planned effects only; whether an effect was made is for the journal to look up, and
+//! until a person releases it nothing is sent.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{
+    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteState, Order, OrderFilter, Probe,
+    Progress, ShipmentRequest,
+};
+use engine::{order::Disposition, plan::Plan, settings::StartMode};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::{FlowError, orders};
+use crate::{
+    db::{ChannelKind, Lost, NewShipment},
+    runtime::Runtime,
+};
+
+/// Orders looked at together.
+const SLICE: usize = 200;
+/// Two clocks are compared, and times may be kept to the minute.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// Most lines of a list in the report.
+const MOST: usize = 500;
+
+/// What reading a connection again has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Orders that were looked for at the warehouse.
+    pub looked_for: usize,
+    /// Orders that the lost journal had put there, and that are known again.
+    pub found: usize,
+    /// Orders that are not there and wait in the scan as they did before.
+    pub waiting: usize,
+    /// Orders that stand at a status which the hub sets, and that the warehouse does not have: for a person to see.
+    pub not_there: Vec<String>,
+    /// Orders whose warehouse keeps nothing to look at: what a person must compare.
+    pub to_compare: Vec<String>,
+    /// Orders that cannot be worked out as they were: why.
+    pub unclear: Vec<String>,
+    /// Shipments that were read again and not known.
+    pub shipments: usize,
+    /// Of them, those for orders that are not known.
+    pub shipments_unknown: usize,
+    /// Files that were read again and could not be used.
+    pub rejected: usize,
+}
+
+/// Reads everything of the window again.
+///
+/// # Errors
+/// When a read or the database fails; it is begun again, and finds what was written.
+pub async fn run(runtime: &Runtime, lost: &Lost) -> Result<Report, FlowError> {
+    let mut report = Report::default();
+    let since = lost.since.checked_sub(OVERLAP).unwrap_or(lost.since);
+    let found = find_orders(runtime, since, &mut report).await;
+    // What was read here was decided upon as it had been; before anything is sent it is read as it is.
+    runtime.forget_reads();
+    found?;
+    read_shipments(runtime, since, &mut report).await?;
+    for list in [&mut report.not_there, &mut report.to_compare, &mut report.unclear] {
+        list.truncate(MOST);
+    }
+    Ok(report)
+}
+
+/// The statuses that the hub itself sets.
+fn own_statuses(runtime: &Runtime) -> BTreeSet<i64> {
+    let settings = &runtime.settings;
+    [settings.at_warehouse_status, settings.partly_shipped_status, settings.shipped_status]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
+    let mut marks: BTreeMap<i64, String> = BTreeMap::new();
+    for (order_id, seen) in orders::scan(runtime).await? {
+        marks.insert(order_id, seen.mark);
+    }
+    let own = own_statuses(runtime);
+    if !own.is_empty() {
+        let filter = OrderFilter {
+            statuses: own.clone(),
+            warehouses: match runtime.settings.start_mode {
+                StartMode::Order => runtime.settings.warehouses_in_scope(),
+                // In this mode the order's own warehouse says nothing about its notes.
+                StartMode::GoodsOutNote => BTreeSet::new(),
+            },
+            ..runtime.settings.order_filter()
+        };
+        for head in runtime.source.scan_changed(&filter, since).await?.heads {
+            let mark = format!("{}/{}#{}", head.status_id, head.updated, runtime.revision);
+            marks.entry(head.order_id).or_insert(mark);
+        }
+    }
+    for order_id in runtime.db.unsent_orders(&runtime.key).await? {
+        marks.entry(order_id).or_default();
+    }
+    let all: Vec<(i64, String)> = marks.into_iter().collect();
+    for slice in all.chunks(SLICE) {
+        let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
+        let known = runtime.db.known_orders(&runtime.key, &ids).await?;
+        let unsent: Vec<(i64, String)> = slice
+            .iter()
+            .filter(|(order_id, _)| !known.get(order_id).is_some_and(|known| known.sent))
+            .cloned()
+            .collect();
+        if !unsent.is_empty() {
+            find_slice(runtime, &unsent, &own, since, report).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn find_slice(
+    runtime: &Runtime,
+    slice: &[(i64, String)],
+    own: &BTreeSet<i64>,
+    since: Timestamp,
+    report: &mut Report,
+) -> Result<(), FlowError> {
+    let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
+    let now = runtime.clock.now();
+    let mut read = orders::read(runtime, &ids).await?;
+    let author = runtime.source.learned().get("note_author").and_then(|id| id.parse::<i64>().ok());
+    for notes in read.notes.values_mut() {
+        as_they_were(notes, runtime.settings.start_mode, author, since);
+    }
+    let known = runtime.db.known_orders(&runtime.key, &ids).await?;
+    let mut candidates: Vec<(&Order, &str, Plan)> = Vec::new();
+    let mut requests: Vec<ShipmentRequest> = Vec::new();
+    let mut of_request: Vec<usize> = Vec::new();
+    for (order_id, mark) in slice {
+        let Some(order) = read.orders.get(order_id) else { continue };
+        if read.cancelled_status == Some(order.status_id) {
+            continue;
+        }
+        let plan = orders::decide(runtime, &before_it_was_sent(runtime, order, own), &read, known.get(order_id));
+        match &plan.disposition {
+            Disposition::Requested => {}
+            other if own.contains(&order.status_id) => {
+                report.unclear.push(format!("order {order_id}: {}: {}", other.kind(), other.reason()));
+                continue;
+            }
+            _ => {
+                report.waiting += 1;
+                continue;
+            }
+        }
+        for planned in &plan.requests {
+            requests.push(orders::shipment_request(runtime, order, planned));
+            of_request.push(candidates.len());
+        }
+        candidates.push((order, mark, plan));
+    }
+    let answers = look(runtime, &requests, since, now).await?;
+    let mut there: BTreeMap<usize, Vec<&FoundAgain>> = BTreeMap::new();
+    for (candidate, answer) in of_request.iter().zip(&answers) {
+        if let Some(answer) = answer {
+            there.entry(*candidate).or_default().push(answer);
+        }
+    }
+    report.looked_for += candidates.len();
+    let mut recorded = Vec::new();
+    for (place, (order, mark, plan)) in candidates.into_iter().enumerate() {
+        let answers = there.remove(&place).unwrap_or_default();
+        if answers.iter().all(|answer| matches!(answer, FoundAgain::Seen(Probe::Absent))) {
+            if own.contains(&order.status_id) {
+                report.not_there.push(format!("order {}", order.order_id));
+            } else {
+                report.waiting += 1;
+            }
+            continue;
+        }
+        for answer in answers {
+            if let FoundAgain::CannotBeAsked { compare } = answer {
+                report.to_compare.push(format!("order {}: {compare}", order.order_id));
+            }
+        }
+        report.found += 1;
+        recorded.push((order, mark.to_owned(), plan));
+    }
+    orders::record(runtime, recorded, &read, &mut orders::Summary::default()).await
+}
+
+/// Looks for requests at the warehouse by their keys: one answer each, `None` for one that cannot be planned.
+async fn look(
+    runtime: &Runtime,
+    requests: &[ShipmentRequest],
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<Option<FoundAgain>>, FlowError> {
+    let drafts = orders::plan_submits(runtime, requests, now);
+    let mut places = Vec::new();
+    let mut asked = Vec::new();
+    for (place, draft) in drafts.into_iter().enumerate() {
+        let Ok(draft) = draft else { continue };
+        places.push(place);
+        asked.push(Armed {
+            effect: Effect {
+                id: EffectId::generate(now, &*runtime.random),
+                kind: draft.kind,
+                key: draft.key,
+                batch: draft.batch,
+                body: draft.body,
+            },
+            baseline: serde_json::Value::Null,
+            attempt: 0,
+            armed_at: now,
+        });
+    }
+    let mut answers: Vec<Option<FoundAgain>> = vec![None; requests.len()];
+    if asked.is_empty() {
+        return Ok(answers);
+    }
+    let found = runtime.warehouse.find_again(&asked, since).await?;
+    for (place, answer) in places.into_iter().zip(found) {
+        if let Some(slot) = answers.get_mut(place) {
+            *slot = Some(answer);
+        }
+    }
+    Ok(answers)
+}
+
+/// Notes as they were when the lost journal decided: without those that it has made since, and with those that were its requests
+/// not yet shipped. Taken wrongly, nothing comes of it but a look: before anything is sent the order is decided upon as it is.
+fn as_they_were(notes: &mut Vec<GoodsOutNote>, mode: StartMode, author: Option<i64>, since: Timestamp) {
+    // In goods-out-note mode the hub makes notes only in the place of others; most of the window are requests.
+    let of_others = |note: &GoodsOutNote| author.map_or(mode == StartMode::GoodsOutNote, |own| note.created_by != own);
+    notes.retain(|note| note.transfer || note.created_at < since || of_others(note));
+    if mode == StartMode::GoodsOutNote {
+        for note in notes.iter_mut().filter(|note| !note.transfer) {
+            note.state = NoteState::Unshipped;
+        }
+    }
+}
+
+/// The order as the lost journal saw it before it set a status and shipped it.
+fn before_it_was_sent(runtime: &Runtime, order: &Order, own: &BTreeSet<i64>) -> Order {
+    let mut order = order.clone();
+    if own.contains(&order.status_id) {
+        if let Some(status) = runtime.settings.import_statuses.first() {
+            order.status_id = *status;
+        }
+        order.allocation = Allocation::All;
+    }
+    if order.shipping != Progress::None {
+        order.shipping = Progress::None;
+        order.allocation = Allocation::All;
+    }
+    order
+}
+
+/// Reads shipments again that the lost journal had put away; those of orders that were found above find their request.
+async fn read_shipments(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
+    let mut cursor = FeedCursor::default();
+    loop {
+        let page = runtime.warehouse.shipments_again(since, &cursor).await?;
+        let seen = runtime.db.inputs_seen(&runtime.key, &page.taken).await?;
+        let all_seen = !page.taken.is_empty() && seen.iter().all(|seen| *seen);
+        report.rejected += page.rejected.len();
+        if !all_seen && !page.shipments.is_empty() {
+            // The channel goes on from where it is.
+            let channels = runtime.db.channels(&runtime.key).await?;
+            let kept = channels.into_iter().find(|channel| channel.kind == ChannelKind::Shipments);
+            let kept = FeedCursor(kept.and_then(|channel| channel.cursor));
+            let shipments = page
+                .shipments
+                .into_iter()
+                .map(|shipment| NewShipment { id: runtime.shipment_id(), shipment })
+                .collect();
+            let recorded =
+                runtime.db.record_shipments(&runtime.key, shipments, page.states, &page.taken, &[], &kept).await?;
+            report.shipments += recorded.new;
+            report.shipments_unknown += recorded.unknown_key;
+        }
+        if !page.more || page.next == cursor {
+            break;
+        }
+        cursor = page.next;
+    }
+    runtime.wake.advance.notify_one();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::{GoodsOutNote, NoteState};
+    use engine::settings::StartMode;
+
+    use super::as_they_were;
+
+    fn note(note_id: i64, created_by: i64, created_at: &str) -> GoodsOutNote {
+        GoodsOutNote {
+            note_id,
+            order_id: 1,
+            warehouse_id: 2,
+            transfer: false,
+            state: NoteState::Shipped,
+            shipped_at: None,
+            created_by,
+            created_at: created_at.parse().unwrap(),
+            release_at: None,
+            ship_method_id: 0,
+            reference: String::new(),
+            version: 1,
+            rows: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn notes_that_the_lost_journal_made_do_not_count() {
+        let since = "2026-01-02T10:00:00Z".parse().unwrap();
+        let all = [
+            note(1, 4, "2026-01-02T09:00:00Z"),
+            note(2, 4, "2026-01-02T11:00:00Z"),
+            note(3, 203, "2026-01-02T11:00:00Z"),
+        ];
+        let ids = |notes: &[GoodsOutNote]| notes.iter().map(|note| note.note_id).collect::<Vec<_>>();
+        let mut own_known = all.to_vec();
+        as_they_were(&mut own_known, StartMode::Order, Some(4), since);
+        assert_eq!(ids(&own_known), [1, 3]);
+        // Under which contact the hub's own are kept may not be known: then none of the window counts.
+        let mut unknown = all.to_vec();
+        as_they_were(&mut unknown, StartMode::Order, None, since);
+        assert_eq!(ids(&unknown), [1]);
+        let mut requests = all.to_vec();
+        as_they_were(&mut requests, StartMode::GoodsOutNote, None, since);
+        assert_eq!(ids(&requests), [1, 2, 3]);
+        assert!(requests.iter().all(|note| note.state == NoteState::Unshipped));
+    }
+}

@@ -1,0 +1,194 @@
+//! What is kept about a loss of the journal: freezing, the count of intents, what is suspect, and what may be claimed meanwhile.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use connect::{EffectKind, Side};
+use engine::{effect::EffectState, safety::Home};
+use futures_util::future::BoxFuture;
+use millrace::db::{
+    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Outside, Settlement,
+};
+
+use super::world::{World, effect, on_both, settlement};
+
+const LEASE: Duration = Duration::from_secs(90);
+const HTTP: Duration = Duration::from_secs(30);
+
+/// Counts what it is told; refuses when told to.
+#[derive(Default)]
+struct Told {
+    known: AtomicI64,
+    refuses: AtomicI64,
+}
+
+impl Outside for Told {
+    fn known(&self) -> i64 {
+        self.known.load(Ordering::SeqCst)
+    }
+
+    fn committed(&self, armed: i64) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            if self.refuses.load(Ordering::SeqCst) != 0 {
+                return Err("the disk is full".to_owned());
+            }
+            self.known.fetch_max(armed, Ordering::SeqCst);
+            Ok(())
+        })
+    }
+}
+
+async fn counts(db: &Database, access: &Access) -> Vec<(String, i64)> {
+    db.looks(access).await.unwrap().into_values().flatten().collect()
+}
+
+#[tokio::test]
+async fn intents_are_counted_and_witnessed() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        let outside = Arc::new(Told::default());
+        world.db.set_guard(Guard { outside: Arc::clone(&outside) as Arc<dyn Outside>, synchronous: false });
+        world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "1", "lane/1")]).await.unwrap();
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
+        assert!(world.db.arm(&key, vec![arm], HTTP).await.unwrap()[0].is_some());
+        assert_eq!((outside.known(), world.db.safety().await.unwrap().kept.armed), (1, 1));
+        world.db.settle(&key, vec![settlement(&row, &[EffectState::NotSent])]).await.unwrap();
+
+        // What cannot be witnessed is not acted upon.
+        outside.refuses.store(1, Ordering::SeqCst);
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
+        let refused = world.db.arm(&key, vec![arm], HTTP).await;
+        assert!(matches!(refused, Err(DbError::Unavailable { .. })), "{refused:?}");
+        world.db.settle(&key, vec![settlement(&row, &[EffectState::NotSent])]).await.unwrap();
+
+        // The database went back while the program ran.
+        outside.refuses.store(0, Ordering::SeqCst);
+        outside.known.store(100, Ordering::SeqCst);
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
+        assert_eq!(world.db.arm(&key, vec![arm], HTTP).await.unwrap(), [None]);
+        let state = world.db.safety().await.unwrap();
+        assert_eq!(state.frozen.unwrap().kind, FrozenKind::Restored);
+        assert_eq!(state.kept.armed, 100, "it is noticed once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn frozen_looks_and_sends_nothing() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        world
+            .db
+            .plan_effects(
+                &key,
+                vec![effect(EffectKind::CreateNote, "1", "lane/1"), effect(EffectKind::PostShipped, "2", "lane/2")],
+            )
+            .await
+            .unwrap();
+        let first = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let arm = Arm { id: first.id.clone(), fence: first.fence, from: first.state, baseline: serde_json::json!({}) };
+        world.db.arm(&key, vec![arm], HTTP).await.unwrap();
+        world.db.settle(&key, vec![settlement(&first, &[EffectState::Unknown])]).await.unwrap();
+        assert!(world.db.freeze(FrozenKind::Person, "a stocktake", "ann").await.unwrap());
+        assert!(!world.db.freeze(FrozenKind::Person, "again", "ann").await.unwrap());
+        assert!(world.db.next_effect_due(&key, Side::Source).await.unwrap().is_some());
+        let looks = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        assert_eq!(
+            looks.iter().map(|row| (&row.id, row.state)).collect::<Vec<_>>(),
+            [(&first.id, EffectState::Probing)]
+        );
+        world.db.settle(&key, vec![settlement(&looks[0], &[EffectState::Applied])]).await.unwrap();
+        assert!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().is_empty());
+        assert_eq!(world.db.next_effect_due(&key, Side::Source).await.unwrap(), None);
+        // A loss noticed meanwhile takes the place of the person's reason.
+        let alarm = Some((FrozenKind::Cloned, "it ran elsewhere".to_owned()));
+        assert!(world.db.settle_home(Home::default(), 0, alarm).await.unwrap());
+        assert_eq!(world.db.safety().await.unwrap().frozen.unwrap().kind, FrozenKind::Cloned);
+        world.db.release("ann", "all is well").await.unwrap();
+        assert_eq!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        let access = Access::from(&key.scope.tenant);
+        // Two of one lane, one alone, one that was being sent, and a difference of stock.
+        let planned = vec![
+            effect(EffectKind::CreateNote, "1", "lane/1"),
+            effect(EffectKind::SetStatus, "2", "lane/1"),
+            effect(EffectKind::AddOrderNote, "3", "lane/3"),
+            effect(EffectKind::CorrectStock, "4", "lane/4"),
+        ];
+        world.db.plan_effects(&key, planned).await.unwrap();
+        let since = world.db.now().await.unwrap();
+        assert!(matches!(world.db.begin_recovery(since, "ann").await, Err(DbError::Refused(_))), "not frozen");
+        world.db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+        assert!(world.db.import_waits(&key).await.unwrap().is_some());
+        assert_eq!(world.db.begin_recovery(since, "ann").await.unwrap(), 4);
+        let lost = world.db.pass_wanted(&key).await.unwrap().expect("it is to be read again");
+        assert!(lost.until >= lost.since);
+        assert!(world.db.stock_waits(&key).await.unwrap().is_some());
+
+        // One of each lane at a time, all of them as looks.
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let mut keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["1", "3", "4"]);
+        assert!(rows.iter().all(|row| row.suspect && row.state == EffectState::Probing));
+        assert!(rows.iter().all(|row| row.armed_at == Some(lost.until) && row.unknowns == 0));
+        let settlements = rows
+            .iter()
+            .map(|row| match row.key.as_str() {
+                "1" => settlement(row, &[EffectState::Applied]),
+                "3" => Settlement {
+                    attempt: AttemptRow { outcome: CANNOT_ASK.to_owned(), ..settlement(row, &[]).attempt },
+                    ..settlement(row, &[EffectState::Parked])
+                },
+                _ => settlement(row, &[EffectState::AbsentConfirmed, EffectState::Voided]),
+            })
+            .collect();
+        world.db.settle(&key, settlements).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["2"], "then the next of the lane");
+        world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
+        let expected: Vec<(String, i64)> =
+            [("absent", 2), ("cannot_ask", 1), ("confirmed", 1)].map(|(look, count)| (look.to_owned(), count)).into();
+        assert_eq!(counts(&world.db, &access).await, expected);
+        assert_eq!(world.db.looked_for(&access, Look::CannotAsk, 10).await.unwrap()[0].key, "3");
+
+        // What is planned meanwhile is suspect as well; what was found absent waits for the release.
+        world.db.plan_effects(&key, vec![effect(EffectKind::PostShipped, "5", "lane/5")]).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("5", true)]);
+        world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
+
+        world.db.keep_pass(&key, &lost, &serde_json::json!({ "found": 0 }), true).await.unwrap();
+        assert_eq!(world.db.pass_wanted(&key).await.unwrap(), None);
+        assert_eq!(world.db.import_waits(&key).await.unwrap(), None);
+        assert!(world.db.passes(&access).await.unwrap()[0].done_at.is_some());
+        world.db.release("ann", "looked at").await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let mut keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["2", "5"], "it goes on with what had not been done");
+        assert!(rows.iter().all(|row| !row.suspect));
+        assert!(world.db.stock_waits(&key).await.unwrap().is_some(), "the first comparison is a person's");
+        // Later work that has nothing to do with the window is like any other.
+        world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "6", "lane/6")]).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("6", false)]);
+        assert!(world.db.verify_audit(&Access::System).await.unwrap().is_none());
+    })
+    .await;
+}
