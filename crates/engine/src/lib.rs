@@ -4,9 +4,11 @@
 //! facts are arguments. Doing what is decided is the program's job.
 
 pub mod confirm;
+pub mod drift;
 pub mod effect;
 pub mod key;
 pub mod order;
 pub mod plan;
 pub mod settings;
 pub mod stock;
+pub mod undo;

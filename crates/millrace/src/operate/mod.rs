@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod check;
 pub mod connections;
+pub mod drift;
 pub mod effects;
 pub mod endpoints;
 pub mod exceptions;
@@ -18,6 +19,7 @@ pub mod setup;
 pub mod shipments;
 pub mod stock;
 pub mod switches;
+pub mod undo;
 pub mod webhooks;
 
 use std::{str::FromStr, sync::Arc};

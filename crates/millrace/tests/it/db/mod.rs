@@ -11,4 +11,5 @@ mod orders;
 mod secrets;
 mod stock;
 mod trigger;
+mod undo;
 mod world;
