@@ -290,6 +290,12 @@ pub enum Probe {
     },
     /// Two and more: a duplicate.
     Many(Vec<RemoteRef>),
+    /// Nothing that carries our mark, but what is there does not add up without it: it may be there and not show yet (stock
+    /// corrections, whose search lags behind the figures).
+    Unaccounted {
+        /// What does not add up, for people.
+        why: String,
+    },
     /// Somebody else moved the target on; it must not be overwritten (status updates).
     MovedOn {
         /// Where it stands.

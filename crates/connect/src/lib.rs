@@ -46,8 +46,9 @@ pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
 pub use shipment::{Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest};
 pub use source::{
-    AccountCheck, Choice, Choices, Cost, GoodsOutNote, NewNote, NoteRow, NoteScan, NoteState, OrderFilter, OrderHead,
-    OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock, StockCorrection,
+    AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
+    OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock,
+    StockCorrection, StockMovement,
 };
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockFeed, StockLevel};

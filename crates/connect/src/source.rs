@@ -220,6 +220,38 @@ pub struct SourceStock {
     pub allocated: Decimal,
 }
 
+/// What kind of goods note moved stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MovementKind {
+    /// A stock correction.
+    Correction,
+    /// Goods that left with a goods-out note.
+    GoodsOut,
+    /// Goods that came in.
+    GoodsIn,
+    /// Anything else the source knows.
+    Other,
+}
+
+/// A movement of stock as the source holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockMovement {
+    /// The product.
+    pub product_id: i64,
+    /// Signed.
+    pub quantity: Decimal,
+    /// What moved it.
+    pub kind: MovementKind,
+    /// The goods note it belongs to.
+    pub note_id: i64,
+    /// The order of that note, where there is one.
+    pub order_id: Option<i64>,
+    /// The words of a stock correction, in which the hub's own carry their marker; empty for everything else.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// One line of a stock correction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockCorrection {
@@ -290,6 +322,32 @@ pub trait OrderSource: Effects {
 
     /// A warehouse's default location.
     async fn default_location(&self, warehouse_id: i64) -> Result<i64, ConnectorError>;
+
+    /// As [`OrderSource::stock`], for a report: it waits behind everything else that wants calls.
+    async fn survey_stock(
+        &self,
+        _warehouse_id: i64,
+        _product_ids: &[i64],
+    ) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
+        Err(ConnectorError::unsupported("this order source cannot be surveyed"))
+    }
+
+    /// What moved of these products in one warehouse since a time, for a report: it waits behind everything else that wants
+    /// calls. A movement of the last minute may be missing.
+    async fn movements(
+        &self,
+        _warehouse_id: i64,
+        _product_ids: &[i64],
+        _since: Timestamp,
+    ) -> Result<Vec<StockMovement>, ConnectorError> {
+        Err(ConnectorError::unsupported("this order source cannot be surveyed"))
+    }
+
+    /// Every unshipped goods-out note of a warehouse, transfers left out, for a report: it waits behind everything else that
+    /// wants calls.
+    async fn open_notes(&self, _warehouse_id: i64) -> Result<Vec<GoodsOutNote>, ConnectorError> {
+        Err(ConnectorError::unsupported("this order source cannot be surveyed"))
+    }
 
     /// The note for what left. `key` tells repeats of the same shipment apart from others. Pure: same input, same bytes.
     fn plan_note(&self, key: &str, note: &NewNote) -> Result<EffectDraft, PlanError>;

@@ -280,6 +280,7 @@ pub fn after_probe(facts: &Facts, policy: &Policy, probe: &Probe, now: Timestamp
             Step::to(&[EffectState::Conflict, EffectState::Parked], format!("it moved on meanwhile: {state}"))
         }
         Probe::Absent => absent(facts, policy, now),
+        Probe::Unaccounted { why } => unaccounted(facts, policy, why, now),
     };
     if facts.state != EffectState::Probing {
         step.path.insert(0, EffectState::Probing);
@@ -315,6 +316,30 @@ fn absent(facts: &Facts, policy: &Policy, now: Timestamp) -> Step {
     step.negative = true;
     step
 }
+
+/// Not found, and yet the figures speak for it (§8.3). Others' changes that do not show yet look the same for a while, so it
+/// is looked at again until they must show; then a person decides.
+fn unaccounted(facts: &Facts, policy: &Policy, why: &str, now: Timestamp) -> Step {
+    let armed_at = facts.armed_at.unwrap_or(now);
+    let quiet_from = later(armed_at, policy.quiescence);
+    let give_up = later(armed_at, policy.quiescence.saturating_mul(UNACCOUNTED_WAITS));
+    let mut step = if facts.negatives >= 1 && now > give_up {
+        Step::to(
+            &[EffectState::Parked],
+            format!("not found, but {why}: it may be there all the same; a person decides"),
+        )
+    } else {
+        let again = if now > quiet_from { later(now, policy.quiescence / 4) } else { quiet_from };
+        Step::to(&[EffectState::Unknown], format!("not found, but {why}; looked at again"))
+            .at(later(again, MILLISECOND))
+    };
+    step.negative = true;
+    step
+}
+
+/// How many quiescences after arming it is given to a person that figures speak for an effect which is not found: four, which
+/// is just under the quarter of an hour in which nothing may stay unknown without an alarm (J4).
+const UNACCOUNTED_WAITS: u32 = 4;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 

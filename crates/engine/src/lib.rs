@@ -4,6 +4,7 @@
 //! facts are arguments. Doing what is decided is the program's job.
 
 pub mod confirm;
+pub mod drift;
 pub mod effect;
 pub mod key;
 pub mod order;
@@ -11,3 +12,4 @@ pub mod plan;
 pub mod safety;
 pub mod settings;
 pub mod stock;
+pub mod undo;

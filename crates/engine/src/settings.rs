@@ -67,19 +67,36 @@ pub enum FirstRun {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Brakes {
-    /// Largest difference of one line, in units.
+    /// Largest difference of one line, in units; `None`: no limit. A larger one is held.
     pub line: Option<Decimal>,
+    /// Most units that one run moves unattended, the differences of its lines summed without their signs; from the second
+    /// run. `None`: no limit.
+    pub run: Option<Decimal>,
     /// Largest share of SKUs changed by one run, in percent; from the second run.
     pub share_percent: u32,
     /// Largest share of SKUs a feed may report as zero, in percent, when the source has stock of them.
     pub zero_percent: u32,
+    /// Largest share of the SKUs of the last feed that may be missing from the next, in percent. 100 where the warehouse
+    /// sends only what changed.
+    pub missing_percent: u32,
     /// Oldest feed acted upon, in minutes.
     pub feed_age_minutes: u32,
 }
 
 impl Default for Brakes {
     fn default() -> Self {
-        Self { line: None, share_percent: 20, zero_percent: 50, feed_age_minutes: 24 * 60 }
+        Self {
+            // Until a limit is taken from the merchant's own history: a difference of a thousand units of one product is a
+            // container or a mistake of units (cases for pieces), and either is worth a look.
+            line: Some(Decimal::ONE_THOUSAND),
+            // The share of SKUs bounds how many lines change and the limit of a line how far; this bounds both together.
+            // Ten lines at their limit are no quiet day's work.
+            run: Some(Decimal::from(10_000)),
+            share_percent: 20,
+            zero_percent: 50,
+            missing_percent: 50,
+            feed_age_minutes: 24 * 60,
+        }
     }
 }
 
@@ -215,6 +232,21 @@ impl ConnectionSettings {
         }
         if self.stock.batch == 0 || self.stock.batch > 500 {
             problems.push("stock.batch: must be between 1 and 500".to_owned());
+        }
+        let brakes = &self.stock.brakes;
+        for (name, percent) in [
+            ("share_percent", brakes.share_percent),
+            ("zero_percent", brakes.zero_percent),
+            ("missing_percent", brakes.missing_percent),
+        ] {
+            if percent > 100 {
+                problems.push(format!("stock.brakes.{name}: must be between 0 and 100"));
+            }
+        }
+        for (name, most) in [("line", brakes.line), ("run", brakes.run)] {
+            if most.is_some_and(|most| most.is_sign_negative()) {
+                problems.push(format!("stock.brakes.{name}: must not be negative; 0 stands for no limit"));
+            }
         }
         problems
     }

@@ -37,6 +37,10 @@ pub struct ProductFacts {
     pub cost: Option<Money>,
     /// Two products share the warehouse's SKU, so its figure says nothing about either.
     pub shared_sku: bool,
+    /// A person keeps it out of stock: why.
+    pub held: Option<String>,
+    /// Its figure is not complete yet, e.g. one of its facilities has not been counted lately: why.
+    pub incomplete: Option<String>,
 }
 
 /// What to do about one product.
@@ -85,6 +89,12 @@ pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
     let done = |verdict, reason: String| Line { verdict, difference, source_figure, parts: parts.clone(), reason };
     if facts.shared_sku {
         return done(Verdict::Hold, "two products share this SKU of the warehouse; give each its own".to_owned());
+    }
+    if let Some(why) = &facts.held {
+        return done(Verdict::Hold, why.clone());
+    }
+    if let Some(why) = &facts.incomplete {
+        return done(Verdict::Skip, why.clone());
     }
     if facts.correcting && !planted(Planted::CorrectsTwice) {
         return done(Verdict::Skip, "an earlier correction of it is not settled".to_owned());
@@ -182,10 +192,18 @@ pub struct RunFacts {
     pub compared: u32,
     /// Products that would be corrected.
     pub changed: u32,
+    /// Units that would be moved: the sum of the differences that would be written, each without its sign.
+    pub units: Decimal,
     /// SKUs the feed reports as zero while the source has stock of them.
     pub newly_zero: u32,
     /// Products of which the source has stock.
     pub stocked: u32,
+    /// SKUs in the feed.
+    pub skus: u32,
+    /// SKUs in the last feed of the same facilities that was acted upon, where there was one.
+    pub last_skus: Option<u32>,
+    /// Whether a SKU that is absent from the feed has none.
+    pub absent_is_zero: bool,
     /// No run was ever planned or approved.
     pub first: bool,
     /// Age of the feed in minutes.
@@ -199,36 +217,31 @@ pub enum RunVerdict {
     Go,
     /// A person looks first: why.
     Ask(String),
-    /// The feed is not believed: why.
+    /// The feed is not believed: why, and what to do.
     Refuse(String),
 }
 
-/// Judges a run by its brakes. `approved_first` is the person's standing approval of the first run.
+/// A share of a handful of SKUs says nothing about a feed as a whole.
+const ENOUGH: u32 = 10;
+
+/// Judges a run by its brakes (§8.4). `approved_first` is the person's standing approval of the first run.
 pub fn run(facts: &RunFacts, brakes: &Brakes, approved_first: bool) -> RunVerdict {
-    if facts.age_minutes > i64::from(brakes.feed_age_minutes) {
-        return RunVerdict::Refuse(format!(
-            "the feed is {} minutes old; at most {} are acted upon",
-            facts.age_minutes, brakes.feed_age_minutes
-        ));
-    }
-    if facts.age_minutes < 0 {
-        return RunVerdict::Refuse(format!(
-            "the feed speaks of a time {} minutes ahead; check the clock and the time zone of the warehouse",
-            -facts.age_minutes
-        ));
-    }
-    // A share of a handful of SKUs says nothing about a feed as a whole.
-    let enough = 10;
-    if facts.stocked >= enough && exceeds(facts.newly_zero, facts.stocked, brakes.zero_percent) {
-        return RunVerdict::Refuse(format!(
-            "the feed says zero for {} of {} products that Brightpearl has stock of",
-            facts.newly_zero, facts.stocked
-        ));
+    if let Some(why) = disbelieved(facts, brakes) {
+        return RunVerdict::Refuse(why);
     }
     if facts.changed > 0 && facts.stocked > 1 && facts.newly_zero >= facts.stocked {
         return RunVerdict::Ask(format!(
             "the feed says zero for all {} products that Brightpearl has stock of",
             facts.stocked
+        ));
+    }
+    if let Some(last) = facts.last_skus
+        && fewer(facts, last, brakes)
+    {
+        return RunVerdict::Ask(format!(
+            "the feed holds {} SKUs and the last one held {last}; where the warehouse sends only what changed, set \
+             brakes.missing_percent to 100",
+            facts.skus
         ));
     }
     if facts.first {
@@ -238,13 +251,62 @@ pub fn run(facts: &RunFacts, brakes: &Brakes, approved_first: bool) -> RunVerdic
             RunVerdict::Ask("it is the first run; look at it and approve it".to_owned())
         };
     }
-    if facts.compared >= enough && exceeds(facts.changed, facts.compared, brakes.share_percent) {
+    if facts.compared >= ENOUGH && exceeds(facts.changed, facts.compared, brakes.share_percent) {
         return RunVerdict::Ask(format!(
             "it changes {} of {} products, more than {} percent",
             facts.changed, facts.compared, brakes.share_percent
         ));
     }
+    if let Some(most) = brakes.run
+        && facts.units > most
+    {
+        return RunVerdict::Ask(format!(
+            "it moves {} units in all, more than the {} that go unattended",
+            facts.units.normalize(),
+            most.normalize()
+        ));
+    }
     RunVerdict::Go
+}
+
+/// Why a feed is not believed at all, and what to do; `None` where it is.
+fn disbelieved(facts: &RunFacts, brakes: &Brakes) -> Option<String> {
+    if facts.age_minutes > i64::from(brakes.feed_age_minutes) {
+        return Some(format!(
+            "the feed is {} minutes old; at most {} are acted upon (brakes.feed_age_minutes). Have the warehouse count or \
+             export again",
+            facts.age_minutes, brakes.feed_age_minutes
+        ));
+    }
+    if facts.age_minutes < 0 {
+        return Some(format!(
+            "the feed speaks of a time {} minutes ahead; check the clock and the time zone of the warehouse",
+            -facts.age_minutes
+        ));
+    }
+    if let Some(last) = facts.last_skus
+        && facts.absent_is_zero
+        && fewer(facts, last, brakes)
+    {
+        return Some(format!(
+            "the feed holds {} SKUs and the last one held {last}, and a SKU that is missing would count as zero. Have the \
+             warehouse export again; if so many SKUs are really gone, raise brakes.missing_percent for one count",
+            facts.skus
+        ));
+    }
+    if facts.stocked >= ENOUGH && exceeds(facts.newly_zero, facts.stocked, brakes.zero_percent) {
+        return Some(format!(
+            "the feed says zero for {} of {} products that Brightpearl has stock of. Check the warehouse's export; if they \
+             are really gone, raise brakes.zero_percent for one count",
+            facts.newly_zero, facts.stocked
+        ));
+    }
+    None
+}
+
+/// Whether a feed holds so many fewer SKUs than the last one that part of it may be missing.
+fn fewer(facts: &RunFacts, last: u32, brakes: &Brakes) -> bool {
+    last >= ENOUGH && exceeds(last.saturating_sub(facts.skus), last, brakes.missing_percent)
 }
 
 /// Whether `part` is more than `percent` of `whole`.

@@ -280,6 +280,12 @@ impl Client {
         self.gateway.clock_difference.load(Ordering::Relaxed)
     }
 
+    /// Now by Brightpearl's clock, to the second or so.
+    pub(super) fn their_now(&self) -> Timestamp {
+        let now = self.gateway.clock.now();
+        now.checked_add(jiff::SignedDuration::from_secs(self.clock_difference())).unwrap_or(now)
+    }
+
     /// Now, or earlier where Brightpearl's clock is behind: a time that it will not take for the future.
     pub(super) fn past_for_both(&self) -> Timestamp {
         let now = self.gateway.clock.now();

@@ -17,6 +17,7 @@ mod idset;
 mod lenient;
 mod lists;
 mod map;
+mod movements;
 mod notes;
 mod orders;
 mod search;
@@ -37,9 +38,9 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
-    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, NewNote, NoteScan, Order, OrderFilter, OrderScan,
+    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteScan, Order, OrderFilter, OrderScan,
     OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails, SourceStock,
-    StockCorrection,
+    StockCorrection, StockMovement,
 };
 use jiff::Timestamp;
 
@@ -89,6 +90,8 @@ pub struct Brightpearl {
     made_notes: Mutex<BTreeMap<i64, Duration>>,
 }
 
+/// Reading for reports.
+const SURVEY: Purpose = Purpose::sweeps("survey");
 /// How many notes made lately are remembered.
 const NOTES_REMEMBERED: usize = 10_000;
 
@@ -213,7 +216,7 @@ impl OrderSource for Brightpearl {
     }
 
     async fn scan_notes(&self, warehouses: &BTreeSet<i64>) -> Result<NoteScan, ConnectorError> {
-        Ok(notes::scan(&self.client, warehouses).await?)
+        Ok(notes::scan(&self.client, Purpose::orders("note_search"), warehouses).await?)
     }
 
     async fn orders(&self, ids: &[i64]) -> Result<Vec<Order>, ConnectorError> {
@@ -235,7 +238,36 @@ impl OrderSource for Brightpearl {
     }
 
     async fn stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
-        Ok(stock::levels(&self.client, warehouse_id, ids).await?)
+        Ok(stock::levels(&self.client, Purpose::stock("stock_read"), warehouse_id, ids).await?)
+    }
+
+    async fn survey_stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
+        Ok(stock::levels(&self.client, SURVEY, warehouse_id, ids).await?)
+    }
+
+    async fn movements(
+        &self,
+        warehouse_id: i64,
+        ids: &[i64],
+        since: Timestamp,
+    ) -> Result<Vec<StockMovement>, ConnectorError> {
+        let products = ids.iter().copied().collect();
+        let mut moved = movements::since(&self.client, SURVEY, warehouse_id, &products, since).await?;
+        let notes = moved.iter().filter(|moved| moved.kind == MovementKind::Correction).map(|moved| moved.note_id);
+        let corrections = movements::corrections(&self.client, SURVEY, warehouse_id, &notes.collect()).await?;
+        let words: BTreeMap<i64, String> =
+            corrections.into_iter().map(|correction| (correction.note_id, correction.reason)).collect();
+        for moved in moved.iter_mut().filter(|moved| moved.kind == MovementKind::Correction) {
+            moved.reason = words.get(&moved.note_id).cloned().unwrap_or_default();
+        }
+        Ok(moved)
+    }
+
+    async fn open_notes(&self, warehouse_id: i64) -> Result<Vec<GoodsOutNote>, ConnectorError> {
+        let found = notes::scan(&self.client, SURVEY, &BTreeSet::from([warehouse_id])).await?;
+        let ids: Vec<i64> = found.notes.into_iter().map(|(_, note_id)| note_id).collect();
+        let notes = self.notes_by_id(SURVEY, &ids).await?;
+        Ok(notes.into_values().map(|note| note.note).collect())
     }
 
     async fn costs(&self, price_list: i64, ids: &[i64]) -> Result<BTreeMap<i64, Cost>, ConnectorError> {

@@ -17,7 +17,7 @@ use super::{
 const NOTES_PER_CALL: usize = 500;
 
 /// Every unshipped note of these warehouses (all of them when none is named), transfers left out.
-pub(super) async fn scan(client: &Client, warehouses: &BTreeSet<i64>) -> Result<NoteScan, Failure> {
+pub(super) async fn scan(client: &Client, purpose: Purpose, warehouses: &BTreeSet<i64>) -> Result<NoteScan, Failure> {
     let mut filters = vec![("shipped", Filter::text("false"))];
     if !warehouses.is_empty() {
         filters.push(("warehouseId", Filter::Any(warehouses.clone())));
@@ -27,7 +27,7 @@ pub(super) async fn scan(client: &Client, warehouses: &BTreeSet<i64>) -> Result<
         columns: &["goodsOutNoteId", "orderId"],
         filters,
     };
-    let rows = search::all(client, Purpose::orders("note_search"), &query).await?;
+    let rows = search::all(client, purpose, &query).await?;
     let ids = |row: &search::Row| match row.as_slice() {
         [note_id, order_id] => Some((whole(order_id).unwrap_or(0), whole(note_id)?)),
         _ => None,

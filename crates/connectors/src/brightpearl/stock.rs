@@ -1,6 +1,6 @@
 //! Reading products, prices and stock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use connect::{Cost, Product, SourceStock};
 use serde_json::Value;
@@ -75,11 +75,12 @@ pub(super) async fn find_skus(client: &Client, skus: &[String]) -> Result<BTreeM
 /// Brightpearl refuses a whole set for one of the latter two, the set is halved until the others are read.
 pub(super) async fn levels(
     client: &Client,
+    purpose: Purpose,
     warehouse_id: i64,
     product_ids: &[i64],
 ) -> Result<BTreeMap<i64, SourceStock>, Failure> {
     let answers: Vec<IdMap<wire::ProductAvailability>> = client
-        .get_set(Purpose::stock("stock_read"), idset::chunks(product_ids, PRODUCTS_PER_CALL), Missing::One, |ids| {
+        .get_set(purpose, idset::chunks(product_ids, PRODUCTS_PER_CALL), Missing::One, |ids| {
             format!("warehouse-service/product-availability/{}", idset::compact(ids))
         })
         .await?;
@@ -110,50 +111,4 @@ pub(super) async fn default_location(client: &Client, warehouse_id: i64) -> Resu
     let location: Value = client.get(Purpose::stock("lists"), &path).await?;
     let id = whole(&location).or_else(|| location.get("id").and_then(whole)).filter(|id| *id > 0);
     id.ok_or_else(|| Failure::Unreadable(format!("the default location of warehouse {warehouse_id} is not an id")))
-}
-
-/// A stock correction as the account keeps it: its note, its words, and what moved.
-#[derive(Debug, Clone)]
-pub(super) struct Correction {
-    pub(super) note_id: i64,
-    pub(super) reason: String,
-    /// Product and signed quantity.
-    pub(super) moved: Vec<(i64, rust_decimal::Decimal)>,
-}
-
-/// Stock corrections of these products in one warehouse since a time: movements give the notes, notes give the words.
-pub(super) async fn corrections_since(
-    client: &Client,
-    purpose: Purpose,
-    warehouse_id: i64,
-    product_ids: BTreeSet<i64>,
-    since: jiff::Timestamp,
-) -> Result<Vec<Correction>, Failure> {
-    let query = Query {
-        path: "warehouse-service/goods-movement-search",
-        columns: &["goodsMovementId", "goodsNoteId", "goodsNoteTypeCode"],
-        filters: vec![
-            ("warehouseId", Filter::Any(BTreeSet::from([warehouse_id]))),
-            ("goodsNoteTypeCode", Filter::text("SC")),
-            ("updatedOn", Filter::text(format!("{}/", super::lenient::time_text(since)))),
-            ("productId", Filter::Any(product_ids)),
-        ],
-    };
-    let rows = search::all(client, purpose, &query).await?;
-    let is_correction = |row: &&search::Row| row.get(2).and_then(Value::as_str) == Some("SC");
-    let notes: Vec<i64> = rows.iter().filter(is_correction).filter_map(|row| row.get(1).and_then(whole)).collect();
-    let answers: Vec<Vec<wire::StockCorrectionNote>> = client
-        .get_set(purpose, idset::chunks(&notes, PRODUCTS_PER_CALL), Missing::All, |ids| {
-            format!("warehouse-service/warehouse/{warehouse_id}/stock-correction/{}", idset::compact(ids))
-        })
-        .await?;
-    Ok(answers
-        .into_iter()
-        .flatten()
-        .map(|note| Correction {
-            note_id: note.goods_note_id.0,
-            reason: note.reason.0,
-            moved: note.goods_moved.iter().map(|moved| (moved.product_id.0, moved.quantity.or_zero())).collect(),
-        })
-        .collect())
 }

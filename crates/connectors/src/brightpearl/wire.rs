@@ -249,6 +249,7 @@ pub(super) struct StockCorrectionNote {
 pub(super) struct GoodsMoved {
     pub(super) product_id: Whole,
     pub(super) quantity: Number,
+    pub(super) created_on: Moment,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -31,7 +31,7 @@ enum Event {
 }
 
 fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
-    let event = prop_oneof![(0_u8..5).prop_map(Event::Send), (0_u8..7).prop_map(Event::Look), Just(Event::LeaseLost)];
+    let event = prop_oneof![(0_u8..5).prop_map(Event::Send), (0_u8..8).prop_map(Event::Look), Just(Event::LeaseLost)];
     prop::collection::vec((event, 0_u64..400), 1..60)
 }
 
@@ -94,6 +94,7 @@ proptest! {
                         0..=3 => Probe::Absent,
                         4 => Probe::Equal(RemoteRef::new("77")),
                         5 => Probe::Many(vec![RemoteRef::new("77"), RemoteRef::new("78")]),
+                        6 => Probe::Unaccounted { why: "the stock changed".to_owned() },
                         _ => Probe::MovedOn { state: "shipped".to_owned() },
                     };
                     let step = after_probe(&facts, &policy, &probe, now);
@@ -171,6 +172,34 @@ fn second_unknown_is_parked_unless_the_target_refuses_repeats() {
         after_probe(&facts, &policy(false, true), &Probe::Absent, late).state(),
         Some(EffectState::AbsentConfirmed)
     );
+}
+
+/// §8.3, step 2: not found is not enough; the figures must add up without it, or a person decides.
+#[test]
+fn a_correction_that_figures_speak_for_is_not_taken_for_absent() {
+    let facts = Facts {
+        kind: EffectKind::CorrectStock,
+        state: EffectState::Unknown,
+        attempt: 1,
+        unknowns: 1,
+        negatives: 1,
+        armed_at: Some(start()),
+    };
+    let doubt = Probe::Unaccounted { why: "three units are gone".to_owned() };
+    let after = |seconds| later(start(), Duration::from_secs(seconds));
+    let policy = policy(false, false);
+    for seconds in [10, 156, 619] {
+        let step = after_probe(&facts, &policy, &doubt, after(seconds));
+        assert_eq!(step.state(), Some(EffectState::Unknown), "after {seconds} s");
+        assert!(step.negative && step.next_at > Some(after(seconds)));
+    }
+    let given_up = after_probe(&facts, &policy, &doubt, after(621));
+    assert_eq!(given_up.path, [EffectState::Probing, EffectState::Parked]);
+    assert!(given_up.note.contains("three units are gone"), "{}", given_up.note);
+    assert!(given_up.next_at.is_none());
+    // Once the figures add up it is what it always was.
+    let absent = after_probe(&facts, &policy, &Probe::Absent, after(200));
+    assert_eq!(absent.state(), Some(EffectState::Voided));
 }
 
 #[test]

@@ -32,6 +32,8 @@ fn quiet(figure: i64, in_stock: i64) -> ProductFacts {
         archived: false,
         cost: cost(),
         shared_sku: false,
+        held: None,
+        incomplete: None,
     }
 }
 
@@ -161,6 +163,7 @@ proptest! {
         (shipped, after, accepted) in (0_i64..5, 0_i64..2, 0_i64..20),
         (unsettled, correcting, archived, shared) in
             (prop::bool::weighted(0.1), prop::bool::weighted(0.1), any::<bool>(), prop::bool::weighted(0.1)),
+        (held, incomplete) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
         has_cost in any::<bool>(),
         increases in prop::sample::select(vec![None, Some(Increases::Hold), Some(Increases::Correct)]),
         revive_archived in any::<bool>(),
@@ -190,6 +193,8 @@ proptest! {
             archived,
             cost: if has_cost { cost() } else { None },
             shared_sku: shared,
+            held: held.then(|| "undone by ada".to_owned()),
+            incomplete: incomplete.then(|| "not counted".to_owned()),
         };
         let found: Line = line(&facts, &settings);
         prop_assert_eq!(found.reason.is_empty(), matches!(found.verdict, Verdict::Correct | Verdict::Same));
@@ -197,7 +202,7 @@ proptest! {
             return Ok(());
         }
         prop_assert!(!found.difference.is_zero() && found.difference.fract().is_zero());
-        prop_assert!(!unsettled && !correcting && !shared && after == 0);
+        prop_assert!(!unsettled && !correcting && !shared && !held && !incomplete && after == 0);
         prop_assert!(most.is_none_or(|most| found.difference.abs() <= number(most)));
         prop_assert!(facts.source.on_hand + found.difference >= facts.source.on_hand.min(Decimal::ZERO));
         if found.difference > Decimal::ZERO {
@@ -214,12 +219,15 @@ proptest! {
 #[test]
 fn says_why_not() {
     type Change = fn(&mut ProductFacts, &mut StockSettings);
-    let cases: [(i64, i64, Verdict, &str, Change); 15] = [
+    let cases: [(i64, i64, Verdict, &str, Change); 18] = [
         (5, 5, Verdict::Same, "", |_, _| {}),
         (3, 5, Verdict::Correct, "", |_, _| {}),
         (7, 5, Verdict::Correct, "", |_, _| {}),
         (3, 5, Verdict::Hold, "two products share", |facts, _| facts.shared_sku = true),
         (5, 5, Verdict::Hold, "two products share", |facts, _| facts.shared_sku = true),
+        (3, 5, Verdict::Hold, "undone by ada", |facts, _| facts.held = Some("undone by ada".to_owned())),
+        (5, 5, Verdict::Hold, "undone by ada", |facts, _| facts.held = Some("undone by ada".to_owned())),
+        (3, 5, Verdict::Skip, "not counted", |facts, _| facts.incomplete = Some("not counted".to_owned())),
         (3, 5, Verdict::Skip, "earlier correction", |facts, _| facts.correcting = true),
         (3, 5, Verdict::Skip, "between the two systems", |facts, _| facts.unsettled = true),
         (3, 5, Verdict::Skip, "after the count", |facts, _| facts.posted_after = number(1)),
@@ -291,6 +299,58 @@ fn the_parts_add_up() {
     );
 }
 
+proptest! {
+    /// The guard is monotone: a run that is worse in any way, or tighter limits, never gets further than before.
+    #[test]
+    fn the_guard_is_monotone(
+        (compared, changed, zero, stocked) in (0_u32..300, 0_u32..300, 0_u32..300, 0_u32..300),
+        (skus, last, units, age) in (0_u32..300, prop::option::of(0_u32..300), 0_i64..20_000, 0_i64..3_000),
+        (worse_changed, worse_zero, worse_skus, worse_units, worse_age) in
+            (0_u32..50, 0_u32..50, 0_u32..50, 0_i64..5_000, 0_i64..500),
+        (tighter_share, tighter_zero, tighter_missing, tighter_run) in (0_u32..20, 0_u32..50, 0_u32..50, 0_i64..10_000),
+        (snapshot, first, approved) in (any::<bool>(), any::<bool>(), any::<bool>()),
+    ) {
+        let rank = |verdict: RunVerdict| match verdict {
+            RunVerdict::Go => 0,
+            RunVerdict::Ask(_) => 1,
+            RunVerdict::Refuse(_) => 2,
+        };
+        // What is zero was compared and stocked, and what changes was compared.
+        let facts = RunFacts {
+            compared,
+            changed: changed.min(compared),
+            units: number(units),
+            newly_zero: zero.min(stocked),
+            stocked,
+            skus,
+            last_skus: last,
+            absent_is_zero: snapshot,
+            first,
+            age_minutes: age,
+        };
+        let worse = RunFacts {
+            changed: (facts.changed + worse_changed).min(facts.compared),
+            units: facts.units + number(worse_units),
+            newly_zero: (facts.newly_zero + worse_zero).min(facts.stocked),
+            skus: facts.skus.saturating_sub(worse_skus),
+            age_minutes: facts.age_minutes + worse_age,
+            ..facts
+        };
+        let usual = Brakes::default();
+        let tighter = Brakes {
+            share_percent: usual.share_percent - tighter_share,
+            zero_percent: usual.zero_percent - tighter_zero,
+            missing_percent: usual.missing_percent - tighter_missing,
+            run: usual.run.map(|most| most - number(tighter_run)),
+            ..usual
+        };
+        let before = rank(run(&facts, &usual, approved));
+        prop_assert!(rank(run(&worse, &usual, approved)) >= before, "{facts:?} against {worse:?}");
+        prop_assert!(rank(run(&facts, &tighter, approved)) >= before, "{facts:?} under {tighter:?}");
+        prop_assert!(rank(run(&facts, &usual, false)) >= rank(run(&facts, &usual, true)));
+    }
+}
+
 #[test]
 fn a_run_is_braked() {
     enum Ends {
@@ -298,7 +358,19 @@ fn a_run_is_braked() {
         Ask,
         Refuse,
     }
-    let usual = RunFacts { compared: 100, changed: 20, newly_zero: 0, stocked: 100, first: false, age_minutes: 5 };
+    let usual = RunFacts {
+        compared: 100,
+        changed: 20,
+        units: number(200),
+        newly_zero: 0,
+        stocked: 100,
+        skus: 100,
+        last_skus: Some(100),
+        absent_is_zero: false,
+        first: false,
+        age_minutes: 5,
+    };
+    let snapshot = RunFacts { absent_is_zero: true, ..usual };
     let cases = [
         (usual, false, Ends::Go, "20 percent is allowed"),
         (RunFacts { changed: 21, ..usual }, false, Ends::Ask, "21 is more than 20 percent"),
@@ -316,6 +388,16 @@ fn a_run_is_braked() {
         (RunFacts { compared: 3, changed: 3, newly_zero: 3, stocked: 3, ..usual }, false, Ends::Ask, "all three zero"),
         (RunFacts { compared: 1, changed: 1, newly_zero: 1, stocked: 1, ..usual }, false, Ends::Go, "one sells out"),
         (RunFacts::default(), false, Ends::Go, "nothing to do"),
+        (RunFacts { units: number(10_000), ..usual }, false, Ends::Go, "as many units as may go"),
+        (RunFacts { units: number(10_001), ..usual }, false, Ends::Ask, "one unit more"),
+        (RunFacts { units: number(90_000), first: true, ..usual }, true, Ends::Go, "units count from the second run"),
+        (RunFacts { skus: 50, ..usual }, false, Ends::Go, "half of the SKUs may be missing"),
+        (RunFacts { skus: 49, ..usual }, false, Ends::Ask, "more than half is missing, and unchanged"),
+        (RunFacts { skus: 50, ..snapshot }, false, Ends::Go, "half of a snapshot may be missing"),
+        (RunFacts { skus: 49, ..snapshot }, true, Ends::Refuse, "a truncated snapshot says zero of what it lacks"),
+        (RunFacts { skus: 1, last_skus: Some(9), ..snapshot }, false, Ends::Go, "a handful may shrink"),
+        (RunFacts { skus: 400, ..snapshot }, false, Ends::Go, "more SKUs than before"),
+        (RunFacts { skus: 1, last_skus: None, ..snapshot }, false, Ends::Go, "the first of its facilities"),
     ];
     for (facts, approved, ends, what) in cases {
         let verdict = run(&facts, &Brakes::default(), approved);

@@ -32,6 +32,22 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Given<T> {
     }
 }
 
+/// A JSON body that may be left out.
+pub struct Perhaps<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
+    type Rejection = ProblemOut;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ProblemOut> {
+        let typed = request.headers().contains_key(axum::http::header::CONTENT_TYPE);
+        let empty = axum::body::HttpBody::size_hint(request.body()).exact() == Some(0);
+        if empty || !typed {
+            return Ok(Self(T::default()));
+        }
+        Given::from_request(request, state).await.map(|Given(value)| Self(value))
+    }
+}
+
 /// The parser's words name the place; the wrong value itself may be a secret that stands in the wrong field.
 fn without_values(rejection: &JsonRejection) -> String {
     let text = rejection.body_text();

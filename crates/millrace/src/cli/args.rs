@@ -99,6 +99,8 @@ pub enum Command {
     /// Stock runs and levels.
     #[command(subcommand)]
     Stock(Stock),
+    /// Where the warehouse's stock and Brightpearl's differ, and what explains it. Changes nothing.
+    Drift(Drift),
     /// Changes at remote systems.
     #[command(subcommand)]
     Effects(Effects),
@@ -384,10 +386,43 @@ pub enum Stock {
     },
     /// Show a run with its lines.
     Show(OneRun),
-    /// Approve a run that waits: it is worked out anew, and what still differs is corrected.
-    Approve(OneRun),
+    /// Approve a run that waits, or single held lines of the newest run: worked out anew, and what still differs is corrected.
+    Approve {
+        /// Id (`run_…`).
+        run: String,
+        /// Only the held line of this SKU of the warehouse, in a run that was acted upon; may be given several times.
+        #[arg(long, value_name = "SKU")]
+        sku: Vec<String>,
+    },
     /// Turn a waiting run down.
     Drop(OneRun),
+    /// Take back what a run corrected, and hold its products until you release them.
+    Undo {
+        /// Id (`run_…`).
+        run: String,
+        /// Why.
+        #[arg(long, required_unless_present = "dry_run")]
+        reason: Option<String>,
+        /// Only this SKU of the warehouse, even if a later correction has changed it since; may be given several times.
+        #[arg(long, value_name = "SKU")]
+        sku: Vec<String>,
+        /// Show what would be written, and write nothing.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// The products that are held: no count changes their stock.
+    Holds(OneConnection),
+    /// Let held products go again: the next count writes their stock.
+    Release {
+        /// Name or id.
+        connection: String,
+        /// This SKU of the warehouse; may be given several times.
+        #[arg(long, value_name = "SKU", required_unless_present = "all")]
+        sku: Vec<String>,
+        /// All of them.
+        #[arg(long, conflicts_with = "sku")]
+        all: bool,
+    },
     /// The warehouse's latest figures.
     Levels {
         /// Name or id.
@@ -401,6 +436,22 @@ pub enum Stock {
     },
     /// Run stock as soon as possible.
     Run(OneConnection),
+}
+
+/// Options of `drift`.
+#[derive(Debug, Clone, Args)]
+pub struct Drift {
+    /// Name or id.
+    pub connection: String,
+    /// Only SKUs of the warehouse with this text.
+    #[arg(long, value_name = "TEXT")]
+    pub sku: Option<String>,
+    /// Those that agree as well.
+    #[arg(long)]
+    pub all: bool,
+    /// Most lines; the headline counts all.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub limit: u32,
 }
 
 /// One stock run.

@@ -158,6 +158,7 @@ async fn within(
         Command::Shipments(command) => orders::shipments(session, command, printer).await?,
         Command::Effects(command) => orders::effects(session, command, printer).await?,
         Command::Stock(command) => stock::run(session, command, printer).await?,
+        Command::Drift(asked) => stock::drift(session, asked, printer).await?,
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(paging) => system::audit(session, paging, printer).await?,

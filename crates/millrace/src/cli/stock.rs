@@ -2,14 +2,16 @@
 
 use super::{
     Session,
-    args::Stock,
+    args::{Drift, Stock},
     orders::more,
     print::{self, Printer, table, time},
 };
 use crate::operate::{
     Failure, PagingQuery,
+    drift::{DriftQuery, drift as operate_drift},
     stock::{self, LevelsQuery, RunDetailOut, RunOut},
     switches,
+    undo::{self, HoldOut, StockReleaseIn, UndoIn, UndoOut},
 };
 
 /// Runs one of the commands.
@@ -25,7 +27,21 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
             printer.answer(&page, |page| more(runs(&page.items), page.next.as_deref()))
         }
         Stock::Show(one) => printer.answer(&stock::show(hub, caller, &one.run).await?, detail),
-        Stock::Approve(one) => printer.answer(&stock::approve(hub, caller, &one.run).await?, detail),
+        Stock::Approve { run, sku } => {
+            printer.answer(&stock::approve(hub, caller, &run, &sku.into_iter().collect()).await?, detail)
+        }
+        Stock::Undo { run, reason, sku, dry_run } => {
+            let given = UndoIn { reason: reason.unwrap_or_default(), skus: sku.into_iter().collect() };
+            printer.answer(&undo::undo(hub, caller, &run, &given, dry_run).await?, undone)
+        }
+        Stock::Holds(one) => printer.answer(&undo::holds(hub, caller, &one.connection).await?, |held| holds(held)),
+        Stock::Release { connection, sku, all } => {
+            let given = StockReleaseIn { skus: sku.into_iter().collect(), all };
+            let released = undo::release(hub, caller, &connection, &given).await?;
+            printer.answer(&released, |released| {
+                format!("{}\n\nReleased. The next count writes their stock.", holds(released))
+            })
+        }
         Stock::Drop(one) => printer.answer(&stock::turn_down(hub, caller, &one.run).await?, detail),
         Stock::Levels { connection, text, paging } => {
             let query = LevelsQuery { text, limit: Some(paging.limit), cursor: paging.cursor };
@@ -54,6 +70,69 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
             })
         }
     }
+}
+
+/// Where both sides differ.
+///
+/// # Errors
+/// As the operation.
+pub(super) async fn drift(session: &Session, asked: Drift, printer: Printer) -> Result<(), Failure> {
+    let query = DriftQuery { sku: asked.sku, all: asked.all, limit: Some(asked.limit) };
+    let found = operate_drift(&session.hub, &session.caller, &asked.connection, &query).await?;
+    printer.answer(&found, |found| {
+        let rows = found.lines.iter().map(|line| {
+            let parts: Vec<String> =
+                line.parts.iter().map(|(name, units)| format!("{name} {:+}", units.normalize())).collect();
+            [
+                line.skus.join(", "),
+                line.product.map(|product| product.to_string()).unwrap_or_default(),
+                line.counted.normalize().to_string(),
+                line.brightpearl.normalize().to_string(),
+                format!("{:+}", line.difference.normalize()),
+                format!("{:+}", line.unexplained.normalize()),
+                parts.join(", "),
+                line.age_minutes.map(|age| age.to_string()).unwrap_or_default(),
+                line.notes.join("; "),
+            ]
+        });
+        let headings =
+            ["SKU", "PRODUCT", "COUNTED", "BRIGHTPEARL", "DIFFERENCE", "UNEXPLAINED", "PARTS", "AGE (MIN)", "NOTES"];
+        let mut parts = vec![found.headline.clone(), table(headings, rows)];
+        parts.extend(found.notes.iter().map(|note| format!("Note: {note}.")));
+        print::clean(&parts.join("\n\n"))
+    })
+}
+
+fn undone(undone: &UndoOut) -> String {
+    let rows = undone.lines.iter().map(|line| {
+        [
+            line.skus.join(", "),
+            line.product.to_string(),
+            line.warehouse.to_string(),
+            format!("{:+}", line.changed_by.normalize()),
+            line.undo_by.map(|back| format!("{:+}", back.normalize())).unwrap_or_default(),
+            line.brightpearl_on_hand.normalize().to_string(),
+            line.undo_effect.clone().unwrap_or_default(),
+            line.reason.clone(),
+        ]
+    });
+    let headings = ["SKU", "PRODUCT", "WAREHOUSE", "CHANGED BY", "UNDO BY", "ON HAND", "EFFECT", "STAYS BECAUSE"];
+    print::clean(&format!("{}\n\n{}.", table(headings, rows), undone.told))
+}
+
+fn holds(held: &[HoldOut]) -> String {
+    table(
+        ["SKU", "PRODUCT", "WAREHOUSE", "SINCE", "WHY"],
+        held.iter().map(|hold| {
+            [
+                hold.sku.clone(),
+                hold.product.to_string(),
+                hold.warehouse.to_string(),
+                time(Some(hold.at)),
+                hold.reason.clone(),
+            ]
+        }),
+    )
 }
 
 fn runs(runs: &[RunOut]) -> String {
@@ -88,11 +167,16 @@ fn detail(shown: &RunDetailOut) -> String {
             line.difference.normalize().to_string(),
             line.verdict.clone(),
             parts.join(", "),
+            match (&line.effect_state, &line.undone_by) {
+                (_, Some(by)) => format!("undone by {by}"),
+                (Some(state), None) => state.clone(),
+                (None, None) => String::new(),
+            },
             line.reason.clone(),
         ]
     });
     parts.push(table(
-        ["SKU", "PRODUCT", "WAREHOUSE", "COUNTED", "BRIGHTPEARL", "DIFFERENCE", "VERDICT", "FROM", "WHY"],
+        ["SKU", "PRODUCT", "WAREHOUSE", "COUNTED", "BRIGHTPEARL", "DIFFERENCE", "VERDICT", "FROM", "CORRECTION", "WHY"],
         rows,
     ));
     if shown.run.state == "waiting" {

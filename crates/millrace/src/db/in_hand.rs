@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
 use super::{
-    ConnectionKey, Database, InFlight, R,
+    ConnectionKey, Database, InFlight, R, corrections,
     effects::key_values,
     facts::{self, Bundle, RequestRow, ShipmentRow},
     sql::Tx,
@@ -28,16 +28,54 @@ impl Database {
         settle: Duration,
         products: &[i64],
     ) -> R<BTreeMap<i64, InFlight>> {
+        self.in_flight_with_kits(key, warehouse_id, cut_off, settle, products, &BTreeMap::new()).await
+    }
+
+    /// The same, with what kits hold of products whose SKU at the warehouse is also part of kits: `parts` gives the product of
+    /// each such SKU.
+    pub async fn in_flight_with_kits(
+        &self,
+        key: &ConnectionKey,
+        warehouse_id: i64,
+        cut_off: Timestamp,
+        settle: Duration,
+        products: &[i64],
+        parts: &BTreeMap<String, i64>,
+    ) -> R<BTreeMap<i64, InFlight>> {
         let (key, products) = (key.clone(), products.iter().copied().collect::<BTreeSet<_>>());
+        let parts = parts.clone();
         self.read(&key.clone(), "in_flight", move |tx| {
             Box::pin(async move {
                 let window = Window::around(cut_off, settle);
-                let mut flights = in_hand(tx, &key, warehouse_id, &window, &products).await?;
-                correcting(tx, &key, warehouse_id, &products, &mut flights).await?;
+                let wanted = Wanted { products: &products, parts: &parts };
+                let mut flights = in_hand(tx, &key, warehouse_id, &window, &wanted).await?;
+                for (product, (mark, open)) in corrections::marks(tx, &key, warehouse_id, &products).await? {
+                    let flight = flights.entry(product).or_default();
+                    flight.corrections = mark;
+                    flight.correcting = open;
+                }
                 Ok(flights)
             })
         })
         .await
+    }
+}
+
+/// What is asked about.
+struct Wanted<'a> {
+    products: &'a BTreeSet<i64>,
+    /// SKUs at the warehouse that are also parts of kits, with their own products.
+    parts: &'a BTreeMap<String, i64>,
+}
+
+impl Wanted<'_> {
+    fn is_about(&self, line: &RequestLine) -> bool {
+        self.products.contains(&line.product_id) || self.parts.contains_key(&line.sku)
+    }
+
+    /// The product of the part that this line takes for a kit.
+    fn part(&self, line: &RequestLine) -> Option<i64> {
+        self.parts.get(&line.sku).copied().filter(|product| *product != line.product_id)
     }
 }
 
@@ -65,7 +103,7 @@ async fn in_hand(
     key: &ConnectionKey,
     warehouse_id: i64,
     window: &Window,
-    products: &BTreeSet<i64>,
+    wanted: &Wanted<'_>,
 ) -> R<BTreeMap<i64, InFlight>> {
     let [tenant, merchant, connection] = key_values(key);
     let rows = tx
@@ -89,8 +127,8 @@ async fn in_hand(
     for bundle in facts::load(tx, &key.scope, &orders).await?.values() {
         for request in &bundle.requests {
             let here = request.warehouse_id.is_none_or(|id| id == warehouse_id);
-            if request.live && here && request.lines.iter().any(|line| products.contains(&line.product_id)) {
-                add_request(bundle, request, window, products, &mut flights);
+            if request.live && here && request.lines.iter().any(|line| wanted.is_about(line)) {
+                add_request(bundle, request, window, wanted, &mut flights);
             }
         }
     }
@@ -101,7 +139,7 @@ fn add_request(
     bundle: &Bundle,
     request: &RequestRow,
     window: &Window,
-    products: &BTreeSet<i64>,
+    wanted: &Wanted<'_>,
     flights: &mut BTreeMap<i64, InFlight>,
 ) {
     let (by_then, mut unsettled) = match bundle.submit(request) {
@@ -115,38 +153,85 @@ fn add_request(
     };
     // Nothing more will leave: what left and is not posted is all that the source still keeps allocated.
     let over = request.finished || request.cancelled_by_warehouse || bundle.cancelled(request);
-    let mut accepted = if by_then && !over { asked_units(&request.lines) } else { BTreeMap::new() };
+    let mut open = if over { BTreeMap::new() } else { asked_units(&request.lines) };
     for row in bundle.shipments_of(request) {
-        let posted = bundle
-            .effects
-            .iter()
-            .find(|effect| effect.kind == EffectKind::PostShipped && effect.shipment.as_ref() == Some(&row.id))
-            .is_some_and(|effect| effect.state == EffectState::Applied);
+        let posted = told(bundle, row, EffectKind::PostShipped);
+        let on_note = request.note_id.is_some() || told(bundle, row, EffectKind::CreateNote);
         unsettled |= window.holds(row.shipment.shipped_at) || note_unsettled(bundle, row);
+        let by_cut_off = row.shipment.shipped_at <= window.cut_off;
         for (product, units) in shipped_units(&request.lines, row) {
-            let by_cut_off = row.shipment.shipped_at <= window.cut_off;
             let flight = flights.entry(product).or_default();
             match (by_cut_off, posted) {
-                (true, false) => flight.shipped_not_posted += units,
-                (false, true) => flight.posted_after += units,
+                (true, false) => {
+                    flight.shipped_not_posted += units;
+                    if on_note {
+                        flight.on_own_notes += units;
+                    }
+                }
+                (false, true) => {
+                    flight.posted_after += units;
+                    if !by_then {
+                        flight.posted_unseen += units;
+                    }
+                }
                 _ => {}
             }
             match (over, posted) {
-                (true, false) if by_then => *accepted.entry(product).or_default() += units,
-                (false, true) if by_then => *accepted.entry(product).or_default() -= units,
+                (true, false) => *open.entry(product).or_default() += units,
+                (false, true) => *open.entry(product).or_default() -= units,
                 _ => {}
             }
         }
     }
-    for (product, units) in accepted {
-        flights.entry(product).or_default().accepted += units.max(Decimal::ZERO);
+    for (product, units) in open {
+        let flight = flights.entry(product).or_default();
+        if by_then {
+            flight.accepted += units.max(Decimal::ZERO);
+        } else {
+            flight.not_accepted += units.max(Decimal::ZERO);
+        }
     }
+    add_kits(bundle, request, window, wanted, by_then && !over, flights);
     if unsettled {
         for line in &request.lines {
             flights.entry(line.product_id).or_default().unsettled = true;
         }
     }
-    flights.retain(|product, _| products.contains(product));
+    flights.retain(|product, _| wanted.products.contains(product));
+}
+
+/// Whether this step of a shipment is done.
+fn told(bundle: &Bundle, row: &ShipmentRow, kind: EffectKind) -> bool {
+    let step = |effect: &&facts::EffectBrief| effect.kind == kind && effect.shipment.as_ref() == Some(&row.id);
+    bundle.effects.iter().find(step).is_some_and(|effect| effect.state == EffectState::Applied)
+}
+
+/// Parts that kits take of SKUs which have a product of their own: the source knows of the kit only.
+fn add_kits(
+    bundle: &Bundle,
+    request: &RequestRow,
+    window: &Window,
+    wanted: &Wanted<'_>,
+    committed: bool,
+    flights: &mut BTreeMap<i64, InFlight>,
+) {
+    for line in &request.lines {
+        let Some(product) = wanted.part(line) else { continue };
+        let (mut left, mut waits) = (Decimal::ZERO, Decimal::ZERO);
+        for row in bundle.shipments_of(request).filter(|row| row.shipment.shipped_at <= window.cut_off) {
+            let of_line = |shipped: &&connect::PackageLine| shipped.line_number == Some(line.line_number);
+            let units: Decimal = row.shipment.lines().filter(of_line).map(|shipped| shipped.quantity).sum();
+            left += units;
+            if !told(bundle, row, EffectKind::PostShipped) {
+                waits += units;
+            }
+        }
+        let flight = flights.entry(product).or_default();
+        flight.kits_shipped += waits;
+        if committed {
+            flight.kits_committed += (line.quantity - left).max(Decimal::ZERO);
+        }
+    }
 }
 
 fn note_unsettled(bundle: &Bundle, row: &ShipmentRow) -> bool {
@@ -206,29 +291,4 @@ fn shipped_units(lines: &[RequestLine], row: &ShipmentRow) -> BTreeMap<i64, Deci
         *units.entry(product).or_default() += quantity;
     }
     units
-}
-
-async fn correcting(
-    tx: &mut Tx,
-    key: &ConnectionKey,
-    warehouse_id: i64,
-    products: &BTreeSet<i64>,
-    flights: &mut BTreeMap<i64, InFlight>,
-) -> R<()> {
-    let [tenant, merchant, connection] = key_values(key);
-    let rows = tx
-        .among(
-            "SELECT DISTINCT product_id FROM effect
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND warehouse_id = $4 AND product_id IS NOT NULL
-                 AND kind = 'correct_stock' AND state NOT IN ('applied', 'refused', 'voided', 'superseded')
-                 AND product_id IN (",
-            ")",
-            &[tenant, merchant, connection, warehouse_id.into()],
-            products.iter().copied(),
-        )
-        .await?;
-    for row in &rows {
-        flights.entry(row.int(0)?).or_default().correcting = true;
-    }
-    Ok(())
 }

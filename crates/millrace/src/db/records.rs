@@ -431,21 +431,46 @@ pub struct StockRun {
     pub lines: Vec<StockLine>,
 }
 
-/// Units of a product that the hub has in hand between the two systems, for the stock equation.
+/// Units of a product that the hub has in hand between the two systems, for the stock equation and for explaining drift.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InFlight {
     /// Shipped at the warehouse by the cut-off, shipped event not applied at the source.
     pub shipped_not_posted: Decimal,
+    /// Of those: on a goods-out note of the hub, or the note that is the request.
+    pub on_own_notes: Decimal,
     /// Shipped after the cut-off with the shipped event already applied.
     pub posted_after: Decimal,
+    /// Of those: of requests that the warehouse had not accepted by the cut-off.
+    pub posted_unseen: Decimal,
     /// Of requests the warehouse had accepted by the cut-off (less the settle time): units asked for whose shipped event is
     /// not applied at the source.
     pub accepted: Decimal,
+    /// The same of requests that it had not accepted by then: queued, or accepted later.
+    pub not_accepted: Decimal,
+    /// Where the product's SKU is also part of kits: units that requests for kits, accepted by the cut-off, hold there.
+    pub kits_committed: Decimal,
+    /// And units that left in kits by the cut-off, the kits' shipped event not applied.
+    pub kits_shipped: Decimal,
     /// A request or shipment of it is unsettled: submit unknown or accepted within the settle time before or after the
     /// cut-off, or an effect on its note is unknown or parked.
     pub unsettled: bool,
     /// A stock correction of it is open, unknown or parked.
     pub correcting: bool,
+    /// Grows with every stock correction of it that is planned, claimed or decided.
+    pub corrections: i64,
+}
+
+impl InFlight {
+    /// Whether the stock equation sees the same in both.
+    pub fn same_equation(&self, other: &Self) -> bool {
+        let seen = |flight: &Self| {
+            (
+                (flight.shipped_not_posted, flight.posted_after, flight.accepted),
+                (flight.unsettled, flight.correcting, flight.corrections),
+            )
+        };
+        seen(self) == seen(other)
+    }
 }
 
 /// The outcome of preparing, kept for people when it stops an effect.

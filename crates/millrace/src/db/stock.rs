@@ -1,14 +1,15 @@
-//! Stock: runs, the warehouse's latest figures, and who writes a warehouse's stock.
+//! Stock runs: comparisons of a feed with the source, with the corrections that follow.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use connect::StockFeed;
 
 use super::{
-    ConnectionKey, Database, DbError, NewEffect, R, RunState, StockRun, audit,
-    effects::{self, key_values},
+    ConnectionKey, Database, DbError, NewCorrection, Origin, R, RunState, StockRun, audit, corrections,
+    effects::key_values,
+    levels,
     payload::{pack_json, unpack_json},
-    sql::{Row, Tx, Value},
+    sql::{Row, Tx},
 };
 
 pub(super) const RUN_COLUMNS: &str =
@@ -46,18 +47,66 @@ pub(super) fn stock_run(row: &Row) -> R<StockRun> {
     })
 }
 
+/// The facilities that a feed speaks of, as kept with its run; empty where it names none.
+fn facilities(feed: &StockFeed) -> String {
+    let named: BTreeSet<&str> = feed.levels.iter().filter_map(|level| level.facility.as_deref()).collect();
+    named.into_iter().collect::<Vec<_>>().join("\n")
+}
+
 impl Database {
-    /// The run of the newest feed, by cut-off and name; refused ones do not count.
-    pub async fn last_run(&self, key: &ConnectionKey) -> R<Option<StockRun>> {
-        let key = key.clone();
+    /// The run of the newest feed of the same facilities, by cut-off and name; refused ones do not count.
+    pub async fn last_run(&self, key: &ConnectionKey, feed: &StockFeed) -> R<Option<StockRun>> {
+        let (key, facilities) = (key.clone(), facilities(feed));
         self.read(&key.clone(), "last_run", move |tx| {
             Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
                 let sql = format!(
                     "SELECT {RUN_COLUMNS} FROM stock_run
                      WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
+                         AND (facilities = $4 OR facilities = '')
                      ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1"
                 );
-                tx.query_built(sql, &key_values(&key)).await?.first().map(stock_run).transpose()
+                let rows = tx.query_built(sql, &[tenant, merchant, connection, facilities.into()]).await?;
+                rows.first().map(stock_run).transpose()
+            })
+        })
+        .await
+    }
+
+    /// SKUs of the newest feed of the same facilities that was acted upon.
+    pub async fn last_skus(&self, key: &ConnectionKey, feed: &StockFeed) -> R<Option<u32>> {
+        let (key, facilities) = (key.clone(), facilities(feed));
+        self.read(&key.clone(), "last_skus", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT skus FROM stock_run
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state = 'planned' AND facilities = $4
+                         ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1",
+                        &[tenant, merchant, connection, facilities.into()],
+                    )
+                    .await?;
+                row.map(|row| row.u32(0)).transpose()
+            })
+        })
+        .await
+    }
+
+    /// The newest run of all, whatever became of it; refused ones do not count.
+    pub async fn newest_run(&self, key: &ConnectionKey) -> R<Option<String>> {
+        let key = key.clone();
+        self.read(&key.clone(), "newest_run", move |tx| {
+            Box::pin(async move {
+                let row = tx
+                    .first(
+                        "SELECT id FROM stock_run
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
+                         ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1",
+                        &key_values(&key),
+                    )
+                    .await?;
+                row.map(|row| row.string(0)).transpose()
             })
         })
         .await
@@ -130,55 +179,19 @@ impl Database {
         .await
     }
 
-    /// Keeps a run with the corrections that follow from it and the feed's figures, in one transaction. An older run that
-    /// still waits for a person is dropped.
+    /// Keeps a run with the corrections that follow from it and the feed's figures, in one transaction, and returns it as kept:
+    /// a line whose product was corrected or held meanwhile is skipped. An older run of the same facilities that still waits
+    /// for a person is dropped.
     pub async fn record_run(
         &self,
         key: &ConnectionKey,
         run: StockRun,
-        effects: Vec<NewEffect>,
+        corrections: Vec<NewCorrection>,
         feed: &StockFeed,
-    ) -> R<()> {
+    ) -> R<StockRun> {
         let (key, feed) = (key.clone(), feed.clone());
         self.write(&key.clone(), "record_run", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant, connection] = key_values(&key);
-                let now = tx.now;
-                if run.state != RunState::Refused {
-                    tx.execute(
-                        "UPDATE stock_run SET state = 'dropped', reason = 'a newer count took its place', decided_at = $4
-                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state = 'waiting'",
-                        &[tenant.clone(), merchant.clone(), connection.clone(), now.into()],
-                    )
-                    .await?;
-                    keep_levels(tx, &key, &feed).await?;
-                }
-                tx.execute(
-                    "INSERT INTO stock_run (tenant, merchant, connection, id, feed, content_sha256, cut_off, sequence, made_at,
-                         state, reason, skus, compared, changed, lines)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-                    &[
-                        tenant,
-                        merchant,
-                        connection,
-                        (&run.id).into(),
-                        run.feed.into(),
-                        run.content_hash.into(),
-                        run.cut_off.into(),
-                        run.sequence.into(),
-                        run.made_at.into(),
-                        state_name(run.state).into(),
-                        run.reason.into(),
-                        run.skus.into(),
-                        run.compared.into(),
-                        run.changed.into(),
-                        pack_json(&run.lines)?.into(),
-                    ],
-                )
-                .await?;
-                tx.event("run", run.id, state_name(run.state));
-                effects::plan(tx, &key, effects).await
-            })
+            Box::pin(async move { record(tx, &key, run, corrections, &feed).await })
         })
         .await
     }
@@ -200,16 +213,66 @@ impl Database {
         .await
     }
 
-    /// A person approves a run that waits: its corrections are planned.
+    /// A person approves a run that waits: its corrections are planned, and its lines kept as they were worked out anew. As
+    /// kept: a line whose product was corrected or held meanwhile is skipped.
     ///
     /// # Errors
     /// [`DbError::Fenced`] when it does not wait any more.
-    pub async fn approve_run(&self, key: &ConnectionKey, id: &str, effects: Vec<NewEffect>, actor: &str) -> R<()> {
-        let (key, id, actor) = (key.clone(), id.to_owned(), actor.to_owned());
+    pub async fn approve_run(
+        &self,
+        key: &ConnectionKey,
+        run: StockRun,
+        corrections: Vec<NewCorrection>,
+        actor: &str,
+    ) -> R<StockRun> {
+        let (key, actor) = (key.clone(), actor.to_owned());
         self.write(&key.clone(), "approve_run", move |tx| {
             Box::pin(async move {
-                decide_run(tx, &key, &id, RunState::Planned, &actor).await?;
-                effects::plan(tx, &key, effects).await
+                decide_run(tx, &key, &run.id, RunState::Planned, &actor).await?;
+                let mut run = run;
+                run.state = RunState::Planned;
+                plan_lines(tx, &key, &mut run, corrections).await?;
+                keep_lines(tx, &key, &run).await?;
+                Ok(run)
+            })
+        })
+        .await
+    }
+
+    /// A person approves single lines of a run that was acted upon: what they were held for is overruled.
+    ///
+    /// # Errors
+    /// [`DbError::Fenced`] when the run was not acted upon.
+    pub async fn approve_lines(
+        &self,
+        key: &ConnectionKey,
+        run: StockRun,
+        corrections: Vec<NewCorrection>,
+        actor: &str,
+    ) -> R<StockRun> {
+        let (key, actor) = (key.clone(), actor.to_owned());
+        self.write(&key.clone(), "approve_lines", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let planned = tx
+                    .first(
+                        "SELECT 1 FROM stock_run
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND id = $4 AND state = 'planned'",
+                        &[tenant, merchant, connection, (&run.id).into()],
+                    )
+                    .await?;
+                if planned.is_none() {
+                    return Err(DbError::Fenced(format!("stock run {}", run.id)));
+                }
+                let mut run = run;
+                let products: Vec<i64> =
+                    corrections.iter().filter_map(|correction| correction.effect.subject.product_id).collect();
+                plan_lines(tx, &key, &mut run, corrections).await?;
+                keep_lines(tx, &key, &run).await?;
+                tx.event("run", &run.id, "planned");
+                let detail = serde_json::json!({ "products": products }).to_string();
+                audit::append(tx, key.scope.tenant.as_str(), &actor, "stock.approve_lines", &run.id, &detail).await?;
+                Ok(run)
             })
         })
         .await
@@ -226,75 +289,78 @@ impl Database {
         })
         .await
     }
-
-    /// Takes the right to write the stock of these warehouses of the source: all of them, or none and the reason for people.
-    /// A holder is named only inside the same tenant.
-    pub async fn own_stock(&self, key: &ConnectionKey, account: &str, warehouses: &[i64]) -> R<Result<(), String>> {
-        let (key, account, warehouses) = (key.clone(), account.to_owned(), warehouses.to_vec());
-        let outcome = self
-            .write(&key.clone(), "own_stock", move |tx| {
-                Box::pin(async move {
-                    for warehouse_id in warehouses {
-                        own(tx, &key, &account, warehouse_id).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await;
-        match outcome {
-            Ok(()) => Ok(Ok(())),
-            // The transaction is rolled back, with what it had taken.
-            Err(DbError::Conflict(holder)) => Ok(Err(holder)),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Gives the right to write stock back.
-    pub async fn release_stock(&self, key: &ConnectionKey) -> R<()> {
-        let key = key.clone();
-        self.write(&key.clone(), "release_stock", move |tx| {
-            Box::pin(async move {
-                tx.execute(
-                    "DELETE FROM stock_owner WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    &key_values(&key),
-                )
-                .await?;
-                Ok(())
-            })
-        })
-        .await
-    }
 }
 
-async fn own(tx: &mut Tx, key: &ConnectionKey, account: &str, warehouse_id: i64) -> R<()> {
+async fn record(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    mut run: StockRun,
+    corrections: Vec<NewCorrection>,
+    feed: &StockFeed,
+) -> R<StockRun> {
     let [tenant, merchant, connection] = key_values(key);
     let now = tx.now;
+    let facilities = facilities(feed);
+    if run.state != RunState::Refused {
+        tx.execute(
+            "UPDATE stock_run SET state = 'dropped', reason = 'a newer count took its place', decided_at = $4
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state = 'waiting'
+                 AND (facilities = $5 OR facilities = '')",
+            &[tenant.clone(), merchant.clone(), connection.clone(), now.into(), (&facilities).into()],
+        )
+        .await?;
+        levels::keep_levels(tx, key, feed).await?;
+    }
+    plan_lines(tx, key, &mut run, corrections).await?;
     tx.execute(
-        "INSERT INTO stock_owner (account, warehouse_id, tenant, merchant, connection, at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (account, warehouse_id) DO NOTHING",
-        &[account.into(), warehouse_id.into(), tenant, merchant, connection, now.into()],
+        "INSERT INTO stock_run (tenant, merchant, connection, id, feed, content_sha256, cut_off, sequence, made_at,
+             state, reason, skus, compared, changed, lines, facilities)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+        &[
+            tenant,
+            merchant,
+            connection,
+            (&run.id).into(),
+            (&run.feed).into(),
+            (&run.content_hash).into(),
+            run.cut_off.into(),
+            run.sequence.into(),
+            run.made_at.into(),
+            state_name(run.state).into(),
+            (&run.reason).into(),
+            run.skus.into(),
+            run.compared.into(),
+            run.changed.into(),
+            pack_json(&run.lines)?.into(),
+            facilities.into(),
+        ],
     )
     .await?;
-    let sql = if tx.is_postgres() {
-        "SELECT tenant, connection, name FROM stock_holder($1, $2)"
-    } else {
-        "SELECT o.tenant, o.connection, c.name FROM stock_owner AS o
-         JOIN connection AS c ON c.tenant = o.tenant AND c.merchant = o.merchant AND c.id = o.connection
-         WHERE o.account = $1 AND o.warehouse_id = $2"
-    };
-    let row = tx
-        .first(sql, &[account.into(), warehouse_id.into()])
-        .await?
-        .ok_or_else(|| DbError::unavailable("the owner of this stock is just changing"))?;
-    if row.text(1)? == key.connection.as_str() {
-        return Ok(());
+    tx.event("run", &run.id, state_name(run.state));
+    Ok(run)
+}
+
+/// Plans a run's corrections. Lines that are left out say why.
+async fn plan_lines(tx: &mut Tx, key: &ConnectionKey, run: &mut StockRun, corrections: Vec<NewCorrection>) -> R<()> {
+    let left_out = corrections::plan(tx, key, Some(&run.id), Origin::Run, corrections).await?;
+    for line in &mut run.lines {
+        if let Some(why) = left_out.get(&(line.warehouse_id, line.product_id)) {
+            line.verdict = "skip".to_owned();
+            line.reason.clone_from(why);
+            run.changed = run.changed.saturating_sub(1);
+        }
     }
-    let holder = if row.text(0)? == key.scope.tenant.as_str() {
-        format!("connection {}", row.text(2)?)
-    } else {
-        "another connection of this installation".to_owned()
-    };
-    Err(DbError::Conflict(format!("the stock of warehouse {warehouse_id} of {account} is written by {holder}")))
+    Ok(())
+}
+
+async fn keep_lines(tx: &mut Tx, key: &ConnectionKey, run: &StockRun) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    tx.execute(
+        "UPDATE stock_run SET lines = $5, changed = $6 WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND id = $4",
+        &[tenant, merchant, connection, (&run.id).into(), pack_json(&run.lines)?.into(), run.changed.into()],
+    )
+    .await?;
+    Ok(())
 }
 
 async fn decide_run(tx: &mut Tx, key: &ConnectionKey, id: &str, to: RunState, actor: &str) -> R<()> {
@@ -313,44 +379,4 @@ async fn decide_run(tx: &mut Tx, key: &ConnectionKey, id: &str, to: RunState, ac
     tx.event("run", id, state_name(to));
     let action = if to == RunState::Planned { "stock.approve" } else { "stock.drop" };
     audit::append(tx, key.scope.tenant.as_str(), actor, action, id, "{}").await
-}
-
-/// The latest figures, unless a later feed has been seen already.
-async fn keep_levels(tx: &mut Tx, key: &ConnectionKey, feed: &StockFeed) -> R<()> {
-    let [tenant, merchant, connection] = key_values(key);
-    let mut levels: BTreeMap<(&str, &str), Vec<Value>> = BTreeMap::new();
-    for level in &feed.levels {
-        let facility = level.facility.as_deref().unwrap_or_default();
-        levels.insert(
-            (&level.sku, facility),
-            vec![
-                tenant.clone(),
-                merchant.clone(),
-                connection.clone(),
-                (&level.sku).into(),
-                facility.into(),
-                level.available.into(),
-                level.physical.into(),
-                feed.cut_off.into(),
-                (&feed.reference).into(),
-            ],
-        );
-    }
-    if feed.absent_is_zero && !feed.levels.is_empty() {
-        tx.execute(
-            "DELETE FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND cut_off <= $4",
-            &[tenant, merchant, connection, feed.cut_off.into()],
-        )
-        .await?;
-    }
-    tx.many(
-        "INSERT INTO stock_level (tenant, merchant, connection, sku, facility, available, physical, cut_off, feed) VALUES ",
-        " ON CONFLICT (tenant, merchant, connection, sku, facility) DO UPDATE SET available = excluded.available,
-             physical = excluded.physical, cut_off = excluded.cut_off, feed = excluded.feed
-         WHERE stock_level.cut_off <= excluded.cut_off",
-        &[],
-        levels.into_values().collect(),
-    )
-    .await?;
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! changes a remote system: that is the journal's part.
 
 pub mod advance;
+pub mod drift;
 pub mod gate;
 pub mod orders;
 pub mod recover;

@@ -6,6 +6,7 @@ pub mod activity;
 pub mod backup;
 pub mod check;
 pub mod connections;
+pub mod drift;
 pub mod effects;
 pub mod endpoints;
 pub mod exceptions;
@@ -20,6 +21,7 @@ pub mod setup;
 pub mod shipments;
 pub mod stock;
 pub mod switches;
+pub mod undo;
 pub mod webhooks;
 
 use std::{str::FromStr, sync::Arc};

@@ -1,6 +1,9 @@
 //! Stock: comparisons of the warehouse's count with Brightpearl's, and what a person decides about them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -9,8 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Caller, Failure, Hub, PageOut, PagingQuery, Role, connections, limit};
 use crate::{
-    db::{ConnectionKey, RunState, StockLine, StockRun},
+    db::{ConnectionKey, CorrectionView, RunState, StockLine, StockRun},
     flow,
+    runtime::Runtime,
 };
 
 /// A comparison in a list.
@@ -75,6 +79,23 @@ pub struct RunLineOut {
     pub verdict: String,
     /// Why.
     pub reason: String,
+    /// The correction that it led to (`eff_…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect: Option<String>,
+    /// Where that stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effect_state: Option<String>,
+    /// The correction that takes it back (`eff_…`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undone_by: Option<String>,
+}
+
+/// Which lines of a run are approved.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApproveIn {
+    /// Held lines of a run that was acted upon, by the warehouse's SKUs. Empty: the run itself, which waits.
+    pub skus: BTreeSet<String>,
 }
 
 /// Which levels.
@@ -133,8 +154,28 @@ fn out(key: &ConnectionKey, run: &StockRun) -> RunOut {
     }
 }
 
-fn detail(key: &ConnectionKey, run: StockRun) -> RunDetailOut {
-    let lines = |line: StockLine| RunLineOut {
+async fn detail(hub: &Hub, key: &ConnectionKey, run: StockRun) -> Result<RunDetailOut, Failure> {
+    let corrections: BTreeMap<(i64, i64), CorrectionView> = hub
+        .db
+        .corrections_of_run(key, &run.id)
+        .await?
+        .into_iter()
+        .map(|one| ((one.warehouse_id, one.product_id), one))
+        .collect();
+    let lines = |line: StockLine| {
+        let correction = corrections.get(&(line.warehouse_id, line.product_id));
+        RunLineOut {
+            effect: correction.map(|one| one.effect.to_string()),
+            effect_state: correction.map(|one| one.state.to_string()),
+            undone_by: correction.and_then(|one| Some(one.undone_by.as_ref()?.0.to_string())),
+            ..line_out(line)
+        }
+    };
+    Ok(RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect() })
+}
+
+fn line_out(line: StockLine) -> RunLineOut {
+    RunLineOut {
         warehouse: line.warehouse_id,
         product: line.product_id,
         skus: line.skus,
@@ -144,8 +185,10 @@ fn detail(key: &ConnectionKey, run: StockRun) -> RunDetailOut {
         parts: line.parts,
         verdict: line.verdict,
         reason: line.reason,
-    };
-    RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect() }
+        effect: None,
+        effect_state: None,
+        undone_by: None,
+    }
 }
 
 /// The comparisons of a connection, newest first.
@@ -164,26 +207,36 @@ pub async fn runs(hub: &Hub, caller: &Caller, named: &str, query: &PagingQuery) 
 /// When there is none for this caller.
 pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
     let key = hub.db.find_run(&caller.access(), run).await?;
-    Ok(detail(&key, hub.db.run(&key, run).await?))
+    detail(hub, &key, hub.db.run(&key, run).await?).await
 }
 
-/// Approves a comparison that waits: it is worked out anew, and what still differs is corrected.
+/// Approves a comparison that waits, or single held lines of one that was acted upon: they are worked out anew, and what still
+/// differs is corrected.
 ///
 /// # Errors
-/// When it does not wait, or a remote system cannot be read.
-pub async fn approve(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
+/// When it does not wait, a SKU is none of its held lines, or a remote system cannot be read.
+pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<String>) -> Result<RunDetailOut, Failure> {
     caller.needs(Role::Staff)?;
     let key = hub.db.find_run(&caller.access(), run).await?;
     if hub.db.frozen().await? {
         return Err(Failure::conflict("sending is frozen: a difference approved now would be old when it is sent")
             .remedy("See `millrace safety`; approve the first comparison after sending is released."));
     }
-    let approved = match hub.workers.runtime(&key) {
-        Some(runtime) => flow::stock::approve(&runtime, run, &caller.actor).await?,
-        // The connection runs on another node, or not at all: built for this one reading.
-        None => flow::stock::approve(&hub.workers.build(&key).await?, run, &caller.actor).await?,
+    let runtime = ready(hub, &key).await?;
+    let approved = if skus.is_empty() {
+        flow::stock::approve(&runtime, run, &caller.actor).await?
+    } else {
+        flow::stock::approve_lines(&runtime, run, skus, &caller.actor).await?
     };
-    Ok(detail(&key, approved))
+    detail(hub, &key, approved).await
+}
+
+/// The connection as it runs here; on another node, or not at all: built for this one reading.
+pub(super) async fn ready(hub: &Hub, key: &ConnectionKey) -> Result<Arc<Runtime>, Failure> {
+    match hub.workers.runtime(key) {
+        Some(runtime) => Ok(runtime),
+        None => Ok(Arc::new(hub.workers.build(key).await?)),
+    }
 }
 
 /// Turns a comparison that waits down.
@@ -194,7 +247,7 @@ pub async fn turn_down(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetai
     caller.needs(Role::Staff)?;
     let key = hub.db.find_run(&caller.access(), run).await?;
     hub.db.drop_run(&key, run, &caller.actor).await?;
-    Ok(detail(&key, hub.db.run(&key, run).await?))
+    detail(hub, &key, hub.db.run(&key, run).await?).await
 }
 
 /// The warehouse's latest figures, by SKU.

@@ -66,6 +66,10 @@ pub struct Setup {
     pub basis: &'static str,
     /// Further lines of `[connection.settings]`.
     pub settings: String,
+    /// Further lines of `[connection.settings.stock]`.
+    pub stock: String,
+    /// Further lines of `[warehouse.settings]`, for a folder.
+    pub exchange: String,
     /// Brightpearl's answers to open questions.
     pub switches: brightpearl::Switches,
     /// How the warehouse works.
@@ -90,6 +94,8 @@ impl Default for Setup {
             start_mode: "order",
             basis: "available",
             settings: String::new(),
+            stock: String::new(),
+            exchange: String::new(),
             switches: brightpearl::Switches::default(),
             habits: Habits {
                 delay: Duration::from_millis(300),
@@ -477,8 +483,9 @@ merchant = "Acme"
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Dsfx { .. }, None) => {
                 toml.push_str(&format!(
-                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"folder\"\nfolder = \"{}\"\n",
-                    root.display()
+                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"folder\"\nfolder = \"{}\"\n{}\n",
+                    root.display(),
+                    self.setup.exchange,
                 ));
             }
             (Warehouse::Dsfx { .. }, Some(ssh)) => {
@@ -522,6 +529,7 @@ basis = "{}"
 increases = "correct"
 first_run = "approve"
 settle_seconds = 10
+{}
 [connection.channels]
 orders = {{ enabled = true, every_seconds = 10 }}
 shipments = {{ enabled = true, every_seconds = 10 }}
@@ -532,6 +540,7 @@ listings = [{}]
             self.setup.start_mode,
             self.setup.settings,
             self.setup.basis,
+            self.setup.stock,
             listings.join(", "),
         ));
         toml

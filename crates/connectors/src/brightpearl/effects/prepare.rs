@@ -6,6 +6,7 @@ use connect::{
     ConnectorError, Effect, EffectKind, GoodsOutNote, NewNote, NoteRow, NoteState, Order, Prepared, Probe, RemoteRef,
     planted::{Planted, planted},
 };
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,11 +17,12 @@ use crate::brightpearl::{
     client::{Failure, Purpose},
     lenient::time_text,
     map::NoteDetail,
-    orders,
+    orders, stock,
 };
 
 pub(super) const READ_NOTES: Purpose = Purpose::shipments("note_read");
 const READ_ORDERS: Purpose = Purpose::shipments("order_read");
+const READ_STOCK: Purpose = Purpose::stock("stock_read");
 
 /// What was there before a goods-out note was sent for.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -45,6 +47,15 @@ pub(super) struct ShippedBefore {
     pub(super) version: i64,
     pub(super) owner_id: i64,
     pub(super) occurred: String,
+}
+
+/// What was in stock before a correction was sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct StockBefore {
+    pub(super) in_stock: Decimal,
+    /// It was read between these, by Brightpearl's clock.
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
 }
 
 /// What an order note is sent with.
@@ -72,11 +83,7 @@ pub(in crate::brightpearl) async fn prepare(
             let added_on = time_text(connector.client.past_for_both());
             return Ok(each::<OrderNote>(effects, |_| ready(&OrderNoteBefore { added_on: added_on.clone() })));
         }
-        // The flow has read the stock that the difference was worked out from; reading it again would prove nothing
-        // more.
-        EffectKind::CorrectStock => {
-            return Ok(each::<Correction>(effects, |_| Prepared::Ready { baseline: json!({}) }));
-        }
+        EffectKind::CorrectStock => prepare_corrections(connector, effects).await,
         EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => {
             return Err(ConnectorError::unsupported("Brightpearl is an order source, not a warehouse"));
         }
@@ -99,6 +106,29 @@ fn ready<T: Serialize>(baseline: &T) -> Prepared {
 /// The ids that the bodies name, for one read of them all.
 fn ids<T: serde::de::DeserializeOwned>(effects: &[Effect], id: impl Fn(&T) -> i64) -> Vec<i64> {
     effects.iter().filter_map(|effect| bodies::read(&effect.body).ok()).map(|body| id(&body)).collect()
+}
+
+/// The figures before anything is sent. They decide nothing now; after a lost answer they tell whether what is there adds up
+/// without the correction.
+async fn prepare_corrections(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+    let mut wanted: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for line in effects.iter().filter_map(|effect| bodies::read::<Correction>(&effect.body).ok()) {
+        wanted.entry(line.warehouse_id).or_default().push(line.product_id);
+    }
+    let mut read = BTreeMap::new();
+    for (warehouse_id, products) in wanted {
+        let from = connector.client.their_now();
+        let levels = stock::levels(&connector.client, READ_STOCK, warehouse_id, &products).await?;
+        read.insert(warehouse_id, (from, connector.client.their_now(), levels));
+    }
+    Ok(each(effects, |line: Correction| match read.get(&line.warehouse_id) {
+        Some((from, to, levels)) => ready(&StockBefore {
+            in_stock: levels.get(&line.product_id).map(|level| level.in_stock).unwrap_or_default(),
+            from: *from,
+            to: *to,
+        }),
+        None => Prepared::Impossible { why: "the warehouse of this correction was not read".to_owned() },
+    }))
 }
 
 async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {

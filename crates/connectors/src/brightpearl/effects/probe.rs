@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Armed, ConnectorError, EffectKind, GoodsOutNote, NewNote, NoteState, Probe, RemoteRef,
+    Armed, ConnectorError, EffectKind, GoodsOutNote, MovementKind, NewNote, NoteState, Probe, RemoteRef, StockMovement,
     planted::{Planted, planted},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -13,14 +13,19 @@ use serde::de::DeserializeOwned;
 
 use super::{
     bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status},
-    prepare::{NotesBefore, Unsaid, baseline, difference, note_ref, order_ref, quantities, shipped_ref, was_shipped},
+    prepare::{
+        NotesBefore, StockBefore, Unsaid, baseline, difference, note_ref, order_ref, quantities, shipped_ref,
+        was_shipped,
+    },
 };
-use crate::brightpearl::{Brightpearl, client::Purpose, orders, stock};
+use crate::brightpearl::{Brightpearl, client::Purpose, movements, orders, stock};
 
 const PROBE: Purpose = Purpose::shipments("probe");
 const PROBE_STOCK: Purpose = Purpose::stock("probe");
 /// How much earlier than it was armed a correction is looked for, since two clocks are compared.
 const LOOK_BACK: SignedDuration = SignedDuration::from_mins(5);
+/// Their clock is known to the second: how far around the reading of a figure a movement may be in it or not.
+const READING: SignedDuration = SignedDuration::from_secs(2);
 
 /// One answer for each effect, in order; the effects are of one kind.
 pub(in crate::brightpearl) async fn probe(
@@ -178,37 +183,91 @@ async fn probe_corrections(
     bodies: &[Correction],
     effects: &[Armed],
 ) -> Result<Vec<Probe>, ConnectorError> {
-    // One search for all lines of a warehouse, since the first of them was armed.
+    // One search for all lines of a warehouse, since the first of them was prepared.
     let mut wanted: BTreeMap<i64, (BTreeSet<i64>, Timestamp)> = BTreeMap::new();
-    for (body, armed) in bodies.iter().zip(effects) {
-        let (products, since) = wanted.entry(body.warehouse_id).or_insert_with(|| (BTreeSet::new(), armed.armed_at));
+    let before: Vec<Option<StockBefore>> = effects.iter().map(|armed| baseline(&armed.baseline).ok()).collect();
+    for ((body, armed), before) in bodies.iter().zip(effects).zip(&before) {
+        let from = before.as_ref().map_or(armed.armed_at, |before| before.from.min(armed.armed_at));
+        let (products, since) = wanted.entry(body.warehouse_id).or_insert_with(|| (BTreeSet::new(), from));
         products.insert(body.product_id);
-        *since = (*since).min(armed.armed_at);
+        *since = (*since).min(from);
     }
     let mut found = BTreeMap::new();
     for (warehouse_id, (products, since)) in wanted {
         let since = since.checked_sub(LOOK_BACK).unwrap_or(since);
-        let corrections =
-            stock::corrections_since(&connector.client, PROBE_STOCK, warehouse_id, products, since).await?;
-        found.insert(warehouse_id, corrections);
+        let client = &connector.client;
+        let levels = if before.iter().any(Option::is_some) {
+            let products: Vec<i64> = products.iter().copied().collect();
+            stock::levels(client, PROBE_STOCK, warehouse_id, &products).await?
+        } else {
+            BTreeMap::new()
+        };
+        let moved = movements::since(client, PROBE_STOCK, warehouse_id, &products, since).await?;
+        let notes = moved.iter().filter(|moved| moved.kind == MovementKind::Correction).map(|moved| moved.note_id);
+        let corrections = movements::corrections(client, PROBE_STOCK, warehouse_id, &notes.collect()).await?;
+        found.insert(warehouse_id, (levels, moved, corrections));
     }
-    let one = |body: &Correction| {
-        let corrections = found.get(&body.warehouse_id).map(Vec::as_slice).unwrap_or_default();
-        correction_was_made(body, corrections)
+    let one = |(body, before): (&Correction, &Option<StockBefore>)| {
+        let Some((levels, moved, corrections)) = found.get(&body.warehouse_id) else { return Probe::Absent };
+        let probe = correction_was_made(body, corrections);
+        match (&probe, before) {
+            (Probe::Absent, Some(before)) => {
+                let now = levels.get(&body.product_id).map(|level| level.in_stock).unwrap_or_default();
+                let of_product: Vec<&StockMovement> =
+                    moved.iter().filter(|moved| moved.product_id == body.product_id).collect();
+                adds_up(before, now, &of_product)
+            }
+            _ => probe,
+        }
     };
-    Ok(bodies.iter().map(one).collect())
+    Ok(bodies.iter().zip(&before).map(one).collect())
+}
+
+/// Whether what is in stock now is what was before and what moved since (docs/reliability.md): then a correction that is not
+/// among the movements did not happen. Movements of the moment in which the figure was read may be in it or not.
+fn adds_up(before: &StockBefore, now: Decimal, moved: &[&StockMovement]) -> Probe {
+    let change = now - before.in_stock;
+    let from = before.from.checked_sub(READING).unwrap_or(before.from);
+    let to = before.to.checked_add(READING).unwrap_or(before.to);
+    let mut moved: Vec<(Timestamp, Decimal)> = moved.iter().map(|moved| (moved.at, moved.quantity)).collect();
+    moved.sort_unstable();
+    // What certainly came after, then each of the doubtful ones, the latest first.
+    let mut sum: Decimal = moved.iter().filter(|(at, _)| *at > to).map(|(_, quantity)| *quantity).sum();
+    let certain = sum;
+    let mut fits = sum == change;
+    for (_, quantity) in moved.iter().rev().filter(|(at, _)| *at >= from && *at <= to) {
+        sum += *quantity;
+        fits |= sum == change;
+    }
+    if fits {
+        return Probe::Absent;
+    }
+    Probe::Unaccounted {
+        why: format!(
+            "the stock went from {} to {} while movements of {certain:+} are known",
+            before.in_stock.normalize(),
+            now.normalize()
+        ),
+    }
 }
 
 /// Whether corrections carry the marker of a line, and move what the line should. Only the marker's own characters are
 /// looked for: what stands around them may come back trimmed or escaped.
-fn correction_was_made(wanted: &Correction, corrections: &[stock::Correction]) -> Probe {
+fn correction_was_made(wanted: &Correction, corrections: &[movements::Correction]) -> Probe {
     let marked = corrections.iter().filter(|correction| correction.reason.contains(&wanted.marker));
-    let moved = |correction: &stock::Correction| -> Decimal {
+    let moved = |correction: &movements::Correction| -> Decimal {
         let of_product = correction.moved.iter().filter(|(product_id, _)| *product_id == wanted.product_id);
         of_product.map(|(_, quantity)| *quantity).sum()
     };
+    let reference = |correction: &movements::Correction| {
+        let reference = RemoteRef::new(correction.note_id.to_string());
+        match correction.made_at {
+            Some(at) => reference.with("made_at", at.to_string()),
+            None => reference,
+        }
+    };
     let found: Vec<(RemoteRef, Decimal)> =
-        marked.map(|correction| (RemoteRef::new(correction.note_id.to_string()), moved(correction))).collect();
+        marked.map(|correction| (reference(correction), moved(correction))).collect();
     let difference = Decimal::from(wanted.difference);
     // A removal may come as several movements.
     let sum: Decimal = found.iter().map(|(_, moved)| *moved).sum();
@@ -229,10 +288,10 @@ fn correction_was_made(wanted: &Correction, corrections: &[stock::Correction]) -
 mod tests {
     use std::collections::BTreeMap;
 
-    use connect::{GoodsOutNote, NewNote, NoteRow, NoteState, Probe};
+    use connect::{GoodsOutNote, MovementKind, NewNote, NoteRow, NoteState, Probe, StockMovement};
     use rust_decimal::Decimal;
 
-    use super::{Correction, NotesBefore, correction_was_made, note_was_made, stock};
+    use super::{Correction, NotesBefore, StockBefore, adds_up, correction_was_made, movements, note_was_made};
 
     fn note(note_id: i64, quantity: i64, created_by: i64) -> GoodsOutNote {
         GoodsOutNote {
@@ -286,15 +345,44 @@ mod tests {
             marker: "01JEXAMPLE0123456789ABCDEF".to_owned(),
             cost: None,
         };
-        let note = |note_id, moved: &[i64]| stock::Correction {
+        let note = |note_id, moved: &[i64]| movements::Correction {
             note_id,
             reason: "Count &amp; check &#91;hub:01JEXAMPLE0123456789ABCDEF&#93;".to_owned(),
             moved: moved.iter().map(|quantity| (7, Decimal::from(*quantity))).collect(),
+            made_at: None,
         };
-        let other = stock::Correction { reason: "[hub:01JEXAMPLE0123456789ABCDEX]".to_owned(), ..note(1, &[-3]) };
+        let other = movements::Correction { reason: "[hub:01JEXAMPLE0123456789ABCDEX]".to_owned(), ..note(1, &[-3]) };
         assert_eq!(correction_was_made(&wanted, &[other]), Probe::Absent);
         assert!(matches!(correction_was_made(&wanted, &[note(2, &[-1, -2])]), Probe::Equal(found) if found.id == "2"));
         assert!(matches!(correction_was_made(&wanted, &[note(2, &[-2])]), Probe::Different { .. }));
         assert!(matches!(correction_was_made(&wanted, &[note(2, &[-3]), note(3, &[-3])]), Probe::Many(_)));
+    }
+
+    /// §8.3: a correction that is not found did not happen only if the figures add up without it.
+    #[test]
+    fn figures_tell_whether_something_is_missing() {
+        let at = |second: i64| jiff::Timestamp::from_second(1_800_000_000 + second).unwrap();
+        let before = StockBefore { in_stock: Decimal::from(20), from: at(0), to: at(1) };
+        let moved = |second, quantity: i64| StockMovement {
+            product_id: 7,
+            quantity: Decimal::from(quantity),
+            kind: MovementKind::GoodsOut,
+            note_id: 1,
+            order_id: Some(1),
+            reason: String::new(),
+            at: at(second),
+        };
+        let look =
+            |now: i64, moved: &[StockMovement]| adds_up(&before, Decimal::from(now), &moved.iter().collect::<Vec<_>>());
+        assert_eq!(look(20, &[]), Probe::Absent);
+        assert_eq!(look(17, &[moved(30, -2), moved(90, -1)]), Probe::Absent);
+        assert_eq!(look(20, &[moved(-60, -2)]), Probe::Absent, "long before");
+        // At the moment of reading: in the figure or not.
+        assert_eq!(look(20, &[moved(1, -2)]), Probe::Absent);
+        assert_eq!(look(18, &[moved(1, -2)]), Probe::Absent);
+        assert_eq!(look(16, &[moved(0, -3), moved(1, -2), moved(60, -2)]), Probe::Absent);
+        // Three are gone and no movement says so: ours, or somebody's that does not show yet.
+        assert!(matches!(look(17, &[]), Probe::Unaccounted { .. }));
+        assert!(matches!(look(17, &[moved(30, -2)]), Probe::Unaccounted { why } if why.contains("from 20 to 17")));
     }
 }

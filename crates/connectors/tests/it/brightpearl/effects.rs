@@ -428,3 +428,61 @@ async fn corrections_travel_together_and_are_found_one_by_one() {
     bench.sim.check_double_entry(ACCOUNT).unwrap();
     assert!(bench.sim.correction_markers(ACCOUNT).unwrap().values().all(|count| *count == 1));
 }
+
+/// While the search lags behind, a correction that was made is not taken for one that was not: the figures speak for it.
+#[tokio::test]
+async fn a_correction_that_does_not_show_yet_is_not_taken_for_absent() {
+    use simulators::brightpearl::switches::SearchLag;
+    let bench = Bench::with(Switches { search_lag: SearchLag::SixtySeconds, ..Switches::default() }).await;
+    let products: Vec<i64> = bench.products().into_iter().take(2).collect();
+    for product in &products {
+        bench.sim.change_stock(ACCOUNT, *product, WAREHOUSE, 10).unwrap();
+    }
+    let made = bench.armed(&bench.correction("b1", products[0], -3)).await;
+    let never = bench.armed(&bench.correction("b2", products[1], -3)).await;
+    bench.deliver(std::slice::from_ref(&made)).await;
+    let probes = bench.connector.probe(&[made.clone(), never.clone()]).await.unwrap();
+    assert!(matches!(&probes[0], Probe::Unaccounted { why } if why.contains("while movements of +0")), "{probes:?}");
+    assert_eq!(probes[1], Probe::Absent);
+    // Somebody else's change that does not show yet speaks for ours as well; both are settled once everything shows.
+    bench.sim.change_stock(ACCOUNT, products[1], WAREHOUSE, 1).unwrap();
+    assert!(matches!(bench.connector.probe(&[never.clone()]).await.unwrap()[0], Probe::Unaccounted { .. }));
+    let lag = Duration::from_secs(61) / FACTOR;
+    tokio::time::sleep(lag).await;
+    let probes = bench.connector.probe(&[made, never]).await.unwrap();
+    assert!(matches!(&probes[0], Probe::Equal(found) if found.facts.contains_key("made_at")), "{probes:?}");
+    assert_eq!(probes[1], Probe::Absent);
+}
+
+/// What a report reads: stock, movements with what they belong to, and open notes; behind everything else.
+#[tokio::test]
+async fn a_survey_reads_stock_movements_and_open_notes() {
+    use connect::MovementKind;
+    let bench = Bench::small().await;
+    let order = bench.order(&[2, 1]);
+    let rows = bench.rows(order);
+    let since = bench.now();
+    let note = bench.sim.create_note(ACCOUNT, order, WAREHOUSE, 203, None).unwrap();
+    let products: Vec<i64> = rows.iter().map(|(_, product, _)| *product).collect();
+    let open = bench.connector.open_notes(WAREHOUSE).await.unwrap();
+    let of_order: Vec<i64> = open.iter().filter(|note| note.order_id == order).map(|note| note.note_id).collect();
+    assert_eq!(of_order.len(), 1, "{note:?} {open:?}");
+    bench.sim.change_stock(ACCOUNT, products[0], WAREHOUSE, 4).unwrap();
+    bench.sim.ship_note(ACCOUNT, of_order[0], 203).unwrap();
+    assert!(bench.connector.open_notes(WAREHOUSE).await.unwrap().iter().all(|note| note.order_id != order));
+    let moved = bench.connector.movements(WAREHOUSE, &products, since).await.unwrap();
+    let sum = |kind: MovementKind, product: i64| -> i64 {
+        let of = moved.iter().filter(|moved| moved.kind == kind && moved.product_id == product);
+        of.map(|moved| i64::try_from(moved.quantity.trunc().mantissa()).unwrap()).sum()
+    };
+    assert_eq!((sum(MovementKind::Correction, products[0]), sum(MovementKind::GoodsOut, products[0])), (4, -2));
+    assert_eq!(sum(MovementKind::GoodsOut, products[1]), -1);
+    assert!(
+        moved.iter().filter(|moved| moved.kind == MovementKind::GoodsOut).all(|moved| moved.order_id == Some(order))
+    );
+    let stock = bench.connector.survey_stock(WAREHOUSE, &products).await.unwrap();
+    assert_eq!(stock[&products[0]].in_stock, bench.in_stock(products[0]).into());
+    let corrected = moved.iter().find(|moved| moved.kind == MovementKind::Correction).unwrap();
+    assert_eq!(corrected.reason, "by hand");
+    assert!(bench.calls("survey") >= 4 && bench.calls("stock_read") == 0);
+}

@@ -55,7 +55,7 @@ impl Bench {
     async fn look_twice(&self, armed: &Armed) -> Probe {
         let lag = self.connector.capabilities(armed.effect.kind).unwrap().index_lag;
         let first = self.probe(armed).await;
-        if first != Probe::Absent {
+        if !matches!(first, Probe::Absent | Probe::Unaccounted { .. }) {
             return first;
         }
         tokio::time::sleep(Duration::from_millis(100) + lag).await;

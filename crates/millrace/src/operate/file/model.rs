@@ -169,15 +169,19 @@ impl Default for StockSettingsIn {
 impl From<&StockSettings> for StockSettingsIn {
     fn from(settings: &StockSettings) -> Self {
         let StockSettings { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes } = *settings;
-        let Brakes { line, share_percent, zero_percent, feed_age_minutes } = brakes;
-        let brakes = BrakesIn { line, share_percent, zero_percent, feed_age_minutes };
+        let Brakes { line, run, share_percent, zero_percent, missing_percent, feed_age_minutes } = brakes;
+        // Zero is how "no limit" is written, because a file cannot say that a value is none.
+        let written = |limit: Option<Decimal>| Some(limit.unwrap_or_default());
+        let (line, run) = (written(line), written(run));
+        let brakes = BrakesIn { line, run, share_percent, zero_percent, missing_percent, feed_age_minutes };
         Self { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes }
     }
 }
 
 impl From<&StockSettingsIn> for StockSettings {
     fn from(settings: &StockSettingsIn) -> Self {
-        let BrakesIn { line, share_percent, zero_percent, feed_age_minutes } = settings.brakes;
+        let BrakesIn { line, run, share_percent, zero_percent, missing_percent, feed_age_minutes } = settings.brakes;
+        let meant = |limit: Option<Decimal>| limit.filter(|limit| !limit.is_zero());
         Self {
             basis: settings.basis,
             increases: settings.increases,
@@ -185,7 +189,14 @@ impl From<&StockSettingsIn> for StockSettings {
             batch: settings.batch,
             revive_archived: settings.revive_archived,
             settle_seconds: settings.settle_seconds,
-            brakes: Brakes { line, share_percent, zero_percent, feed_age_minutes },
+            brakes: Brakes {
+                line: meant(line),
+                run: meant(run),
+                share_percent,
+                zero_percent,
+                missing_percent,
+                feed_age_minutes,
+            },
         }
     }
 }
@@ -194,13 +205,19 @@ impl From<&StockSettingsIn> for StockSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BrakesIn {
-    /// Largest difference of one line, in units.
+    /// Largest difference of one line, in units; a larger one is held. 0: no limit.
     #[schema(value_type = Option<String>)]
     pub line: Option<Decimal>,
+    /// Most units that one run moves, its differences summed without their signs; from the second run. 0: no limit.
+    #[schema(value_type = Option<String>)]
+    pub run: Option<Decimal>,
     /// Largest share of SKUs changed by one run, in percent; from the second run.
     pub share_percent: u32,
     /// Largest share of SKUs a feed may report as zero, in percent, when Brightpearl has stock of them.
     pub zero_percent: u32,
+    /// Largest share of the last feed's SKUs that may be missing from the next, in percent. 100 where the warehouse sends only
+    /// what changed.
+    pub missing_percent: u32,
     /// Oldest feed acted upon, in minutes.
     pub feed_age_minutes: u32,
 }

@@ -12,4 +12,5 @@ mod recovery;
 mod secrets;
 mod stock;
 mod trigger;
+mod undo;
 mod world;

@@ -5,7 +5,10 @@ use std::time::Duration;
 use connect::{EffectKind, FeedCursor, Side, StockFeed, StockLevel};
 use engine::effect::EffectState::{self, Applied, Refused, Unknown};
 use jiff::{SignedDuration, Timestamp};
-use millrace::db::{Advance, DbError, InFlight, NewEffect, RunState, StockRun, Subject};
+use millrace::db::{
+    Advance, ConnectionKey, Database, DbError, InFlight, NewCorrection, NewEffect, RunState, StockLine, StockRun,
+    Subject,
+};
 
 use super::world::{
     World, batched, carry_out, decimal, effect, on_both, order, request_key, requested, shipment, unique,
@@ -13,7 +16,7 @@ use super::world::{
 
 const SETTLE: Duration = Duration::from_secs(30);
 
-fn correction(product_id: i64, batch: &str) -> NewEffect {
+pub fn correction(product_id: i64, batch: &str) -> NewEffect {
     NewEffect {
         subject: Subject { product_id: Some(product_id), warehouse_id: Some(2), ..Subject::default() },
         ..batched(
@@ -23,7 +26,41 @@ fn correction(product_id: i64, batch: &str) -> NewEffect {
     }
 }
 
-fn run(feed: &str, cut_off: Timestamp, state: RunState) -> StockRun {
+/// Corrections of a run, as they are planned after the figures were read.
+pub async fn corrections(
+    db: &Database,
+    key: &ConnectionKey,
+    batch: &str,
+    wanted: &[(i64, &str)],
+) -> Vec<NewCorrection> {
+    let products: Vec<i64> = wanted.iter().map(|(product, _)| *product).collect();
+    let seen = db.in_flight(key, 2, db.now().await.unwrap(), SETTLE, &products).await.unwrap();
+    wanted
+        .iter()
+        .map(|(product, difference)| NewCorrection {
+            effect: correction(*product, batch),
+            difference: decimal(difference),
+            mark: seen.get(product).map_or(0, |flight| flight.corrections),
+            undoes: None,
+        })
+        .collect()
+}
+
+pub fn line(product_id: i64, difference: &str) -> StockLine {
+    StockLine {
+        warehouse_id: 2,
+        product_id,
+        skus: vec![format!("W-{product_id}")],
+        figure: decimal("5"),
+        source_figure: decimal("5") - decimal(difference),
+        parts: std::collections::BTreeMap::new(),
+        difference: decimal(difference),
+        verdict: "correct".to_owned(),
+        reason: String::new(),
+    }
+}
+
+pub fn run(feed: &str, cut_off: Timestamp, state: RunState) -> StockRun {
     StockRun {
         id: format!("run_{:026}", unique()),
         feed: feed.to_owned(),
@@ -40,7 +77,7 @@ fn run(feed: &str, cut_off: Timestamp, state: RunState) -> StockRun {
     }
 }
 
-fn feed(name: &str, cut_off: Timestamp, levels: &[(&str, &str)], absent_is_zero: bool) -> StockFeed {
+pub fn feed(name: &str, cut_off: Timestamp, levels: &[(&str, &str)], absent_is_zero: bool) -> StockFeed {
     StockFeed {
         reference: name.to_owned(),
         content_hash: format!("hash of {name}"),
@@ -72,11 +109,18 @@ async fn knows_what_is_in_hand() {
             async move { db.in_flight(&key, 2, at, SETTLE, &products).await.unwrap() }
         };
         // Not sent yet: the warehouse knows nothing of it.
-        assert_eq!(flight(later).await.get(&1001).copied().unwrap_or_default(), InFlight::default());
+        let seen = flight(later).await[&1001];
+        assert!(seen.same_equation(&InFlight::default()));
+        assert_eq!(seen.not_accepted, decimal("3"), "queued");
         carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
         let seen = flight(later).await;
         assert_eq!((seen[&1001].accepted, seen[&1002].accepted), (decimal("3"), decimal("1")));
         assert!(!seen[&1001].unsettled && !seen.contains_key(&9));
+        assert!(seen[&1001].not_accepted.is_zero());
+        // Its SKU is also part of kits of another product: what these requests ask of it is the kit's, not its own.
+        let parts = [("W-SKU-1002".to_owned(), 9)].into();
+        let in_kits = db.in_flight_with_kits(&key, 2, later, SETTLE, &[9], &parts).await.unwrap();
+        assert_eq!((in_kits[&9].kits_committed, in_kits[&9].kits_shipped), (decimal("1"), decimal("0")));
         assert!(db.in_flight(&key, 5, later, SETTLE, &products).await.unwrap().is_empty(), "another warehouse");
         // Just accepted: a count of that moment may or may not know of it.
         assert!(flight(now).await[&1001].unsettled);
@@ -90,6 +134,7 @@ async fn knows_what_is_in_hand() {
             (seen.shipped_not_posted, seen.posted_after, seen.accepted),
             (decimal("2"), decimal("0"), decimal("3"))
         );
+        assert!(seen.on_own_notes.is_zero(), "no note tells of it yet");
         assert!(flight(later).await[&1001].unsettled, "it left at that very moment");
         // Told: for a count before it left, it was posted after.
         let asked = db.requests_to_advance(&key, 10).await.unwrap().remove(0);
@@ -136,7 +181,8 @@ async fn runs_are_kept_with_their_corrections() {
     on_both(|world: World| async move {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         let at = |hour: i64| "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
-        assert!(db.last_run(&key).await.unwrap().is_none());
+        let any = feed("", at(0), &[], false);
+        assert!(db.last_run(&key, &any).await.unwrap().is_none());
         assert!(!db.runs_planned_before(&key).await.unwrap());
         let first = feed("inv_1", at(1), &[("A", "5"), ("B", "2")], false);
         let waiting = run("inv_1", at(1), RunState::Waiting);
@@ -156,10 +202,17 @@ async fn runs_are_kept_with_their_corrections() {
         let second = run("inv_2", at(2), RunState::Waiting);
         db.record_run(&key, second.clone(), Vec::new(), &feed("inv_2", at(2), &[("A", "4")], false)).await.unwrap();
         assert_eq!(db.run(&key, &waiting.id).await.unwrap().state, RunState::Dropped);
-        assert_eq!(db.last_run(&key).await.unwrap().unwrap().id, second.id);
-        let late = db.approve_run(&key, &waiting.id, Vec::new(), "ada").await;
+        assert_eq!(db.last_run(&key, &any).await.unwrap().unwrap().id, second.id);
+        assert_eq!(db.last_skus(&key, &any).await.unwrap(), None, "none was acted upon");
+        let late = db.approve_run(&key, waiting.clone(), Vec::new(), "ada").await;
         assert!(matches!(late, Err(DbError::Fenced(_))));
-        db.approve_run(&key, &second.id, vec![correction(1, "b1"), correction(2, "b1")], "ada").await.unwrap();
+        // As it is worked out anew when it is approved.
+        let anew = StockRun { lines: vec![line(1, "-1"), line(2, "2")], changed: 2, ..second.clone() };
+        let planned = corrections(&db, &key, "b1", &[(1, "-1"), (2, "2")]).await;
+        let kept = db.approve_run(&key, anew.clone(), planned, "ada").await.unwrap();
+        assert_eq!((kept.state, &kept.lines), (RunState::Planned, &anew.lines));
+        assert_eq!(db.run(&key, &second.id).await.unwrap(), kept);
+        assert_eq!(db.last_skus(&key, &any).await.unwrap(), Some(1));
         assert!(db.runs_planned_before(&key).await.unwrap());
         assert_eq!(carry_out(&db, &key, Side::Source, &[Applied]).await.len(), 2);
         let levels = db.levels(&key, None, 10).await.unwrap();
@@ -178,7 +231,7 @@ async fn runs_are_kept_with_their_corrections() {
         .await
         .unwrap();
         assert_eq!(db.levels(&key, None, 10).await.unwrap()[0].available, Some(decimal("1")));
-        assert_eq!(db.last_run(&key).await.unwrap().unwrap().id, third.id);
+        assert_eq!(db.last_run(&key, &any).await.unwrap().unwrap().id, third.id);
         let page = db.runs(&key, None, 2).await.unwrap();
         assert_eq!(page.items.len(), 2);
         assert_eq!(db.runs(&key, page.next.as_deref(), 10).await.unwrap().items.len(), 3);
@@ -187,6 +240,37 @@ async fn runs_are_kept_with_their_corrections() {
         db.drop_run(&key, &fourth.id, "ada").await.unwrap();
         assert_eq!(db.run(&key, &fourth.id).await.unwrap().state, RunState::Dropped);
         assert!(matches!(db.run(&key, "run_none").await, Err(DbError::NotFound(_))));
+    })
+    .await;
+}
+
+/// Two facilities' feeds are newer or older each for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn facilities_are_kept_apart() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let at = |hour: i64| "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
+        let of = |name: &str, hour: i64, facility: &str, figure: &str| {
+            let mut feed = feed(name, at(hour), &[("A", figure)], false);
+            feed.levels[0].facility = Some(facility.to_owned());
+            feed
+        };
+        let (north, south) = (of("n1", 9, "north", "5"), of("s1", 1, "south", "2"));
+        let first = run("n1", at(9), RunState::Waiting);
+        db.record_run(&key, first.clone(), Vec::new(), &north).await.unwrap();
+        assert!(db.last_run(&key, &south).await.unwrap().is_none(), "nothing of the south yet");
+        db.record_run(&key, run("s1", at(1), RunState::Planned), Vec::new(), &south).await.unwrap();
+        assert_eq!(db.run(&key, &first.id).await.unwrap().state, RunState::Waiting, "the south replaces nothing here");
+        assert_eq!(db.last_run(&key, &north).await.unwrap().unwrap().id, first.id);
+        assert_eq!(db.newest_run(&key).await.unwrap().as_ref(), Some(&first.id));
+        assert_eq!(
+            (db.last_skus(&key, &north).await.unwrap(), db.last_skus(&key, &south).await.unwrap()),
+            (None, Some(1))
+        );
+        let named = ["south".to_owned()].into();
+        let levels = db.latest_levels(&key, Some(&named)).await.unwrap();
+        assert_eq!((levels.len(), levels[0].available), (1, Some(decimal("2"))));
+        assert_eq!(db.latest_levels(&key, None).await.unwrap().len(), 2);
     })
     .await;
 }

@@ -8,3 +8,4 @@ mod overlap;
 mod soak;
 mod true_waits;
 mod recovery;
+mod stock;

@@ -240,30 +240,33 @@ fn orders_found(account: &Account, query: &BTreeMap<String, String>) -> Answer {
 
 fn movements(account: &Account, query: &BTreeMap<String, String>, now: Timestamp, lag: i64) -> Answer {
     let seen = |made: Timestamp| now.duration_since(made).as_secs() >= lag;
-    let corrections = account.corrections.iter().filter(|line| seen(line.made)).map(|line| {
-        vec![
-            json!(line.note + 500_000),
-            json!(line.product),
-            json!(WAREHOUSE),
-            json!(line.note),
-            json!("SC"),
-            json!(line.made.to_string()),
-        ]
-    });
+    let row = |id: i64, product: i64, quantity: i64, note: i64, code: &str, order: Value, at: Timestamp| {
+        let (warehouse, at) = (json!(WAREHOUSE), json!(at.to_string()));
+        vec![json!(id), json!(product), json!(quantity), warehouse, json!(note), json!(code), order, json!(false), at]
+    };
+    let corrections = account
+        .corrections
+        .iter()
+        .filter(|line| seen(line.made))
+        .map(|line| row(line.note + 500_000, line.product, line.quantity, line.note, "SC", Value::Null, line.made));
     let shipped =
         account.notes.iter().filter_map(|(id, note)| Some((id, note, note.shipped?.0))).flat_map(|(id, note, at)| {
-            note.rows.values().map(move |(product, _)| {
-                vec![
-                    json!(id * 10 + product),
-                    json!(product),
-                    json!(WAREHOUSE),
-                    json!(id),
-                    json!("GO"),
-                    json!(at.to_string()),
-                ]
+            // One movement for each row of the order.
+            note.rows.iter().map(move |(row_id, (product, units))| {
+                row(*id * 1_000_000 + *row_id, *product, -units, *id, "GO", json!(note.order), at)
             })
         });
-    let columns = ["goodsMovementId", "productId", "warehouseId", "goodsNoteId", "goodsNoteTypeCode", "updatedOn"];
+    let columns = [
+        "goodsMovementId",
+        "productId",
+        "quantity",
+        "warehouseId",
+        "goodsNoteId",
+        "goodsNoteTypeCode",
+        "orderId",
+        "isQuarantine",
+        "updatedOn",
+    ];
     search(query, &columns, corrections.chain(shipped).collect())
 }
 

@@ -1,0 +1,253 @@
+//! Comparing figures with the source's, and making corrections of what differs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use connect::{FeedBasis, Money, PlanError, SourceStock, StockCorrection, StockFeed, ulid};
+use engine::{
+    key,
+    settings::StockSettings,
+    stock::{self, ProductFacts, RunFacts, Verdict},
+};
+use rust_decimal::{Decimal, prelude::ToPrimitive as _};
+
+use super::{FlowError, place::Counted};
+use crate::{
+    db::{InFlight, NewCorrection, NewEffect, StockLine, StockRun, Subject},
+    runtime::Runtime,
+};
+
+/// Products whose stock is read with one call.
+pub(in crate::flow) const SLICE: usize = 200;
+
+/// What products were compared with, and what came of it.
+pub(super) struct Comparison<'a> {
+    pub(super) feed: &'a StockFeed,
+    pub(super) settings: StockSettings,
+    /// Why products are held by a person, by warehouse and product.
+    pub(super) held: BTreeMap<(i64, i64), String>,
+    pub(super) facts: RunFacts,
+    pub(super) lines: Vec<StockLine>,
+    /// [`InFlight::corrections`] as it was around the reading, by warehouse and product.
+    pub(super) marks: BTreeMap<(i64, i64), i64>,
+}
+
+impl<'a> Comparison<'a> {
+    /// Nothing compared yet.
+    pub(super) async fn new(runtime: &Runtime, feed: &'a StockFeed, facts: RunFacts) -> Result<Self, FlowError> {
+        let held = runtime.db.stock_holds(&runtime.key).await?;
+        Ok(Self {
+            feed,
+            settings: runtime.settings.stock,
+            held: held.into_iter().map(|hold| ((hold.warehouse_id, hold.product_id), hold.reason)).collect(),
+            facts,
+            lines: Vec::new(),
+            marks: BTreeMap::new(),
+        })
+    }
+
+    /// Compares some products of one of the source's warehouses.
+    pub(super) async fn products(
+        &mut self,
+        runtime: &Runtime,
+        warehouse_id: i64,
+        slice: &[(i64, Counted)],
+    ) -> Result<(), FlowError> {
+        let ids: Vec<i64> = slice.iter().map(|(product, _)| *product).collect();
+        let settle = runtime.scaled(Duration::from_secs(u64::from(self.settings.settle_seconds)));
+        let cut_off = self.feed.cut_off;
+        // Looked at before and after the source is read: a product whose shipped event lands in between is in the source's
+        // figure or not, and nobody can say which.
+        let before = runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
+        let source = runtime.source.stock(warehouse_id, &ids).await?;
+        let in_flight: BTreeMap<i64, InFlight> =
+            runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
+        // Figures of different age agree only while nothing came in between.
+        let earlier = match slice.iter().filter_map(|(_, counted)| counted.oldest).min() {
+            Some(oldest) => runtime.db.in_flight(&runtime.key, warehouse_id, oldest, settle, &ids).await?,
+            None => BTreeMap::new(),
+        };
+        let products = runtime.products(&ids.iter().copied().collect()).await?;
+        let rising: Vec<i64> = slice
+            .iter()
+            .filter(|(product, counted)| {
+                let now = source.get(product).copied().unwrap_or_default();
+                match self.settings.basis {
+                    FeedBasis::Physical => {
+                        let left = in_flight.get(product).map(|flight| flight.shipped_not_posted).unwrap_or_default();
+                        counted.figure + left > now.in_stock
+                    }
+                    FeedBasis::Available => counted.figure > now.on_hand,
+                }
+            })
+            .map(|(product, _)| *product)
+            .collect();
+        let costs = costs(runtime, &rising).await?;
+        let flight_of =
+            |flights: &BTreeMap<i64, InFlight>, product: &i64| flights.get(product).copied().unwrap_or_default();
+        for (product_id, counted) in slice {
+            let now: SourceStock = source.get(product_id).copied().unwrap_or_default();
+            let flight = flight_of(&in_flight, product_id);
+            let moved = !flight_of(&before, product_id).same_equation(&flight)
+                || (counted.oldest.is_some() && !flight_of(&earlier, product_id).same_equation(&flight));
+            self.marks.insert((warehouse_id, *product_id), flight.corrections);
+            let product = ProductFacts {
+                figure: counted.figure,
+                source: now,
+                shipped_not_posted: flight.shipped_not_posted,
+                posted_after: flight.posted_after,
+                accepted: flight.accepted,
+                unsettled: flight.unsettled || moved,
+                correcting: flight.correcting,
+                archived: products.get(product_id).is_some_and(|product| product.archived),
+                cost: costs.get(product_id).cloned(),
+                shared_sku: counted.shared,
+                held: self.held.get(&(warehouse_id, *product_id)).cloned(),
+                incomplete: counted.incomplete.clone(),
+            };
+            self.add(warehouse_id, *product_id, counted, &product);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, warehouse_id: i64, product_id: i64, counted: &Counted, product: &ProductFacts) {
+        let line = stock::line(product, &self.settings);
+        let facts = &mut self.facts;
+        facts.compared += 1;
+        if line.verdict == Verdict::Correct {
+            facts.changed += 1;
+            facts.units += line.difference.abs();
+        }
+        facts.stocked += u32::from(!product.source.in_stock.is_zero());
+        facts.newly_zero += u32::from(counted.figure.is_zero() && !product.source.on_hand.is_zero());
+        self.lines.push(StockLine {
+            warehouse_id,
+            product_id,
+            skus: counted.skus.iter().cloned().collect(),
+            figure: counted.figure,
+            source_figure: line.source_figure,
+            parts: line.parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            difference: line.difference,
+            verdict: line.verdict.as_str().to_owned(),
+            reason: line.reason,
+        });
+    }
+}
+
+/// The cost of one of each product, where a price list has it.
+pub(super) async fn costs(runtime: &Runtime, products: &[i64]) -> Result<BTreeMap<i64, Money>, FlowError> {
+    if products.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let price_list = match runtime.settings.price_list {
+        Some(price_list) => Some(price_list),
+        None => runtime.choices().await?.cost_price_list,
+    };
+    match price_list {
+        Some(price_list) => Ok(runtime.source.costs(price_list, products).await?),
+        None => Ok(BTreeMap::new()),
+    }
+}
+
+/// One correction to plan.
+pub(super) struct Wanted {
+    pub(super) warehouse_id: i64,
+    pub(super) product_id: i64,
+    pub(super) difference: Decimal,
+    pub(super) cost: Option<Money>,
+    pub(super) mark: i64,
+    pub(super) undoes: Option<connect::EffectId>,
+}
+
+/// Corrections in batches, each line with a marker of its own, drawn here and kept with the effect. `batch` tells these batches
+/// from all others; `words` stand before the marker.
+pub(super) async fn corrections(
+    runtime: &Runtime,
+    batch: &str,
+    words: &str,
+    wanted: Vec<Wanted>,
+) -> Result<Vec<NewCorrection>, FlowError> {
+    let mut by_warehouse: BTreeMap<i64, Vec<Wanted>> = BTreeMap::new();
+    for one in wanted {
+        by_warehouse.entry(one.warehouse_id).or_default().push(one);
+    }
+    if by_warehouse.is_empty() {
+        return Ok(Vec::new());
+    }
+    let size = batch_size(runtime).await?;
+    let mut planned = Vec::new();
+    for (warehouse_id, lines) in by_warehouse {
+        let location_id = runtime.source.default_location(warehouse_id).await?;
+        for (place, line) in lines.into_iter().enumerate() {
+            let Some(difference) = line.difference.to_i64().filter(|difference| *difference != 0) else { continue };
+            let correction = StockCorrection {
+                warehouse_id,
+                location_id,
+                product_id: line.product_id,
+                difference,
+                marker: ulid(runtime.clock.now(), &*runtime.random),
+                reason: words.to_owned(),
+                cost: line.cost.filter(|_| difference > 0),
+            };
+            let draft = runtime
+                .source
+                .plan_correction(&format!("{batch}/{warehouse_id}/{}", place / size), &correction)
+                .map_err(|PlanError(why)| FlowError::Settings(why.into_owned()))?;
+            let effect = NewEffect {
+                id: runtime.effect_id(),
+                draft,
+                lane: key::stock_lane(&runtime.account, warehouse_id, line.product_id),
+                subject: Subject {
+                    product_id: Some(line.product_id),
+                    warehouse_id: Some(warehouse_id),
+                    ..Subject::default()
+                },
+                not_before: None,
+            };
+            planned.push(NewCorrection {
+                effect,
+                difference: Decimal::from(difference),
+                mark: line.mark,
+                undoes: line.undoes,
+            });
+        }
+    }
+    Ok(planned)
+}
+
+/// What a run's lines ask for.
+pub(super) async fn of_run(
+    runtime: &Runtime,
+    run: &StockRun,
+    marks: &BTreeMap<(i64, i64), i64>,
+    only: Option<&BTreeSet<(i64, i64)>>,
+    batch: &str,
+) -> Result<Vec<NewCorrection>, FlowError> {
+    let lines: Vec<&StockLine> = run
+        .lines
+        .iter()
+        .filter(|line| line.verdict == Verdict::Correct.as_str())
+        .filter(|line| only.is_none_or(|only| only.contains(&(line.warehouse_id, line.product_id))))
+        .collect();
+    let rising: Vec<i64> =
+        lines.iter().filter(|line| line.difference.is_sign_positive()).map(|line| line.product_id).collect();
+    let costs = costs(runtime, &rising).await?;
+    let wanted = lines.into_iter().map(|line| Wanted {
+        warehouse_id: line.warehouse_id,
+        product_id: line.product_id,
+        difference: line.difference,
+        cost: costs.get(&line.product_id).cloned(),
+        mark: marks.get(&(line.warehouse_id, line.product_id)).copied().unwrap_or_default(),
+        undoes: None,
+    });
+    corrections(runtime, batch, "Warehouse count", wanted.collect()).await
+}
+
+/// Lines of one correction: the setting, halved for each of the latest batches that was refused.
+async fn batch_size(runtime: &Runtime) -> Result<usize, FlowError> {
+    let halvings = runtime.db.refused_batches(&runtime.key).await?;
+    let size = runtime.settings.stock.batch >> halvings.min(10);
+    Ok(usize::try_from(size.max(1)).unwrap_or(1))
+}
