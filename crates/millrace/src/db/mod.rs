@@ -29,6 +29,8 @@ mod orders;
 mod payload;
 mod postgres;
 mod queries;
+mod race_answers;
+mod races;
 mod records;
 mod requests;
 mod revise;
@@ -60,14 +62,16 @@ pub use keys::{ApiKeyRecord, NewApiKey, Person};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
+pub use race_answers::SentRequest;
+pub use races::{Origin, Patience};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,
     RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine, StockRun,
 };
 pub use views::{
-    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView,
-    ShipmentQuery, ShipmentView,
+    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
+    RequestView, ShipmentQuery, ShipmentView,
 };
 pub use web::{Hook, Repeat};
 

@@ -6,6 +6,7 @@
 pub mod advance;
 pub mod gate;
 pub mod orders;
+pub mod sent;
 pub mod shipments;
 pub mod stock;
 

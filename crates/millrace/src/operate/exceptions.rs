@@ -30,7 +30,8 @@ pub struct ExceptionOut {
     /// Which connection's.
     pub connection: String,
     /// `input` (a file or page that could not be used), `unknown_key` (a shipment of an order that is not known),
-    /// `changed_shipment` (a shipment that came again with other content).
+    /// `changed_shipment` (a shipment that came again with other content), `shipped_after_cancel` (a shipment of what the
+    /// warehouse had cancelled and was sent again).
     pub kind: String,
     /// What it is about.
     pub subject: String,

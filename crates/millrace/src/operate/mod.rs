@@ -14,6 +14,7 @@ pub mod file;
 pub mod keys;
 pub mod mappings;
 pub mod orders;
+pub mod races;
 pub mod setup;
 pub mod shipments;
 pub mod stock;

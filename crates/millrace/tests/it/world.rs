@@ -69,6 +69,10 @@ pub struct Setup {
     pub switches: brightpearl::Switches,
     /// How the warehouse works.
     pub habits: Habits,
+    /// The warehouse does nothing until a test tells it to.
+    pub told: bool,
+    /// Brightpearl calls the program, at a port chosen before it starts.
+    pub webhooks: Option<u16>,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
     /// Decides everything random.
@@ -91,6 +95,8 @@ impl Default for Setup {
                 short_percent: 0,
                 boxes_percent: 20,
             },
+            told: false,
+            webhooks: None,
             calls_per_minute: 190,
             seed: 7,
         }
@@ -121,7 +127,7 @@ pub struct World {
     /// The SSH server in front of the warehouse's folder.
     pub ssh: Option<OpenSsh>,
     /// PostgreSQL, where it is the database; kept so that it runs as long as the world.
-    _postgres: Option<Postgres>,
+    pub postgres: Option<Postgres>,
     folder: tempfile::TempDir,
     database: String,
     program: Option<Child>,
@@ -172,7 +178,10 @@ impl World {
                         .iter()
                         .map(|(sku, units)| SeedStock::plain(sku, FACILITY, Decimal::from(*units)))
                         .collect(),
-                    habits: setup.habits,
+                    habits: match setup.told {
+                        true => Habits { delay: Duration::from_secs(86_400), ..setup.habits },
+                        false => setup.habits,
+                    },
                     seed: setup.seed,
                     ..dsfx::Config::new(&root)
                 };
@@ -195,18 +204,8 @@ impl World {
                 (url, Some(postgres))
             }
         };
-        let world = Self {
-            setup,
-            brightpearl,
-            warehouse,
-            ssh,
-            _postgres: postgres,
-            folder,
-            database,
-            program: None,
-            starts: 0,
-            skus,
-        };
+        let world =
+            Self { setup, brightpearl, warehouse, ssh, postgres, folder, database, program: None, starts: 0, skus };
         world.command(&["init"]);
         let file = world.folder.path().join("millrace.toml");
         std::fs::write(&file, world.configuration()).expect("the configuration is written");
@@ -244,6 +243,7 @@ impl World {
             .arg("--time-factor")
             .arg(FACTOR.to_string())
             .arg("--allow-stand-ins")
+            .args(self.setup.webhooks.map(|port| format!("--public-url=http://127.0.0.1:{port}")))
             .env("BP_PASSWORD", PASSWORD)
             .env("WMS_SECRET", "secret")
             .env_remove("MILLRACE_KEY");
@@ -257,7 +257,7 @@ impl World {
         let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
         let child = self
             .program_command()
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.setup.webhooks.unwrap_or(0))])
             .env("RUST_LOG", "info,sqlx=warn")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -568,7 +568,7 @@ async fn extensiv_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> extensiv
             freight_percent: 5,
             cancel_percent: 0,
         },
-        work_every: Some(Duration::from_millis(150)),
+        work_every: (!setup.told).then_some(Duration::from_millis(150)),
         ..extensiv::Config::default()
     })
     .await
