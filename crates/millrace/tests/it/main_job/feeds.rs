@@ -10,8 +10,8 @@ use super::{flow::stock, races::dsfx};
 use crate::world::{Setup, World};
 
 fn runs(world: &World, state: &str) -> usize {
-    let listed: Value =
-        serde_json::from_str(&world.command(&["stock", "runs", "--json", "--limit", "100"])).expect("a list of runs");
+    let listed: Value = serde_json::from_str(&world.command(&["stock", "runs", "main", "--json", "--limit", "100"]))
+        .expect("a list of runs");
     let items = listed["items"].as_array().cloned().unwrap_or_default();
     items.iter().filter(|run| run["state"] == state).count()
 }

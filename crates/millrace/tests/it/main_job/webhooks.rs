@@ -55,7 +55,8 @@ async fn doubled_late_lost_replayed_forged_and_with_the_database_away() {
     world
         .until("calls come in while the database is away", Duration::from_secs(60), |world| {
             let calls = world.brightpearl.webhook_calls();
-            if calls[before..].iter().any(|call| call.status.is_some_and(|status| status >= 500)) {
+            // Its patience here is a twentieth of the real one, so the answer may come too late for it: it comes again as well.
+            if calls[before..].iter().any(|call| call.status.is_none_or(|status| status >= 500)) {
                 Ok(())
             } else {
                 Err(format!("{} calls", calls.len() - before))
