@@ -169,8 +169,15 @@ pub trait Warehouse: Effects {
     /// Lets a held request be picked; `None` where requests are not held. Pure.
     fn plan_release(&self, key: &str, reference: &RemoteRef) -> Option<EffectDraft>;
 
-    /// Stops a request. Pure.
+    /// Stops a request. A cancel that ends otherwise than in the warehouse's yes says so in the fact `outcome` of its
+    /// reference: `too_late` or `partly`. Pure.
     fn plan_cancel(&self, key: &str, reference: &RemoteRef) -> Result<EffectDraft, PlanError>;
+
+    /// Whether a cancel refused with this code ([`crate::Sent::Refused`]) came too late: what it was for has left or is being
+    /// worked on. Any other refusal is a person's matter. Pure.
+    fn too_late(&self, _code: &str) -> bool {
+        false
+    }
 
     /// What left since the cursor.
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError>;

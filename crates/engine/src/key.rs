@@ -1,5 +1,7 @@
 //! Keys: the same for every repeat, and found by search at the remote system.
 
+use std::collections::BTreeSet;
+
 /// The key of an order's shipment request: `BP{account}-O{orderId}`, and `-G{noteId}` behind it when a goods-out note is the
 /// request. A letter stands before each number, because some warehouses read a trailing `-digits` as a split order.
 ///
@@ -10,6 +12,16 @@ pub fn request_key(prefix: Option<&str>, account: &str, order_id: i64, note_id: 
         None => format!("{head}{order_id}"),
         Some(note_id) => format!("{head}{order_id}-G{note_id}"),
     }
+}
+
+/// The key under which a request goes again after the warehouse cancelled the one before: `-R2`, `-R3`, … behind it. `dead`
+/// holds the keys that were cancelled there: none of them is ever used again, so never are two of one order alive.
+pub fn fresh_key(key: String, dead: &BTreeSet<String>) -> String {
+    if !dead.contains(&key) {
+        return key;
+    }
+    let next = (2_u32..).map(|times| format!("{key}-R{times}")).find(|next| !dead.contains(next));
+    next.unwrap_or(key)
 }
 
 /// What every request key of a connection begins with.
@@ -39,7 +51,7 @@ pub fn stock_lane(account: &str, warehouse_id: i64, product_id: i64) -> String {
 mod tests {
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
-    use super::{order_lane, order_of_lane, request_key};
+    use super::{fresh_key, order_lane, order_of_lane, request_key};
 
     #[test]
     fn reads_as_documented() {
@@ -48,6 +60,16 @@ mod tests {
         assert_eq!(request_key(Some("A"), "acme", 5, None), "A-O5");
         assert_eq!(order_of_lane(&order_lane("acme", 5)), Some(5));
         assert_eq!(order_of_lane("stock:acme:2:5"), None);
+    }
+
+    #[test]
+    fn a_dead_key_is_not_used_again() {
+        let mut dead = std::collections::BTreeSet::new();
+        for expected in ["BPacme-O5", "BPacme-O5-R2", "BPacme-O5-R3"] {
+            let key = fresh_key("BPacme-O5".to_owned(), &dead);
+            assert_eq!(key, expected);
+            dead.insert(key);
+        }
     }
 
     proptest! {

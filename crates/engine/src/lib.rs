@@ -3,12 +3,14 @@
 //! Every function here is pure. Nothing opens a socket, reads a clock, draws a random number or touches a database; time and
 //! facts are arguments. Doing what is decided is the program's job.
 
+pub mod change;
 pub mod confirm;
 pub mod drift;
 pub mod effect;
 pub mod key;
 pub mod order;
 pub mod plan;
+pub mod race;
 pub mod safety;
 pub mod settings;
 pub mod stock;

@@ -2,10 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::effect::EffectState;
+use crate::{effect::EffectState, race::Shown};
 
 /// Where an order stands, in people's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -144,6 +145,10 @@ pub struct RequestFacts {
     pub finished: bool,
     /// Effects at the source that are still to be done for what has left.
     pub source_work_open: bool,
+    /// The time for second thoughts runs: it is not sent, or not released at the warehouse, before then.
+    pub leaves_at: Option<Timestamp>,
+    /// A cancel or change that came after it was sent.
+    pub race: Option<Shown>,
 }
 
 impl RequestFacts {
@@ -154,6 +159,13 @@ impl RequestFacts {
             EffectState::Planned | EffectState::NotSent | EffectState::Refused | EffectState::Voided
         );
         unsent && self.shipped.is_zero()
+    }
+
+    /// What a person is needed for.
+    fn needs(&self) -> Option<String> {
+        // A race says what to do; what else is wrong often follows from it.
+        let race = self.race.as_ref().filter(|race| race.needs_person());
+        race.map(Shown::told).or_else(|| self.problem.clone())
     }
 
     /// No longer wanted before it was sent.
@@ -177,6 +189,31 @@ pub struct OrderFacts {
 
 /// The state of an order, and why it is where it is.
 pub fn state(facts: &OrderFacts) -> (OrderState, String) {
+    let (state, reason) = without_races(facts);
+    // Where it stands anyway, a cancel or change that ended or waits is told beside it.
+    let goes_on = matches!(
+        state,
+        OrderState::Queued
+            | OrderState::Open
+            | OrderState::PartlyShipped
+            | OrderState::Shipped
+            | OrderState::Closed
+            | OrderState::Cancelled
+    );
+    if !goes_on {
+        return (state, reason);
+    }
+    let told = facts.requests.iter().filter_map(|request| request.race.as_ref()).map(Shown::told);
+    let mut parts: Vec<String> = if reason.is_empty() { Vec::new() } else { vec![reason] };
+    for told in told {
+        if !parts.contains(&told) {
+            parts.push(told);
+        }
+    }
+    (state, parts.join("; "))
+}
+
+fn without_races(facts: &OrderFacts) -> (OrderState, String) {
     if facts.archived {
         return (OrderState::Archived, "put away by a person".to_owned());
     }
@@ -189,7 +226,7 @@ pub fn state(facts: &OrderFacts) -> (OrderState, String) {
         Disposition::Waiting(_) | Disposition::Skipped(_) | Disposition::Cancelled(_) => !sent,
     };
     if facts.requests.is_empty() || by_import {
-        if let Some(problem) = facts.requests.iter().find_map(|request| request.problem.clone()) {
+        if let Some(problem) = facts.requests.iter().find_map(RequestFacts::needs) {
             return (OrderState::Error, problem);
         }
         if let (Some(why), Disposition::Waiting(_) | Disposition::Requested) =
@@ -206,7 +243,7 @@ pub fn state(facts: &OrderFacts) -> (OrderState, String) {
         };
         return (state, facts.disposition.reason().to_owned());
     }
-    if let Some(problem) = facts.requests.iter().find_map(|request| request.problem.clone()) {
+    if let Some(problem) = facts.requests.iter().find_map(RequestFacts::needs) {
         return (OrderState::Error, problem);
     }
     if facts.requests.iter().any(|request| request.cancelled_by_warehouse && request.shipped < request.asked) {
@@ -241,8 +278,16 @@ pub fn state(facts: &OrderFacts) -> (OrderState, String) {
     {
         return (OrderState::Held, why.clone());
     }
+    let leaves_at = live.iter().filter_map(|request| request.leaves_at).max();
+    let until = leaves_at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string());
     if live.iter().all(|request| request.submit == EffectState::Applied) {
-        (OrderState::Open, "the warehouse has it".to_owned())
+        let reason = match until {
+            Some(until) => format!("the warehouse has it, held back until {until}"),
+            None => "the warehouse has it".to_owned(),
+        };
+        (OrderState::Open, reason)
+    } else if let (Some(until), true) = (until, live.iter().all(|request| request.submit == EffectState::Planned)) {
+        (OrderState::Held, format!("leaves at {until}; until then a cancel or change costs nothing at the warehouse"))
     } else {
         (OrderState::Queued, "on its way to the warehouse".to_owned())
     }
@@ -250,11 +295,30 @@ pub fn state(facts: &OrderFacts) -> (OrderState, String) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
     use rust_decimal::Decimal;
 
     use super::{Disposition, OrderFacts, OrderState, RequestFacts, state};
-    use crate::effect::EffectState;
+    use crate::{
+        effect::EffectState,
+        race::{Outcome, Shown, What},
+    };
+
+    fn race(outcome: Outcome) -> Shown {
+        Shown {
+            what: What::Cancel,
+            why: "cancelled in Brightpearl".to_owned(),
+            outcome,
+            words: String::new(),
+            deadline: Timestamp::UNIX_EPOCH,
+            owner: "Ada".to_owned(),
+            by_hand: None,
+            undecided: false,
+            resend: false,
+            answer: None,
+        }
+    }
 
     fn request() -> impl Strategy<Value = RequestFacts> {
         (
@@ -264,11 +328,23 @@ mod tests {
             any::<bool>(),
             1_i64..5,
             0_i64..6,
-            any::<bool>(),
+            (any::<bool>(), any::<bool>()),
+            prop::option::of(prop::sample::select(Outcome::ALL.to_vec())),
             any::<bool>(),
         )
             .prop_map(
-                |(submit, problem, cancel_accepted, cancelled_by_warehouse, asked, shipped, finished, open)| {
+                |(
+                    submit,
+                    problem,
+                    accepted,
+                    cancelled_by_warehouse,
+                    asked,
+                    shipped,
+                    (finished, open),
+                    outcome,
+                    holds,
+                )| {
+                    let cancel_accepted = accepted || outcome == Some(Outcome::Accepted);
                     RequestFacts {
                         submit,
                         problem,
@@ -278,6 +354,8 @@ mod tests {
                         shipped: Decimal::from(shipped),
                         finished,
                         source_work_open: open,
+                        leaves_at: holds.then_some(Timestamp::UNIX_EPOCH),
+                        race: outcome.map(race),
                     }
                 },
             )
@@ -309,6 +387,8 @@ mod tests {
             shipped: Decimal::ZERO,
             finished: false,
             source_work_open: false,
+            leaves_at: None,
+            race: None,
         }
     }
 
@@ -323,9 +403,18 @@ mod tests {
         let cancelled = RequestFacts { cancel_accepted: true, ..open.clone() };
         let stopped = RequestFacts { cancelled_by_warehouse: true, ..open.clone() };
         let voided = RequestFacts { submit: EffectState::Voided, ..open.clone() };
+        let racing = |outcome, request: &RequestFacts| RequestFacts { race: Some(race(outcome)), ..request.clone() };
+        let waiting = RequestFacts { leaves_at: Some(Timestamp::UNIX_EPOCH), ..planned.clone() };
         let skipped = Disposition::Skipped("its notes are shipped".to_owned());
         let held = Disposition::Held("a SKU is not mapped".to_owned());
         let cases = [
+            // The race is told beside where the order stands, and is a person's where nobody answers.
+            (Disposition::Requested, vec![racing(Outcome::Pending, &open)], OrderState::Open),
+            (Disposition::Requested, vec![racing(Outcome::Silent, &open)], OrderState::Error),
+            (Disposition::Requested, vec![racing(Outcome::Partly, &some)], OrderState::Error),
+            (Disposition::Requested, vec![racing(Outcome::TooLate, &told)], OrderState::Closed),
+            (Disposition::Requested, vec![racing(Outcome::Accepted, &cancelled)], OrderState::Cancelled),
+            (Disposition::Requested, vec![waiting], OrderState::Held),
             (Disposition::Requested, vec![planned.clone()], OrderState::Queued),
             (Disposition::Requested, vec![open.clone()], OrderState::Open),
             (Disposition::Requested, vec![open.clone(), planned.clone()], OrderState::Queued),
@@ -362,7 +451,8 @@ mod tests {
                 prop_assert_eq!(shown, OrderState::Archived);
                 return Ok(());
             }
-            if facts.requests.iter().any(|request| request.problem.is_some()) {
+            let needed = |race: &Shown| race.needs_person();
+            if facts.requests.iter().any(|request| request.problem.is_some() || request.race.as_ref().is_some_and(needed)) {
                 prop_assert_eq!(shown, OrderState::Error);
                 prop_assert!(!reason.is_empty());
             }

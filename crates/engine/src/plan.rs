@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub notes: &'a [GoodsOutNote],
     /// The notes that are requests of this connection already.
     pub known_notes: &'a BTreeSet<i64>,
+    /// A request of it was cancelled at the warehouse and goes again.
+    pub goes_again: bool,
     /// The products on its rows.
     pub products: &'a BTreeMap<i64, Product>,
 }
@@ -153,10 +155,15 @@ fn out_of_scope(facts: &Facts<'_>) -> Option<Disposition> {
         return Some(Disposition::Skipped("it is not a sales order".to_owned()));
     }
     if facts.cancelled_status == Some(order.status_id) {
-        return Some(Disposition::Cancelled("cancelled in Brightpearl before it was sent".to_owned()));
+        return Some(Disposition::Cancelled(if facts.goes_again {
+            "cancelled in Brightpearl, and at the warehouse before".to_owned()
+        } else {
+            "cancelled in Brightpearl before it was sent".to_owned()
+        }));
     }
-    // The status that the hub itself set for one request of the order does not put the others out of scope.
-    let set_by_hub = !facts.known_notes.is_empty()
+    // The status that the hub itself set for one request of the order does not put the others out of scope, nor one that takes
+    // the place of a request cancelled at the warehouse.
+    let set_by_hub = (facts.goes_again || !facts.known_notes.is_empty())
         && [settings.at_warehouse_status, settings.partly_shipped_status].contains(&Some(order.status_id));
     if settings.start_mode == StartMode::Order && !settings.import_statuses.contains(&order.status_id) && !set_by_hub {
         return Some(Disposition::Skipped(format!(

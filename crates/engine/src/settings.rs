@@ -1,6 +1,6 @@
 //! What a person chooses for one connection. Ids are the account's own; names are turned into ids when settings are saved.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use connect::{FeedBasis, OrderFilter, ShipMethod};
 use jiff::Timestamp;
@@ -39,6 +39,17 @@ pub enum ShortShip {
     Hold,
     /// The note is deleted and one with the shipped rows takes its place.
     Replace,
+}
+
+/// What happens when an order changes after it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnChange {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// It is cancelled at the warehouse, and goes again under a new key once the warehouse has accepted that.
+    CancelAndResend,
 }
 
 /// What happens when the warehouse counts more than the source.
@@ -135,6 +146,10 @@ impl Default for StockSettings {
     }
 }
 
+/// How long a warehouse has to answer a cancel when nothing else is set: half a working day. Long enough for a warehouse that
+/// looks into its inbox a few times a day, short enough to stop a parcel before the carrier's evening collection.
+pub const CANCEL_DEADLINE_MINUTES: u32 = 240;
+
 /// The settings of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -169,8 +184,15 @@ pub struct ConnectionSettings {
     pub short_ship: ShortShip,
     /// Takes the place of `BP{account}` in order keys. Fixed once the first order is sent.
     pub key_prefix: Option<String>,
-    /// Minutes between putting a request at the warehouse held and releasing it, where the warehouse can hold.
+    /// Minutes for second thoughts: between putting a request at the warehouse held and releasing it, or before it is sent at
+    /// all where the warehouse cannot hold.
     pub hold_minutes: u32,
+    /// What happens when an order changes after it was sent.
+    pub on_change: OnChange,
+    /// Minutes the warehouse has to answer a cancel before it counts as silent; [`CANCEL_DEADLINE_MINUTES`] when not set.
+    pub cancel_deadline_minutes: Option<u32>,
+    /// Who asks a silent warehouse; the connection's staff when not set.
+    pub cancel_owner: Option<String>,
     /// Facility named on requests.
     pub facility: Option<String>,
     /// How stock is written.
@@ -194,6 +216,17 @@ impl ConnectionSettings {
             [only] => Some(**only),
             _ => None,
         })
+    }
+
+    /// How long the warehouse has to answer a cancel.
+    pub fn cancel_deadline(&self) -> Duration {
+        let minutes = self.cancel_deadline_minutes.unwrap_or(CANCEL_DEADLINE_MINUTES);
+        Duration::from_secs(u64::from(minutes) * 60)
+    }
+
+    /// The time for second thoughts before an order leaves.
+    pub fn hold(&self) -> Duration {
+        Duration::from_secs(u64::from(self.hold_minutes) * 60)
     }
 
     /// The filter of the order scan.
@@ -229,6 +262,9 @@ impl ConnectionSettings {
             if status.is_some_and(|status| self.import_statuses.contains(&status)) {
                 problems.push(format!("{name}: must not be one of the statuses that orders are imported from"));
             }
+        }
+        if self.cancel_deadline_minutes.is_some_and(|minutes| minutes == 0 || minutes > 7 * 24 * 60) {
+            problems.push("cancel_deadline_minutes: must be between 1 and 10080 (a week)".to_owned());
         }
         if self.stock.batch == 0 || self.stock.batch > 500 {
             problems.push("stock.batch: must be between 1 and 500".to_owned());

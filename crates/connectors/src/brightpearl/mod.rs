@@ -38,9 +38,9 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
-    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteScan, Order, OrderFilter, OrderScan,
-    OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails, SourceStock,
-    StockCorrection, StockMovement,
+    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteScan, Order, OrderFilter,
+    OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails,
+    SourceStock, StockCorrection, StockMovement,
 };
 use jiff::Timestamp;
 

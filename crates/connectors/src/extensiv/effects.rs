@@ -145,15 +145,17 @@ impl Extensiv {
             let reference = RemoteRef::new(target.order_id.to_string());
             return Ok(Prepared::Found(Probe::Different { reference, difference }));
         };
-        let there = cancel_state(&order);
-        if there != Probe::Absent {
-            return Ok(Prepared::Found(there));
-        }
-        let splits = found.iter().find(|other| other.reference_num != target.key && !other.is_cancelled());
+        // A part that still can leave speaks for the whole, whatever became of what it was split off.
+        let open = |other: &&Order| !other.is_cancelled() && !other.is_closed();
+        let splits = found.iter().filter(|other| other.reference_num != target.key).find(open);
         if let Some(split) = splits {
             let difference =
                 format!("the warehouse has split it ({}): ask it to cancel each part", split.reference_num);
             return Ok(Prepared::Found(Probe::Different { reference: reference(split), difference }));
+        }
+        let there = cancel_state(&order);
+        if there != Probe::Absent {
+            return Ok(Prepared::Found(there));
         }
         Ok(Prepared::Ready { baseline: json!({ "version": version }) })
     }
@@ -311,9 +313,14 @@ fn cancel_state(order: &Order) -> Probe {
         return Probe::Equal(reference(order));
     }
     if order.is_closed() {
-        return Probe::Different { reference: reference(order), difference: "too late: it has left".to_owned() };
+        return Probe::Equal(reference(order).with("outcome", "too_late"));
     }
     Probe::Absent
+}
+
+/// Codes of a refused cancel that say: closed, complete, or in somebody's hands.
+pub(super) fn too_late(code: &str) -> bool {
+    matches!(code, "OrderConfirmed" | "AlreadyCompleted" | "InUse")
 }
 
 /// What an answer to one of our changes means.

@@ -111,6 +111,10 @@ impl Warehouse for Extensiv {
         effects::plan_cancel(key, reference)
     }
 
+    fn too_late(&self, code: &str) -> bool {
+        effects::too_late(code)
+    }
+
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         self.read_shipments(cursor).await
     }

@@ -223,7 +223,9 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
         let armed = site.ready(&cancel).await;
         let sent = site.send(&armed).await;
         if until == CancelUntil::Never {
-            assert!(matches!(sent, Sent::Refused { .. }), "{sent:?}");
+            let Sent::Refused { code, .. } = &sent else { panic!("{sent:?}") };
+            assert!(site.warehouse.too_late(code), "{code}");
+            assert!(!site.warehouse.too_late("AuthorizationException"));
             assert_eq!(site.probe(&armed).await, Probe::Absent);
         } else {
             assert!(matches!(sent, Sent::Accepted { .. }), "{until:?}: {sent:?}");
@@ -242,8 +244,8 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
         site.handle().ship(id, &Dispatch::full()).unwrap();
         let late = site.warehouse.plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string())).unwrap();
         let late = site.prepare(&late).await;
-        let Prepared::Found(Probe::Different { difference, .. }) = late else { panic!("{late:?}") };
-        assert!(difference.contains("too late"), "{difference}");
+        let Prepared::Found(Probe::Equal(found)) = late else { panic!("{late:?}") };
+        assert_eq!(found.facts.get("outcome").map(String::as_str), Some("too_late"));
     }
     let site = Site::new(Switches::default()).await;
     assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x")).is_err());

@@ -85,6 +85,7 @@ struct World {
     order: Order,
     notes: Vec<GoodsOutNote>,
     known_notes: BTreeSet<i64>,
+    goes_again: bool,
     products: BTreeMap<i64, Product>,
 }
 
@@ -123,6 +124,7 @@ impl World {
             },
             notes: Vec::new(),
             known_notes: BTreeSet::new(),
+            goes_again: false,
             products: BTreeMap::new(),
         }
     }
@@ -153,6 +155,7 @@ impl World {
             order: &self.order,
             notes: &self.notes,
             known_notes: &self.known_notes,
+            goes_again: self.goes_again,
             products: &self.products,
         })
     }

@@ -101,6 +101,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(orders::release_order))
         .routes(routes!(orders::archive_order))
         .routes(routes!(orders::cancel_order))
+        .routes(routes!(orders::answer_order))
+        .routes(routes!(orders::resend_order))
         .routes(routes!(shipments::list_shipments))
         .routes(routes!(shipments::get_shipment))
         .routes(routes!(shipments::retry_shipment))

@@ -13,6 +13,7 @@ use crate::operate::{
     Caller, Failure, PageOut, ReasonIn,
     explain::ExplainOut,
     orders::{self, OrderDetailOut, OrderOut, OrdersQuery},
+    races::{self, AnswerIn},
 };
 
 /// List orders
@@ -122,4 +123,34 @@ pub(super) async fn cancel_order(
     Given(given): Given<ReasonIn>,
 ) -> Result<Json<OrderOut>, Failure> {
     Ok(Json(orders::cancel(&api.hub, &caller, &order, &given.reason).await?))
+}
+
+/// Record the warehouse's answer
+///
+/// To a cancel or change that came after the order was sent, as a person was told it.
+#[utoipa::path(post, path = "/orders/{order}/answer", operation_id = "answer_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    request_body = AnswerIn, responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn answer_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+    Given(given): Given<AnswerIn>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(races::answer(&api.hub, &caller, &order, &given).await?))
+}
+
+/// Send an order again
+///
+/// It is cancelled at the warehouse, and sent again under a fresh key as it now stands, once the warehouse has accepted that.
+#[utoipa::path(post, path = "/orders/{order}/resend", operation_id = "resend_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    request_body = ReasonIn, responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn resend_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+    Given(given): Given<ReasonIn>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(races::resend(&api.hub, &caller, &order, &given.reason).await?))
 }

@@ -334,6 +334,36 @@ pub enum Orders {
         #[arg(long)]
         reason: String,
     },
+    /// Record what the warehouse said to a cancel or change that came after the order was sent.
+    Answer {
+        /// Id or Brightpearl order number.
+        order: String,
+        /// What it said.
+        #[arg(value_enum)]
+        answer: WarehouseSaid,
+        /// Who said so, and how.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Cancel it at the warehouse, and send it again as it now stands once the warehouse has accepted that.
+    Resend {
+        /// Id or Brightpearl order number.
+        order: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+/// What a warehouse says to a cancel or change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WarehouseSaid {
+    /// It is stopped: nothing will ship.
+    Accepted,
+    /// It ships as it was sent.
+    TooLate,
+    /// Some ships, the rest does not.
+    Partly,
 }
 
 /// One order.

@@ -1,8 +1,10 @@
 //! Orders, shipments and effects, typed.
 
+use engine::race::Answer;
+
 use super::{
     Session,
-    args::{Effects, Orders, Shipments},
+    args::{Effects, Orders, Shipments, WarehouseSaid},
     print::{self, Printer, table, time, yes},
 };
 use crate::operate::{
@@ -10,6 +12,7 @@ use crate::operate::{
     effects::{self, DecisionIn, DecisionName, EffectDetailOut, EffectOut, EffectsQuery},
     explain::ExplainOut,
     orders::{self, OrderDetailOut, OrderOut, OrdersQuery},
+    races::{self, AnswerIn},
     shipments::{self, ShipmentDetailOut, ShipmentOut, ShipmentsQuery},
 };
 
@@ -60,6 +63,18 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
         Orders::Cancel { order, reason } => {
             printer.answer(&orders::cancel(hub, caller, &order, &reason).await?, changed)
         }
+        Orders::Answer { order, answer, reason } => {
+            let answer = match answer {
+                WarehouseSaid::Accepted => Answer::Accepted,
+                WarehouseSaid::TooLate => Answer::TooLate,
+                WarehouseSaid::Partly => Answer::Partly,
+            };
+            let given = AnswerIn { answer, reason };
+            printer.answer(&races::answer(hub, caller, &order, &given).await?, changed)
+        }
+        Orders::Resend { order, reason } => {
+            printer.answer(&races::resend(hub, caller, &order, &reason).await?, changed)
+        }
     }
 }
 
@@ -108,6 +123,23 @@ fn order_detail(shown: &OrderDetailOut) -> String {
             [request.key.clone(), asked.join(", "), request.problem.clone().unwrap_or_default()]
         });
         parts.push(format!("Requests\n{}", table(["KEY", "ASKED FOR", "PROBLEM"], requests)));
+    }
+    for (request, race) in shown.requests.iter().filter_map(|request| Some((request, request.race.as_ref()?))) {
+        let steps = race.steps.iter().map(|step| {
+            let who = if step.actor.is_empty() { "millrace" } else { &step.actor };
+            [time(Some(step.at)), step.step.clone(), who.to_owned(), step.words.clone()]
+        });
+        parts.push(format!(
+            "{} of {} ({}, asked {}, answer due {}, owner {})\n  {}\n{}",
+            if race.what == "change" { "Change" } else { "Cancel" },
+            print::clean(&request.key),
+            race.outcome.replace('_', " "),
+            time(Some(race.asked_at)),
+            time(Some(race.deadline)),
+            print::clean(&race.owner),
+            print::clean(&race.told),
+            table(["AT", "WHAT", "WHO", "WORDS"], steps),
+        ));
     }
     if !shown.shipments.is_empty() {
         parts.push(format!("Shipments\n{}", shipment_table(&shown.shipments)));

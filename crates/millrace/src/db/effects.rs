@@ -200,10 +200,12 @@ async fn revise_known(tx: &mut Tx, key: &ConnectionKey, effect: NewEffect, hash:
         )
         .await?
         .ok_or_else(|| DbError::Fenced(format!("the effect {}", draft.key)))?;
-    if row.text(2)? == hash {
+    let state: EffectState = row.parsed(1)?;
+    // A cancel has no content of its own: one that was withdrawn and is wanted again is the same words once more.
+    let wanted_again = draft.kind == EffectKind::CancelRequest && state == EffectState::Voided;
+    if row.text(2)? == hash && !wanted_again {
         return Ok(());
     }
-    let state: EffectState = row.parsed(1)?;
     let nothing_there = match state {
         EffectState::Refused => true,
         EffectState::Voided => draft.kind != EffectKind::CorrectStock,
@@ -241,7 +243,7 @@ pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan
     tx.many(
         "UPDATE effect SET state = 'planned', revision = revision + 1, batch = v.column2, body = v.column3,
              body_sha256 = v.column4, title = v.column5, fence = fence + 1, owner = NULL, lease_until = NULL, note = '',
-             voided_by = NULL, next_at = $3, changed_at = $3
+             voided_by = NULL, next_at = CASE WHEN next_at > $3 THEN next_at ELSE $3 END, changed_at = $3
          FROM (VALUES ",
         ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})
              AND effect.state IN ('refused', 'voided')",

@@ -2,16 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{EffectId, EffectKind, NoteRow, OrderId, RemoteRef, RequestId, RequestLine, Shipment, ShipmentId};
+use connect::{
+    Address, EffectId, EffectKind, NoteRow, OrderId, RemoteRef, RequestId, RequestLine, Shipment, ShipmentId,
+};
 use engine::{
     effect::EffectState,
     order::{Disposition, OrderFacts, OrderState, RequestFacts},
+    race::Outcome,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::{
     DbError, R, Scope, StepState,
+    races::{self, RaceRow},
     sql::{Row, Tx, Value},
 };
 
@@ -32,6 +36,10 @@ pub(super) struct RequestRow {
     pub(super) problem: Option<String>,
     pub(super) done: bool,
     pub(super) version: i64,
+    pub(super) look_at: Option<Timestamp>,
+    /// Cancelled at the warehouse, and asked for again under another key.
+    pub(super) retired: bool,
+    pub(super) ship_to: Option<Address>,
 }
 
 /// A shipment as kept.
@@ -58,6 +66,7 @@ pub(super) struct EffectBrief {
     pub(super) note: String,
     pub(super) voided_by: Option<String>,
     pub(super) changed_at: Timestamp,
+    pub(super) next_at: Timestamp,
     /// Nothing of it left before; `None` while it was never armed.
     pub(super) sent_from: Option<Timestamp>,
     pub(super) request: Option<RequestId>,
@@ -83,6 +92,8 @@ pub(super) struct Bundle {
     /// In the order they came in, which is the order their rows were decided in.
     pub(super) shipments: Vec<ShipmentRow>,
     pub(super) effects: Vec<EffectBrief>,
+    /// Cancels and changes that came after it was sent.
+    pub(super) races: BTreeMap<RequestId, RaceRow>,
 }
 
 /// Whether an effect in this state may have reached the remote system.
@@ -106,18 +117,39 @@ impl Bundle {
         self.shipments.iter().filter(|shipment| shipment.request.as_ref() == Some(&request.id))
     }
 
-    /// A cancel that ended in the warehouse's yes. A connector whose cancels can end otherwise says so in the fact `outcome`.
+    /// The warehouse has cancelled it because it was asked to, and nothing has left.
     pub(super) fn cancelled(&self, request: &RequestRow) -> bool {
-        self.effects.iter().any(|effect| {
-            effect.kind == EffectKind::CancelRequest
-                && effect.state == EffectState::Applied
-                && effect.request.as_ref() == Some(&request.id)
-                && effect
-                    .remote
-                    .as_ref()
-                    .and_then(|remote| remote.facts.get("outcome"))
-                    .is_none_or(|outcome| outcome == "accepted")
-        })
+        match self.races.get(&request.id) {
+            Some(race) => race.shown.outcome == Outcome::Accepted,
+            // Cancelled before races were kept.
+            None => self.cancel_step(request) == engine::race::CancelStep::Accepted,
+        }
+    }
+
+    /// Nothing more will leave: the warehouse says so, or the rest of it was cancelled.
+    pub(super) fn finished(&self, request: &RequestRow) -> bool {
+        request.finished || self.races.get(&request.id).is_some_and(|race| race.shown.outcome == Outcome::Partly)
+    }
+
+    /// When the time for second thoughts ends, while it runs.
+    pub(super) fn leaves_at(&self, request: &RequestRow) -> Option<Timestamp> {
+        let submit = self.submit(request)?;
+        match submit.state {
+            EffectState::Planned => {
+                let set_so = submit.sent_from.is_none() && submit.note.is_empty();
+                (set_so && submit.next_at > submit.changed_at).then_some(submit.next_at)
+            }
+            EffectState::Applied => {
+                let release = EffectKind::ReleaseRequest;
+                let released = self
+                    .effects
+                    .iter()
+                    .any(|effect| effect.kind == release && effect.request.as_ref() == Some(&request.id));
+                let racing = self.races.get(&request.id).is_some_and(RaceRow::waits);
+                request.look_at.filter(|_| !released && !racing)
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn shipped(&self, request: &RequestRow) -> Decimal {
@@ -131,15 +163,21 @@ impl Bundle {
             return self.shipments_of(request).all(|row| row.confirmed_at.is_some());
         }
         submitted
-            && (request.finished || self.shipped(request) >= asked(&request.lines))
+            && (self.finished(request) || self.shipped(request) >= asked(&request.lines))
             && self.shipments_of(request).all(|row| row.confirmed_at.is_some())
     }
 
     fn problem(&self, request: &RequestRow) -> Option<String> {
+        // A cancel that is stuck matters only as long as nobody knows what became of the request.
+        let answered = self.races.get(&request.id).is_some_and(|race| race.shown.outcome.answered());
         let of_effect = self
             .effects
             .iter()
-            .find(|effect| effect.state.needs_person() && effect.request.as_ref() == Some(&request.id))
+            .find(|effect| {
+                effect.state.needs_person()
+                    && effect.request.as_ref() == Some(&request.id)
+                    && !(answered && effect.kind == EffectKind::CancelRequest)
+            })
             .map(|effect| format!("{}: {}", effect.title, effect.note));
         of_effect
             .or_else(|| request.problem.clone())
@@ -153,15 +191,19 @@ impl Bundle {
                 && effect.request.as_ref() == Some(&request.id)
         });
         let cancel_accepted = self.cancelled(request);
+        let answered = self.races.get(&request.id).is_some_and(|race| race.shown.outcome.answered());
         RequestFacts {
             submit: self.submit(request).map_or(EffectState::Planned, |submit| submit.state),
             problem: self.problem(request),
             cancel_accepted,
-            cancelled_by_warehouse: request.cancelled_by_warehouse && !cancel_accepted,
+            // Of what somebody wanted stopped, the race tells.
+            cancelled_by_warehouse: request.cancelled_by_warehouse && !cancel_accepted && !answered,
             asked: asked(&request.lines),
             shipped: self.shipped(request),
-            finished: request.finished,
+            finished: self.finished(request),
             source_work_open: work_open || self.shipments_of(request).any(|row| row.confirmed_at.is_none()),
+            leaves_at: self.leaves_at(request),
+            race: self.races.get(&request.id).map(|race| race.shown.clone()),
         }
     }
 }
@@ -217,6 +259,9 @@ fn request_row(row: &Row) -> R<RequestRow> {
         problem: row.opt_string(11)?,
         done: row.flag(12)?,
         version: row.int(13)?,
+        look_at: row.opt_time(14)?,
+        retired: row.flag(15)?,
+        ship_to: row.opt_json(16)?,
     })
 }
 
@@ -228,15 +273,19 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let requests = tx
         .among(
             "SELECT id, order_ref, order_id, key, note_id, warehouse_id, lines, live, finished, cancelled_by_warehouse,
-                 cancel_wanted, problem, done, version
+                 cancel_wanted, problem, done, version, look_at, retired, ship_to, racing
              FROM request WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
             orders,
         )
         .await?;
+    let mut racing = BTreeSet::new();
     for row in &requests {
         let request = request_row(row)?;
+        if row.flag(17)? {
+            racing.insert(request.order.clone());
+        }
         if let Some(bundle) = bundles.get_mut(&request.order) {
             bundle.requests.push(request);
         }
@@ -268,7 +317,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let effects = tx
         .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
-                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END
+                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -291,7 +340,15 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 request: row.opt_parsed(11)?,
                 shipment: row.opt_parsed(12)?,
                 sent_from: row.opt_time(13)?,
+                next_at: row.time(14)?,
             });
+        }
+    }
+    if !racing.is_empty() {
+        for race in races::load(tx, scope, racing.iter()).await? {
+            if let Some(bundle) = bundles.get_mut(&race.order) {
+                bundle.races.insert(race.request.clone(), race);
+            }
         }
     }
     for bundle in bundles.values_mut() {
@@ -309,7 +366,8 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     if orders.is_empty() {
         return Ok(());
     }
-    let bundles = load(tx, scope, orders).await?;
+    let mut bundles = load(tx, scope, orders).await?;
+    races::settle(tx, scope, &mut bundles).await?;
     let fixed = scope_values(scope);
     let rows = tx
         .among(
@@ -328,6 +386,15 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
         let Some(bundle) = bundles.get(&id) else { continue };
         let mut requests: Vec<RequestFacts> =
             bundle.requests.iter().filter(|request| request.live).map(|request| bundle.facts(request)).collect();
+        let shipped_all_the_same =
+            bundle.requests.iter().find(|request| request.retired && !bundle.shipped(request).is_zero()).map(
+                |request| {
+                    format!("the warehouse cancelled {} and shipped it all the same; ask it what left", request.key)
+                },
+            );
+        if let (Some(problem), Some(first)) = (shipped_all_the_same, requests.first_mut()) {
+            first.problem.get_or_insert(problem);
+        }
         // What is wrong with the order itself is shown like what is wrong with a request of it.
         if let (Some(problem), Some(first)) = (row.opt_string(5)?, requests.first_mut()) {
             first.problem.get_or_insert(problem);

@@ -34,6 +34,8 @@ mod orders;
 mod payload;
 mod postgres;
 mod queries;
+mod race_answers;
+mod races;
 mod records;
 mod recovery;
 mod requests;
@@ -72,6 +74,8 @@ pub use late::{FoundLate, WatchedCorrection};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
+pub use race_answers::SentRequest;
+pub use races::{Origin, Patience};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,
@@ -80,8 +84,8 @@ pub use records::{
 pub use recovery::{Look, LookedFor, PassView};
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use views::{
-    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView,
-    ShipmentQuery, ShipmentView,
+    AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
+    RequestView, ShipmentQuery, ShipmentView,
 };
 pub use web::{Hook, Repeat};
 

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{EffectId, EffectKind, Order, OrderId};
-use engine::effect::EffectState;
-use rust_decimal::Decimal;
+use engine::{effect::EffectState, race::What};
 
 use super::{
     ConnectionKey, Database, DbError, ImportedOrder, KnownOrder, PlannedAs, R, Recorded, Scope, audit,
     effects::{self, key_values},
     facts::{self, Bundle, disposition, scope_values},
     payload::{pack_json, unpack_json},
+    races::{self, Origin, Patience, RaceRow, Wish},
     revise,
-    sql::{Tx, Value},
+    sql::Tx,
 };
 
 /// Whether one of its submits may have reached the warehouse. For `LIMIT 1 OFFSET 0` see the claim of effects.
@@ -97,14 +97,16 @@ impl Database {
                         disposition: disposition(row.text(3)?, row.text(4)?)?,
                         sent: row.flag(5)?,
                         note_ids: BTreeSet::new(),
+                        dead_keys: BTreeSet::new(),
                     };
                     by_id.insert(order.id.clone(), row.int(0)?);
                     known.insert(row.int(0)?, order);
                 }
                 let notes = tx
                     .among(
-                        "SELECT order_ref, note_id FROM request
-                         WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IS NOT NULL AND order_ref IN (",
+                        "SELECT order_ref, note_id, retired, key FROM request
+                         WHERE tenant = $1 AND merchant = $2 AND (live = 1 AND note_id IS NOT NULL OR retired = 1)
+                             AND order_ref IN (",
                         ")",
                         &scope_values(&key.scope),
                         by_id.keys(),
@@ -112,7 +114,11 @@ impl Database {
                     .await?;
                 for row in &notes {
                     if let Some(order) = by_id.get(&row.parsed(0)?).and_then(|order_id| known.get_mut(order_id)) {
-                        order.note_ids.insert(row.int(1)?);
+                        if row.flag(2)? {
+                            order.dead_keys.insert(row.string(3)?);
+                        } else {
+                            order.note_ids.extend(row.opt_int(1)?);
+                        }
                     }
                 }
                 Ok(known)
@@ -136,6 +142,11 @@ impl Database {
             "o.state IN ('new', 'held', 'queued', 'open', 'partly_shipped', 'shipped', 'error', 'skipped') AND {SENT}"
         );
         self.order_ids(key, "open_sent_orders", wanted).await
+    }
+
+    /// Orders that somebody wants read again whatever the scan says of them, by the source's order id.
+    pub async fn unseen_orders(&self, key: &ConnectionKey) -> R<Vec<i64>> {
+        self.order_ids(key, "unseen_orders", "o.seen = ''".to_owned()).await
     }
 
     async fn order_ids(&self, key: &ConnectionKey, name: &'static str, wanted: String) -> R<Vec<i64>> {
@@ -223,42 +234,29 @@ impl Database {
         .await
     }
 
-    /// Units of each of the source's rows that the warehouse was asked for, or may have been.
-    pub async fn requested_rows(&self, key: &ConnectionKey, order_id: i64) -> R<BTreeMap<i64, Decimal>> {
-        let key = key.clone();
-        self.read(&key.clone(), "requested_rows", move |tx| {
-            Box::pin(async move {
-                let order = id(tx, &key, order_id).await?;
-                let bundle = bundle(tx, &key.scope, &order).await?;
-                let mut rows: BTreeMap<i64, Decimal> = BTreeMap::new();
-                for request in bundle.requests.iter().filter(|request| request.live && bundle.sent(request)) {
-                    if bundle.cancelled(request) {
-                        continue;
-                    }
-                    for (row, units) in facts::row_units(&request.lines) {
-                        *rows.entry(row).or_default() += units;
-                    }
-                }
-                Ok(rows)
-            })
-        })
-        .await
-    }
-
     /// The source does not know the order any more: what was not sent of it is given up.
     pub async fn order_gone(&self, key: &ConnectionKey, order_id: i64) -> R<()> {
         let key = key.clone();
         self.write(&key.clone(), "order_gone", move |tx| {
-            Box::pin(async move { cancel(tx, &key, order_id, "it does not exist at the source any more").await })
+            Box::pin(async move { cancel(tx, &key, order_id, "it does not exist at the source any more", None).await })
         })
         .await
     }
 
-    /// An order is to be stopped: what was not sent is given up, and what was asks its warehouse for a cancel.
-    pub async fn want_cancel(&self, key: &ConnectionKey, order_id: i64, why: &str) -> R<()> {
-        let (key, why) = (key.clone(), why.to_owned());
+    /// An order is to be stopped: what was not sent is given up, and what was asks its warehouse for a cancel. Asked again, it
+    /// changes nothing.
+    pub async fn want_cancel(
+        &self,
+        key: &ConnectionKey,
+        order_id: i64,
+        why: &str,
+        origin: Origin,
+        actor: &str,
+        patience: &Patience,
+    ) -> R<()> {
+        let (key, why, actor, patience) = (key.clone(), why.to_owned(), actor.to_owned(), patience.clone());
         self.write(&key.clone(), "want_cancel", move |tx| {
-            Box::pin(async move { cancel(tx, &key, order_id, &why).await })
+            Box::pin(async move { cancel(tx, &key, order_id, &why, Some((origin, &actor, &patience))).await })
         })
         .await
     }
@@ -337,27 +335,32 @@ impl Database {
     }
 }
 
-async fn cancel(tx: &mut Tx, key: &ConnectionKey, order_id: i64, why: &str) -> R<()> {
+/// Gives up what was not sent, and asks for a cancel of what was, where somebody is told how long to wait for it.
+async fn cancel(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    order_id: i64,
+    why: &str,
+    ask: Option<(Origin, &str, &Patience)>,
+) -> R<()> {
     let order = id(tx, key, order_id).await?;
     let bundle = bundle(tx, &key.scope, &order).await?;
     let sent = give_up(tx, key, order_id, &bundle, why).await?;
-    let [tenant, merchant, _] = key_values(key);
-    if sent {
-        let wanted = bundle
-            .requests
-            .iter()
-            .filter(|request| request.live && bundle.sent(request) && request.cancel_wanted.is_none())
-            .map(|request| request.id.clone())
-            .collect::<BTreeSet<_>>();
-        tx.among(
-            "UPDATE request SET cancel_wanted = $3 WHERE tenant = $1 AND merchant = $2 AND id IN (",
-            ")",
-            &[tenant, merchant, Value::from(why)],
-            wanted.iter(),
-        )
-        .await?;
-        facts::flag(tx, &key.scope, &wanted).await?;
-    } else {
+    if let Some((origin, actor, patience)) = ask {
+        let wish = Wish { what: What::Cancel, origin, why, undecided: false, resend: false, actor };
+        for request in bundle.requests.iter().filter(|request| request.live && bundle.sent(request)) {
+            // A person who cancels an order deletes its notes first: what was noticed then is the same wish.
+            let same = |race: &RaceRow| {
+                let first_half = race.origin == Origin::Note && origin == Origin::Status && race.waits();
+                race.shown.what == What::Cancel && !race.withdrawn && !first_half
+            };
+            if !bundle.races.get(&request.id).is_some_and(same) {
+                races::ask(tx, &key.scope, request, &wish, patience).await?;
+            }
+        }
+    }
+    if !sent {
+        let [tenant, merchant, _] = key_values(key);
         tx.execute(
             "UPDATE orders SET disposition = 'cancelled', disposition_reason = $4
              WHERE tenant = $1 AND merchant = $2 AND id = $3",

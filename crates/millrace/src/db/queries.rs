@@ -16,11 +16,12 @@ use super::{
     effects::key_values,
     facts,
     payload::{unpack, unpack_json},
+    race_answers,
     sql::{Row, Tx, Value},
     stock,
     views::{
-        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RequestView,
-        ShipmentQuery, ShipmentView,
+        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceView,
+        RequestView, ShipmentQuery, ShipmentView,
     },
 };
 
@@ -357,17 +358,30 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
     let rows = tx.query_built(sql, &values).await?;
     let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
     let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;
-    let requests = bundles.values().flat_map(|bundle| &bundle.requests).map(|request| RequestView {
-        id: request.id.to_string(),
-        key: request.key.clone(),
-        note_id: request.note_id,
-        lines: request.lines.clone(),
-        live: request.live,
-        finished: request.finished,
-        cancel_wanted: request.cancel_wanted.clone(),
-        problem: request.problem.clone(),
-    });
-    let requests = requests.collect();
+    let mut steps = race_answers::steps(tx, scope, bundles.values().flat_map(|bundle| bundle.races.keys())).await?;
+    let requests = bundles
+        .values()
+        .flat_map(|bundle| bundle.requests.iter().map(move |request| (bundle, request)))
+        .map(|(bundle, request)| RequestView {
+            id: request.id.to_string(),
+            key: request.key.clone(),
+            note_id: request.note_id,
+            lines: request.lines.clone(),
+            live: request.live,
+            finished: request.finished,
+            cancelled_there: request.cancelled_by_warehouse,
+            cancel_wanted: request.cancel_wanted.clone(),
+            problem: request.problem.clone(),
+            leaves_at: bundle.leaves_at(request),
+            race: bundle.races.get(&request.id).map(|race| RaceView {
+                shown: race.shown.clone(),
+                asked_at: race.asked_at,
+                outcome_at: race.outcome_at,
+                withdrawn: race.withdrawn,
+                steps: steps.remove(&request.id).unwrap_or_default(),
+            }),
+        })
+        .collect();
     let sql =
         format!("SELECT {SHIPMENT} FROM shipment AS s WHERE s.tenant = $1 AND s.merchant = $2 AND s.order_ref = $3");
     let mut shipments = tx.query_built(sql, &values).await?.iter().map(shipment_view).collect::<R<Vec<_>>>()?;

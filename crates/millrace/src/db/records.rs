@@ -196,6 +196,8 @@ pub struct KnownOrder {
     pub sent: bool,
     /// The goods-out notes that are requests already.
     pub note_ids: BTreeSet<i64>,
+    /// Keys that were cancelled at the warehouse and are not used again.
+    pub dead_keys: BTreeSet<String>,
 }
 
 /// A request as it was planned, to be compared with what would be planned now.
@@ -235,6 +237,8 @@ pub struct NewRequest {
     pub lines: Vec<RequestLine>,
     /// How it is put at the warehouse.
     pub submit: EffectDraft,
+    /// Not sent before: the time for second thoughts.
+    pub not_before: Option<Timestamp>,
 }
 
 /// An order as import saw it, with what it made of it.
@@ -286,6 +290,10 @@ pub struct RequestWork {
     pub finished: bool,
     /// A cancel is wanted: why.
     pub cancel_wanted: Option<String>,
+    /// A cancel or change that came after it was sent.
+    pub race: Option<engine::race::Shown>,
+    /// When that was last asked.
+    pub race_asked_at: Option<Timestamp>,
     /// Its own effects (submit, release, cancel, status) with what came to be.
     pub effects: Vec<StepState>,
     /// What has left for it, oldest first.
@@ -341,6 +349,8 @@ pub struct Advance {
     pub shipment_problems: Vec<(ShipmentId, Option<String>)>,
     /// What a person is needed for on the request itself (`Some(None)` clears it).
     pub request_problem: Option<Option<String>>,
+    /// A cancel is wanted and the warehouse takes none from the hub: why not, and what to do.
+    pub by_hand: Option<String>,
 }
 
 /// A shipment read from the warehouse, to be kept.

@@ -9,6 +9,7 @@ use super::{
     Advance, ConnectionKey, Database, DbError, R, RequestWork, ShipmentFacts,
     effects::{self, key_values},
     facts::{self, Bundle, RequestRow, scope_values},
+    race_answers,
     sql::{Tx, json},
 };
 
@@ -92,8 +93,10 @@ fn work(bundle: &Bundle, request: &RequestRow) -> RequestWork {
         note_id: request.note_id,
         warehouse_id: request.warehouse_id,
         lines: request.lines.clone(),
-        finished: request.finished,
+        finished: bundle.finished(request),
         cancel_wanted: request.cancel_wanted.clone(),
+        race: bundle.races.get(&request.id).map(|race| race.shown.clone()),
+        race_asked_at: bundle.races.get(&request.id).map(|race| race.asked_at),
         // The order's status is one for all its requests.
         effects: bundle
             .effects
@@ -144,6 +147,9 @@ async fn advance(tx: &mut Tx, key: &ConnectionKey, request: &RequestId, version:
             &[tenant.clone(), merchant.clone(), request.into(), problem.into()],
         )
         .await?;
+    }
+    if let Some(how) = steps.by_hand {
+        race_answers::by_hand(tx, &key.scope, request, &how).await?;
     }
     let mut rows = Vec::with_capacity(steps.rows.len());
     for (shipment, note_rows) in &steps.rows {

@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use super::{
     ConnectionKey, ImportedOrder, NewEffect, NewRequest, R, Recorded, Scope, Subject,
     effects::{self, Replan, key_values, sha256},
-    facts::{self, Bundle, disposition, row_units, scope_values},
+    facts::{self, Bundle, RequestRow, disposition, row_units, scope_values},
     orders::given_up_by_person,
     shipments,
     sql::{Tx, Value, json},
@@ -167,7 +167,13 @@ fn consider(
     }
     let none = Bundle::default();
     let bundle = known.as_ref().map_or(&none, |known| &known.bundle);
-    let sent: Vec<_> = bundle.requests.iter().filter(|request| request.live && bundle.sent(request)).collect();
+    // What the warehouse has cancelled stays where it is and asks for nothing any more.
+    let gone = |request: &RequestRow| bundle.cancelled(request);
+    let (sent, over): (Vec<_>, Vec<_>) = bundle
+        .requests
+        .iter()
+        .filter(|request| request.live && bundle.sent(request))
+        .partition(|request| !gone(request));
     let wanted: &[NewRequest] = if one.disposition == Disposition::Requested { &one.requests } else { &[] };
     let changed = wanted.iter().any(|new| {
         sent.iter().any(|request| request.key == new.key && row_units(&request.lines) != row_units(&new.lines))
@@ -175,7 +181,9 @@ fn consider(
     // What was sent, and what a person gave up, is not planned again by import.
     let mut fresh: Vec<&NewRequest> = wanted
         .iter()
-        .filter(|new| !sent.iter().any(|request| request.key == new.key) && !given_up_by_person(bundle, &new.key))
+        .filter(|new| {
+            !sent.iter().chain(&over).any(|request| request.key == new.key) && !given_up_by_person(bundle, &new.key)
+        })
         .collect();
     if changed {
         fresh.clear();
@@ -200,7 +208,9 @@ fn consider(
         }
         recorded = Recorded::ClaimedElsewhere(reason);
     } else if changed {
-        problem = Some("the order changed at the source after it was sent to the warehouse".to_owned());
+        // Where the change is a race, that is what is shown.
+        let races = sent.iter().all(|request| bundle.races.contains_key(&request.id));
+        problem = (!races).then(|| "the order changed at the source after it was sent to the warehouse".to_owned());
         recorded = Recorded::ChangedAfterSending;
     }
     changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem));
@@ -213,7 +223,7 @@ fn consider(
         }
     }
     for new in fresh {
-        plan_request(tx, key, account, one.order.order_id, &id, bundle, new, changes)?;
+        plan_request(tx, key, account, &one.order, &id, bundle, new, changes)?;
     }
     Ok(recorded)
 }
@@ -230,6 +240,39 @@ fn held_claims(bundle: &Bundle) -> BTreeMap<i64, Decimal> {
         }
     }
     held
+}
+
+/// Claims of an order as its requests hold them now: what a cancelled one held is free again.
+pub(super) async fn renew_claims(tx: &mut Tx, scope: &Scope, bundle: &Bundle, request: &RequestId) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let row = tx
+        .first(
+            "SELECT connection, account, order_id FROM request WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant.clone(), merchant.clone(), request.into()],
+        )
+        .await?;
+    let Some(row) = row else { return Ok(()) };
+    let key = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
+    let (account, order_id) = (row.string(1)?, row.int(2)?);
+    tx.execute(
+        "DELETE FROM claim WHERE account = $1 AND tenant = $2 AND merchant = $3 AND connection = $4 AND order_id = $5",
+        &[(&account).into(), tenant, merchant, (&key.connection).into(), order_id.into()],
+    )
+    .await?;
+    let mut changes = Changes::default();
+    keep_claims(&key, &account, order_id, bundle, &BTreeMap::new(), &mut changes);
+    write_claims(tx, changes.claims).await
+}
+
+async fn write_claims(tx: &mut Tx, claims: Vec<Vec<Value>>) -> R<()> {
+    tx.many(
+        "INSERT INTO claim (account, order_id, row_id, tenant, merchant, connection, quantity) VALUES ",
+        "",
+        &[],
+        claims,
+    )
+    .await?;
+    Ok(())
 }
 
 /// Why these rows cannot be claimed, `None` if they can: what all connections have claimed of a row never exceeds what is
@@ -334,14 +377,16 @@ fn plan_request(
     tx: &Tx,
     key: &ConnectionKey,
     account: &str,
-    order_id: i64,
+    source: &Order,
     order: &OrderId,
     bundle: &Bundle,
     new: &NewRequest,
     changes: &mut Changes,
 ) -> R<()> {
     let [tenant, merchant, connection] = key_values(key);
+    let order_id = source.order_id;
     let lines = json(&new.lines)?;
+    let ship_to = json(&source.deliver_to)?;
     let Some(request) = bundle.requests.iter().find(|request| request.key == new.key) else {
         changes.new_requests.push(vec![
             tenant,
@@ -363,6 +408,7 @@ fn plan_request(
             tx.now.into(),
             1_i64.into(),
             tx.now.into(),
+            ship_to.into(),
         ]);
         changes.new_effects.push(submit(tx, account, order_id, order, &new.id, new));
         return Ok(());
@@ -372,6 +418,7 @@ fn plan_request(
         new.note_id.into(),
         new.warehouse_id.into(),
         lines.into(),
+        ship_to.into(),
     ]);
     let Some(effect) = bundle.submit(request) else {
         changes.new_effects.push(submit(tx, account, order_id, order, &request.id, new));
@@ -405,7 +452,7 @@ fn submit(tx: &Tx, account: &str, order_id: i64, order: &OrderId, request: &Requ
         draft: new.submit.clone(),
         lane: keys::order_lane(account, order_id),
         subject: Subject { order: Some(order.clone()), request: Some(request.clone()), ..Subject::default() },
-        not_before: None,
+        not_before: new.not_before,
     }
 }
 
@@ -442,26 +489,21 @@ async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64
         order_ids.iter().copied(),
     )
     .await?;
-    tx.many(
-        "INSERT INTO claim (account, order_id, row_id, tenant, merchant, connection, quantity) VALUES ",
-        "",
-        &[],
-        changes.claims,
-    )
-    .await?;
+    write_claims(tx, changes.claims).await?;
     // What is given up first: a note may be the request of one order only at a time.
     effects::void_unsent(tx, key, &changes.voids, "it is not wanted any more as it was planned").await?;
     end_requests(tx, &key.scope, &changes.ended_requests).await?;
     tx.many(
         "INSERT INTO request (tenant, merchant, id, connection, account, order_ref, order_id, key, note_id, warehouse_id, lines,
-             live, finished, cancelled_by_warehouse, done, flagged, flagged_at, version, created_at) VALUES ",
+             live, finished, cancelled_by_warehouse, done, flagged, flagged_at, version, created_at, ship_to) VALUES ",
         "",
         &[],
         changes.new_requests,
     )
     .await?;
     tx.many(
-        "UPDATE request SET note_id = v.column2, warehouse_id = v.column3, lines = v.column4, live = 1, version = version + 1
+        "UPDATE request SET note_id = v.column2, warehouse_id = v.column3, lines = v.column4, ship_to = v.column5, live = 1,
+             version = version + 1
          FROM (VALUES ",
         ") AS v WHERE request.tenant = $1 AND request.merchant = $2 AND request.id = v.column1 AND request.id IN ({first})",
         &[tenant, merchant],

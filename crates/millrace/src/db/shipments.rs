@@ -72,18 +72,22 @@ impl Database {
 struct Target {
     id: RequestId,
     order: OrderId,
+    /// The warehouse had cancelled it, and it was asked for again under another key.
+    retired: bool,
 }
 
 async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeMap<String, Target>> {
     let rows = tx
         .among(
-            "SELECT key, id, order_ref FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (",
+            "SELECT key, id, order_ref, retired FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (",
             ")",
             &key_values(key),
             keys,
         )
         .await?;
-    rows.iter().map(|row| Ok((row.string(0)?, Target { id: row.parsed(1)?, order: row.parsed(2)? }))).collect()
+    rows.iter()
+        .map(|row| Ok((row.string(0)?, Target { id: row.parsed(1)?, order: row.parsed(2)?, retired: row.flag(3)? })))
+        .collect()
 }
 
 async fn record(
@@ -139,6 +143,22 @@ async fn record(
                 orders.insert(target.order.clone());
                 if shipment.is_final {
                     finished.insert(target.id.clone());
+                }
+                if target.retired {
+                    let reason = format!(
+                        "shipment {} is for {}, which the warehouse had cancelled and which goes again under another key: it is \
+                         not told to the source; ask the warehouse what left, and correct by hand",
+                        shipment.reference, shipment.key
+                    );
+                    inbox::raise(
+                        tx,
+                        key,
+                        "shipped_after_cancel",
+                        &shipment.reference,
+                        &reason,
+                        Some(document.as_bytes()),
+                    )
+                    .await?;
                 }
             }
             None => {

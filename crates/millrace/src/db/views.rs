@@ -108,10 +108,44 @@ pub struct RequestView {
     pub live: bool,
     /// The warehouse says nothing more will leave.
     pub finished: bool,
+    /// The warehouse shows it as cancelled.
+    pub cancelled_there: bool,
     /// A cancel is wanted: why.
     pub cancel_wanted: Option<String>,
     /// What a person is needed for.
     pub problem: Option<String>,
+    /// The time for second thoughts runs until then.
+    pub leaves_at: Option<Timestamp>,
+    /// A cancel or change that came after it was sent.
+    pub race: Option<RaceView>,
+}
+
+/// A cancel or change that came after a request was sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RaceView {
+    /// What is wanted, and how it stands.
+    pub shown: engine::race::Shown,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// When the outcome last changed.
+    pub outcome_at: Timestamp,
+    /// It was taken back.
+    pub withdrawn: bool,
+    /// What became of it, oldest first.
+    pub steps: Vec<RaceStepView>,
+}
+
+/// One line of a race's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RaceStepView {
+    /// When.
+    pub at: Timestamp,
+    /// `asked`, `by_hand`, `withdrawn`, `answered`, `decided`, `again`, or an outcome.
+    pub step: String,
+    /// Who; empty for the program.
+    pub actor: String,
+    /// For people.
+    pub words: String,
 }
 
 /// A shipment.

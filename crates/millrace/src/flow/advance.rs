@@ -3,7 +3,7 @@
 //! Called whenever an effect ends or a shipment comes in. A step is planned once; its key is made of what it is about, so
 //! planning it again after a crash finds it there.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use connect::{
     EffectDraft, EffectKind, NewNote, NoteRow, PlanError, Shipment, ShippingDetails,
@@ -13,12 +13,13 @@ use engine::{
     confirm::{self, Done, NextStep, ShipmentSteps},
     effect::{EffectState, later},
     plan,
+    race::Outcome,
     settings::StartMode,
 };
 
 use super::{FlowError, orders};
 use crate::{
-    db::{Advance, NewEffect, RequestWork, ShipmentFacts, Subject},
+    db::{Advance, NewEffect, RequestWork, ShipmentFacts, StepState, Subject},
     runtime::Runtime,
 };
 
@@ -52,7 +53,7 @@ pub async fn run(runtime: &Runtime) -> Result<usize, FlowError> {
 fn next_steps(runtime: &Runtime, request: &RequestWork, wait_until: &mut Option<jiff::Timestamp>) -> Advance {
     let mut steps = Advance::default();
     let mut problem = None;
-    match warehouse_steps(runtime, request, wait_until) {
+    match warehouse_steps(runtime, request, wait_until, &mut steps) {
         Ok(drafts) => plan_all(runtime, request, None, drafts, &mut steps),
         Err(error) => problem = Some(error.to_string()),
     }
@@ -73,7 +74,9 @@ fn next_steps(runtime: &Runtime, request: &RequestWork, wait_until: &mut Option<
         note_used |= !confirmed_nothing;
         earlier.push(&shipment.shipment);
     }
-    if let Some(failed) = request.effects.iter().find(|step| step.state.needs_person()) {
+    let answered = request.race.as_ref().is_some_and(|race| race.outcome.answered());
+    let matters = |step: &StepState| !(answered && step.kind == EffectKind::CancelRequest);
+    if let Some(failed) = request.effects.iter().find(|step| step.state.needs_person() && matters(step)) {
         problem.get_or_insert_with(|| {
             format!("{} is {}", confirm::words(failed.kind), failed.state.as_str().replace('_', " "))
         });
@@ -122,6 +125,7 @@ fn warehouse_steps(
     runtime: &Runtime,
     request: &RequestWork,
     wait_until: &mut Option<jiff::Timestamp>,
+    steps: &mut Advance,
 ) -> Result<Vec<EffectDraft>, PlanError> {
     let find = |kind| request.effects.iter().find(|step| step.kind == kind);
     let Some(submit) = find(EffectKind::SubmitRequest) else { return Ok(Vec::new()) };
@@ -130,22 +134,35 @@ fn warehouse_steps(
     }
     let Some(reference) = &submit.remote else { return Ok(Vec::new()) };
     let mut drafts = Vec::new();
-    if let Some(why) = &request.cancel_wanted {
-        if find(EffectKind::CancelRequest).is_none() && request.shipments.is_empty() {
+    let cancel = find(EffectKind::CancelRequest);
+    // A request that somebody wants stopped or changed is not released before it is known what becomes of it.
+    let race = request.race.as_ref().filter(|race| !race.outcome.answered());
+    if request.cancel_wanted.is_some() {
+        if race.is_some_and(|race| race.outcome == Outcome::Pending) {
+            *wait_until = race.map(|race| race.deadline);
+        }
+        // One that was withdrawn before this was asked is asked once more. One that the warehouse has answered is not, nor one
+        // that a person has given up since.
+        let may_ask = cancel.is_none_or(|cancel| {
+            cancel.state == EffectState::Voided
+                && cancel.remote.is_none()
+                && request.race_asked_at.is_some_and(|asked_at| cancel.changed_at <= asked_at)
+        });
+        if may_ask && request.shipments.is_empty() {
             match runtime.warehouse.plan_cancel(&request.key, reference) {
                 Ok(draft) => drafts.push(draft),
-                Err(error) => {
-                    return Err(PlanError::new(format!("{why}, and the warehouse must be told by hand: {error}")));
-                }
+                Err(error) => steps.by_hand = Some(error.to_string()),
             }
         }
+        return Ok(drafts);
+    }
+    if race.is_some_and(|race| race.undecided) || cancel.is_some_and(|cancel| cancel.state.open()) {
         return Ok(drafts);
     }
     if find(EffectKind::ReleaseRequest).is_none()
         && let Some(draft) = runtime.warehouse.plan_release(&request.key, reference)
     {
-        let hold = runtime.scaled(Duration::from_secs(u64::from(runtime.settings.hold_minutes) * 60));
-        let release_at = later(submit.changed_at, hold);
+        let release_at = later(submit.changed_at, runtime.scaled(runtime.settings.hold()));
         if release_at > runtime.clock.now() {
             *wait_until = Some(release_at);
         } else {

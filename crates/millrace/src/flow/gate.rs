@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::RemoteRef;
-use engine::{key, order::Disposition};
+use connect::{EffectId, EffectKind, RemoteRef};
+use engine::{effect::EffectState, key, order::Disposition};
 use jiff::Timestamp;
 
 use super::{FlowError, orders};
@@ -36,6 +36,35 @@ pub enum Verdict {
 /// # Errors
 /// When the database cannot be reached. A source that cannot be read makes the submits wait.
 pub async fn check(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
+    let mut verdicts = by_order(runtime, rows).await?;
+    // However lately its order was read: a submit whose outcome was not known may be wanted no more by now.
+    let unwanted = unwanted(runtime, rows).await?;
+    for (row, verdict) in rows.iter().zip(&mut verdicts) {
+        if unwanted.contains(&row.id) {
+            *verdict = Verdict::Void { why: "it was cancelled or changed while its outcome was not known".to_owned() };
+        }
+    }
+    Ok(verdicts)
+}
+
+/// Of these submits, those that may have been sent before and whose request is wanted no more.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn unwanted(runtime: &Runtime, rows: &[EffectRow]) -> Result<BTreeSet<EffectId>, DbError> {
+    let unsent = [EffectState::Planned, EffectState::NotSent];
+    let asked: Vec<EffectId> = rows
+        .iter()
+        .filter(|row| row.kind == EffectKind::SubmitRequest && !unsent.contains(&row.state))
+        .map(|row| row.id.clone())
+        .collect();
+    if asked.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    runtime.db.unwanted_submits(&runtime.key, &asked).await
+}
+
+async fn by_order(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
     let order_ids: Vec<Option<i64>> = rows.iter().map(|row| key::order_of_lane(&row.lane)).collect();
     let mut stale: Vec<i64> =
         order_ids.iter().flatten().copied().filter(|order_id| !runtime.read_lately(*order_id)).collect();

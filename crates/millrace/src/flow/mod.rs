@@ -8,6 +8,7 @@ pub mod drift;
 pub mod gate;
 pub mod orders;
 pub mod recover;
+pub mod sent;
 pub mod shipments;
 pub mod stock;
 

@@ -3,27 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    BundleRole, EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, ShipmentRequest,
+    EffectDraft, GoodsOutNote, Order, PlanError, Product, ShipmentRequest, WarehouseFeature,
     planted::{Planted, planted},
 };
 use connectors::brightpearl::webhooks::expand_ids;
 use engine::{
+    effect::later,
     key,
     order::Disposition,
     plan::{self, Facts, Plan, PlannedRequest, Tables},
     settings::StartMode,
 };
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 
-use super::FlowError;
+use super::{
+    FlowError,
+    sent::{Compared, compare_sent, mark_of},
+};
 use crate::{
     db::{ImportedOrder, KnownOrder, NewRequest, Recorded},
     runtime::Runtime,
 };
 
 /// Orders read, decided and written together: one set of the source's largest read.
-const SLICE: usize = 200;
+pub(super) const SLICE: usize = 200;
 
 /// What one run did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -85,6 +88,10 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         if !scanned.contains_key(&order_id) {
             wanted.entry(order_id).or_default();
         }
+    }
+    // A person asked for it, or what the warehouse had of it was cancelled: the scan may not show it.
+    for order_id in runtime.db.unseen_orders(&runtime.key).await? {
+        wanted.entry(order_id).or_default();
     }
     // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it.
     for order_id in announced(runtime).await? {
@@ -181,24 +188,52 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
     summary.read += ids.len();
     let mut decided = Vec::new();
     for (order_id, mark) in slice {
-        let known = known.get(order_id);
+        let mut known = known.get(order_id);
         let Some(order) = read.orders.get(order_id) else {
             if let Some(known) = known
                 && !known.sent
             {
                 runtime.db.order_gone(&runtime.key, *order_id).await?;
             }
+            if let Some(known) = known
+                && mark.is_empty()
+            {
+                let lost =
+                    "Brightpearl does not show the order any more; ask there, and cancel it here if it is not wanted";
+                runtime.db.mark_seen(&runtime.key, *order_id, "gone", known.sent.then_some(lost)).await?;
+            }
             continue;
+        };
+        let own_mark;
+        let mark = if mark.is_empty() {
+            own_mark = mark_of(runtime, order);
+            &own_mark
+        } else {
+            mark
         };
         if known.is_some_and(|known| known.sent) && read.busy.contains(order_id) {
             // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
             continue;
         }
+        // In goods-out-note mode an order that was sent may have further notes, each a request of its own.
         let cancelled = read.cancelled_status == Some(order.status_id);
-        let compared = cancelled || runtime.settings.start_mode == StartMode::Order;
-        if compared && known.is_some_and(|known| known.sent) {
-            summary.changed += usize::from(compare_sent(runtime, order, mark, &read).await?);
-            continue;
+        let nothing_more = cancelled || runtime.settings.start_mode == StartMode::Order;
+        let again;
+        if known.is_some_and(|known| known.sent) {
+            match compare_sent(runtime, order, mark, &read).await? {
+                Compared::Same if nothing_more => continue,
+                Compared::Same => {}
+                Compared::Changed => {
+                    summary.changed += 1;
+                    if nothing_more {
+                        continue;
+                    }
+                }
+                Compared::NothingThere => {
+                    again = runtime.db.known_orders(&runtime.key, &[*order_id]).await?;
+                    known = again.get(order_id);
+                }
+            }
         }
         decided.push((order, mark.clone(), decide(runtime, order, &read, known)));
     }
@@ -211,10 +246,8 @@ pub(super) struct Read {
     /// Every note of them that the hub did not make itself.
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
     /// Orders of which the hub is making a note or taking one away.
-    busy: BTreeSet<i64>,
-    /// Notes that are requests of this connection.
-    requested_notes: BTreeSet<i64>,
-    products: BTreeMap<i64, Product>,
+    pub(super) busy: BTreeSet<i64>,
+    pub(super) products: BTreeMap<i64, Product>,
     pub(super) cancelled_status: Option<i64>,
     ship_method_names: BTreeMap<i64, String>,
 }
@@ -241,7 +274,6 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         orders,
         notes,
         busy: own.busy,
-        requested_notes: own.requested,
         products,
         cancelled_status: choices.cancelled_status,
         ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
@@ -250,8 +282,9 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
 
 /// What becomes of one order, as things stand now.
 pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
-    let none = BTreeSet::new();
-    plan::decide(&Facts {
+    let (no_notes, no_keys) = (BTreeSet::new(), BTreeSet::new());
+    let dead_keys = known.map_or(&no_keys, |known| &known.dead_keys);
+    let mut plan = plan::decide(&Facts {
         account: &runtime.account,
         settings: &runtime.settings,
         tables: Tables {
@@ -264,61 +297,14 @@ pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Optio
         cancelled_status: read.cancelled_status,
         order,
         notes: read.notes.get(&order.order_id).map_or(&[], Vec::as_slice),
-        known_notes: known.map_or(&none, |known| &known.note_ids),
+        known_notes: known.map_or(&no_notes, |known| &known.note_ids),
+        goes_again: !dead_keys.is_empty(),
         products: &read.products,
-    })
-}
-
-/// An order of which something may be at the warehouse: what was sent is never planned again. A cancelled order asks for a
-/// cancel there; an order that now wants less than was sent is shown to a person.
-async fn compare_sent(runtime: &Runtime, order: &Order, mark: &str, read: &Read) -> Result<bool, FlowError> {
-    if read.cancelled_status == Some(order.status_id) {
-        runtime.db.want_cancel(&runtime.key, order.order_id, "cancelled in Brightpearl").await?;
-        runtime.db.mark_seen(&runtime.key, order.order_id, mark, None).await?;
-        runtime.wake.advance.notify_one();
-        return Ok(true);
+    });
+    for request in &mut plan.requests {
+        request.key = key::fresh_key(std::mem::take(&mut request.key), dead_keys);
     }
-    let sent = runtime.db.requested_rows(&runtime.key, order.order_id).await?;
-    let mut differences = Vec::new();
-    let rows: BTreeSet<i64> = sent.keys().copied().chain(order.lines.iter().map(|line| line.row_id)).collect();
-    for row_id in rows {
-        let line = order.lines.iter().find(|line| line.row_id == row_id);
-        let sent = sent.get(&row_id).copied().unwrap_or_default();
-        let wanted = line.map_or(Decimal::ZERO, |line| wanted(line, read, order.order_id));
-        if wanted < sent || (wanted > sent && ships(line, read)) {
-            differences.push(format!("row {row_id}: {} sent, {} wanted now", sent.normalize(), wanted.normalize()));
-        }
-    }
-    let problem = (!differences.is_empty())
-        .then(|| format!("the order changed after it was sent to the warehouse ({})", differences.join("; ")));
-    let changed = problem.is_some();
-    runtime.db.mark_seen(&runtime.key, order.order_id, mark, problem.as_deref()).await?;
-    Ok(changed)
-}
-
-/// What the warehouse should ship of a row: what is ordered, less what is on notes that others made for it.
-fn wanted(line: &OrderLine, read: &Read, order_id: i64) -> Decimal {
-    let elsewhere: Decimal = read
-        .notes
-        .get(&order_id)
-        .into_iter()
-        .flatten()
-        .filter(|note| !note.transfer && !read.requested_notes.contains(&note.note_id))
-        .flat_map(|note| &note.rows)
-        .filter(|row| row.row_id == line.row_id)
-        .map(|row| row.quantity)
-        .sum();
-    (line.quantity - elsewhere).max(Decimal::ZERO)
-}
-
-fn ships(line: Option<&OrderLine>, read: &Read) -> bool {
-    line.is_some_and(|line| {
-        line.bundle != BundleRole::Parent
-            && line
-                .product_id
-                .and_then(|product| read.products.get(&product))
-                .is_some_and(|product| product.stock_tracked && product.components.is_empty())
-    })
+    plan
 }
 
 /// Plans submits, in order. Those of one order go one at a time (R6), so they are never planned to go together.
@@ -381,6 +367,10 @@ pub(super) async fn record(
             requests.push(shipment_request(runtime, order, planned));
         }
     }
+    // Where the warehouse can hold, the time for second thoughts runs there, between submit and release.
+    let holds_there = runtime.warehouse.features().contains(&WarehouseFeature::Release);
+    let hold = runtime.scaled(runtime.settings.hold());
+    let not_before = (!holds_there && !hold.is_zero()).then(|| later(now, hold));
     let mut drafts = plan_submits(runtime, &requests, now).into_iter();
     let mut requests = requests.into_iter();
     let mut imported = Vec::with_capacity(decided.len());
@@ -400,6 +390,7 @@ pub(super) async fn record(
                     warehouse_id: planned.warehouse_id,
                     lines: planned.lines,
                     submit,
+                    not_before,
                 }),
                 Err(problem) => disposition = Disposition::Held(problem.to_string()),
             }
@@ -439,29 +430,6 @@ pub(super) async fn record(
 
 fn request_key(key: String, now: Timestamp) -> String {
     if planted(Planted::KeyFromTime) { format!("{key}-T{}", now.as_millisecond()) } else { key }
-}
-
-/// Looks at orders that are at the warehouse and not finished: a cancel or a change in the source shows here even when the
-/// order left the scan with its status.
-///
-/// # Errors
-/// As [`run`].
-pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
-    let open = runtime.db.open_sent_orders(&runtime.key).await?;
-    let mut changed = 0;
-    for slice in open.chunks(SLICE) {
-        let read = read(runtime, slice).await?;
-        for order in read.orders.values() {
-            let mark = format!(
-                "{}/{}#{}",
-                order.status_id,
-                order.updated_at.map(|at| at.to_string()).unwrap_or_default(),
-                runtime.revision
-            );
-            changed += usize::from(compare_sent(runtime, order, &mark, &read).await?);
-        }
-    }
-    Ok(changed)
 }
 
 /// The lane of an order's effects.

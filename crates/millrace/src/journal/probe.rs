@@ -8,6 +8,7 @@ use engine::effect::{EffectState, Policy, after_probe, later};
 use super::{again, blank, effect, facts, from_step, give_back, send, settle};
 use crate::{
     db::{DbError, EffectRow, Settlement},
+    flow::gate,
     runtime::Runtime,
 };
 
@@ -52,7 +53,11 @@ pub(super) async fn probe(
     let after = runtime.clock.now();
     let mut settlements = Vec::new();
     let mut again = Vec::new();
+    // What is wanted no more is looked up until it is certain that it did not happen, and never sent to find out.
+    let unwanted = gate::unwanted(runtime, &rows).await?;
+    let only_look = Policy { repeat_is_safe: false, ..*policy };
     for (row, answer) in rows.into_iter().zip(answers) {
+        let policy = if unwanted.contains(&row.id) { &only_look } else { policy };
         let step = after_probe(&facts(&row), policy, &answer, after);
         if step.resend {
             again.push(row);

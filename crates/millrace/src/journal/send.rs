@@ -258,7 +258,15 @@ async fn record(
         if matches!(outcome, Sent::Unknown { .. }) {
             facts.unknowns += 1;
         }
-        let step = after_send(&facts, policy, outcome, now);
+        let mut step = after_send(&facts, policy, outcome, now);
+        if let (EffectKind::CancelRequest, Sent::Refused { code, .. }) = (one.row.kind, outcome)
+            && runtime.warehouse.too_late(code)
+        {
+            // An answer, not a fault: the race is lost, and nobody needs to look at this refusal.
+            step.path.push(EffectState::Voided);
+            step.note = format!("too late: {}", step.note);
+            step.remote = Some(RemoteRef::new(code.clone()).with("outcome", "too_late"));
+        }
         if step.credentials_refused {
             runtime.pause(one.row.kind.side(), &step.note).await?;
         }

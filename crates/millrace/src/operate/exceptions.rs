@@ -31,7 +31,8 @@ pub struct ExceptionOut {
     pub connection: String,
     /// `shipment_input` (a file or page about shipments that could not be used: stock counts wait until it has come again
     /// whole, or somebody has settled it), `input` (any other one), `unknown_key` (a shipment of an order that is not known),
-    /// `changed_shipment` (a shipment that came again with other content).
+    /// `changed_shipment` (a shipment that came again with other content), `shipped_after_cancel` (a shipment of what the
+    /// warehouse had cancelled and was sent again).
     pub kind: String,
     /// What it is about.
     pub subject: String,

@@ -1,7 +1,12 @@
 //! Why something is where it is, and what a person can do about it. Pure.
 
 use connect::EffectKind;
-use engine::{confirm, effect::EffectState, order::OrderState};
+use engine::{
+    confirm,
+    effect::EffectState,
+    order::OrderState,
+    race::{Outcome, Shown, What},
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -145,6 +150,12 @@ pub struct OrderFacts<'a> {
     pub enabled: bool,
     /// Why a side of the connection is paused.
     pub paused: Option<&'a str>,
+    /// Cancels and changes that came after it was sent.
+    pub races: Vec<&'a Shown>,
+    /// It is held back for second thoughts until a time.
+    pub leaves: bool,
+    /// The warehouse cancelled it and nobody had asked.
+    pub cancelled_there: bool,
     /// Its effects, oldest first.
     pub effects: Vec<EffectFacts<'a>>,
 }
@@ -158,7 +169,11 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     let hold = || action("hold", "It is held back until you release it.", reasoned("hold"));
     let cancel = || action("cancel", "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
     let archive = || action("archive", "It is put away.", command("archive"));
-    let stuck = facts.effects.iter().find(|effect| effect.state.needs_person());
+    let answered = facts.races.iter().all(|race| race.outcome.answered()) && !facts.races.is_empty();
+    let stuck = facts
+        .effects
+        .iter()
+        .find(|effect| effect.state.needs_person() && !(answered && effect.kind == EffectKind::CancelRequest));
     let open = facts.effects.iter().find(|effect| effect.state.open());
 
     let mut why = if reason.is_empty() { shown(*state).to_owned() } else { (*reason).to_owned() };
@@ -173,6 +188,10 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             waits_for = "a person".to_owned();
             actions.push(action("release", "It goes on.", command("release")));
             actions.extend([cancel(), archive()]);
+        }
+        OrderState::Held if facts.leaves => {
+            waits_for = "its time".to_owned();
+            actions.extend([hold(), cancel()]);
         }
         OrderState::Held => {
             waits_for = "what its reason names; it is looked at again with every run of the orders channel".to_owned();
@@ -203,6 +222,9 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
                 why = format!("{why}. {}", sentence(&explained.why));
                 actions.extend(explained.actions);
             }
+            if facts.cancelled_there {
+                actions.push(action("resend", "It is sent again under a fresh key.", reasoned("resend")));
+            }
             actions.extend([retry(), cancel(), archive()]);
         }
         OrderState::Skipped => actions.extend([retry(), archive()]),
@@ -210,6 +232,12 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
         OrderState::Archived => {
             actions.push(action("release", "It is taken out again and looked at anew.", command("release")));
         }
+    }
+    let mut of_races: Vec<ActionOut> = facts.races.iter().flat_map(|race| race_actions(id, race)).collect();
+    of_races.dedup();
+    if !of_races.is_empty() {
+        actions.retain(|action| !of_races.iter().any(|other| other.action == action.action));
+        actions.splice(0..0, of_races);
     }
     if !waits_for.is_empty() {
         if !facts.enabled {
@@ -231,6 +259,40 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
         }
     }
     ExplainOut { state: state.as_str().to_owned(), why, waits_for, actions }
+}
+
+/// What a person can do about a cancel or change.
+fn race_actions(id: &str, race: &Shown) -> Vec<ActionOut> {
+    let answer = |answer: &str, does: &str| {
+        let name = format!("answer_{}", answer.replace('-', "_"));
+        action(&name, does, format!("millrace orders answer {id} {answer} --reason TEXT"))
+    };
+    let resend = || {
+        action(
+            "resend",
+            "It is cancelled at the warehouse, and sent again as it now stands once the warehouse has accepted that.",
+            format!("millrace orders resend {id} --reason TEXT"),
+        )
+    };
+    let keep = || answer("too-late", "It ships as it was sent.");
+    let answers = || {
+        vec![
+            answer("accepted", "The warehouse has stopped it: nothing will ship."),
+            answer("too-late", "The warehouse ships it as it was sent."),
+            answer("partly", "The warehouse ships some of it, and not the rest."),
+        ]
+    };
+    match race.outcome {
+        Outcome::Pending if race.undecided => vec![resend(), keep()],
+        Outcome::Pending if race.by_hand.is_some() => answers(),
+        Outcome::Silent => answers(),
+        Outcome::Partly if race.answer.is_none() => {
+            vec![answer("partly", "You have seen it, and Brightpearl is put right by hand where it must be.")]
+        }
+        Outcome::Withdrawn if race.needs_person() => vec![keep()],
+        Outcome::Accepted if race.what == What::Change && !race.resend => vec![resend()],
+        Outcome::Pending | Outcome::Partly | Outcome::Withdrawn | Outcome::Accepted | Outcome::TooLate => Vec::new(),
+    }
 }
 
 fn sentence(text: &str) -> String {
@@ -257,9 +319,13 @@ fn shown(state: OrderState) -> &'static str {
 #[cfg(test)]
 mod tests {
     use connect::EffectKind;
-    use engine::{effect::EffectState, order::OrderState};
+    use engine::{
+        effect::EffectState,
+        order::OrderState,
+        race::{Outcome, Shown, What},
+    };
 
-    use super::{EffectFacts, OrderFacts, effect, order};
+    use super::{EffectFacts, OrderFacts, effect, order, race_actions};
 
     fn facts(kind: EffectKind, state: EffectState) -> EffectFacts<'static> {
         EffectFacts { id: "eff_1", kind, state, note: "", next_at: None }
@@ -289,6 +355,48 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_needed_for_a_race_is_told_what_to_press() {
+        let race = Shown {
+            what: What::Change,
+            why: "row 1: 3 sent, 2 wanted now".to_owned(),
+            outcome: Outcome::Pending,
+            words: String::new(),
+            deadline: jiff::Timestamp::UNIX_EPOCH,
+            owner: "Ada".to_owned(),
+            by_hand: None,
+            undecided: true,
+            resend: false,
+            answer: None,
+        };
+        for by_hand in [None, Some("telephone".to_owned())] {
+            for undecided in [false, true] {
+                for what in [What::Cancel, What::Change] {
+                    for outcome in Outcome::ALL {
+                        let race = Shown { what, by_hand: by_hand.clone(), undecided, outcome, ..race.clone() };
+                        assert_eq!(race.needs_person(), !race_actions("ord_1", &race).is_empty(), "{race:?}");
+                    }
+                }
+            }
+        }
+        let told = order(&OrderFacts {
+            id: "ord_1",
+            state: OrderState::Error,
+            reason: "it changed",
+            held_by_person: false,
+            connection: "Main",
+            enabled: true,
+            paused: None,
+            races: vec![&race],
+            leaves: false,
+            cancelled_there: false,
+            effects: Vec::new(),
+        });
+        let names: Vec<&str> = told.actions.iter().map(|action| action.action.as_str()).collect();
+        assert_eq!(names[..2], ["resend", "answer_too_late"]);
+        assert!(names.contains(&"cancel"));
+    }
+
+    #[test]
     fn a_paused_connection_is_named_before_anything_else() {
         let told = order(&OrderFacts {
             id: "ord_1",
@@ -298,6 +406,9 @@ mod tests {
             connection: "Main",
             enabled: true,
             paused: Some("the password is refused"),
+            races: Vec::new(),
+            leaves: false,
+            cancelled_there: false,
             effects: vec![facts(EffectKind::SubmitRequest, EffectState::Planned)],
         });
         assert_eq!(told.actions.first().map(|first| first.action.as_str()), Some("resume"));

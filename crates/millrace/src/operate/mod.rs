@@ -16,6 +16,7 @@ pub mod file;
 pub mod keys;
 pub mod mappings;
 pub mod orders;
+pub mod races;
 pub mod safety;
 pub mod setup;
 pub mod shipments;

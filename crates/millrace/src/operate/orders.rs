@@ -11,11 +11,13 @@ use super::{
     Caller, Failure, Hub, PageOut, Problem, Role, connections,
     effects::{AttemptOut, EffectOut},
     explain::{self, ExplainOut},
-    limit, reason,
+    limit,
+    races::{self, RaceOut},
+    reason,
     shipments::ShipmentOut,
     switches,
 };
-use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView};
+use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, Origin, RequestView};
 
 /// Which orders.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -169,7 +171,7 @@ pub struct RequestOut {
     /// The goods-out note that is the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<i64>,
-    /// Given up before anything was sent.
+    /// Given up before anything was sent, or cancelled at the warehouse and planned anew under another key.
     pub given_up: bool,
     /// The warehouse says nothing more will leave.
     pub finished: bool,
@@ -179,6 +181,13 @@ pub struct RequestOut {
     /// What a person is needed for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The time for second thoughts runs until then: a cancel or change before costs nothing at the warehouse.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub leaves_at: Option<Timestamp>,
+    /// A cancel or change that came after it was sent, and how it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceOut>,
     /// What is asked for.
     pub lines: Vec<RequestLineOut>,
 }
@@ -195,6 +204,11 @@ pub struct RequestLineOut {
     pub quantity: Decimal,
     /// Brightpearl's row it ships.
     pub row: i64,
+}
+
+/// The warehouse cancelled it and nobody had asked.
+fn cancelled_unasked(request: &RequestView) -> bool {
+    request.live && request.cancelled_there && request.race.is_none()
 }
 
 /// The states named, separated by commas.
@@ -260,6 +274,14 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
             connection: &connection.name,
             enabled: connection.enabled,
             paused: connection.paused.values().next().map(String::as_str),
+            races: detail
+                .requests
+                .iter()
+                .filter(|request| request.live)
+                .filter_map(|request| request.race.as_ref().map(|race| &race.shown))
+                .collect(),
+            leaves: detail.requests.iter().any(|request| request.live && request.leaves_at.is_some()),
+            cancelled_there: detail.view.state == OrderState::Error && detail.requests.iter().any(cancelled_unasked),
             effects,
         })
     };
@@ -288,6 +310,8 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 finished: request.finished,
                 cancel_wanted: request.cancel_wanted,
                 problem: request.problem,
+                leaves_at: request.leaves_at,
+                race: request.race.map(RaceOut::from),
                 lines: request
                     .lines
                     .into_iter()
@@ -370,11 +394,10 @@ pub async fn cancel(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Resul
     caller.needs(Role::Staff)?;
     let why = reason(why)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
-    hub.db.want_cancel(&found.key, found.order_id, why).await?;
+    let patience = races::patience(hub, &found.key).await?;
+    hub.db.want_cancel(&found.key, found.order_id, why, Origin::Person, &caller.actor, &patience).await?;
     note(hub, caller, "order.cancel", &found, &serde_json::json!({ "reason": why })).await?;
-    if let Some(runtime) = hub.workers.runtime(&found.key) {
-        runtime.wake.advance.notify_one();
-    }
+    races::wake(hub, &found.key);
     after(hub, &found).await
 }
 
@@ -388,6 +411,6 @@ async fn note(
     Ok(hub.db.audit(&caller.access(), &caller.actor, action, found.id.as_str(), detail).await?)
 }
 
-async fn after(hub: &Hub, found: &FoundOrder) -> Result<OrderOut, Failure> {
+pub(super) async fn after(hub: &Hub, found: &FoundOrder) -> Result<OrderOut, Failure> {
     Ok(OrderOut::from(hub.db.order(&found.key.scope, &found.id).await?.view))
 }

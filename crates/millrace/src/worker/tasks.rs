@@ -208,7 +208,7 @@ async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<String, Flo
     let now = runtime.clock.monotonic();
     if now.saturating_sub(*watched) >= runtime.scaled(WATCH) {
         *watched = now;
-        flow::orders::watch_sent(runtime).await?;
+        flow::sent::watch_sent(runtime).await?;
     }
     Ok(summary.to_string())
 }

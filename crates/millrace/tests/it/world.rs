@@ -74,6 +74,10 @@ pub struct Setup {
     pub switches: brightpearl::Switches,
     /// How the warehouse works.
     pub habits: Habits,
+    /// The warehouse does nothing until a test tells it to.
+    pub told: bool,
+    /// Brightpearl calls the program, at a port chosen before it starts.
+    pub webhooks: Option<u16>,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
     /// Every wait of the program and of the simulators is divided by this.
@@ -104,6 +108,8 @@ impl Default for Setup {
                 short_percent: 0,
                 boxes_percent: 20,
             },
+            told: false,
+            webhooks: None,
             calls_per_minute: 190,
             factor: FACTOR,
             units: 400,
@@ -137,7 +143,7 @@ pub struct World {
     /// The SSH server in front of the warehouse's folder.
     pub ssh: Option<OpenSsh>,
     /// PostgreSQL, where it is the database; kept so that it runs as long as the world.
-    _postgres: Option<Postgres>,
+    pub postgres: Option<Postgres>,
     folder: tempfile::TempDir,
     database: String,
     /// The database as the program reaches it while it serves.
@@ -197,7 +203,10 @@ impl World {
                         .iter()
                         .map(|(sku, units)| SeedStock::plain(sku, FACILITY, Decimal::from(*units)))
                         .collect(),
-                    habits: setup.habits,
+                    habits: match setup.told {
+                        true => Habits { delay: Duration::from_secs(86_400), ..setup.habits },
+                        false => setup.habits,
+                    },
                     seed: setup.seed,
                     ..dsfx::Config::new(&root)
                 };
@@ -225,7 +234,7 @@ impl World {
             brightpearl,
             warehouse,
             ssh,
-            _postgres: postgres,
+            postgres,
             folder,
             served_database: database.clone(),
             database,
@@ -286,7 +295,7 @@ impl World {
 
     /// The database server, where there is one.
     pub fn postgres(&mut self) -> &mut Postgres {
-        self._postgres.as_mut().expect("a world on PostgreSQL")
+        self.postgres.as_mut().expect("a world on PostgreSQL")
     }
 
     /// From now on the program reaches its database under this address.
@@ -360,6 +369,7 @@ impl World {
             .arg("--time-factor")
             .arg(self.setup.factor.to_string())
             .arg("--allow-stand-ins")
+            .args(self.setup.webhooks.map(|port| format!("--public-url=http://127.0.0.1:{port}")))
             .env("BP_PASSWORD", PASSWORD)
             .env("WMS_SECRET", "secret")
             .env_remove("MILLRACE_KEY")
@@ -385,7 +395,7 @@ impl World {
         self.starts += 1;
         let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
         self.program_on(&self.served_database)
-            .args(["serve", "--listen", "127.0.0.1:0", "--node", node])
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.setup.webhooks.unwrap_or(0)), "--node", node])
             .env("RUST_LOG", "info,sqlx=warn")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -718,7 +728,7 @@ async fn extensiv_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> extensiv
             freight_percent: 5,
             cancel_percent: 0,
         },
-        work_every: Some(Duration::from_millis(150)),
+        work_every: (!setup.told).then_some(Duration::from_millis(150)),
         ..extensiv::Config::default()
     })
     .await

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use connect::{FeedBasis, ShipMethod};
-use engine::settings::{Brakes, FirstRun, Increases, ShortShip, StartMode, StockSettings, UnmappedSku};
+use engine::settings::{Brakes, FirstRun, Increases, OnChange, ShortShip, StartMode, StockSettings, UnmappedSku};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
@@ -119,8 +119,16 @@ pub struct ConnectionSettingsIn {
     pub short_ship: ShortShip,
     /// Takes the place of `BP{account}` in order keys. Fixed once the first order is sent.
     pub key_prefix: Option<String>,
-    /// Minutes between putting a request at the warehouse held and releasing it, where the warehouse can hold.
+    /// Minutes for second thoughts: a request is put at the warehouse held and released then, or sent then where the warehouse
+    /// cannot hold.
     pub hold_minutes: u32,
+    /// An order that changes after it was sent: `ask` a person, or `cancel_and_resend`.
+    #[schema(value_type = String)]
+    pub on_change: OnChange,
+    /// Minutes the warehouse has to answer a cancel before it counts as silent; 240 when not given.
+    pub cancel_deadline_minutes: Option<u32>,
+    /// Who asks a silent warehouse; the connection's staff when not given.
+    pub cancel_owner: Option<String>,
     /// Facility named on requests.
     pub facility: Option<String>,
     /// How stock is written.

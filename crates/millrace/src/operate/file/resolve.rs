@@ -126,6 +126,9 @@ pub fn settings(
         short_ship: given.short_ship,
         key_prefix: given.key_prefix.clone().filter(|prefix| !prefix.is_empty()),
         hold_minutes: given.hold_minutes,
+        on_change: given.on_change,
+        cancel_deadline_minutes: given.cancel_deadline_minutes,
+        cancel_owner: given.cancel_owner.clone().filter(|owner| !owner.trim().is_empty()),
         facility: given.facility.clone().filter(|facility| !facility.is_empty()),
         stock: StockSettings::from(&given.stock),
     };
@@ -207,6 +210,9 @@ impl<'a> Names<'a> {
             short_ship: settings.short_ship,
             key_prefix: settings.key_prefix.clone(),
             hold_minutes: settings.hold_minutes,
+            on_change: settings.on_change,
+            cancel_deadline_minutes: settings.cancel_deadline_minutes,
+            cancel_owner: settings.cancel_owner.clone(),
             facility: settings.facility.clone(),
             stock: StockSettingsIn::from(&settings.stock),
         }

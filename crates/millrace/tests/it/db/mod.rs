@@ -8,6 +8,7 @@ mod isolation;
 mod journal;
 mod keys;
 mod orders;
+mod races;
 mod recovery;
 mod secrets;
 mod stock;

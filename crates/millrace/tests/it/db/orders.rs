@@ -6,13 +6,13 @@ use engine::{
     order::{Disposition, OrderState},
 };
 use millrace::db::{
-    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Recorded, RequestWork,
-    ShipmentQuery, Subject,
+    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Origin, Recorded,
+    RequestWork, ShipmentQuery, Subject,
 };
 
 use super::world::{
-    LEASE, World, arm_of, carry_out, decimal, effect, imported, lines, on_both, order, request, request_key, requested,
-    settlement, shipment,
+    LEASE, World, arm_of, carry_out, decimal, effect, imported, lines, on_both, order, patience, request, request_key,
+    requested, settlement, shipment,
 };
 
 async fn shown(world: &World, key: &ConnectionKey) -> Vec<(OrderState, String)> {
@@ -66,8 +66,9 @@ async fn an_order_goes_all_the_way() {
         assert_eq!(state(&world, &key).await, OrderState::Open);
         assert!(db.unsent_orders(&key).await.unwrap().is_empty());
         assert_eq!(db.open_sent_orders(&key).await.unwrap(), [1]);
-        let rows = db.requested_rows(&key, 1).await.unwrap();
-        assert_eq!(rows.into_iter().collect::<Vec<_>>(), [(11, decimal("3")), (12, decimal("1"))]);
+        let sent = db.sent_requests(&key, 1).await.unwrap().remove(0).sent;
+        assert_eq!(sent.rows.into_iter().collect::<Vec<_>>(), [(11, decimal("3")), (12, decimal("1"))]);
+        assert_eq!(sent.ship_to, Some(order(1).deliver_to));
 
         let asked = work(&world, &key).await;
         assert_eq!((asked.len(), asked[0].effects.len()), (1, 1));
@@ -175,7 +176,7 @@ async fn what_was_sent_is_not_planned_again() {
         assert_eq!(db.known_orders(&key, &[1]).await.unwrap()[&1].seen, "later");
         // Found there after all, and to be stopped.
         carry_out_probe(&world, &key).await;
-        db.want_cancel(&key, 1, "cancelled in Brightpearl").await.unwrap();
+        db.want_cancel(&key, 1, "cancelled in Brightpearl", Origin::Status, "", &patience()).await.unwrap();
         let asked = work(&world, &key).await.remove(0);
         assert_eq!(asked.cancel_wanted.as_deref(), Some("cancelled in Brightpearl"));
         let steps =
@@ -183,7 +184,8 @@ async fn what_was_sent_is_not_planned_again() {
         db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
         carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
         assert_eq!(shown(&world, &key).await[0].0, OrderState::Cancelled);
-        assert!(db.requested_rows(&key, 1).await.unwrap().is_empty());
+        let left = db.sent_requests(&key, 1).await.unwrap();
+        assert!(left.iter().all(|request| request.cancelled_by_status), "it asks for nothing any more");
     })
     .await;
 }

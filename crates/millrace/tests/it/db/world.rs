@@ -18,7 +18,7 @@ use engine::{effect::EffectState, order::Disposition, settings::ConnectionSettin
 use jiff::Timestamp;
 use millrace::db::{
     Arm, AttemptRow, ConnectionKey, Database, DatabaseConfig, EffectRow, ImportedOrder, NewEffect, NewEndpoint,
-    NewRequest, NewShipment, Scope, Settlement, Subject,
+    NewRequest, NewShipment, Patience, Scope, Settlement, Subject,
 };
 use rust_decimal::Decimal;
 use simulators::postgres::Postgres;
@@ -201,6 +201,11 @@ pub fn settlement(row: &EffectRow, path: &[EffectState]) -> Settlement {
 pub const LEASE: Duration = Duration::from_secs(90);
 pub const DEADLINE: Duration = Duration::from_secs(30);
 
+/// An hour, and the staff.
+pub fn patience() -> Patience {
+    Patience { within: Duration::from_secs(3600), owner: "the staff".to_owned() }
+}
+
 pub fn arm_of(row: &EffectRow) -> Arm {
     Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({ "seen": 1 }) }
 }
@@ -292,6 +297,7 @@ pub fn request(order: &Order, key: &str, lines: Vec<RequestLine>) -> NewRequest 
             body: format!("{{\"order\":{},\"lines\":{body}}}", order.order_id),
             title: format!("Send order {}", order.order_id),
         },
+        not_before: None,
     }
 }
 

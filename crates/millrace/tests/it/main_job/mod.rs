@@ -2,10 +2,14 @@
 
 mod failover;
 mod faults;
+mod feeds;
 mod flow;
 mod kills;
 mod overlap;
-mod soak;
-mod true_waits;
+mod people;
+mod races;
 mod recovery;
+mod soak;
 mod stock;
+mod true_waits;
+mod webhooks;

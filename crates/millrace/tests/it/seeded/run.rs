@@ -504,7 +504,7 @@ async fn take(process: &Runtime, step: Step, watch_sent: bool) -> Result<(), Flo
             channel(process, ChannelKind::Orders, async {
                 let summary = flow::orders::run(process).await?.to_string();
                 if watch_sent {
-                    flow::orders::watch_sent(process).await?;
+                    flow::sent::watch_sent(process).await?;
                 }
                 Ok(summary)
             })

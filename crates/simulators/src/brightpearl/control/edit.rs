@@ -117,6 +117,15 @@ impl Brightpearl {
         })
     }
 
+    /// Changes the postal code of an order's delivery address.
+    pub fn set_postcode(&self, account: &str, order: i64, postcode: &str) -> Result<(), ControlError> {
+        self.by_hand(account, "set postcode", OFFICE, |account, call| {
+            account.change_order(order, Change::Content, call, |order| {
+                postcode.clone_into(&mut order.delivery.postal_code)
+            })
+        })
+    }
+
     /// Moves rows, or parts of them, to a new back order and returns its id. What is moved is reserved for neither.
     pub fn split_order(&self, account: &str, order: i64, rows: &BTreeMap<i64, i64>) -> Result<i64, ControlError> {
         self.by_hand(account, "split order", OFFICE, |account, call| account.split(order, rows, call))

@@ -1,0 +1,113 @@
+//! Orders that were sent: whether they still are what the source wants (docs/cancels-and-changes.md).
+
+use connect::{BundleRole, Order, OrderLine};
+use engine::change;
+
+use super::{
+    FlowError,
+    orders::{Read, SLICE, read},
+};
+use crate::{
+    db::{Origin, Patience},
+    runtime::Runtime,
+};
+
+/// Looks at orders that are at the warehouse and not finished: a cancel or a change in the source shows here even when the
+/// order left the scan with its status.
+///
+/// # Errors
+/// As [`super::orders::run`].
+pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
+    let open = runtime.db.open_sent_orders(&runtime.key).await?;
+    let mut changed = 0;
+    for slice in open.chunks(SLICE) {
+        let read = read(runtime, slice).await?;
+        for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
+            let mark = mark_of(runtime, order);
+            match compare_sent(runtime, order, &mark, &read).await? {
+                Compared::Same => {}
+                Compared::Changed => changed += 1,
+                Compared::NothingThere => {
+                    changed += 1;
+                    // Import plans it.
+                    runtime.db.mark_seen(&runtime.key, order.order_id, "", None).await?;
+                    runtime.wake.orders.notify_one();
+                }
+            }
+        }
+    }
+    Ok(changed)
+}
+
+/// How long the warehouse has to answer a cancel, and who asks it then.
+fn patience(runtime: &Runtime) -> Patience {
+    Patience::of(&runtime.settings, &runtime.name, runtime.waits.factor)
+}
+
+/// What became of an order of which something may be at the warehouse.
+pub(super) enum Compared {
+    /// Nothing new.
+    Same,
+    /// It was cancelled or changed.
+    Changed,
+    /// It was taken up again, and the warehouse has cancelled all it had: it is planned like a new one.
+    NothingThere,
+}
+
+/// An order of which something may be at the warehouse: what was sent is never planned again. What was cancelled or changed
+/// since is a race with the warehouse (docs/cancels-and-changes.md).
+pub(super) async fn compare_sent(
+    runtime: &Runtime,
+    order: &Order,
+    mark: &str,
+    read: &Read,
+) -> Result<Compared, FlowError> {
+    let (db, connection, order_id) = (&runtime.db, &runtime.key, order.order_id);
+    if read.cancelled_status == Some(order.status_id) {
+        let why = "cancelled in Brightpearl";
+        db.want_cancel(connection, order_id, why, Origin::Status, "", &patience(runtime)).await?;
+        db.mark_seen(connection, order_id, mark, None).await?;
+        runtime.wake.advance.notify_one();
+        return Ok(Compared::Changed);
+    }
+    let mut sent = db.sent_requests(connection, order_id).await?;
+    if sent.iter().any(|request| request.cancelled_by_status) {
+        let nothing_there = db.take_back_cancel(connection, order_id).await?;
+        runtime.wake.advance.notify_one();
+        if nothing_there {
+            return Ok(Compared::NothingThere);
+        }
+        sent = db.sent_requests(connection, order_id).await?;
+    }
+    let sent: Vec<change::Sent> = sent.into_iter().map(|request| request.sent).collect();
+    let differences = change::compare(
+        &sent,
+        &change::Now {
+            order,
+            notes: read.notes.get(&order_id).map_or(&[], Vec::as_slice),
+            warehouses: &runtime.settings.warehouses_in_scope(),
+            ships: &|line: &OrderLine| ships(line, read),
+        },
+    );
+    let new =
+        db.note_changes(connection, order_id, differences, runtime.settings.on_change, &patience(runtime)).await?;
+    db.mark_seen(connection, order_id, mark, None).await?;
+    if new {
+        runtime.wake.advance.notify_one();
+    }
+    Ok(if new { Compared::Changed } else { Compared::Same })
+}
+
+fn ships(line: &OrderLine, read: &Read) -> bool {
+    line.bundle != BundleRole::Parent
+        && line
+            .product_id
+            .and_then(|product| read.products.get(&product))
+            .is_some_and(|product| product.stock_tracked && product.components.is_empty())
+}
+
+/// The mark of an order that was read without the scan.
+pub(super) fn mark_of(runtime: &Runtime, order: &Order) -> String {
+    let updated = order.updated_at.map(|at| at.to_string()).unwrap_or_default();
+    format!("{}/{updated}#{}", order.status_id, runtime.revision)
+}

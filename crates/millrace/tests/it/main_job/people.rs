@@ -1,0 +1,124 @@
+//! What people do in Brightpearl while an order is on its way: each ends in something right that everybody sees.
+
+use simulators::brightpearl::{Allocation, NewOrder};
+
+use super::races::{at_warehouse, becomes, dsfx, key, look, one_row, outcome};
+use crate::world::{ACCOUNT, Setup, WAREHOUSE, World};
+use simulators::dsfx::Handling;
+
+const OFFICE: i64 = 203;
+
+/// In goods-out-note mode the note is the request: deleted, shipped and replaced by hand, before and after it was sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_deleted_and_shipped_by_hand() {
+    let settings = "import_warehouses = [\"Example 3PL\"]\nhold_minutes = 5".to_owned();
+    let mut world = World::new(Setup { told: true, start_mode: "goods_out_note", settings, ..Setup::default() }).await;
+    let orders: [i64; 5] = [0, 1, 2, 3, 4].map(|place| one_row(&world, place, 3));
+    let [unsent, deleted, replaced, shipped, moved] = orders;
+    let notes: Vec<i64> = orders
+        .iter()
+        .map(|order| world.brightpearl.create_note(ACCOUNT, *order, WAREHOUSE, OFFICE, None).expect("a note"))
+        .collect();
+    let keys: Vec<String> = orders.iter().zip(&notes).map(|(order, note)| format!("{}-G{note}", key(*order))).collect();
+    world.start();
+    // Between read and send: it is not sent.
+    becomes(&mut world, unsent, "held", "leaves at").await;
+    world.brightpearl.delete_note(ACCOUNT, notes[0]).expect("deleted");
+    becomes(&mut world, unsent, "new", "no goods-out note").await;
+    for (order, sent) in orders.iter().zip(&keys).skip(1) {
+        at_warehouse(&mut world, *order, std::slice::from_ref(sent)).await;
+    }
+    at_warehouse(&mut world, unsent, &[]).await;
+
+    // After it was sent: the warehouse must be told, and until it has answered nothing goes in its place.
+    world.brightpearl.delete_note(ACCOUNT, notes[1]).expect("deleted");
+    look(&world, deleted);
+    becomes(&mut world, deleted, "error", "was deleted in Brightpearl").await;
+    world.command(&["orders", "answer", &deleted.to_string(), "accepted", "--reason", "by telephone"]);
+    becomes(&mut world, deleted, "new", "no goods-out note").await;
+    // Deleted and made anew with fewer goods, as a person changes a note.
+    world.brightpearl.delete_note(ACCOUNT, notes[2]).expect("deleted");
+    let row = super::races::row_of(&world, replaced);
+    let two = [(row, 2)].into_iter().collect();
+    let fresh = world.brightpearl.create_note(ACCOUNT, replaced, WAREHOUSE, OFFICE, Some(two)).expect("a note");
+    look(&world, replaced);
+    becomes(&mut world, replaced, "error", "").await;
+    at_warehouse(&mut world, replaced, &[keys[2].clone()]).await;
+    look(&world, replaced);
+    becomes(&mut world, replaced, "error", "was deleted in Brightpearl").await;
+    world.command(&["orders", "answer", &replaced.to_string(), "accepted", "--reason", "by telephone"]);
+    let anew = format!("{}-G{fresh}", key(replaced));
+    at_warehouse(&mut world, replaced, &[keys[2].clone(), anew.clone()]).await;
+    // Shipped by hand before the warehouse shipped it: a person decides, whatever the policy; what then leaves is not told
+    // twice, and what cannot be told is shown.
+    world.brightpearl.ship_note(ACCOUNT, notes[3], OFFICE).expect("shipped");
+    look(&world, shipped);
+    becomes(&mut world, shipped, "error", "posted as shipped in Brightpearl").await;
+    world.command(&["orders", "answer", &shipped.to_string(), "too-late", "--reason", "it ships"]);
+    // A status that a person sets is left alone.
+    let theirs = world.status("New phone order");
+    world.brightpearl.set_status(ACCOUNT, moved, theirs).expect("a status");
+    look(&world, moved);
+
+    let floor = dsfx(&world);
+    for sent in [&anew, &keys[3], &keys[4]] {
+        floor.tell(sent, Handling::Full);
+    }
+    becomes(&mut world, replaced, "closed", "").await;
+    becomes(&mut world, moved, "closed", "").await;
+    assert_eq!(world.brightpearl.order(ACCOUNT, moved).expect("the order").status_id, theirs);
+    let parked = becomes(&mut world, shipped, "error", "").await;
+    assert_eq!(outcome(&parked), "too_late");
+    for (order, shipped_notes) in [(unsent, 0), (deleted, 0), (replaced, 1), (shipped, 1), (moved, 1)] {
+        let there = world.brightpearl.notes(ACCOUNT, order).expect("notes");
+        assert_eq!(there.iter().filter(|note| note.shipped).count(), shipped_notes, "order {order}: {there:?}");
+    }
+    world.invariants().expect("the invariants hold");
+    assert_eq!(floor.ledger().duplicates.len(), 0, "no key is there twice");
+}
+
+/// In order mode: allocation, rows and status move between the read and the send.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_edited_between_read_and_send() {
+    let settings = "hold_minutes = 5\non_change = \"cancel_and_resend\"".to_owned();
+    let mut world = World::new(Setup { told: true, settings, ..Setup::default() }).await;
+    let [parked, grown, noted, shipped] = [0, 1, 2, 3].map(|place| one_row(&world, place, 3));
+    let unready = world.place(NewOrder {
+        allocation: Allocation::None,
+        ..world.ready(vec![simulators::brightpearl::NewLine::sku(&world.skus[5].1, 1)])
+    });
+    world.start();
+    for order in [parked, grown, noted, shipped] {
+        becomes(&mut world, order, "held", "leaves at").await;
+    }
+    becomes(&mut world, unready, "new", "not allocated").await;
+    // Nobody has it read again here: the last look before the send finds it.
+    world.brightpearl.set_status(ACCOUNT, parked, world.status("New phone order")).expect("a status");
+    let row = super::races::row_of(&world, grown);
+    world.brightpearl.set_quantity(ACCOUNT, grown, row, 5).expect("another quantity");
+    world.brightpearl.allocate(ACCOUNT, grown).expect("allocated");
+    let note = world.brightpearl.create_note(ACCOUNT, noted, WAREHOUSE, OFFICE, None).expect("a note");
+    becomes(&mut world, parked, "skipped", "filter statuses").await;
+    at_warehouse(&mut world, grown, &[key(grown)]).await;
+    at_warehouse(&mut world, noted, &[format!("{}-G{note}", key(noted))]).await;
+    at_warehouse(&mut world, shipped, &[key(shipped)]).await;
+    at_warehouse(&mut world, parked, &[]).await;
+    let asked = world.warehouse_orders().into_iter().find(|order| order.key == key(grown)).expect("it is there").asked;
+    assert_eq!(asked.values().sum::<rust_decimal::Decimal>(), rust_decimal::Decimal::from(5));
+
+    // A note over the same goods, shipped by hand: asked about even where changes go by themselves.
+    let theirs = world.brightpearl.create_note(ACCOUNT, shipped, WAREHOUSE, OFFICE, None).expect("a note");
+    world.brightpearl.ship_note(ACCOUNT, theirs, OFFICE).expect("shipped");
+    look(&world, shipped);
+    becomes(&mut world, shipped, "error", "posted as shipped in Brightpearl").await;
+    at_warehouse(&mut world, shipped, &[key(shipped)]).await;
+    let floor = dsfx(&world);
+    for sent in [key(grown), format!("{}-G{note}", key(noted))] {
+        floor.tell(&sent, Handling::Full);
+    }
+    for order in [grown, noted] {
+        becomes(&mut world, order, "closed", "").await;
+        assert_eq!(world.brightpearl.notes(ACCOUNT, order).expect("notes").len(), 1);
+    }
+    world.invariants().expect("the invariants hold");
+}

@@ -1,0 +1,78 @@
+//! Calls from Brightpearl, abused: doubled, late, lost, replayed, forged, and with the database away. Orders go on as if every
+//! call had come once (§9), and own trouble never makes Brightpearl give a call up (W1).
+
+use std::{net::TcpListener, time::Duration};
+
+use simulators::brightpearl::WebhookFaults;
+
+use super::flow::place;
+use crate::world::{ACCOUNT, Setup, Store, World};
+
+/// Posts a body as Brightpearl would; the status of the answer.
+async fn post(uri: &str, body: &str) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    client.post(uri).body(body.to_owned()).send().await.expect("an answer").status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doubled_late_lost_replayed_forged_and_with_the_database_away() {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let mut world = World::new(Setup { store: Store::Postgres, webhooks: Some(port), ..Setup::default() }).await;
+    world.start();
+    world
+        .until("the program calls itself and is registered", Duration::from_secs(60), |world| {
+            let (ok, text) = world.try_command(&["connections", "webhooks", "main", "--register"]);
+            if ok { Ok(()) } else { Err(text) }
+        })
+        .await;
+    world.brightpearl.set_webhook_faults(WebhookFaults { lose: 0.3, duplicate: 1.0, delay_up_to_millis: 700 });
+    let mut expected = place(&world, 25, 71).expected;
+    let good = |world: &World| {
+        let calls = world.brightpearl.webhook_calls();
+        calls.into_iter().find(|call| call.status == Some(200) && call.body.contains("order"))
+    };
+    world
+        .until("a call is taken in", Duration::from_secs(60), |world| good(world).map(|_| ()).ok_or_else(String::new))
+        .await;
+    let call = good(&world).expect("a call");
+    for _ in 0..10 {
+        assert_eq!(post(&call.uri, &call.body).await, 200, "a replay is kept or known");
+    }
+    // What does not carry the secret learns nothing, whatever else is right about it.
+    let mut forged: serde_json::Value = serde_json::from_str(&call.body).expect("a JSON body");
+    let secret = forged.as_object().expect("an object").iter().max_by_key(|(_, value)| value.to_string().len());
+    let field = secret.expect("a secret").0.clone();
+    forged[&field] = "0".repeat(64).into();
+    assert_eq!(post(&call.uri, &forged.to_string()).await, 404);
+    assert_eq!(post(&call.uri, "not even JSON").await, 404);
+    assert_eq!(post(&format!("{}x", call.uri), &call.body).await, 404);
+
+    // The database goes away while calls come in: they are answered so that Brightpearl comes again.
+    let before = world.brightpearl.webhook_calls().len();
+    world.postgres.as_mut().expect("PostgreSQL").stop().expect("it stops");
+    assert!((500..600).contains(&post(&call.uri, &call.body).await), "own trouble");
+    expected.extend(place(&world, 15, 72).expected);
+    world
+        .until("calls come in while the database is away", Duration::from_secs(60), |world| {
+            let calls = world.brightpearl.webhook_calls();
+            // Its patience here is a twentieth of the real one, so the answer may come too late for it: it comes again as well.
+            if calls[before..].iter().any(|call| call.status.is_none_or(|status| status >= 500)) {
+                Ok(())
+            } else {
+                Err(format!("{} calls", calls.len() - before))
+            }
+        })
+        .await;
+    world.postgres.as_mut().expect("PostgreSQL").restart().expect("it comes back");
+    world
+        .until("every order ships once and Brightpearl knows", Duration::from_secs(180), |world| {
+            world.all_told(&expected)
+        })
+        .await;
+    world.invariants().expect("the invariants hold");
+    let calls = world.brightpearl.webhook_calls();
+    let given_up: Vec<_> =
+        calls.iter().filter(|call| call.status.is_some_and(|status| (400..500).contains(&status))).collect();
+    assert!(given_up.is_empty(), "a 4xx makes Brightpearl give the call up: {given_up:?}");
+    assert!(calls.iter().any(|call| call.account == ACCOUNT && call.attempt > 1), "it came again");
+}
