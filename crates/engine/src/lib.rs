@@ -3,8 +3,11 @@
 //! Every function here is pure. Nothing opens a socket, reads a clock, draws a random number or touches a database; time and
 //! facts are arguments. Doing what is decided is the program's job.
 
+pub mod census;
 pub mod confirm;
+pub mod doctor;
 pub mod effect;
+pub mod finding;
 pub mod key;
 pub mod order;
 pub mod plan;

@@ -121,7 +121,8 @@ pub(super) struct Correction {
     pub(super) moved: Vec<(i64, rust_decimal::Decimal)>,
 }
 
-/// Stock corrections of these products in one warehouse since a time: movements give the notes, notes give the words.
+/// Stock corrections of these products (of all, where none is named) in one warehouse since a time: movements give the
+/// notes, notes give the words.
 pub(super) async fn corrections_since(
     client: &Client,
     purpose: Purpose,
@@ -129,15 +130,18 @@ pub(super) async fn corrections_since(
     product_ids: BTreeSet<i64>,
     since: jiff::Timestamp,
 ) -> Result<Vec<Correction>, Failure> {
+    let mut filters = vec![
+        ("warehouseId", Filter::Any(BTreeSet::from([warehouse_id]))),
+        ("goodsNoteTypeCode", Filter::text("SC")),
+        ("updatedOn", Filter::text(format!("{}/", super::lenient::time_text(since)))),
+    ];
+    if !product_ids.is_empty() {
+        filters.push(("productId", Filter::Any(product_ids)));
+    }
     let query = Query {
         path: "warehouse-service/goods-movement-search",
         columns: &["goodsMovementId", "goodsNoteId", "goodsNoteTypeCode"],
-        filters: vec![
-            ("warehouseId", Filter::Any(BTreeSet::from([warehouse_id]))),
-            ("goodsNoteTypeCode", Filter::text("SC")),
-            ("updatedOn", Filter::text(format!("{}/", super::lenient::time_text(since)))),
-            ("productId", Filter::Any(product_ids)),
-        ],
+        filters,
     };
     let rows = search::all(client, purpose, &query).await?;
     let is_correction = |row: &&search::Row| row.get(2).and_then(Value::as_str) == Some("SC");
@@ -156,4 +160,72 @@ pub(super) async fn corrections_since(
             moved: note.goods_moved.iter().map(|moved| (moved.product_id.0, moved.quantity.or_zero())).collect(),
         })
         .collect())
+}
+
+/// How often the change of each of the hub's markers was made in a warehouse since a time.
+pub(super) async fn markers(
+    client: &Client,
+    warehouse_id: i64,
+    since: jiff::Timestamp,
+) -> Result<BTreeMap<String, u32>, Failure> {
+    let corrections =
+        corrections_since(client, Purpose::sweeps("stock_read"), warehouse_id, BTreeSet::new(), since).await?;
+    Ok(times_made(&corrections))
+}
+
+/// How often each marked change was made. One removal may come as several movements, each with a note of its own: only notes
+/// that move the very same count as repeats.
+fn times_made(corrections: &[Correction]) -> BTreeMap<String, u32> {
+    type Moved = BTreeMap<i64, rust_decimal::Decimal>;
+    let mut made: BTreeMap<&str, BTreeMap<Moved, BTreeSet<i64>>> = BTreeMap::new();
+    for correction in corrections {
+        let Some(marker) = marker(&correction.reason) else { continue };
+        let mut moved = Moved::new();
+        for (product_id, quantity) in &correction.moved {
+            *moved.entry(*product_id).or_default() += *quantity;
+        }
+        made.entry(marker).or_default().entry(moved).or_default().insert(correction.note_id);
+    }
+    let most = |changes: &BTreeMap<Moved, BTreeSet<i64>>| changes.values().map(BTreeSet::len).max().unwrap_or(0);
+    made.iter()
+        .map(|(marker, changes)| ((*marker).to_owned(), u32::try_from(most(changes)).unwrap_or(u32::MAX)))
+        .collect()
+}
+
+/// The hub's marker in the words of a correction, whatever became of the brackets around it.
+fn marker(reason: &str) -> Option<&str> {
+    const LENGTH: usize = 26;
+    let (_, rest) = reason.split_once("hub:")?;
+    let marker = rest.get(..LENGTH)?;
+    marker.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(marker)
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+
+    use super::{Correction, times_made};
+
+    #[test]
+    fn a_marker_counts_twice_only_where_the_same_change_was_made_twice() {
+        let note = |note_id, marker: &str, moved: i64| Correction {
+            note_id,
+            reason: format!("Count &#91;hub:{marker}&#93;"),
+            moved: vec![(7, Decimal::from(moved))],
+        };
+        let (once, twice, parts) =
+            ("01JEXAMPLE0123456789ABCDEF", "01JEXAMPLE0123456789ABCDEG", "01JEXAMPLE0123456789ABCDEH");
+        let unmarked = Correction { note_id: 9, reason: "Counted [hub:short]".to_owned(), moved: Vec::new() };
+        let times = times_made(&[
+            note(1, once, -3),
+            note(1, once, -3),
+            note(2, twice, 4),
+            note(3, twice, 4),
+            note(4, parts, -1),
+            note(5, parts, -2),
+            unmarked,
+        ]);
+        let expected = [(once, 1), (twice, 2), (parts, 1)].map(|(marker, times)| (marker.to_owned(), times));
+        assert_eq!(times, expected.into());
+    }
 }

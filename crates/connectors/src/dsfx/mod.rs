@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, FileStore, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
-    Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Warehouse, WarehouseCheck,
+    Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, Sightings, StockPage, Warehouse, WarehouseCheck,
     WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
@@ -141,6 +141,12 @@ impl Warehouse for Dsfx {
             }
         }
         Ok(page)
+    }
+
+    /// A folder can be looked into, and the warehouse behind it cannot be asked: order files that still lie there are seen;
+    /// one that has been taken says nothing more, and not finding it proves nothing.
+    async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+        self.inbox.untaken(keys).await
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {
