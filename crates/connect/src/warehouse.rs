@@ -125,8 +125,8 @@ pub struct Sighting {
     pub references: Vec<String>,
     /// Where it stands; of several, that of the one that has come furthest.
     pub state: RequestState,
-    /// When the last of it left, where it says so.
-    pub left_at: Option<Timestamp>,
+    /// Since when it stands so, as far as the warehouse says: when the last of it left, or when it was last changed there.
+    pub since: Option<Timestamp>,
 }
 
 /// What the warehouse answers when it is asked what it has.

@@ -301,8 +301,8 @@ fn without_request(facts: &Facts, known: &Known, patience: &Patience, now: Times
         AtSource::Open => match (&known.held_by_person, &facts.stopped) {
             (Some(why), _) => Place::at(Bucket::Held, why.clone()),
             (None, Some(why)) => Place::at(Bucket::Waiting, why.clone()),
-            _ if now <= later(known.changed_at, patience.grace) => {
-                Place::at(Bucket::OnItsWay, "it was taken back a moment ago and is planned again if it is still wanted")
+            _ if now <= later(known.changed_at.max(facts.source_changed_at), patience.grace) => {
+                Place::at(Bucket::OnItsWay, "it changed a moment ago and is planned if it is still wanted")
             }
             _ => Place::lost(Lost::NothingPlanned, "it is wanted, and nothing of it is planned or at the warehouse"),
         },

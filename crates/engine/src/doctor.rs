@@ -42,8 +42,8 @@ pub struct Shipment {
     pub reference: String,
     /// When the hub read of it.
     pub read_at: Timestamp,
-    /// The warehouse gave tracking for it.
-    pub has_tracking: bool,
+    /// Tracking numbers that the warehouse gave for it.
+    pub tracking: Vec<String>,
     /// Whole units of the order left with it: otherwise there is nothing to tell.
     pub to_be_told: bool,
     /// The note it is told on.
@@ -158,10 +158,13 @@ fn of_shipment(facts: &Facts<'_>, shipment: &Shipment, patience: &Patience, now:
             subject(),
             format!("shipment {reference} of order {order} was told on goods-out note {id}, which is not shipped"),
         ),
-        (Some(id), Some(note)) if shipment.has_tracking && note.reference.trim().is_empty() => add(
+        (Some(id), Some(note)) if !shipment.tracking.is_empty() && note.reference.trim().is_empty() => add(
             FindingKind::TrackingMissing,
             subject(),
-            format!("goods-out note {id} of shipment {reference} (order {order}) is shipped without tracking"),
+            format!(
+                "goods-out note {id} of shipment {reference} (order {order}) is shipped without its tracking ({})",
+                shipment.tracking.join(", ")
+            ),
         ),
         (Some(_), Some(_)) => {}
     }
@@ -178,35 +181,36 @@ fn of_request(facts: &Facts<'_>, request: &Request, patience: &Patience, now: Ti
             subject,
             format!("goods-out note {note_id} of order {order} was deleted after the warehouse was asked to ship it"),
         ),
-        Some(note) if note.state == NoteState::Unshipped && !request.over => {
-            if quantities(&note.rows) != quantities(&request.rows) {
-                add(
-                    FindingKind::NoteChanged,
-                    subject,
-                    format!(
-                        "goods-out note {note_id} of order {order} was changed after the warehouse was asked to ship it: \
-                         asked for {}, it says {} now",
-                        words(&request.rows),
-                        words(&note.rows)
-                    ),
-                );
-            }
-        }
-        Some(note) if note.state == NoteState::Shipped && !request.some_left => {
-            let long_ago = note.shipped_at.is_none_or(|at| now > later(at, patience.grace));
-            if long_ago {
-                add(
-                    FindingKind::ShippedByHand,
-                    subject,
-                    format!(
-                        "goods-out note {note_id} of order {order} was shipped in Brightpearl, and the warehouse has reported \
-                         no shipment for it"
-                    ),
-                );
-            }
+        Some(note) if note.state == NoteState::Unshipped && !request.over && differ(&note.rows, &request.rows) => add(
+            FindingKind::NoteChanged,
+            subject,
+            format!(
+                "goods-out note {note_id} of order {order} was changed after the warehouse was asked to ship it: asked for \
+                 {}, it says {} now",
+                words(&request.rows),
+                words(&note.rows)
+            ),
+        ),
+        Some(note)
+            if note.state == NoteState::Shipped
+                && !request.some_left
+                && note.shipped_at.is_none_or(|at| now > later(at, patience.grace)) =>
+        {
+            add(
+                FindingKind::ShippedByHand,
+                subject,
+                format!(
+                    "goods-out note {note_id} of order {order} was shipped in Brightpearl, and the warehouse has reported no \
+                     shipment for it"
+                ),
+            );
         }
         _ => {}
     }
+}
+
+fn differ(one: &[NoteRow], other: &[NoteRow]) -> bool {
+    quantities(one) != quantities(other)
 }
 
 /// Notes that belong to no request and no shipment.

@@ -331,16 +331,22 @@ impl FromStr for Subject {
     type Err = NotASubject;
 
     fn from_str(text: &str) -> Result<Self, NotASubject> {
-        let (what, which) = text.rsplit_once(' ').ok_or_else(|| NotASubject(text.to_owned()))?;
-        let number = || which.parse().map_err(|_| NotASubject(text.to_owned()));
-        match what {
-            "order" => Ok(Self::Order(number()?)),
-            "goods-out note" => Ok(Self::Note(number()?)),
-            "shipment" => Ok(Self::Shipment(which.to_owned())),
-            "request" => Ok(Self::Request(which.to_owned())),
-            "effect" => Ok(Self::Effect(which.to_owned())),
-            "marker" => Ok(Self::Marker(which.to_owned())),
-            _ => Err(NotASubject(text.to_owned())),
+        let number = |which: &str| which.parse().map_err(|_| NotASubject(text.to_owned()));
+        let after = |what: &str| text.strip_prefix(what).filter(|which| !which.is_empty());
+        if let Some(which) = after("order ") {
+            Ok(Self::Order(number(which)?))
+        } else if let Some(which) = after("goods-out note ") {
+            Ok(Self::Note(number(which)?))
+        } else if let Some(which) = after("shipment ") {
+            Ok(Self::Shipment(which.to_owned()))
+        } else if let Some(which) = after("request ") {
+            Ok(Self::Request(which.to_owned()))
+        } else if let Some(which) = after("effect ") {
+            Ok(Self::Effect(which.to_owned()))
+        } else if let Some(which) = after("marker ") {
+            Ok(Self::Marker(which.to_owned()))
+        } else {
+            Err(NotASubject(text.to_owned()))
         }
     }
 }
@@ -362,7 +368,7 @@ mod tests {
         for subject in [
             Subject::Order(5),
             Subject::Note(7),
-            Subject::Shipment("SHP-1".to_owned()),
+            Subject::Shipment("SHP 1 of 2".to_owned()),
             Subject::Request("BPacme-O1-G2".to_owned()),
             Subject::Effect("eff_1".to_owned()),
             Subject::Marker("01J".to_owned()),

@@ -141,7 +141,7 @@ impl Inbox {
                 let there = sightings.found.entry(key).or_insert_with(|| Sighting {
                     references: Vec::new(),
                     state: RequestState::Waiting,
-                    left_at: None,
+                    since: None,
                 });
                 there.references.push(file.name.clone());
             }

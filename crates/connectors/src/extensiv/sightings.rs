@@ -1,12 +1,13 @@
 //! What the warehouse has under some keys, for whoever compares it with what was sent.
 
 use connect::{ConnectorError, RequestState, Sighting, Sightings, budget::Priority};
+use jiff::Timestamp;
 
 use super::{
     Extensiv,
     client::Purpose,
     shipments::{left_at, standing},
-    wire::{Order, moment},
+    wire::{Order, filled, moment},
 };
 
 const SWEEP: Purpose = Purpose(Priority::Sweeps, "sightings");
@@ -30,11 +31,11 @@ impl Extensiv {
         let open: Vec<&Order> = live.iter().copied().filter(|order| !order.is_closed()).collect();
         let Some(first) = live.first() else {
             let cancelled: Vec<&Order> = orders.iter().collect();
-            return Ok((!cancelled.is_empty()).then(|| Sighting {
-                references: numbers(&cancelled),
-                state: RequestState::Cancelled,
-                left_at: None,
-            }));
+            if cancelled.is_empty() {
+                return Ok(None);
+            }
+            let since = self.latest(&cancelled, |order| filled(order.read_only.last_modified_date.as_deref()))?;
+            return Ok(Some(Sighting { references: numbers(&cancelled), state: RequestState::Cancelled, since }));
         };
         // Parts that were split off are the same order; only whole ones can be one too many.
         let whole: Vec<&Order> = live.iter().copied().filter(|order| order.reference_num == key).collect();
@@ -46,12 +47,24 @@ impl Extensiv {
             [only] => standing(only),
             _ => RequestState::Working,
         };
-        let mut left = None;
-        for order in live.iter().filter(|order| order.is_closed()) {
-            if let Some(text) = left_at(order) {
-                left = left.max(Some(moment(text, &self.config.zone)?));
-            }
+        let since = if open.is_empty() {
+            self.latest(&live, left_at)?
+        } else {
+            self.latest(&live, |order| filled(order.read_only.last_modified_date.as_deref()))?
+        };
+        Ok(Some(Sighting { references, state, since }))
+    }
+
+    /// The latest of a time of several orders; those that do not say it are passed over.
+    fn latest(
+        &self,
+        orders: &[&Order],
+        time: impl Fn(&Order) -> Option<&str>,
+    ) -> Result<Option<Timestamp>, ConnectorError> {
+        let mut latest = None;
+        for text in orders.iter().filter_map(|order| time(order)) {
+            latest = latest.max(Some(moment(text, &self.config.zone)?));
         }
-        Ok(Some(Sighting { references, state, left_at: left }))
+        Ok(latest)
     }
 }

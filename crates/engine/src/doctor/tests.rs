@@ -75,7 +75,7 @@ fn told(note_id: i64) -> Shipment {
     Shipment {
         reference: "S1".to_owned(),
         read_at: start(),
-        has_tracking: true,
+        tracking: vec!["1Z".to_owned()],
         to_be_told: true,
         note_id: Some(note_id),
         told_at: Some(start()),

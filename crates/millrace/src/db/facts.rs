@@ -135,7 +135,7 @@ impl Bundle {
             && self.shipments_of(request).all(|row| row.confirmed_at.is_some())
     }
 
-    fn problem(&self, request: &RequestRow) -> Option<String> {
+    pub(super) fn problem(&self, request: &RequestRow) -> Option<String> {
         let of_effect = self
             .effects
             .iter()

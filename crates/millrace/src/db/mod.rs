@@ -10,6 +10,7 @@
 //! - The database's own clock decides about leases where several nodes share it.
 
 mod audit;
+mod census;
 mod channels;
 mod config;
 mod effect_records;
@@ -18,6 +19,7 @@ mod endpoints;
 mod error;
 mod events;
 mod facts;
+mod findings;
 mod in_hand;
 mod inbox;
 mod keys;
@@ -51,10 +53,12 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use audit::AuditRow;
+pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use effect_records::{Arm, AttemptRow, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
+pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey, Person};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};

@@ -3,6 +3,7 @@
 //! Every operation takes the [`Caller`] and touches only what that caller may see; what it may not see does not exist for it.
 
 pub mod activity;
+pub mod census;
 pub mod check;
 pub mod connections;
 pub mod effects;
@@ -11,6 +12,7 @@ pub mod exceptions;
 pub mod explain;
 mod failure;
 pub mod file;
+pub mod findings;
 pub mod keys;
 pub mod mappings;
 pub mod orders;
@@ -263,7 +265,7 @@ pub struct EventOut {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
-    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`.
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`.
     pub what: String,
     /// Its id.
     pub subject: String,
