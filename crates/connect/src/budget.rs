@@ -73,6 +73,11 @@ impl Budgets {
         Self { clock: Arc::clone(&self.clock), by_account: Arc::clone(&self.by_account), sweep: Some(purpose) }
     }
 
+    /// Tells the budgets of one hub from those of another: the same for every handle on the same budgets.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.by_account).addr()
+    }
+
     /// The budget of this account; the first caller's limit holds until [`Budget::set_limit`].
     pub fn account(&self, account: &str, limit: Limit) -> Arc<Budget> {
         let mut budgets = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
@@ -416,7 +421,9 @@ mod tests {
             let clock = Arc::new(Paused(tokio::time::Instant::now()));
             let budgets = Budgets::new(clock.clone());
             let limit = Limit { calls: 2, burst: 1, window: Duration::from_secs(60), reserve: 0 };
-            let (own, sweep) = (budgets.account("a", limit), budgets.for_sweep("census").account("a", limit));
+            let for_sweep = budgets.for_sweep("census");
+            assert_eq!(for_sweep.identity(), budgets.identity());
+            let (own, sweep) = (budgets.account("a", limit), for_sweep.account("a", limit));
             own.acquire(Priority::Orders, "import", "x").await;
             let served = Arc::new(Mutex::new(Vec::new()));
             let mut tasks = Vec::new();
