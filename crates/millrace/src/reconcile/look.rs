@@ -66,6 +66,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// What was found; `whole`: a key that was not found is not there.
+    pub(super) fn new(found: BTreeMap<String, Sighting>, whole: bool) -> Self {
+        Self { found, whole }
+    }
+
     /// `None`: nothing can be said.
     pub(super) fn of(&self, key: &str) -> Option<Option<Sighting>> {
         match self.found.get(key) {
@@ -195,13 +200,13 @@ impl<'a> Look<'a> {
             keys.extend(notes.map(|(_, note)| self.request_key(*order_id, Some(*note))));
         }
         if keys.is_empty() {
-            return Ok(Seen { found: BTreeMap::new(), whole: true });
+            return Ok(Seen::new(BTreeMap::new(), true));
         }
         match reconciler.warehouse.sightings(&keys).await {
             Ok(sightings) => {
                 let whole = sightings.blind.is_none();
                 self.blind = self.blind.take().or(sightings.blind);
-                Ok(Seen { found: sightings.found, whole })
+                Ok(Seen::new(sightings.found, whole))
             }
             Err(error) => {
                 tracing::warn!(connection.id = %reconciler.key.connection, "census: the warehouse did not answer: {error}");

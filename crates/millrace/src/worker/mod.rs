@@ -254,11 +254,11 @@ impl Workers {
     }
 }
 
+/// The connectors of the two ends.
+type Both = (Arc<dyn OrderSource>, Arc<dyn Warehouse>);
+
 /// Both connectors of a connection. Takes the secrets out of the record.
-fn both_connectors(
-    record: &mut ConnectionRecord,
-    context: &BuildContext,
-) -> Result<(Arc<dyn OrderSource>, Arc<dyn Warehouse>), BuildError> {
+fn both_connectors(record: &mut ConnectionRecord, context: &BuildContext) -> Result<Both, BuildError> {
     let (store, warehouse) = (&record.store, &record.warehouse);
     let source = match connectors::find(&store.platform).map(|spec| (&spec.role, spec.fields)) {
         Some((Role::OrderSource(build), fields)) => {
