@@ -55,22 +55,40 @@ impl Limit {
 /// The budgets of one process, one per remote account.
 pub struct Budgets {
     clock: Arc<dyn Clock>,
-    by_account: Mutex<BTreeMap<String, Arc<Budget>>>,
+    by_account: Arc<Mutex<BTreeMap<String, Arc<Budget>>>>,
+    /// The word that every call through this handle is counted under, as a sweep.
+    sweep: Option<&'static str>,
 }
 
 impl Budgets {
     /// None yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, by_account: Mutex::default() }
+        Self { clock, by_account: Arc::default(), sweep: None }
+    }
+
+    /// The same budgets for a sweep: whatever a connector built with them calls for, the call lets all others go first and
+    /// is counted for `purpose`. The connector itself need not know.
+    #[must_use]
+    pub fn for_sweep(&self, purpose: &'static str) -> Self {
+        Self { clock: Arc::clone(&self.clock), by_account: Arc::clone(&self.by_account), sweep: Some(purpose) }
+    }
+
+    /// Tells the budgets of one hub from those of another: the same for every handle on the same budgets.
+    pub fn identity(&self) -> usize {
+        Arc::as_ptr(&self.by_account).addr()
     }
 
     /// The budget of this account; the first caller's limit holds until [`Budget::set_limit`].
     pub fn account(&self, account: &str, limit: Limit) -> Arc<Budget> {
         let mut budgets = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets
+        let budget = budgets
             .entry(account.to_owned())
             .or_insert_with(|| Arc::new(Budget::new(Arc::clone(&self.clock), limit)))
-            .clone()
+            .clone();
+        match self.sweep {
+            Some(purpose) => Arc::new(Budget { bucket: Arc::clone(&budget.bucket), sweep: Some(purpose) }),
+            None => budget,
+        }
     }
 
     /// Where the calls of every account went, by account.
@@ -99,6 +117,13 @@ pub struct BudgetReport {
 
 /// The call budget of one account.
 pub struct Budget {
+    bucket: Arc<Bucket>,
+    /// See [`Budgets::for_sweep`].
+    sweep: Option<&'static str>,
+}
+
+/// What all who spend one budget share.
+struct Bucket {
     clock: Arc<dyn Clock>,
     changed: Notify,
     state: Mutex<State>,
@@ -133,7 +158,7 @@ impl Budget {
     /// A full bucket.
     pub fn new(clock: Arc<dyn Clock>, limit: Limit) -> Self {
         let now = clock.monotonic();
-        Self {
+        let bucket = Bucket {
             clock,
             changed: Notify::new(),
             state: Mutex::new(State {
@@ -150,11 +175,12 @@ impl Budget {
                 foreign_calls: 0,
                 throttled: 0,
             }),
-        }
+        };
+        Self { bucket: Arc::new(bucket), sweep: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.bucket.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the limit, e.g. after a change of settings.
@@ -163,18 +189,22 @@ impl Budget {
         state.limit = limit;
         state.micro_tokens = state.micro_tokens.min(u64::from(limit.burst) * MICRO);
         drop(state);
-        self.changed.notify_waiters();
+        self.bucket.changed.notify_waiters();
     }
 
     /// Waits until one call may be made, and counts it for `purpose`. `share` is whom the call is made for: among callers of
     /// one priority the one that has had the fewest calls goes first.
     pub async fn acquire(&self, priority: Priority, purpose: &'static str, share: &str) {
+        let (priority, purpose) = match self.sweep {
+            Some(sweep) => (Priority::Sweeps, sweep),
+            None => (priority, purpose),
+        };
         let place = self.queue(priority, share);
         loop {
             // Registered before looking, so that a change between the look and the wait is not missed.
-            let changed = self.changed.notified();
+            let changed = self.bucket.changed.notified();
             let wait = {
-                let now = self.clock.monotonic();
+                let now = self.bucket.clock.monotonic();
                 let mut state = self.state();
                 state.refill(now);
                 if state.is_next(place.ticket, now) {
@@ -191,7 +221,7 @@ impl Budget {
             };
             match wait {
                 Some(wait) => {
-                    tokio::select! { biased; () = changed => {}, () = self.clock.sleep(wait) => {} }
+                    tokio::select! { biased; () = changed => {}, () = self.bucket.clock.sleep(wait) => {} }
                 }
                 None => changed.await,
             }
@@ -201,7 +231,7 @@ impl Budget {
     }
 
     fn queue(&self, priority: Priority, share: &str) -> Place<'_> {
-        let since = self.clock.monotonic();
+        let since = self.bucket.clock.monotonic();
         let mut state = self.state();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -211,7 +241,7 @@ impl Budget {
 
     /// Takes in what an answer says: calls left in the pool, and the time until it refills.
     pub fn observe(&self, remaining: u32, refills_in: Duration) {
-        let now = self.clock.monotonic();
+        let now = self.bucket.clock.monotonic();
         let mut state = self.state();
         if let Some(before) = state.remaining
             && remaining < before
@@ -226,12 +256,12 @@ impl Budget {
             state.paused_until = state.paused_until.max(until);
         }
         drop(state);
-        self.changed.notify_waiters();
+        self.bucket.changed.notify_waiters();
     }
 
     /// Takes in a throttle answer: nobody calls until `wait` is over (the rest of a window where it was not told).
     pub fn throttled(&self, wait: Option<Duration>) {
-        let now = self.clock.monotonic();
+        let now = self.bucket.clock.monotonic();
         let mut state = self.state();
         state.throttled += 1;
         state.micro_tokens = 0;
@@ -262,7 +292,7 @@ struct Place<'a> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.budget.state().waiting.retain(|waiting| waiting.ticket != self.ticket);
-        self.budget.changed.notify_waiters();
+        self.budget.bucket.changed.notify_waiters();
     }
 }
 
@@ -340,7 +370,7 @@ mod tests {
     use jiff::Timestamp;
     use proptest::prelude::{prop, prop_assert, proptest};
 
-    use super::{Budget, Limit, Priority};
+    use super::{Budget, Budgets, Limit, Priority};
     use crate::Clock;
 
     /// Tokio's paused clock.
@@ -383,6 +413,35 @@ mod tests {
                 prop_assert!(within <= calls as usize, "{within} calls within a minute of {start:?}, limit {calls}");
             }
         }
+    }
+
+    #[test]
+    fn a_sweep_spends_the_same_calls_last_and_under_its_own_name() {
+        run(async {
+            let clock = Arc::new(Paused(tokio::time::Instant::now()));
+            let budgets = Budgets::new(clock.clone());
+            let limit = Limit { calls: 2, burst: 1, window: Duration::from_secs(60), reserve: 0 };
+            let for_sweep = budgets.for_sweep("census");
+            assert_eq!(for_sweep.identity(), budgets.identity());
+            let (own, sweep) = (budgets.account("a", limit), for_sweep.account("a", limit));
+            own.acquire(Priority::Orders, "import", "x").await;
+            let served = Arc::new(Mutex::new(Vec::new()));
+            let mut tasks = Vec::new();
+            for (name, budget, priority) in [("sweep", &sweep, Priority::Shipments), ("stock", &own, Priority::Stock)] {
+                let (budget, served) = (Arc::clone(budget), Arc::clone(&served));
+                tasks.push(tokio::spawn(async move {
+                    budget.acquire(priority, name, "x").await;
+                    served.lock().unwrap().push(name);
+                }));
+                tokio::task::yield_now().await;
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+            assert_eq!(*served.lock().unwrap(), ["stock", "sweep"], "it asked first and as urgently as can be");
+            let report = budgets.reports().remove("a").unwrap();
+            assert_eq!(report.calls, [("census", 1), ("import", 1), ("stock", 1)].into());
+        });
     }
 
     #[test]

@@ -53,6 +53,6 @@ pub use source::{
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockFeed, StockLevel};
 pub use warehouse::{
-    CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, StockPage, Warehouse,
-    WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
+    CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, Sighting, Sightings,
+    StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
 };

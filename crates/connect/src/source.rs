@@ -349,6 +349,25 @@ pub trait OrderSource: Effects {
         Err(ConnectorError::unsupported("this order source cannot be surveyed"))
     }
 
+    /// The contact that the source keeps as the maker of notes that the hub makes, once that is confirmed: nobody else's note
+    /// may be taken for the hub's own.
+    fn note_author(&self) -> Option<i64> {
+        None
+    }
+
+    /// How often each stock correction of the hub's own was made in a warehouse since a time: by marker. More than once is a
+    /// duplicate (K3).
+    ///
+    /// # Errors
+    /// [`ConnectorError::unsupported`] where it cannot be read.
+    async fn correction_markers(
+        &self,
+        _warehouse_id: i64,
+        _since: Timestamp,
+    ) -> Result<BTreeMap<String, u32>, ConnectorError> {
+        Err(ConnectorError::unsupported("this order source does not show the corrections it has"))
+    }
+
     /// The note for what left. `key` tells repeats of the same shipment apart from others. Pure: same input, same bytes.
     fn plan_note(&self, key: &str, note: &NewNote) -> Result<EffectDraft, PlanError>;
 

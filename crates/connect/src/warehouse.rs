@@ -117,6 +117,34 @@ pub struct StockPage {
     pub rejected: Vec<RejectedInput>,
 }
 
+/// What the warehouse has under one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its numbers there of what is neither cancelled nor a part of another: more than one is a duplicate (O1). Of what is
+    /// cancelled altogether, those.
+    pub references: Vec<String>,
+    /// Where it stands; of several, that of the one that has come furthest.
+    pub state: RequestState,
+    /// Since when it stands so, as far as the warehouse says: when the last of it left, or when it was last changed there.
+    pub since: Option<Timestamp>,
+}
+
+/// What the warehouse answers when it is asked what it has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sightings {
+    /// By key, whatever state it is in, cancelled included.
+    pub found: BTreeMap<String, Sighting>,
+    /// `None`: a key that is not in `found` is not there. Otherwise why not finding a key says nothing.
+    pub blind: Option<String>,
+}
+
+impl Sightings {
+    /// It cannot be asked, for this reason.
+    pub fn blind(why: impl Into<String>) -> Self {
+        Self { found: BTreeMap::new(), blind: Some(why.into()) }
+    }
+}
+
 /// What a warehouse connector can do beside the main line. What is not named is [`ConnectorError::unsupported`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,6 +214,15 @@ pub trait Warehouse: Effects {
     /// nothing of it is acknowledged. A warehouse whose readings go by the cursor alone has nothing to add.
     async fn shipments_again(&self, _since: Timestamp, _cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         Ok(ShipmentPage::default())
+    }
+
+    /// What the warehouse has under these keys, asked of the warehouse itself and of nobody else. Reads only. One that
+    /// cannot be asked says so, and is then never held to what it did not say.
+    ///
+    /// # Errors
+    /// When it can be asked and did not answer.
+    async fn sightings(&self, _keys: &[String]) -> Result<Sightings, ConnectorError> {
+        Ok(Sightings::blind("this warehouse cannot be asked what it has"))
     }
 
     /// What the warehouse counts.

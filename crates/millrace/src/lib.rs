@@ -13,6 +13,7 @@ pub mod flow;
 pub mod journal;
 pub mod metrics;
 pub mod operate;
+pub mod reconcile;
 pub mod runtime;
 pub mod seal;
 pub mod witness;

@@ -43,6 +43,13 @@ impl Metrics {
         metrics::histogram!("millrace_channel_run_seconds", "channel" => channel).record(took.as_secs_f64());
     }
 
+    /// How many orders the last census could not account for.
+    pub fn unaccounted(&self, count: usize) {
+        // Counts stay far below where a float is no longer exact.
+        let count = f64::from(u32::try_from(count).unwrap_or(u32::MAX));
+        metrics::gauge!("millrace_census_unaccounted", "connection" => self.connection.clone()).set(count);
+    }
+
     /// Orders went one step.
     pub fn orders(&self, step: &'static str, count: usize) {
         metrics::counter!("millrace_orders_total", "connection" => self.connection.clone(), "step" => step)

@@ -33,6 +33,8 @@ pub struct Wake {
     pub shipments: Notify,
     /// The stock channel should run.
     pub stock: Notify,
+    /// A census is wanted.
+    pub census: Notify,
 }
 
 /// How long lists and products of the account are believed.

@@ -85,7 +85,7 @@ impl Session {
             })
         };
         let SignIn::StaffLogin { email, password } = &account.sign_in else { return fresh() };
-        let hub = Arc::as_ptr(&context.budgets).addr();
+        let hub = context.budgets.identity();
         let key = (hub, account.log_in_address(), email.clone(), Sha256::digest(password.expose()).into());
         let mut sessions = SESSIONS.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, session| session.strong_count() > 0);

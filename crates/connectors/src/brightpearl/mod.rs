@@ -274,6 +274,18 @@ impl OrderSource for Brightpearl {
         Ok(stock::costs(&self.client, price_list, ids).await?)
     }
 
+    fn note_author(&self) -> Option<i64> {
+        Brightpearl::note_author(self)
+    }
+
+    async fn correction_markers(
+        &self,
+        warehouse_id: i64,
+        since: Timestamp,
+    ) -> Result<BTreeMap<String, u32>, ConnectorError> {
+        Ok(movements::markers(&self.client, warehouse_id, since).await?)
+    }
+
     async fn default_location(&self, warehouse_id: i64) -> Result<i64, ConnectorError> {
         Ok(stock::default_location(&self.client, warehouse_id).await?)
     }

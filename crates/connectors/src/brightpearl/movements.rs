@@ -1,6 +1,6 @@
 //! What moved in a warehouse: the account's goods movements, and the words of its stock corrections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{MovementKind, StockMovement};
 use jiff::Timestamp;
@@ -108,12 +108,63 @@ pub(super) async fn corrections(
     Ok(answers.into_iter().flatten().map(correction).collect())
 }
 
+/// How often the change of each of the hub's markers was made in a warehouse since a time.
+pub(super) async fn markers(
+    client: &Client,
+    warehouse_id: i64,
+    since: Timestamp,
+) -> Result<BTreeMap<String, u32>, Failure> {
+    const PURPOSE: Purpose = Purpose::sweeps("stock_read");
+    let query = Query {
+        path: "warehouse-service/goods-movement-search",
+        columns: &["goodsMovementId", "goodsNoteId", "goodsNoteTypeCode"],
+        filters: vec![
+            ("warehouseId", Filter::Any(BTreeSet::from([warehouse_id]))),
+            ("goodsNoteTypeCode", Filter::text("SC")),
+            ("updatedOn", Filter::text(format!("{}/", lenient::time_text(since)))),
+        ],
+    };
+    let rows = search::all(client, PURPOSE, &query).await?;
+    let is_correction = |row: &&search::Row| row.get(2).and_then(Value::as_str) == Some("SC");
+    let notes = rows.iter().filter(is_correction).filter_map(|row| row.get(1).and_then(whole)).collect();
+    let corrections = corrections(client, PURPOSE, warehouse_id, &notes).await?;
+    Ok(times_made(&corrections))
+}
+
+/// How often each marked change was made. One removal may come as several movements, each with a note of its own: only notes
+/// that move the very same count as repeats.
+fn times_made(corrections: &[Correction]) -> BTreeMap<String, u32> {
+    type Moved = BTreeMap<i64, Decimal>;
+    let mut made: BTreeMap<&str, BTreeMap<Moved, BTreeSet<i64>>> = BTreeMap::new();
+    for correction in corrections {
+        let Some(marker) = marker(&correction.reason) else { continue };
+        let mut moved = Moved::new();
+        for (product_id, quantity) in &correction.moved {
+            *moved.entry(*product_id).or_default() += *quantity;
+        }
+        made.entry(marker).or_default().entry(moved).or_default().insert(correction.note_id);
+    }
+    let most = |changes: &BTreeMap<Moved, BTreeSet<i64>>| changes.values().map(BTreeSet::len).max().unwrap_or(0);
+    made.iter()
+        .map(|(marker, changes)| ((*marker).to_owned(), u32::try_from(most(changes)).unwrap_or(u32::MAX)))
+        .collect()
+}
+
+/// The hub's marker in the words of a correction, whatever became of the brackets around it.
+fn marker(reason: &str) -> Option<&str> {
+    const LENGTH: usize = 26;
+    let (_, rest) = reason.split_once("hub:")?;
+    let marker = rest.get(..LENGTH)?;
+    marker.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()).then_some(marker)
+}
+
 #[cfg(test)]
 mod tests {
     use connect::MovementKind;
+    use rust_decimal::Decimal;
     use serde_json::json;
 
-    use super::movement;
+    use super::{Correction, movement, times_made};
 
     #[test]
     fn rows_are_read_and_quarantine_is_left_out() {
@@ -136,5 +187,30 @@ mod tests {
         assert_eq!(movement(&row("IT", json!(0), false)).unwrap().kind, MovementKind::Other);
         assert_eq!(movement(&row("GI", json!(6), true)), None);
         assert_eq!(movement(&[json!(1)]), None);
+    }
+
+    #[test]
+    fn a_marker_counts_twice_only_where_the_same_change_was_made_twice() {
+        let note = |note_id, marker: &str, moved: i64| Correction {
+            note_id,
+            reason: format!("Count &#91;hub:{marker}&#93;"),
+            moved: vec![(7, Decimal::from(moved))],
+            made_at: None,
+        };
+        let (once, twice, parts) =
+            ("01JEXAMPLE0123456789ABCDEF", "01JEXAMPLE0123456789ABCDEG", "01JEXAMPLE0123456789ABCDEH");
+        let unmarked =
+            Correction { note_id: 9, reason: "Counted [hub:short]".to_owned(), moved: Vec::new(), made_at: None };
+        let times = times_made(&[
+            note(1, once, -3),
+            note(1, once, -3),
+            note(2, twice, 4),
+            note(3, twice, 4),
+            note(4, parts, -1),
+            note(5, parts, -2),
+            unmarked,
+        ]);
+        let expected = [(once, 1), (twice, 2), (parts, 1)].map(|(marker, times)| (marker.to_owned(), times));
+        assert_eq!(times, expected.into());
     }
 }

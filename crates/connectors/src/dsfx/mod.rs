@@ -20,8 +20,8 @@ use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, FileStore, FoundAgain, Inbound, PlanError, Prepared, Probe, Random, RejectedInput,
-    RemoteRef, Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Warehouse, WarehouseCheck,
-    WarehouseFeature, WebhookCall, WebhookHint,
+    RemoteRef, Role, Settings, SettingsError, ShipmentPage, ShipmentRequest, Sightings, StockPage, Warehouse,
+    WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
@@ -150,6 +150,12 @@ impl Warehouse for Dsfx {
 
     async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         self.archived_shipments(since, cursor.0.as_deref()).await
+    }
+
+    /// A folder can be looked into, and the warehouse behind it cannot be asked: order files that still lie there are seen;
+    /// one that has been taken says nothing more, and not finding it proves nothing.
+    async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+        self.inbox.untaken(keys).await
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {

@@ -4,11 +4,14 @@
 //! temporary file its witness (docs/reliability.md): while it is there the rename has not happened, and once it is
 //! gone the rename has, even if the warehouse has taken the file away since. Nobody else may remove temporary files.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use connect::{
     Armed, Capture, ConnectorError, Delivery, Effect, EffectKind, ErrorKind, FileError, FileErrorKind, FileStore,
-    Prepared, Probe, RemoteRef, Renamed, Sent,
+    Prepared, Probe, RemoteRef, Renamed, RequestState, Sent, Sighting, Sightings,
     planted::{Planted, planted},
 };
 use encoding_rs::Encoding;
@@ -24,6 +27,9 @@ use super::{
 const AT_ONCE: usize = 4;
 /// Largest file compared with what would be written, in bytes; order files are far smaller.
 pub(super) const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Most untaken files that are looked into at once.
+const MOST_FILES: usize = 500;
 
 /// The folder the warehouse reads.
 pub(super) struct Inbox {
@@ -132,6 +138,32 @@ impl Inbox {
             Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// The orders of files that the warehouse has not taken out of its folder yet.
+    pub(super) async fn untaken(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+        let mut sightings = Sightings::blind(
+            "a file exchange cannot be asked: only order files that were not taken yet can be seen in the folder",
+        );
+        let wanted: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+        let files = self.store.list(&self.folder).await?;
+        for file in files.iter().filter(|file| is_file_name(&file.name)).take(MOST_FILES) {
+            let content = match self.store.read(&format!("{}/{}", self.folder, file.name), LARGEST).await {
+                Ok(content) => content,
+                // Taken, or not for us to read: it says nothing.
+                Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for key in rows_by_order(&content, self.encoding).into_keys().filter(|key| wanted.contains(key.as_str())) {
+                let there = sightings.found.entry(key).or_insert_with(|| Sighting {
+                    references: Vec::new(),
+                    state: RequestState::Waiting,
+                    since: None,
+                });
+                there.references.push(file.name.clone());
+            }
+        }
+        Ok(sightings)
     }
 
     /// What lies under a name, compared with what would be written: one answer for each order; `None` when nothing does.

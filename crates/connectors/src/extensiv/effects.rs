@@ -29,7 +29,7 @@ const PAGE: usize = 100;
 const AT_ONCE: usize = 4;
 
 /// Orders by the key they were made under.
-type Found = BTreeMap<String, Vec<Order>>;
+pub(super) type Found = BTreeMap<String, Vec<Order>>;
 
 /// What releasing and cancelling an order work with: the frozen body of the effect.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -228,10 +228,19 @@ impl Extensiv {
     /// Every order under these keys, whatever its state, with what was split off them (`KEY-2`, …), by key. The filter
     /// names the customer and no facility: an order that was moved to another is still ours.
     async fn find(&self, keys: impl Iterator<Item = &str>) -> Result<Found, ConnectorError> {
+        self.find_for(SUBMIT, keys).await
+    }
+
+    /// As [`Extensiv::find`], counted for another purpose.
+    pub(super) async fn find_for(
+        &self,
+        purpose: Purpose,
+        keys: impl Iterator<Item = &str>,
+    ) -> Result<Found, ConnectorError> {
         let keys: Vec<&str> = keys.collect();
         let mut found = Found::new();
         for some in keys.chunks(KEYS_AT_ONCE) {
-            for order in self.search(SUBMIT, some, "").await? {
+            for order in self.search(purpose, some, "").await? {
                 let key = base_key(&order.reference_num);
                 if let Some(key) = some.iter().find(|wanted| **wanted == key || **wanted == order.reference_num) {
                     found.entry((*key).to_owned()).or_default().push(order);

@@ -9,6 +9,7 @@ mod effects;
 mod orders;
 mod settings;
 mod shipments;
+mod sightings;
 mod stock;
 mod webhook;
 mod wire;
@@ -19,8 +20,8 @@ use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, Role, Settings,
-    SettingsError, ShipmentPage, ShipmentRequest, StockPage, Waits, Warehouse, WarehouseCheck, WarehouseFeature,
-    WebhookCall, WebhookHint,
+    SettingsError, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse, WarehouseCheck,
+    WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -117,6 +118,10 @@ impl Warehouse for Extensiv {
 
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         self.read_shipments(cursor).await
+    }
+
+    async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+        self.look_for(keys).await
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {

@@ -151,10 +151,8 @@ impl Extensiv {
             return Ok(None);
         }
         let facts = &order.read_only;
-        let left = filled(facts.process_date.as_deref())
-            .or_else(|| filled(facts.ship_date.as_deref()))
-            .or_else(|| filled(facts.last_modified_date.as_deref()))
-            .ok_or_else(|| ConnectorError::unexpected("the order is closed and does not say when"))?;
+        let left =
+            left_at(order).ok_or_else(|| ConnectorError::unexpected("the order is closed and does not say when"))?;
         let routing = order.routing_info.clone().unwrap_or_default();
         let key = base_key(&order.reference_num).to_owned();
         let (packages, loose) = self.goods(order).await?;
@@ -304,7 +302,12 @@ fn state_of(order: &Order) -> Option<(String, RequestState)> {
     if key != order.reference_num {
         return None;
     }
-    let state = if order.is_cancelled() {
+    Some((key.to_owned(), standing(order)))
+}
+
+/// Where an order stands that has not left.
+pub(super) fn standing(order: &Order) -> RequestState {
+    if order.is_cancelled() {
         RequestState::Cancelled
     } else if filled(order.read_only.on_hold_date.as_deref()).is_some() {
         RequestState::Held
@@ -312,8 +315,15 @@ fn state_of(order: &Order) -> Option<(String, RequestState)> {
         RequestState::Working
     } else {
         RequestState::Waiting
-    };
-    Some((key.to_owned(), state))
+    }
+}
+
+/// When a closed order left, as far as the service says.
+pub(super) fn left_at(order: &Order) -> Option<&str> {
+    let facts = &order.read_only;
+    filled(facts.process_date.as_deref())
+        .or_else(|| filled(facts.ship_date.as_deref()))
+        .or_else(|| filled(facts.last_modified_date.as_deref()))
 }
 
 fn rejected(order: &Value, reason: &str) -> RejectedInput {

@@ -815,3 +815,24 @@ async fn shipment_files_that_were_put_away_are_read_again() {
     let later = exchange.connector.shipments_again(at("2099-01-01T00:00:00Z"), &FeedCursor::default()).await.unwrap();
     assert!(later.shipments.is_empty());
 }
+
+#[tokio::test]
+async fn only_order_files_that_were_not_taken_are_seen() {
+    let exchange = Exchange::new(&[("orders_per_file", "1")]);
+    let keys = ["BPacme-O1", "BPacme-O2"];
+    let effects = effects(&drafts(exchange.connector.as_ref(), &keys));
+    let armed = arm(&effects, &exchange.connector.prepare(&effects).await.unwrap());
+    for one in &armed {
+        exchange.connector.send(std::slice::from_ref(one)).await;
+    }
+    let keys = keys.map(str::to_owned);
+    let seen = exchange.connector.sightings(&keys).await.unwrap();
+    assert!(seen.blind.unwrap().contains("cannot be asked"), "not finding an order says nothing");
+    assert_eq!(seen.found.keys().collect::<Vec<_>>(), keys.iter().collect::<Vec<_>>());
+    // The warehouse takes the first file.
+    let taken = &seen.found["BPacme-O1"].references[0];
+    fs::remove_file(exchange.inbox().join(taken)).unwrap();
+    let seen = exchange.connector.sightings(&keys).await.unwrap();
+    assert_eq!(seen.found.keys().collect::<Vec<_>>(), ["BPacme-O2"]);
+    assert!(seen.blind.is_some());
+}

@@ -742,3 +742,56 @@ async fn what_cannot_be_asked_for_is_told_before_anything_is_sent() {
     assert!(warehouse.capabilities(EffectKind::CancelRequest).unwrap().repeat_is_safe());
     assert!(warehouse.capabilities(EffectKind::CorrectStock).is_none());
 }
+
+#[tokio::test]
+async fn the_warehouse_is_asked_what_it_has_whatever_became_of_it() {
+    let site = Site::new(Switches::default()).await;
+    let handle = site.handle();
+    let (waiting, cancelled, shipped) =
+        (site.order("BPacme-O1").await, site.order("BPacme-O2").await, site.order("BPacme-O3").await);
+    assert!(handle.cancel(cancelled, "a mistake"));
+    handle.ship(shipped, &Dispatch::full()).unwrap();
+    let (_, held) = site.submit("BPacme-O4").await;
+    let removed = site.order("BPacme-O5").await;
+    assert!(handle.remove(removed));
+    // More keys than one filter takes, most of them of orders that are not there.
+    let keys: Vec<String> = (1..=40).map(|number| format!("BPacme-O{number}")).collect();
+    let before = handle.ledger().mutations.len();
+    let seen = site.warehouse.sightings(&keys).await.unwrap();
+    assert_eq!(seen.blind, None, "what is not found is not there");
+    assert_eq!(handle.ledger().mutations.len(), before, "it only reads");
+    let found: Vec<(&str, &str, RequestState)> =
+        seen.found.iter().map(|(key, one)| (key.as_str(), one.references[0].as_str(), one.state.clone())).collect();
+    let (waiting, cancelled, shipped) = (waiting.to_string(), cancelled.to_string(), shipped.to_string());
+    assert_eq!(
+        found,
+        [
+            ("BPacme-O1", waiting.as_str(), RequestState::Waiting),
+            ("BPacme-O2", cancelled.as_str(), RequestState::Cancelled),
+            ("BPacme-O3", shipped.as_str(), RequestState::Finished),
+            ("BPacme-O4", held.id.as_str(), RequestState::Waiting),
+        ]
+    );
+    assert!(seen.found["BPacme-O3"].since.is_some(), "it says when it left");
+    assert_eq!(site.warehouse.sightings(&[]).await.unwrap().found, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn two_orders_under_one_key_are_both_seen_and_a_split_is_not_a_second() {
+    let site = Site::new(Switches { duplicates: Duplicates::Accepted, ..Switches::default() }).await;
+    let handle = site.handle();
+    let first = site.order("BPacme-O1").await;
+    let draft = plan(site.warehouse.as_ref(), "BPacme-O1");
+    // As if a first copy had landed late: sent without a look.
+    let Sent::Accepted { reference: Some(second) } = site.send(&site.arm(&draft, serde_json::json!({}))).await else {
+        panic!("the warehouse takes a second one")
+    };
+    let split = site.order("BPacme-O2").await;
+    let part = BTreeMap::from([("SKU-A".to_owned(), Decimal::ONE)]);
+    let how = Dispatch { quantities: Quantities::Only(part), rest: Rest::Split, load: Load::Boxes(1) };
+    handle.ship(split, &how).unwrap().expect("a rest");
+    let seen = site.warehouse.sightings(&["BPacme-O1".to_owned(), "BPacme-O2".to_owned()]).await.unwrap();
+    assert_eq!(seen.found["BPacme-O1"].references, [first.to_string(), second.id]);
+    let part = &seen.found["BPacme-O2"];
+    assert_eq!((part.references.len(), part.state.clone()), (1, RequestState::Working), "some has left: {part:?}");
+}

@@ -5,6 +5,7 @@
 
 mod activity;
 mod auth;
+mod census;
 mod configuration;
 mod connections;
 mod effects;
@@ -121,6 +122,10 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(effects::decide_effect))
         .routes(routes!(exceptions::list_exceptions))
         .routes(routes!(exceptions::resolve_exception))
+        .routes(routes!(census::get_census, census::run_census))
+        .routes(routes!(census::list_findings))
+        .routes(routes!(census::get_finding))
+        .routes(routes!(census::repair_finding))
         .routes(routes!(configuration::export_configuration, configuration::apply_configuration))
         .routes(routes!(configuration::plan_configuration))
         .routes(routes!(keys::list_keys, keys::create_key))
@@ -162,6 +167,7 @@ fn base() -> OpenApi {
             tag("stock", "Comparisons of the warehouse's count with Brightpearl's."),
             tag("effects", "Changes at remote systems: each is written down before it is tried."),
             tag("exceptions", "What came in and could not be used."),
+            tag("census", "Where everything is, by an independent look, and what is wrong."),
             tag("configuration", "Configuration as a file."),
             tag("keys", "API keys."),
             tag("activity", "Who did what, and where the calls went."),

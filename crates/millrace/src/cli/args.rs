@@ -104,6 +104,11 @@ pub enum Command {
     /// Changes at remote systems.
     #[command(subcommand)]
     Effects(Effects),
+    /// Where every eligible order is, by an independent look. Exit code 5 when any cannot be accounted for.
+    Census(Census),
+    /// What is wrong with goods-out notes, and having it repaired.
+    #[command(subcommand)]
+    Doctor(Doctor),
     /// What came in and could not be used.
     #[command(subcommand)]
     Exceptions(Exceptions),
@@ -138,6 +143,52 @@ pub enum Command {
     /// What the exit codes mean.
     #[command(name = "exit-codes", long_about = EXIT_CODES)]
     ExitCodes,
+}
+
+/// Options of `census`.
+#[derive(Debug, Clone, Args)]
+pub struct Census {
+    /// Connection, by name or id.
+    pub connection: String,
+    /// Take one now, of what is recent, and wait for its end.
+    #[arg(long)]
+    pub now: bool,
+    /// Take one now, of everything, and wait for its end.
+    #[arg(long)]
+    pub full: bool,
+}
+
+/// Commands of `doctor`.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Doctor {
+    /// What is wrong, newest first.
+    List {
+        /// Of this connection.
+        #[arg(long)]
+        connection: Option<String>,
+        /// All findings of the census, not only those about goods-out notes.
+        #[arg(long)]
+        everything: bool,
+        /// Those that are gone as well.
+        #[arg(long)]
+        all: bool,
+        /// How much of it.
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// One finding: what is wrong, why it matters, what would mend it.
+    Show {
+        /// Finding (fnd_…).
+        finding: String,
+    },
+    /// Have a finding repaired as it proposes. Both sides are read once more first.
+    Repair {
+        /// Finding (fnd_…).
+        finding: String,
+        /// Why; kept in the audit trail.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// Options of `serve`.

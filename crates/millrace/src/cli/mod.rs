@@ -2,6 +2,7 @@
 //! what they change.
 
 pub mod args;
+mod census;
 mod connections;
 mod file;
 mod orders;
@@ -152,6 +153,8 @@ async fn within(
 ) -> Result<ExitCode, Failure> {
     match command {
         Command::Check(check) => return system::check(session, check, printer).await,
+        Command::Census(command) => return census::run(session, command, printer).await,
+        Command::Doctor(command) => census::doctor(session, command, printer).await?,
         Command::Export => file::export(session).await?,
         Command::Connections(command) => connections::run(session, command, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,

@@ -179,4 +179,17 @@ impl Database {
         })
         .await
     }
+
+    /// Gives the right back before its time is over.
+    pub async fn release_account(&self, account: &str, owner: &str) -> R<()> {
+        let (account, owner) = (account.to_owned(), owner.to_owned());
+        self.write(Access::System, "release_account", move |tx| {
+            Box::pin(async move {
+                let sql = "DELETE FROM account_lease WHERE account = $1 AND owner = $2";
+                tx.execute(sql, &[account.into(), owner.into()]).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
 }

@@ -167,7 +167,7 @@ impl Bundle {
             && self.shipments_of(request).all(|row| row.confirmed_at.is_some())
     }
 
-    fn problem(&self, request: &RequestRow) -> Option<String> {
+    pub(super) fn problem(&self, request: &RequestRow) -> Option<String> {
         // A cancel that is stuck matters only as long as nobody knows what became of the request.
         let answered = self.races.get(&request.id).is_some_and(|race| race.shown.outcome.answered());
         let of_effect = self

@@ -11,6 +11,7 @@
 
 mod audit;
 pub mod backup;
+mod census;
 mod channels;
 mod config;
 mod corrections;
@@ -20,6 +21,7 @@ mod endpoints;
 mod error;
 mod events;
 mod facts;
+mod findings;
 mod holds;
 mod in_hand;
 mod inbox;
@@ -62,11 +64,13 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use audit::AuditRow;
+pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
+pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
 pub use holds::StockHold;
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey, Person};
@@ -75,7 +79,7 @@ pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
 pub use race_answers::SentRequest;
-pub use races::{Origin, Patience};
+pub use races::{Patience, WishOrigin};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,

@@ -13,6 +13,8 @@ pub struct OwnNotes {
     pub notes: BTreeSet<i64>,
     /// Orders of which a note is being made or taken away, or may have been: which notes are whose is not known just now.
     pub busy: BTreeSet<i64>,
+    /// Notes that are requests of this connection.
+    pub requested: BTreeSet<i64>,
 }
 
 impl Database {
@@ -29,7 +31,7 @@ impl Database {
                          WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
                         ")",
                         &key_values(&key),
-                        order_ids,
+                        order_ids.iter().copied(),
                     )
                     .await?;
                 let mut own = OwnNotes::default();
@@ -40,10 +42,21 @@ impl Database {
                     {
                         own.notes.insert(note_id);
                     }
-                    if state.in_flight() || state.open() || matches!(state, EffectState::Parked | EffectState::Conflict)
-                    {
+                    if state.in_flight() || state.open() || matches!(state, EffectState::Parked | EffectState::Conflict) {
                         own.busy.insert(row.int(0)?);
                     }
+                }
+                let requested = tx
+                    .among(
+                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND live = 1
+                             AND note_id IS NOT NULL AND order_id IN (",
+                        ")",
+                        &key_values(&key),
+                        order_ids,
+                    )
+                    .await?;
+                for row in &requested {
+                    own.requested.insert(row.int(0)?);
                 }
                 Ok(own)
             })

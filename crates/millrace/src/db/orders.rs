@@ -10,7 +10,7 @@ use super::{
     effects::{self, key_values},
     facts::{self, Bundle, disposition, scope_values},
     payload::{pack_json, unpack_json},
-    races::{self, Origin, Patience, RaceRow, Wish},
+    races::{self, Patience, RaceRow, Wish, WishOrigin},
     revise,
     sql::Tx,
 };
@@ -250,7 +250,7 @@ impl Database {
         key: &ConnectionKey,
         order_id: i64,
         why: &str,
-        origin: Origin,
+        origin: WishOrigin,
         actor: &str,
         patience: &Patience,
     ) -> R<()> {
@@ -341,7 +341,7 @@ async fn cancel(
     key: &ConnectionKey,
     order_id: i64,
     why: &str,
-    ask: Option<(Origin, &str, &Patience)>,
+    ask: Option<(WishOrigin, &str, &Patience)>,
 ) -> R<()> {
     let order = id(tx, key, order_id).await?;
     let bundle = bundle(tx, &key.scope, &order).await?;
@@ -351,7 +351,7 @@ async fn cancel(
         for request in bundle.requests.iter().filter(|request| request.live && bundle.sent(request)) {
             // A person who cancels an order deletes its notes first: what was noticed then is the same wish.
             let same = |race: &RaceRow| {
-                let first_half = race.origin == Origin::Note && origin == Origin::Status && race.waits();
+                let first_half = race.origin == WishOrigin::Note && origin == WishOrigin::Status && race.waits();
                 race.shown.what == What::Cancel && !race.withdrawn && !first_half
             };
             if !bundle.races.get(&request.id).is_some_and(same) {

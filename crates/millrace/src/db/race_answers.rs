@@ -14,7 +14,7 @@ use super::{
     ConnectionKey, Database, DbError, R, RaceStepView, Scope, audit,
     effects::{self, key_values},
     facts::{self, Bundle, RequestRow, asked, row_units, scope_values},
-    races::{self, Origin, Patience, RaceRow, Wish, answer_name},
+    races::{self, Patience, RaceRow, Wish, WishOrigin, answer_name},
     sql::Tx,
 };
 
@@ -103,7 +103,7 @@ impl Database {
             Box::pin(async move {
                 let (_, bundle) = order_bundle(tx, &key, order_id).await?;
                 let by_status = |race: &RaceRow| {
-                    race.shown.what == What::Cancel && race.origin == Origin::Status && !race.withdrawn
+                    race.shown.what == What::Cancel && race.origin == WishOrigin::Status && !race.withdrawn
                 };
                 Ok(bundle
                     .requests
@@ -142,7 +142,7 @@ impl Database {
                     .filter(|request| {
                         request.live
                             && bundle.races.get(&request.id).is_some_and(|race| {
-                                race.shown.what == What::Cancel && race.origin == Origin::Status && !race.withdrawn
+                                race.shown.what == What::Cancel && race.origin == WishOrigin::Status && !race.withdrawn
                             })
                     })
                     .cloned()
@@ -184,7 +184,7 @@ impl Database {
                         }
                         None => {
                             let changed_back =
-                                |race: &RaceRow| race.shown.what == What::Change && race.origin == Origin::Rows;
+                                |race: &RaceRow| race.shown.what == What::Change && race.origin == WishOrigin::Rows;
                             if race.is_some_and(|race| changed_back(race) && race.waits()) {
                                 withdraw(tx, &key, &bundle, request, "the order is again what was sent").await?;
                             }
@@ -274,13 +274,13 @@ async fn changed(
     let wish = match difference.follows {
         // What is still wanted of the order, without the note, is planned anew once the warehouse has cancelled this.
         Follows::Cancel => {
-            Wish { what: What::Cancel, origin: Origin::Note, why: &why, undecided: false, resend: true, actor: "" }
+            Wish { what: What::Cancel, origin: WishOrigin::Note, why: &why, undecided: false, resend: true, actor: "" }
         }
         Follows::Ask | Follows::Policy => {
             let by_itself = difference.follows == Follows::Policy && policy == OnChange::CancelAndResend;
             Wish {
                 what: What::Change,
-                origin: Origin::Rows,
+                origin: WishOrigin::Rows,
                 why: &why,
                 undecided: !by_itself,
                 resend: by_itself,
@@ -336,7 +336,8 @@ async fn send_again(
         }
         let waits = bundle.races.get(&request.id).filter(|race| race.waits());
         let Some(race) = waits else {
-            let wish = Wish { what: What::Change, origin: Origin::Person, why, undecided: false, resend: true, actor };
+            let wish =
+                Wish { what: What::Change, origin: WishOrigin::Person, why, undecided: false, resend: true, actor };
             races::ask(tx, &key.scope, request, &wish, patience).await?;
             continue;
         };

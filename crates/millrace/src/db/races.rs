@@ -22,7 +22,7 @@ use super::{
 
 /// Where a wish came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum WishOrigin {
     /// The order's status in the source: it can be taken back there.
     Status,
     /// The note that was the request is gone in the source.
@@ -33,7 +33,7 @@ pub enum Origin {
     Person,
 }
 
-impl Origin {
+impl WishOrigin {
     fn as_str(self) -> &'static str {
         match self {
             Self::Status => "status",
@@ -44,7 +44,7 @@ impl Origin {
     }
 }
 
-impl std::str::FromStr for Origin {
+impl std::str::FromStr for WishOrigin {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -79,7 +79,7 @@ impl Patience {
 pub(super) struct RaceRow {
     pub(super) request: RequestId,
     pub(super) order: OrderId,
-    pub(super) origin: Origin,
+    pub(super) origin: WishOrigin,
     pub(super) asked_at: Timestamp,
     pub(super) withdrawn: bool,
     pub(super) outcome_at: Timestamp,
@@ -295,7 +295,7 @@ pub(super) async fn retire(tx: &mut Tx, scope: &Scope, bundle: &mut Bundle, id: 
 /// A wish as it is written down.
 pub(super) struct Wish<'a> {
     pub(super) what: What,
-    pub(super) origin: Origin,
+    pub(super) origin: WishOrigin,
     pub(super) why: &'a str,
     pub(super) undecided: bool,
     pub(super) resend: bool,

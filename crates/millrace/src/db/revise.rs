@@ -113,6 +113,17 @@ async fn claims_of_others(
     Ok(claims)
 }
 
+/// Who else holds rows of these orders, as far as it may be told.
+pub(super) async fn holders(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    account: &str,
+    order_ids: &[i64],
+) -> R<BTreeMap<i64, String>> {
+    let claims = claims_of_others(tx, key, account, order_ids).await?;
+    Ok(claims.into_iter().filter_map(|(order, rows)| Some((order, rows.into_values().next()?.holder))).collect())
+}
+
 async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Known>> {
     let rows = tx
         .among(

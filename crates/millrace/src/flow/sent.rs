@@ -8,7 +8,7 @@ use super::{
     orders::{Read, SLICE, read},
 };
 use crate::{
-    db::{Origin, Patience},
+    db::{Patience, WishOrigin},
     runtime::Runtime,
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn compare_sent(
     let (db, connection, order_id) = (&runtime.db, &runtime.key, order.order_id);
     if read.cancelled_status == Some(order.status_id) {
         let why = "cancelled in Brightpearl";
-        db.want_cancel(connection, order_id, why, Origin::Status, "", &patience(runtime)).await?;
+        db.want_cancel(connection, order_id, why, WishOrigin::Status, "", &patience(runtime)).await?;
         db.mark_seen(connection, order_id, mark, None).await?;
         runtime.wake.advance.notify_one();
         return Ok(Compared::Changed);

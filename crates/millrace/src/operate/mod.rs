@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod backup;
+pub mod census;
 pub mod check;
 pub mod connections;
 pub mod drift;
@@ -13,6 +14,7 @@ pub mod exceptions;
 pub mod explain;
 mod failure;
 pub mod file;
+pub mod findings;
 pub mod keys;
 pub mod mappings;
 pub mod orders;
@@ -268,7 +270,7 @@ pub struct EventOut {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
-    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`.
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`.
     pub what: String,
     /// Its id.
     pub subject: String,

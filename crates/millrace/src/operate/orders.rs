@@ -17,7 +17,7 @@ use super::{
     shipments::ShipmentOut,
     switches,
 };
-use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, Origin, RequestView};
+use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, RequestView, WishOrigin};
 
 /// Which orders.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -395,7 +395,7 @@ pub async fn cancel(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Resul
     let why = reason(why)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
     let patience = races::patience(hub, &found.key).await?;
-    hub.db.want_cancel(&found.key, found.order_id, why, Origin::Person, &caller.actor, &patience).await?;
+    hub.db.want_cancel(&found.key, found.order_id, why, WishOrigin::Person, &caller.actor, &patience).await?;
     note(hub, caller, "order.cancel", &found, &serde_json::json!({ "reason": why })).await?;
     races::wake(hub, &found.key);
     after(hub, &found).await

@@ -13,7 +13,8 @@ use std::{
 };
 
 use connect::{
-    BuildContext, Clock, FileStores, Random, Role, Settings, SettingsError, Side, Transport, Waits, budget::Budgets,
+    BuildContext, Clock, FileStores, OrderSource, Random, Role, Settings, SettingsError, Side, Transport, Waits,
+    Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     db::{ConnectionKey, ConnectionRecord, Database, DbError},
     metrics::Metrics,
+    reconcile::Reconciler,
     runtime::{Memory, Runtime, Wake},
     seal::Keyring,
 };
@@ -115,36 +117,10 @@ impl Workers {
     /// # Errors
     /// When its settings cannot be used or the database cannot be reached.
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
-        let record = self.db.connection(key, &self.keyring).await?;
+        let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let ConnectionRecord {
-            name,
-            revision,
-            store,
-            store_secrets,
-            account,
-            warehouse,
-            warehouse_secrets,
-            settings,
-            ..
-        } = record;
-        let context = self.context(key.connection.as_str());
-        let source = match connectors::find(&store.platform).map(|spec| (&spec.role, spec.fields)) {
-            Some((Role::OrderSource(build), fields)) => {
-                let given = Settings { values: store.values, secrets: store_secrets };
-                given.validate(fields)?;
-                build(&given, &context)?
-            }
-            _ => return Err(BuildError::NoConnector(store.platform)),
-        };
-        let ships = match connectors::find(&warehouse.platform).map(|spec| (&spec.role, spec.fields)) {
-            Some((Role::Warehouse(build), fields)) => {
-                let given = Settings { values: warehouse.values, secrets: warehouse_secrets };
-                given.validate(fields)?;
-                build(&given, &context)?
-            }
-            _ => return Err(BuildError::NoConnector(warehouse.platform)),
-        };
+        let (source, ships) = both_connectors(&mut record, &self.context(key.connection.as_str()))?;
+        let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {
             key: key.clone(),
             account,
@@ -163,6 +139,25 @@ impl Workers {
             metrics: Metrics::new(key.connection.as_str()),
             memory: Memory::default(),
         })
+    }
+
+    /// What looks at a connection from outside, with connectors of its own that let every other call go first. Starts nothing.
+    ///
+    /// # Errors
+    /// As [`Workers::build`].
+    pub async fn reconciler(&self, key: &ConnectionKey) -> Result<Reconciler, BuildError> {
+        let mut record = self.db.connection(key, &self.keyring).await?;
+        let mappings = self.db.mappings(key).await?;
+        let mut context = self.context(key.connection.as_str());
+        context.budgets = Arc::new(self.budgets.for_sweep("census"));
+        let both = both_connectors(&mut record, &context)?;
+        let ConnectionRecord { account, settings, .. } = record;
+        let (db, clock) = (self.db.clone(), Arc::clone(&self.seams.clock));
+        let mut reconciler = Reconciler::new(key.clone(), account, settings, mappings, db, clock, self.waits, both);
+        if let Some(runtime) = self.runtime(key) {
+            reconciler.author = runtime.source.note_author().or(reconciler.author);
+        }
+        Ok(reconciler)
     }
 
     /// Runs what is enabled until it is told to stop, then ends what was started.
@@ -222,11 +217,15 @@ impl Workers {
             if running.contains_key(&key) {
                 continue;
             }
-            match self.build(&key).await {
-                Ok(runtime) => {
+            let built = match self.build(&key).await {
+                Ok(runtime) => self.reconciler(&key).await.map(|reconciler| (runtime, reconciler)),
+                Err(error) => Err(error),
+            };
+            match built {
+                Ok((runtime, reconciler)) => {
                     tracing::info!(connection.id = %key.connection, connection.name = %runtime.name, "connection runs");
                     let runtime = Arc::new(runtime);
-                    let started = Started::new(Arc::clone(&runtime), revision);
+                    let started = Started::new(Arc::clone(&runtime), reconciler, revision);
                     self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), runtime);
                     running.insert(key, started);
                 }
@@ -255,6 +254,33 @@ impl Workers {
     }
 }
 
+/// The connectors of the two ends.
+type Both = (Arc<dyn OrderSource>, Arc<dyn Warehouse>);
+
+/// Both connectors of a connection. Takes the secrets out of the record.
+fn both_connectors(record: &mut ConnectionRecord, context: &BuildContext) -> Result<Both, BuildError> {
+    let (store, warehouse) = (&record.store, &record.warehouse);
+    let source = match connectors::find(&store.platform).map(|spec| (&spec.role, spec.fields)) {
+        Some((Role::OrderSource(build), fields)) => {
+            let secrets = std::mem::take(&mut record.store_secrets);
+            let given = Settings { values: store.values.clone(), secrets };
+            given.validate(fields)?;
+            build(&given, context)?
+        }
+        _ => return Err(BuildError::NoConnector(store.platform.clone())),
+    };
+    let ships = match connectors::find(&warehouse.platform).map(|spec| (&spec.role, spec.fields)) {
+        Some((Role::Warehouse(build), fields)) => {
+            let secrets = std::mem::take(&mut record.warehouse_secrets);
+            let given = Settings { values: warehouse.values.clone(), secrets };
+            given.validate(fields)?;
+            build(&given, context)?
+        }
+        _ => return Err(BuildError::NoConnector(warehouse.platform.clone())),
+    };
+    Ok((source, ships))
+}
+
 struct Started {
     revision: i64,
     stop: CancellationToken,
@@ -262,10 +288,11 @@ struct Started {
 }
 
 impl Started {
-    fn new(runtime: Arc<Runtime>, revision: i64) -> Self {
+    fn new(runtime: Arc<Runtime>, reconciler: Reconciler, revision: i64) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks::spawn(&mut tasks, &runtime, &stop);
+        tasks.spawn(tasks::census(runtime, reconciler, stop.clone()));
         Self { revision, stop, tasks }
     }
 }

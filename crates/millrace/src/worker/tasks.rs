@@ -1,4 +1,4 @@
-//! The loops of one connection: three channels, the journal on each side, and the next steps of requests.
+//! The loops of one connection: three channels, the journal on each side, the next steps of requests, and the census.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -12,6 +12,7 @@ use crate::{
     db::{Channel, ChannelKind, DbError, Lost},
     flow::{self, FlowError},
     journal,
+    reconcile::{self, Reconciler},
     runtime::Runtime,
 };
 
@@ -211,6 +212,53 @@ async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<String, Flo
         flow::sent::watch_sent(runtime).await?;
     }
     Ok(summary.to_string())
+}
+
+/// Takes the census when it is due or wanted. When the last one ran is in the database, so a restart neither forgets nor
+/// repeats one.
+pub(super) async fn census(runtime: Arc<Runtime>, mut reconciler: Reconciler, stop: CancellationToken) {
+    let look = runtime.scaled(LOOK);
+    if let Err(error) = runtime.db.begin_census(&runtime.key).await {
+        failed(&runtime, "census", &error);
+    }
+    while !stop.is_cancelled() {
+        let wait = match runtime.db.census_runs(&runtime.key).await {
+            Ok(runs) => match reconcile::next(&runs, |wait| runtime.scaled(wait)) {
+                Some((extent, due)) if due <= runtime.clock.now() => {
+                    reconciler.author = runtime.source.note_author().or(reconciler.author);
+                    let started = runtime.clock.monotonic();
+                    let ended = tokio::select! {
+                        biased;
+                        // It only reads: cutting it off loses nothing, and it is begun again.
+                        () = stop.cancelled() => break,
+                        ended = reconciler.run(extent) => ended,
+                    };
+                    let took = runtime.clock.monotonic().saturating_sub(started);
+                    runtime.metrics.ran("census", ended.is_ok(), took);
+                    match ended {
+                        Ok(report) => {
+                            runtime.metrics.unaccounted(report.unaccounted);
+                            if report.unaccounted > 0 {
+                                tracing::error!(
+                                    connection.id = %runtime.key.connection, unaccounted = report.unaccounted,
+                                    "census: orders that nobody can account for"
+                                );
+                            }
+                            continue;
+                        }
+                        Err(error) => {
+                            tracing::warn!(connection.id = %runtime.key.connection, "census failed: {error}");
+                        }
+                    }
+                    look
+                }
+                Some((_, due)) => until(runtime.clock.now(), due).min(look),
+                None => look,
+            },
+            Err(error) => failed(&runtime, "census", &error),
+        };
+        rest(&runtime, &runtime.wake.census, wait, &stop).await;
+    }
 }
 
 /// Rests until woken, until the time is over, or until told to stop.

@@ -78,6 +78,8 @@ pub struct Setup {
     pub told: bool,
     /// Brightpearl calls the program, at a port chosen before it starts.
     pub webhooks: Option<u16>,
+    /// Whether an Extensiv warehouse works by itself; otherwise a test ships what it wants shipped.
+    pub works: bool,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
     /// Every wait of the program and of the simulators is divided by this.
@@ -110,6 +112,7 @@ impl Default for Setup {
             },
             told: false,
             webhooks: None,
+            works: true,
             calls_per_minute: 190,
             factor: FACTOR,
             units: 400,
@@ -353,6 +356,13 @@ impl World {
         let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
         text.push_str(&String::from_utf8_lossy(&output.stderr));
         (output.status.success(), text)
+    }
+
+    /// Runs one command with `--json`; its exit code and its answer, `null` where it gave none.
+    pub fn ask(&self, arguments: &[&str]) -> (i32, serde_json::Value) {
+        let output = self.program_command().arg("--json").args(arguments).output().expect("the program runs");
+        let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap_or(-1), answer)
     }
 
     fn program_command(&self) -> Command {
@@ -728,7 +738,7 @@ async fn extensiv_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> extensiv
             freight_percent: 5,
             cancel_percent: 0,
         },
-        work_every: (!setup.told).then_some(Duration::from_millis(150)),
+        work_every: (setup.works && !setup.told).then_some(Duration::from_millis(150)),
         ..extensiv::Config::default()
     })
     .await

@@ -269,6 +269,15 @@ impl Floor {
         Ok(())
     }
 
+    /// Takes an order out of the system for good.
+    pub(super) fn remove(&mut self, id: u64) -> bool {
+        self.deallocate(id);
+        for ids in self.by_reference.values_mut() {
+            ids.retain(|known| *known != id);
+        }
+        self.orders.remove(&id).is_some()
+    }
+
     /// The warehouse's own cancel, which asks nobody.
     pub(super) fn cancel_anyway(&mut self, id: u64, what: &str, now: Timestamp) {
         self.deallocate(id);

@@ -324,6 +324,12 @@ impl Handle {
         })
     }
 
+    /// Somebody takes an order out of the system for good, so that no search finds it any more; `false` when there is none.
+    pub fn remove(&self, order_id: u64) -> bool {
+        self.cancel(order_id, "taken out of the system");
+        self.with(|world, _| world.floor.remove(order_id))
+    }
+
     /// Puts an open order on hold, or releases it when `reason` is `None`; `false` when that cannot be.
     pub fn hold(&self, order_id: u64, reason: Option<&str>) -> bool {
         self.with(|world, now| world.floor.hold(order_id, reason, now).is_ok())

@@ -416,6 +416,10 @@ async fn corrections_travel_together_and_are_found_one_by_one() {
     assert_eq!(now, [before[0] + 5, before[1] - 3, before[2] + 2]);
     let probes = bench.connector.probe(&batch).await.unwrap();
     assert!(probes.iter().all(|probe| matches!(probe, Probe::Equal(_))), "{probes:?}");
+    let since: Timestamp = "2020-01-01T00:00:00Z".parse().unwrap();
+    let markers = bench.connector.correction_markers(WAREHOUSE, since).await.unwrap();
+    assert_eq!(markers.len(), 3, "what was changed by hand carries none: {markers:?}");
+    assert!(markers.values().all(|times| *times == 1), "each was made once (K3)");
 
     // One bad line: nobody knows which were made, so each is looked for.
     let good = bench.armed(&bench.correction("b2", products[0], 1)).await;

@@ -88,6 +88,8 @@ async fn planted_secrets_turn_up_nowhere() {
         "keys",
         "budgets",
         "configuration",
+        "connections/main/census",
+        "findings",
         "connections/main/stock/runs",
     ] {
         let answer = client.get(format!("http://{address}/api/v1/{path}")).bearer_auth(&key).send().await.unwrap();

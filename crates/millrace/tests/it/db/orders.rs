@@ -6,8 +6,8 @@ use engine::{
     order::{Disposition, OrderState},
 };
 use millrace::db::{
-    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Origin, Recorded,
-    RequestWork, ShipmentQuery, Subject,
+    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Recorded, RequestWork,
+    ShipmentQuery, Subject, WishOrigin,
 };
 
 use super::world::{
@@ -176,7 +176,7 @@ async fn what_was_sent_is_not_planned_again() {
         assert_eq!(db.known_orders(&key, &[1]).await.unwrap()[&1].seen, "later");
         // Found there after all, and to be stopped.
         carry_out_probe(&world, &key).await;
-        db.want_cancel(&key, 1, "cancelled in Brightpearl", Origin::Status, "", &patience()).await.unwrap();
+        db.want_cancel(&key, 1, "cancelled in Brightpearl", WishOrigin::Status, "", &patience()).await.unwrap();
         let asked = work(&world, &key).await.remove(0);
         assert_eq!(asked.cancel_wanted.as_deref(), Some("cancelled in Brightpearl"));
         let steps =

@@ -12,8 +12,8 @@ use engine::{
 };
 use jiff::SignedDuration;
 use millrace::db::{
-    Advance, ConnectionKey, ImportedOrder, NewEffect, Origin, Patience, RaceView, Recorded, RequestView, RequestWork,
-    Subject,
+    Advance, ConnectionKey, ImportedOrder, NewEffect, Patience, RaceView, Recorded, RequestView, RequestWork, Subject,
+    WishOrigin,
 };
 
 use super::world::{
@@ -50,7 +50,7 @@ async fn sent(world: &World, key: &ConnectionKey, order_id: i64) {
     carry_out(&world.db, key, Side::Warehouse, &[Applied]).await;
 }
 
-async fn cancel(world: &World, key: &ConnectionKey, order_id: i64, origin: Origin, patience: &Patience) {
+async fn cancel(world: &World, key: &ConnectionKey, order_id: i64, origin: WishOrigin, patience: &Patience) {
     world.db.want_cancel(key, order_id, "cancelled in Brightpearl", origin, "", patience).await.unwrap();
 }
 
@@ -113,7 +113,7 @@ fn difference(order_id: i64, words: &str) -> BTreeMap<String, Difference> {
 async fn a_cancel_ends_as_the_warehouse_says() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
-        let status = Origin::Status;
+        let status = WishOrigin::Status;
         // The warehouse's yes.
         sent(&world, &key, 1).await;
         cancel(&world, &key, 1, status, &patience()).await;
@@ -179,7 +179,7 @@ async fn silence_is_somebodys_and_a_late_answer_counts() {
         let hasty = Patience { within: Duration::ZERO, owner: "Ada".to_owned() };
         for order_id in 1..=3 {
             sent(&world, &key, order_id).await;
-            cancel(&world, &key, order_id, Origin::Status, &hasty).await;
+            cancel(&world, &key, order_id, WishOrigin::Status, &hasty).await;
             let by_hand = Some("tell them by telephone".to_owned());
             look(&world, &key, order_id, Advance { by_hand, ..Advance::default() }).await;
             let told = race(&world, &key, order_id).await.shown;
@@ -215,13 +215,13 @@ async fn a_cancel_is_taken_back() {
         let key = world.connection("acme").await;
         // In time: it is not sent, and sent when it is wanted once more.
         sent(&world, &key, 1).await;
-        cancel(&world, &key, 1, Origin::Status, &patience()).await;
+        cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 1).await;
         assert!(!world.db.take_back_cancel(&key, 1).await.unwrap());
         assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
         assert_eq!(race(&world, &key, 1).await.shown.outcome, Outcome::Withdrawn);
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Open);
-        cancel(&world, &key, 1, Origin::Status, &patience()).await;
+        cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 1).await;
         carry_cancel(&world, &key, &[Applied], None).await;
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Cancelled);
@@ -238,7 +238,7 @@ async fn a_cancel_is_taken_back() {
         // Too late to take back: on its way already. Accepted, it goes again as well.
         sent(&world, &key, 2).await;
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
-        cancel(&world, &key, 2, Origin::Status, &patience()).await;
+        cancel(&world, &key, 2, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 2).await;
         let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
         world.db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
@@ -250,7 +250,7 @@ async fn a_cancel_is_taken_back() {
         // A person's cancel is not undone by what Brightpearl shows.
         sent(&world, &key, 3).await;
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
-        cancel(&world, &key, 3, Origin::Person, &patience()).await;
+        cancel(&world, &key, 3, WishOrigin::Person, &patience()).await;
         assert!(!world.db.take_back_cancel(&key, 3).await.unwrap());
         assert!(work(&world, &key, 3).await.cancel_wanted.is_some());
     })
@@ -330,7 +330,7 @@ async fn the_time_for_second_thoughts_costs_nothing() {
         assert_eq!(state, OrderState::Held);
         assert!(reason.contains("leaves at"), "{reason}");
         assert_eq!(requests(&world, &key, 1).await[0].leaves_at.map(|at| at.as_second()), Some(leaves.as_second()));
-        cancel(&world, &key, 1, Origin::Status, &patience()).await;
+        cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Cancelled);
         assert!(requests(&world, &key, 1).await[0].race.is_none(), "the warehouse has nothing to do with it");
         // A change takes the old one's place and its time.

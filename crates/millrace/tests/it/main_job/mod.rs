@@ -1,5 +1,6 @@
 //! The main job through the real program, judged by the ledgers of the two ends.
 
+mod census;
 mod failover;
 mod faults;
 mod feeds;
