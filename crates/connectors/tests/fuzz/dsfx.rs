@@ -172,8 +172,11 @@ const STOCK: &str = "sku,available,on_hand,facility_id,counted_at\n\
 const BARE_SHIPMENTS: &str = "\"BPacme-O1\";\"S1\"\n\"BPacme-O1\",\"S1\",\"2026-11-22\",\"SKU-A\",\"2\"\nTRAILER,1\n";
 const BARE_STOCK: &str = "SKU-A,5,4\nSKU-B,-1,4\nTRAILER,2,4\n";
 
+/// Settings, and a shipment and a stock file that fit them.
+type Layout = (Vec<(&'static str, &'static str)>, [&'static str; 2]);
+
 /// How a warehouse may write its files.
-fn layouts() -> Vec<(Vec<(&'static str, &'static str)>, [&'static str; 2])> {
+fn layouts() -> Vec<Layout> {
     let bare_shipments = "order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5, trailer=TRAILER";
     let bare = vec![
         ("shipment_columns", bare_shipments),

@@ -24,6 +24,10 @@ use crate::hub::{at, request};
 const ACCOUNT: &str = "exampleeu";
 const WAREHOUSE: i64 = 5;
 
+fn now() -> Timestamp {
+    SystemClock::default().now()
+}
+
 fn is_wanted() -> bool {
     std::env::var_os("MILLRACE_FUZZ_RECORD").is_some()
 }
@@ -55,7 +59,7 @@ impl Account {
 
     async fn ask(&mut self, op: Op) {
         self.recorder.take();
-        let mut session = Session { op, at: Timestamp::now(), answers: Vec::new() };
+        let mut session = Session { op, at: now(), answers: Vec::new() };
         let connector = self.connector();
         brightpearl::perform(&connector, &session, || self.recorder.change()).await.unwrap();
         session.answers = self.recorder.take();
@@ -69,7 +73,7 @@ impl Account {
     async fn make(&mut self, drafts: &[EffectDraft]) -> Option<i64> {
         let connector = self.connector();
         let planned: Vec<Written> = drafts.iter().map(|draft| Written::new(draft, None)).collect();
-        let now = Timestamp::now();
+        let now = now();
         let effects: Vec<_> = planned.iter().map(|effect| effect.effect(now)).collect();
         let prepared = connector.prepare(&effects).await.unwrap();
         let ready: Vec<Written> =
@@ -141,7 +145,7 @@ async fn record_brightpearl() {
         account.ask(op).await;
     }
     let connector = account.connector();
-    let now = Timestamp::now();
+    let now = now();
     let note = NewNote {
         order_id: plain,
         warehouse_id: WAREHOUSE,
@@ -229,7 +233,7 @@ async fn record_extensiv() {
     for cursor in [None, Some("2026-11-23T06:30:04".to_owned())] {
         let op = WarehouseOp::Shipments { cursor: connect::FeedCursor(cursor) };
         recorder.take();
-        let session = Session { op, at: Timestamp::now(), answers: Vec::new() };
+        let session = Session { op, at: now(), answers: Vec::new() };
         let WarehouseOp::Shipments { cursor } = &session.op else { unreachable!() };
         let page = connector().shipments(cursor).await.unwrap();
         assert!(!page.shipments.is_empty());
@@ -237,9 +241,9 @@ async fn record_extensiv() {
     }
     recorder.take();
     connector().check().await.unwrap();
-    sessions.push(Session { op: WarehouseOp::Check, at: Timestamp::now(), answers: recorder.take() });
+    sessions.push(Session { op: WarehouseOp::Check, at: now(), answers: recorder.take() });
     connector().stock().await.unwrap();
-    sessions.push(Session { op: WarehouseOp::Stock, at: Timestamp::now(), answers: recorder.take() });
+    sessions.push(Session { op: WarehouseOp::Stock, at: now(), answers: recorder.take() });
     write(extensiv::CORPUS, &sessions);
 }
 
@@ -250,7 +254,7 @@ async fn exchange(
     connector: &impl Fn() -> Arc<dyn Warehouse>,
     draft: &EffectDraft,
 ) -> Sent {
-    let now = SystemClock::default().now();
+    let now = now();
     let planned = Written::new(draft, None);
     recorder.take();
     let prepared: Vec<Prepared> = connector().prepare(&[planned.effect(now)]).await.unwrap();
