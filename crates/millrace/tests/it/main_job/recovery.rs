@@ -180,9 +180,14 @@ async fn drill(setup: Setup, loss: Loss) {
     world.invariants().expect("the invariants hold");
     // The first comparison of stock is a person's; what is wrong is put right then, once.
     world.mistake(world.skus[0].0, 7);
-    world.count();
+    let mut looks = 0;
     world
         .until("stock converges once a person has seen it", Duration::from_secs(90), |world| {
+            // A product of which something was just told is left to the next count.
+            if looks % 15 == 0 {
+                world.count();
+            }
+            looks += 1;
             approve_stock(world);
             let differences = world.stock_differences();
             if differences.is_empty() { Ok(()) } else { Err(format!("{differences:?}")) }
