@@ -68,7 +68,7 @@ async fn drill(setup: Setup, loss: Loss) {
     let mut expected = place(&world, 25, seed * 10).expected;
     // Long enough for the first shipments to be told, or not.
     tokio::time::sleep(Duration::from_millis(dice.random_range(500..9_000))).await;
-    let since = jiff::Timestamp::now();
+    let since = connect::Clock::now(&connect::SystemClock::default());
     let sent_before = world.warehouse_orders().len();
     let copy = world.folder().join("copy.db");
     let copy_name = copy.to_str().expect("a plain path").to_owned();
