@@ -186,7 +186,13 @@ async fn drill(setup: Setup, loss: Loss) {
     let found_again = found["recovery"]["confirmed"].as_i64().unwrap_or(0);
     assert!(found_again > 0, "{sent_in_window} orders were sent in the window and none was found: {found:#}");
     assert_eq!(found["recovery"]["connections"][0]["report"]["not_there"], serde_json::json!([]), "{found:#}");
-    world.command(&["release-sending", "--reason", "everything was looked up"]);
+    // What is found leads to the next step, which is looked up as well: until the last, releasing is refused.
+    world
+        .until("sending is released", Duration::from_secs(60), |world| {
+            let (ok, told) = world.try_command(&["release-sending", "--reason", "everything was looked up"]);
+            if ok { Ok(()) } else { Err(told) }
+        })
+        .await;
     assert_eq!(safety(&world)["frozen"], false);
     let mut decided = 0;
     world
