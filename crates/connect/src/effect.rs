@@ -308,8 +308,8 @@ pub enum Probe {
 pub enum FoundAgain {
     /// As a probe says it. *Absent* means that it would be seen if it were there.
     Seen(Probe),
-    /// Several that could each be it, equal in everything that can be compared, by age. What belongs to other effects is for
-    /// the caller to take out; what is then left first is the one.
+    /// Several that could each be it, equal in everything that the effect says, by age. What belongs to other effects is for
+    /// the caller to tell, who also knows the tracking (the fact `reference` of each, empty where none is written).
     AnyOf(Vec<RemoteRef>),
     /// The remote system keeps nothing that could be looked at.
     CannotBeAsked {

@@ -22,6 +22,9 @@ use crate::{
 /// Longest wait for a recovery. What cannot be looked up for so long needs a person anyhow.
 const LONGEST: Duration = Duration::from_secs(6 * 3600);
 
+/// Looks, a second apart, that must find nothing left to look up.
+const QUIET_LOOKS: u32 = 3;
+
 fn spinner(printer: Printer) -> ProgressBar {
     let bar = if printer.json { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
@@ -119,7 +122,13 @@ pub(super) async fn recover(
     if given.wait {
         let bar = spinner(printer);
         let began = std::time::Instant::now();
-        while let Some(recovery) = state.recovery.as_ref().filter(|recovery| !recovery.is_answered()) {
+        // What is found leads to a next step, which is looked up as well: it is over when nothing comes any more.
+        let mut quiet = 0;
+        while let Some(recovery) = state.recovery.as_ref() {
+            quiet = if recovery.is_answered() { quiet + 1 } else { 0 };
+            if quiet > QUIET_LOOKS {
+                break;
+            }
             bar.set_message(format!(
                 "{} to look up, {} found, {} not there",
                 recovery.open, recovery.confirmed, recovery.absent

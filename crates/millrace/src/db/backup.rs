@@ -189,13 +189,25 @@ pub async fn take(path: &Path) -> R<There> {
     Ok(There { fingerprint, armed })
 }
 
-/// Makes what was written to a file under other settings durable in the mode the program uses.
+/// Longest wait for a connection of this process to let a file go after it was closed.
+const LET_GO: Duration = Duration::from_secs(10);
+
+/// Makes sure that all of a database file, closed just now, is in the one file, durably.
 ///
 /// # Errors
-/// When it cannot be written.
+/// When it cannot be written, or something has it open.
 pub async fn settle(path: &Path) -> R<()> {
-    let connection =
-        options(path).journal_mode(SqliteJournalMode::Delete).synchronous(SqliteSynchronous::Full).connect().await?;
-    connection.close().await?;
-    Ok(())
+    let since = std::time::Instant::now();
+    loop {
+        let opened =
+            options(path).journal_mode(SqliteJournalMode::Delete).synchronous(SqliteSynchronous::Full).connect().await;
+        match opened {
+            Ok(connection) => return Ok(connection.close().await?),
+            // Closing ends in a thread of its own.
+            Err(sqlx::Error::Database(error)) if error.message().contains("lock") && since.elapsed() < LET_GO => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use connect::{EffectId, EffectKind, Side, TenantId};
+use connect::{EffectId, EffectKind, OrderId, ShipmentId, Side, TenantId};
 use engine::effect::EffectState;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -396,6 +396,30 @@ impl Database {
                         })
                     })
                     .collect()
+            })
+        })
+        .await
+    }
+
+    /// The tracking numbers, joined by spaces, of every shipment of these orders.
+    pub async fn trackings(
+        &self,
+        key: &ConnectionKey,
+        orders: &[OrderId],
+    ) -> R<BTreeMap<ShipmentId, (OrderId, String)>> {
+        let (key, orders) = (key.clone(), orders.to_vec());
+        self.read(&key.clone(), "trackings", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT id, order_ref, tracking FROM shipment
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_ref IN (",
+                        ")",
+                        &key_values(&key),
+                        &orders,
+                    )
+                    .await?;
+                rows.iter().map(|row| Ok((row.parsed(0)?, (row.parsed(1)?, row.string(2)?)))).collect()
             })
         })
         .await

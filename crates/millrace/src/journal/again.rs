@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use connect::{Armed, EffectKind, Effects, FoundAgain, Probe, RemoteRef};
+use connect::{Armed, EffectKind, Effects, FoundAgain, OrderId, Probe, RemoteRef};
 use engine::effect::{EffectState, Policy, after_probe};
 
 use super::{blank, effect, facts, from_step, give_back, settle};
@@ -51,19 +51,35 @@ pub(super) async fn look(
         })
         .collect();
     let notes = rows.first().is_some_and(|row| row.kind == EffectKind::CreateNote);
+    let orders: Vec<OrderId> = if notes && !candidates.is_empty() {
+        rows.iter().filter_map(|row| row.subject.order.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let trackings = runtime.db.trackings(&runtime.key, &orders).await?;
     let mut taken = if notes { gate::taken_notes(runtime, &candidates).await? } else { BTreeSet::new() };
     let after = runtime.clock.now();
     let mut settlements = Vec::with_capacity(rows.len());
     for (row, answer) in rows.iter().zip(answers) {
         let probe = match answer {
             FoundAgain::Seen(probe) => probe,
-            FoundAgain::AnyOf(references) => match references.into_iter().find(|one| !taken.contains(&one.id)) {
-                Some(reference) => {
+            FoundAgain::AnyOf(mut references) => {
+                references.retain(|one| !taken.contains(&one.id));
+                let own =
+                    row.subject.shipment.as_ref().and_then(|id| trackings.get(id)).map_or("", |(_, numbers)| numbers);
+                let others: Vec<&str> = trackings
+                    .iter()
+                    .filter(|(id, (order, _))| {
+                        Some(*id) != row.subject.shipment.as_ref() && Some(order) == row.subject.order.as_ref()
+                    })
+                    .map(|(_, (_, numbers))| numbers.as_str())
+                    .collect();
+                let probe = choose(references, own, &others);
+                if let Probe::Equal(reference) = &probe {
                     taken.insert(reference.id.clone());
-                    Probe::Equal(reference)
                 }
-                None => Probe::Absent,
-            },
+                probe
+            }
             FoundAgain::CannotBeAsked { compare } => {
                 settlements.push(Settlement {
                     path: vec![EffectState::Parked],
@@ -77,4 +93,62 @@ pub(super) async fn look(
         settlements.push(from_step(row, step, "find again", now));
     }
     settle(runtime, settlements).await
+}
+
+/// Which of several notes that hold the same goods and left in the same moment is a shipment's: the one with its tracking, else one
+/// that has none yet. One with the tracking of another shipment of the order is that one's; one with a tracking that nobody
+/// knows is for a person to see.
+fn choose(notes: Vec<RemoteRef>, own: &str, others: &[&str]) -> Probe {
+    let written = |note: &RemoteRef| note.facts.get("reference").cloned().unwrap_or_default();
+    let first = |numbers: &str| numbers.split(' ').next().unwrap_or_default().to_owned();
+    let speaks_of = |note: &RemoteRef, numbers: &str| {
+        let number = first(numbers);
+        !number.is_empty() && written(note).contains(&number)
+    };
+    let bare = |note: &&RemoteRef| written(note).is_empty();
+    if let Some(note) = notes.iter().find(|note| speaks_of(note, own)).or_else(|| notes.iter().find(bare)) {
+        return Probe::Equal(note.clone());
+    }
+    match notes.into_iter().find(|note| !others.iter().any(|numbers| speaks_of(note, numbers))) {
+        None => Probe::Absent,
+        Some(note) if own.is_empty() => Probe::Equal(note),
+        Some(note) => Probe::Different {
+            difference: format!(
+                "it carries the tracking {:?}, which belongs to no shipment of the order",
+                written(&note)
+            ),
+            reference: note,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::{Probe, RemoteRef};
+
+    use super::choose;
+
+    fn note(id: &str, reference: &str) -> RemoteRef {
+        RemoteRef::new(id).with("reference", reference)
+    }
+
+    fn chosen(notes: &[RemoteRef], own: &str, others: &[&str]) -> Option<String> {
+        match choose(notes.to_vec(), own, others) {
+            Probe::Equal(reference) => Some(reference.id),
+            Probe::Absent => None,
+            other => Some(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn alike_notes_are_told_by_their_tracking() {
+        let notes = [note("1", "1Z2"), note("2", "1Z1, 1Z9"), note("3", "")];
+        assert_eq!(chosen(&notes, "1Z1 1Z9", &["1Z2"]).as_deref(), Some("2"));
+        assert_eq!(chosen(&notes, "1Z2", &["1Z1"]).as_deref(), Some("1"));
+        assert_eq!(chosen(&notes, "1Z7", &["1Z1", "1Z2"]).as_deref(), Some("3"), "its tracking was not written yet");
+        assert_eq!(chosen(&notes[..2], "1Z7", &["1Z1", "1Z2"]), None, "both are other shipments'");
+        assert_eq!(chosen(&notes[..1], "", &["1Z1"]).as_deref(), Some("1"), "a shipment without tracking");
+        assert!(chosen(&notes[..1], "1Z7", &[]).unwrap().contains("belongs to no shipment"));
+        assert_eq!(chosen(&[], "1Z7", &[]), None);
+    }
 }

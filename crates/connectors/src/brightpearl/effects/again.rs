@@ -66,7 +66,9 @@ fn note_again(wanted: &NewNote, notes: &[&GoodsOutNote], since: Timestamp) -> Fo
     let at_the_time = |note: &&GoodsOutNote| {
         note.release_at.is_some_and(|at| at.duration_since(wanted.released_at).abs() <= SAME_TIME)
     };
-    let exact: Vec<_> = same_goods.iter().copied().filter(at_the_time).map(note_ref).collect();
+    // Parts of one order that left in one moment look alike but for their tracking, which the caller knows.
+    let with_tracking = |note: &GoodsOutNote| note_ref(note).with("reference", note.reference.clone());
+    let exact: Vec<_> = same_goods.iter().copied().filter(at_the_time).map(with_tracking).collect();
     if !exact.is_empty() {
         return FoundAgain::AnyOf(exact);
     }

@@ -56,7 +56,7 @@ fn a_backup_holds_no_key_and_comes_back_frozen() {
     let file = desk.path().join("hub.backup");
     let file = file.to_str().unwrap();
     let told = desk.works(&["backup", "--to", file, "--json"]).json();
-    assert_eq!(told["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(told["keys"], serde_json::json!([]), "nothing is sealed yet");
     let content = fs::read(file).unwrap();
     let key = fs::read_to_string(desk.data().join("millrace.key")).unwrap();
     let contains = |needle: &[u8]| content.windows(needle.len()).any(|window| window == needle);
