@@ -222,7 +222,7 @@ fn names_each_cause() {
     // What the warehouse never reported, and what cannot be placed, is no riddle.
     let missing = DriftFacts { counted: false, figure: Decimal::ZERO, ..quiet(FeedBasis::Available) };
     assert_eq!(split(&missing).parts, [(Part::NotCounted, number(-100))]);
-    let shared = DriftFacts { mapping: true, figure: number(40), ..quiet(FeedBasis::Available) };
+    let shared = DriftFacts { mapping: true, figure: number(40), physical: None, ..quiet(FeedBasis::Available) };
     assert_eq!(split(&shared).parts, [(Part::Mapping, number(-60))]);
     // An order that Brightpearl cancelled after it was sent is still committed at the warehouse.
     let mut cancelled = quiet(FeedBasis::Available);

@@ -330,7 +330,7 @@ async fn add_movements(
     let of: Vec<(i64, Timestamp)> = indexes
         .iter()
         .filter_map(|index| looked.get(*index))
-        .filter_map(|one| Some((one.product_id, one.counted_at?)))
+        .filter_map(|one| Some((one.product_id, whole_second(one.counted_at?))))
         .collect();
     let Some(since) = of.iter().map(|(_, counted_at)| *counted_at).min() else { return Ok(()) };
     let ids: Vec<i64> = of.iter().map(|(product, _)| *product).collect();
@@ -354,8 +354,8 @@ async fn add_movements(
     }
     for index in indexes {
         let Some(one) = looked.get_mut(*index) else { continue };
-        let Some(counted_at) = one.counted_at else { continue };
-        for moved in by_product.get(&one.product_id).into_iter().flatten().filter(|moved| moved.at > counted_at) {
+        let Some(counted_at) = one.counted_at.map(whole_second) else { continue };
+        for moved in by_product.get(&one.product_id).into_iter().flatten().filter(|moved| moved.at >= counted_at) {
             let since = &mut one.facts.moved;
             *match moved.kind {
                 MovementKind::Correction => &mut since.corrected,
@@ -366,6 +366,11 @@ async fn add_movements(
         }
     }
     Ok(())
+}
+
+/// The source writes times to the second: what moved in the second of the count is taken for later than the count.
+fn whole_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 fn row(looked: Looked) -> Row {

@@ -127,8 +127,8 @@ async fn drift_is_explained_and_a_bad_run_undone() {
     dsfx(&world).tell(&format!("BP{ACCOUNT}-O{order}"), Handling::Wait);
     world
         .until("the order is at the warehouse", LIMIT, |world| {
-            let shown = json(world, &["orders", "show", &order.to_string()]);
-            if shown.to_string().contains("\"open\"") { Ok(()) } else { Err(shown["state"].to_string()) }
+            let (_, shown) = world.try_command(&["orders", "show", &order.to_string(), "--json"]);
+            if shown.contains("\"state\": \"open\"") { Ok(()) } else { Err(shown) }
         })
         .await;
     let before = world.brightpearl.requests().len();
