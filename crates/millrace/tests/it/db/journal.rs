@@ -96,7 +96,7 @@ async fn a_lane_never_waits_for_itself() {
         let later = effect(EffectKind::PostShipped, "later", "order:1");
         world.db.plan_effects(&key, vec![earlier.clone(), later.clone()]).await.unwrap();
         let rows = claim(&world.db, &key, 10).await;
-        assert_eq!(rows.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [later.id.clone()]);
+        assert_eq!((rows.len(), &rows[0].id), (1, &later.id));
         world.db.arm(&key, vec![arm_of(&rows[0])], DEADLINE).await.unwrap()[0].unwrap();
         let mut unknown = settlement(&rows[0], &[Unknown]);
         unknown.next_at = Some(Timestamp::UNIX_EPOCH);
