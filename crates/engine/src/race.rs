@@ -104,11 +104,12 @@ impl FromStr for What {
 
 /// An answer that a person brings from the warehouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It is stopped there; nothing will ship.
     Accepted,
     /// It ships as it was sent.
+    #[serde(alias = "too-late")]
     TooLate,
     /// Some ships, the rest does not.
     Partly,

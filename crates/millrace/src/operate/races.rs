@@ -89,7 +89,7 @@ impl From<RaceView> for RaceOut {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnswerIn {
-    /// `accepted`: it is stopped there and nothing will ship. `too-late`: it ships as it was sent. `partly`: some ships, the rest
+    /// `accepted`: it is stopped there and nothing will ship. `too_late`: it ships as it was sent. `partly`: some ships, the rest
     /// does not.
     #[schema(value_type = String)]
     pub answer: Answer,
@@ -111,7 +111,7 @@ pub async fn answer(hub: &Hub, caller: &Caller, named: &str, given: &AnswerIn) -
         // Two orders of the same goods could be alive there if the word were wrong.
         if connection.warehouse.features().contains(&WarehouseFeature::Cancel) {
             return Err(Failure::conflict("this warehouse can be read, and does not show the order as cancelled").remedy(
-                "Have it cancelled there: Millrace takes that in by itself. If it ships after all, record too-late.",
+                "Have it cancelled there: Millrace takes that in by itself. If it ships after all, record that it is too late.",
             ));
         }
     }

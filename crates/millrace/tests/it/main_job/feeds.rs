@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use connect::{Clock, SystemClock};
 use serde_json::Value;
 use simulators::dsfx::{Fault, Feed};
 
@@ -53,7 +54,7 @@ async fn bad_counts_change_nothing() {
         // Whatever became of it, nothing else is wrong, and a good count puts right what is.
         let wrong = world.stock_differences();
         assert!(wrong.len() <= 1, "{fault:?}: {wrong:?}");
-        floor.release_held(jiff::Timestamp::now()).expect("what was held back comes");
+        floor.release_held(Clock::now(&SystemClock::default())).expect("what was held back comes");
         world.count();
         world
             .until(&format!("stock agrees after {fault:?}"), Duration::from_secs(90), |world| {

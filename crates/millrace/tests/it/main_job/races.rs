@@ -155,7 +155,7 @@ async fn cancelled_and_changed_at_a_warehouse_that_answers() {
     assert_eq!(actions(&asks)[..2], ["resend", "answer_too_late"], "both buttons");
     world.command(&["orders", "resend", &changed.to_string(), "--reason", "the customer wants two"]);
     let again = format!("{}-R2", key(changed));
-    at_warehouse(&mut world, changed, &[again.clone()]).await;
+    at_warehouse(&mut world, changed, std::slice::from_ref(&again)).await;
     assert_eq!(asked(&world, &again), Decimal::TWO);
     // So does an address.
     world.brightpearl.set_postcode(ACCOUNT, moved, "ZZ1 1ZZ").expect("another address");
