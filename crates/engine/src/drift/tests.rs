@@ -180,7 +180,8 @@ fn quiet(basis: FeedBasis) -> DriftFacts {
 #[test]
 fn names_each_cause() {
     type Change = fn(&mut DriftFacts);
-    let physical: [(Change, &[(Part, i64)], i64); 6] = [
+    type Named = &'static [(Part, i64)];
+    let physical: [(Change, Named, i64); 6] = [
         (|_| {}, &[], 0),
         (|facts| facts.figure = number(97), &[], -3),
         (

@@ -229,9 +229,9 @@ fn adds_up(before: &StockBefore, now: Decimal, moved: &[&StockMovement]) -> Prob
     let change = now - before.in_stock;
     let from = before.from.checked_sub(READING).unwrap_or(before.from);
     let to = before.to.checked_add(READING).unwrap_or(before.to);
-    let mut moved: Vec<(Timestamp, Decimal)> = moved.iter().map(|moved| (moved.at, moved.quantity)).collect();
-    moved.sort_unstable();
-    // What certainly came after, then each of the doubtful ones, the latest first.
+    // In the order of their ids: their times are of whole seconds. What certainly came after, then each of the doubtful ones,
+    // the latest first.
+    let moved: Vec<(Timestamp, Decimal)> = moved.iter().map(|moved| (moved.at, moved.quantity)).collect();
     let mut sum: Decimal = moved.iter().filter(|(at, _)| *at > to).map(|(_, quantity)| *quantity).sum();
     let certain = sum;
     let mut fits = sum == change;
