@@ -135,7 +135,7 @@ part_pairs() {
 }
 
 part_planted() {
-    chunk all -- env CARGO_INCREMENTAL=0 cargo test --locked --profile gate -p millrace --features planted --test planted
+    chunk all -- env CARGO_INCREMENTAL=0 cargo test --locked --profile gate -p millrace --features planted --test it planted
 }
 
 part_kills() {

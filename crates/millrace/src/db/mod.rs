@@ -1,7 +1,7 @@
 //! Everything that is kept, and all SQL of the program.
 //!
 //! [`Database`] is SQLite in one file or PostgreSQL for several nodes; what it does is the same, and one conformance suite
-//! proves it on both. There are two ways in, [`Database::write`] and [`Database::read`]: each runs one transaction under one
+//! proves it on both. There are two ways in, `Database::write` and `Database::read`: each runs one transaction under one
 //! [`Access`], and each is a place where a test can lose the change or the answer ([`Observer`]).
 //!
 //! - A write is durable before it returns. On SQLite many writes share one commit; on PostgreSQL each runs in a task of its

@@ -450,7 +450,7 @@ async fn a_correction_that_does_not_show_yet_is_not_taken_for_absent() {
     assert_eq!(probes[1], Probe::Absent);
     // Somebody else's change that does not show yet speaks for ours as well; both are settled once everything shows.
     bench.sim.change_stock(ACCOUNT, products[1], WAREHOUSE, 1).unwrap();
-    assert!(matches!(bench.connector.probe(&[never.clone()]).await.unwrap()[0], Probe::Unaccounted { .. }));
+    assert!(matches!(bench.connector.probe(std::slice::from_ref(&never)).await.unwrap()[0], Probe::Unaccounted { .. }));
     let lag = Duration::from_secs(60) / FACTOR;
     let mut probes = Vec::new();
     for _ in 0..10 {

@@ -94,8 +94,7 @@ fn webhook_calls() {
 fn settings_files() {
     let runtime = runtime();
     let installation = runtime.block_on(Installation::new());
-    let written = format!(
-        r#"
+    let written = r#"
 [tenant]
 name = "default"
 
@@ -111,7 +110,7 @@ datacenter_code = "eu1"
 account_id = "acme"
 calls_per_minute = 150
 [store.secrets]
-password = {{ env = "BP_PASSWORD" }}
+password = { env = "BP_PASSWORD" }
 
 [[warehouse]]
 name = "WH"
@@ -130,16 +129,15 @@ enabled = true
 [connection.settings]
 start_mode = "order"
 import_statuses = ["Ready to ship", 7]
-default_ship_method = {{ carrier = "UPS", service = "Ground" }}
+default_ship_method = { carrier = "UPS", service = "Ground" }
 [connection.settings.stock]
 basis = "available"
 settle_seconds = 10
 [connection.channels]
-orders = {{ enabled = true, every_seconds = 10 }}
+orders = { enabled = true, every_seconds = 10 }
 [connection.mappings]
 listings = [["A", "W-A"], ["B", "W-B"]]
-"#
-    );
+"#;
     // A secret written where it must not be: whatever is wrong with the file, it is not quoted.
     let careless = written.replace("{ env = \"BP_PASSWORD\" }", &format!("\"{CANARY}\""));
     let files = [written.as_bytes(), careless.as_bytes()];
