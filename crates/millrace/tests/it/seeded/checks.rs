@@ -271,11 +271,20 @@ fn shipments_are_told(
     told
 }
 
-/// S2.
+/// S2. Where the account takes too much (A3 does not hold) and a person makes a note while one of the hub's is on its way,
+/// nobody can keep the sum down; the hub's own notes must do so still.
 fn never_more_than_ordered(account: &Account, findings: &mut Vec<String>) {
     for (id, order) in &account.orders {
         for (row_id, row) in &order.rows {
-            let noted = account.on_notes(*id, *row_id);
+            let by_hub: i64 = account
+                .notes
+                .values()
+                .filter(|note| note.order == *id && note.created_by == HUB)
+                .filter_map(|note| note.rows.get(row_id))
+                .map(|(_, units)| units)
+                .sum();
+            let all = account.on_notes(*id, *row_id);
+            let noted = if account.takes_too_much && all > by_hub { by_hub } else { all };
             if noted > row.quantity {
                 findings.push(format!(
                     "S2: row {row_id} of order {id} is ordered {} times and on notes {noted} times",

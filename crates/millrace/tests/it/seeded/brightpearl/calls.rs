@@ -30,7 +30,7 @@ const ROOT: &str = "/2.0.0/acme/";
 const ALLOWED: usize = 200;
 /// Whole-call limit of the other side (D_http).
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The account may still be working so long after the caller has gone, in milliseconds (P_max).
+/// The account may still be working so long after the caller has given up, in milliseconds (P_max).
 const WORKS_ON: i64 = 120_000;
 
 /// A change that arrived.
@@ -123,8 +123,8 @@ pub struct State {
     pub locked_until: Option<Timestamp>,
     tokens: u64,
     token: Option<String>,
-    /// Changes that are carried out later: place in `changes`, and when, once the caller is gone.
-    late: Vec<(usize, Option<Timestamp>)>,
+    /// Changes that are carried out later: place in `changes`, and when.
+    late: Vec<(usize, Timestamp)>,
 }
 
 impl State {
@@ -147,8 +147,6 @@ pub struct Brightpearl {
 struct Reply {
     after: Duration,
     answer: Result<HttpResponse, TransportError>,
-    /// Of a change that is carried out when the caller is gone.
-    late: Option<usize>,
 }
 
 impl Brightpearl {
@@ -182,7 +180,7 @@ impl Brightpearl {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.true_time();
         loop {
-            let due = state.late.iter().enumerate().filter_map(|(place, (_, due))| Some(((*due)?, place)));
+            let due = state.late.iter().enumerate().map(|(place, (_, due))| (*due, place));
             let Some((at, place)) = due.filter(|(due, _)| *due <= now).min() else { return state };
             let (change, _) = state.late.remove(place);
             self.carry_out(&mut state, change, at);
@@ -235,11 +233,7 @@ impl Brightpearl {
         let gone = |text: &str| Err(TransportError::Unknown(text.to_owned()));
         if fault == Fault::NotSent {
             struck(Kind::Refused, Moment::BeforeSend);
-            return Reply {
-                after: quick,
-                answer: Err(TransportError::NotSent("connection refused".to_owned())),
-                late: None,
-            };
+            return Reply { after: quick, answer: Err(TransportError::NotSent("connection refused".to_owned())) };
         }
         state.calls.push(now);
         let in_minute = state.calls.iter().rev().take_while(|at| at.as_second() / 60 == now.as_second() / 60).count();
@@ -256,14 +250,10 @@ impl Brightpearl {
             }
             Ok(HttpResponse { status, headers, body })
         };
-        let told = |status: u16, body: &Value| Reply {
-            after: quick,
-            answer: answer(status, body.to_string().into()),
-            late: None,
-        };
+        let told = |status: u16, body: &Value| Reply { after: quick, answer: answer(status, body.to_string().into()) };
         if is_log_in {
             if fault != Fault::None && fault != Fault::Expired {
-                return Reply { after: quick, answer: gone("the connection was reset"), late: None };
+                return Reply { after: quick, answer: gone("the connection was reset") };
             }
             return told(200, &log_in(state, request, now));
         }
@@ -293,8 +283,8 @@ impl Brightpearl {
         }
         // Lost either by silence or by a reset.
         let lost = |loud: bool| match loud {
-            true => Reply { after: quick, answer: gone("the connection was reset"), late: None },
-            false => Reply { after: PATIENCE, answer: gone("no answer within 30 s"), late: None },
+            true => Reply { after: quick, answer: gone("the connection was reset") },
+            false => Reply { after: PATIENCE, answer: gone("no answer within 30 s") },
         };
         let loud = self.dice.chance(400);
         let no_answer = if loud { Kind::Reset } else { Kind::TimedOut };
@@ -313,22 +303,21 @@ impl Brightpearl {
             }
             Fault::CutOff if self.dice.chance(500) => {
                 struck(Kind::Truncated, Moment::OnItsWay);
-                return Reply { after: quick, answer: answer(502, "<html><head><title>Bad gat".into()), late: None };
+                return Reply { after: quick, answer: answer(502, "<html><head><title>Bad gat".into()) };
             }
             Fault::Late => {
                 if let Some(place) = place {
                     struck(Kind::Late, Moment::OnItsWay);
-                    state.late.push((place, None));
-                    return Reply { late: Some(place), ..lost(false) };
+                    // Whether or not its caller is still there, and knows.
+                    let latest = PATIENCE.as_millis() as i64 + WORKS_ON;
+                    let due = now + SignedDuration::from_millis(self.dice.between(0, latest));
+                    state.late.push((place, due));
+                    return lost(false);
                 }
             }
             Fault::WebPage if self.dice.chance(500) => {
                 struck(Kind::Garbage, Moment::OnItsWay);
-                return Reply {
-                    after: quick,
-                    answer: answer(200, "<html>One moment, please</html>".into()),
-                    late: None,
-                };
+                return Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()) };
             }
             _ => {}
         }
@@ -373,11 +362,11 @@ impl Brightpearl {
                 struck(Kind::Truncated, Moment::AfterEffect);
                 let body = body.to_string();
                 let cut = body.len() / 2;
-                Reply { after: quick, answer: answer(status, Bytes::from(body.into_bytes()).slice(..cut)), late: None }
+                Reply { after: quick, answer: answer(status, Bytes::from(body.into_bytes()).slice(..cut)) }
             }
             Fault::WebPage => {
                 struck(Kind::Garbage, Moment::AfterEffect);
-                Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()), late: None }
+                Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()) }
             }
             _ => told(status, &body),
         }
@@ -402,26 +391,7 @@ impl Brightpearl {
             return;
         }
         let due = now + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
-        state.late.push((place, Some(due)));
-    }
-}
-
-/// Notices when the caller of a late change is gone.
-struct Gone<'a> {
-    model: &'a Brightpearl,
-    place: usize,
-}
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        let later = SignedDuration::from_millis(self.model.dice.between(0, WORKS_ON));
-        let due = self.model.clock.true_time() + later;
-        let mut state = self.model.state.lock().unwrap_or_else(PoisonError::into_inner);
-        for (place, at) in &mut state.late {
-            if *place == self.place {
-                *at = Some(due);
-            }
-        }
+        state.late.push((place, due));
     }
 }
 
@@ -448,7 +418,6 @@ impl Transport for Brightpearl {
             request.method,
             request.url
         ));
-        let _gone = reply.late.map(|place| Gone { model: self, place });
         if fate == Fate::DiesAfter {
             return std::future::pending().await;
         }
