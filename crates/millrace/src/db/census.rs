@@ -52,7 +52,7 @@ pub struct CensusRequest {
     pub live: bool,
     /// Putting it at the warehouse.
     pub submit: EffectState,
-    /// When that last changed.
+    /// When that last changed, or when its time for second thoughts ends, where that is later.
     pub submit_changed_at: Timestamp,
     /// When it was planned.
     pub planned_at: Timestamp,
@@ -314,7 +314,9 @@ fn census_request(
         rows: plan::note_rows(&request.lines),
         live: request.live,
         submit: submit.map_or(EffectState::Planned, |submit| submit.state),
-        submit_changed_at: submit.map_or(planned_at, |submit| submit.changed_at),
+        submit_changed_at: submit
+            .map_or(planned_at, |submit| submit.changed_at)
+            .max(bundle.leaves_at(request).unwrap_or(Timestamp::MIN)),
         planned_at,
         sent: bundle.sent(request),
         cancelling: request.cancel_wanted.is_some()

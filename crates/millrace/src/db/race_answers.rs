@@ -246,8 +246,8 @@ impl Database {
                     .among(
                         "SELECT e.id FROM effect AS e
                          JOIN request AS r ON r.tenant = e.tenant AND r.merchant = e.merchant AND r.id = e.request_ref
-                         WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND r.cancel_wanted IS NOT NULL
-                             AND e.id IN (",
+                         WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3
+                             AND (r.cancel_wanted IS NOT NULL OR r.live = 0) AND e.id IN (",
                         ")",
                         &key_values(&key),
                         &submits,

@@ -20,6 +20,30 @@ use super::{
     sql::{Row, Tx, Value},
 };
 
+/// Requests that are wanted again as they were, and of which nothing was sent: what was asked about them before does not count
+/// any more, or the cancel that ended them then would be carried out on what goes now. Their steps stay.
+pub(super) async fn forget(tx: &mut Tx, scope: &Scope, requests: &[RequestId]) -> R<()> {
+    if requests.is_empty() {
+        return Ok(());
+    }
+    tx.among(
+        "DELETE FROM race WHERE tenant = $1 AND merchant = $2 AND request IN (",
+        ")",
+        &scope_values(scope),
+        requests,
+    )
+    .await?;
+    tx.among(
+        "UPDATE request SET cancel_wanted = NULL, look_at = NULL, racing = 0
+         WHERE tenant = $1 AND merchant = $2 AND id IN (",
+        ")",
+        &scope_values(scope),
+        requests,
+    )
+    .await?;
+    Ok(())
+}
+
 /// Where a wish came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WishOrigin {

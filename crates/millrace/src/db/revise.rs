@@ -12,7 +12,7 @@ use super::{
     effects::{self, Replan, key_values, sha256},
     facts::{self, Bundle, RequestRow, disposition, row_units, scope_values},
     orders::given_up_by_person,
-    shipments,
+    races, shipments,
     sql::{Tx, Value, json},
 };
 
@@ -36,6 +36,8 @@ struct Changes {
     new_effects: Vec<NewEffect>,
     voids: Vec<EffectId>,
     replans: Vec<Replan>,
+    /// Requests that go again under their own key, because nothing of them was ever sent.
+    renewed: Vec<RequestId>,
 }
 
 pub(super) async fn record(
@@ -446,6 +448,7 @@ fn plan_request(
         _ => false,
     };
     if again {
+        changes.renewed.push(request.id.clone());
         changes.replans.push(Replan {
             id: effect.id.clone(),
             batch: new.submit.batch.clone(),
@@ -521,6 +524,7 @@ async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64
         changes.changed_requests,
     )
     .await?;
+    races::forget(tx, &key.scope, &changes.renewed).await?;
     effects::replan(tx, key, changes.replans).await?;
     effects::plan(tx, key, changes.new_effects).await
 }

@@ -11,7 +11,7 @@ use super::{
     effects::key_values,
     facts::{self, scope_values},
     payload::pack_json,
-    recovery,
+    races, recovery,
     sql::{Tx, Value, json},
 };
 
@@ -195,7 +195,13 @@ async fn give_up_request(tx: &mut Tx, scope: &Scope, submit: &Held) -> R<()> {
     if others.is_some() {
         return Ok(());
     }
-    let sql = if submit.voided_by.is_some() {
+    let by_person = tx
+        .first(
+            "SELECT 1 FROM race WHERE tenant = $1 AND merchant = $2 AND request = $3 AND what = 'cancel' AND origin = 'person'",
+            &[tenant.clone(), merchant.clone(), request.into()],
+        )
+        .await?;
+    let sql = if submit.voided_by.is_some() || by_person.is_some() {
         "UPDATE orders SET held_reason = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3"
     } else {
         "UPDATE orders SET disposition = 'waiting', disposition_reason = $4
@@ -439,6 +445,7 @@ async fn decide(
                 &[tenant.clone(), merchant.clone(), request.into()],
             )
             .await?;
+            races::forget(tx, scope, std::slice::from_ref(request)).await?;
             if was_voided_by_person {
                 tx.execute(
                     "UPDATE orders SET held_reason = NULL WHERE tenant = $1 AND merchant = $2 AND id = $3",

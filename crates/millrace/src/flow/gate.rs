@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{EffectId, EffectKind, RemoteRef};
-use engine::{effect::EffectState, key, order::Disposition};
+use engine::{key, order::Disposition};
 use jiff::Timestamp;
 
 use super::{FlowError, orders};
@@ -52,12 +52,9 @@ pub async fn check(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>
 /// # Errors
 /// When the database cannot be reached.
 pub async fn unwanted(runtime: &Runtime, rows: &[EffectRow]) -> Result<BTreeSet<EffectId>, DbError> {
-    let unsent = [EffectState::Planned, EffectState::NotSent];
-    let asked: Vec<EffectId> = rows
-        .iter()
-        .filter(|row| row.kind == EffectKind::SubmitRequest && !unsent.contains(&row.state))
-        .map(|row| row.id.clone())
-        .collect();
+    // Whatever its state: one that did not leave after all was given up while it might have.
+    let asked: Vec<EffectId> =
+        rows.iter().filter(|row| row.kind == EffectKind::SubmitRequest).map(|row| row.id.clone()).collect();
     if asked.is_empty() {
         return Ok(BTreeSet::new());
     }

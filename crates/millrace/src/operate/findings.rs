@@ -162,6 +162,10 @@ pub async fn repair(hub: &Hub, caller: &Caller, finding: &str, given: &ReasonIn)
     if row.resolved_at.is_some() {
         return Err(Failure::conflict("the finding is gone already; nothing was done"));
     }
+    if matches!(row.finding.kind.repair(), Repair::DeleteNote | Repair::WriteTracking) && hub.db.frozen().await? {
+        return Err(Failure::conflict("sending is frozen: what the lost journal made may look like nobody's")
+            .remedy("See `millrace safety`; repair it after sending is released, if it still shows."));
+    }
     let runtime = match hub.workers.runtime(&row.key) {
         Some(runtime) => runtime,
         // It runs on another node, or not at all: built for this one decision, which the journal carries out wherever it runs.

@@ -277,7 +277,15 @@ fn next(state: &Safety, open: i64, unread: bool) -> Option<String> {
 /// # Errors
 /// When the database cannot be read.
 pub async fn show(hub: &Hub, caller: &Caller) -> Result<SafetyOut, Failure> {
-    show_for(hub, &caller.access()).await
+    let mut shown = show_for(hub, &caller.access()).await?;
+    if !caller.installation {
+        // Folders, servers, addresses and names are the operator's own.
+        shown.reason = None;
+        if let Some(recovery) = &mut shown.recovery {
+            recovery.by = "the operator".to_owned();
+        }
+    }
+    Ok(shown)
 }
 
 async fn show_for(hub: &Hub, access: &Access) -> Result<SafetyOut, Failure> {

@@ -121,6 +121,18 @@ pub async fn undo(hub: &Hub, caller: &Caller, run: &str, given: &UndoIn, dry_run
     caller.needs(Role::Staff)?;
     let why = if dry_run { given.reason.trim() } else { reason(&given.reason)? };
     let key = hub.db.find_run(&caller.access(), run).await?;
+    let safety = hub.db.safety().await?;
+    if !dry_run && safety.frozen.is_some() {
+        return Err(Failure::conflict("sending is frozen: a difference planned now would be old when it is sent")
+            .remedy("See `millrace safety`; undo the run after sending is released."));
+    }
+    let made_at = hub.db.run(&key, run).await?.made_at;
+    if safety.lost.is_some_and(|lost| made_at <= lost.until) {
+        return Err(Failure::conflict(
+            "the run is from before the journal was lost: whether it was undone already is not known",
+        )
+        .remedy("Let the next count show what differs, and approve that."));
+    }
     let runtime = stock::ready(hub, &key).await?;
     let told = (!dry_run).then_some((caller.actor.as_str(), why));
     let undone = flow::stock::undo(&runtime, run, &given.skus, told).await?;

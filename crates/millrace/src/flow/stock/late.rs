@@ -23,6 +23,12 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(120);
 
 /// Looks for corrections that were given up.
 pub(super) async fn look(runtime: &Runtime) -> Result<(), FlowError> {
+    let safety = runtime.db.safety().await?;
+    if safety.frozen.is_some() {
+        // Whether it was taken back already may be what was lost.
+        return Ok(());
+    }
+    let lost_until = safety.lost.map(|lost| lost.until);
     let watched = runtime.db.watched_corrections(&runtime.key, runtime.scaled(WATCH)).await?;
     if watched.is_empty() {
         return Ok(());
@@ -41,6 +47,13 @@ pub(super) async fn look(runtime: &Runtime) -> Result<(), FlowError> {
     for (one, probe) in watched.iter().zip(probes) {
         let found = match probe {
             Probe::Absent | Probe::Unaccounted { .. } => continue,
+            Probe::Equal(reference) if lost_until.is_some_and(|until| one.armed_at <= until) => told(
+                one,
+                format!(
+                    "it shows as {}; it is from before the journal was lost, so the next count works the product out anew",
+                    reference.id
+                ),
+            ),
             Probe::Equal(reference) => showed(runtime, one, &reference).await?,
             Probe::Different { reference, difference } => told(
                 one,

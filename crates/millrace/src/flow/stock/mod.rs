@@ -152,6 +152,11 @@ async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfin
             return Ok(refuse(runtime, feed, &why).await?);
         }
     }
+    let counted_later = runtime.db.newest_level(&runtime.key, feed).await?;
+    if let Some(at) = counted_later.filter(|at| *at > feed.cut_off && !planted(Planted::OldCount)) {
+        let why = format!("a count of {at} of the same facilities was acted upon, and it is older");
+        return Ok(refuse(runtime, feed, &why).await?);
+    }
     // Everything that left by the cut-off must be known before the source's figure is read: a unit that left the shelves
     // unnoticed would be taken out of the source twice, by this correction and by its shipped event.
     let known = shipments::run(runtime).await?;

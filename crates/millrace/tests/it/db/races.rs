@@ -168,6 +168,24 @@ async fn a_cancel_ends_as_the_warehouse_says() {
         let gone = settlement(&rows[0], &[EffectState::AbsentConfirmed, Voided]);
         world.db.settle(&key, vec![gone]).await.unwrap();
         assert_eq!(race(&world, &key, 5).await.shown.outcome, Outcome::Accepted);
+        // Wanted again: it goes under its own key, and the cancel of that time does not go with it.
+        world.db.record_orders(&key, "acme", vec![requested(5)]).await.unwrap();
+        let rows = carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
+        assert_eq!((rows.len(), rows[0].id == submits[0]), (1, true));
+        assert_eq!(work(&world, &key, 5).await.cancel_wanted, None);
+        assert_eq!(shown(&world, &key, 5).await.0, OrderState::Open);
+        // One that did not leave after all, and was cancelled while it might have.
+        world.db.record_orders(&key, "acme", vec![requested(6)]).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        world.db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
+        cancel(&world, &key, 6, WishOrigin::Person, &patience()).await;
+        let mut back = settlement(&rows[0], &[EffectState::NotSent]);
+        back.next_at = Some(jiff::Timestamp::UNIX_EPOCH);
+        world.db.settle(&key, vec![back]).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        assert_eq!(rows[0].state, EffectState::NotSent);
+        let asked = [rows[0].id.clone()];
+        assert_eq!(world.db.unwanted_submits(&key, &asked).await.unwrap().len(), 1, "O4: nobody wants it any more");
     })
     .await;
 }
