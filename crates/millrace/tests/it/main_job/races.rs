@@ -103,6 +103,17 @@ pub async fn at_warehouse(world: &mut World, order: i64, live: &[String]) {
         .await;
 }
 
+/// Waits until Brightpearl has the status that follows. A person's own change right before would be one that nobody can tell
+/// from the order as it was.
+async fn status_told(world: &mut World, order: i64) {
+    world
+        .until(&format!("order {order} has the status of one at the warehouse"), LIMIT, |world| {
+            let status = world.brightpearl.order(ACCOUNT, order).map_err(|error| error.to_string())?.status_id;
+            if status == world.status("Ready to ship") { Err("it is still ready to ship".to_owned()) } else { Ok(()) }
+        })
+        .await;
+}
+
 fn asked(world: &World, key: &str) -> Decimal {
     let orders = world.warehouse_orders();
     orders.iter().find(|order| order.key == key).map(|order| order.asked.values().sum()).unwrap_or_default()
@@ -136,6 +147,7 @@ async fn cancelled_and_changed_at_a_warehouse_that_answers() {
     world.start();
     for order in [held, changed, moved, late, picking, grown] {
         at_warehouse(&mut world, order, &[key(order)]).await;
+        status_told(&mut world, order).await;
     }
     let waiting = becomes(&mut world, late, "open", "held back until").await;
     assert!(waiting["requests"][0]["leaves_at"].is_string(), "{waiting:#}");
@@ -226,6 +238,7 @@ async fn cancelled_and_changed_at_a_warehouse_that_cannot_be_asked() {
     change(&world, revised, 2);
     for order in orders.into_iter().filter(|order| *order != unsent) {
         at_warehouse(&mut world, order, &[key(order)]).await;
+        status_told(&mut world, order).await;
     }
     assert_eq!(asked(&world, &key(revised)), Decimal::TWO, "sent once, as it was wanted in the end");
     at_warehouse(&mut world, unsent, &[]).await;
