@@ -155,7 +155,8 @@ struct Waiting {
 const MICRO: u64 = 1_000_000;
 
 impl Budget {
-    /// A full bucket.
+    /// A bucket with one call in it. What a process before this one has spent is not known: one that was killed and started
+    /// again would spend a burst twice within a window (RL1).
     pub fn new(clock: Arc<dyn Clock>, limit: Limit) -> Self {
         let now = clock.monotonic();
         let bucket = Bucket {
@@ -163,7 +164,7 @@ impl Budget {
             changed: Notify::new(),
             state: Mutex::new(State {
                 limit,
-                micro_tokens: u64::from(limit.burst) * MICRO,
+                micro_tokens: MICRO,
                 refilled_at: now,
                 paused_until: Duration::ZERO,
                 next_ticket: 0,

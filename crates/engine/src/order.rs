@@ -183,6 +183,8 @@ pub struct OrderFacts {
     pub held_by_person: Option<String>,
     /// What import made of it.
     pub disposition: Disposition,
+    /// What is wrong with the order itself rather than with one of its requests, for a person.
+    pub problem: Option<String>,
     /// Its requests.
     pub requests: Vec<RequestFacts>,
 }
@@ -220,13 +222,14 @@ fn without_races(facts: &OrderFacts) -> (OrderState, String) {
     // An order that the warehouse may have is where its requests are, whatever a filter would make of it today. What import
     // holds (a further note that cannot be sent, say) is shown all the same.
     let sent = facts.requests.iter().any(|request| !request.unsent());
+    let problem = || facts.requests.iter().find_map(RequestFacts::needs).or_else(|| facts.problem.clone());
     let by_import = match facts.disposition {
         Disposition::Requested => false,
         Disposition::Held(_) => true,
         Disposition::Waiting(_) | Disposition::Skipped(_) | Disposition::Cancelled(_) => !sent,
     };
     if facts.requests.is_empty() || by_import {
-        if let Some(problem) = facts.requests.iter().find_map(RequestFacts::needs) {
+        if let Some(problem) = problem() {
             return (OrderState::Error, problem);
         }
         if let (Some(why), Disposition::Waiting(_) | Disposition::Requested) =
@@ -243,7 +246,7 @@ fn without_races(facts: &OrderFacts) -> (OrderState, String) {
         };
         return (state, facts.disposition.reason().to_owned());
     }
-    if let Some(problem) = facts.requests.iter().find_map(RequestFacts::needs) {
+    if let Some(problem) = problem() {
         return (OrderState::Error, problem);
     }
     if facts.requests.iter().any(|request| request.cancelled_by_warehouse && request.shipped < request.asked) {
@@ -368,13 +371,16 @@ mod tests {
             Just(Disposition::Skipped("s".to_owned())),
             Just(Disposition::Requested),
         ];
-        (any::<bool>(), prop::option::of(Just("p".to_owned())), disposition, prop::collection::vec(request(), 0..3))
-            .prop_map(|(archived, held_by_person, disposition, requests)| OrderFacts {
+        let words = || prop::option::of(Just("p".to_owned()));
+        (any::<bool>(), words(), disposition, words(), prop::collection::vec(request(), 0..3)).prop_map(
+            |(archived, held_by_person, disposition, problem, requests)| OrderFacts {
                 archived,
                 held_by_person,
                 disposition,
+                problem,
                 requests,
-            })
+            },
+        )
     }
 
     fn at_warehouse() -> RequestFacts {
@@ -437,7 +443,7 @@ mod tests {
             (held, vec![open], OrderState::Held),
         ];
         for (disposition, requests, expected) in cases {
-            let facts = OrderFacts { archived: false, held_by_person: None, disposition, requests };
+            let facts = OrderFacts { archived: false, held_by_person: None, disposition, problem: None, requests };
             assert_eq!(state(&facts).0, expected, "{facts:?}");
         }
     }
@@ -452,7 +458,9 @@ mod tests {
                 return Ok(());
             }
             let needed = |race: &Shown| race.needs_person();
-            if facts.requests.iter().any(|request| request.problem.is_some() || request.race.as_ref().is_some_and(needed)) {
+            let of_request =
+                |request: &RequestFacts| request.problem.is_some() || request.race.as_ref().is_some_and(needed);
+            if facts.problem.is_some() || facts.requests.iter().any(of_request) {
                 prop_assert_eq!(shown, OrderState::Error);
                 prop_assert!(!reason.is_empty());
             }

@@ -146,10 +146,14 @@ impl Brightpearl {
         if let Some((_, own)) = own.next_back()
             && own.note.created_by > 0
         {
-            self.note_author.store(own.note.created_by, Ordering::Relaxed);
+            self.keep_author(own.note.created_by);
         }
         drop(made);
         notes
+    }
+
+    fn keep_author(&self, contact: i64) {
+        self.note_author.store(contact, Ordering::Relaxed);
     }
 
     /// Every note of these orders.

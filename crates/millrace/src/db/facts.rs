@@ -53,6 +53,15 @@ pub(super) struct ShipmentRow {
     pub(super) problem: Option<String>,
 }
 
+impl ShipmentRow {
+    /// Sorts the shipments of a request as they are told: what is begun first, then as they left, not as they came in. After
+    /// a loss of the journal they come in anew, in whatever order, and the part whose note the lost journal had made already
+    /// must still be the first.
+    fn told(&self) -> (bool, bool, Timestamp, &ShipmentId) {
+        (self.confirmed_at.is_none(), self.rows.is_none(), self.shipment.shipped_at, &self.id)
+    }
+}
+
 /// An effect as far as decisions about orders need it.
 #[derive(Debug, Clone)]
 pub(super) struct EffectBrief {
@@ -89,7 +98,7 @@ impl EffectBrief {
 #[derive(Debug, Default)]
 pub(super) struct Bundle {
     pub(super) requests: Vec<RequestRow>,
-    /// In the order they came in, which is the order their rows were decided in.
+    /// In the order they are told, which is the order their rows are decided in.
     pub(super) shipments: Vec<ShipmentRow>,
     pub(super) effects: Vec<EffectBrief>,
     /// Cancels and changes that came after it was sent.
@@ -353,8 +362,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     }
     for bundle in bundles.values_mut() {
         bundle.requests.sort_by(|a, b| a.id.cmp(&b.id));
-        // As they came in, which is the order their rows were decided in.
-        bundle.shipments.sort_by(|a, b| a.id.cmp(&b.id));
+        bundle.shipments.sort_by(|a, b| a.told().cmp(&b.told()));
         bundle.effects.sort_by(|a, b| a.id.cmp(&b.id));
     }
     Ok(bundles)
@@ -384,7 +392,7 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     for row in &rows {
         let id: OrderId = row.parsed(0)?;
         let Some(bundle) = bundles.get(&id) else { continue };
-        let mut requests: Vec<RequestFacts> =
+        let requests: Vec<RequestFacts> =
             bundle.requests.iter().filter(|request| request.live).map(|request| bundle.facts(request)).collect();
         let shipped_all_the_same =
             bundle.requests.iter().find(|request| request.retired && !bundle.shipped(request).is_zero()).map(
@@ -392,17 +400,12 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
                     format!("the warehouse cancelled {} and shipped it all the same; ask it what left", request.key)
                 },
             );
-        if let (Some(problem), Some(first)) = (shipped_all_the_same, requests.first_mut()) {
-            first.problem.get_or_insert(problem);
-        }
-        // What is wrong with the order itself is shown like what is wrong with a request of it.
-        if let (Some(problem), Some(first)) = (row.opt_string(5)?, requests.first_mut()) {
-            first.problem.get_or_insert(problem);
-        }
+        let kept = row.opt_string(5)?.filter(|_| !requests.is_empty());
         let facts = OrderFacts {
             archived: row.flag(1)?,
             held_by_person: row.opt_string(2)?,
             disposition: disposition(row.text(3)?, row.text(4)?)?,
+            problem: shipped_all_the_same.or(kept),
             requests,
         };
         let (state, reason) = engine::order::state(&facts);

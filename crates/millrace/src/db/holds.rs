@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use connect::EffectId;
 use jiff::Timestamp;
 
 use super::{ConnectionKey, Database, DbError, R, audit, effects::key_values, sql::Tx};
 
-/// A product that a person keeps out of stock.
+/// Who holds a product that nobody held.
+const ITSELF: &str = "millrace";
+
+/// A product whose stock is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockHold {
     /// The source's warehouse.
@@ -74,7 +78,85 @@ pub(super) async fn hold(
     Ok(())
 }
 
+/// A product whose last two corrections were refused, the latest of them alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedAgain {
+    /// The latest refused correction.
+    pub effect: EffectId,
+    /// The source's warehouse.
+    pub warehouse_id: i64,
+    /// The product.
+    pub product_id: i64,
+    /// What was said.
+    pub note: String,
+}
+
 impl Database {
+    /// The products whose correction was refused, and the one sent before it failed as well: another one would only be refused
+    /// once more.
+    pub async fn refused_again(&self, key: &ConnectionKey) -> R<Vec<RefusedAgain>> {
+        let key = key.clone();
+        self.read(&key.clone(), "refused_again", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .query(
+                        "SELECT id, warehouse_id, product_id, note FROM effect AS e
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state = 'refused'
+                             AND kind = 'correct_stock' AND product_id IS NOT NULL
+                             AND EXISTS (SELECT 1 FROM correction AS c WHERE c.tenant = e.tenant
+                                 AND c.merchant = e.merchant AND c.effect = e.id AND c.origin = 'run')
+                             AND NOT EXISTS (SELECT 1 FROM effect AS l WHERE l.tenant = e.tenant AND l.merchant = e.merchant
+                                 AND l.connection = e.connection AND l.warehouse_id = e.warehouse_id
+                                 AND l.product_id = e.product_id AND l.product_id IS NOT NULL AND l.id > e.id)
+                             AND (SELECT b.state FROM effect AS b WHERE b.tenant = e.tenant AND b.merchant = e.merchant
+                                 AND b.connection = e.connection AND b.warehouse_id = e.warehouse_id
+                                 AND b.product_id = e.product_id AND b.product_id IS NOT NULL AND b.id < e.id
+                                 AND b.attempt > 0 ORDER BY b.id DESC LIMIT 1) IN ('refused', 'voided')",
+                        &key_values(&key),
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        Ok(RefusedAgain {
+                            effect: row.parsed(0)?,
+                            warehouse_id: row.int(1)?,
+                            product_id: row.int(2)?,
+                            note: row.string(3)?,
+                        })
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Holds a product whose correction was refused again, `sku` being its name for people. The correction is given up: once a
+    /// person releases the product, the next count works out a new one.
+    pub async fn hold_refused(&self, key: &ConnectionKey, refused: RefusedAgain, sku: &str) -> R<()> {
+        let (key, sku) = (key.clone(), sku.to_owned());
+        self.write(&key.clone(), "hold_refused", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let now = tx.now;
+                let given_up = tx
+                    .execute(
+                        "UPDATE effect SET state = 'voided', changed_at = $4, fence = fence + 1, owner = NULL,
+                             lease_until = NULL, voided_by = $5
+                         WHERE tenant = $1 AND merchant = $2 AND id = $3 AND state = 'refused'",
+                        &[tenant, merchant, (&refused.effect).into(), now.into(), ITSELF.into()],
+                    )
+                    .await?;
+                if given_up > 0 {
+                    let reason = format!("its correction was {}, for the second time", refused.note);
+                    let place = (refused.warehouse_id, refused.product_id);
+                    hold(tx, &key, place, &sku, &reason, ITSELF).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// The products of a connection that are held, by SKU.
     pub async fn stock_holds(&self, key: &ConnectionKey) -> R<Vec<StockHold>> {
         let key = key.clone();

@@ -71,7 +71,7 @@ pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow,
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
-pub use holds::StockHold;
+pub use holds::{RefusedAgain, StockHold};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey, Person};
 pub use late::{FoundLate, WatchedCorrection};

@@ -1,6 +1,9 @@
 //! The public API, as a program outside would use it.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -90,6 +93,28 @@ impl Api {
     pub(super) async fn approve(&self, run: &str) -> anyhow::Result<()> {
         self.call(reqwest::Method::POST, &format!("/stock/runs/{run}/approve"), None).await?;
         Ok(())
+    }
+
+    /// Has every order looked for on both sides, independently of what the hub did: how many nobody can account for. `None`
+    /// while it has not ended within `limit`.
+    pub(super) async fn census(&self, connection: &str, limit: Duration) -> anyhow::Result<Option<u64>> {
+        let path = format!("/connections/{connection}/census");
+        let end_of_full = |census: &Value| {
+            let runs = census.get("runs").and_then(Value::as_array)?;
+            let full = runs.iter().find(|run| run.get("extent").and_then(Value::as_str) == Some("full"))?;
+            Some((full.get("finished_at")?.as_str()?.to_owned(), full.get("unaccounted")?.as_u64()?))
+        };
+        let before = end_of_full(&self.get(&path).await?);
+        self.post(&path, json!({ "full": true })).await?;
+        let start = Instant::now();
+        while start.elapsed() < limit {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            let now = end_of_full(&self.get(&path).await?);
+            if let (true, Some((_, unaccounted))) = (now != before, now) {
+                return Ok(Some(unaccounted));
+            }
+        }
+        Ok(None)
     }
 
     /// Where the hub says its calls went, for comparison with what the simulator counted.

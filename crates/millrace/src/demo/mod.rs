@@ -1,7 +1,7 @@
 //! The main job, live in a terminal: simulators of both ends and the real program between them, in one process.
 //!
 //! The connection is made through the public API, as anybody would. The summary at the end is read from the *simulators'*
-//! ledgers; the hub is not asked how well it did.
+//! ledgers; the hub's own census is told beside it.
 
 mod api;
 mod ends;
@@ -23,6 +23,9 @@ use crate::{app, config::Config, operate, worker::Seams};
 use api::Api;
 use ends::Ends;
 use show::Show;
+
+/// A census waits until nothing else wants to call.
+const CENSUS: Duration = Duration::from_secs(60);
 
 /// What to show.
 #[derive(Debug, Clone, clap::Args)]
@@ -146,6 +149,9 @@ async fn watch(
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
     let state = ends.state(&placed);
+    let took = start.elapsed();
+    show.say("Everything is over. Millrace takes its census: it looks for every order on both sides once more.");
+    let census = api.census(connection, CENSUS).await?;
     let api_calls = api.calls().await?;
-    Ok(show.summary(&state, &ends.latencies(), ends.calls(), api_calls, start.elapsed()))
+    Ok(show.summary(&state, &ends.latencies(), ends.calls(), census, api_calls, took))
 }

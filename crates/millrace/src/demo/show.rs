@@ -82,6 +82,7 @@ impl Show {
         state: &State,
         latencies: &Latencies,
         (calls, busiest): (u64, usize),
+        census: Option<u64>,
         budget: Value,
         took: Duration,
     ) -> bool {
@@ -106,6 +107,10 @@ impl Show {
         println!("  placed → at the warehouse  {}", spread(&latencies.to_warehouse));
         println!("  shipped → in Brightpearl   {}", spread(&latencies.to_brightpearl));
         println!("  time                       {} s", took.as_secs());
+        match census {
+            Some(count) => println!("  Millrace's own census      unaccounted: {count}"),
+            None => println!("  Millrace's own census      did not end in time"),
+        }
         if let Some(purposes) = purposes(&budget) {
             println!("  where the hub says its calls went: {purposes}");
         }
@@ -113,7 +118,11 @@ impl Show {
         for problem in &problems {
             println!("  PROBLEM: {problem}");
         }
-        let good = problems.is_empty() && unaccounted == 0 && state.stock_differences == 0 && busiest <= 200;
+        let good = problems.is_empty()
+            && unaccounted == 0
+            && census == Some(0)
+            && state.stock_differences == 0
+            && busiest <= 200;
         println!(
             "{}",
             if good { "\nEverything is where it should be." } else { "\nSomething is not as it should be." }

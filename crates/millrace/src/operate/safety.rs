@@ -415,6 +415,20 @@ pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<Sa
     let Some(frozen) = &state.frozen else {
         return Err(Failure::conflict("sending is not frozen").remedy("Nothing needs to be done."));
     };
+    if frozen.kind.lost() && state.lost.is_none() {
+        // A loss before this one was still being looked at: without a window its effects would never be looked for.
+        for tenant in hub.db.tenants().await? {
+            if !hub.db.looked_for(&Access::Tenant(tenant.id), Look::Open, 1).await?.is_empty() {
+                return Err(Failure::new(
+                    FailureKind::NeedsPerson,
+                    "the journal was lost again while effects of an earlier loss were still being looked for",
+                )
+                .remedy(
+                    "Name the window of both losses with `millrace recover --since TIME`; --force does not help here.",
+                ));
+            }
+        }
+    }
     if frozen.kind.lost() && !given.force {
         if state.lost.is_none() {
             return Err(Failure::new(

@@ -1,6 +1,8 @@
 //! Looking for what a journal that was lost may have made (docs/recovery.md). What was there before is not known any more, so
 //! goods-out notes are told by what was written into them. Reads only.
 
+use std::collections::BTreeSet;
+
 use connect::{Armed, ConnectorError, EffectKind, FoundAgain, GoodsOutNote, NewNote, Probe};
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,31 +46,39 @@ async fn find_notes(
     let order_ids: Vec<i64> = wanted.iter().map(|note| note.order_id).collect();
     let notes = connector.notes_of_orders(FIND, &order_ids).await?;
     let since = since.checked_sub(LOOK_BACK).unwrap_or(since);
-    Ok(wanted
-        .iter()
-        .map(|wanted| {
-            let of_order = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
-            note_again(wanted, &of_order.collect::<Vec<_>>(), since)
-        })
-        .collect())
+    let mut authors = BTreeSet::new();
+    let mut found = Vec::with_capacity(wanted.len());
+    for wanted in &wanted {
+        let of_order: Vec<&GoodsOutNote> =
+            notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id).collect();
+        authors.extend(of_order.iter().filter(|note| is_made_for(wanted, note)).map(|note| note.created_by));
+        found.push(note_again(wanted, &of_order, since));
+    }
+    // Notes that are the hub's own by what is written into them say under which contact such notes are kept.
+    if let (Some(author), 1, None) = (authors.first(), authors.len(), connector.note_author()) {
+        connector.keep_author(*author);
+    }
+    Ok(found)
 }
 
-/// A note of the same goods that is to leave at the very time the shipment left is the one, shipped or not: that time is written
-/// into each note the hub makes. One of the same goods that was made since and says another time may be anybody's.
+/// The same goods from the same warehouse, to leave at the very time the shipment left: that time is written into each note
+/// the hub makes.
+pub(super) fn is_made_for(wanted: &NewNote, note: &GoodsOutNote) -> bool {
+    holds(wanted, note) && note.release_at.is_some_and(|at| at.duration_since(wanted.released_at).abs() <= SAME_TIME)
+}
+
+fn holds(wanted: &NewNote, note: &GoodsOutNote) -> bool {
+    !note.transfer && note.warehouse_id == wanted.warehouse_id && quantities(&note.rows) == quantities(&wanted.rows)
+}
+
+/// A note made for it is the one, shipped or not. One of the same goods that was made since and says no time may be anybody's.
 fn note_again(wanted: &NewNote, notes: &[&GoodsOutNote], since: Timestamp) -> FoundAgain {
-    let rows = quantities(&wanted.rows);
-    let mut same_goods: Vec<&GoodsOutNote> = notes
-        .iter()
-        .copied()
-        .filter(|note| !note.transfer && note.warehouse_id == wanted.warehouse_id && quantities(&note.rows) == rows)
-        .collect();
+    let mut same_goods: Vec<&GoodsOutNote> = notes.iter().copied().filter(|note| holds(wanted, note)).collect();
     same_goods.sort_by_key(|note| note.note_id);
-    let at_the_time = |note: &&GoodsOutNote| {
-        note.release_at.is_some_and(|at| at.duration_since(wanted.released_at).abs() <= SAME_TIME)
-    };
     // Parts of one order that left in one moment look alike but for their tracking, which the caller knows.
     let with_tracking = |note: &GoodsOutNote| note_ref(note).with("reference", note.reference.clone());
-    let exact: Vec<_> = same_goods.iter().copied().filter(at_the_time).map(with_tracking).collect();
+    let exact: Vec<_> =
+        same_goods.iter().copied().filter(|note| is_made_for(wanted, note)).map(with_tracking).collect();
     if !exact.is_empty() {
         return FoundAgain::AnyOf(exact);
     }

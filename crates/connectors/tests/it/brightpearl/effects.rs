@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use connect::{
-    Armed, EffectDraft, EffectKind, Effects, ErrorKind, HttpRequest, Money, NewNote, NoteRow, OrderSource, Prepared,
-    Probe, Sent, ShippingDetails, StockCorrection, ulid,
+    Armed, EffectDraft, EffectKind, Effects, ErrorKind, FoundAgain, HttpRequest, Money, NewNote, NoteRow, OrderSource,
+    Prepared, Probe, Sent, ShippingDetails, StockCorrection, ulid,
 };
 use jiff::Timestamp;
 use simulators::{
@@ -159,6 +159,35 @@ async fn never_more_than_ordered_and_notes_of_others_are_minded() {
     };
     let (_, prepared) = bench.prepare(&bench.connector.plan_note("gone", &gone).unwrap()).await;
     assert!(matches!(prepared, Prepared::Impossible { .. }));
+}
+
+#[tokio::test]
+async fn who_makes_the_hubs_notes_is_learned_from_one_that_is_found() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[3, 1]);
+    let (first, second) = (bench.note("first", order, &[2]), bench.note("second", order, &[1]));
+    // Its answer is lost, and nothing of the hub's was read before: the time in it tells it from a stranger's.
+    let armed = bench.armed(&first).await;
+    bench.sim.faults().add(FaultRule::new(Fault::ErrorAfterEffect { html: false }).method("POST").first(1));
+    assert!(matches!(bench.send(&armed).await, Sent::Unknown { .. }));
+    assert_eq!(bench.connector.note_author(), None);
+    let probe = bench.probe(&armed).await;
+    assert!(matches!(probe, Probe::Equal(_)), "{probe:?}");
+    assert_eq!(bench.connector.note_author(), Some(4));
+
+    // A program that has lost its journal meets it as a stranger's, until it is found again.
+    let settings = super::staff_log_in(&bench.sim.base_url(), &[]);
+    let fresh = connectors::brightpearl::build_source(&settings, &bench.context).unwrap();
+    let look = |draft: &EffectDraft| [bench.effect(draft)];
+    let stranger = fresh.prepare(&look(&second)).await.unwrap();
+    assert!(matches!(stranger[..], [Prepared::Found(Probe::Different { .. })]), "{stranger:?}");
+    let lost = [Armed { baseline: serde_json::Value::Null, ..armed }];
+    let since = bench.now().checked_sub(jiff::SignedDuration::from_mins(5)).unwrap();
+    let found = fresh.find_again(&lost, since).await.unwrap();
+    assert!(matches!(found[..], [FoundAgain::AnyOf(_)]), "{found:?}");
+    assert_eq!(fresh.note_author(), Some(4));
+    let own = fresh.prepare(&look(&second)).await.unwrap();
+    assert!(matches!(own[..], [Prepared::Ready { .. }]), "{own:?}");
 }
 
 #[tokio::test]

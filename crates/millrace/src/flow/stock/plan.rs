@@ -26,7 +26,7 @@ pub(in crate::flow) const SLICE: usize = 200;
 pub(super) struct Comparison<'a> {
     pub(super) feed: &'a StockFeed,
     pub(super) settings: StockSettings,
-    /// Why products are held by a person, by warehouse and product.
+    /// Why products are held, by warehouse and product.
     pub(super) held: BTreeMap<(i64, i64), String>,
     pub(super) facts: RunFacts,
     pub(super) lines: Vec<StockLine>,
@@ -37,6 +37,7 @@ pub(super) struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// Nothing compared yet.
     pub(super) async fn new(runtime: &Runtime, feed: &'a StockFeed, facts: RunFacts) -> Result<Self, FlowError> {
+        hold_refused(runtime).await?;
         let held = runtime.db.stock_holds(&runtime.key).await?;
         Ok(Self {
             feed,
@@ -134,6 +135,23 @@ impl<'a> Comparison<'a> {
             reason: line.reason,
         });
     }
+}
+
+/// Holds the products whose single line was refused again (docs/stock.md).
+async fn hold_refused(runtime: &Runtime) -> Result<(), FlowError> {
+    let refused = runtime.db.refused_again(&runtime.key).await?;
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let products = runtime.products(&refused.iter().map(|one| one.product_id).collect()).await?;
+    for one in refused {
+        let sku = match products.get(&one.product_id) {
+            Some(product) => product.sku.clone(),
+            None => format!("product {}", one.product_id),
+        };
+        runtime.db.hold_refused(&runtime.key, one, &sku).await?;
+    }
+    Ok(())
 }
 
 /// The cost of one of each product, where a price list has it.

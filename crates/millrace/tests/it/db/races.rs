@@ -309,6 +309,17 @@ async fn a_change_goes_again_once_the_old_one_is_cancelled() {
         let exceptions = world.db.exceptions(&key, false, 10).await.unwrap();
         assert!(exceptions.iter().any(|exception| exception.kind == "shipped_after_cancel"), "{exceptions:?}");
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Error);
+        // The same with nothing live in its place yet.
+        sent(&world, &key, 9).await;
+        world.db.note_changes(&key, 9, difference(9, words), ask, &patience()).await.unwrap();
+        world.db.send_again(&key, 9, "the customer wants two", "ada", &patience()).await.unwrap();
+        plan_cancel(&world, &key, 9).await;
+        carry_cancel(&world, &key, &[Applied], None).await;
+        assert!(requests(&world, &key, 9).await.iter().all(|request| !request.live));
+        ship(&world, &key, 9, "S9", &[3, 1]).await;
+        let (state, reason) = shown(&world, &key, 9).await;
+        assert_eq!(state, OrderState::Error);
+        assert!(reason.contains("shipped it all the same"), "{reason}");
         // By the connection's policy it asks nobody, and loses the race without a word to anybody.
         sent(&world, &key, 2).await;
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;

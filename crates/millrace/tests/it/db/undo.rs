@@ -115,6 +115,41 @@ async fn a_run_is_undone_once() {
     .await;
 }
 
+/// A batch that failed, then the line alone: the product waits for a person instead of being refused with every count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_is_refused_again_holds_its_product() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        planned(&db, &key, "batch", &[(1, "-3"), (2, "1")]).await;
+        carry_out(&db, &key, Side::Source, &[Unknown, EffectState::Probing, AbsentConfirmed, Voided]).await;
+        assert!(db.refused_again(&key).await.unwrap().is_empty(), "it was not refused alone yet");
+        for name in ["alone", "after the release"] {
+            planned(&db, &key, name, &[(1, "-3")]).await;
+            assert!(db.refused_again(&key).await.unwrap().is_empty(), "on its way");
+            carry_out(&db, &key, Side::Source, &[Refused]).await;
+            let refused = db.refused_again(&key).await.unwrap();
+            assert_eq!(refused.iter().map(|one| one.product_id).collect::<Vec<_>>(), [1], "{name}");
+            let one = refused.into_iter().next().unwrap();
+            db.hold_refused(&key, one.clone(), "W-1").await.unwrap();
+            assert!(db.refused_again(&key).await.unwrap().is_empty());
+            let holds = db.stock_holds(&key).await.unwrap();
+            assert_eq!((holds.len(), holds[0].sku.as_str()), (1, "W-1"));
+            assert!(holds[0].reason.contains("for the second time"), "{}", holds[0].reason);
+            assert_eq!(db.release_holds(&key, &[(2, 1)], "ada").await.unwrap(), 1);
+            // Seen by two nodes at once, it holds once: after the release the same correction holds nothing any more.
+            db.hold_refused(&key, one, "W-1").await.unwrap();
+            assert!(db.stock_holds(&key).await.unwrap().is_empty());
+        }
+        // One refusal by itself is tried once more, and one that went through in between starts anew.
+        planned(&db, &key, "two", &[(2, "1")]).await;
+        carry_out(&db, &key, Side::Source, &[Applied]).await;
+        planned(&db, &key, "two again", &[(2, "1")]).await;
+        carry_out(&db, &key, Side::Source, &[Refused]).await;
+        assert!(db.refused_again(&key).await.unwrap().is_empty());
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_is_done_is_undone_and_an_undo_that_failed_may_be_tried_again() {
     on_both(|world: World| async move {

@@ -55,28 +55,6 @@ fn approve_stock(world: &World) {
     }
 }
 
-/// What a person does about an open note that the lost journal left behind for a later part of an order, and that the hub may not
-/// take for its own before it is confirmed under which contact its notes are kept: seen in Brightpearl that the API user made it
-/// and that nothing of it is shipped, it is deleted by hand, and the parts are told in their order. How many there were.
-fn delete_left_notes(world: &World) -> usize {
-    let listed = world.command(&["effects", "list", "--state", "parked", "--json"]);
-    let listed: Value = serde_json::from_str(&listed).expect("a list of effects");
-    let mut decided = 0;
-    for item in listed["items"].as_array().into_iter().flatten() {
-        let (id, note) = (item["id"].as_str().expect("an id"), item["note"].as_str().expect("a note"));
-        if !note.contains("is open in the same warehouse, made by contact 4") {
-            continue;
-        }
-        let number: i64 = note.split(' ').find_map(|word| word.parse().ok()).expect("the note's number");
-        let found = world.brightpearl.all_notes(ACCOUNT).expect("notes").into_iter().find(|note| note.id == number);
-        assert!(found.is_some_and(|note| note.created_by == 4 && !note.shipped), "the API user's, and not shipped");
-        world.brightpearl.delete_note(ACCOUNT, number).expect("it can be deleted");
-        world.command(&["effects", "retry", id, "--reason", "the note that was left behind is deleted"]);
-        decided += 1;
-    }
-    decided
-}
-
 /// How many effects need a person who looks at the warehouse and at Brightpearl.
 fn conflicts(state: &Value) -> i64 {
     state["recovery"]["conflicts"].as_i64().unwrap_or(0) + state["recovery"]["cannot_ask"].as_i64().unwrap_or(0)
@@ -199,7 +177,7 @@ async fn drill(setup: Setup, loss: Loss) {
         .until("every order ships once and Brightpearl knows, after the loss", Duration::from_secs(180), |world| {
             let told = world.all_told(&expected);
             if told.is_err() {
-                decided += world.decide_parked() + delete_left_notes(world);
+                decided += world.decide_parked();
             }
             told
         })
