@@ -5,7 +5,7 @@ use std::{
     fs, io,
     net::TcpListener,
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
@@ -61,7 +61,7 @@ impl Postgres {
     pub fn start() -> Result<Self, PostgresError> {
         let programs = find_programs()?;
         let user = unprivileged()?;
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let folder = PathBuf::from(format!("/tmp/millrace-postgres-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
         if let Some((user, group)) = user {
@@ -82,7 +82,7 @@ impl Postgres {
                 .arg("-D")
                 .arg(server.data()),
         )?;
-        server.launch()?;
+        server.launch_on_a_free_port()?;
         server.sql("postgres", &format!("CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{PASSWORD}'"))?;
         server.create_database("millrace")?;
         Ok(server)
@@ -150,7 +150,7 @@ impl Postgres {
     /// When either does not do what it is told.
     pub fn replica(&self, synchronous: bool) -> Result<Self, PostgresError> {
         let folder_of = |port: u16| PathBuf::from(format!("/tmp/millrace-postgres-{}-{port}", std::process::id()));
-        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let port = free_port()?;
         let folder = folder_of(port);
         fs::create_dir_all(&folder)?;
         let mut follower =
@@ -177,7 +177,7 @@ impl Postgres {
             .collect();
         fs::write(&settings, format!("{}\n", kept.join("\n")))?;
         follower.own(&settings)?;
-        follower.launch()?;
+        follower.launch_on_a_free_port()?;
         if synchronous {
             self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = 'follower_{port}'"))?;
             self.sql("postgres", "SELECT pg_reload_conf()")?;
@@ -218,7 +218,7 @@ impl Postgres {
     }
 
     /// Gives a file to the user that the server runs as.
-    fn own(&self, path: &std::path::Path) -> io::Result<()> {
+    fn own(&self, path: &Path) -> io::Result<()> {
         match self.user {
             Some((user, group)) => std::os::unix::fs::chown(path, Some(user), Some(group)),
             None => Ok(()),
@@ -278,6 +278,22 @@ impl Postgres {
         self.folder.join("data")
     }
 
+    /// Launches for the first time. Between finding a port free and listening on it somebody else may take it.
+    fn launch_on_a_free_port(&mut self) -> Result<(), PostgresError> {
+        let mut tries = 0;
+        loop {
+            match self.launch() {
+                Err(PostgresError::Failed { why, .. }) if why.contains("Address already in use") && tries < 5 => {
+                    tries += 1;
+                    fs::remove_file(self.folder.join("log"))?;
+                    self.server = None;
+                    self.port = free_port()?;
+                }
+                launched => return launched,
+            }
+        }
+    }
+
     fn launch(&mut self) -> Result<(), PostgresError> {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.folder.join("log"))?;
         let mut command = self.command("postgres");
@@ -291,9 +307,8 @@ impl Postgres {
         self.server = Some(command.spawn()?);
         let since = Instant::now();
         loop {
-            let mut ready = self.command("pg_isready");
-            ready.args(["--host", "127.0.0.1", "--port", &self.port.to_string(), "--dbname", "postgres"]);
-            if self.run(&mut ready).is_ok() {
+            // Another test's server may have taken the port meanwhile: only one with these data is ours.
+            if self.sql("postgres", "SHOW data_directory").is_ok_and(|answer| Path::new(&answer) == self.data()) {
                 return Ok(());
             }
             let ended = match &mut self.server {
@@ -338,6 +353,10 @@ impl Drop for Postgres {
     }
 }
 
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
 /// The newest of the versions that Debian and Ubuntu install side by side.
 fn find_programs() -> Result<PathBuf, PostgresError> {
     let versions = fs::read_dir("/usr/lib/postgresql").map_err(|_| PostgresError::NotInstalled)?;
@@ -376,6 +395,20 @@ mod tests {
         assert!(postgres.sql("one", "SELECT 1").is_err());
         postgres.restart().unwrap();
         assert_eq!(postgres.sql("one", "SELECT value FROM kept").unwrap(), "still here");
+    }
+
+    /// Somebody takes the port between the look and the start, and is another PostgreSQL.
+    #[test]
+    fn a_port_that_was_taken_meanwhile_is_changed() {
+        let other = Postgres::start().unwrap();
+        let mut late = Postgres::start().unwrap();
+        late.stop().unwrap();
+        late.port = other.port;
+        assert!(late.launch().is_err(), "the other server is not taken for this one");
+        late.port = other.port;
+        late.launch_on_a_free_port().unwrap();
+        assert_ne!(late.port, other.port);
+        late.sql("millrace", "SELECT 1").unwrap();
     }
 
     #[test]

@@ -684,6 +684,13 @@ listings = [{}]
             if note.contains("unknown twice") {
                 self.command(&["effects", "retry", id, "--reason", "looked for in Brightpearl: it is not there"]);
                 decided += 1;
+            } else if note.contains("not confirmed yet") {
+                let number: i64 = note.split(' ').find_map(|word| word.parse().ok()).expect("the note's number");
+                let found =
+                    self.brightpearl.all_notes(ACCOUNT).expect("notes").into_iter().find(|note| note.id == number);
+                assert_eq!(found.expect("it is there").created_by, 4, "the API user made it");
+                self.command(&["effects", "applied", id, "--reference", &number.to_string(), "--reason", "seen there"]);
+                decided += 1;
             }
         }
         decided

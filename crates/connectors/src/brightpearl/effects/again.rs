@@ -63,7 +63,7 @@ async fn find_notes(
 
 /// The same goods from the same warehouse, to leave at the very time the shipment left: that time is written into each note
 /// the hub makes.
-pub(super) fn is_made_for(wanted: &NewNote, note: &GoodsOutNote) -> bool {
+fn is_made_for(wanted: &NewNote, note: &GoodsOutNote) -> bool {
     holds(wanted, note) && note.release_at.is_some_and(|at| at.duration_since(wanted.released_at).abs() <= SAME_TIME)
 }
 

@@ -12,7 +12,6 @@ use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 
 use super::{
-    again::is_made_for,
     bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status},
     prepare::{
         NotesBefore, StockBefore, Unsaid, baseline, difference, note_ref, order_ref, quantities, shipped_ref,
@@ -67,13 +66,7 @@ async fn probe_notes(
         let before: NotesBefore = baseline(&armed.baseline).map_err(ConnectorError::unexpected)?;
         let author = before.author.or(connector.note_author());
         let of_order = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
-        let probe = note_was_made(wanted, &before, &of_order.collect::<Vec<_>>(), author);
-        if let (Probe::Equal(made), None) = (&probe, author)
-            && let Some(made) = made.id.parse().ok().and_then(|id: i64| notes.get(&id))
-        {
-            connector.keep_author(made.note.created_by);
-        }
-        probes.push(probe);
+        probes.push(note_was_made(wanted, &before, &of_order.collect::<Vec<_>>(), author));
     }
     Ok(probes)
 }
@@ -83,11 +76,7 @@ async fn probe_notes(
 fn note_was_made(wanted: &NewNote, before: &NotesBefore, notes: &[&GoodsOutNote], author: Option<i64>) -> Probe {
     let rows = quantities(&wanted.rows);
     let is_equal = |note: &GoodsOutNote| quantities(&note.rows) == rows;
-    // Before the first note of the hub's was read, the time written into it is what tells it from other people's.
-    let is_own = |note: &GoodsOutNote| match author {
-        Some(author) => note.created_by == author,
-        None => is_made_for(wanted, note),
-    };
+    let is_own = |note: &GoodsOutNote| author == Some(note.created_by);
     let new = notes.iter().copied().filter(|note| {
         !before.notes.contains_key(&note.note_id)
             && note.warehouse_id == wanted.warehouse_id
@@ -108,8 +97,7 @@ fn note_was_made(wanted: &NewNote, before: &NotesBefore, notes: &[&GoodsOutNote]
                     )
                 }
                 (true, None) => format!(
-                    "the note was made by contact {} and does not say when the goods left, and it is not confirmed yet under \
-                     which contact the hub's own are kept",
+                    "the note was made by contact {}, and it is not confirmed yet under which contact the hub's own are kept",
                     only.created_by
                 ),
             },
