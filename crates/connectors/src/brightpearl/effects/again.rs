@@ -54,8 +54,11 @@ async fn find_notes(
         authors.extend(of_order.iter().filter(|note| is_made_for(wanted, note)).map(|note| note.created_by));
         found.push(note_again(wanted, &of_order, since));
     }
-    // Notes that are the hub's own by what is written into them say under which contact such notes are kept.
-    if let (Some(author), 1, None) = (authors.first(), authors.len(), connector.note_author()) {
+    // Under which contact the hub's notes are kept may have been lost as well. It takes both to learn it again: what is written
+    // into a note, and that the contact is the API user's own.
+    if let (Some(author), 1, None) = (authors.first(), authors.len(), connector.note_author())
+        && connector.staff_id().await? == Some(*author)
+    {
         connector.keep_author(*author);
     }
     Ok(found)
