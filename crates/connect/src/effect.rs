@@ -140,6 +140,9 @@ pub struct Effect {
     pub batch: Option<String>,
     /// As planned.
     pub body: String,
+    /// The [`Armed::baseline`] of its last attempt, where there was one: whatever was made of its outcome, that attempt may
+    /// still take effect.
+    pub tried: Option<Value>,
 }
 
 /// A change whose intent is committed: the only form in which it may be sent or probed.

@@ -30,6 +30,8 @@ pub(super) async fn products(client: &Client, ids: &[i64]) -> Result<Vec<Product
         })
         .await?;
     let mut products: Vec<Product> = answers.into_iter().flatten().map(map::to_product).collect();
+    // What nobody asked for is not believed, here and below.
+    products.retain(|product| ids.contains(&product.product_id));
     products.sort_by_key(|product| product.product_id);
     Ok(products)
 }
@@ -86,6 +88,7 @@ pub(super) async fn levels(
         .await?;
     let products = answers.into_iter().flat_map(|products| products.0);
     Ok(products
+        .filter(|(id, _)| product_ids.contains(id))
         .filter_map(|(id, product)| product.warehouses.0.get(&warehouse_id).map(|stock| (id, map::to_stock(stock))))
         .collect())
 }
@@ -101,7 +104,7 @@ pub(super) async fn costs(
             format!("product-service/product-price/{}", idset::compact(ids))
         })
         .await?;
-    let prices = answers.into_iter().flatten();
+    let prices = answers.into_iter().flatten().filter(|price| product_ids.contains(&price.product_id.0));
     Ok(prices.filter_map(|price| map::to_cost(&price, price_list).map(|cost| (price.product_id.0, cost))).collect())
 }
 

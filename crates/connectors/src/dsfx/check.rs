@@ -26,8 +26,7 @@ pub(super) async fn check(
     }
     let orders = store.list(&config.in_folder).await?;
     check.reached.push(format!("The folder for orders ({}) holds {} files.", config.in_folder, orders.len()));
-    let parts =
-        orders.iter().filter(|entry| entry.name.starts_with("ord_") && entry.name.ends_with(".csv.part")).count();
+    let parts = orders.iter().filter(|entry| entry.name.starts_with("ord_") && entry.name.ends_with(".part")).count();
     if parts > 0 {
         check.reached.push(format!("{parts} order files wait under temporary names; nobody else may remove them."));
     }

@@ -13,6 +13,7 @@ mod publish;
 mod settings;
 mod shipments;
 mod stock;
+mod witness;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +47,7 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
             place: config.place.clone(),
             folder: config.in_folder.clone(),
             encoding: config.encoding,
+            random: Arc::clone(&context.random),
         },
         outbox: Outbox::new(
             Arc::clone(&store),

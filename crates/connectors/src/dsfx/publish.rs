@@ -1,8 +1,7 @@
 //! Putting orders into the folder the warehouse reads.
 //!
 //! A file is written whole under a temporary name, read back, and then renamed. The rename is the commit, and the
-//! temporary file its witness (docs/reliability.md): while it is there the rename has not happened, and once it is
-//! gone the rename has, even if the warehouse has taken the file away since. Nobody else may remove temporary files.
+//! temporary file its witness ([`super::witness`]).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,16 +10,16 @@ use std::{
 
 use connect::{
     Armed, Capture, ConnectorError, Delivery, Effect, EffectKind, ErrorKind, FileError, FileErrorKind, FileStore,
-    Prepared, Probe, RemoteRef, Renamed, RequestState, Sent, Sighting, Sightings,
+    Prepared, Probe, Random, RemoteRef, Renamed, RequestState, Sent, Sighting, Sightings,
     planted::{Planted, planted},
 };
 use encoding_rs::Encoding;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::{Deserialize, Serialize};
 
 use super::{
     order_file::{OrderRows, is_file_name, rows_by_order, write},
     outbox::sha256,
+    witness::{self, Baseline, Fate},
 };
 
 /// Files prepared at once.
@@ -38,35 +37,23 @@ pub(super) struct Inbox {
     pub(super) place: String,
     pub(super) folder: String,
     pub(super) encoding: &'static Encoding,
+    /// Makes names that nothing else has.
+    pub(super) random: Arc<dyn Random>,
 }
 
-/// What a file's effects keep between preparing, sending and probing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Baseline {
-    /// Where the temporary file was written. In another place its absence would say nothing.
-    place: String,
-    temp: String,
-    #[serde(rename = "final")]
-    target: String,
-    sha256: String,
-    size: u64,
-    /// The orders in it. An order that is not sent with the others must not travel along.
-    keys: Vec<String>,
-}
-
-impl Baseline {
-    fn file(&self) -> RemoteRef {
-        RemoteRef::new(self.target.rsplit('/').next().unwrap_or(&self.target))
-    }
-
-    fn of(armed: &Armed) -> Option<Self> {
-        serde_json::from_value(armed.baseline.clone()).ok()
-    }
+/// An order of a file.
+struct Wanted {
+    /// Its place among the effects.
+    index: usize,
+    key: String,
+    order: OrderRows,
+    /// What its last attempt was made with.
+    tried: Option<Baseline>,
 }
 
 impl Inbox {
     pub(super) async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
-        let mut files: BTreeMap<String, Vec<(usize, String, OrderRows)>> = BTreeMap::new();
+        let mut files: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
         let mut outcomes = Vec::with_capacity(effects.len());
         for (index, effect) in effects.iter().enumerate() {
             if effect.kind != EffectKind::SubmitRequest {
@@ -77,7 +64,13 @@ impl Inbox {
             if let Ok(order) = serde_json::from_str::<OrderRows>(&effect.body)
                 && is_file_name(&order.file)
             {
-                files.entry(order.file.clone()).or_default().push((index, effect.key.clone(), order));
+                let tried = Baseline::tried(effect, &self.place);
+                files.entry(order.file.clone()).or_default().push(Wanted {
+                    index,
+                    key: effect.key.clone(),
+                    order,
+                    tried,
+                });
             }
         }
         let prepared: Vec<Vec<(usize, Prepared)>> = stream::iter(files)
@@ -93,51 +86,92 @@ impl Inbox {
         Ok(outcomes)
     }
 
-    /// Writes a file of the orders given, which may be fewer than were planned for it.
+    /// Prepares a file of the orders given, which may be fewer than were planned for it.
     async fn prepare_file(
         &self,
         name: String,
-        mut orders: Vec<(usize, String, OrderRows)>,
+        mut orders: Vec<Wanted>,
     ) -> Result<Vec<(usize, Prepared)>, ConnectorError> {
-        orders.sort_by_key(|(_, _, order)| order.place);
-        let indices: Vec<usize> = orders.iter().map(|(index, ..)| *index).collect();
-        let content =
-            write(orders.iter().map(|(_, _, order)| order), self.encoding).map_err(ConnectorError::unexpected)?;
+        orders.sort_by_key(|wanted| wanted.order.place);
         let target = format!("{}/{name}", self.folder);
-        for there in [target.clone(), format!("{}/archive/{name}", self.folder)] {
-            if let Some(found) = self.compare(&there, &content, &orders).await? {
-                return Ok(indices.into_iter().zip(found).collect());
+        let content =
+            write(orders.iter().map(|wanted| &wanted.order), self.encoding).map_err(ConnectorError::unexpected)?;
+        let mut settled: Vec<(usize, Prepared)> = Vec::new();
+        if let Some(tried) = same_file(&orders, &content) {
+            // The same file once more: whichever attempt renames it, it is published once.
+            match witness::fate(&*self.store, &tried).await? {
+                Fate::Waits if witness::holds(&*self.store, &tried.temp, &content).await? => {
+                    if let Some(found) = self.lies_there(&target, &name, &content, &orders).await? {
+                        return Ok(found);
+                    }
+                    let baseline = json(&tried)?;
+                    let ready = |wanted: &Wanted| (wanted.index, Prepared::Ready { baseline: baseline.clone() });
+                    return Ok(orders.iter().map(ready).collect());
+                }
+                Fate::Published => return Ok(orders.iter().map(|wanted| (wanted.index, equal(&tried))).collect()),
+                Fate::Waits | Fate::Withdrawn => {}
             }
         }
-        let temp = format!("{target}.part");
-        let size = content.len() as u64;
-        // One that lies there whole is left alone: a rename that the server is still to carry out, after its caller has given
-        // up, must never find it half written.
-        if !self.holds(&temp, &content).await? {
-            self.store.write(&temp, &content).await?;
-            if !self.holds(&temp, &content).await? {
-                return Err(ConnectorError::transient(format!(
-                    "{temp} does not hold what was written to it; it is written again"
-                )));
+        // Another file than an earlier attempt was made with: that one must not be published any more, or has been.
+        let mut earlier: BTreeMap<String, Baseline> = BTreeMap::new();
+        for tried in orders.iter().filter_map(|wanted| wanted.tried.as_ref()) {
+            earlier.insert(tried.temp.clone(), tried.clone());
+        }
+        for tried in earlier.values() {
+            if witness::withdraw(&*self.store, tried).await? == Fate::Published {
+                let (sent, left) = orders.into_iter().partition(|wanted| tried.keys.contains(&wanted.key));
+                orders = left;
+                settled.extend(sent.into_iter().map(|wanted: Wanted| (wanted.index, equal(tried))));
             }
         }
-        let keys = orders.into_iter().map(|(_, key, _)| key).collect();
-        let baseline = Baseline { place: self.place.clone(), temp, target, sha256: sha256(&content), size, keys };
-        let baseline = serde_json::to_value(baseline).map_err(|error| ConnectorError::unexpected(error.to_string()))?;
-        Ok(indices.into_iter().map(|index| (index, Prepared::Ready { baseline: baseline.clone() })).collect())
+        if orders.is_empty() {
+            return Ok(settled);
+        }
+        if !settled.is_empty() {
+            let went = |wanted: &Wanted| (wanted.index, went_without(&target));
+            settled.extend(orders.iter().map(went));
+            return Ok(settled);
+        }
+        if let Some(found) = self.lies_there(&target, &name, &content, &orders).await? {
+            return Ok(found);
+        }
+        let temp = format!("{target}.{}.part", nonce(&*self.random));
+        if let Err(error) = self.write_whole(&temp, &content).await {
+            // Nothing was armed with it, so nothing will ever rename it; what is left of it is only in the way.
+            let _left_behind = self.store.remove(&temp).await;
+            return Err(error);
+        }
+        let (size, sha256) = (content.len() as u64, sha256(&content));
+        let keys = orders.iter().map(|wanted| wanted.key.clone()).collect();
+        let baseline = Baseline { place: self.place.clone(), temp, target, sha256, size, keys };
+        let baseline = json(&baseline)?;
+        Ok(orders.iter().map(|wanted| (wanted.index, Prepared::Ready { baseline: baseline.clone() })).collect())
     }
 
-    /// Whether a file is there with exactly this content.
-    async fn holds(&self, path: &str, content: &[u8]) -> Result<bool, FileError> {
-        let size = content.len() as u64;
-        if self.store.stat(path).await?.map(|entry| entry.size) != Some(size) {
-            return Ok(false);
+    async fn write_whole(&self, temp: &str, content: &[u8]) -> Result<(), ConnectorError> {
+        self.store.write(temp, content).await?;
+        match witness::holds(&*self.store, temp, content).await? {
+            true => Ok(()),
+            false => Err(ConnectorError::transient(format!(
+                "{temp} does not hold what was written to it; it is written again"
+            ))),
         }
-        match self.store.read(path, size).await {
-            Ok(there) => Ok(there == content),
-            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Ok(false),
-            Err(error) => Err(error),
+    }
+
+    /// What lies under the final name, or in the archive under it; `None` when nothing does.
+    async fn lies_there(
+        &self,
+        target: &str,
+        name: &str,
+        content: &[u8],
+        orders: &[Wanted],
+    ) -> Result<Option<Vec<(usize, Prepared)>>, ConnectorError> {
+        for there in [target.to_owned(), format!("{}/archive/{name}", self.folder)] {
+            if let Some(found) = self.compare(&there, content, orders).await? {
+                return Ok(Some(orders.iter().map(|wanted| wanted.index).zip(found).collect()));
+            }
         }
+        Ok(None)
     }
 
     /// The orders of files that the warehouse has not taken out of its folder yet.
@@ -171,7 +205,7 @@ impl Inbox {
         &self,
         path: &str,
         content: &[u8],
-        orders: &[(usize, String, OrderRows)],
+        orders: &[Wanted],
     ) -> Result<Option<Vec<Prepared>>, ConnectorError> {
         let reference = RemoteRef::new(path.rsplit('/').next().unwrap_or(path));
         let there = match self.store.read(path, LARGEST).await {
@@ -189,13 +223,11 @@ impl Inbox {
             return Ok(Some(orders.iter().map(|_| equal()).collect()));
         }
         let others = rows_by_order(&there, self.encoding);
-        let one = |(_, key, order): &(usize, String, OrderRows)| match others.get(key) {
-            Some(rows) if *rows == order.rows => equal(),
+        let one = |wanted: &Wanted| match others.get(&wanted.key) {
+            Some(rows) if *rows == wanted.order.rows => equal(),
             // Orders planned for one file need not go together: one may have been held, or waited for its turn. Nothing of
             // this one was sent, and a file of this name is never written again.
-            None if !others.is_empty() => Prepared::Impossible {
-                why: format!("{path} went without this order, which is planned again for another file"),
-            },
+            None if !others.is_empty() => went_without(path),
             Some(_) | None => Prepared::Found(Probe::Different {
                 reference: reference.clone(),
                 difference: format!("{path} is there already and is not what would be written"),
@@ -206,13 +238,13 @@ impl Inbox {
 
     pub(super) async fn send(&self, batch: &[Armed]) -> Delivery {
         let not_sent = |why: &str| Delivery::all(batch.len(), &Sent::not_sent(ErrorKind::Transient, why), None);
-        let Some(baseline) = batch.first().and_then(Baseline::of) else {
+        let Some(baseline) = batch.first().and_then(|armed| Baseline::of(&armed.baseline)) else {
             return not_sent("there is no prepared file for it; it is prepared again");
         };
         let sent_keys: Vec<&str> = batch.iter().map(|armed| armed.effect.key.as_str()).collect();
         let all_in = baseline.keys.len() == sent_keys.len()
             && sent_keys.iter().all(|key| baseline.keys.iter().any(|known| known == key));
-        if !all_in || batch.iter().any(|armed| Baseline::of(armed).as_ref() != Some(&baseline)) {
+        if !all_in || batch.iter().any(|armed| Baseline::of(&armed.baseline).as_ref() != Some(&baseline)) {
             return not_sent("the prepared file does not hold exactly these orders; it is prepared again");
         }
         if baseline.place != self.place {
@@ -223,13 +255,7 @@ impl Inbox {
             Ok(Renamed::Done) => (Sent::Accepted { reference: Some(baseline.file()) }, "renamed".to_owned()),
             Ok(Renamed::TargetExists) => self.taken_name(&baseline).await,
             // Nobody has renamed it before, so somebody has removed it: nothing was published, and it is written anew.
-            Ok(Renamed::SourceGone) if batch.iter().all(|armed| armed.attempt == 1) => {
-                let why = format!(
-                    "{} was removed by somebody before it got its final name; it is written again",
-                    baseline.temp
-                );
-                (Sent::not_sent(ErrorKind::Transient, why.clone()), why)
-            }
+            Ok(Renamed::SourceGone) if batch.iter().all(|armed| armed.attempt == 1) => self.removed(&baseline).await,
             // An earlier try may have renamed it; that is for the probe to say.
             Ok(Renamed::SourceGone) => {
                 let why = format!("{} is not there any more", baseline.temp);
@@ -264,6 +290,22 @@ impl Inbox {
         }
     }
 
+    async fn removed(&self, baseline: &Baseline) -> (Sent, String) {
+        let why =
+            format!("{} was removed by somebody before it got its final name; it is written again", baseline.temp);
+        match self.is_published(baseline).await {
+            Ok(true) => {
+                return (Sent::Accepted { reference: Some(baseline.file()) }, "it lies there already".to_owned());
+            }
+            Ok(false) => {}
+            Err(error) => return (Sent::unknown(error.message.clone()), error.message),
+        }
+        match witness::mark_removed(&*self.store, baseline).await {
+            Ok(()) => (Sent::not_sent(ErrorKind::Transient, why.clone()), why),
+            Err(error) => (Sent::unknown(format!("{why}; {}", error.message)), why),
+        }
+    }
+
     async fn is_published(&self, baseline: &Baseline) -> Result<bool, FileError> {
         match self.store.read(&baseline.target, baseline.size).await {
             Ok(content) => Ok(sha256(&content) == baseline.sha256),
@@ -281,7 +323,7 @@ impl Inbox {
         let mut known: BTreeMap<String, Probe> = BTreeMap::new();
         let mut answers = Vec::with_capacity(effects.len());
         for armed in effects {
-            let baseline = Baseline::of(armed)
+            let baseline = Baseline::of(&armed.baseline)
                 .ok_or_else(|| ConnectorError::unexpected("what was prepared for this order cannot be read back"))?;
             if baseline.place != self.place {
                 return Err(ConnectorError::unexpected(format!(
@@ -290,13 +332,12 @@ impl Inbox {
                 )));
             }
             if !known.contains_key(&baseline.temp) {
-                let waiting = self.store.stat(&baseline.temp).await?.is_some();
-                // Both names at once: the server was stopped half-way through a rename that makes a second name first.
-                let forgets = planted(Planted::GoneIsNotSent);
-                let answer = if forgets || waiting && !self.is_published(&baseline).await? {
-                    Probe::Absent
-                } else {
-                    Probe::Equal(baseline.file())
+                let answer = match witness::fate(&*self.store, &baseline).await? {
+                    _ if planted(Planted::GoneIsNotSent) => Probe::Absent,
+                    // Both names at once: the server was stopped half-way through a rename that makes a second name first.
+                    Fate::Waits if self.is_published(&baseline).await? => Probe::Equal(baseline.file()),
+                    Fate::Waits | Fate::Withdrawn => Probe::Absent,
+                    Fate::Published => Probe::Equal(baseline.file()),
                 };
                 known.insert(baseline.temp.clone(), answer);
             }
@@ -304,6 +345,33 @@ impl Inbox {
         }
         Ok(answers)
     }
+}
+
+/// The one file that every order was tried with, if it holds these orders and nothing else.
+fn same_file(orders: &[Wanted], content: &[u8]) -> Option<Baseline> {
+    let first = orders.first()?.tried.as_ref()?;
+    let all = orders.iter().all(|wanted| {
+        wanted.tried.as_ref().is_some_and(|tried| tried.temp == first.temp) && first.keys.contains(&wanted.key)
+    });
+    (all && first.keys.len() == orders.len() && first.sha256 == sha256(content)).then(|| first.clone())
+}
+
+fn equal(tried: &Baseline) -> Prepared {
+    Prepared::Found(Probe::Equal(tried.file()))
+}
+
+fn went_without(path: &str) -> Prepared {
+    Prepared::Impossible { why: format!("{path} went without this order, which is planned again for another file") }
+}
+
+fn nonce(random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 5];
+    random.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn json(baseline: &Baseline) -> Result<serde_json::Value, ConnectorError> {
+    serde_json::to_value(baseline).map_err(|error| ConnectorError::unexpected(error.to_string()))
 }
 
 fn outcome_of(error: &FileError) -> Sent {

@@ -241,10 +241,11 @@ fn retry_after(response: &HttpResponse) -> Option<Duration> {
     response.header("retry-after")?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// The body of a success.
+/// The body of a success. One that is no JSON is not the service's own word, or was cut on its way: it passes, and says
+/// nothing about what was asked for.
 pub(super) fn parse(what: &str, response: &HttpResponse) -> Result<Value, ConnectorError> {
     serde_json::from_slice(&response.body)
-        .map_err(|error| ConnectorError::unexpected(format!("{what}: the answer is not JSON: {error}")))
+        .map_err(|error| ConnectorError::transient(format!("{what}: the answer is not JSON: {error}")))
 }
 
 /// An error in the service's own form: `ErrorCode`, with what it is about. Names are in PascalCase whatever the media

@@ -355,12 +355,12 @@ fn done(effect: &Effect, response: &HttpResponse) -> Sent {
     }
     let created: Option<Value> = serde_json::from_slice(&response.body).ok();
     match created.as_ref().and_then(|order| order.pointer("/readOnly/orderId")?.as_i64()) {
-        Some(id) => {
+        Some(id) if id > 0 => {
             let body = serde_json::from_str(&effect.body).unwrap_or(Value::Null);
             let reference = RemoteRef::new(id.to_string()).with("lines", Lines::planned(&body).digest());
             Sent::Accepted { reference: Some(reference) }
         }
-        None => Sent::unknown("the answer does not name the order that was made"),
+        Some(_) | None => Sent::unknown("the answer does not name the order that was made"),
     }
 }
 
@@ -385,7 +385,7 @@ mod tests {
 
     fn effect(kind: EffectKind) -> Effect {
         let id = EffectId::generate(Timestamp::UNIX_EPOCH, &OsRandom);
-        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into() }
+        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), tried: None }
     }
 
     fn class(kind: EffectKind, status: u16, body: &str, headers: &[(&str, &str)]) -> &'static str {
@@ -416,6 +416,7 @@ mod tests {
             (SubmitRequest, 201, String::new(), "unknown"),
             (SubmitRequest, 201, created[..20].to_owned(), "unknown"),
             (SubmitRequest, 201, "{\"readOnly\":{}}".to_owned(), "unknown"),
+            (SubmitRequest, 201, created.replace("206568", "-1"), "unknown"),
             (SubmitRequest, 302, String::new(), "unknown"),
             (SubmitRequest, 400, error("Required"), "refused"),
             (SubmitRequest, 400, error("DoesNotExist"), "refused"),

@@ -137,6 +137,7 @@ impl Bench {
             key: draft.key.clone(),
             batch: draft.batch.clone(),
             body: draft.body.clone(),
+            tried: None,
         }
     }
 

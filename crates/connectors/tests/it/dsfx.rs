@@ -9,8 +9,8 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    Armed, Capability, EffectKind, ErrorKind, FeedCursor, FileEntry, FileError, FileErrorKind, FileLocation, FileStore,
-    FileStores, Prepared, Probe, RemoteRef, Renamed, Sent, ShipmentPage, StockPage, Waits, Warehouse,
+    Armed, Capability, Effect, EffectKind, ErrorKind, FeedCursor, FileEntry, FileError, FileErrorKind, FileLocation,
+    FileStore, FileStores, Prepared, Probe, RemoteRef, Renamed, Sent, ShipmentPage, StockPage, Waits, Warehouse,
 };
 use connectors::files::Files;
 use simulators::{
@@ -107,8 +107,10 @@ async fn orders_are_written_in_each_version() {
         let exchange = Exchange::new(&[("ph_version", version), ("facility", "F7")]);
         let effects = effects(&drafts(exchange.connector.as_ref(), &["BPacme-O1"]));
         exchange.connector.prepare(&effects).await.unwrap();
-        let expected = [("ord_BPacme-O1_261123063000.csv.part".to_owned(), golden.to_owned())];
-        assert_eq!(folder(&exchange.inbox()), expected.into(), "version {version}");
+        let files = folder(&exchange.inbox());
+        assert_eq!(files.values().collect::<Vec<_>>(), [golden], "version {version}");
+        let name = files.keys().next().unwrap();
+        assert!(name.starts_with("ord_BPacme-O1_261123063000.csv.") && name.ends_with(".part"), "{name}");
     }
 }
 
@@ -177,8 +179,9 @@ async fn a_crash_at_any_point_neither_loses_nor_doubles_an_order() {
     let connector = exchange.connector.as_ref();
     let effects = effects(&drafts(connector, &["A", "B"]));
     let prepared = connector.prepare(&effects).await.unwrap();
-    // Crash after preparing: nothing is visible, and preparing again gives the same.
-    assert_eq!(connector.prepare(&effects).await.unwrap(), prepared);
+    // Crash after preparing: nothing is visible, and a file that was not armed is never renamed.
+    let prepared_again = connector.prepare(&effects).await.unwrap();
+    assert!(prepared_again.iter().all(|one| matches!(one, Prepared::Ready { .. })) && prepared_again != prepared);
     let armed = arm(&effects, &prepared);
 
     // Crash between arming and renaming: the temporary file says so.
@@ -191,7 +194,7 @@ async fn a_crash_at_any_point_neither_loses_nor_doubles_an_order() {
     assert_eq!(connector.probe(&armed).await.unwrap(), [there.clone(), there.clone()]);
     // A second send of the same does nothing, and says that it does not know.
     assert!(matches!(connector.send(&again(&armed)).await.outcomes[0], Sent::Unknown { .. }));
-    assert_eq!(folder(&exchange.inbox()).len(), 1);
+    assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
     // A restored backup that has forgotten the sending finds the file.
     assert_eq!(connector.prepare(&effects).await.unwrap()[0], Prepared::Found(there.clone()));
 
@@ -214,11 +217,76 @@ async fn a_temporary_file_that_others_removed_is_written_again() {
     let connector = exchange.connector.as_ref();
     let effects = effects(&drafts(connector, &["A"]));
     let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
-    fs::remove_file(exchange.inbox().join("ord_A_261123063000.csv.part")).unwrap();
+    fs::remove_file(part_of(&exchange, &armed[0])).unwrap();
     let sent = connector.send(&armed).await;
     assert!(matches!(&sent.outcomes[0], Sent::NotSent { cause } if cause.kind == ErrorKind::Transient), "{sent:?}");
-    let armed = again(&arm(&effects, &connector.prepare(&effects).await.unwrap()));
+    let tried = tried(&effects, &armed);
+    let armed = again(&arm(&tried, &connector.prepare(&tried).await.unwrap()));
     assert!(matches!(connector.send(&armed).await.outcomes[0], Sent::Accepted { .. }));
+}
+
+/// The effects as they are prepared once more after this attempt.
+fn tried(effects: &[Effect], armed: &[Armed]) -> Vec<Effect> {
+    let baseline =
+        |effect: &Effect| armed.iter().find(|armed| armed.effect.id == effect.id).map(|armed| armed.baseline.clone());
+    effects.iter().map(|effect| Effect { tried: baseline(effect), ..effect.clone() }).collect()
+}
+
+fn part_of(exchange: &Exchange, armed: &Armed) -> std::path::PathBuf {
+    exchange.root.join(armed.baseline["temp"].as_str().unwrap())
+}
+
+/// What the warehouse would take.
+fn published(exchange: &Exchange) -> Vec<String> {
+    folder(&exchange.inbox()).into_keys().filter(|name| name.ends_with(".csv")).collect()
+}
+
+/// An attempt whose answer was lost, and that the server carries out when nobody expects it any more.
+#[tokio::test]
+async fn a_rename_that_comes_late_publishes_once() {
+    let exchange = Exchange::new(&[]);
+    let connector = exchange.connector.as_ref();
+    let effects = effects(&drafts(connector, &["A", "B"]));
+    let target = exchange.inbox().join("ord_A_261123063000.csv");
+    let alone = [effects[0].clone()];
+    let first = arm(&alone, &connector.prepare(&alone).await.unwrap());
+    // B is planned for the same file, and does not touch what A's attempt may still rename.
+    let other = arm(&effects[1..], &connector.prepare(&effects[1..]).await.unwrap());
+    assert_ne!(part_of(&exchange, &first[0]), part_of(&exchange, &other[0]));
+    // The same file is tried once more, and comes late before that is sent: the warehouse takes it at once.
+    let once_more = tried(&alone, &first);
+    let second = arm(&once_more, &connector.prepare(&once_more).await.unwrap());
+    assert_eq!(second[0].baseline, first[0].baseline);
+    fs::rename(part_of(&exchange, &first[0]), &target).unwrap();
+    fs::remove_file(&target).unwrap();
+    let there = Prepared::Found(Probe::Equal(RemoteRef::new("ord_A_261123063000.csv")));
+    assert_eq!(connector.prepare(&once_more).await.unwrap(), [there]);
+    assert!(matches!(connector.probe(&second).await.unwrap()[..], [Probe::Equal(_)]));
+
+    // Tried again in other company, the earlier file cannot be published any more; had it been, it would have been found.
+    let both = tried(&effects, &other);
+    let together = arm(&both, &connector.prepare(&both).await.unwrap());
+    assert!(!part_of(&exchange, &other[0]).exists(), "withdrawn");
+    assert!(matches!(connector.probe(&other).await.unwrap()[..], [Probe::Absent]));
+    let sent = connector.send(&together).await;
+    assert!(matches!(sent.outcomes[..], [Sent::Accepted { .. }, Sent::Accepted { .. }]), "{sent:?}");
+    assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
+}
+
+#[tokio::test]
+async fn what_went_late_is_not_sent_in_other_company() {
+    let exchange = Exchange::new(&[]);
+    let connector = exchange.connector.as_ref();
+    let effects = effects(&drafts(connector, &["A", "B"]));
+    let alone = [effects[0].clone()];
+    let first = arm(&alone, &connector.prepare(&alone).await.unwrap());
+    let target = exchange.inbox().join("ord_A_261123063000.csv");
+    fs::rename(part_of(&exchange, &first[0]), &target).unwrap();
+    fs::remove_file(&target).unwrap();
+    let both = tried(&effects, &first);
+    let prepared = connector.prepare(&both).await.unwrap();
+    assert!(matches!(&prepared[0], Prepared::Found(Probe::Equal(_))), "{prepared:?}");
+    assert!(matches!(&prepared[1], Prepared::Impossible { why } if why.contains("went without")), "{prepared:?}");
 }
 
 #[tokio::test]
@@ -234,7 +302,7 @@ async fn a_file_holds_exactly_the_orders_that_are_sent() {
     let armed = arm(&rest, &connector.prepare(&rest).await.unwrap());
     assert!(matches!(connector.send(&armed).await.outcomes[..], [Sent::Accepted { .. }, Sent::Accepted { .. }]));
     let files = folder(&exchange.inbox());
-    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
     let content = &files["ord_A_261123063000.csv"];
     assert!(content.contains("\"PD\",\"C\"") && !content.contains("\"B\""), "{content}");
 }
@@ -244,9 +312,9 @@ async fn another_file_under_the_name_is_never_replaced() {
     let exchange = Exchange::new(&[]);
     let connector = exchange.connector.as_ref();
     let effects = effects(&drafts(connector, &["A"]));
-    let (part, target) =
-        (exchange.inbox().join("ord_A_261123063000.csv.part"), exchange.inbox().join("ord_A_261123063000.csv"));
+    let target = exchange.inbox().join("ord_A_261123063000.csv");
     let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
+    let part = part_of(&exchange, &armed[0]);
     fs::write(&target, "theirs").unwrap();
     let Sent::Refused { code, .. } = &connector.send(&armed).await.outcomes[0] else { panic!("it was not refused") };
     assert_eq!(code, "exists");

@@ -139,6 +139,7 @@ pub fn effect(draft: &EffectDraft) -> Effect {
         key: draft.key.clone(),
         batch: draft.batch.clone(),
         body: draft.body.clone(),
+        tried: None,
     }
 }
 

@@ -133,6 +133,7 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
                 key: row.key.clone(),
                 batch: row.batch.clone(),
                 body: row.body.clone(),
+                tried: None,
             })
             .collect();
         let prepared = runtime.warehouse.prepare(&effects).await?;

@@ -122,6 +122,7 @@ fn effect(row: &EffectRow) -> Effect {
         key: row.key.clone(),
         batch: row.batch.clone(),
         body: row.body.clone(),
+        tried: row.baseline.clone().filter(|_| row.attempt > 0),
     }
 }
 

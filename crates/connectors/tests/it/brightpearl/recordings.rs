@@ -173,6 +173,7 @@ async fn a_goods_out_note() {
         key: draft.key,
         batch: None,
         body: draft.body,
+        tried: None,
     };
     let prepared = connector.prepare(&[effect]).await.unwrap().remove(0);
     let Prepared::Found(Probe::Equal(found)) = prepared else { panic!("{prepared:?}") };
@@ -286,6 +287,7 @@ async fn refusals_and_the_request_cap() {
             key: draft.key,
             batch: None,
             body: draft.body,
+            tried: None,
         };
         let baseline = json!({"added_on": "2026-01-01T00:00:00.000Z"});
         let armed = Armed { effect, baseline, attempt: 1, armed_at: at("2026-01-01T00:00:00Z") };
