@@ -237,12 +237,11 @@ pub fn after_send(facts: &Facts, policy: &Policy, outcome: &Sent, now: Timestamp
         }
         Sent::Throttled { wait } => {
             let pause = wait.unwrap_or_else(|| policy.pause_after(facts.attempt)).min(policy.longest_pause);
-            Step::to(&[EffectState::NotSent], "the remote system asked to slow down; nothing was done")
-                .at(later(now, pause))
+            not_done(facts, policy, "the remote system asked to slow down; nothing was done").at(later(now, pause))
         }
         Sent::NotSent { cause } => {
-            let mut step = Step::to(&[EffectState::NotSent], format!("not sent: {cause}"))
-                .at(later(now, policy.pause_after(facts.attempt)));
+            let mut step =
+                not_done(facts, policy, format!("not sent: {cause}")).at(later(now, policy.pause_after(facts.attempt)));
             step.credentials_refused = cause.kind == ErrorKind::Credentials;
             step
         }
@@ -251,6 +250,16 @@ pub fn after_send(facts: &Facts, policy: &Policy, outcome: &Sent, now: Timestamp
             Step::to(&[EffectState::Unknown], format!("outcome unknown: {why}")).at(later(now, policy.first_probe))
         }
     }
+}
+
+/// This attempt did nothing. Where a repeat is safe it may have been made while an earlier one could still arrive (R3), so that
+/// whether the change is there is as unknown as before: stock is not worked out on it, and it is not taken for unsent.
+fn not_done(facts: &Facts, policy: &Policy, note: impl Into<String>) -> Step {
+    let note = note.into();
+    if policy.repeat_is_safe && facts.unknowns > 0 {
+        return Step::to(&[EffectState::Unknown], format!("{note}; an earlier try may still arrive"));
+    }
+    Step::to(&[EffectState::NotSent], note)
 }
 
 /// What a look leads to. The effect is unknown or already probing.

@@ -156,6 +156,28 @@ fn nothing_follows_what_is_final() {
     }
 }
 
+/// An earlier attempt may still arrive: only where nothing is sent again before it cannot, *not sent* is known.
+#[test]
+fn an_attempt_that_did_nothing_after_an_unknown_one_tells_nothing() {
+    let facts = |unknowns| Facts {
+        kind: EffectKind::PostShipped,
+        state: EffectState::Armed,
+        attempt: 2,
+        unknowns,
+        negatives: 0,
+        armed_at: Some(start()),
+    };
+    for sent in [outcome(0), Sent::Throttled { wait: None }] {
+        for (unknowns, repeat_is_safe, expected) in
+            [(0, true, EffectState::NotSent), (1, true, EffectState::Unknown), (1, false, EffectState::NotSent)]
+        {
+            let step = after_send(&facts(unknowns), &policy(repeat_is_safe, false), &sent, start());
+            assert_eq!(step.state(), Some(expected), "{unknowns} {repeat_is_safe} {sent:?}");
+            assert!(step.next_at > Some(start()), "not at once");
+        }
+    }
+}
+
 #[test]
 fn second_unknown_is_parked_unless_the_target_refuses_repeats() {
     let facts = Facts {

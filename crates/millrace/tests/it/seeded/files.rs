@@ -20,14 +20,24 @@ use crate::seeded::{
 
 /// Looks on as files get their final names.
 pub trait Publishing: Send + Sync {
-    /// A file is about to be published under its final name, or the attempt is made.
-    fn publishes(&self, name: &str, content: &str, now: Timestamp, happens: bool);
+    /// A file is about to be published under its final name, or the attempt is made. `asked` is when the caller asked for it,
+    /// however much later it happens.
+    fn publishes(&self, name: &str, content: &str, asked: Timestamp, happens: bool);
 }
 
 #[derive(Debug, Clone)]
 struct File {
     content: Vec<u8>,
     written: Timestamp,
+}
+
+/// A rename whose caller has gone.
+#[derive(Debug)]
+struct Late {
+    asked: Timestamp,
+    at: Timestamp,
+    from: String,
+    to: String,
 }
 
 /// What lies in the folder.
@@ -38,8 +48,8 @@ pub struct Held {
     pub strength: u64,
     /// Times each fault happened.
     pub faults: BTreeMap<String, u64>,
-    /// Renames that the server has yet to carry out: when, from, to.
-    late: Vec<(Timestamp, String, String)>,
+    /// Renames that the server has yet to carry out.
+    late: Vec<Late>,
 }
 
 impl Held {
@@ -99,22 +109,22 @@ impl ModelFolder {
     /// What is due of the renames that came late.
     fn catch_up(&self, held: &mut Held) {
         let now = self.clock.true_time();
-        let (due, later) = std::mem::take(&mut held.late).into_iter().partition(|(at, ..)| *at <= now);
+        let (due, later): (Vec<Late>, Vec<Late>) =
+            std::mem::take(&mut held.late).into_iter().partition(|late| late.at <= now);
         held.late = later;
-        let due: Vec<(Timestamp, String, String)> = due;
-        for (at, from, to) in due {
-            let done = self.publish(held, at, &from, &to);
+        for Late { asked, at, from, to } in due {
+            let done = self.publish(held, asked, &from, &to);
             self.trace.note(&format!("{at} files rename {from} {to}, late: {done:?}"));
         }
     }
 
-    fn publish(&self, held: &mut Held, now: Timestamp, from: &str, to: &str) -> Renamed {
+    fn publish(&self, held: &mut Held, asked: Timestamp, from: &str, to: &str) -> Renamed {
         if held.files.contains_key(to) {
             return Renamed::TargetExists;
         }
         let Some(file) = held.files.remove(from) else { return Renamed::SourceGone };
         if let Some(name) = order_file(to) {
-            self.watcher.publishes(name, &String::from_utf8_lossy(&file.content), now, true);
+            self.watcher.publishes(name, &String::from_utf8_lossy(&file.content), asked, true);
         }
         held.files.insert(to.to_owned(), file);
         Renamed::Done
@@ -212,8 +222,10 @@ impl ModelFolder {
     }
 
     fn carry_out_later(&self, from: &str, to: &str) {
-        let at = self.clock.true_time() + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).late.push((at, from.to_owned(), to.to_owned()));
+        let asked = self.clock.true_time();
+        let at = asked + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
+        let late = Late { asked, at, from: from.to_owned(), to: to.to_owned() };
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).late.push(late);
     }
 }
 

@@ -26,7 +26,7 @@ const ON_ITS_WAY: SignedDuration = SignedDuration::from_secs(60);
 pub struct Watch {
     witness: Arc<Witness>,
     findings: Mutex<Vec<String>>,
-    /// Every order number that was published, and when.
+    /// Every order number that was published, and when it was asked for.
     published: Mutex<Vec<(Timestamp, String)>>,
     /// Units found so far in the warehouse, by product; fewer where lost.
     found: Mutex<BTreeMap<i64, i64>>,
@@ -47,7 +47,7 @@ impl Watch {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every order number that was published, and when.
+    /// Every order number that was published, and when it was asked for.
     pub fn published(&self) -> Vec<(Timestamp, String)> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -171,10 +171,10 @@ impl Watch {
 }
 
 impl Publishing for Watch {
-    fn publishes(&self, name: &str, content: &str, now: Timestamp, happens: bool) {
+    fn publishes(&self, name: &str, content: &str, asked: Timestamp, happens: bool) {
         if happens {
             let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-            published.extend(keys(content).into_iter().map(|key| (now, key)));
+            published.extend(keys(content).into_iter().map(|key| (asked, key)));
             return;
         }
         let rows = csv_rows(content.as_bytes());
