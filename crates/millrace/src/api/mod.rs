@@ -201,7 +201,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_ANSWER))
         .layer(CatchPanicLayer::custom(shell::after_panic))
-        .layer(middleware::from_fn(shell::wrap))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), shell::wrap))
         .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
         .with_state(api)
 }

@@ -55,9 +55,15 @@ pub struct Common {
     /// Declares that the database's replicas have every commit before it is reported, so that a promoted replica is trusted.
     #[arg(long, global = true, env = "MILLRACE_SYNCHRONOUS_REPLICATION")]
     pub synchronous_replication: bool,
-    /// Permits settings for stand-ins and local folders (marked "operator" in the documentation).
+    /// Permits settings for stand-ins and local folders (marked "operator" in the documentation), and dialling this machine.
     #[arg(long, global = true, env = "MILLRACE_ALLOW_STAND_INS")]
     pub allow_stand_ins: bool,
+    /// Private networks that warehouses may be in (10.1.0.0/16,10.2.3.4), there also without TLS. Others must be public.
+    #[arg(long, global = true, env = "MILLRACE_PRIVATE_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
+    pub private_networks: Vec<connect::Network>,
+    /// Ports that warehouses may use beside 443, 8443 (HTTPS), 80 (HTTP) and 22, 2222 (SFTP).
+    #[arg(long, global = true, env = "MILLRACE_OUTBOUND_PORTS", value_delimiter = ',', value_name = "PORTS")]
+    pub outbound_ports: Vec<u16>,
     /// Whose data. Not needed while there is one tenant.
     #[arg(long, global = true, env = "MILLRACE_TENANT", value_name = "NAME")]
     pub tenant: Option<String>,

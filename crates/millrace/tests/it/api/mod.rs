@@ -12,7 +12,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
 };
-use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, TenantId, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, TenantId, Waits};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use millrace::{
     api::{self, Api},
@@ -64,8 +64,8 @@ pub fn seams() -> Seams {
     Seams {
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(OsRandom),
-        transport: Arc::new(HttpTransport::new(HttpWaits::default()).unwrap()),
-        files: Arc::new(connectors::files::Files::new(waits)),
+        transport: Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins()).unwrap()),
+        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     }
 }
 
