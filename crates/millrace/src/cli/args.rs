@@ -121,7 +121,7 @@ pub enum Command {
     /// What changed, newest last.
     Events(Events),
     /// Who did what.
-    Audit(Paging),
+    Audit(Audit),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),
@@ -238,6 +238,25 @@ pub struct FromFile {
     /// TOML file.
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// The audit trail: a page of it, or a look whether it is whole.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Audit {
+    /// Another thing than a page.
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+    /// How much.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// What else can be asked of the audit trail.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Work out the chain of every trail anew. Exit code 5, and the row, where one is not as it was written.
+    Verify,
 }
 
 /// How much of a list.

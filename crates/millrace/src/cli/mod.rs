@@ -164,7 +164,7 @@ async fn within(
         Command::Drift(asked) => stock::drift(session, asked, printer).await?,
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
-        Command::Audit(paging) => system::audit(session, paging, printer).await?,
+        Command::Audit(asked) => return system::audit(session, asked, printer).await,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,

@@ -9,7 +9,7 @@ use simulators::brightpearl;
 use super::Installation;
 
 /// Every documented route: method, and path with `id` in the place of its parameters.
-fn routes(id: &str) -> Vec<(String, String)> {
+pub fn routes(id: &str) -> Vec<(String, String)> {
     let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {

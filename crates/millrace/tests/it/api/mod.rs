@@ -3,7 +3,10 @@
 pub mod access;
 mod census;
 mod hooks;
+mod limits;
+mod matrix;
 mod shape;
+mod surface;
 
 use std::sync::Arc;
 
@@ -71,10 +74,15 @@ pub fn seams() -> Seams {
 
 impl Installation {
     pub async fn new() -> Self {
+        Self::with(seams()).await
+    }
+
+    /// With these seams.
+    pub async fn with(seams: Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
-        let installed = operate::init(&config, &seams()).await.unwrap();
-        let hub = Hub::open(config, seams()).await.unwrap();
+        let installed = operate::init(&config, &seams).await.unwrap();
+        let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
