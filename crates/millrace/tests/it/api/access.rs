@@ -98,6 +98,8 @@ pub async fn connected(installation: &Installation, base_url: &str, folder: &str
         "name": "BP", "merchant": "Acme", "platform": "brightpearl",
         "settings": {
             "datacenter_code": "eu1", "account_id": "acme", "email": "api.user@example.test", "base_url": base_url,
+            // Who may what is asked here, not how many calls are left.
+            "calls_per_minute": "60000",
         },
         "secrets": { "password": "example-password" },
     });
@@ -126,7 +128,11 @@ pub async fn connected(installation: &Installation, base_url: &str, folder: &str
 pub async fn brightpearl(orders: usize) -> brightpearl::Running {
     let mut account = brightpearl::AccountConfig::new("acme");
     account.data = brightpearl::DataConfig { products: 60, orders, customers: 5 };
-    let config = brightpearl::Config { accounts: vec![account], ..brightpearl::Config::default() };
+    let config = brightpearl::Config {
+        accounts: vec![account],
+        requests_per_window: None,
+        ..brightpearl::Config::default()
+    };
     brightpearl::start(config).await.unwrap()
 }
 
