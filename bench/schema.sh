@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The OpenAPI document held against the real program (sourced by ./dev, which brings say and fail): Schemathesis makes requests
-# from openapi.json, right ones and wrong ones, and every answer must be as the document says. No server error, no status that
-# is not documented, no body or header of another shape, nothing open without a key.
+# The OpenAPI document held against the real program; sourced by ./dev, which brings say, fail and need_packages. Schemathesis
+# makes requests from the document, right ones and wrong ones, and every answer must be as it says: no server error, no status
+# that is not documented, no body or header of another shape, nothing open without a key.
 
 # Pinned: another version may look for other things. Proven with Python 3.11.
 SCHEMATHESIS=schemathesis==4.32.5
@@ -16,7 +16,7 @@ need_schemathesis() {
     has=$(.dev/venv/bin/pip show schemathesis 2>/dev/null | sed -n 's/^Version: /schemathesis==/p') || true
     [ "$has" = "$SCHEMATHESIS" ] && return 0
     command -v python3 >/dev/null 2>&1 && python3 -c 'import venv, ensurepip' 2>/dev/null \
-        || fail 'Python with venv was not found. Type:  sudo apt-get install -y python3-venv'
+        || need_packages python3 python3-venv
     say "Installing $SCHEMATHESIS into .dev/venv …"
     python3 -m venv .dev/venv && .dev/venv/bin/pip install -q --disable-pip-version-check "$SCHEMATHESIS" \
         || fail "That failed. Type:  python3 -m venv .dev/venv && .dev/venv/bin/pip install $SCHEMATHESIS"

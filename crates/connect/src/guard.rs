@@ -99,10 +99,14 @@ pub enum Refused {
     #[error("port {0} is not dialled; the operator can permit it with --outbound-ports")]
     Port(u16),
     /// An address that is not public.
-    #[error("{0} does not lead to public addresses only; the operator can permit a private network with --private-networks")]
+    #[error(
+        "{0} does not lead to public addresses only; the operator can permit a private network with --private-networks"
+    )]
     NotPublic(String),
     /// Without TLS, to an address where that is not permitted.
-    #[error("{0} is only dialled with https; plain http is for networks that the operator permits with --private-networks")]
+    #[error(
+        "{0} is only dialled with https; plain http is for networks that the operator permits with --private-networks"
+    )]
     Plain(String),
     /// The name has no address.
     #[error("{name} was not found: {why}")]

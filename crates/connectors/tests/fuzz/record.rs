@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use connect::{
-    Clock as _, EffectDraft, Effects, Guard, HttpTransport, HttpWaits, Money, NewNote, NoteRow, OrderSource as _, Prepared,
-    Sent, ShippingDetails, StockCorrection, SystemClock, Waits, Warehouse, ulid,
+    Clock as _, EffectDraft, Effects, Guard, HttpTransport, HttpWaits, Money, NewNote, NoteRow, OrderSource as _,
+    Prepared, Sent, ShippingDetails, StockCorrection, SystemClock, Waits, Warehouse, ulid,
 };
 use jiff::Timestamp;
 use serde::Serialize;

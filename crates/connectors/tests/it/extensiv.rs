@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    Armed, Capability, Clock as _, EffectDraft, EffectKind, ErrorKind, FeedCursor, HttpRequest, HttpResponse,
-    Guard, HttpTransport, HttpWaits, Prepared, Probe, RemoteRef, RequestState, Sent, Shipment, StockPage, Transport,
+    Armed, Capability, Clock as _, EffectDraft, EffectKind, ErrorKind, FeedCursor, Guard, HttpRequest, HttpResponse,
+    HttpTransport, HttpWaits, Prepared, Probe, RemoteRef, RequestState, Sent, Shipment, StockPage, Transport,
     TransportError, Warehouse, WebhookCall,
 };
 use rust_decimal::Decimal;
@@ -407,7 +407,8 @@ async fn tokens_end_and_are_renewed() {
         ];
         values.retain(|(name, _)| *name != more.0);
         values.push(more);
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins()).unwrap());
+        let transport: Arc<dyn Transport> =
+            Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins()).unwrap());
         let wrong = warehouse(
             "extensiv",
             &settings(&values, &[("client_secret", secret)]),

@@ -99,7 +99,9 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_not_followed() {
 async fn nobody_knocks_at_this_machine() {
     let door = Door::open(FINE).await;
     let guard = Guard::new(&[], &[door.port], false);
-    for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"] {
+    for host in
+        ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "0177.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    {
         for scheme in ["http", "https"] {
             let address = format!("{scheme}://{host}:{}/", door.port);
             assert!(matches!(get(&guard, &address).await, Err(TransportError::NotSent(_))), "{address}");

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    Address, Armed, BuildContext, Clock, Effect, EffectDraft, EffectId, FileStores, Guard, HttpRequest, HttpResponse, Money,
-    OsRandom, Prepared, RequestId, RequestLine, Role, Secret, Settings, ShipMethod, ShipmentRequest, Transport,
+    Address, Armed, BuildContext, Clock, Effect, EffectDraft, EffectId, FileStores, Guard, HttpRequest, HttpResponse,
+    Money, OsRandom, Prepared, RequestId, RequestLine, Role, Secret, Settings, ShipMethod, ShipmentRequest, Transport,
     TransportError, Waits, Warehouse, budget::Budgets,
 };
 use connectors::files::Files;

@@ -2,7 +2,8 @@
 //! the layers around the routes do, instead of on each route by hand.
 
 use utoipa::openapi::{
-    Content, Header, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    Content, Header, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
     schema::{ObjectBuilder, Schema, Type},
 };
 
@@ -89,9 +90,16 @@ fn repeat_key() -> Parameter {
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
-        .description(Some("Sent again with the same key, the request is not carried out again: its first answer is given again."))
+        .description(Some(
+            "Sent again with the same key, the request is not carried out again: its first answer is given again.",
+        ))
         .schema(Some(
-            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$")).build(),
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(255))
+                .pattern(Some("^[!-~]+$"))
+                .build(),
         ))
         .build()
 }

@@ -48,7 +48,8 @@ pub enum NameOrId {
 
 impl PartialSchema for NameOrId {
     fn schema() -> RefOr<Schema> {
-        let id = ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let id =
+            ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
         let name = ObjectBuilder::new().schema_type(Type::String);
         let about = "Something of the account's own lists: by its id, or by the name it has there.";
         RefOr::T(Schema::OneOf(OneOfBuilder::new().item(id).item(name).description(Some(about)).build()))

@@ -128,11 +128,8 @@ pub async fn connected(installation: &Installation, base_url: &str, folder: &str
 pub async fn brightpearl(orders: usize) -> brightpearl::Running {
     let mut account = brightpearl::AccountConfig::new("acme");
     account.data = brightpearl::DataConfig { products: 60, orders, customers: 5 };
-    let config = brightpearl::Config {
-        accounts: vec![account],
-        requests_per_window: None,
-        ..brightpearl::Config::default()
-    };
+    let config =
+        brightpearl::Config { accounts: vec![account], requests_per_window: None, ..brightpearl::Config::default() };
     brightpearl::start(config).await.unwrap()
 }
 

@@ -27,8 +27,7 @@ impl Program {
     /// The whole program, impatient, without workers' work to do.
     async fn start(connections: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let patience =
-            Patience { head: Duration::from_millis(700), pause: Duration::from_millis(700), connections };
+        let patience = Patience { head: Duration::from_millis(700), pause: Duration::from_millis(700), connections };
         let config = Config { patience, ..Config::in_folder(folder.path()) };
         let key = operate::init(&config, &seams()).await.unwrap().administrator_key;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -23,7 +23,8 @@ async fn an_altered_row_is_named() {
     }
     let whole = desk.works(&["--json", "audit", "verify"]).json();
     assert_eq!(whole["whole"], true, "{whole}");
-    let trails: Vec<_> = whole["trails"].as_array().unwrap().iter().map(|trail| trail["of"].as_str().unwrap()).collect();
+    let trails: Vec<_> =
+        whole["trails"].as_array().unwrap().iter().map(|trail| trail["of"].as_str().unwrap()).collect();
     assert_eq!(trails, ["default", "installation"]);
     assert_eq!(whole["trails"][0]["head"].as_str().unwrap().len(), 64);
     let rows = whole["trails"][0]["rows"].as_i64().unwrap();
