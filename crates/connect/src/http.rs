@@ -1,11 +1,14 @@
 //! HTTP as connectors see it: one request, one answer, and an honest word on whether anything left.
 
-use std::time::Duration;
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::Url;
+
+use crate::guard::{Guard, Range};
 
 /// A request. Nothing in it is logged; a connector that keeps a capture leaves the headers out.
 #[derive(Clone)]
@@ -100,10 +103,12 @@ impl Default for HttpWaits {
     }
 }
 
-/// HTTP over the network.
-#[derive(Debug, Clone)]
+/// HTTP over the network, to addresses that a [`Guard`] permits.
+#[derive(Clone)]
 pub struct HttpTransport {
-    client: reqwest::Client,
+    guard: Guard,
+    // In the order of `Range::ALL`. Connections are kept and used again, so requests that may go less far have their own.
+    clients: [reqwest::Client; 3],
     largest_answer: usize,
 }
 
@@ -112,22 +117,45 @@ impl HttpTransport {
     ///
     /// # Errors
     /// When the machine's trust store cannot be read.
-    pub fn new(waits: HttpWaits) -> Result<Self, TransportError> {
-        let client = reqwest::Client::builder()
-            // A proxy from the environment would see every credential.
-            .no_proxy()
-            // A 307 or 308 would post a second time (R7).
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(waits.connect)
-            .timeout(waits.total)
-            // Shorter than the idle limits of common servers: a request written to a connection that the other side has
-            // just closed has an unknown outcome, and an unknown outcome costs minutes.
-            .pool_idle_timeout(Duration::from_secs(10))
-            .user_agent(concat!("millrace/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| TransportError::NotSent(format!("the HTTP client cannot start: {error}")))?;
-        Ok(Self { client, largest_answer: waits.largest_answer })
+    pub fn new(waits: HttpWaits, guard: Guard) -> Result<Self, TransportError> {
+        let [world, listed, machine] = Range::ALL.map(|range| client(waits, guard.clone(), range));
+        Ok(Self { clients: [world?, listed?, machine?], guard, largest_answer: waits.largest_answer })
+    }
+}
+
+fn client(waits: HttpWaits, guard: Guard, range: Range) -> Result<reqwest::Client, TransportError> {
+    reqwest::Client::builder()
+        // A proxy from the environment would see every credential, and would dial what was not checked.
+        .no_proxy()
+        // A 307 or 308 would post a second time (R7); any redirect would lead past the guard.
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        // The connection goes to the addresses that this gives, and to no others. TLS still names the host.
+        .dns_resolver(Arc::new(Checked { guard, range }))
+        .connect_timeout(waits.connect)
+        .timeout(waits.total)
+        // Shorter than the idle limits of common servers: a request written to a connection that the other side has
+        // just closed has an unknown outcome, and an unknown outcome costs minutes.
+        .pool_idle_timeout(Duration::from_secs(10))
+        .user_agent(concat!("millrace/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| TransportError::NotSent(format!("the HTTP client cannot start: {error}")))
+}
+
+/// Gives the client checked addresses only.
+struct Checked {
+    guard: Guard,
+    range: Range,
+}
+
+impl Resolve for Checked {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (guard, range) = (self.guard.clone(), self.range);
+        Box::pin(async move {
+            // The port comes from the address that is asked for; it was judged there.
+            let addresses = guard.checked(range, name.as_str(), 0).await?;
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
     }
 }
 
@@ -136,7 +164,14 @@ impl Transport for HttpTransport {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let method = reqwest::Method::from_bytes(request.method.as_bytes())
             .map_err(|error| TransportError::NotSent(error.to_string()))?;
-        let mut builder = self.client.request(method, request.url);
+        let range = self.guard.range(&request.url).map_err(|refused| TransportError::NotSent(refused.to_string()))?;
+        let [world, listed, machine] = &self.clients;
+        let client = match range {
+            Range::World => world,
+            Range::Listed => listed,
+            Range::Machine => machine,
+        };
+        let mut builder = client.request(method, request.url);
         for (name, value) in &request.headers {
             let mut value = reqwest::header::HeaderValue::from_str(value).map_err(|_| {
                 TransportError::NotSent(format!("header {name} holds a character that HTTP does not carry"))

@@ -57,11 +57,13 @@ pub enum Planted {
     CallerAtFault,
     /// Answers a call before it is kept (W1).
     AnswersFirst,
+    /// A route does not ask whether its caller may (control 6).
+    OpenRoute,
 }
 
 impl Planted {
     /// Every fault.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::NoArm,
         Self::NoVersion,
         Self::EventBeforeDetails,
@@ -87,6 +89,7 @@ impl Planted {
         Self::EveryTenant,
         Self::CallerAtFault,
         Self::AnswersFirst,
+        Self::OpenRoute,
     ];
 }
 

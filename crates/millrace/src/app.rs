@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -14,14 +13,12 @@ use crate::{
     api::{self, Api},
     config::Config,
     operate::{Failure, FailureKind, Hub, safety},
+    serving,
     worker::Seams,
 };
 
 /// Why the program did not start, or stopped by itself.
 pub type AppError = Failure;
-
-/// Requests that are being answered when the program is told to stop get so much time to end.
-const LAST_ANSWERS: Duration = Duration::from_secs(10);
 
 /// Runs the program until `shutdown`: database, workers and web, as the configuration's roles say. Without a listener the web
 /// role listens where the configuration says.
@@ -45,7 +42,8 @@ pub async fn run(
         };
         let address = listener.local_addr().map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
         tracing::info!(web.address = %address, "listening on http://{address}");
-        Some(serve(Arc::clone(&hub), listener, prometheus, stop.clone()))
+        let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
+        Some(serving::serve(listener, router, hub.config.patience, stop.clone()))
     } else {
         None
     };
@@ -65,11 +63,9 @@ pub async fn run(
     let web = async {
         match web {
             Some(web) => web.await,
-            None => {
-                stop.cancelled().await;
-                Ok(())
-            }
+            None => stop.cancelled().await,
         }
+        Ok(())
     };
     // One part that ends by itself ends the other: half a program would look healthy and do nothing.
     let ended_by = |ended: Result<(), Failure>| {
@@ -93,24 +89,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
         Failure::new(FailureKind::Setup, format!("cannot listen on {address}: {error}"))
             .remedy("Choose another address with --listen, or end what uses this one.")
     })
-}
-
-async fn serve(
-    hub: Arc<Hub>,
-    listener: TcpListener,
-    prometheus: PrometheusHandle,
-    stop: CancellationToken,
-) -> Result<(), Failure> {
-    let router = api::router(Api::new(hub, prometheus, stop.clone()));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        ended = serving => ended.map_err(|error| Failure::new(FailureKind::Unavailable, format!("the web server stopped: {error}"))),
-        () = async { stop.cancelled().await; tokio::time::sleep(LAST_ANSWERS).await } => {
-            tracing::warn!("some requests did not end in time and were cut off");
-            Ok(())
-        }
-    }
 }
 
 /// The recorder of this process; made once, however many programs a test runs in it.

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use connect::Waits;
 
+use crate::serving::Patience;
+
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -40,6 +42,8 @@ pub struct Config {
     pub synchronous_replication: bool,
     /// Whether settings marked *operator* (addresses of stand-ins) may be given.
     pub allow_stand_ins: bool,
+    /// How long clients of the web role may take.
+    pub patience: Patience,
 }
 
 impl Config {
@@ -54,6 +58,7 @@ impl Config {
             node: format!("{}-{}", host_name(), std::process::id()),
             waits: Waits::default(),
             allow_stand_ins: false,
+            patience: Patience::default(),
             synchronous_replication: false,
         }
     }

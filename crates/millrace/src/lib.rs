@@ -16,5 +16,6 @@ pub mod operate;
 pub mod reconcile;
 pub mod runtime;
 pub mod seal;
+pub mod serving;
 pub mod witness;
 pub mod worker;

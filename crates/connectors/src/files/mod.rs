@@ -9,23 +9,24 @@ mod sftp;
 
 use std::{sync::Arc, time::Duration};
 
-use connect::{FileError, FileErrorKind, FileLocation, FileStore, FileStores, Waits};
+use connect::{FileError, FileErrorKind, FileLocation, FileStore, FileStores, Guard, Waits};
 
 /// Most files of one folder that are listed. A folder with more is an accident or an attack, and a listing without bound
 /// would fill the memory.
 const MOST_FILES: usize = 100_000;
 
 /// Opens folders on this machine and behind SFTP.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub struct Files {
     waits: Waits,
+    guard: Guard,
 }
 
 impl Files {
     /// Every operation of a store ends within `waits.http`, and longer by the same time for each 8 MiB it moves; a
-    /// connection is up within `waits.connect`.
-    pub fn new(waits: Waits) -> Self {
-        Self { waits }
+    /// connection is up within `waits.connect`. Servers are dialled where the guard permits it.
+    pub fn new(waits: Waits, guard: Guard) -> Self {
+        Self { waits, guard }
     }
 }
 
@@ -37,6 +38,7 @@ impl FileStores for Files {
                 Arc::new(sftp::SftpFolder::new(
                     sftp::Server { host, port, user, password, private_key, host_key, root },
                     self.waits,
+                    self.guard.clone(),
                 ))
             }
         }

@@ -10,7 +10,7 @@ mod connection;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use connect::{FileEntry, FileError, FileErrorKind, FileStore, Renamed, Secret, Waits};
+use connect::{FileEntry, FileError, FileErrorKind, FileStore, Guard, Renamed, Secret, Waits};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
 use russh_sftp::{
@@ -42,6 +42,7 @@ pub(super) struct Server {
 pub(super) struct SftpFolder {
     server: Server,
     waits: Waits,
+    guard: Guard,
     connection: Mutex<Option<Arc<Connection>>>,
 }
 
@@ -67,8 +68,8 @@ impl From<SftpError> for Failure {
 }
 
 impl SftpFolder {
-    pub(super) fn new(server: Server, waits: Waits) -> Self {
-        Self { server, waits, connection: Mutex::new(None) }
+    pub(super) fn new(server: Server, waits: Waits, guard: Guard) -> Self {
+        Self { server, waits, guard, connection: Mutex::new(None) }
     }
 
     /// The kept connection, or a new one.
@@ -77,7 +78,7 @@ impl SftpFolder {
         if let Some(connection) = kept.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(Arc::clone(connection));
         }
-        let opened = Arc::new(Connection::open(&self.server, &self.waits).await?);
+        let opened = Arc::new(Connection::open(&self.server, &self.waits, &self.guard).await?);
         *kept = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -295,7 +296,7 @@ impl FileStore for SftpFolder {
     }
 
     async fn host_key(&self) -> Result<Option<String>, FileError> {
-        connection::see_host_key(&self.server, &self.waits).await.map(Some)
+        connection::see_host_key(&self.server, &self.waits, &self.guard).await.map(Some)
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use connect::{
-    Clock as _, EffectDraft, Effects, HttpTransport, HttpWaits, Money, NewNote, NoteRow, OrderSource as _, Prepared,
-    Sent, ShippingDetails, StockCorrection, SystemClock, Waits, Warehouse, ulid,
+    Clock as _, EffectDraft, Effects, Guard, HttpTransport, HttpWaits, Money, NewNote, NoteRow, OrderSource as _,
+    Prepared, Sent, ShippingDetails, StockCorrection, SystemClock, Waits, Warehouse, ulid,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ fn write<Op: Serialize>(name: &str, sessions: &[Session<Op>]) {
 
 fn network() -> Arc<Recorder> {
     let waits = HttpWaits { total: Duration::from_secs(10), ..HttpWaits::default() };
-    Recorder::new(Arc::new(HttpTransport::new(waits).unwrap()))
+    Recorder::new(Arc::new(HttpTransport::new(waits, Guard::stand_ins()).unwrap()))
 }
 
 /// Asks the stand-in as a connector of its own, so that each session has its log-in.

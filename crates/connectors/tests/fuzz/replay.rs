@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    BuildContext, Clock, HttpRequest, HttpResponse, OsRandom, Transport, TransportError, Waits, budget::Budgets,
+    BuildContext, Clock, Guard, HttpRequest, HttpResponse, OsRandom, Transport, TransportError, Waits, budget::Budgets,
 };
 use connectors::files::Files;
 use jiff::{SignedDuration, Timestamp};
@@ -184,7 +184,7 @@ impl Clock for Dial {
 pub fn context(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, waits: Waits) -> BuildContext {
     BuildContext {
         transport,
-        files: Arc::new(Files::new(waits)),
+        files: Arc::new(Files::new(waits, Guard::stand_ins())),
         random: Arc::new(OsRandom),
         budgets: Arc::new(Budgets::new(Arc::clone(&clock))),
         clock,

@@ -10,7 +10,7 @@ mod webhooks;
 use std::{sync::Arc, time::Duration};
 
 use connect::{
-    Armed, BuildContext, Delivery, Effect, EffectDraft, EffectId, Effects, HttpTransport, HttpWaits, OsRandom,
+    Armed, BuildContext, Delivery, Effect, EffectDraft, EffectId, Effects, Guard, HttpTransport, HttpWaits, OsRandom,
     Prepared, Probe, Sent, SystemClock, Transport, Waits, budget::Budgets,
 };
 use connectors::{
@@ -48,8 +48,8 @@ fn context(factor: u32) -> BuildContext {
     let waits = Waits::default().divided(factor);
     let http = HttpWaits { connect: Duration::from_secs(2), total: waits.http, ..HttpWaits::default() };
     BuildContext {
-        transport: Arc::new(HttpTransport::new(http).unwrap()),
-        files: Arc::new(Files::new(waits)),
+        transport: Arc::new(HttpTransport::new(http, Guard::stand_ins()).unwrap()),
+        files: Arc::new(Files::new(waits, Guard::stand_ins())),
         random: Arc::new(OsRandom),
         budgets: Arc::new(Budgets::new(clock.clone())),
         clock,

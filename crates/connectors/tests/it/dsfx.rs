@@ -10,7 +10,7 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     Armed, Capability, Effect, EffectKind, ErrorKind, FeedCursor, FileEntry, FileError, FileErrorKind, FileLocation,
-    FileStore, FileStores, Prepared, Probe, RemoteRef, Renamed, Sent, ShipmentPage, StockPage, Waits, Warehouse,
+    FileStore, FileStores, Guard, Prepared, Probe, RemoteRef, Renamed, Sent, ShipmentPage, StockPage, Waits, Warehouse,
 };
 use connectors::files::Files;
 use simulators::{
@@ -354,7 +354,7 @@ struct FailingStores(Arc<Mutex<Option<Arc<Failing>>>>);
 
 impl FileStores for FailingStores {
     fn open(&self, location: FileLocation) -> Arc<dyn FileStore> {
-        let inner = Files::new(Waits::default()).open(location);
+        let inner = Files::new(Waits::default(), Guard::stand_ins()).open(location);
         let store = Arc::new(Failing { inner, rename: Mutex::new(None) });
         *self.0.lock().unwrap() = Some(Arc::clone(&store));
         store

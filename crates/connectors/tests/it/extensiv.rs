@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    Armed, Capability, Clock as _, EffectDraft, EffectKind, ErrorKind, FeedCursor, HttpRequest, HttpResponse,
+    Armed, Capability, Clock as _, EffectDraft, EffectKind, ErrorKind, FeedCursor, Guard, HttpRequest, HttpResponse,
     HttpTransport, HttpWaits, Prepared, Probe, RemoteRef, RequestState, Sent, Shipment, StockPage, Transport,
     TransportError, Warehouse, WebhookCall,
 };
@@ -49,7 +49,7 @@ impl Site {
         }
         let clock = HandClock::new();
         let waits = HttpWaits { total: Duration::from_secs(2), ..HttpWaits::default() };
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(waits).unwrap());
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(waits, Guard::stand_ins()).unwrap());
         let warehouse = connector(&simulator.base_url(), &clock, transport, more);
         Self { simulator, warehouse, clock }
     }
@@ -407,7 +407,8 @@ async fn tokens_end_and_are_renewed() {
         ];
         values.retain(|(name, _)| *name != more.0);
         values.push(more);
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(HttpWaits::default()).unwrap());
+        let transport: Arc<dyn Transport> =
+            Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins()).unwrap());
         let wrong = warehouse(
             "extensiv",
             &settings(&values, &[("client_secret", secret)]),

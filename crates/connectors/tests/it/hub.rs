@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use connect::{
-    Address, Armed, BuildContext, Clock, Effect, EffectDraft, EffectId, FileStores, HttpRequest, HttpResponse, Money,
-    OsRandom, Prepared, RequestId, RequestLine, Role, Secret, Settings, ShipMethod, ShipmentRequest, Transport,
+    Address, Armed, BuildContext, Clock, Effect, EffectDraft, EffectId, FileStores, Guard, HttpRequest, HttpResponse,
+    Money, OsRandom, Prepared, RequestId, RequestLine, Role, Secret, Settings, ShipMethod, ShipmentRequest, Transport,
     TransportError, Waits, Warehouse, budget::Budgets,
 };
 use connectors::files::Files;
@@ -65,7 +65,7 @@ pub fn context(
 ) -> BuildContext {
     BuildContext {
         transport,
-        files: files.unwrap_or_else(|| Arc::new(Files::new(Waits::default()))),
+        files: files.unwrap_or_else(|| Arc::new(Files::new(Waits::default(), Guard::stand_ins()))),
         random: Arc::new(OsRandom),
         budgets: Arc::new(Budgets::new(clock.clone())),
         clock,

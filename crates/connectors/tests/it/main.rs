@@ -5,5 +5,6 @@
 mod brightpearl;
 mod dsfx;
 mod extensiv;
+mod guard;
 mod hub;
 mod sftp;

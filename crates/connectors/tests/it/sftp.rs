@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use connect::{FileErrorKind, FileLocation, FileStore, FileStores as _, Renamed, Secret, Waits};
+use connect::{FileErrorKind, FileLocation, FileStore, FileStores as _, Guard, Renamed, Secret, Waits};
 use connectors::files::Files;
 use simulators::openssh::OpenSsh;
 use tempfile::TempDir;
@@ -54,7 +54,8 @@ impl Place {
     }
 
     fn store(&self) -> Arc<dyn FileStore> {
-        Files::new(Waits::default()).open(self.location(self.server.port(), Some(self.server.host_key())))
+        Files::new(Waits::default(), Guard::stand_ins())
+            .open(self.location(self.server.port(), Some(self.server.host_key())))
     }
 }
 
@@ -123,7 +124,7 @@ async fn a_local_folder_behaves() {
     let root = folder.path().join("root");
     fs::create_dir_all(root.join("in")).unwrap();
     fs::create_dir_all(root.join("out")).unwrap();
-    let store = Files::new(Waits::default()).open(FileLocation::Folder(root.clone()));
+    let store = Files::new(Waits::default(), Guard::stand_ins()).open(FileLocation::Folder(root.clone()));
     behaves(store.as_ref(), &root).await;
     assert_eq!(store.host_key().await.unwrap(), None);
 
@@ -138,7 +139,8 @@ async fn a_local_folder_behaves() {
     assert_eq!(store.read("in/pipe", 10).await.unwrap_err().kind, FileErrorKind::Refused);
     assert!(store.write("in/pipe", b"1").await.is_err());
 
-    let gone = Files::new(Waits::default()).open(FileLocation::Folder(folder.path().join("unmounted")));
+    let gone =
+        Files::new(Waits::default(), Guard::stand_ins()).open(FileLocation::Folder(folder.path().join("unmounted")));
     assert_eq!(gone.stat("in/x").await.unwrap_err().kind, FileErrorKind::NotFound);
 }
 
@@ -162,7 +164,7 @@ async fn fifty_megabytes_go_through_openssh() {
 #[tokio::test]
 async fn a_host_key_is_shown_before_anything_is_told() {
     let place = Place::new();
-    let store = Files::new(Waits::default()).open(place.location(place.server.port(), None));
+    let store = Files::new(Waits::default(), Guard::stand_ins()).open(place.location(place.server.port(), None));
     assert_eq!(store.host_key().await.unwrap().as_deref(), Some(place.server.host_key()));
     let refused = store.list("in").await.unwrap_err();
     assert_eq!(refused.kind, FileErrorKind::Credentials);
@@ -178,7 +180,8 @@ async fn a_changed_host_key_gets_no_credentials() {
     let before = place.server.log().matches("userauth-request").count();
 
     place.server.restart_with_new_host_key().unwrap();
-    let store = Files::new(Waits::default()).open(place.location(place.server.port(), Some(&agreed)));
+    let store =
+        Files::new(Waits::default(), Guard::stand_ins()).open(place.location(place.server.port(), Some(&agreed)));
     let refused = store.list("in").await.unwrap_err();
     assert_eq!(refused.kind, FileErrorKind::Credentials);
     assert!(refused.message.contains(&agreed) && refused.message.contains(place.server.host_key()), "{refused}");
@@ -195,7 +198,7 @@ async fn a_refused_sign_in_is_told() {
         unreachable!("it is behind SFTP")
     };
     let with = |password: Option<&str>, private_key: Option<&str>| {
-        Files::new(Waits::default()).open(FileLocation::Sftp {
+        Files::new(Waits::default(), Guard::stand_ins()).open(FileLocation::Sftp {
             host: host.clone(),
             port,
             user: user.clone(),
@@ -272,7 +275,8 @@ async fn failing_line(server: u16) -> (u16, Arc<AtomicUsize>) {
 async fn a_rename_whose_answer_is_lost_is_unknown() {
     let place = Place::new();
     let (port, left) = failing_line(place.server.port()).await;
-    let store = Files::new(Waits::default()).open(place.location(port, Some(place.server.host_key())));
+    let store =
+        Files::new(Waits::default(), Guard::stand_ins()).open(place.location(port, Some(place.server.host_key())));
     store.write("in/a.part", b"one").await.unwrap();
 
     // The look before the rename is answered, the rename is not.
@@ -290,7 +294,8 @@ async fn a_rename_whose_answer_is_lost_is_unknown() {
 async fn a_silent_server_does_not_hold_anybody_up() {
     let place = Place::new();
     let waits = Waits { http: Duration::from_millis(500), ..Waits::default() };
-    let store = Files::new(waits).open(place.location(place.server.port(), Some(place.server.host_key())));
+    let store =
+        Files::new(waits, Guard::stand_ins()).open(place.location(place.server.port(), Some(place.server.host_key())));
     store.list("in").await.unwrap();
     // Every session of the server is stopped, so that nothing answers and nothing breaks either.
     place.server.pause();

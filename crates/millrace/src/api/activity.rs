@@ -8,6 +8,7 @@ use super::{Api, extract::Asked, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, PageOut, PagingQuery,
     activity::{self, AuditOut, BudgetOut},
+    verification::{self, AuditVerificationOut},
 };
 
 /// List the audit trail
@@ -21,6 +22,19 @@ pub(super) async fn list_audit(
     Asked(query): Asked<PagingQuery>,
 ) -> Result<Json<PageOut<AuditOut>>, Failure> {
     Ok(Json(activity::audit(&api.hub, &caller, &query).await?))
+}
+
+/// Verify the audit trail
+///
+/// Administrators only. Works the chain of hashes out anew and says where it breaks. Administrators of the installation see
+/// every tenant's trail and the installation's own.
+#[utoipa::path(get, path = "/audit/verification", operation_id = "get_audit_verification", tag = "activity",
+    responses((status = 200, body = AuditVerificationOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_audit_verification(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<AuditVerificationOut>, Failure> {
+    Ok(Json(verification::verify(&api.hub, &caller).await?))
 }
 
 /// Get call budgets

@@ -8,6 +8,7 @@ mod auth;
 mod census;
 mod configuration;
 mod connections;
+mod document;
 mod effects;
 mod events;
 mod exceptions;
@@ -131,6 +132,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(activity::list_audit))
+        .routes(routes!(activity::get_audit_verification))
         .routes(routes!(activity::get_budgets))
         .routes(routes!(events::follow_events))
         .routes(routes!(safety::get_safety))
@@ -141,7 +143,9 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
 
 /// The OpenAPI document.
 pub fn document() -> OpenApi {
-    OpenApiRouter::with_openapi(base()).nest("/api/v1", v1()).into_openapi()
+    let mut document = OpenApiRouter::with_openapi(base()).nest("/api/v1", v1()).into_openapi();
+    document::complete(&mut document);
+    document
 }
 
 fn base() -> OpenApi {
@@ -201,7 +205,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_ANSWER))
         .layer(CatchPanicLayer::custom(shell::after_panic))
-        .layer(middleware::from_fn(shell::wrap))
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), shell::wrap))
         .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
         .with_state(api)
 }

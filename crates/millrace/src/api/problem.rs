@@ -60,11 +60,19 @@ impl ProblemOut {
 
 impl From<Failure> for ProblemOut {
     fn from(failure: Failure) -> Self {
+        // The database's words may name files, hosts, rows and parts of the program: the log has them, the world has not.
+        let detail = match (failure.inward, failure.kind) {
+            (false, _) => failure.detail,
+            (true, FailureKind::Unavailable) => {
+                "the database cannot be used at the moment; look whether it was done before you try again".to_owned()
+            }
+            (true, _) => "the request could not be finished".to_owned(),
+        };
         Self {
             kind: failure.kind.code().to_owned(),
             title: failure.kind.title().to_owned(),
             status: status(failure.kind).as_u16(),
-            detail: failure.detail,
+            detail,
             remedy: failure.remedy,
             instance: String::new(),
             problems: failure.problems,
@@ -105,8 +113,8 @@ impl IntoResponse for ProblemOut {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        if self.kind == FailureKind::Internal {
-            tracing::error!("request failed: {}", self.detail);
+        if self.inward {
+            tracing::error!(problem = self.kind.code(), "request failed: {}", self.detail);
         }
         ProblemOut::from(self).into_response()
     }

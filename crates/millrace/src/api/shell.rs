@@ -1,27 +1,23 @@
 //! What goes around every request: an id, a log line, and the headers that keep a browser from doing harm.
 
-use std::{any::Any, time::Instant};
+use std::{any::Any, sync::Arc, time::Instant};
 
 use axum::{
     body::Body,
-    extract::Request,
+    extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 
-use super::problem::ProblemOut;
+use super::{Api, problem::ProblemOut};
 
-const HEADERS: [(HeaderName, HeaderValue); 8] = [
+const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (
         HeaderName::from_static("content-security-policy"),
         HeaderValue::from_static(
             "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self'",
         ),
-    ),
-    (
-        HeaderName::from_static("strict-transport-security"),
-        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
     ),
     (HeaderName::from_static("x-content-type-options"), HeaderValue::from_static("nosniff")),
     (HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer")),
@@ -31,8 +27,15 @@ const HEADERS: [(HeaderName, HeaderValue); 8] = [
     (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store")),
 ];
 
+/// Only https for a year. It belongs on answers that went over TLS and on no others (RFC 6797 §7.2), so it is sent where a
+/// proxy says so, or where the operator has given a public address with https.
+const ONLY_TLS: (HeaderName, HeaderValue) = (
+    HeaderName::from_static("strict-transport-security"),
+    HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+);
+
 /// Gives the request an id, writes one log line for it, and finishes the answer.
-pub(super) async fn wrap(request: Request, next: Next) -> Response {
+pub(super) async fn wrap(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     let method = request.method().clone();
     // Without the query, and without the parts of a webhook's path that nobody else should know.
@@ -40,6 +43,8 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
         path if path.starts_with("/hooks/") => path.rsplit_once('/').map_or("/hooks", |(head, _)| head).to_owned(),
         path => path.to_owned(),
     };
+    let protected = api.hub.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+        || request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let started = Instant::now();
     let mut response = next.run(request).await;
     let status = response.status();
@@ -64,7 +69,7 @@ pub(super) async fn wrap(request: Request, next: Next) -> Response {
         response = problem.into_response();
     }
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
+    for (name, value) in HEADERS.into_iter().chain(protected.then_some(ONLY_TLS)) {
         headers.entry(name).or_insert(value);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {

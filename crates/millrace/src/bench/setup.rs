@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use connect::{HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
 use engine::settings::{ConnectionSettings, FirstRun, Increases};
 
 use crate::{
@@ -113,8 +113,8 @@ pub async fn hub(folder: &Path, ends: Ends<'_>, waits: Waits) -> anyhow::Result<
     let seams = Seams {
         clock,
         random: Arc::new(random),
-        transport: Arc::new(HttpTransport::new(http)?),
-        files: Arc::new(connectors::files::Files::new(waits)),
+        transport: Arc::new(HttpTransport::new(http, Guard::stand_ins())?),
+        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     };
     let workers = Arc::new(Workers::new(db.clone(), keyring, seams, waits, "bench".to_owned()));
     Ok(Hub { db, workers, key })

@@ -55,9 +55,15 @@ pub struct Common {
     /// Declares that the database's replicas have every commit before it is reported, so that a promoted replica is trusted.
     #[arg(long, global = true, env = "MILLRACE_SYNCHRONOUS_REPLICATION")]
     pub synchronous_replication: bool,
-    /// Permits settings for stand-ins and local folders (marked "operator" in the documentation).
+    /// Permits settings for stand-ins and local folders (marked "operator" in the documentation), and dialling this machine.
     #[arg(long, global = true, env = "MILLRACE_ALLOW_STAND_INS")]
     pub allow_stand_ins: bool,
+    /// Private networks that warehouses may be in (10.1.0.0/16,10.2.3.4), there also without TLS. Others must be public.
+    #[arg(long, global = true, env = "MILLRACE_PRIVATE_NETWORKS", value_delimiter = ',', value_name = "NETWORKS")]
+    pub private_networks: Vec<connect::Network>,
+    /// Ports that warehouses may use beside 443, 8443 (HTTPS), 80 (HTTP) and 22, 2222 (SFTP).
+    #[arg(long, global = true, env = "MILLRACE_OUTBOUND_PORTS", value_delimiter = ',', value_name = "PORTS")]
+    pub outbound_ports: Vec<u16>,
     /// Whose data. Not needed while there is one tenant.
     #[arg(long, global = true, env = "MILLRACE_TENANT", value_name = "NAME")]
     pub tenant: Option<String>,
@@ -115,7 +121,7 @@ pub enum Command {
     /// What changed, newest last.
     Events(Events),
     /// Who did what.
-    Audit(Paging),
+    Audit(Audit),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),
@@ -232,6 +238,25 @@ pub struct FromFile {
     /// TOML file.
     #[arg(short, long, value_name = "FILE")]
     pub file: PathBuf,
+}
+
+/// The audit trail: a page of it, or a look whether it is whole.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Audit {
+    /// Another thing than a page.
+    #[command(subcommand)]
+    pub command: Option<AuditCommand>,
+    /// How much.
+    #[command(flatten)]
+    pub paging: Paging,
+}
+
+/// What else can be asked of the audit trail.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AuditCommand {
+    /// Work out the chain of every trail anew. Exit code 5, and the row, where one is not as it was written.
+    Verify,
 }
 
 /// How much of a list.

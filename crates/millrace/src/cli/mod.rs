@@ -18,7 +18,7 @@ use std::{
     sync::Arc,
 };
 
-use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -164,7 +164,7 @@ async fn within(
         Command::Drift(asked) => stock::drift(session, asked, printer).await?,
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
-        Command::Audit(paging) => system::audit(session, paging, printer).await?,
+        Command::Audit(asked) => return system::audit(session, asked, printer).await,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,
@@ -244,12 +244,13 @@ fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
 fn seams(common: &Common) -> Result<Seams, Failure> {
     let waits = Waits::default().divided(common.time_factor);
     let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
-    let transport = HttpTransport::new(http)
+    let guard = Guard::new(&common.private_networks, &common.outbound_ports, common.allow_stand_ins);
+    let transport = HttpTransport::new(http, guard.clone())
         .map_err(|error| Failure::new(FailureKind::Setup, format!("HTTP cannot be set up: {error}")))?;
     Ok(Seams {
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(OsRandom),
         transport: Arc::new(transport),
-        files: Arc::new(connectors::files::Files::new(waits)),
+        files: Arc::new(connectors::files::Files::new(waits, guard)),
     })
 }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     NEEDS_PERSON, Session,
-    args::{Check, Events, Exceptions, KeyRole, Keys, Paging},
+    args::{Audit, AuditCommand, Check, Events, Exceptions, KeyRole, Keys},
     orders::more,
     print::{self, Printer, table, time, yes},
 };
@@ -19,7 +19,7 @@ use crate::{
         check::{self, CheckOut, EndpointCheckOut},
         exceptions::{self, ExceptionsQuery},
         keys::{self, NewKeyIn},
-        setup,
+        setup, verification,
     },
     worker::Seams,
 };
@@ -200,15 +200,31 @@ fn row(event: &EventOut) -> [String; 5] {
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) async fn audit(session: &Session, paging: Paging, printer: Printer) -> Result<(), Failure> {
-    let query = PagingQuery { limit: Some(paging.limit), cursor: paging.cursor };
-    let page = activity::audit(&session.hub, &session.caller, &query).await?;
+pub(super) async fn audit(session: &Session, asked: Audit, printer: Printer) -> Result<ExitCode, Failure> {
+    let (hub, caller) = (&session.hub, &session.caller);
+    if let Some(AuditCommand::Verify) = asked.command {
+        let told = verification::verify(hub, caller).await?;
+        printer.answer(&told, |told| {
+            let rows = told.trails.iter().map(|trail| {
+                let state = match trail.altered {
+                    None => "as it was written".to_owned(),
+                    Some(number) => format!("ROW {number} IS NOT AS IT WAS WRITTEN"),
+                };
+                [trail.of.clone(), trail.rows.to_string(), state, trail.head.clone()]
+            });
+            table(["TRAIL OF", "ROWS", "STATE", "HASH OF THE LAST GOOD ROW"], rows)
+        })?;
+        return Ok(if told.whole { ExitCode::SUCCESS } else { ExitCode::from(NEEDS_PERSON) });
+    }
+    let query = PagingQuery { limit: Some(asked.paging.limit), cursor: asked.paging.cursor };
+    let page = activity::audit(hub, caller, &query).await?;
     printer.answer(&page, |page| {
         let rows = page.items.iter().map(|row| {
             [row.number.to_string(), time(Some(row.at)), row.actor.clone(), row.action.clone(), row.target.clone()]
         });
         more(table(["NUMBER", "AT", "WHO", "WHAT", "ON"], rows), page.next.as_deref())
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Runs one of the commands on keys.

@@ -25,6 +25,18 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// What one audit trail looks like, read from its beginning.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditChain {
+    /// Rows read: all, or up to the altered one.
+    pub rows: i64,
+    /// Number of the first row that is not as it was written or not where it was.
+    pub altered: Option<i64>,
+    /// Hash of the last row that is as it was written. Whoever notes it elsewhere can tell later whether rows were cut off
+    /// at the end, which no chain shows by itself.
+    pub head: String,
+}
+
 impl AuditRow {
     /// The parts are written with their lengths, so that no two rows read the same.
     fn chained(&self, tenant: &str, before: &str) -> String {
@@ -133,20 +145,24 @@ impl Database {
 
     /// Whether the whole audit trail is as it was written: the number of the first row that is not, `None` if all are.
     pub async fn verify_audit(&self, access: &Access) -> R<Option<i64>> {
+        Ok(self.audit_chain(access).await?.altered)
+    }
+
+    /// Reads a tenant's whole audit trail, or the installation's, and works its chain out anew.
+    pub async fn audit_chain(&self, access: &Access) -> R<AuditChain> {
         let tenant = access.setting().0.to_owned();
-        let mut before = String::new();
-        let mut number = 0;
+        let mut chain = AuditChain::default();
         loop {
-            let rows = self.audit_after(access, number, 1000).await?;
+            let rows = self.audit_after(access, chain.rows, 1000).await?;
             if rows.is_empty() {
-                return Ok(None);
+                return Ok(chain);
             }
             for row in rows {
-                number += 1;
-                if row.number != number || row.hash != row.chained(&tenant, &before) {
-                    return Ok(Some(number));
+                chain.rows += 1;
+                if row.number != chain.rows || row.hash != row.chained(&tenant, &chain.head) {
+                    return Ok(AuditChain { altered: Some(chain.rows), ..chain });
                 }
-                before = row.hash;
+                chain.head = row.hash;
             }
         }
     }

@@ -63,7 +63,7 @@ use tokio::sync::watch;
 
 use sql::Tx;
 
-pub use audit::AuditRow;
+pub use audit::{AuditChain, AuditRow};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};

@@ -16,7 +16,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
 use tokio_util::sync::CancellationToken;
 
 use crate::{app, config::Config, operate, worker::Seams};
@@ -94,8 +94,8 @@ async fn program(data: PathBuf) -> anyhow::Result<(SocketAddr, String, Cancellat
     let seams = Seams {
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(OsRandom),
-        transport: Arc::new(HttpTransport::new(http)?),
-        files: Arc::new(connectors::files::Files::new(waits)),
+        transport: Arc::new(HttpTransport::new(http, Guard::stand_ins())?),
+        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     };
     let installed = operate::init(&config, &seams).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let stop = CancellationToken::new();

@@ -114,12 +114,15 @@ pub struct Failure {
     pub remedy: String,
     /// Every single thing that is wrong, where there are several.
     pub problems: Vec<Problem>,
+    /// The detail is for the operator's eyes (log, command line): it holds the database's own words.
+    pub inward: bool,
 }
 
 impl Failure {
     /// With the usual remedy of its kind.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), remedy: kind.usual_remedy().to_owned(), problems: Vec::new() }
+        let remedy = kind.usual_remedy().to_owned();
+        Self { kind, detail: detail.into(), remedy, problems: Vec::new(), inward: kind == FailureKind::Internal }
     }
 
     /// With this remedy.
@@ -153,7 +156,8 @@ impl From<DbError> for Failure {
             DbError::Unavailable { .. } | DbError::Full(_) => FailureKind::Unavailable,
             DbError::Corrupt(_) => FailureKind::Internal,
         };
-        Self::new(kind, error.to_string())
+        let inward = matches!(kind, FailureKind::Unavailable | FailureKind::Internal);
+        Self { inward, ..Self::new(kind, error.to_string()) }
     }
 }
 

@@ -1,6 +1,9 @@
 //! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant.
 
-use connect::Random;
+use connect::{
+    Random,
+    planted::{Planted, planted},
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -141,7 +144,9 @@ pub struct NewKeyOut {
 /// # Errors
 /// When the caller may not see keys.
 pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<KeyOut>, Failure> {
-    caller.administers()?;
+    if !planted(Planted::OpenRoute) {
+        caller.administers()?;
+    }
     let mut keys = hub.db.api_keys(Some(&caller.tenant)).await?;
     if caller.installation {
         keys.extend(hub.db.api_keys(None).await?);

@@ -25,6 +25,7 @@ pub mod shipments;
 pub mod stock;
 pub mod switches;
 pub mod undo;
+pub mod verification;
 pub mod webhooks;
 
 use std::{str::FromStr, sync::Arc};

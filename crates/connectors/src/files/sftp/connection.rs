@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use connect::{FileError, FileErrorKind, Secret, Waits};
+use connect::{FileError, FileErrorKind, Guard, Secret, Waits};
 use russh::{
     client::{self, Handle, KeyboardInteractiveAuthResponse},
     keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key},
@@ -21,7 +21,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects and signs in, or says why not. Whatever fails here, no file operation was asked for.
-    pub(super) async fn open(server: &Server, waits: &Waits) -> Result<Self, FileError> {
+    pub(super) async fn open(server: &Server, waits: &Waits, guard: &Guard) -> Result<Self, FileError> {
         if server.host_key.is_none() {
             return Err(FileError::new(
                 FileErrorKind::Credentials,
@@ -33,7 +33,7 @@ impl Connection {
             ));
         }
         let whole = async {
-            let mut session = reach(server, waits, server.host_key.clone()).await?;
+            let mut session = reach(server, waits, guard, server.host_key.clone()).await?;
             sign_in(server, &mut session).await?;
             open_sftp(server, waits, session).await
         };
@@ -56,8 +56,8 @@ impl Connection {
 }
 
 /// The fingerprint of the key that the server shows. The connection is given up right after it, before any sign-in.
-pub(super) async fn see_host_key(server: &Server, waits: &Waits) -> Result<String, FileError> {
-    let seen = tokio::time::timeout(waits.connect + waits.http, reach(server, waits, None)).await;
+pub(super) async fn see_host_key(server: &Server, waits: &Waits, guard: &Guard) -> Result<String, FileError> {
+    let seen = tokio::time::timeout(waits.connect + waits.http, reach(server, waits, guard, None)).await;
     match seen {
         Ok(Err(Refusal::HostKey(seen))) => Ok(seen),
         Ok(Err(Refusal::Other(error))) => Err(error),
@@ -102,9 +102,15 @@ impl client::Handler for HostKeyCheck {
 }
 
 /// Connects up to the point where the server's key is accepted.
-async fn reach(server: &Server, waits: &Waits, pinned: Option<String>) -> Result<Handle<HostKeyCheck>, Refusal> {
-    let address = (server.host.as_str(), server.port);
-    let stream = tokio::time::timeout(waits.connect, TcpStream::connect(address))
+async fn reach(
+    server: &Server,
+    waits: &Waits,
+    guard: &Guard,
+    pinned: Option<String>,
+) -> Result<Handle<HostKeyCheck>, Refusal> {
+    let addresses =
+        guard.sftp(&server.host, server.port).await.map_err(|refused| not_reached(server, &refused.to_string()))?;
+    let stream = tokio::time::timeout(waits.connect, TcpStream::connect(&addresses[..]))
         .await
         .map_err(|_| not_reached(server, &format!("no connection within {} s", waits.connect.as_secs_f32())))?
         .map_err(|error| not_reached(server, &error.to_string()))?;

@@ -7,7 +7,13 @@ use engine::settings::{Brakes, FirstRun, Increases, OnChange, ShortShip, StartMo
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        KnownFormat, ObjectBuilder, OneOfBuilder, RefOr, SchemaFormat,
+        schema::{Schema, Type},
+    },
+};
 
 /// The three flows of a connection.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -39,6 +45,18 @@ pub enum NameOrId {
     /// By name.
     Name(String),
 }
+
+impl PartialSchema for NameOrId {
+    fn schema() -> RefOr<Schema> {
+        let id =
+            ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        let name = ObjectBuilder::new().schema_type(Type::String);
+        let about = "Something of the account's own lists: by its id, or by the name it has there.";
+        RefOr::T(Schema::OneOf(OneOfBuilder::new().item(id).item(name).description(Some(about)).build()))
+    }
+}
+
+impl ToSchema for NameOrId {}
 
 impl Serialize for NameOrId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -79,31 +97,23 @@ pub struct ConnectionSettingsIn {
     #[schema(value_type = String)]
     pub start_mode: StartMode,
     /// Order statuses to import from. Required in order mode.
-    #[schema(value_type = Vec<String>)]
     pub import_statuses: Vec<NameOrId>,
     /// *Warehouse Name*: the one warehouse of the account this connection works with.
-    #[schema(value_type = Option<String>)]
     pub warehouse: Option<NameOrId>,
     /// *Import orders from the selected Warehouses*; empty: those of `warehouse`, or all.
-    #[schema(value_type = Vec<String>)]
     pub import_warehouses: Vec<NameOrId>,
     /// Only orders of these channels; empty: all.
-    #[schema(value_type = Vec<String>)]
     pub channels: Vec<NameOrId>,
     /// Only orders placed at or after.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub placed_from: Option<Timestamp>,
     /// Set when the warehouse has the order.
-    #[schema(value_type = Option<String>)]
     pub at_warehouse_status: Option<NameOrId>,
     /// Set when everything has shipped.
-    #[schema(value_type = Option<String>)]
     pub shipped_status: Option<NameOrId>,
     /// Set when some has shipped and some has not.
-    #[schema(value_type = Option<String>)]
     pub partly_shipped_status: Option<NameOrId>,
     /// *Inventory Update Price List*: cost of stock that is added.
-    #[schema(value_type = Option<String>)]
     pub price_list: Option<NameOrId>,
     /// A line whose SKU has no listing: `strict` holds the order, `pass_through` sends the SKU unchanged.
     #[schema(value_type = String)]
@@ -112,7 +122,6 @@ pub struct ConnectionSettingsIn {
     #[schema(value_type = Option<ShipMethodIn>)]
     pub default_ship_method: Option<ShipMethod>,
     /// Written for carriers that are not mapped back; without it such shipments are held.
-    #[schema(value_type = Option<String>)]
     pub default_source_method: Option<NameOrId>,
     /// A goods-out note that is shipped short: `hold`, or `replace` it.
     #[schema(value_type = String)]
@@ -278,7 +287,6 @@ pub struct KitIn {
 #[serde(deny_unknown_fields)]
 pub struct ShipMethodRow {
     /// Brightpearl's shipping method.
-    #[schema(value_type = String)]
     pub source: NameOrId,
     /// The warehouse's carrier code.
     pub carrier: String,
@@ -294,6 +302,5 @@ pub struct LocationRow {
     /// The warehouse's facility.
     pub facility: String,
     /// Brightpearl's warehouse.
-    #[schema(value_type = String)]
     pub warehouse: NameOrId,
 }

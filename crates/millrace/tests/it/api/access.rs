@@ -9,7 +9,7 @@ use simulators::brightpearl;
 use super::Installation;
 
 /// Every documented route: method, and path with `id` in the place of its parameters.
-fn routes(id: &str) -> Vec<(String, String)> {
+pub fn routes(id: &str) -> Vec<(String, String)> {
     let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
     let mut routes = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
@@ -98,6 +98,8 @@ pub async fn connected(installation: &Installation, base_url: &str, folder: &str
         "name": "BP", "merchant": "Acme", "platform": "brightpearl",
         "settings": {
             "datacenter_code": "eu1", "account_id": "acme", "email": "api.user@example.test", "base_url": base_url,
+            // Who may what is asked here, not how many calls are left.
+            "calls_per_minute": "60000",
         },
         "secrets": { "password": "example-password" },
     });
@@ -126,7 +128,8 @@ pub async fn connected(installation: &Installation, base_url: &str, folder: &str
 pub async fn brightpearl(orders: usize) -> brightpearl::Running {
     let mut account = brightpearl::AccountConfig::new("acme");
     account.data = brightpearl::DataConfig { products: 60, orders, customers: 5 };
-    let config = brightpearl::Config { accounts: vec![account], ..brightpearl::Config::default() };
+    let config =
+        brightpearl::Config { accounts: vec![account], requests_per_window: None, ..brightpearl::Config::default() };
     brightpearl::start(config).await.unwrap()
 }
 

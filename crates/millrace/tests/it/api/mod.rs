@@ -3,7 +3,10 @@
 pub mod access;
 mod census;
 mod hooks;
+mod limits;
+mod matrix;
 mod shape;
+mod surface;
 
 use std::sync::Arc;
 
@@ -12,7 +15,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode},
 };
-use connect::{HttpTransport, HttpWaits, OsRandom, SystemClock, TenantId, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, TenantId, Waits};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use millrace::{
     api::{self, Api},
@@ -64,17 +67,22 @@ pub fn seams() -> Seams {
     Seams {
         clock: Arc::new(SystemClock::default()),
         random: Arc::new(OsRandom),
-        transport: Arc::new(HttpTransport::new(HttpWaits::default()).unwrap()),
-        files: Arc::new(connectors::files::Files::new(waits)),
+        transport: Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins()).unwrap()),
+        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     }
 }
 
 impl Installation {
     pub async fn new() -> Self {
+        Self::with(seams()).await
+    }
+
+    /// With these seams.
+    pub async fn with(seams: Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
-        let installed = operate::init(&config, &seams()).await.unwrap();
-        let hub = Hub::open(config, seams()).await.unwrap();
+        let installed = operate::init(&config, &seams).await.unwrap();
+        let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));

@@ -1,5 +1,6 @@
 //! The command line, typed.
 
+mod audit;
 mod backup;
 mod canary;
 mod configuration;

@@ -98,21 +98,26 @@ impl World {
 
     /// One more connection in a tenant.
     pub async fn further_connection(&self, tenant: &TenantId, merchant: &MerchantId, account: &str) -> ConnectionKey {
-        let number = unique();
-        let scope = Scope { tenant: tenant.clone(), merchant: merchant.clone() };
-        let endpoint = |what: &str, platform: &str| NewEndpoint {
-            name: format!("{what} {number}"),
-            platform: platform.to_owned(),
-            account: account.to_owned(),
-            ..NewEndpoint::default()
-        };
-        let store = self.db.create_store(&scope, endpoint("Store", "brightpearl")).await.unwrap();
-        let warehouse = self.db.create_warehouse(&scope, endpoint("Warehouse", "dsfx")).await.unwrap();
-        let name = format!("Connection {number}");
-        let settings = ConnectionSettings::default();
-        let connection = self.db.create_connection(&scope, &name, &store, &warehouse, &settings).await.unwrap();
-        ConnectionKey { scope, connection }
+        set_up(&self.db, tenant, merchant, account).await
     }
+}
+
+/// One more connection in a tenant.
+async fn set_up(db: &Database, tenant: &TenantId, merchant: &MerchantId, account: &str) -> ConnectionKey {
+    let number = unique();
+    let scope = Scope { tenant: tenant.clone(), merchant: merchant.clone() };
+    let endpoint = |what: &str, platform: &str| NewEndpoint {
+        name: format!("{what} {number}"),
+        platform: platform.to_owned(),
+        account: account.to_owned(),
+        ..NewEndpoint::default()
+    };
+    let store = db.create_store(&scope, endpoint("Store", "brightpearl")).await.unwrap();
+    let warehouse = db.create_warehouse(&scope, endpoint("Warehouse", "dsfx")).await.unwrap();
+    let name = format!("Connection {number}");
+    let settings = ConnectionSettings::default();
+    let connection = db.create_connection(&scope, &name, &store, &warehouse, &settings).await.unwrap();
+    ConnectionKey { scope, connection }
 }
 
 /// Runs a test on SQLite, then on PostgreSQL.
@@ -350,4 +355,16 @@ pub fn shipment(order: &Order, reference: &str, key: &str, quantities: &[i64]) -
             is_final: false,
         },
     }
+}
+
+/// Another tenant with things of the same names and numbers as everybody's, at work: how many orders it has.
+pub async fn busy_neighbour(db: &Database, tenant: &TenantId, merchant: &MerchantId) -> usize {
+    let key = set_up(db, tenant, merchant, "acme").await;
+    let orders: Vec<ImportedOrder> = (1..=20).map(requested).collect();
+    let count = orders.len();
+    db.record_orders(&key, "elsewhere", orders).await.unwrap();
+    let left = (1..=20).map(|id| shipment(&order(id), &format!("S{id}"), &request_key(id), &[3, 1])).collect();
+    db.record_shipments(&key, left, Vec::new(), &[], &[], &connect::FeedCursor::default()).await.unwrap();
+    carry_out(db, &key, Side::Warehouse, &[EffectState::Applied]).await;
+    count
 }

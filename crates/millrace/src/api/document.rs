@@ -1,0 +1,105 @@
+//! What every route's documentation has in common: the key, the refusals, and the repeat key. Written down once, from what
+//! the layers around the routes do, instead of on each route by hand.
+
+use utoipa::openapi::{
+    Content, Header, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
+    path::{Operation, Parameter, ParameterBuilder, ParameterIn},
+    schema::{ObjectBuilder, Schema, Type},
+};
+
+/// Routes that ask a remote system while they answer, and pass on what comes of it.
+const REMOTE: [&str; 11] = [
+    "create_connection",
+    "get_choices",
+    "get_drift",
+    "plan_configuration",
+    "register_webhooks",
+    "repair_finding",
+    "test_connection",
+    "test_store",
+    "test_warehouse",
+    "update_configuration",
+    "update_settings",
+];
+
+/// Gives each operation every status that it has, in place of a `default`.
+pub(super) fn complete(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        for (operation, posts, changes) in [
+            (item.get.as_mut(), false, false),
+            (item.put.as_mut(), false, true),
+            (item.post.as_mut(), true, true),
+            (item.patch.as_mut(), false, true),
+            (item.delete.as_mut(), false, true),
+        ] {
+            if let Some(operation) = operation {
+                if posts {
+                    operation.parameters.get_or_insert_default().push(RefOr::T(repeat_key()));
+                }
+                refusals(operation, changes);
+            }
+        }
+    }
+}
+
+fn refusals(operation: &mut Operation, changes: bool) {
+    let parameters = operation.parameters.as_deref().unwrap_or_default();
+    let has = |place: ParameterIn| {
+        parameters.iter().any(|given| matches!(given, RefOr::T(parameter) if parameter.parameter_in == place))
+    };
+    let (in_path, in_query, in_header) = (has(ParameterIn::Path), has(ParameterIn::Query), has(ParameterIn::Header));
+    let body = operation.request_body.is_some();
+    let remote = operation.operation_id.as_deref().is_some_and(|id| REMOTE.contains(&id));
+    let statuses = [
+        ("400", in_query || in_header || body, "The query, the body or a header cannot be read"),
+        ("401", true, "No key, or none that is valid"),
+        ("403", true, "The key may not do this"),
+        ("404", in_path || body || in_query, "It does not exist, or not for this key"),
+        ("409", changes || remote, "It clashes with how things stand"),
+        ("413", changes, "The body is larger than 1 MiB"),
+        ("415", body, "The body is of another kind"),
+        ("422", true, "What was given cannot be used, or it must be said which tenant is meant"),
+        ("500", true, "A fault of the program"),
+        ("501", remote, "The installation is not set up for it"),
+        ("502", remote, "The remote system refused, or did not answer"),
+        ("503", true, "Not available at the moment"),
+        ("504", true, "The answer took too long"),
+    ];
+    let responses = &mut operation.responses.responses;
+    responses.remove("default");
+    for (status, given, about) in statuses {
+        if given {
+            responses.entry(status.to_owned()).or_insert_with(|| RefOr::T(problem(status, about)));
+        }
+    }
+}
+
+fn problem(status: &str, about: &str) -> Response {
+    let content = Content::builder().schema(Some(Ref::from_schema_name("ProblemOut"))).build();
+    let response = ResponseBuilder::new().description(about).content("application/problem+json", content);
+    let text = || Header::new(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()));
+    match status {
+        "401" => response.header("WWW-Authenticate", text()).build(),
+        "503" => response.header("Retry-After", text()).build(),
+        _ => response.build(),
+    }
+}
+
+fn repeat_key() -> Parameter {
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Sent again with the same key, the request is not carried out again: its first answer is given again.",
+        ))
+        .schema(Some(
+            ObjectBuilder::new()
+                .schema_type(Type::String)
+                .min_length(Some(1))
+                .max_length(Some(255))
+                .pattern(Some("^[!-~]+$"))
+                .build(),
+        ))
+        .build()
+}

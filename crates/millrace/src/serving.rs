@@ -1,0 +1,102 @@
+//! Connections of the web role: how many, how long they may take to say what they want, and how they end.
+//!
+//! A client that sends its request a byte at a time costs it nothing and costs a server a connection, until there are none
+//! left (security control 22). So a request's head is here within [`Patience::head`], the same is the longest a connection
+//! may idle; a body may not pause for longer than [`Patience::pause`]; and the number of connections has a limit of its own,
+//! below that of the machine, so that the workers keep theirs.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Extension, Router, extract::ConnectInfo};
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+/// How long a client may take, and how many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Until the head of a request is here; also how long a connection may idle between two.
+    pub head: Duration,
+    /// Longest pause within a body.
+    pub pause: Duration,
+    /// Connections at one time; further ones wait.
+    pub connections: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(20), pause: Duration::from_secs(15), connections: 1024 }
+    }
+}
+
+/// How long the last answers may take when the program is told to stop.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// After a failed accept: long enough to let descriptors come back, short enough not to be noticed.
+const BREATHER: Duration = Duration::from_millis(200);
+
+/// Serves until told to stop, then lets answers under way end.
+pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) {
+    let router = RequestBodyTimeoutLayer::new(patience.pause).layer(router);
+    let places = Arc::new(Semaphore::new(patience.connections));
+    let ending = GracefulShutdown::new();
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            next = next(&listener, &places) => next,
+        };
+        let Some((stream, peer, place)) = next else { break };
+        let service = Extension(ConnectInfo(peer)).layer(router.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(patience.head)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = ending.watch(connection);
+        tokio::spawn(async move {
+            // The place is given back however the connection ends, and also when its task does.
+            let _place: OwnedSemaphorePermit = place;
+            if let Err(error) = connection.await {
+                tracing::debug!(peer.address = %peer, "connection ended: {error}");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(LAST_ANSWERS, ending.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+/// The next connection and its place; `None` when there are no places any more, which does not happen.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                // A short answer must not wait for the acknowledgement of the one before it.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(peer.address = %peer, "connection without delay setting: {error}");
+                }
+                return Some((stream, peer, place));
+            }
+            Err(error) => {
+                // Out of descriptors, or a client that left at once: neither ends the server.
+                tracing::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(BREATHER).await;
+            }
+        }
+    }
+}

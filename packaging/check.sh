@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# Installs the package into a clean folder and uses it as an operator would: set up, start, sign in, back up, upgrade, restore,
+# remove. check.sh PROGRAM. As far as that goes without a virtual machine: the maintainer's scripts see the folder as DPKG_ROOT,
+# and the service's own command line is started by hand, because there is no systemd in a folder.
+set -euo pipefail
+program=$(realpath "$1")
+cd "$(dirname "$0")"
+work=$(mktemp -d)
+running=
+trap '[ -z "$running" ] || kill "$running" 2>/dev/null; rm -rf "$work"' EXIT
+fail() { printf '%s\n' "$*" >&2; exit 1; }
+root=$work/root
+mkdir -p "$root"/var/lib/dpkg/{updates,info,triggers} "$root/etc"
+touch "$root/var/lib/dpkg/status" "$root/var/lib/dpkg/available" "$root/etc/passwd" "$root/etc/group" "$root/etc/shadow" "$root/etc/gshadow"
+
+manage() {
+    # What it depends on is this machine's, and is not noted in the folder.
+    dpkg --root="$root" --log="$work/dpkg.log" --force-not-root --force-depends --force-script-chrootless "$@" >"$work/dpkg.out" 2>&1 \
+        || fail "dpkg $*: $(cat "$work/dpkg.out")"
+}
+export MILLRACE_ENV=$work/env MILLRACE_PROGRAM=$root/usr/bin/millrace
+installed() { "$root/usr/sbin/millrace-as-service" "$@"; }
+start() {
+    # The unit's own command and no other.
+    grep -qx 'ExecStart=/usr/bin/millrace serve' "$root/lib/systemd/system/millrace.service" || fail 'the unit starts something else'
+    # Not through the function, so that the process is the program itself.
+    "$root/usr/sbin/millrace-as-service" serve >"$work/serve.log" 2>&1 &
+    running=$!
+    for _ in $(seq 300); do
+        address=$(sed -nE 's#.*listening on (http://[0-9.:]+).*#\1#p' "$work/serve.log" | head -n 1)
+        [ -z "$address" ] || return 0
+        kill -0 "$running" 2>/dev/null || fail "it did not start: $(cat "$work/serve.log")"
+        sleep 0.1
+    done
+    fail "it does not listen: $(cat "$work/serve.log")"
+}
+stop() {
+    kill "$running"
+    wait "$running" || fail "it did not stop well: $(cat "$work/serve.log")"
+    running=
+}
+answers() { curl -fsS -H "Authorization: Bearer $key" "$address$1"; }
+
+package=$(./build-deb.sh "$program" "$work" 0.0.1)
+dpkg-deb --contents "$package" >"$work/contents"
+for file in ./usr/bin/millrace ./lib/systemd/system/millrace.service ./etc/millrace/millrace.env ./usr/share/doc/millrace/operating.md; do
+    grep -q " $file\$" "$work/contents" || fail "the package lacks $file"
+done
+manage --install "$package"
+grep -q '^millrace:' "$root/etc/passwd" || fail 'there is no user millrace'
+grep -q 'nologin' "$root/etc/passwd" || fail 'the user can sign in'
+[ "$(stat -c %a "$root/var/lib/millrace")" = 700 ] || fail 'the data folder is open to others'
+grep -q 'millrace-as-service init' "$work/dpkg.out" || fail "nobody is told what to type: $(cat "$work/dpkg.out")"
+
+# The settings as installed, with the folder before every path.
+sed -e "s#=/var/lib#=$root/var/lib#" -e 's#127.0.0.1:8080#127.0.0.1:0#' "$root/etc/millrace/millrace.env" >"$work/env"
+key=$(installed --json init | sed -nE 's/.*"administrator_key": *"([^"]+)".*/\1/p')
+[ -n "$key" ] || fail 'init showed no key'
+[ -e "$root/var/lib/millrace-key/millrace.key" ] && [ -e "$root/var/lib/millrace/millrace.db" ] || fail 'key and database are not apart'
+start
+answers /api/v1/merchants | grep -qx '\[\]' || fail 'a new installation has merchants'
+curl -fsS -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d '{"name":"Acme"}' "$address/api/v1/merchants" >/dev/null
+installed backup --to "$work/backup.db" >/dev/null
+
+# Upgrade under way: the running program goes on with what it has, the next one takes over.
+manage --install "$(./build-deb.sh "$program" "$work" 0.0.2)"
+stop
+start
+answers /api/v1/merchants | grep -q Acme || fail 'the upgrade lost a merchant'
+stop
+# What is changed by hand stays.
+echo '# by hand' >>"$root/etc/millrace/millrace.env"
+manage --force-confold --install "$(./build-deb.sh "$program" "$work" 0.0.3)"
+grep -q '# by hand' "$root/etc/millrace/millrace.env" || fail 'the upgrade overwrote the settings'
+
+installed restore "$work/backup.db" --replace >/dev/null
+start
+answers /api/v1/merchants | grep -q Acme || fail 'the backup lacks a merchant'
+answers /api/v1/safety | grep -q '"frozen":true' || fail 'a restored database sends'
+stop
+manage --purge millrace
+[ ! -e "$root/usr/bin/millrace" ] || fail 'the program stays'
+[ -e "$root/var/lib/millrace/millrace.db" ] || fail 'a purge deleted the data'
+
+if command -v systemd-analyze >/dev/null 2>&1; then
+    # Its program is not installed here; everything else of the unit must be right.
+    told=$(systemd-analyze verify ./millrace.service 2>&1 | grep -v 'is not executable\|Failed to \(prepare\|load\)\|^$' | grep 'millrace.service' || true)
+    [ -z "$told" ] || fail "systemd says of the unit: $told"
+    exposure=$(systemd-analyze security --offline=true --threshold=20 ./millrace.service 2>&1 | tail -n 1) \
+        || fail "the unit is open: $exposure"
+    echo "${exposure#→ }"
+fi
+echo 'The package installs, starts, is signed in to, backs up, upgrades, restores and is removed.'
