@@ -110,6 +110,10 @@ fn exit_code(kind: FailureKind) -> u8 {
         FailureKind::NeedsPerson => NEEDS_PERSON,
         FailureKind::Conflict
         | FailureKind::Forbidden
+        | FailureKind::SignIn
+        | FailureKind::SecondFactor
+        | FailureKind::Proof
+        | FailureKind::TooMany
         | FailureKind::Remote
         | FailureKind::Unavailable
         | FailureKind::Internal => 1,
@@ -205,7 +209,7 @@ impl Session {
 
 /// Whoever can read the key file and the database may do everything.
 fn caller(tenant: connect::TenantId) -> Caller {
-    Caller { actor: actor(), role: Role::Admin, tenant, merchant: None, installation: true }
+    Caller { actor: actor(), role: Role::Admin, tenant, merchants: None, installation: true, signed_in: None }
 }
 
 fn actor() -> String {
