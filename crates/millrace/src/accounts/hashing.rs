@@ -138,9 +138,8 @@ fn argon2() -> Result<Argon2<'static>, HashingError> {
 fn hash(random: &dyn Random, password: &Secret) -> Result<String, HashingError> {
     let mut salt = [0_u8; 16];
     random.fill(&mut salt);
-    let hashed: argon2::password_hash::phc::PasswordHash = argon2()?
-        .hash_password_with_salt(password.expose().as_bytes(), &salt)
-        .map_err(|_| HashingError::Broken)?;
+    let hashed: argon2::password_hash::phc::PasswordHash =
+        argon2()?.hash_password_with_salt(password.expose().as_bytes(), &salt).map_err(|_| HashingError::Broken)?;
     Ok(hashed.to_string())
 }
 

@@ -55,7 +55,9 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
 
 /// To change anything takes more than the right to look; what takes more than that is asked by the operation itself.
 pub(super) async fn may_change(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
-    if !looks(&request) && let Err(refused) = caller.needs(Role::Staff) {
+    if !looks(&request)
+        && let Err(refused) = caller.needs(Role::Staff)
+    {
         return refused.into_response();
     }
     next.run(request).await

@@ -248,7 +248,9 @@ mod tests {
         for site in ["cross-site", "same-site", "none", ""] {
             assert!(!asked(&[host, token, json, ("sec-fetch-site", site)]), "{site}");
         }
-        for origin in ["http://evil.example", "null", "http://10.0.0.1", "http://hub.example.com", "https://10.0.0.1:80"] {
+        for origin in
+            ["http://evil.example", "null", "http://10.0.0.1", "http://hub.example.com", "https://10.0.0.1:80"]
+        {
             assert!(!asked(&[host, token, json, ("origin", origin)]), "{origin}");
         }
         assert!(!asked(&[host, token, json]), "a browser always says where it comes from");

@@ -29,7 +29,12 @@ mod stock;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, http::{StatusCode, header}, middleware, routing};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header},
+    middleware, routing,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;

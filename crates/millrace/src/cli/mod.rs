@@ -6,6 +6,7 @@ mod census;
 mod connections;
 mod file;
 mod orders;
+mod people;
 mod print;
 mod safety;
 mod simulate;
@@ -169,6 +170,7 @@ async fn within(
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(paging) => system::audit(session, paging, printer).await?,
+        Command::People(command) => people::run(session, command, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,

@@ -4,11 +4,7 @@ use connect::{MerchantId, TenantId, ulid};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{
-    Access, Database, DbError, R, audit,
-    records::INSTALLATION,
-    sql::Row,
-};
+use super::{Access, Database, DbError, R, audit, records::INSTALLATION, sql::Row};
 
 /// An API key as kept; the key itself is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

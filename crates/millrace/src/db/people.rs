@@ -109,9 +109,8 @@ pub(super) async fn insert(
 ) -> R<String> {
     let id = format!("per_{}", ulid(tx.now, &*tx.random));
     let now = tx.now;
-    let taken = tx
-        .first("SELECT id FROM person WHERE tenant = $1 AND email = $2", &[tenant.into(), email.into()])
-        .await?;
+    let taken =
+        tx.first("SELECT id FROM person WHERE tenant = $1 AND email = $2", &[tenant.into(), email.into()]).await?;
     if taken.is_some() {
         return Err(DbError::Conflict(format!("there is a person with the e-mail address {email} already")));
     }
@@ -335,8 +334,7 @@ pub(super) async fn number_of_people(tx: &mut Tx) -> R<i64> {
 }
 
 async fn password_hash(tx: &mut Tx, tenant: &TenantId, id: &str) -> R<Option<Secret>> {
-    let row = tx
-        .first("SELECT password_hash FROM person WHERE tenant = $1 AND id = $2", &[tenant.into(), id.into()])
-        .await?;
+    let row =
+        tx.first("SELECT password_hash FROM person WHERE tenant = $1 AND id = $2", &[tenant.into(), id.into()]).await?;
     Ok(row.map_or(Ok(None), |row| row.opt_string(0))?.map(Secret::new))
 }

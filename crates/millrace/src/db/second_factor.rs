@@ -62,9 +62,8 @@ async fn put(tx: &mut Tx, tenant: &TenantId, person: &str, secret: &Secret, keyr
 
 /// Seals every second factor of a tenant with its newest data key. How many.
 pub(super) async fn reseal(tx: &mut Tx, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
-    let rows = tx
-        .query("SELECT id FROM person WHERE tenant = $1 AND factor_sealed IS NOT NULL", &[tenant.into()])
-        .await?;
+    let rows =
+        tx.query("SELECT id FROM person WHERE tenant = $1 AND factor_sealed IS NOT NULL", &[tenant.into()]).await?;
     for row in &rows {
         let person = row.text(0)?;
         if let Some(factor) = load(tx, tenant, person, keyring).await? {
@@ -144,10 +143,8 @@ impl Database {
                 if done == 0 {
                     return Err(DbError::NotFound("a second factor that waits for its first code".to_owned()));
                 }
-                let rows: Vec<Vec<Value>> = codes
-                    .into_iter()
-                    .map(|code| vec![(&tenant).into(), (&person).into(), code.into()])
-                    .collect();
+                let rows: Vec<Vec<Value>> =
+                    codes.into_iter().map(|code| vec![(&tenant).into(), (&person).into(), code.into()]).collect();
                 tx.many("INSERT INTO recovery_code (tenant, person, hash) VALUES ", "", &[], rows).await?;
                 audit::append(tx, tenant.as_str(), &actor, "second_factor.add", &person, "{}").await
             })

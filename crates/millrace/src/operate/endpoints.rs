@@ -149,6 +149,13 @@ pub struct EndpointOut {
 #[derive(Clone)]
 pub struct SecretIn(pub(super) Secret);
 
+impl SecretIn {
+    /// Of a secret that was not typed in.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
+
 impl<'de> Deserialize<'de> for SecretIn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))

@@ -86,7 +86,9 @@ impl FailureKind {
             Self::Invalid => "Correct what is named and try again.",
             Self::Conflict => "Look at it again, then decide anew.",
             Self::Forbidden => "Use a key with more rights, or ask an administrator.",
-            Self::SignIn => "Check the e-mail address and the password; an administrator can make a link to choose a new one.",
+            Self::SignIn => {
+                "Check the e-mail address and the password; an administrator can make a link to choose a new one."
+            }
             Self::SecondFactor => "Give the present code of your authenticator app, or one of your recovery codes.",
             Self::Proof => "Give your password (`POST /session/proof`), then do it again.",
             Self::TooMany => "Wait, then try again.",
@@ -141,7 +143,13 @@ pub struct Failure {
 impl Failure {
     /// With the usual remedy of its kind.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), remedy: kind.usual_remedy().to_owned(), problems: Vec::new(), retry_after: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            remedy: kind.usual_remedy().to_owned(),
+            problems: Vec::new(),
+            retry_after: None,
+        }
     }
 
     /// With this remedy.

@@ -3,6 +3,8 @@
 //!
 //! A link is given to whoever asked for it; sending it by e-mail is for whoever has a way to send.
 
+use std::net::SocketAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -159,29 +161,31 @@ pub(super) async fn create(
     rights: PersonRights,
 ) -> Result<LinkOut, Failure> {
     let token = keys::token(PREFIX, &*hub.seams.random);
-    let expires_at = hub.db.now().await?.saturating_add(life(kind)).map_err(|error| {
-        Failure::new(FailureKind::Internal, format!("the end of a link cannot be told: {error}"))
-    })?;
+    let expires_at =
+        hub.db.now().await?.saturating_add(life(kind)).map_err(|error| {
+            Failure::new(FailureKind::Internal, format!("the end of a link cannot be told: {error}"))
+        })?;
     let new = NewLink { kind, hash: keys::hash(&token), person, email, name, rights, expires_at };
     let id = hub.db.create_link(&caller.tenant, new, &caller.actor).await?;
-    let link = format!("{}/{}#{token}", address(hub), kind.as_str());
-    Ok(LinkOut { id, link, token, expires_at })
+    Ok(LinkOut { id, link: address(hub, hub.config.listen, kind, &token), token, expires_at })
 }
 
-/// Where people reach the installation.
-fn address(hub: &Hub) -> String {
-    match &hub.config.public_url {
+/// What to open. The token stands behind `#`, which browsers do not send: it gets into no log on the way.
+fn address(hub: &Hub, listening: SocketAddr, kind: LinkKind, token: &str) -> String {
+    let base = match &hub.config.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None if hub.config.listen.ip().is_unspecified() => format!("http://localhost:{}", hub.config.listen.port()),
-        None => format!("http://{}", hub.config.listen),
-    }
+        None if listening.ip().is_unspecified() => format!("http://localhost:{}", listening.port()),
+        None => format!("http://{listening}"),
+    };
+    format!("{base}/{}#{token}", kind.as_str())
 }
 
-/// The link by which the first administrator comes in: a new one at each call, and none once there is anybody.
+/// The link by which the first administrator comes in, to a server that listens there: a new one at each call, and none once
+/// there is anybody.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn set_up(hub: &Hub) -> Result<Option<LinkOut>, Failure> {
+pub async fn set_up(hub: &Hub, listening: SocketAddr) -> Result<Option<LinkOut>, Failure> {
     if hub.db.number_of_people().await? > 0 {
         return Ok(None);
     }
@@ -196,7 +200,8 @@ pub async fn set_up(hub: &Hub) -> Result<Option<LinkOut>, Failure> {
         signed_in: None,
     };
     let rights = people::rights(PersonRole::Administrator, None, true)?;
-    create(hub, &caller, LinkKind::Setup, None, String::new(), String::new(), rights).await.map(Some)
+    let made = create(hub, &caller, LinkKind::Setup, None, String::new(), String::new(), rights).await?;
+    Ok(Some(LinkOut { link: address(hub, listening, LinkKind::Setup, &made.token), ..made }))
 }
 
 /// The invitations of the caller's tenant, newest first.
@@ -290,10 +295,9 @@ pub async fn redeem(hub: &Hub, visitor: &Visitor, given: RedeemIn) -> Result<Red
 /// Says why not.
 pub(super) fn acceptable(password: &SecretIn, about: &[&str]) -> Result<(), Failure> {
     match password::refused(password.0.expose(), about) {
-        Some(why) => Err(Failure::invalid(
-            format!("this password cannot be used: {why}"),
-            vec![Problem::new("password", why)],
-        )),
+        Some(why) => {
+            Err(Failure::invalid(format!("this password cannot be used: {why}"), vec![Problem::new("password", why)]))
+        }
         None => Ok(()),
     }
 }

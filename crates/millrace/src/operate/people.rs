@@ -50,7 +50,12 @@ impl FromStr for PersonRole {
 
     fn from_str(text: &str) -> Result<Self, Failure> {
         [Self::Administrator, Self::Staff, Self::Merchant].into_iter().find(|role| role.as_str() == text).ok_or_else(
-            || Failure::invalid(format!("{text:?} is not a role; there are: administrator, staff, merchant"), Vec::new()),
+            || {
+                Failure::invalid(
+                    format!("{text:?} is not a role; there are: administrator, staff, merchant"),
+                    Vec::new(),
+                )
+            },
         )
     }
 }
@@ -76,9 +81,7 @@ pub fn rights(
         _ => None,
     };
     match problem {
-        Some((at, problem)) => {
-            Err(Failure::invalid(format!("{at}: {problem}"), vec![Problem::new(at, problem)]))
-        }
+        Some((at, problem)) => Err(Failure::invalid(format!("{at}: {problem}"), vec![Problem::new(at, problem)])),
         None => {
             let merchants = merchants.filter(|merchants| !merchants.is_empty());
             Ok(PersonRights { role: role.as_str().to_owned(), merchants, installation })

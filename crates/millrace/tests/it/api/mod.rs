@@ -1,9 +1,15 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod browser;
 mod census;
+mod csrf;
 mod hooks;
+mod limits;
+mod people;
+mod second_factor;
 mod shape;
+mod sign_in;
 
 use std::sync::Arc;
 
@@ -71,10 +77,15 @@ pub fn seams() -> Seams {
 
 impl Installation {
     pub async fn new() -> Self {
+        Self::at(seams()).await
+    }
+
+    /// With time of its own, say.
+    pub async fn at(seams: Seams) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
-        let installed = operate::init(&config, &seams()).await.unwrap();
-        let hub = Hub::open(config, seams()).await.unwrap();
+        let installed = operate::init(&config, &seams).await.unwrap();
+        let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
