@@ -108,6 +108,13 @@ fn cross_site(why: &str) -> Response {
     .into_response()
 }
 
+/// Whether a request that goes on for long, like an open stream, would still be let in, and as whom.
+pub(super) async fn still(api: &Api, headers: &HeaderMap, token: Option<&Token>) -> Option<Caller> {
+    let Some(Token(token)) = token else { return caller(api, headers).await.ok() };
+    let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
+    sign_in::still(&api.hub, token.expose(), tenant).await.ok().flatten()
+}
+
 /// The caller behind the key in these headers.
 pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
     let key = headers

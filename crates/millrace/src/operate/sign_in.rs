@@ -284,6 +284,24 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
 /// # Errors
 /// When the database cannot be reached, or there is no such tenant.
 pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
+    let Some((caller, row)) = look_up(hub, token, tenant).await? else { return Ok(None) };
+    let own = caller.person()?;
+    if let Err(error) = hub.db.touch_session(&own.tenant, &row).await {
+        // Not worth refusing a request for.
+        tracing::warn!("the last use of a session could not be written down: {error}");
+    }
+    Ok(Some(caller))
+}
+
+/// The same for what goes on by itself, like an open stream: it is no use of the session, and does not keep it alive.
+///
+/// # Errors
+/// As [`session`].
+pub async fn still(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
+    Ok(look_up(hub, token, tenant).await?.map(|(caller, _)| caller))
+}
+
+async fn look_up(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<(Caller, SessionRow)>, Failure> {
     if !token.starts_with(PREFIX) || token.len() > 200 {
         return Ok(None);
     }
@@ -293,10 +311,6 @@ pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Opt
         return Ok(None);
     }
     let Ok(role) = person.rights.role.parse::<PersonRole>() else { return Ok(None) };
-    if let Err(error) = hub.db.touch_session(&person.tenant, &row).await {
-        // Not worth refusing a request for.
-        tracing::warn!("the last use of a session could not be written down: {error}");
-    }
     let works_in = match tenant.filter(|_| person.rights.installation) {
         Some(named) => setup::tenant(hub, Some(named)).await?,
         None => person.tenant.clone(),
@@ -306,7 +320,7 @@ pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Opt
         PersonRole::Merchant => Some(person.rights.merchants.clone().unwrap_or_default()),
         PersonRole::Administrator | PersonRole::Staff => person.rights.merchants.clone(),
     };
-    Ok(Some(Caller {
+    let caller = Caller {
         actor: actor(&person),
         role: role.role(),
         tenant: works_in,
@@ -315,10 +329,11 @@ pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Opt
         signed_in: Some(SignedIn {
             tenant: person.tenant,
             person: person.id,
-            session: row.id,
+            session: row.id.clone(),
             proved_at: row.proved_at,
         }),
-    }))
+    };
+    Ok(Some((caller, row)))
 }
 
 /// The session of the caller, as shown.

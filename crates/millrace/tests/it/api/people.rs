@@ -153,3 +153,22 @@ async fn rights_are_not_taken() {
         assert_eq!(installation.ask("GET", path, Some(&key), None).await.status, StatusCode::FORBIDDEN, "{path}");
     }
 }
+
+/// An open stream ends with its session, and does not keep it alive.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_session() {
+    use futures_util::StreamExt as _;
+    use tower::ServiceExt as _;
+
+    let (installation, clock) = with_time().await;
+    let mut ada = administrator(&installation).await;
+    let bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    let request = bob.request("GET", "/api/v1/events?after=0").body(axum::body::Body::empty()).unwrap();
+    let response = installation.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(ada.delete("/api/v1/people/bob@example.com/sessions").await.status, StatusCode::OK);
+    clock.pass(SignedDuration::from_secs(31));
+    let stream = response.into_body().into_data_stream();
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(60), stream.collect::<Vec<_>>()).await;
+    assert!(ended.is_ok(), "it goes on");
+}

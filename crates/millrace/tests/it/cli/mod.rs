@@ -3,6 +3,7 @@
 mod backup;
 mod canary;
 mod configuration;
+mod people;
 mod setup;
 
 use std::{
