@@ -1,6 +1,8 @@
 //! People limited to merchants see those and nothing else, and do what their role lets them.
 
 use axum::http::StatusCode;
+use engine::settings::ConnectionSettings;
+use millrace::db::Scope;
 use serde_json::{Value, json};
 
 use super::{
@@ -9,7 +11,7 @@ use super::{
     browser::{administrator, invited},
 };
 
-/// Three brands, each with a store and a warehouse. Their ids.
+/// Three brands, each with a store, a warehouse and a connection. Their ids.
 async fn brands(installation: &Installation) -> Vec<String> {
     let folder = "/var/empty";
     let mut ids = Vec::new();
@@ -24,18 +26,18 @@ async fn brands(installation: &Installation) -> Vec<String> {
         });
         let made = installation.post("/api/v1/stores", store).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let store = made.json()["id"].as_str().unwrap().parse().unwrap();
         let settings = json!({ "transport": "folder", "folder": folder });
         let warehouse = json!({
             "name": format!("{name} warehouse"), "merchant": name, "platform": "dsfx", "settings": settings,
         });
         let made = installation.post("/api/v1/warehouses", warehouse).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-        let connection = json!({
-            "name": format!("{name} connection"), "store": format!("{name} store"),
-            "warehouse": format!("{name} warehouse"), "settings": { "import_statuses": ["Ready"] },
-        });
-        let made = installation.post("/api/v1/connections", connection).await;
-        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+        let scope =
+            Scope { tenant: installation.tenant("default").await, merchant: ids.last().unwrap().parse().unwrap() };
+        let warehouse = made.json()["id"].as_str().unwrap().parse().unwrap();
+        let (connection, settings) = (format!("{name} connection"), ConnectionSettings::default());
+        installation.hub.db.create_connection(&scope, &connection, &store, &warehouse, &settings).await.unwrap();
     }
     ids
 }
