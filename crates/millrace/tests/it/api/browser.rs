@@ -31,16 +31,18 @@ pub const PASSWORD: &str = "the quiet mill race turns";
 /// The cookie over TLS.
 pub const COOKIE: &str = "__Host-millrace";
 
-/// The machine's clock, put forward.
+/// A clock that goes on by a millisecond each time it is read, and by what the test lets pass: how loaded the machine is
+/// decides nothing.
 pub struct Later {
     clock: SystemClock,
-    seconds: AtomicI64,
+    start: Timestamp,
+    passed_ms: AtomicI64,
 }
 
 #[async_trait]
 impl Clock for Later {
     fn now(&self) -> Timestamp {
-        self.clock.now() + SignedDuration::from_secs(self.seconds.load(Ordering::SeqCst))
+        self.start + SignedDuration::from_millis(self.passed_ms.fetch_add(1, Ordering::SeqCst))
     }
 
     fn monotonic(&self) -> Duration {
@@ -55,13 +57,15 @@ impl Clock for Later {
 impl Later {
     /// Lets time pass.
     pub fn pass(&self, time: SignedDuration) {
-        self.seconds.fetch_add(time.as_secs(), Ordering::SeqCst);
+        self.passed_ms.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::SeqCst);
     }
 }
 
 /// An installation whose time the test moves.
 pub async fn with_time() -> (Installation, Arc<Later>) {
-    let clock = Arc::new(Later { clock: SystemClock::default(), seconds: AtomicI64::new(0) });
+    // Early in a step of thirty seconds, which codes go by.
+    let start = Timestamp::from_second(1_800_000_000 + 5).unwrap();
+    let clock = Arc::new(Later { clock: SystemClock::default(), start, passed_ms: AtomicI64::new(0) });
     let installation = Installation::at(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }).await;
     (installation, clock)
 }
