@@ -251,6 +251,9 @@ async fn a_thousand_tries_are_a_few_comparisons() {
 
     // The right password has to wait as well, and gets in after the wait; then all is forgotten.
     let peer = "203.0.113.5:1".parse().unwrap();
+    clock.pass(SignedDuration::from_mins(16));
+    let wrong = Browser { peer, ..Browser::new(&installation) }.sign_in("ada@example.com", "wrong, and long").await;
+    assert_eq!(wrong.status, StatusCode::UNAUTHORIZED, "it is looked at");
     let early = Browser { peer, ..Browser::new(&installation) }.sign_in("ada@example.com", PASSWORD).await;
     assert_eq!(early.status, StatusCode::TOO_MANY_REQUESTS);
     clock.pass(SignedDuration::from_mins(16));
