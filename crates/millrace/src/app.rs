@@ -1,6 +1,7 @@
 //! The composition root: everything that runs is put together here, by the command line and by every test alike.
 
 use std::{
+    io::{self, Write as _},
     net::SocketAddr,
     sync::{Arc, OnceLock},
 };
@@ -12,7 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, Api},
     config::Config,
-    operate::{Failure, FailureKind, Hub, safety},
+    operate::{
+        Failure, FailureKind, Hub,
+        links::{self, LinkOut},
+        safety,
+    },
     serving,
     worker::Seams,
 };
@@ -42,6 +47,10 @@ pub async fn run(
         };
         let address = listener.local_addr().map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
         tracing::info!(web.address = %address, "listening on http://{address}");
+        hub.hashing.prepare().await?;
+        if let Some(link) = links::set_up(&hub, address).await? {
+            invite_the_first(&link);
+        }
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
         Some(serving::serve(listener, router, hub.config.patience, stop.clone()))
     } else {
@@ -76,6 +85,19 @@ pub async fn run(
     hub.db.close().await;
     tracing::info!("stopped");
     workers.and(web)
+}
+
+/// Says how the first administrator comes in: on standard output, because a log is kept and read by others.
+fn invite_the_first(link: &LinkOut) {
+    let told = writeln!(
+        io::stdout(),
+        "Nobody can sign in yet. The first administrator opens this, once, before {}:\n\n  {}\n",
+        link.expires_at.strftime("%F %H:%M UTC"),
+        link.link
+    );
+    if let Err(error) = told {
+        tracing::warn!("the link for the first administrator could not be shown: {error}; start again to get one");
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -2,6 +2,7 @@
 //!
 //! [`app::run`] is the composition root, used by the command line and by every test alike.
 
+pub mod accounts;
 pub mod api;
 pub mod app;
 pub mod bench;

@@ -1,36 +1,121 @@
-//! Who asks. Every route of v1 passes here; nothing is open unless this lets it in.
+//! Who asks. Every route of v1 but those for signing in passes here; nothing is open unless this lets it in.
 
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
-    http::{HeaderMap, Method, header},
+    Extension,
+    extract::{OriginalUri, Request, State},
+    http::{HeaderMap, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use connect::Secret;
 
-use super::{Api, problem::ProblemOut};
-use crate::operate::{Caller, Role, keys};
+use super::{Api, browser, browser::Cookie, problem::ProblemOut};
+use crate::operate::{Caller, Role, keys, sign_in};
 
-/// Header that names the tenant, for keys of the installation's administrators where there are several tenants.
+/// Header that names the tenant, for administrators of the installation where there are several tenants.
 pub(super) const TENANT: &str = "millrace-tenant";
 
-/// Lets in who has a valid key. To change anything takes more than the right to look; what takes more than that is asked by
-/// the operation itself.
+/// The session a request came with.
+#[derive(Clone)]
+pub(super) struct Token(pub(super) Secret);
+
+/// Lets in who has a valid key, or a session. With a session, what changes something must come from our own pages.
 pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
-    let caller = match caller(&api, request.headers()).await {
-        Ok(caller) => caller,
-        Err(response) => return response,
-    };
-    let looks = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !looks && let Err(refused) = caller.needs(Role::Staff) {
+    let cookie = Cookie::of(request.extensions(), request.headers(), request.uri());
+    if !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(token) = cookie.token(request.headers())
+    {
+        let tenant = request.headers().get(TENANT).and_then(|value| value.to_str().ok());
+        let caller = match sign_in::session(&api.hub, &token, tenant).await {
+            Ok(Some(caller)) => caller,
+            Ok(None) => return ended(cookie),
+            Err(failure) => return failure.into_response(),
+        };
+        if !looks(&request) {
+            let expected = sign_in::csrf(&token);
+            let public = api.hub.config.public_url.as_ref();
+            if let Some(why) = browser::refused(request.headers(), request.uri(), public, &expected) {
+                return cross_site(why);
+            }
+        }
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(Token(Secret::new(token)));
+        return next.run(request).await;
+    }
+    match caller(&api, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(response) => response,
+    }
+}
+
+/// To change anything takes more than the right to look; what takes more than that is asked by the operation itself.
+pub(super) async fn may_change(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    if !looks(&request)
+        && let Err(refused) = caller.needs(Role::Staff)
+    {
         return refused.into_response();
     }
-    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
-/// The caller behind these headers.
+/// What people do about themselves is for people: a key is nobody.
+pub(super) async fn only_people(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    match caller.person() {
+        Ok(_) => next.run(request).await,
+        Err(refused) => refused.into_response(),
+    }
+}
+
+/// Before anybody is signed in there is no session to protect, but another site's page must not sign somebody in.
+pub(super) async fn from_here(
+    State(api): State<Arc<Api>>,
+    OriginalUri(uri): OriginalUri,
+    request: Request,
+    next: Next,
+) -> Response {
+    if browser::from_elsewhere(request.headers(), &uri, api.hub.config.public_url.as_ref()) {
+        return cross_site("it does not come from a page of this installation");
+    }
+    next.run(request).await
+}
+
+fn looks(request: &Request) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// The session has ended: its cookie goes.
+fn ended(cookie: Cookie) -> Response {
+    let mut response = ProblemOut::unauthorised().into_response();
+    if let Some(value) = cookie.clear() {
+        response.headers_mut().insert(header::SET_COOKIE, value);
+    }
+    response
+}
+
+fn cross_site(why: &str) -> Response {
+    ProblemOut::new(
+        StatusCode::FORBIDDEN,
+        "cross_site",
+        "Refused to protect you",
+        format!("this change came with your session, and {why}"),
+        "Do it on Millrace's own pages; programs use an API key.",
+    )
+    .into_response()
+}
+
+/// Whether a request that goes on for long, like an open stream, would still be let in, and as whom.
+pub(super) async fn still(api: &Api, headers: &HeaderMap, token: Option<&Token>) -> Option<Caller> {
+    let Some(Token(token)) = token else { return caller(api, headers).await.ok() };
+    let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
+    sign_in::still(&api.hub, token.expose(), tenant).await.ok().flatten()
+}
+
+/// The caller behind the key in these headers.
 pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
     let key = headers
         .get(header::AUTHORIZATION)

@@ -12,11 +12,16 @@ use axum::{
     },
 };
 use futures_util::stream;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
-use super::{Api, extract::Asked};
+use super::{
+    Api,
+    auth::{self, Token},
+    extract::Asked,
+};
 use crate::{
     db::{Access, Event},
     operate::{Caller, EventOut, Failure, FailureKind},
@@ -26,6 +31,9 @@ use crate::{
 const SLICE: u32 = 200;
 /// A look is taken even if nothing wakes it.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// So often it is asked whether a listener may still listen.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// Listeners at one time, so that a client that forgets to hang up cannot use up the installation.
 pub(super) const MOST_LISTENERS: usize = 256;
@@ -51,6 +59,7 @@ pub struct FollowQuery {
 pub(super) async fn follow_events(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
+    token: Option<Extension<Token>>,
     headers: HeaderMap,
     Asked(query): Asked<FollowQuery>,
 ) -> Result<Response, Failure> {
@@ -64,8 +73,11 @@ pub(super) async fn follow_events(
     };
     let follow = Follow {
         changes: api.hub.db.changes(),
+        asked_at: api.hub.seams.clock.now(),
         api,
         access: caller.access(),
+        headers,
+        token: token.map(|Extension(token)| token),
         after,
         waiting: Vec::new().into_iter(),
         _permit: permit,
@@ -81,6 +93,10 @@ pub(super) async fn follow_events(
 struct Follow {
     api: Arc<Api>,
     access: Access,
+    headers: HeaderMap,
+    token: Option<Token>,
+    /// When it was last asked whether the caller may listen.
+    asked_at: Timestamp,
     after: i64,
     waiting: std::vec::IntoIter<Event>,
     changes: crate::db::Changes,
@@ -88,7 +104,23 @@ struct Follow {
 }
 
 impl Follow {
-    /// The next event; `None` when the program stops.
+    /// Whether the caller may still listen, and to what: keys and sessions end, and rights change, while a stream is open.
+    async fn may_listen(&mut self) -> bool {
+        let now = self.api.hub.seams.clock.now();
+        if now.duration_since(self.asked_at) < ASK_AGAIN {
+            return true;
+        }
+        self.asked_at = now;
+        match auth::still(&self.api, &self.headers, self.token.as_ref()).await {
+            Some(caller) => {
+                self.access = caller.access();
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The next event; `None` when the program stops, or the caller may not listen any more.
     async fn next(&mut self) -> Option<Line> {
         loop {
             if let Some(event) = self.waiting.next() {
@@ -99,6 +131,9 @@ impl Follow {
                     Err(error) => tracing::error!("an event cannot be written: {error}"),
                 }
                 continue;
+            }
+            if !self.may_listen().await {
+                return None;
             }
             match self.api.hub.db.events_after(&self.access, self.after, SLICE).await {
                 Ok(events) if !events.is_empty() => {

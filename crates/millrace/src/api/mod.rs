@@ -1,10 +1,11 @@
 //! REST API v1 and the addresses that remote systems call, over what [`crate::operate`] can do.
 //!
-//! Everything but health needs a key. Lists go by cursor, errors are problem documents, ids carry their kind, and every
+//! Everything but health and signing in needs a key or a session. Lists go by cursor, errors are problem documents, ids carry their kind, and every
 //! route is in the OpenAPI document, because it is registered there and here by the same line.
 
 mod activity;
 mod auth;
+mod browser;
 mod census;
 mod configuration;
 mod connections;
@@ -16,17 +17,25 @@ mod extract;
 mod health;
 mod hooks;
 mod keys;
+mod links;
 mod orders;
+mod people;
 mod problem;
 mod repeatable;
 mod safety;
+mod session;
 mod shell;
 mod shipments;
 mod stock;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, http::StatusCode, middleware, routing};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header},
+    middleware, routing,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +46,7 @@ use tower_http::{
 use utoipa::openapi::{
     OpenApi, OpenApiBuilder,
     info::{ContactBuilder, InfoBuilder, LicenseBuilder},
-    security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+    security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -70,7 +79,27 @@ impl Api {
     }
 }
 
-/// The routes of v1 with their documentation.
+/// The routes for people who are not signed in yet: the only ones of v1 that need nothing.
+fn open() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(session::sign_in))
+        .routes(routes!(links::describe_link))
+        .routes(routes!(links::redeem_link))
+}
+
+/// The routes for people about themselves, whatever else they may do.
+fn own() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(session::get_session, session::sign_out))
+        .routes(routes!(session::prove))
+        .routes(routes!(session::change_password))
+        .routes(routes!(session::begin_second_factor, session::remove_second_factor))
+        .routes(routes!(session::confirm_second_factor))
+        .routes(routes!(session::list_own_sessions))
+        .routes(routes!(session::end_own_session))
+}
+
+/// The other routes of v1 with their documentation.
 fn v1() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(connections::list_platforms))
@@ -129,6 +158,15 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(census::repair_finding))
         .routes(routes!(configuration::export_configuration, configuration::apply_configuration))
         .routes(routes!(configuration::plan_configuration))
+        .routes(routes!(people::list_people))
+        .routes(routes!(people::get_person, people::change_person))
+        .routes(routes!(people::disable_person))
+        .routes(routes!(people::enable_person))
+        .routes(routes!(people::reset_person))
+        .routes(routes!(people::remove_persons_second_factor))
+        .routes(routes!(people::list_persons_sessions, people::end_persons_sessions))
+        .routes(routes!(people::list_invitations, people::create_invitation))
+        .routes(routes!(people::withdraw_invitation))
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::revoke_key))
         .routes(routes!(activity::list_audit))
@@ -141,9 +179,13 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(safety::release_sending))
 }
 
+fn everything() -> OpenApiRouter<Arc<Api>> {
+    open().merge(own()).merge(v1())
+}
+
 /// The OpenAPI document.
 pub fn document() -> OpenApi {
-    let mut document = OpenApiRouter::with_openapi(base()).nest("/api/v1", v1()).into_openapi();
+    let mut document = OpenApiRouter::with_openapi(base()).nest("/api/v1", everything()).into_openapi();
     document::complete(&mut document);
     document
 }
@@ -156,8 +198,9 @@ fn base() -> OpenApi {
                 .title("Millrace")
                 .version("1")
                 .description(Some(
-                    "Orders from Brightpearl to warehouses, shipments and stock back. Send `Authorization: Bearer mr_…` \
-                     with every request. Lists answer `{items, next}`; give `next` as `cursor` to go on. Errors are \
+                    "Orders from Brightpearl to warehouses, shipments and stock back. Programs send `Authorization: Bearer \
+                     mr_…` with every request; browsers sign in (`POST /session`) and send the cookie, and `Millrace-Csrf` \
+                     with every change. Lists answer `{items, next}`; give `next` as `cursor` to go on. Errors are \
                      `application/problem+json`.",
                 ))
                 .contact(Some(ContactBuilder::new().name(Some("Millrace")).build()))
@@ -173,24 +216,37 @@ fn base() -> OpenApi {
             tag("exceptions", "What came in and could not be used."),
             tag("census", "Where everything is, by an independent look, and what is wrong."),
             tag("configuration", "Configuration as a file."),
+            tag("session", "Signing in, and what people do about themselves."),
+            tag("people", "Who may sign in, and what they may do."),
             tag("keys", "API keys."),
             tag("activity", "Who did what, and where the calls went."),
             tag("events", "Live changes."),
             tag("safety", "Whether anything is sent, and recovery from a loss."),
         ]))
-        .security(Some([SecurityRequirement::new("key", Vec::<String>::new())]))
+        .security(Some([
+            SecurityRequirement::new("key", Vec::<String>::new()),
+            SecurityRequirement::new("session", Vec::<String>::new()),
+        ]))
         .build();
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
+    let cookie = ApiKeyValue::new(browser::COOKIE);
+    components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
     document
 }
 
 /// Everything that is served.
 pub fn router(api: Arc<Api>) -> Router {
+    let authenticate = || middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate);
+    let (routes, _) = open().split_for_parts();
+    let open = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::from_here));
+    let (routes, _) = own().split_for_parts();
+    let own = routes.layer(middleware::from_fn(auth::only_people)).layer(authenticate());
     let (routes, _) = v1().split_for_parts();
     let private = routes
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
-        .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate));
+        .layer(middleware::from_fn(auth::may_change))
+        .layer(authenticate());
     Router::new()
         .route("/healthz", routing::get(health::alive))
         .route("/readyz", routing::get(health::ready))
@@ -198,7 +254,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/brightpearl/{path}", routing::post(hooks::brightpearl))
         .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
-        .nest("/api/v1", private)
+        .nest("/api/v1", open.merge(own).merge(private))
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())
@@ -206,7 +262,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, LONGEST_ANSWER))
         .layer(CatchPanicLayer::custom(shell::after_panic))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), shell::wrap))
-        .layer(SetSensitiveRequestHeadersLayer::new([axum::http::header::AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .with_state(api)
 }
 

@@ -30,6 +30,9 @@ pub struct ProblemOut {
     /// Every single thing that is wrong with what was given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<Problem>,
+    /// Seconds until it is worth trying again; told as a header.
+    #[serde(skip)]
+    retry_after: Option<u64>,
 }
 
 impl ProblemOut {
@@ -43,6 +46,7 @@ impl ProblemOut {
             remedy: remedy.to_owned(),
             instance: String::new(),
             problems: Vec::new(),
+            retry_after: None,
         }
     }
 
@@ -51,9 +55,9 @@ impl ProblemOut {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "unauthorised",
-            "A valid key is needed",
-            "the request carries no API key, or one that is unknown, ended or revoked",
-            "Send `Authorization: Bearer mr_…`; `millrace keys create` makes one.",
+            "Sign in, or send a valid key",
+            "the request carries no API key or session, or one that is unknown, ended or revoked",
+            "Sign in (`POST /session`), or send `Authorization: Bearer mr_…`; `millrace keys create` makes a key.",
         )
     }
 }
@@ -76,6 +80,7 @@ impl From<Failure> for ProblemOut {
             remedy: failure.remedy,
             instance: String::new(),
             problems: failure.problems,
+            retry_after: failure.retry_after,
         }
     }
 }
@@ -87,6 +92,8 @@ fn status(kind: FailureKind) -> StatusCode {
         FailureKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         FailureKind::Conflict | FailureKind::NeedsPerson => StatusCode::CONFLICT,
         FailureKind::Forbidden => StatusCode::FORBIDDEN,
+        FailureKind::SignIn | FailureKind::SecondFactor | FailureKind::Proof => StatusCode::UNAUTHORIZED,
+        FailureKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         FailureKind::Credentials | FailureKind::Remote => StatusCode::BAD_GATEWAY,
         FailureKind::Setup => StatusCode::NOT_IMPLEMENTED,
         FailureKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -102,8 +109,9 @@ impl IntoResponse for ProblemOut {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        let usual = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+        if let Some(seconds) = self.retry_after.or(usual) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         // Read by the layer that knows the request's id.
         response.extensions_mut().insert(self);

@@ -122,6 +122,9 @@ pub enum Command {
     Events(Events),
     /// Who did what.
     Audit(Audit),
+    /// People who sign in: inviting them, what they may do, and how that ends.
+    #[command(subcommand)]
+    People(super::people::People),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),

@@ -6,6 +6,7 @@ mod census;
 mod connections;
 mod file;
 mod orders;
+mod people;
 mod print;
 mod safety;
 mod simulate;
@@ -110,6 +111,10 @@ fn exit_code(kind: FailureKind) -> u8 {
         FailureKind::NeedsPerson => NEEDS_PERSON,
         FailureKind::Conflict
         | FailureKind::Forbidden
+        | FailureKind::SignIn
+        | FailureKind::SecondFactor
+        | FailureKind::Proof
+        | FailureKind::TooMany
         | FailureKind::Remote
         | FailureKind::Unavailable
         | FailureKind::Internal => 1,
@@ -165,6 +170,7 @@ async fn within(
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(asked) => return system::audit(session, asked, printer).await,
+        Command::People(command) => people::run(session, command, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,
@@ -205,7 +211,7 @@ impl Session {
 
 /// Whoever can read the key file and the database may do everything.
 fn caller(tenant: connect::TenantId) -> Caller {
-    Caller { actor: actor(), role: Role::Admin, tenant, merchant: None, installation: true }
+    Caller { actor: actor(), role: Role::Admin, tenant, merchants: None, installation: true, signed_in: None }
 }
 
 fn actor() -> String {

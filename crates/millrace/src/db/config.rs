@@ -250,7 +250,7 @@ impl Database {
                          FROM connection AS c
                          JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
                          JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
-                         WHERE c.tenant = $1 AND ($2 = '*' OR c.merchant = $2) ORDER BY c.name",
+                         WHERE c.tenant = $1 AND ($2 = '*' OR replace($2, c.merchant, '') <> $2) ORDER BY c.name",
                         &[tenant.into(), merchant.into()],
                     )
                     .await?;

@@ -166,7 +166,7 @@ impl Database {
         self.endpoints(
             access,
             "SELECT id, merchant, name, platform, settings, account FROM store
-             WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) ORDER BY name",
+             WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) ORDER BY name",
         )
         .await
     }
@@ -176,7 +176,7 @@ impl Database {
         self.endpoints(
             access,
             "SELECT id, merchant, name, platform, settings, '' FROM warehouse
-             WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) ORDER BY name",
+             WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) ORDER BY name",
         )
         .await
     }

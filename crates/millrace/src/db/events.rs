@@ -13,7 +13,7 @@ impl Tx {
     pub(super) fn event(&mut self, what: &'static str, subject: impl Into<String>, change: impl Into<String>) {
         let merchant = match &self.access {
             Access::Merchant(scope) => scope.merchant.as_str().to_owned(),
-            Access::Tenant(_) | Access::System => String::new(),
+            Access::Tenant(_) | Access::Merchants(..) | Access::System => String::new(),
         };
         self.events.push(PendingEvent { merchant, what, subject: subject.into(), change: change.into() });
     }
@@ -28,7 +28,7 @@ pub(super) async fn flush(tx: &mut Tx) -> R<()> {
     }
     let tenant = match &tx.access {
         Access::Merchant(scope) => scope.tenant.as_str().to_owned(),
-        Access::Tenant(tenant) => tenant.as_str().to_owned(),
+        Access::Tenant(tenant) | Access::Merchants(tenant, _) => tenant.as_str().to_owned(),
         Access::System => INSTALLATION.to_owned(),
     };
     let count = i64::try_from(events.len()).unwrap_or(0);
@@ -59,8 +59,8 @@ pub(super) async fn flush(tx: &mut Tx) -> R<()> {
 }
 
 impl Database {
-    /// The events of a tenant after a number, oldest first; with the access of a merchant, those of that merchant and those
-    /// that concern the whole tenant.
+    /// The events of a tenant after a number, oldest first; with the access of merchants, those of these merchants and
+    /// those that concern the whole tenant.
     pub async fn events_after(&self, access: &Access, number: i64, limit: u32) -> R<Vec<Event>> {
         let access = access.clone();
         self.read(access.clone(), "events_after", move |tx| {
@@ -69,7 +69,7 @@ impl Database {
                 let rows = tx
                     .query(
                         "SELECT number, at, what, subject, change, merchant FROM event
-                         WHERE tenant = $1 AND number > $2 AND ($3 = '*' OR merchant = '' OR merchant = $3)
+                         WHERE tenant = $1 AND number > $2 AND ($3 = '*' OR merchant = '' OR replace($3, merchant, '') <> $3)
                          ORDER BY number LIMIT $4",
                         &[tenant.into(), number.into(), merchant.into(), limit.into()],
                     )

@@ -282,7 +282,7 @@ impl Database {
                 values.push(i64::from(query.limit.clamp(1, 500) + 1).into());
                 let sql = format!(
                     "SELECT {COLUMNS} FROM finding AS t
-                     WHERE t.tenant = $1 AND ($2 = '*' OR t.merchant = $2) AND ($3 = 1 OR t.resolved_at IS NULL)
+                     WHERE t.tenant = $1 AND ($2 = '*' OR replace($2, t.merchant, '') <> $2) AND ($3 = 1 OR t.resolved_at IS NULL)
                          AND ($4 = '' OR t.connection = $4) AND ($5 = '' OR t.id < $5){kinds}
                      ORDER BY t.id DESC LIMIT ${}",
                     values.len()
@@ -303,7 +303,7 @@ impl Database {
                 let (tenant, merchant) = access.setting();
                 let sql = format!(
                     "SELECT {COLUMNS} FROM finding AS t
-                     WHERE t.tenant = $1 AND ($2 = '*' OR t.merchant = $2) AND t.id = $3"
+                     WHERE t.tenant = $1 AND ($2 = '*' OR replace($2, t.merchant, '') <> $2) AND t.id = $3"
                 );
                 let rows = tx.query_built(sql, &[tenant.into(), merchant.into(), (&id).into()]).await?;
                 rows.first().map(finding_row).transpose()?.ok_or_else(|| DbError::NotFound(format!("finding {id:?}")))

@@ -1,14 +1,10 @@
-//! People and API keys.
+//! API keys.
 
 use connect::{MerchantId, TenantId, ulid};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{
-    Access, Database, DbError, R, audit,
-    records::INSTALLATION,
-    sql::{Row, Tx},
-};
+use super::{Access, Database, DbError, R, audit, records::INSTALLATION, sql::Row};
 
 /// An API key as kept; the key itself is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,21 +55,6 @@ pub struct NewApiKey {
     pub merchant: Option<MerchantId>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
-}
-
-/// A person who signs in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Person {
-    /// Their id.
-    pub id: String,
-    /// Signs in with it.
-    pub email: String,
-    /// For people.
-    pub name: String,
-    /// What they may do.
-    pub role: String,
-    /// May not sign in.
-    pub disabled: bool,
 }
 
 fn api_key(row: &Row) -> R<ApiKeyRecord> {
@@ -198,64 +179,4 @@ impl Database {
         })
         .await
     }
-
-    /// Keeps a person who may sign in. Their id.
-    pub async fn create_person(
-        &self,
-        tenant: &TenantId,
-        email: &str,
-        name: &str,
-        role: &str,
-        merchants: &[MerchantId],
-        actor: &str,
-    ) -> R<String> {
-        let tenant = tenant.clone();
-        let (email, name, role, actor) = (email.to_lowercase(), name.to_owned(), role.to_owned(), actor.to_owned());
-        let merchants = merchants.to_vec();
-        self.write(&tenant.clone(), "create_person", move |tx| {
-            Box::pin(async move {
-                let id = format!("per_{}", ulid(tx.now, &*tx.random));
-                let now = tx.now;
-                tx.execute(
-                    "INSERT INTO person (tenant, id, email, name, role, disabled, created_at)
-                     VALUES ($1, $2, $3, $4, $5, 0, $6)",
-                    &[(&tenant).into(), (&id).into(), email.into(), name.into(), (&role).into(), now.into()],
-                )
-                .await?;
-                let rows =
-                    merchants.iter().map(|merchant| vec![(&tenant).into(), (&id).into(), merchant.into()]).collect();
-                tx.many("INSERT INTO person_merchant (tenant, person, merchant) VALUES ", "", &[], rows).await?;
-                let detail = serde_json::json!({ "role": role }).to_string();
-                audit::append(tx, tenant.as_str(), &actor, "person.create", &id, &detail).await?;
-                Ok(id)
-            })
-        })
-        .await
-    }
-
-    /// The people of a tenant, by e-mail.
-    pub async fn people(&self, tenant: &TenantId) -> R<Vec<Person>> {
-        let tenant = tenant.clone();
-        self.read(&tenant.clone(), "people", move |tx| Box::pin(people(tx, tenant))).await
-    }
-}
-
-async fn people(tx: &mut Tx, tenant: TenantId) -> R<Vec<Person>> {
-    let rows = tx
-        .query(
-            "SELECT id, email, name, role, disabled FROM person WHERE tenant = $1 ORDER BY email",
-            &[(&tenant).into()],
-        )
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Person {
-                id: row.string(0)?,
-                email: row.string(1)?,
-                name: row.string(2)?,
-                role: row.string(3)?,
-                disabled: row.flag(4)?,
-            })
-        })
-        .collect()
 }

@@ -53,8 +53,8 @@ pub struct FoundException {
     pub row: ExceptionRow,
 }
 
-/// Limits a query to what may be seen: `$1` is the tenant, `$2` the merchant or `*`.
-const SEEN: &str = "t.tenant = $1 AND ($2 = '*' OR t.merchant = $2)";
+/// Limits a query to what may be seen: `$1` is the tenant, `$2` the merchants or `*`; see [`Access::setting`].
+const SEEN: &str = "t.tenant = $1 AND ($2 = '*' OR replace($2, t.merchant, '') <> $2)";
 
 fn seen(access: &Access) -> [Value; 2] {
     let (tenant, merchant) = access.setting();

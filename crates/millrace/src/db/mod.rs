@@ -28,12 +28,14 @@ mod inbox;
 mod keys;
 mod late;
 mod levels;
+mod links;
 mod lookup;
 mod mappings;
 mod migrations;
 mod notes;
 mod orders;
 mod payload;
+mod people;
 mod postgres;
 mod queries;
 mod race_answers;
@@ -43,13 +45,16 @@ mod recovery;
 mod requests;
 mod revise;
 mod safety;
+mod second_factor;
 mod secrets;
+mod sessions;
 mod settle;
 mod shipments;
 mod sql;
 mod sqlite;
 mod stock;
 mod stock_owner;
+mod tries;
 mod views;
 mod web;
 
@@ -73,11 +78,13 @@ pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
 pub use holds::{RefusedAgain, StockHold};
 pub use inbox::{ExceptionRow, InboxCall};
-pub use keys::{ApiKeyRecord, NewApiKey, Person};
+pub use keys::{ApiKeyRecord, NewApiKey};
 pub use late::{FoundLate, WatchedCorrection};
+pub use links::{Link, LinkKind, NewLink, Redeemed, Redeeming};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
+pub use people::{Person, PersonRights};
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
 pub use records::{
@@ -87,6 +94,8 @@ pub use records::{
 };
 pub use recovery::{Look, LookedFor, PassView};
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
+pub use second_factor::Factor;
+pub use sessions::{NewSession, SessionRow};
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,

@@ -37,8 +37,13 @@ impl Conditions {
         let (tenant, merchant) = access.setting();
         let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
         let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
-        if merchant != "*" {
-            conditions.and(alias, "merchant =", merchant);
+        match access {
+            // A plain list or a plain value finds the index.
+            Access::Merchants(_, merchants) => {
+                conditions.among(alias, "merchant", merchants.iter().map(Value::from).collect());
+            }
+            _ if merchant != "*" => conditions.and(alias, "merchant =", merchant),
+            _ => {}
         }
         conditions
     }
@@ -48,13 +53,22 @@ impl Conditions {
         self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
     }
 
+    /// Any of these; no condition where there is none.
     fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
+        if !values.is_empty() {
+            self.among(alias, column, values.into_iter().map(Value::from).collect());
+        }
+    }
+
+    /// One of these, and nothing where there is none.
+    fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
         if values.is_empty() {
+            self.sql.push_str(" AND 1 = 0");
             return;
         }
         let mut places = Vec::with_capacity(values.len());
         for value in values {
-            self.values.push(value.into());
+            self.values.push(value);
             places.push(format!("${}", self.values.len()));
         }
         self.sql.push_str(&format!(" AND {alias}.{column} IN ({})", places.join(", ")));

@@ -1,6 +1,9 @@
 //! What goes into the database and comes out of it, in the hub's own types.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use connect::{
     ConnectionId, EffectDraft, EffectKind, MerchantId, Order, OrderId, Prepared, RemoteRef, RequestId, RequestLine,
@@ -35,15 +38,24 @@ pub enum Access {
     Tenant(TenantId),
     /// One of its brands.
     Merchant(Scope),
+    /// Some of its brands: what a person limited to them may look at. Nothing of a brand is written with it.
+    Merchants(TenantId, BTreeSet<MerchantId>),
 }
 
 impl Access {
-    /// What PostgreSQL's row-level policies compare with: tenant and merchant, `*` for all of the tenant's.
-    pub(super) fn setting(&self) -> (&str, &str) {
+    /// What queries and PostgreSQL's row-level policies compare with: tenant and merchant, `*` for all of the tenant's.
+    ///
+    /// Several merchants are separated by commas. Queries that both databases understand look for a row's merchant in that
+    /// text (`replace($2, merchant, '') <> $2`), which is exact: ids have one length, and no id holds a comma.
+    pub(super) fn setting(&self) -> (&str, Cow<'_, str>) {
         match self {
-            Self::System => (INSTALLATION, ""),
-            Self::Tenant(tenant) => (tenant.as_str(), "*"),
-            Self::Merchant(scope) => (scope.tenant.as_str(), scope.merchant.as_str()),
+            Self::System => (INSTALLATION, "".into()),
+            Self::Tenant(tenant) => (tenant.as_str(), "*".into()),
+            Self::Merchant(scope) => (scope.tenant.as_str(), scope.merchant.as_str().into()),
+            Self::Merchants(tenant, merchants) => {
+                let ids: Vec<&str> = merchants.iter().map(MerchantId::as_str).collect();
+                (tenant.as_str(), ids.join(",").into())
+            }
         }
     }
 }

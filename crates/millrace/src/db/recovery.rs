@@ -314,7 +314,7 @@ impl Database {
                 let rows = tx
                     .query(
                         "SELECT connection, done_at, report FROM recovery_pass
-                         WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) AND recovery = $3",
+                         WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND recovery = $3",
                         &[tenant.into(), merchant.into(), recovery.into()],
                     )
                     .await?;
@@ -353,7 +353,7 @@ impl Database {
                     .query(
                         "SELECT connection, CASE WHEN recovery = 'open' AND state IN ('refused', 'voided') THEN 'absent'
                              ELSE recovery END AS look, count(*) FROM effect
-                         WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) AND recovery IS NOT NULL
+                         WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND recovery IS NOT NULL
                          GROUP BY connection, look",
                         &[tenant.into(), merchant.into()],
                     )
@@ -377,7 +377,7 @@ impl Database {
                 let rows = tx
                     .query(
                         "SELECT id, connection, kind, key, state, title, note FROM effect
-                         WHERE tenant = $1 AND ($2 = '*' OR merchant = $2) AND recovery = $3
+                         WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND recovery = $3
                              AND NOT (recovery = 'open' AND state IN ('refused', 'voided')) ORDER BY id LIMIT $4",
                         &[tenant.into(), merchant.into(), look.as_str().into(), limit.into()],
                     )

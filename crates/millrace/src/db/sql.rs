@@ -41,6 +41,11 @@ impl From<&String> for Value {
         Self::Text(Some(text.clone()))
     }
 }
+impl From<std::borrow::Cow<'_, str>> for Value {
+    fn from(text: std::borrow::Cow<'_, str>) -> Self {
+        Self::Text(Some(text.into_owned()))
+    }
+}
 impl From<Option<String>> for Value {
     fn from(text: Option<String>) -> Self {
         Self::Text(text)

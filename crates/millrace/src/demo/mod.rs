@@ -16,10 +16,20 @@ use std::{
 };
 
 use anyhow::Context as _;
-use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
 use tokio_util::sync::CancellationToken;
 
-use crate::{app, config::Config, operate, worker::Seams};
+use crate::{
+    app,
+    config::Config,
+    operate::{
+        self,
+        endpoints::SecretIn,
+        links::{self, RedeemIn},
+        sign_in::Visitor,
+    },
+    worker::Seams,
+};
 use api::Api;
 use ends::Ends;
 use show::Show;
@@ -55,8 +65,9 @@ pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::R
     let mut ends = Ends::start(folder.path(), &options).await?;
     show.say(&ends.describe());
 
-    let (address, administrator, stop, program) = program(folder.path().join("data")).await?;
+    let Started { address, administrator, password, stop, program } = program(folder.path().join("data")).await?;
     show.say(&format!("Millrace listens on http://{address}; its database is one SQLite file."));
+    show.say(&format!("Sign in as {PERSON} with the password {password}"));
     let api = Api::new(address, administrator)?;
     let connection = api.connect(&ends).await?;
     show.say("A connection was made through the public API: store, warehouse, mappings, three channels. It is on.");
@@ -82,9 +93,21 @@ pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::R
     Ok(good)
 }
 
-type Program = tokio::task::JoinHandle<Result<(), app::AppError>>;
+/// Who signs in.
+const PERSON: &str = "demo@example.com";
 
-async fn program(data: PathBuf) -> anyhow::Result<(SocketAddr, String, CancellationToken, Program)> {
+/// The program, running.
+struct Started {
+    address: SocketAddr,
+    /// The administrator's key.
+    administrator: String,
+    /// The password of [`PERSON`].
+    password: String,
+    stop: CancellationToken,
+    program: tokio::task::JoinHandle<Result<(), app::AppError>>,
+}
+
+async fn program(data: PathBuf) -> anyhow::Result<Started> {
     std::fs::create_dir_all(&data)?;
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -98,9 +121,30 @@ async fn program(data: PathBuf) -> anyhow::Result<(SocketAddr, String, Cancellat
         files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     };
     let installed = operate::init(&config, &seams).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
+    let password = first_person(&config, &seams, address).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let stop = CancellationToken::new();
     let program = tokio::spawn(app::run(config, Some(listener), seams, stop.clone()));
-    Ok((address, installed.administrator_key, stop, program))
+    Ok(Started { address, administrator: installed.administrator_key, password, stop, program })
+}
+
+/// Uses the link for the first administrator, as the person at the screen would. The password.
+async fn first_person(config: &Config, seams: &Seams, address: SocketAddr) -> Result<String, operate::Failure> {
+    let hub = operate::Hub::open(config.clone(), seams.clone()).await?;
+    let mut bytes = [0_u8; 10];
+    seams.random.fill(&mut bytes);
+    let password = bytes.map(|byte| format!("{byte:02x}")).concat();
+    if let Some(link) = links::set_up(&hub, address).await? {
+        let given = RedeemIn {
+            token: SecretIn::new(Secret::new(link.token)),
+            password: SecretIn::new(Secret::new(password.as_str())),
+            email: Some(PERSON.to_owned()),
+            name: Some("Demo".to_owned()),
+        };
+        let visitor = Visitor { address: address.ip().to_string(), agent: "demo".to_owned() };
+        links::redeem(&hub, &visitor, given).await?;
+    }
+    hub.db.close().await;
+    Ok(password)
 }
 
 /// Places orders, lets everything happen, and judges it.

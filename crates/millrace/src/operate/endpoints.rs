@@ -147,7 +147,14 @@ pub struct EndpointOut {
 
 /// A secret as given. It cannot be shown or written out.
 #[derive(Clone)]
-pub struct SecretIn(Secret);
+pub struct SecretIn(pub(super) Secret);
+
+impl SecretIn {
+    /// Of a secret that was not typed in.
+    pub fn new(secret: Secret) -> Self {
+        Self(secret)
+    }
+}
 
 impl<'de> Deserialize<'de> for SecretIn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -329,6 +336,7 @@ async fn out(hub: &Hub, endpoint: Endpoint) -> Result<EndpointOut, Failure> {
 /// When the caller may not, the settings cannot be used (every problem is listed), or the name is taken.
 pub async fn create(hub: &Hub, caller: &Caller, side: Side, given: NewEndpointIn) -> Result<EndpointOut, Failure> {
     caller.administers()?;
+    caller.proves(hub)?;
     let name = name(&given.name)?;
     let merchant = merchant(hub, caller, &given.merchant).await?;
     let scope = Scope { tenant: caller.tenant.clone(), merchant: id(&merchant.id)? };
@@ -352,6 +360,7 @@ pub async fn update(
     given: UpdateEndpointIn,
 ) -> Result<EndpointOut, Failure> {
     caller.administers()?;
+    caller.proves(hub)?;
     let endpoint = find(hub, caller, side, named).await?;
     let spec = platform(side, &endpoint.summary.platform)?;
     let mut values = kept(given.settings);

@@ -4,7 +4,7 @@ use connect::{ConnectorError, ErrorKind, SettingsError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{db::DbError, flow::FlowError, worker::BuildError};
+use crate::{accounts::hashing::HashingError, db::DbError, flow::FlowError, worker::BuildError};
 
 /// Sorted by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,14 @@ pub enum FailureKind {
     Conflict,
     /// This caller may not.
     Forbidden,
+    /// Nobody signs in so.
+    SignIn,
+    /// The password is right, and a code of the second factor is wanted.
+    SecondFactor,
+    /// The password must be given once more first.
+    Proof,
+    /// Too many tries; later again.
+    TooMany,
     /// A remote system refuses the credentials.
     Credentials,
     /// A remote system does not do what was asked.
@@ -39,6 +47,10 @@ impl FailureKind {
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
             Self::Forbidden => "forbidden",
+            Self::SignIn => "sign_in_refused",
+            Self::SecondFactor => "second_factor_needed",
+            Self::Proof => "proof_needed",
+            Self::TooMany => "too_many_tries",
             Self::Credentials => "credentials_refused",
             Self::Remote => "remote_system",
             Self::Setup => "setup",
@@ -55,6 +67,10 @@ impl FailureKind {
             Self::Invalid => "It cannot be used as given",
             Self::Conflict => "It clashes with how things stand",
             Self::Forbidden => "Not permitted",
+            Self::SignIn => "Nobody signs in so",
+            Self::SecondFactor => "A code is needed",
+            Self::Proof => "Give your password once more",
+            Self::TooMany => "Too many tries",
             Self::Credentials => "The credentials are refused",
             Self::Remote => "The remote system did not do it",
             Self::Setup => "The installation is not set up for it",
@@ -70,6 +86,12 @@ impl FailureKind {
             Self::Invalid => "Correct what is named and try again.",
             Self::Conflict => "Look at it again, then decide anew.",
             Self::Forbidden => "Use a key with more rights, or ask an administrator.",
+            Self::SignIn => {
+                "Check the e-mail address and the password; an administrator can make a link to choose a new one."
+            }
+            Self::SecondFactor => "Give the present code of your authenticator app, or one of your recovery codes.",
+            Self::Proof => "Give your password (`POST /session/proof`), then do it again.",
+            Self::TooMany => "Wait, then try again.",
             Self::Credentials => "Correct the credentials, then test the connection again.",
             Self::Remote => "Try again later; if it stays, look at the connection's test.",
             Self::Setup => "Run `millrace check` to see what is missing.",
@@ -116,13 +138,21 @@ pub struct Failure {
     pub problems: Vec<Problem>,
     /// The detail is for the operator's eyes (log, command line): it holds the database's own words.
     pub inward: bool,
+    /// Seconds until it is worth trying again, where that is known.
+    pub retry_after: Option<u64>,
 }
 
 impl Failure {
     /// With the usual remedy of its kind.
     pub fn new(kind: FailureKind, detail: impl Into<String>) -> Self {
-        let remedy = kind.usual_remedy().to_owned();
-        Self { kind, detail: detail.into(), remedy, problems: Vec::new(), inward: kind == FailureKind::Internal }
+        Self {
+            kind,
+            detail: detail.into(),
+            remedy: kind.usual_remedy().to_owned(),
+            problems: Vec::new(),
+            inward: kind == FailureKind::Internal,
+            retry_after: None,
+        }
     }
 
     /// With this remedy.
@@ -145,6 +175,16 @@ impl Failure {
     /// It clashes with how things stand.
     pub fn conflict(detail: impl Into<String>) -> Self {
         Self::new(FailureKind::Conflict, detail)
+    }
+}
+
+impl From<HashingError> for Failure {
+    fn from(error: HashingError) -> Self {
+        let kind = match error {
+            HashingError::Busy => FailureKind::Unavailable,
+            HashingError::Broken => FailureKind::Internal,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

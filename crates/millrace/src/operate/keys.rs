@@ -15,14 +15,19 @@ use crate::db::{ApiKeyRecord, NewApiKey};
 /// What every key begins with, so that scanners find one that was published by mistake.
 const PREFIX: &str = "mr_";
 
-/// A new key: 256 random bits.
+/// A new key.
 pub fn generate(random: &dyn Random) -> String {
-    let mut bytes = [0_u8; 32];
-    random.fill(&mut bytes);
-    format!("{PREFIX}{}", hex(&bytes))
+    token(PREFIX, random)
 }
 
-/// The hash a key is kept as. A fast one is right: there is nothing to guess in 256 random bits.
+/// What somebody is known by: a prefix that says what it is, and 256 random bits.
+pub(super) fn token(prefix: &str, random: &dyn Random) -> String {
+    let mut bytes = [0_u8; 32];
+    random.fill(&mut bytes);
+    format!("{prefix}{}", hex(&bytes))
+}
+
+/// The hash a key or token is kept as. A fast one is right: there is nothing to guess in 256 random bits.
 pub fn hash(key: &str) -> String {
     hex(&Sha256::digest(key.as_bytes()))
 }
@@ -58,8 +63,9 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         actor: format!("key {} ({})", record.id, record.name),
         role,
         tenant: whose,
-        merchant: record.merchant,
+        merchants: record.merchant.map(|merchant| [merchant].into()),
         installation,
+        signed_in: None,
     }))
 }
 
@@ -160,6 +166,7 @@ pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<KeyOut>, Failure> {
 /// When the caller may not, or what is asked for makes no sense.
 pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKeyOut, Failure> {
     caller.administers()?;
+    caller.proves(hub)?;
     let name = given.name.trim().to_owned();
     if name.is_empty() || name.chars().count() > 100 {
         return Err(Failure::invalid(
@@ -204,6 +211,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKe
 /// When there is no valid key of this id for the caller.
 pub async fn revoke(hub: &Hub, caller: &Caller, key: &str) -> Result<(), Failure> {
     caller.administers()?;
+    caller.proves(hub)?;
     let own = hub.db.revoke_api_key(Some(&caller.tenant), key, &caller.actor).await;
     match own {
         Err(crate::db::DbError::NotFound(_)) if caller.installation => {

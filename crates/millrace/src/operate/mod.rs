@@ -16,25 +16,31 @@ mod failure;
 pub mod file;
 pub mod findings;
 pub mod keys;
+pub mod links;
 pub mod mappings;
 pub mod orders;
+pub mod people;
 pub mod races;
 pub mod safety;
+pub mod second_factor;
 pub mod setup;
 pub mod shipments;
+pub mod sign_in;
 pub mod stock;
 pub mod switches;
 pub mod undo;
 pub mod verification;
 pub mod webhooks;
 
-use std::{str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 
 use connect::{Id, IdKind, MerchantId, TenantId};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
+    accounts::hashing::Hashing,
     config::Config,
     db::{Access, Database, DatabaseConfig, Event, Scope},
     seal::{KeySource, Keyring, SealError},
@@ -52,6 +58,8 @@ pub struct Hub {
     pub db: Database,
     /// Opens secrets.
     pub keyring: Keyring,
+    /// Hashes people's passwords.
+    pub hashing: Hashing,
     /// Connections, running here or built for one look.
     pub workers: Arc<Workers>,
     /// Time, randomness, network, files.
@@ -79,7 +87,8 @@ impl Hub {
             ))
         })?;
         let workers = Workers::new(db.clone(), keyring.clone(), seams.clone(), config.waits, config.node.clone());
-        Ok(Arc::new(Self { config, db, keyring, workers: Arc::new(workers), seams }))
+        let hashing = Hashing::new(Arc::clone(&seams.random));
+        Ok(Arc::new(Self { config, db, keyring, hashing, workers: Arc::new(workers), seams }))
     }
 }
 
@@ -150,11 +159,29 @@ pub struct Caller {
     pub role: Role,
     /// Whose data it sees.
     pub tenant: TenantId,
-    /// Limited to one brand.
-    pub merchant: Option<MerchantId>,
+    /// Limited to these brands; `None`: all of the tenant's.
+    pub merchants: Option<BTreeSet<MerchantId>>,
     /// It administers the installation.
     pub installation: bool,
+    /// The person, where one signed in; keys and the command line are nobody.
+    pub signed_in: Option<SignedIn>,
 }
+
+/// A person who signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// The tenant the person belongs to; an administrator of the installation may work in another.
+    pub tenant: TenantId,
+    /// `per_…`.
+    pub person: String,
+    /// `ses_…`.
+    pub session: String,
+    /// When the password was last given.
+    pub proved_at: Timestamp,
+}
+
+/// So long after the password was given, somebody may do what needs it. After that it may be another person at the keyboard.
+pub const PROOF: SignedDuration = SignedDuration::from_mins(10);
 
 impl Caller {
     /// Refuses unless the caller may do so much.
@@ -167,7 +194,7 @@ impl Caller {
         }
         Err(Failure::new(
             FailureKind::Forbidden,
-            format!("this needs the role {}, and the key has the role {}", role.as_str(), self.role.as_str()),
+            format!("this needs the role {}, and yours is {}", role.as_str(), self.role.as_str()),
         ))
     }
 
@@ -177,26 +204,55 @@ impl Caller {
     /// [`FailureKind::Forbidden`].
     pub fn administers(&self) -> Result<(), Failure> {
         self.needs(Role::Admin)?;
-        if self.merchant.is_some() {
+        if self.merchants.is_some() {
             return Err(Failure::new(
                 FailureKind::Forbidden,
-                "this needs a key for the whole tenant, not for one merchant",
+                "this needs rights for the whole tenant, not for one merchant",
             ));
         }
         Ok(())
     }
 
+    /// Refuses where a person signed in, and gave the password too long ago: for credentials, keys, people, stock and the
+    /// release of sending (security control 27). Keys and the command line prove themselves with each call.
+    ///
+    /// # Errors
+    /// [`FailureKind::Proof`].
+    pub fn proves(&self, hub: &Hub) -> Result<(), Failure> {
+        match &self.signed_in {
+            Some(person) if hub.seams.clock.now().duration_since(person.proved_at) >= PROOF => Err(Failure::new(
+                FailureKind::Proof,
+                format!("this needs your password, given within the last {} minutes", PROOF.as_mins()),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The person.
+    ///
+    /// # Errors
+    /// [`FailureKind::Forbidden`] for keys and the command line.
+    pub fn person(&self) -> Result<&SignedIn, Failure> {
+        self.signed_in.as_ref().ok_or_else(|| {
+            Failure::new(FailureKind::Forbidden, "this is for people who signed in, and a key is nobody")
+                .remedy("Sign in (`POST /session`).")
+        })
+    }
+
     /// The rows it may see.
     pub fn access(&self) -> Access {
-        match &self.merchant {
-            Some(merchant) => Access::Merchant(Scope { tenant: self.tenant.clone(), merchant: merchant.clone() }),
-            None => Access::Tenant(self.tenant.clone()),
+        let Some(merchants) = &self.merchants else { return Access::Tenant(self.tenant.clone()) };
+        match merchants.first() {
+            Some(only) if merchants.len() == 1 => {
+                Access::Merchant(Scope { tenant: self.tenant.clone(), merchant: only.clone() })
+            }
+            _ => Access::Merchants(self.tenant.clone(), merchants.clone()),
         }
     }
 
     /// Whether it may see this brand.
     pub fn sees(&self, merchant: &MerchantId) -> bool {
-        self.merchant.as_ref().is_none_or(|own| own == merchant)
+        self.merchants.as_ref().is_none_or(|own| own.contains(merchant))
     }
 }
 

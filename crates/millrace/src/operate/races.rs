@@ -126,6 +126,7 @@ pub async fn answer(hub: &Hub, caller: &Caller, named: &str, given: &AnswerIn) -
 /// When there is no such order for this caller, nothing of it is at the warehouse, or something of it has left.
 pub async fn resend(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Result<OrderOut, Failure> {
     caller.needs(Role::Staff)?;
+    caller.proves(hub)?;
     let why = reason(why)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
     let patience = patience(hub, &found.key).await?;

@@ -410,6 +410,7 @@ pub async fn recover(hub: &Hub, caller: &Caller, given: &RecoverIn) -> Result<Sa
 /// When the caller may not, or something of the window is not looked up yet and it is not forced.
 pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<SafetyOut, Failure> {
     administers(caller)?;
+    caller.proves(hub)?;
     let why = reason(&given.reason)?;
     let state = hub.db.safety().await?;
     let Some(frozen) = &state.frozen else {

@@ -217,6 +217,7 @@ pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut,
 /// When it does not wait, a SKU is none of its held lines, or a remote system cannot be read.
 pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<String>) -> Result<RunDetailOut, Failure> {
     caller.needs(Role::Staff)?;
+    caller.proves(hub)?;
     let key = hub.db.find_run(&caller.access(), run).await?;
     if hub.db.frozen().await? {
         return Err(Failure::conflict("sending is frozen: a difference approved now would be old when it is sent")

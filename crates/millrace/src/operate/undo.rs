@@ -119,6 +119,9 @@ pub struct StockReleaseIn {
 /// When there is no such run for this caller, nothing of it can be undone, or a remote system cannot be read.
 pub async fn undo(hub: &Hub, caller: &Caller, run: &str, given: &UndoIn, dry_run: bool) -> Result<UndoOut, Failure> {
     caller.needs(Role::Staff)?;
+    if !dry_run {
+        caller.proves(hub)?;
+    }
     let why = if dry_run { given.reason.trim() } else { reason(&given.reason)? };
     let key = hub.db.find_run(&caller.access(), run).await?;
     let safety = hub.db.safety().await?;

@@ -20,6 +20,7 @@ use crate::{
 /// When the file cannot be applied: every problem, with its line; then nothing was changed.
 pub async fn apply(hub: &Hub, caller: &Caller, document: &Document) -> Result<Plan, Failure> {
     caller.administers()?;
+    caller.proves(hub)?;
     let work = compare::work(hub, caller, document).await?;
     for step in work.steps {
         match step {

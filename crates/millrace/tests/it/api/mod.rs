@@ -1,11 +1,17 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod browser;
 mod census;
+mod csrf;
 mod hooks;
 mod limits;
+mod brands;
 mod matrix;
+mod people;
+mod second_factor;
 mod shape;
+mod sign_in;
 mod surface;
 
 use std::sync::Arc;

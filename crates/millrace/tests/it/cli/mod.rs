@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod canary;
 mod configuration;
+mod people;
 mod setup;
 
 use std::{

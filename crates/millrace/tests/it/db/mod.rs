@@ -9,6 +9,7 @@ mod isolation;
 mod journal;
 mod keys;
 mod orders;
+mod people;
 mod races;
 mod recovery;
 mod secrets;

@@ -1,0 +1,8 @@
+//! How people prove who they are: passwords, second factors, and how often that may be tried. Pure, but for
+//! [`hashing`], which keeps the slow work off the threads that answer.
+
+pub mod hashing;
+pub mod password;
+pub mod session;
+pub mod throttle;
+pub mod totp;

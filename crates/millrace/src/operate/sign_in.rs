@@ -1,0 +1,423 @@
+//! Signing in, staying signed in, and signing out.
+//!
+//! Whatever is wrong, the answer is in the same words and takes as long: an unknown address, a wrong password and somebody who
+//! may not sign in cannot be told apart. Each try is counted before it is looked at ([`crate::accounts::throttle`]).
+
+use connect::{Secret, TenantId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use utoipa::ToSchema;
+
+use super::{
+    Caller, Failure, FailureKind, Hub, PROOF, Problem, SignedIn,
+    endpoints::SecretIn,
+    keys, links,
+    people::{PersonOut, PersonRole, SessionView},
+    second_factor::{self, Given},
+    setup,
+};
+use crate::{
+    accounts::{
+        password, session,
+        throttle::{ACCOUNT, ADDRESS},
+    },
+    db::{Access, NewSession, Person, SessionRow},
+};
+
+/// What the token of every session begins with.
+const PREFIX: &str = "mrs_";
+
+/// Who comes, as far as the network tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visitor {
+    /// Network address.
+    pub address: String,
+    /// What the browser calls itself.
+    pub agent: String,
+}
+
+/// Who wants to sign in.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignInIn {
+    /// The e-mail address.
+    pub email: String,
+    /// The password.
+    #[schema(value_type = String)]
+    pub password: SecretIn,
+    /// A code of the second factor, or a recovery code, where there is one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub code: Option<SecretIn>,
+    /// The tenant's name, where one address belongs to people of several; without it, the first of them is meant.
+    #[serde(default)]
+    pub tenant: Option<String>,
+}
+
+/// The password once more.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProofIn {
+    /// The password.
+    #[schema(value_type = String)]
+    pub password: SecretIn,
+    /// A code of the second factor, or a recovery code, where there is one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub code: Option<SecretIn>,
+}
+
+/// Another password.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordIn {
+    /// The present one.
+    #[schema(value_type = String)]
+    pub current: SecretIn,
+    /// A code of the second factor, or a recovery code, where there is one.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub code: Option<SecretIn>,
+    /// The new one, of at least 15 characters.
+    #[schema(value_type = String)]
+    pub new: SecretIn,
+}
+
+/// Who is signed in, and until when.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SessionOut {
+    /// `ses_…`.
+    pub id: String,
+    /// Who.
+    pub person: PersonOut,
+    /// The tenant they work in.
+    pub tenant: String,
+    /// Send it as `Millrace-Csrf` with every request that changes something.
+    pub csrf: String,
+    /// Until then, what needs the password does not ask for it again.
+    #[schema(value_type = String, format = DateTime)]
+    pub proved_until: Timestamp,
+    /// When it ends by itself, unused.
+    #[schema(value_type = String, format = DateTime)]
+    pub ends_at: Timestamp,
+}
+
+/// A session that was begun, or has a new token.
+pub struct Begun {
+    /// What the browser keeps. It is not kept here.
+    pub token: Secret,
+    /// What may be shown.
+    pub session: SessionOut,
+}
+
+/// What proves that a request was made by our own pages: known to who can read our answers, and to nobody else.
+pub fn csrf(token: &str) -> String {
+    keys::hash(&format!("millrace csrf\0{token}"))
+}
+
+fn refused() -> Failure {
+    Failure::new(FailureKind::SignIn, "there is nobody with this e-mail address and this password")
+}
+
+fn account(email: &str) -> String {
+    subject("account", &email.trim().to_lowercase())
+}
+
+fn address(visitor: &Visitor) -> String {
+    subject("address", &visitor.address)
+}
+
+/// What is counted, without keeping what somebody typed.
+fn subject(kind: &str, what: &str) -> String {
+    let mut hash = Sha256::new();
+    for part in ["millrace try", kind, what] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Counts a try, or refuses to look at it.
+async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
+    let subjects = vec![(account(email), ACCOUNT), (address(visitor), ADDRESS)];
+    match hub.db.begin_try(subjects).await? {
+        Ok(()) => Ok(()),
+        Err(until) => {
+            let wait = until.duration_since(hub.db.now().await?).as_secs().max(0) + 1;
+            tracing::warn!(address = visitor.address, "a try to sign in was not looked at for {wait} s more");
+            let mut failure = Failure::new(
+                FailureKind::TooMany,
+                format!("there were too many tries; the next one is looked at in {wait} seconds"),
+            );
+            failure.retry_after = u64::try_from(wait).ok();
+            Err(failure)
+        }
+    }
+}
+
+/// Forgets the failures of an account: its password was given, or is a new one.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
+    hub.db.end_try(vec![address(visitor)], Some(account(email))).await?;
+    if let Err(error) = hub.db.forget_tries().await {
+        tracing::debug!("old tries stay a while longer: {error}");
+    }
+    Ok(())
+}
+
+/// Writes a failure to the audit trail: the tenant's, or the installation's where nobody has this address.
+async fn told(hub: &Hub, visitor: &Visitor, email: &str, person: Option<&Person>, why: &str) -> Result<(), Failure> {
+    let access = person.map_or(Access::System, |person| Access::Tenant(person.tenant.clone()));
+    let target = person.map_or("", |person| person.id.as_str());
+    let email: String = email.chars().take(254).collect();
+    let detail = serde_json::json!({ "address": visitor.address, "email": email, "why": why });
+    Ok(hub.db.audit(&access, "sign-in", "sign_in.failure", target, &detail).await?)
+}
+
+/// Looks at password and code of a try that was counted. The password's hash that was right comes back.
+async fn prove(
+    hub: &Hub,
+    visitor: &Visitor,
+    email: &str,
+    known: Option<(Person, Secret)>,
+    given: &SecretIn,
+    code: Option<&SecretIn>,
+) -> Result<(Person, Secret), Failure> {
+    let kept = known.as_ref().map(|(_, hash)| hash.expose().to_owned());
+    let right = hub.hashing.is(&given.0, kept).await?;
+    let (person, hash) = match known {
+        Some((person, hash)) if right && !person.disabled => (person, hash),
+        known => {
+            let person = known.as_ref().map(|(person, _)| person);
+            let why = match person {
+                None => "unknown",
+                Some(person) if right && person.disabled => "disabled",
+                Some(_) => "password",
+            };
+            told(hub, visitor, email, person, why).await?;
+            return Err(refused());
+        }
+    };
+    if person.factor_since.is_some() {
+        match second_factor::given(hub, &person, code).await? {
+            Given::Right => {}
+            Given::Missing => {
+                // It was no wrong try; and no right one either, which would forget the wrong ones.
+                hub.db.end_try(vec![account(email), address(visitor)], None).await?;
+                return Err(Failure::new(FailureKind::SecondFactor, "a code of your second factor is needed as well"));
+            }
+            Given::Wrong => {
+                told(hub, visitor, email, Some(&person), "code").await?;
+                return Err(Failure::new(FailureKind::SecondFactor, "this code is wrong, or was used before"));
+            }
+        }
+    }
+    forgive(hub, visitor, email).await?;
+    Ok((person, hash))
+}
+
+/// How the audit trail names a person.
+fn actor(person: &Person) -> String {
+    format!("person {} ({})", person.id, person.email)
+}
+
+async fn begin(hub: &Hub, visitor: &Visitor, person: Person, hash: &Secret) -> Result<Begun, Failure> {
+    let token = keys::token(PREFIX, &*hub.seams.random);
+    let new = NewSession {
+        hash: keys::hash(&token),
+        address: visitor.address.clone(),
+        agent: visitor.agent.chars().filter(|letter| !letter.is_control()).take(200).collect(),
+    };
+    // Disabled, or another password, since it was compared.
+    let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
+    let tenant = person.tenant.clone();
+    Ok(Begun { session: out(&row, person, &tenant, &token), token: Secret::new(token) })
+}
+
+fn out(row: &SessionRow, person: Person, tenant: &TenantId, token: &str) -> SessionOut {
+    SessionOut {
+        id: row.id.clone(),
+        person: person.into(),
+        tenant: tenant.to_string(),
+        csrf: csrf(token),
+        proved_until: row.proved_at.saturating_add(PROOF).unwrap_or(row.proved_at),
+        ends_at: session::ends_at(row.started_at, row.seen_at),
+    }
+}
+
+/// Begins a session.
+///
+/// # Errors
+/// When nobody signs in so, a code is needed, or there were too many tries.
+pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Begun, Failure> {
+    let longest = 4 * password::LONGEST;
+    if given.email.len() > 254 || given.password.0.expose().len() > longest {
+        return Err(Failure::invalid(
+            "the e-mail address or the password is longer than any",
+            vec![Problem::new("password", format!("give at most {} characters", password::LONGEST))],
+        ));
+    }
+    let email = given.email.trim().to_lowercase();
+    begin_try(hub, visitor, &email).await?;
+    let tenant = match given.tenant.as_deref() {
+        Some(named) => match setup::tenant(hub, Some(named)).await {
+            Ok(tenant) => Some(Some(tenant)),
+            Err(failure) if failure.kind == FailureKind::NotFound => None,
+            Err(failure) => return Err(failure),
+        },
+        None => Some(None),
+    };
+    let known = match tenant {
+        Some(tenant) => hub.db.person_by_email(tenant.as_ref(), &email).await?,
+        None => None,
+    };
+    let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
+    begin(hub, visitor, person, &hash).await
+}
+
+/// Who has this session; `None` when it is unknown or ended. An administrator of the installation works in the tenant that
+/// is named, or in the own one.
+///
+/// # Errors
+/// When the database cannot be reached, or there is no such tenant.
+pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
+    let Some((caller, row)) = look_up(hub, token, tenant).await? else { return Ok(None) };
+    let own = caller.person()?;
+    if let Err(error) = hub.db.touch_session(&own.tenant, &row).await {
+        // Not worth refusing a request for.
+        tracing::warn!("the last use of a session could not be written down: {error}");
+    }
+    Ok(Some(caller))
+}
+
+/// The same for what goes on by itself, like an open stream: it is no use of the session, and does not keep it alive.
+///
+/// # Errors
+/// As [`session`].
+pub async fn still(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
+    Ok(look_up(hub, token, tenant).await?.map(|(caller, _)| caller))
+}
+
+async fn look_up(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<(Caller, SessionRow)>, Failure> {
+    if !token.starts_with(PREFIX) || token.len() > 200 {
+        return Ok(None);
+    }
+    let Some((row, person)) = hub.db.find_session(&keys::hash(token)).await? else { return Ok(None) };
+    let ends_at = session::ends_at(row.started_at, row.seen_at);
+    if row.ended_at.is_some() || person.disabled || hub.seams.clock.now() >= ends_at {
+        return Ok(None);
+    }
+    let Ok(role) = person.rights.role.parse::<PersonRole>() else { return Ok(None) };
+    let works_in = match tenant.filter(|_| person.rights.installation) {
+        Some(named) => setup::tenant(hub, Some(named)).await?,
+        None => person.tenant.clone(),
+    };
+    let merchants = match role {
+        // Without limits it would see everything: then it sees nothing.
+        PersonRole::Merchant => Some(person.rights.merchants.clone().unwrap_or_default()),
+        PersonRole::Administrator | PersonRole::Staff => person.rights.merchants.clone(),
+    };
+    let caller = Caller {
+        actor: actor(&person),
+        role: role.role(),
+        tenant: works_in,
+        merchants,
+        installation: person.rights.installation,
+        signed_in: Some(SignedIn {
+            tenant: person.tenant,
+            person: person.id,
+            session: row.id.clone(),
+            proved_at: row.proved_at,
+        }),
+    };
+    Ok(Some((caller, row)))
+}
+
+/// The session of the caller, as shown.
+///
+/// # Errors
+/// When the caller is nobody who signed in.
+pub async fn show(hub: &Hub, caller: &Caller, token: &str) -> Result<SessionOut, Failure> {
+    caller.person()?;
+    let found = hub.db.find_session(&keys::hash(token)).await?;
+    let (row, person) = found.ok_or_else(|| Failure::not_found("this session"))?;
+    Ok(out(&row, person, &caller.tenant, token))
+}
+
+/// Ends the caller's session.
+///
+/// # Errors
+/// When the caller is nobody who signed in.
+pub async fn sign_out(hub: &Hub, caller: &Caller) -> Result<(), Failure> {
+    let own = caller.person()?;
+    Ok(hub.db.end_session(&own.tenant, &own.person, &own.session, &caller.actor).await?)
+}
+
+/// The caller's own password and code, looked at like any other try.
+async fn prove_oneself(
+    hub: &Hub,
+    caller: &Caller,
+    visitor: &Visitor,
+    given: &SecretIn,
+    code: Option<&SecretIn>,
+) -> Result<(Person, Secret), Failure> {
+    let own = caller.person()?;
+    let person = hub.db.person(&own.tenant, &own.person).await?;
+    let email = person.email.clone();
+    begin_try(hub, visitor, &email).await?;
+    let known = hub.db.password_hash(&own.tenant, &own.person).await?.map(|hash| (person, hash));
+    prove(hub, visitor, &email, known, given, code).await
+}
+
+/// Takes the password once more. The session gets another token.
+///
+/// # Errors
+/// When it is wrong, or the caller is nobody who signed in.
+pub async fn proof(hub: &Hub, caller: &Caller, visitor: &Visitor, given: ProofIn) -> Result<Begun, Failure> {
+    let own = caller.person()?;
+    let (person, _) = prove_oneself(hub, caller, visitor, &given.password, given.code.as_ref()).await?;
+    let token = keys::token(PREFIX, &*hub.seams.random);
+    let row = hub.db.prove_session(&own.tenant, &own.session, &keys::hash(&token), &caller.actor).await?;
+    Ok(Begun { session: out(&row, person, &caller.tenant, &token), token: Secret::new(token) })
+}
+
+/// Changes the caller's password. Every session ends, and this one begins anew.
+///
+/// # Errors
+/// When the present one is wrong, or the new one is not taken.
+pub async fn change_password(
+    hub: &Hub,
+    caller: &Caller,
+    visitor: &Visitor,
+    given: PasswordIn,
+) -> Result<Begun, Failure> {
+    let own = caller.person()?;
+    let person = hub.db.person(&own.tenant, &own.person).await?;
+    links::acceptable(&given.new, &[&person.email, &person.name])?;
+    let (person, _) = prove_oneself(hub, caller, visitor, &given.current, given.code.as_ref()).await?;
+    let hash = Secret::new(hub.hashing.hash(&given.new.0).await?);
+    hub.db.change_password(&own.tenant, &own.person, hash.clone(), &caller.actor).await?;
+    begin(hub, visitor, person, &hash).await
+}
+
+/// The caller's own open sessions, newest first.
+///
+/// # Errors
+/// When the caller is nobody who signed in.
+pub async fn sessions(hub: &Hub, caller: &Caller) -> Result<Vec<SessionView>, Failure> {
+    let own = caller.person()?;
+    let rows = hub.db.sessions(&own.tenant, &own.person).await?;
+    Ok(SessionView::open(rows, Some(&own.session), hub.seams.clock.now()))
+}
+
+/// Ends one of the caller's own sessions.
+///
+/// # Errors
+/// When it is none of them.
+pub async fn end_session(hub: &Hub, caller: &Caller, session: &str) -> Result<(), Failure> {
+    let own = caller.person()?;
+    Ok(hub.db.end_session(&own.tenant, &own.person, session, &caller.actor).await?)
+}
