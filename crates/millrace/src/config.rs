@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use connect::Waits;
 
+use crate::notify::mail::MailSettings;
+
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -40,6 +42,8 @@ pub struct Config {
     pub synchronous_replication: bool,
     /// Whether settings marked *operator* (addresses of stand-ins) may be given.
     pub allow_stand_ins: bool,
+    /// Where e-mail is handed over; without it alert channels of this kind take nothing.
+    pub mail: Option<MailSettings>,
 }
 
 impl Config {
@@ -54,6 +58,7 @@ impl Config {
             node: format!("{}-{}", host_name(), std::process::id()),
             waits: Waits::default(),
             allow_stand_ins: false,
+            mail: None,
             synchronous_replication: false,
         }
     }

@@ -9,12 +9,14 @@
 //! - Every query names the tenant and the merchant. PostgreSQL checks that once more with row-level security.
 //! - The database's own clock decides about leases where several nodes share it.
 
+mod alerts;
 mod audit;
 pub mod backup;
 mod census;
 mod channels;
 mod config;
 mod corrections;
+mod deliveries;
 mod effect_records;
 mod effects;
 mod endpoints;
@@ -33,6 +35,7 @@ mod mappings;
 mod migrations;
 mod notes;
 mod orders;
+mod outlets;
 mod payload;
 mod postgres;
 mod queries;
@@ -46,6 +49,7 @@ mod safety;
 mod secrets;
 mod settle;
 mod shipments;
+mod sightings;
 mod sql;
 mod sqlite;
 mod stock;
@@ -63,10 +67,12 @@ use tokio::sync::watch;
 
 use sql::Tx;
 
+pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
 pub use audit::AuditRow;
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
+pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
@@ -78,6 +84,7 @@ pub use late::{FoundLate, WatchedCorrection};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
+pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
 pub use records::{
@@ -87,6 +94,7 @@ pub use records::{
 };
 pub use recovery::{Look, LookedFor, PassView};
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
+pub use sightings::Patience as AlertPatience;
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use connect::{Secret, TenantId};
 
-use super::{Database, DbError, R, Scope, config, facts::scope_values, sql::Tx};
+use super::{Database, DbError, R, Scope, config, facts::scope_values, outlets, sql::Tx};
 use crate::seal::{DataKey, Keyring, Place, SealError, WrappedKey};
 
 impl From<SealError> for DbError {
@@ -13,7 +13,7 @@ impl From<SealError> for DbError {
     }
 }
 
-async fn data_key(tx: &mut Tx, tenant: &str, version: i64, keyring: &Keyring) -> R<DataKey> {
+pub(super) async fn data_key(tx: &mut Tx, tenant: &str, version: i64, keyring: &Keyring) -> R<DataKey> {
     let row = tx
         .first(
             "SELECT wrapped_by, wrapped FROM data_key WHERE tenant = $1 AND version = $2",
@@ -38,7 +38,7 @@ async fn insert_data_key(tx: &mut Tx, tenant: &str, version: i64, keyring: &Keyr
 }
 
 /// The newest data key of a tenant, made where there is none.
-async fn current_data_key(tx: &mut Tx, tenant: &str, keyring: &Keyring) -> R<(i64, DataKey)> {
+pub(super) async fn current_data_key(tx: &mut Tx, tenant: &str, keyring: &Keyring) -> R<(i64, DataKey)> {
     if tx.is_postgres() {
         tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 3))::text", &[tenant.into()]).await?;
     }
@@ -222,6 +222,7 @@ async fn reseal(tx: &mut Tx, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
             count += 1;
         }
     }
+    count += outlets::reseal(tx, tenant, keyring).await?;
     tx.execute("DELETE FROM data_key WHERE tenant = $1 AND version <= $2", &[tenant.into(), newest.into()]).await?;
     Ok(count)
 }

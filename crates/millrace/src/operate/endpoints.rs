@@ -149,6 +149,18 @@ pub struct EndpointOut {
 #[derive(Clone)]
 pub struct SecretIn(Secret);
 
+impl SecretIn {
+    /// For the one place that seals it.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// Typed at a command line.
+    pub fn typed(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
 impl<'de> Deserialize<'de> for SecretIn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))
