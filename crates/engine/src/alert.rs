@@ -29,6 +29,8 @@ pub enum AlertKind {
     ChannelLate,
     /// Orders in the state *error*.
     OrderError,
+    /// Orders that are held until a person or a mapping is there.
+    OrderHeld,
     /// Inputs that could not be used, shipments of unknown orders.
     Exception,
     /// Effects that wait for a person.
@@ -49,12 +51,13 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind, the most pressing first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SendingFrozen,
         Self::ConnectionPaused,
         Self::ChannelFailing,
         Self::ChannelLate,
         Self::OrderError,
+        Self::OrderHeld,
         Self::Exception,
         Self::Effect,
         Self::Unaccounted,
@@ -73,6 +76,7 @@ impl AlertKind {
             Self::ChannelFailing => "channel_failing",
             Self::ChannelLate => "channel_late",
             Self::OrderError => "order_error",
+            Self::OrderHeld => "order_held",
             Self::Exception => "exception",
             Self::Effect => "effect",
             Self::Unaccounted => "unaccounted",
@@ -92,6 +96,7 @@ impl AlertKind {
             Self::ChannelFailing => "Look at the connection; it is tried again at its own pace.",
             Self::ChannelLate => "Look whether the workers run and whether the connection is reachable.",
             Self::OrderError => "Open the orders; each says what to press.",
+            Self::OrderHeld => "Add what is missing (a listing, a shipping method); they go on by themselves.",
             Self::Exception => "Look at the exceptions and settle them.",
             Self::Effect => "Look in the other system, then decide: retry, applied or void.",
             Self::Unaccounted => "See `millrace census`: these orders are nowhere.",

@@ -71,10 +71,16 @@ pub fn seams() -> Seams {
 
 impl Installation {
     pub async fn new() -> Self {
+        Self::with(seams(), |_| {}).await
+    }
+
+    /// With seams and settings of its own.
+    pub async fn with(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
-        let installed = operate::init(&config, &seams()).await.unwrap();
-        let hub = Hub::open(config, seams()).await.unwrap();
+        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        change(&mut config);
+        let installed = operate::init(&config, &seams).await.unwrap();
+        let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));

@@ -3,6 +3,7 @@
 mod backup;
 mod canary;
 mod configuration;
+mod notify;
 mod setup;
 
 use std::{

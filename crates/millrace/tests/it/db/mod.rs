@@ -15,4 +15,4 @@ mod secrets;
 mod stock;
 mod trigger;
 mod undo;
-mod world;
+pub mod world;
