@@ -38,6 +38,8 @@ const LEASE: &str = "millrace:notify";
 const LOOK: Duration = Duration::from_secs(5);
 /// Rest between two looks, however much happens.
 const BREATH: Duration = Duration::from_millis(500);
+/// The least of it, whatever waits are divided by: looking must not become the load.
+const SHORTEST_BREATH: Duration = Duration::from_millis(200);
 /// How often it is looked for what is wrong.
 const WATCH: Duration = Duration::from_secs(30);
 /// A cause must be gone for so long before its issue closes.
@@ -90,23 +92,33 @@ impl Notifier {
         let mut busy: BTreeSet<String> = BTreeSet::new();
         let mut sending: JoinSet<String> = JoinSet::new();
         let (mut watched, mut trimmed) = (None::<Duration>, clock.monotonic());
+        // When the lease was asked for, and whether it was given.
+        let mut asked: Option<(Duration, bool)> = None;
         while !stop.is_cancelled() {
-            match self.hub.db.hold_account(LEASE, &self.hub.config.node, self.hub.config.waits.lease).await {
-                Ok(true) => {
-                    failed("events are not passed on", self.give().await);
-                    let now = clock.monotonic();
-                    if watched.is_none_or(|at| now.saturating_sub(at) >= self.scaled(WATCH)) {
-                        watched = Some(now);
-                        failed("what is wrong cannot be looked for", self.watch().await);
+            let now = clock.monotonic();
+            let lease = self.hub.config.waits.lease;
+            let again = |held: bool| if held { lease / 3 } else { self.scaled(LOOK) };
+            if asked.is_none_or(|(at, held)| now.saturating_sub(at) >= again(held)) {
+                let held = match self.hub.db.hold_account(LEASE, &self.hub.config.node, lease).await {
+                    Ok(held) => held,
+                    Err(error) => {
+                        tracing::warn!("the lease for notifications cannot be asked for: {error}");
+                        false
                     }
-                    if now.saturating_sub(trimmed) >= self.scaled(TRIM) {
-                        trimmed = now;
-                        failed("old deliveries are not removed", self.trim().await);
-                    }
-                    failed("deliveries cannot be read", self.begin(&mut busy, &mut sending).await);
+                };
+                asked = Some((now, held));
+            }
+            if asked.is_some_and(|(_, held)| held) {
+                failed("events are not passed on", self.give().await);
+                if watched.is_none_or(|at| now.saturating_sub(at) >= self.scaled(WATCH)) {
+                    watched = Some(now);
+                    failed("what is wrong cannot be looked for", self.watch().await);
                 }
-                Ok(false) => {}
-                Err(error) => tracing::warn!("the lease for notifications cannot be asked for: {error}"),
+                if now.saturating_sub(trimmed) >= self.scaled(TRIM) {
+                    trimmed = now;
+                    failed("old deliveries are not removed", self.trim().await);
+                }
+                failed("deliveries cannot be read", self.begin(&mut busy, &mut sending).await);
             }
             let look = self.scaled(LOOK);
             tokio::select! {
@@ -119,7 +131,7 @@ impl Notifier {
                         Err(_) => busy.clear(),
                     }
                 }
-                () = changes.any() => clock.sleep(self.scaled(BREATH)).await,
+                () = changes.any() => clock.sleep(self.scaled(BREATH).max(SHORTEST_BREATH)).await,
                 () = clock.sleep(look) => {}
             }
         }

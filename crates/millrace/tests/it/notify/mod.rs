@@ -113,10 +113,11 @@ impl Telling {
         page["items"].as_array().unwrap().clone()
     }
 
-    /// A change that is an event of the kind `connection`: the name of channel or pace does not matter.
+    /// A change that is an event of the kind `channel`.
     pub async fn change_connection(&self, connection: &str) {
         let path = format!("/api/v1/connections/{connection}/channels/orders");
-        let answer = self.installation.put(&path, json!({ "every_seconds": 30 + unique() % 1000 })).await;
+        let answer =
+            self.installation.put(&path, json!({ "enabled": false, "every_seconds": 30 + unique() % 1000 })).await;
         assert!(answer.status.is_success(), "{}", answer.text);
     }
 }

@@ -14,17 +14,17 @@ fn numbers(receiver: &Receiver) -> Vec<i64> {
 }
 
 /// A connection to change; its id, and what must live as long as it.
-async fn connection(telling: &Telling) -> (String, impl Drop) {
+async fn connection(telling: &Telling) -> (String, (simulators::brightpearl::Running, tempfile::TempDir)) {
     let source = brightpearl(0).await;
     let folder = tempfile::tempdir().unwrap();
     let (id, _) = connected(&telling.installation, &source.base_url(), folder.path().to_str().unwrap()).await;
-    (id, folder)
+    (id, (source, folder))
 }
 
 async fn signed_in_order_and_by_two_secrets(telling: &Telling) {
     let receiver = Receiver::start().await;
     let (webhook, first) = telling.webhook(&receiver.url, &["connection", "channel"]).await;
-    let (id, _folder) = connection(telling).await;
+    let (id, _ends) = connection(telling).await;
     for _ in 0..5 {
         telling.change_connection(&id).await;
     }
@@ -92,7 +92,7 @@ async fn again_after_it_was_down(telling: &Telling) {
     let receiver = Receiver::start().await;
     let (webhook, secret) = telling.webhook(&receiver.url, &["connection"]).await;
     receiver.answers(503, None);
-    let (id, _folder) = connection(telling).await;
+    let (id, _ends) = connection(telling).await;
     telling.turn().await;
     let tried = receiver.calls().len();
     assert!(tried >= 1);
@@ -292,7 +292,7 @@ async fn brands_and_tenants_are_kept_apart() {
         let made = installation.ask("POST", "/api/v1/webhooks", Some(&key), Some(&given)).await;
         assert_eq!(made.status, 201, "{}", made.text);
         assert_eq!(made.json()["webhook"]["merchant"], brand.as_str());
-        let (_, _folder) = connection(&telling).await;
+        let (_, _ends) = connection(&telling).await;
         telling.turn().await;
         assert!(!all.calls().is_empty());
         assert_eq!(theirs.calls().len(), 0, "Acme's connection is not Brand's");
