@@ -132,7 +132,8 @@ impl Notifier {
     ) -> Result<bool, DbError> {
         let mut chance = [0_u8; 2];
         self.hub.seams.random.fill(&mut chance);
-        let now = self.hub.seams.clock.now();
+        // The database's time, which decides when it is due.
+        let now = self.hub.db.now().await?;
         let lost = delivery::is_lost(outlet.failing_since, now, self.scaled(PATIENCE));
         let (settled, switch_off) = match outcome.answer {
             Answer::Taken => (Settled::Taken, None),

@@ -286,7 +286,7 @@ async fn brands_and_tenants_are_kept_apart() {
         let own = installation.tenant("default").await;
         let brand = installation.hub.db.create_merchant(&own, "Brand").await.unwrap();
         let (all, theirs) = (Receiver::start().await, Receiver::start().await);
-        telling.webhook(&all.url, &["connection"]).await;
+        let (webhook, _) = telling.webhook(&all.url, &["connection"]).await;
         let key = installation.key(&own, Role::Admin, Some(brand.as_str())).await;
         let given = json!({ "name": "theirs", "url": theirs.url, "events": ["connection"] });
         let made = installation.ask("POST", "/api/v1/webhooks", Some(&key), Some(&given)).await;
@@ -301,7 +301,7 @@ async fn brands_and_tenants_are_kept_apart() {
         let log = all.calls()[0].id().to_owned();
         let other = installation.hub.db.create_tenant(&format!("other {}", unique())).await.unwrap();
         for foreign in [key, installation.key(&other, Role::Admin, None).await] {
-            for path in [format!("/api/v1/deliveries/{log}"), "/api/v1/webhooks/hook 1".replace(' ', "%20")] {
+            for path in [format!("/api/v1/deliveries/{log}"), format!("/api/v1/webhooks/{webhook}")] {
                 assert_eq!(installation.ask("GET", &path, Some(&foreign), None).await.status, 404, "{path}");
             }
         }
