@@ -78,7 +78,7 @@ impl Receiver {
             locked(&kept).push(Call { headers, body });
             let Manner { status, header } = locked(&how).clone();
             let mut response = (status, "an answer").into_response();
-            response.headers_mut().extend(header.map(|(name, value)| (name, value)));
+            response.headers_mut().extend(header);
             async move { response }
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
