@@ -170,6 +170,19 @@ impl Guard {
         Self { resolver, ..self }
     }
 
+    /// Whether anything beside the public network may be dialled at all.
+    pub fn opens_inside(&self) -> bool {
+        self.stand_ins || !self.networks.is_empty()
+    }
+
+    /// Whether this address may be given: what a name in it resolves to is judged when it is dialled.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn permits_url(&self, url: &Url) -> Result<(), Refused> {
+        self.range(url).map(drop)
+    }
+
     /// How far a request to this address may go. A host that is an address itself is judged here, because an HTTP client asks
     /// no resolver for it.
     pub(crate) fn range(&self, url: &Url) -> Result<Range, Refused> {

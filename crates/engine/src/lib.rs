@@ -3,9 +3,11 @@
 //! Every function here is pure. Nothing opens a socket, reads a clock, draws a random number or touches a database; time and
 //! facts are arguments. Doing what is decided is the program's job.
 
+pub mod alert;
 pub mod census;
 pub mod change;
 pub mod confirm;
+pub mod delivery;
 pub mod doctor;
 pub mod drift;
 pub mod effect;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, Api},
     config::Config,
+    notify::Notifier,
     operate::{
         Failure, FailureKind, Hub,
         links::{self, LinkOut},
@@ -39,6 +40,7 @@ pub async fn run(
     let prometheus = prometheus()?;
     let hub = Hub::open(config, seams).await?;
     safety::start(&hub).await?;
+    let notifier = Arc::new(Notifier::new(Arc::clone(&hub))?);
     let stop = shutdown.child_token();
     let web = if hub.config.roles.web {
         let listener = match listener {
@@ -59,8 +61,15 @@ pub async fn run(
     let workers = async {
         if hub.config.roles.workers {
             tracing::info!(node = %hub.config.node, "workers run");
-            let (workers, stop) = (Arc::clone(&hub.workers), stop.clone());
-            let ended = tokio::spawn(async move { workers.run(stop).await }).await;
+            let (workers, halt) = (Arc::clone(&hub.workers), stop.clone());
+            let quiet = stop.child_token();
+            let telling = tokio::spawn(Arc::clone(&notifier).run(quiet.clone()));
+            let ended = tokio::spawn(async move { workers.run(halt).await }).await;
+            quiet.cancel();
+            // A fault in telling the outside is said and does not end the main job.
+            if telling.await.is_err() {
+                tracing::error!("notifications stopped by a fault of the program; restart it to tell again");
+            }
             if ended.is_err() {
                 return Err(Failure::new(FailureKind::Internal, "the workers stopped by a fault of the program"));
             }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use connect::Waits;
 
-use crate::serving::Patience;
+use crate::{notify::mail::MailSettings, serving::Patience};
 
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,11 +42,22 @@ pub struct Config {
     pub synchronous_replication: bool,
     /// Whether settings marked *operator* (addresses of stand-ins) may be given.
     pub allow_stand_ins: bool,
+    /// Networks that are not public and may be dialled all the same.
+    pub private_networks: Vec<connect::Network>,
+    /// Ports that may be dialled beside the usual ones.
+    pub outbound_ports: Vec<u16>,
     /// How long clients of the web role may take.
     pub patience: Patience,
+    /// Where e-mail is handed over; without it alert channels of this kind take nothing.
+    pub mail: Option<MailSettings>,
 }
 
 impl Config {
+    /// What decides which addresses are dialled.
+    pub fn guard(&self) -> connect::Guard {
+        connect::Guard::new(&self.private_networks, &self.outbound_ports, self.allow_stand_ins)
+    }
+
     /// With everything in one folder, as `init` lays it out.
     pub fn in_folder(folder: &std::path::Path) -> Self {
         Self {
@@ -58,7 +69,10 @@ impl Config {
             node: format!("{}-{}", host_name(), std::process::id()),
             waits: Waits::default(),
             allow_stand_ins: false,
+            private_networks: Vec::new(),
+            outbound_ports: Vec::new(),
             patience: Patience::default(),
+            mail: None,
             synchronous_replication: false,
         }
     }

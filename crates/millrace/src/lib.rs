@@ -13,6 +13,7 @@ pub mod demo;
 pub mod flow;
 pub mod journal;
 pub mod metrics;
+pub mod notify;
 pub mod operate;
 pub mod reconcile;
 pub mod runtime;

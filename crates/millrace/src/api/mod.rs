@@ -4,6 +4,7 @@
 //! route is in the OpenAPI document, because it is registered there and here by the same line.
 
 mod activity;
+mod alerts;
 mod auth;
 mod browser;
 mod census;
@@ -19,6 +20,7 @@ mod hooks;
 mod keys;
 mod links;
 mod orders;
+mod outgoing;
 mod people;
 mod problem;
 mod repeatable;
@@ -177,6 +179,24 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(safety::freeze_sending))
         .routes(routes!(safety::recover))
         .routes(routes!(safety::release_sending))
+        .routes(routes!(outgoing::list_webhooks, outgoing::create_webhook))
+        .routes(routes!(outgoing::get_webhook, outgoing::update_webhook, outgoing::delete_webhook))
+        .routes(routes!(outgoing::rotate_webhook_secret))
+        .routes(routes!(outgoing::test_webhook))
+        .routes(routes!(outgoing::replay_webhook))
+        .routes(routes!(outgoing::list_webhook_deliveries))
+        .routes(routes!(outgoing::get_delivery))
+        .routes(routes!(outgoing::replay_delivery))
+        .routes(routes!(alerts::list_issues))
+        .routes(routes!(alerts::get_issue))
+        .routes(routes!(alerts::acknowledge_issue))
+        .routes(routes!(alerts::snooze_issue))
+        .routes(routes!(alerts::list_alert_policies, alerts::create_alert_policy))
+        .routes(routes!(alerts::get_alert_policy, alerts::update_alert_policy, alerts::delete_alert_policy))
+        .routes(routes!(alerts::list_alert_channels, alerts::create_alert_channel))
+        .routes(routes!(alerts::get_alert_channel, alerts::update_alert_channel, alerts::delete_alert_channel))
+        .routes(routes!(alerts::test_alert_channel))
+        .routes(routes!(alerts::list_alert_deliveries))
 }
 
 fn everything() -> OpenApiRouter<Arc<Api>> {
@@ -221,6 +241,8 @@ fn base() -> OpenApi {
             tag("keys", "API keys."),
             tag("activity", "Who did what, and where the calls went."),
             tag("events", "Live changes."),
+            tag("webhooks", "Calls to your programs when something changes, signed by the Standard Webhooks scheme."),
+            tag("alerts", "What needs a person, who is told of it, and where."),
             tag("safety", "Whether anything is sent, and recovery from a loss."),
         ]))
         .security(Some([

@@ -1,5 +1,7 @@
 //! What may be typed.
 
+pub mod notify;
+
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -64,6 +66,23 @@ pub struct Common {
     /// Ports that warehouses may use beside 443, 8443 (HTTPS), 80 (HTTP) and 22, 2222 (SFTP).
     #[arg(long, global = true, env = "MILLRACE_OUTBOUND_PORTS", value_delimiter = ',', value_name = "PORTS")]
     pub outbound_ports: Vec<u16>,
+    /// Mail server for alerts: smtps://USER@HOST, or smtp://USER@HOST with STARTTLS. Its password is MILLRACE_SMTP_PASSWORD in the
+    /// environment, or in --smtp-password-file.
+    #[arg(
+        long,
+        global = true,
+        env = "MILLRACE_SMTP",
+        value_name = "ADDRESS",
+        hide_env_values = true,
+        requires = "mail_from"
+    )]
+    pub smtp: Option<Url>,
+    /// File that holds the mail server's password.
+    #[arg(long, global = true, env = "MILLRACE_SMTP_PASSWORD_FILE", value_name = "FILE")]
+    pub smtp_password_file: Option<PathBuf>,
+    /// Who alerts by e-mail are from, e.g. "Millrace <millrace@example.com>".
+    #[arg(long, global = true, env = "MILLRACE_MAIL_FROM", value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
     /// Whose data. Not needed while there is one tenant.
     #[arg(long, global = true, env = "MILLRACE_TENANT", value_name = "NAME")]
     pub tenant: Option<String>,
@@ -118,6 +137,12 @@ pub enum Command {
     /// What came in and could not be used.
     #[command(subcommand)]
     Exceptions(Exceptions),
+    /// Calls to your programs when something changes.
+    #[command(subcommand)]
+    Webhooks(notify::Webhooks),
+    /// What needs a person, who is told of it, and where.
+    #[command(subcommand)]
+    Alerts(notify::Alerts),
     /// What changed, newest last.
     Events(Events),
     /// Who did what.

@@ -1,6 +1,7 @@
 //! The command line: what [`crate::operate`] can do, typed. Commands work on the database directly; a running server notices
 //! what they change.
 
+mod alerts;
 pub mod args;
 mod census;
 mod connections;
@@ -12,6 +13,7 @@ mod safety;
 mod simulate;
 mod stock;
 mod system;
+mod webhooks;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
@@ -19,13 +21,14 @@ use std::{
     sync::Arc,
 };
 
-use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     app,
     config::{Config, Roles},
+    notify::mail::MailSettings,
     operate::{Caller, Failure, FailureKind, Hub, Role, setup},
     worker::Seams,
 };
@@ -168,6 +171,8 @@ async fn within(
         Command::Stock(command) => stock::run(session, command, printer).await?,
         Command::Drift(asked) => stock::drift(session, asked, printer).await?,
         Command::Exceptions(command) => system::exceptions(session, command, printer).await?,
+        Command::Webhooks(command) => webhooks::run(session, command, printer).await?,
+        Command::Alerts(command) => alerts::run(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(asked) => return system::audit(session, asked, printer).await,
         Command::People(command) => people::run(session, command, printer).await?,
@@ -231,9 +236,32 @@ fn config(common: &Common) -> Result<Config, Failure> {
     }
     config.public_url.clone_from(&common.public_url);
     config.allow_stand_ins = common.allow_stand_ins;
+    config.private_networks.clone_from(&common.private_networks);
+    config.outbound_ports.clone_from(&common.outbound_ports);
     config.synchronous_replication = common.synchronous_replication;
     config.waits = Waits::default().divided(common.time_factor);
+    config.mail = mail(common)?;
     Ok(config)
+}
+
+/// The environment variable that holds the mail server's password.
+const SMTP_PASSWORD: &str = "MILLRACE_SMTP_PASSWORD";
+
+fn mail(common: &Common) -> Result<Option<MailSettings>, Failure> {
+    let (Some(server), Some(from)) = (&common.smtp, &common.mail_from) else { return Ok(None) };
+    let typed = std::env::var(SMTP_PASSWORD).ok().filter(|text| !text.is_empty()).map(Secret::new);
+    let password = match (&common.smtp_password_file, typed) {
+        (_, Some(typed)) => Some(typed),
+        (Some(file), None) => {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                let why = format!("the mail server's password file {} cannot be read: {error}", file.display());
+                Failure::new(FailureKind::Setup, why).remedy("Correct --smtp-password-file, or its permissions.")
+            })?;
+            Some(Secret::new(text.trim_end()))
+        }
+        (None, None) => None,
+    };
+    Ok(Some(MailSettings { server: server.clone(), password, from: from.clone() }))
 }
 
 fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {

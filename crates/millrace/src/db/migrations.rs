@@ -12,7 +12,7 @@ use sqlx::{
 use super::{Access, Database, DbError, R};
 
 /// The same numbers and the same meaning on both databases.
-const SQLITE: [(i64, &str, &str); 7] = [
+const SQLITE: [(i64, &str, &str); 8] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
     (3, "census", include_str!("../../migrations/sqlite/0003_census.sql")),
@@ -20,8 +20,9 @@ const SQLITE: [(i64, &str, &str); 7] = [
     (5, "recovery", include_str!("../../migrations/sqlite/0005_recovery.sql")),
     (6, "races", include_str!("../../migrations/sqlite/0006_races.sql")),
     (7, "accounts", include_str!("../../migrations/sqlite/0007_accounts.sql")),
+    (8, "notify", include_str!("../../migrations/sqlite/0008_notify.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 7] = [
+const POSTGRES: [(i64, &str, &str); 8] = [
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
     (3, "census", include_str!("../../migrations/postgres/0003_census.sql")),
@@ -29,6 +30,7 @@ const POSTGRES: [(i64, &str, &str); 7] = [
     (5, "recovery", include_str!("../../migrations/postgres/0005_recovery.sql")),
     (6, "races", include_str!("../../migrations/postgres/0006_races.sql")),
     (7, "accounts", include_str!("../../migrations/postgres/0007_accounts.sql")),
+    (8, "notify", include_str!("../../migrations/postgres/0008_notify.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

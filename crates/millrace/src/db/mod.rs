@@ -9,12 +9,14 @@
 //! - Every query names the tenant and the merchant. PostgreSQL checks that once more with row-level security.
 //! - The database's own clock decides about leases where several nodes share it.
 
+mod alerts;
 mod audit;
 pub mod backup;
 mod census;
 mod channels;
 mod config;
 mod corrections;
+mod deliveries;
 mod effect_records;
 mod effects;
 mod endpoints;
@@ -34,6 +36,7 @@ mod mappings;
 mod migrations;
 mod notes;
 mod orders;
+mod outlets;
 mod payload;
 mod people;
 mod postgres;
@@ -50,6 +53,7 @@ mod secrets;
 mod sessions;
 mod settle;
 mod shipments;
+mod sightings;
 mod sql;
 mod sqlite;
 mod stock;
@@ -68,10 +72,12 @@ use tokio::sync::watch;
 
 use sql::Tx;
 
+pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
 pub use audit::{AuditChain, AuditRow};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
+pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
@@ -84,6 +90,7 @@ pub use links::{Link, LinkKind, NewLink, Redeemed, Redeeming};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
+pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use people::{Person, PersonRights};
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
@@ -96,6 +103,7 @@ pub use recovery::{Look, LookedFor, PassView};
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use second_factor::Factor;
 pub use sessions::{NewSession, SessionRow};
+pub use sightings::Patience as AlertPatience;
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,

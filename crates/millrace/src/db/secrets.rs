@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use connect::{Secret, TenantId};
 
-use super::{Database, DbError, R, Scope, config, facts::scope_values, second_factor, sql::Tx};
+use super::{Database, DbError, R, Scope, config, facts::scope_values, outlets, second_factor, sql::Tx};
 use crate::seal::{DataKey, Keyring, Place, SealError, WrappedKey};
 
 impl From<SealError> for DbError {
@@ -223,6 +223,7 @@ async fn reseal(tx: &mut Tx, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
         }
     }
     count += second_factor::reseal(tx, tenant, keyring).await?;
+    count += outlets::reseal(tx, tenant, keyring).await?;
     tx.execute("DELETE FROM data_key WHERE tenant = $1 AND version <= $2", &[tenant.into(), newest.into()]).await?;
     Ok(count)
 }

@@ -156,6 +156,18 @@ impl SecretIn {
     }
 }
 
+impl SecretIn {
+    /// For the one place that seals it.
+    pub(super) fn secret(&self) -> &Secret {
+        &self.0
+    }
+
+    /// Typed at a command line.
+    pub fn typed(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
 impl<'de> Deserialize<'de> for SecretIn {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))

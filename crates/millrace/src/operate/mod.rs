@@ -3,10 +3,13 @@
 //! Every operation takes the [`Caller`] and touches only what that caller may see; what it may not see does not exist for it.
 
 pub mod activity;
+pub mod alert_channels;
+pub mod alerts;
 pub mod backup;
 pub mod census;
 pub mod check;
 pub mod connections;
+pub mod deliveries;
 pub mod drift;
 pub mod effects;
 pub mod endpoints;
@@ -19,6 +22,7 @@ pub mod keys;
 pub mod links;
 pub mod mappings;
 pub mod orders;
+pub mod outlets;
 pub mod people;
 pub mod races;
 pub mod safety;
@@ -327,7 +331,8 @@ pub struct EventOut {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
-    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`.
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`,
+    /// `safety`, `alert`.
     pub what: String,
     /// Its id.
     pub subject: String,

@@ -7,5 +7,6 @@ mod cli;
 mod db;
 mod fuzz;
 mod main_job;
+mod notify;
 mod seeded;
 mod world;

@@ -66,7 +66,7 @@ pub async fn with_time() -> (Installation, Arc<Later>) {
     // Early in a step of thirty seconds, which codes go by.
     let start = Timestamp::from_second(1_800_000_000 + 5).unwrap();
     let clock = Arc::new(Later { clock: SystemClock::default(), start, passed_ms: AtomicI64::new(0) });
-    let installation = Installation::with(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }).await;
+    let installation = Installation::with(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }, |_| {}).await;
     (installation, clock)
 }
 

@@ -1,12 +1,12 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod brands;
 mod browser;
 mod census;
 mod csrf;
 mod hooks;
 mod limits;
-mod brands;
 mod matrix;
 mod people;
 mod second_factor;
@@ -80,13 +80,14 @@ pub fn seams() -> Seams {
 
 impl Installation {
     pub async fn new() -> Self {
-        Self::with(seams()).await
+        Self::with(seams(), |_| {}).await
     }
 
-    /// With these seams.
-    pub async fn with(seams: Seams) -> Self {
+    /// With seams and settings of its own.
+    pub async fn with(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        change(&mut config);
         let installed = operate::init(&config, &seams).await.unwrap();
         let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();

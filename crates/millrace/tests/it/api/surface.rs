@@ -129,7 +129,7 @@ async fn a_fault_of_the_program_shows_nothing_of_it() {
     // In the middle of an answer.
     let broken = Arc::new(AtomicBool::new(false));
     let breaking = Breaking { clock: SystemClock::default(), broken: Arc::clone(&broken) };
-    let installation = Installation::with(Seams { random: Arc::new(breaking.clone()), ..seams() }).await;
+    let installation = Installation::with(Seams { random: Arc::new(breaking.clone()), ..seams() }, |_| {}).await;
     broken.store(true, SeqCst);
     let asked = serde_json::json!({ "name": "k", "role": "read" });
     let answer = installation.post("/api/v1/keys", asked.clone()).await;
@@ -140,7 +140,7 @@ async fn a_fault_of_the_program_shows_nothing_of_it() {
     assert_eq!(installation.post("/api/v1/keys", asked).await.status, StatusCode::CREATED, "it goes on");
 
     // Wherever the time is asked for.
-    let installation = Installation::with(Seams { clock: Arc::new(breaking), ..seams() }).await;
+    let installation = Installation::with(Seams { clock: Arc::new(breaking), ..seams() }, |_| {}).await;
     let administrator = installation.administrator.clone();
     assert_eq!(installation.get("/api/v1/orders").await.status, StatusCode::OK);
     broken.store(true, SeqCst);

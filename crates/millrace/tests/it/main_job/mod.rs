@@ -6,6 +6,7 @@ mod faults;
 mod feeds;
 mod flow;
 mod kills;
+mod notify;
 mod overlap;
 mod people;
 mod races;

@@ -1,0 +1,312 @@
+//! What is wrong now, of everything that needs a person: the facts that issues are made of. Reads only, and counts in the database
+//! where it can, so that a thousand failures are a few rows.
+
+use std::time::Duration;
+
+use engine::{
+    alert::{AlertKind, CauseKey, Sighting, cause_of},
+    effect::later,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Access, Database, R, safety,
+    sql::{Row, Tx},
+};
+
+/// From when on something is taken to be wrong. Divided like all waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// What the waits are divided by.
+    pub factor: u32,
+    /// This tenant is the one that is told of backups: the installation's first.
+    pub backups: bool,
+}
+
+/// A channel is late when it has not begun a run for three times its pace, and for at least this time.
+const LATE: Duration = Duration::from_secs(15 * 60);
+/// A warehouse is silent when it has had orders for so long, and nothing of it has left in that time.
+const SILENT: SignedDuration = SignedDuration::from_hours(48);
+/// A webhook or channel that takes nothing for so long needs a look.
+const FAILING: SignedDuration = SignedDuration::from_hours(1);
+/// A backup is overdue after this.
+const BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Rows of one kind that are looked at; what is beyond is counted by the next look.
+const MOST: &str = "2000";
+
+/// A connection's things that show one reason: merchant, connection, its name, reason, how many, the first and last id.
+const BY_REASON: [(AlertKind, &str, &str); 5] = [
+    (
+        AlertKind::OrderError,
+        "order in error: ",
+        "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
+         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND t.state = 'error'
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
+    ),
+    (
+        AlertKind::OrderHeld,
+        "order held: ",
+        "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
+         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND t.state = 'held'
+             AND t.disposition = 'held' AND t.held_reason IS NULL
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
+    ),
+    (
+        AlertKind::Exception,
+        "exception: ",
+        "SELECT c.merchant, c.id, c.name, t.kind || ': ' || t.reason, count(*), min(t.id), max(t.id) FROM connection AS c
+         JOIN exception AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             AND t.resolved_at IS NULL
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind, t.reason ORDER BY 5 DESC, 6 LIMIT ",
+    ),
+    (
+        AlertKind::Effect,
+        "change that waits for a person: ",
+        "SELECT c.merchant, c.id, c.name, t.kind || ' ' || t.state || ': ' || t.note, count(*), min(t.id), max(t.id)
+         FROM connection AS c
+         JOIN effect AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             AND t.state IN ('parked', 'refused', 'conflict')
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind, t.state, t.note ORDER BY 5 DESC, 6 LIMIT ",
+    ),
+    (
+        AlertKind::Finding,
+        "finding: ",
+        "SELECT c.merchant, c.id, c.name, t.kind, count(*), min(t.id), max(t.id) FROM connection AS c
+         JOIN finding AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             AND t.resolved_at IS NULL
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind ORDER BY 5 DESC, 6 LIMIT ",
+    ),
+];
+
+fn key(kind: AlertKind, row: &Row, cause: impl Into<String>) -> R<CauseKey> {
+    Ok(CauseKey { kind, merchant: row.string(0)?, connection: row.string(1)?, cause: cause.into() })
+}
+
+fn ago(now: Timestamp, time: SignedDuration, factor: u32) -> Timestamp {
+    let factor = i32::try_from(factor.max(1)).unwrap_or(i32::MAX);
+    now.checked_sub(time / factor).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl Database {
+    /// What is wrong now for a tenant, not grouped yet.
+    pub async fn sightings(&self, access: &Access, patience: Patience) -> R<Vec<Sighting>> {
+        let access = access.clone();
+        self.read(access.clone(), "sightings", move |tx| {
+            Box::pin(async move {
+                let tenant = access.setting().0.to_owned();
+                let mut seen = Vec::new();
+                for (kind, title, sql) in BY_REASON {
+                    by_reason(tx, &tenant, kind, title, sql, &mut seen).await?;
+                }
+                of_connections(tx, &tenant, patience, &mut seen).await?;
+                of_warehouses(tx, &tenant, patience, &mut seen).await?;
+                of_outlets(tx, &tenant, patience, &mut seen).await?;
+                of_installation(tx, patience, &mut seen).await?;
+                Ok(seen)
+            })
+        })
+        .await
+    }
+}
+
+async fn by_reason(
+    tx: &mut Tx,
+    tenant: &str,
+    kind: AlertKind,
+    title: &str,
+    sql: &str,
+    seen: &mut Vec<Sighting>,
+) -> R<()> {
+    for row in tx.query_built(format!("{sql}{MOST}"), &[tenant.into()]).await? {
+        let reason = row.text(3)?;
+        let (first, last) = (row.string(5)?, row.string(6)?);
+        let mut subjects = vec![first];
+        if !subjects.contains(&last) {
+            subjects.push(last);
+        }
+        seen.push(Sighting {
+            key: key(kind, &row, cause_of(reason))?,
+            what: format!("{}: {title}{}", row.text(2)?, reason.replace('_', " ")),
+            count: u64::try_from(row.int(4)?).unwrap_or(0),
+            subjects,
+        });
+    }
+    Ok(())
+}
+
+/// Paused sides, channels that fail or do not run, orders the census cannot account for, stock runs that wait.
+async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
+    let paused = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, p.side, p.reason FROM connection AS c
+             JOIN pause AS p ON p.tenant = c.tenant AND p.merchant = c.merchant AND p.connection = c.id
+             WHERE c.tenant = $1 AND c.enabled = 1",
+            &[tenant.into()],
+        )
+        .await?;
+    for row in &paused {
+        let side = row.text(3)?;
+        seen.push(Sighting {
+            key: key(AlertKind::ConnectionPaused, row, side)?,
+            what: format!("{}: the {side} side is paused: {}", row.text(2)?, row.text(4)?),
+            count: 1,
+            subjects: vec![row.string(1)?],
+        });
+    }
+    let channels = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, h.kind, h.problem, h.every_seconds, h.started_at FROM connection AS c
+             JOIN channel AS h ON h.tenant = c.tenant AND h.merchant = c.merchant AND h.connection = c.id
+             WHERE c.tenant = $1 AND c.enabled = 1 AND h.enabled = 1",
+            &[tenant.into()],
+        )
+        .await?;
+    for row in &channels {
+        let (name, channel) = (row.text(2)?, row.text(3)?);
+        if let Some(problem) = row.opt_text(4)? {
+            seen.push(Sighting {
+                key: key(AlertKind::ChannelFailing, row, channel)?,
+                what: format!("{name}: the channel {channel} fails: {problem}"),
+                count: 1,
+                subjects: vec![row.string(1)?],
+            });
+        }
+        let pace = Duration::from_secs(u64::try_from(row.int(5)?).unwrap_or(0));
+        let limit = LATE.max(pace * 3) / patience.factor.max(1);
+        if let Some(started) = row.opt_time(6)?
+            && later(started, limit) < tx.now
+        {
+            seen.push(Sighting {
+                key: key(AlertKind::ChannelLate, row, channel)?,
+                what: format!("{name}: the channel {channel} has not run since {started}"),
+                count: 1,
+                subjects: vec![row.string(1)?],
+            });
+        }
+    }
+    let lost = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, max(t.unaccounted) FROM connection AS c
+             JOIN census AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             WHERE c.tenant = $1 AND t.unaccounted > 0 GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into()],
+        )
+        .await?;
+    for row in &lost {
+        let count = row.int(3)?;
+        seen.push(Sighting {
+            key: key(AlertKind::Unaccounted, row, "")?,
+            what: format!("{}: the census cannot account for {count} orders", row.text(2)?),
+            count: u64::try_from(count).unwrap_or(0),
+            subjects: vec![row.string(1)?],
+        });
+    }
+    let held = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, count(*), max(t.id) FROM connection AS c
+             JOIN stock_run AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+                 AND t.state = 'waiting'
+             WHERE c.tenant = $1 AND c.enabled = 1 GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into()],
+        )
+        .await?;
+    for row in &held {
+        seen.push(Sighting {
+            key: key(AlertKind::StockRun, row, "")?,
+            what: format!("{}: a stock run waits for a decision", row.text(2)?),
+            count: u64::try_from(row.int(3)?).unwrap_or(0),
+            subjects: vec![row.string(4)?],
+        });
+    }
+    Ok(())
+}
+
+async fn of_warehouses(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
+    let unanswered = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, count(*), min(r.order_ref) FROM connection AS c
+             JOIN request AS q ON q.tenant = c.tenant AND q.merchant = c.merchant AND q.connection = c.id
+                 AND q.racing = 1 AND q.live = 1 AND q.done = 0
+             JOIN race AS r ON r.tenant = q.tenant AND r.merchant = q.merchant AND r.request = q.id
+             WHERE c.tenant = $1 AND r.outcome = 'silent' GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into()],
+        )
+        .await?;
+    for row in &unanswered {
+        seen.push(Sighting {
+            key: key(AlertKind::WarehouseSilent, row, "answers")?,
+            what: format!("{}: the warehouse has not answered to a cancel or change", row.text(2)?),
+            count: u64::try_from(row.int(3)?).unwrap_or(0),
+            subjects: vec![row.string(4)?],
+        });
+    }
+    let since = ago(tx.now, SILENT, patience.factor);
+    let silent = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, count(*), min(q.order_ref) FROM connection AS c
+             JOIN request AS q ON q.tenant = c.tenant AND q.merchant = c.merchant AND q.connection = c.id
+                 AND q.live = 1 AND q.done = 0 AND q.finished = 0 AND q.problem IS NULL AND q.created_at < $2
+             WHERE c.tenant = $1 AND c.enabled = 1 AND NOT EXISTS (
+                 SELECT 1 FROM shipment AS s WHERE s.tenant = c.tenant AND s.merchant = c.merchant AND s.connection = c.id
+                     AND s.shipped_at >= $2)
+             GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into(), since.into()],
+        )
+        .await?;
+    for row in &silent {
+        seen.push(Sighting {
+            key: key(AlertKind::WarehouseSilent, row, "shipments")?,
+            what: format!("{}: nothing has left the warehouse for two days, and it has orders as old", row.text(2)?),
+            count: u64::try_from(row.int(3)?).unwrap_or(0),
+            subjects: vec![row.string(4)?],
+        });
+    }
+    Ok(())
+}
+
+async fn of_outlets(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
+    let since = ago(tx.now, FAILING, patience.factor);
+    let rows = tx
+        .query(
+            "SELECT merchant, '' AS none, id, name, kind, disabled_why, failing_since FROM outlet
+             WHERE tenant = $1 AND (disabled_why IS NOT NULL OR (enabled = 1 AND failing_since < $2))",
+            &[tenant.into(), since.into()],
+        )
+        .await?;
+    for row in &rows {
+        let (name, kind) = (row.text(3)?, row.text(4)?);
+        let what = match row.opt_text(5)? {
+            Some(why) => format!("{kind} {name:?} was switched off: {why}"),
+            None => format!("{kind} {name:?} takes nothing since {}", row.time(6)?),
+        };
+        let key = key(AlertKind::DeliveryFailing, row, row.text(2)?)?;
+        seen.push(Sighting { key, what, count: 1, subjects: vec![row.string(2)?] });
+    }
+    Ok(())
+}
+
+async fn of_installation(tx: &mut Tx, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
+    let all = |kind| CauseKey { kind, merchant: String::new(), connection: String::new(), cause: String::new() };
+    let state = safety::load(tx).await?;
+    if let Some(frozen) = &state.frozen {
+        seen.push(Sighting {
+            key: all(AlertKind::SendingFrozen),
+            what: format!("nothing is sent since {}: {}", frozen.since, frozen.reason),
+            count: 1,
+            subjects: Vec::new(),
+        });
+    }
+    if patience.backups {
+        let born = tx.first("SELECT created_at FROM installation WHERE one = 1", &[]).await?;
+        let born = born.map_or(Ok(tx.now), |row| row.time(0))?;
+        let last = state.backed_up_at.unwrap_or(born);
+        if last < ago(tx.now, BACKUP, patience.factor) {
+            let what = match state.backed_up_at {
+                Some(at) => format!("the last backup was taken {at}"),
+                None => "no backup was ever taken, or recorded".to_owned(),
+            };
+            seen.push(Sighting { key: all(AlertKind::BackupOverdue), what, count: 1, subjects: Vec::new() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! What is told to the outside while the main job goes on: nothing lost when the program dies, and people hear of a stuck order and of
+//! its end.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use serde_json::Value;
+use simulators::brightpearl::NewLine;
+
+use super::flow::place;
+use crate::{
+    notify::receiver::{MailServer, Receiver},
+    world::{ACCOUNT, Setup, Store, WAREHOUSE, World, warehouse_sku},
+};
+
+/// The numbers of the events of these kinds after one.
+fn events(world: &World, after: i64, kinds: &[&str]) -> BTreeSet<i64> {
+    let mut numbers = BTreeSet::new();
+    let mut last = after;
+    loop {
+        let (code, answer) = world.ask(&["events", "--after", &last.to_string()]);
+        assert_eq!(code, 0);
+        let answer = answer.as_array().cloned().unwrap_or_default();
+        let Some(newest) = answer.last().and_then(|event| event["number"].as_i64()) else { return numbers };
+        last = newest;
+        let wanted = answer.iter().filter(|event| kinds.iter().any(|kind| event["what"] == *kind));
+        numbers.extend(wanted.filter_map(|event| event["number"].as_i64()));
+    }
+}
+
+/// Killed again and again, with a receiver that is down at times: every event arrives, each always under the same id, and the main job
+/// goes on as if nobody listened.
+async fn every_event_arrives(store: Store) {
+    let mut world = World::new(Setup { store, ..Setup::default() }).await;
+    let receiver = Receiver::start().await;
+    let kinds = ["order", "effect", "shipment"];
+    let create = ["webhooks", "create", "--name", "erp", "--url", &receiver.url, "--events", &kinds.join(",")];
+    let (code, made) = world.ask(&create);
+    assert_eq!(code, 0, "{made}");
+    let secret = made["secret"].as_str().expect("a secret").to_owned();
+    let before = events(&world, 0, &kinds).last().copied().unwrap_or(0);
+    let expected = place(&world, 12, 33).expected;
+    for round in 0..5 {
+        world.start();
+        receiver.answers(if round % 2 == 0 { 503 } else { 200 }, None);
+        let seen = receiver.calls().len();
+        world
+            .until("something is told", Duration::from_secs(60), |_| {
+                if receiver.calls().len() > seen + 3 * round { Ok(()) } else { Err(format!("{seen} calls")) }
+            })
+            .await;
+        world.kill();
+    }
+    receiver.answers(200, None);
+    world.start();
+    world
+        .until("every order ships once and Brightpearl knows", Duration::from_secs(180), |world| {
+            world.all_told(&expected)
+        })
+        .await;
+    world
+        .until("every event has arrived", Duration::from_secs(120), |world| {
+            let wanted = events(world, before, &kinds);
+            let told: BTreeSet<i64> =
+                receiver.calls().iter().filter_map(|call| call.json()["data"]["number"].as_i64()).collect();
+            let missing: Vec<&i64> = wanted.difference(&told).collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("{} missing: {missing:?}", missing.len())) }
+        })
+        .await;
+    let mut ids: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    for call in receiver.calls() {
+        assert!(call.is_signed_with(&secret));
+        let number = call.json()["data"]["number"].as_i64().expect("a number");
+        ids.entry(number).or_default().insert(call.id().to_owned());
+    }
+    assert!(ids.len() > 12, "{} events", ids.len());
+    let several: Vec<_> = ids.iter().filter(|(_, ids)| ids.len() > 1).collect();
+    assert!(several.is_empty(), "an event keeps its id: {several:?}");
+    world.invariants().expect("the invariants hold");
+    assert!(!world.logs().contains(&secret), "the secret is in the log");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_arrives_over_kills() {
+    every_event_arrives(Store::Sqlite).await;
+    every_event_arrives(Store::Postgres).await;
+}
+
+/// Orders whose SKU is not mapped: one issue counts them, one e-mail says it, and when the listing is there the orders go, the issue
+/// closes by itself, and one e-mail says that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_hear_of_stuck_orders_and_of_their_end() {
+    let mut world = World::new(Setup::default()).await;
+    let mail = MailServer::start().await;
+    world.set_environment("MILLRACE_SMTP", Some(&mail.url));
+    world.set_environment("MILLRACE_MAIL_FROM", Some("Millrace <millrace@example.test>"));
+    world.command(&["alerts", "channels", "create-email", "--name", "ops", "--to", "ops@example.test"]);
+    let known: BTreeSet<i64> = world.skus.iter().map(|(product, _)| *product).collect();
+    let products = world.brightpearl.plain_products(ACCOUNT).expect("products");
+    let (product, sku) =
+        products.into_iter().find(|(product, _)| !known.contains(product)).expect("one without a listing");
+    world.brightpearl.change_stock(ACCOUNT, product, WAREHOUSE, 100).expect("stock");
+    for _ in 0..3 {
+        world.place(world.ready(vec![NewLine::sku(&sku, 1)]));
+    }
+    world.start();
+    let issues = |world: &World| -> Vec<Value> {
+        let (_, answer) = world.ask(&["alerts", "issues", "--all", "--kind", "order_held"]);
+        answer["items"].as_array().cloned().unwrap_or_default()
+    };
+    world
+        .until("one issue counts three orders", Duration::from_secs(60), |world| {
+            let found = issues(world);
+            let counted = found.len() == 1 && found[0]["count"] == 3 && found[0]["state"] == "open";
+            if counted { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    let about = |word: &str| -> usize {
+        let mails = mail.mails();
+        let held = mails.iter().map(|mail| mail.replace("=\r\n", "")).filter(|mail| mail.contains("order held"));
+        held.filter(|mail| mail.contains(word)).count()
+    };
+    world
+        .until("an e-mail says so", Duration::from_secs(30), |_| {
+            if about("New\r\n") == 1 { Ok(()) } else { Err(format!("{:?}", mail.mails())) }
+        })
+        .await;
+    let listing = world.folder().join("listing.csv");
+    std::fs::write(&listing, format!("{sku},{}\n", warehouse_sku(&sku))).expect("a file");
+    world.command(&["connections", "import-listings", "main", "-f", listing.to_str().expect("a plain path")]);
+    world.command(&["connections", "run", "main", "orders"]);
+    world
+        .until("the issue closes by itself", Duration::from_secs(120), |world| {
+            let found = issues(world);
+            if found.len() == 1 && found[0]["state"] == "closed" { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    world
+        .until("an e-mail says that", Duration::from_secs(60), |_| {
+            if about("Closed by itself") == 1 { Ok(()) } else { Err(format!("{:?}", mail.mails())) }
+        })
+        .await;
+    assert_eq!(about("New\r\n"), 1, "{:?}", mail.mails());
+}
