@@ -2,19 +2,27 @@
 
 use serde_json::{Value, json};
 
+use super::super::browser::PASSWORD;
+
 /// What a route asks of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Needs {
+    /// Nothing: for whoever is not signed in yet.
+    Nothing,
     /// To look.
     Read,
     /// To work.
     Staff,
+    /// To administer what belongs to the merchant.
+    Manage,
     /// To administer the tenant, all its merchants.
     Admin,
     /// To administer the installation.
     Operator,
+    /// To be a person, whatever else they may do: it is about themselves.
+    Oneself,
 }
-use Needs::{Admin, Operator, Read, Staff};
+use Needs::{Admin, Manage, Nothing, Oneself, Operator, Read, Staff};
 
 /// One route.
 pub struct Row {
@@ -27,7 +35,8 @@ pub struct Row {
     pub query: &'static str,
     /// What who may gets with an object of its own: several where the second time is not as the first.
     pub own: &'static [u16],
-    /// What an administrator gets of another tenant, and of another merchant where the route is not for whole tenants only.
+    /// What an administrator gets of another tenant, and of another merchant where the route is not for whole tenants only. Of
+    /// routes about oneself: what the other people get.
     pub foreign: u16,
 }
 
@@ -45,6 +54,16 @@ fn list(id: &'static str) -> Row {
     row(id, Read, Value::Null, &[200], 200)
 }
 
+/// A route for whoever is not signed in yet.
+fn open(id: &'static str, body: Value, answers: &'static [u16]) -> Row {
+    row(id, Nothing, body, answers, 0)
+}
+
+/// A route about oneself: the same for everybody.
+fn oneself(id: &'static str, body: Value, answers: u16, own: &'static [u16]) -> Row {
+    row(id, Oneself, body, own, answers)
+}
+
 /// All routes, in an order in which they can be asked one after another.
 pub fn expected() -> Vec<Row> {
     let why = || json!({ "reason": "the matrix" });
@@ -58,6 +77,15 @@ pub fn expected() -> Vec<Row> {
         "name": "Another", "merchant": "Acme", "platform": "dsfx",
         "settings": { "transport": "folder", "folder": "/nonexistent/another" }, "secrets": {},
     });
+    let webhook = json!({
+        "name": "Another hook", "merchant": "Acme", "url": "https://hooks.example.com/b", "events": [],
+    });
+    let changed_webhook =
+        json!({ "name": "Hook", "url": "https://hooks.example.com/c", "events": [], "enabled": true });
+    let alert_channel =
+        json!({ "name": "Another channel", "merchant": "Acme", "kind": "email", "to": ["ops@example.com"] });
+    let changed_channel = json!({ "name": "Mail", "to": ["ops@example.com"], "enabled": true });
+    let invitation = json!({ "email": "new@example.com", "name": "New", "role": "staff" });
     vec![
         list("list_platforms"),
         list("list_merchants"),
@@ -91,6 +119,21 @@ pub fn expected() -> Vec<Row> {
         look("get_effect"),
         look("explain_effect"),
         look("get_finding"),
+        list("list_issues"),
+        look("get_issue"),
+        list("list_alert_policies"),
+        look("get_alert_policy"),
+        list("list_alert_channels"),
+        look("get_alert_channel"),
+        look("list_alert_deliveries"),
+        list("list_webhooks"),
+        look("get_webhook"),
+        look("list_webhook_deliveries"),
+        look("get_delivery"),
+        row("list_people", Admin, Value::Null, &[200], 200),
+        row("get_person", Admin, Value::Null, &[200], 404),
+        row("list_persons_sessions", Admin, Value::Null, &[200], 404),
+        row("list_invitations", Admin, Value::Null, &[200], 200),
         row("list_keys", Admin, Value::Null, &[200], 200),
         row("list_audit", Admin, Value::Null, &[200], 200),
         row("get_audit_verification", Admin, Value::Null, &[200], 200),
@@ -124,6 +167,22 @@ pub fn expected() -> Vec<Row> {
         row("create_store", Admin, store, &[201, 409], 404),
         row("create_warehouse", Admin, warehouse, &[201, 409], 404),
         row("create_connection", Admin, json!({ "name": "main", "store": "BP", "warehouse": "WH" }), &[409, 422], 404),
+        row("acknowledge_issue", Staff, json!({ "undo": false }), &[200], 404),
+        row("snooze_issue", Staff, json!({ "hours": 1 }), &[200], 404),
+        row("test_webhook", Staff, Value::Null, &[202], 404),
+        row("replay_webhook", Staff, json!({ "from": "2026-01-01T00:00:00Z" }), &[202], 404),
+        row("replay_delivery", Staff, Value::Null, &[202], 404),
+        row("test_alert_channel", Staff, Value::Null, &[202], 404),
+        row("create_webhook", Manage, webhook, &[201, 409], 404),
+        row("update_webhook", Manage, changed_webhook, &[200], 404),
+        row("rotate_webhook_secret", Manage, json!({ "hours": 1 }), &[200], 404),
+        row("delete_webhook", Manage, Value::Null, &[204, 404], 404),
+        row("create_alert_channel", Manage, alert_channel, &[201, 409], 404),
+        row("update_alert_channel", Manage, changed_channel, &[200], 404),
+        row("delete_alert_channel", Manage, Value::Null, &[204, 404], 404),
+        row("create_alert_policy", Manage, json!({ "name": "Another", "merchant": "Acme" }), &[201, 409], 404),
+        row("update_alert_policy", Manage, json!({ "name": "Policy" }), &[200], 404),
+        row("delete_alert_policy", Manage, Value::Null, &[204, 404], 404),
         // From here on the other tenant has a merchant of the same name.
         row("create_merchant", Admin, json!({ "name": "Acme" }), &[409], 201),
         row("update_store", Admin, json!({ "settings": { "datacenter_code": "eu1" } }), &[200, 422], 404),
@@ -135,8 +194,29 @@ pub fn expected() -> Vec<Row> {
         row("update_configuration", Admin, json!({ "toml": "[[merchant]]\nname = \"Acme\"\n" }), &[200], 200),
         row("create_key", Admin, json!({ "name": "made by the matrix", "role": "read" }), &[201], 201),
         row("revoke_key", Admin, Value::Null, &[204, 404], 404),
+        row("create_invitation", Admin, invitation, &[201], 201),
+        row("withdraw_invitation", Admin, Value::Null, &[204, 404], 404),
+        row("change_person", Admin, json!({ "role": "staff" }), &[200], 404),
+        row("disable_person", Admin, Value::Null, &[200], 404),
+        row("enable_person", Admin, Value::Null, &[200], 404),
+        row("reset_person", Admin, Value::Null, &[201], 404),
+        row("remove_persons_second_factor", Admin, Value::Null, &[200, 404], 404),
+        row("end_persons_sessions", Admin, Value::Null, &[200], 404),
         row("freeze_sending", Operator, why(), &[200], 403),
         row("recover", Operator, json!({ "since": "2026-01-01T00:00:00Z" }), &[200], 403),
         row("release_sending", Operator, json!({ "reason": "the matrix", "force": true }), &[200, 409], 403),
+        // One after another: the first who comes uses the link, and from then on everybody may sign in as who came.
+        open("describe_link", json!({ "token": "{token}" }), &[200]),
+        open("redeem_link", json!({ "token": "{token}", "password": PASSWORD }), &[201, 404]),
+        open("sign_in", json!({ "email": "door@example.com", "password": PASSWORD }), &[201]),
+        oneself("get_session", Value::Null, 200, &[200]),
+        oneself("list_own_sessions", Value::Null, 200, &[200]),
+        oneself("end_own_session", Value::Null, 404, &[204]),
+        oneself("prove", json!({ "password": PASSWORD }), 200, &[200]),
+        oneself("begin_second_factor", Value::Null, 201, &[201]),
+        oneself("confirm_second_factor", json!({ "code": "no code" }), 422, &[422]),
+        oneself("remove_second_factor", Value::Null, 204, &[204]),
+        oneself("sign_out", Value::Null, 204, &[204]),
+        oneself("change_password", json!({ "current": PASSWORD, "new": PASSWORD }), 200, &[200]),
     ]
 }

@@ -1,7 +1,8 @@
-//! The authorisation matrix (control 6): every route of the OpenAPI document, with every kind of key, on own and on foreign
-//! objects. The document and the table of what is expected must name the same routes.
+//! The authorisation matrix (control 6): every route of the OpenAPI document, with every kind of key and of person, on own
+//! and on foreign objects. The document and the table of what is expected must name the same routes.
 
 mod expected;
+mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,31 +10,18 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
-use connect::{FeedCursor, Inbound, MerchantId, OsRandom, RejectedInput, TenantId};
-use engine::finding::{Finding, FindingKind, Subject};
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
-use millrace::{
-    api,
-    db::{CensusOutcome, ConnectionKey, Extent, NewApiKey, RunState, Scope},
-    operate::{Role, keys},
-    reconcile::Report,
-};
+use millrace::api;
 use serde_json::Value;
-use simulators::brightpearl::Running;
 use tower::ServiceExt as _;
 
-use self::expected::{Needs, Row, expected};
-use super::{
-    Installation,
-    access::{brightpearl, connected},
+use self::{
+    expected::{Needs, Row, expected},
+    world::World,
 };
-use crate::db::{
-    stock::{feed, line, run},
-    world::{order, request_key, requested, shipment},
-};
+use super::browser::{Browser, PASSWORD};
 
-/// Who asks.
+/// Who asks: with a key, or as a person who signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Who {
     Nobody,
@@ -47,20 +35,40 @@ enum Who {
     OfAnotherMerchant,
     OfAnotherTenant,
     Operator,
+    /// Their session has ended.
+    SignedOut,
+    /// From outside, and sees the merchant.
+    PersonOfTheMerchant,
+    /// Limited to the merchant.
+    PersonOfStaff,
+    AdministratingPerson,
+    /// Staff, limited to another merchant.
+    PersonOfAnotherMerchant,
+    /// Administers another tenant.
+    PersonOfAnotherTenant,
+    /// Administers the installation.
+    OperatingPerson,
 }
 
-const EVERYBODY: [Who; 11] = [
+const EVERYBODY: [Who; 18] = [
     Who::Nobody,
     Who::Stranger,
     Who::Revoked,
     Who::Expired,
+    Who::SignedOut,
     Who::OfAnotherMerchant,
     Who::OfAnotherTenant,
+    Who::PersonOfAnotherMerchant,
+    Who::PersonOfAnotherTenant,
     Who::Reader,
+    Who::PersonOfTheMerchant,
     Who::Staff,
+    Who::PersonOfStaff,
     Who::OfTheMerchant,
     Who::Administrator,
+    Who::AdministratingPerson,
     Who::Operator,
+    Who::OperatingPerson,
 ];
 
 impl Who {
@@ -69,107 +77,93 @@ impl Who {
         let own = row.own.to_vec();
         let enough = |has: Needs| if has >= row.needs { own.clone() } else { vec![403] };
         match self {
-            Self::Nobody | Self::Stranger | Self::Revoked | Self::Expired => vec![401],
-            Self::Reader => enough(Needs::Read),
-            Self::Staff | Self::OfTheMerchant => enough(Needs::Staff),
-            Self::Administrator => enough(Needs::Admin),
-            Self::Operator => own,
-            Self::OfAnotherMerchant if row.needs >= Needs::Admin => vec![403],
+            _ if row.needs == Needs::Nothing => own,
+            Self::Nobody | Self::Stranger | Self::Revoked | Self::Expired | Self::SignedOut => vec![401],
+            // What there is about oneself is the administrator's own, and another person's for the others. A key is nobody.
+            Self::AdministratingPerson if row.needs == Needs::Oneself => own,
+            _ if row.needs == Needs::Oneself => vec![if self.is_person() { row.foreign } else { 403 }],
+            Self::Reader | Self::PersonOfTheMerchant => enough(Needs::Read),
+            Self::Staff | Self::PersonOfStaff => enough(Needs::Staff),
+            Self::OfTheMerchant => enough(Needs::Manage),
+            Self::Administrator | Self::AdministratingPerson => enough(Needs::Admin),
+            Self::Operator | Self::OperatingPerson => own,
+            Self::OfAnotherMerchant if row.needs > Needs::Manage => vec![403],
+            Self::PersonOfAnotherMerchant if row.needs > Needs::Staff => vec![403],
             // A second time, what was made is there.
-            Self::OfAnotherTenant | Self::OfAnotherMerchant if row.foreign == 201 => vec![201, 409],
-            Self::OfAnotherTenant | Self::OfAnotherMerchant => vec![row.foreign],
+            _ if row.foreign == 201 => vec![201, 409],
+            Self::OfAnotherMerchant
+            | Self::OfAnotherTenant
+            | Self::PersonOfAnotherMerchant
+            | Self::PersonOfAnotherTenant => vec![row.foreign],
         }
+    }
+
+    fn is_person(self) -> bool {
+        matches!(
+            self,
+            Self::PersonOfTheMerchant
+                | Self::PersonOfStaff
+                | Self::AdministratingPerson
+                | Self::PersonOfAnotherMerchant
+                | Self::PersonOfAnotherTenant
+                | Self::OperatingPerson
+        )
     }
 
     /// Whether nothing of the tenant may be in the answer.
     fn is_foreign(self) -> bool {
-        !matches!(self, Self::Reader | Self::Staff | Self::OfTheMerchant | Self::Administrator | Self::Operator)
+        matches!(
+            self,
+            Self::Nobody
+                | Self::Stranger
+                | Self::Revoked
+                | Self::Expired
+                | Self::SignedOut
+                | Self::OfAnotherMerchant
+                | Self::OfAnotherTenant
+                | Self::PersonOfAnotherMerchant
+                | Self::PersonOfAnotherTenant
+        )
     }
-}
-
-/// A tenant with one object of every kind, and a key of every kind.
-struct World {
-    installation: Installation,
-    keys: BTreeMap<&'static str, String>,
-    /// What stands in a path in the place of its parameters.
-    objects: BTreeMap<&'static str, String>,
-    // The account that the connection talks to.
-    _source: Running,
-    _folder: tempfile::TempDir,
 }
 
 impl World {
-    async fn new() -> Self {
-        let installation = Installation::new().await;
-        let source = brightpearl(0).await;
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["in", "out"] {
-            std::fs::create_dir_all(folder.path().join(name)).unwrap();
-        }
-        let (connection, merchant) =
-            connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
-        let own = installation.tenant("default").await;
-        let scope = Scope { tenant: own.clone(), merchant: merchant.parse().unwrap() };
-        let key = ConnectionKey { scope, connection: connection.parse().unwrap() };
-        let mut objects = furnish(&installation, &key).await;
-        objects.insert("connection", connection);
-        let list = async |path: &str| installation.get(&format!("/api/v1/{path}")).await.json();
-        objects.insert("store", text(&list("stores").await[0]["id"]));
-        objects.insert("warehouse", text(&list("warehouses").await[0]["id"]));
-        for (name, path) in [
-            ("order", "orders"),
-            ("shipment", "shipments"),
-            ("effect", "effects"),
-            ("exception", "exceptions"),
-            ("finding", "findings?all=true"),
-        ] {
-            objects.insert(name, text(&list(path).await["items"][0]["id"]));
-        }
-        let db = &installation.hub.db;
-        let other = db.create_tenant("other").await.unwrap();
-        let brand = db.create_merchant(&own, "Brand").await.unwrap();
-        let mut keys = BTreeMap::new();
-        for (who, tenant, role, merchant) in [
-            ("Reader", &own, Role::Read, None),
-            ("Staff", &own, Role::Staff, None),
-            ("Administrator", &own, Role::Admin, None),
-            ("OfTheMerchant", &own, Role::Admin, Some(&key.scope.merchant)),
-            ("OfAnotherMerchant", &own, Role::Admin, Some(&brand)),
-            ("OfAnotherTenant", &other, Role::Admin, None),
-        ] {
-            keys.insert(who, make_key(&installation, tenant, role, merchant, None).await.1);
-        }
-        let (revoked, secret) = make_key(&installation, &own, Role::Admin, None, None).await;
-        db.revoke_api_key(Some(&own), &revoked, "test").await.unwrap();
-        keys.insert("Revoked", secret);
-        let ended = Timestamp::from_second(1_700_000_000).unwrap();
-        keys.insert("Expired", make_key(&installation, &own, Role::Admin, None, Some(ended)).await.1);
-        keys.insert("Stranger", format!("mr_{}", "0".repeat(64)));
-        keys.insert("Operator", installation.administrator.clone());
-        // The key that is revoked in the course of it.
-        objects.insert("key", make_key(&installation, &own, Role::Read, None, None).await.0);
-        objects.insert("channel", "stock".to_owned());
-        Self { installation, keys, objects, _source: source, _folder: folder }
-    }
-
     fn path(&self, template: &str) -> String {
-        let mut path = template.to_owned();
-        for (name, value) in &self.objects {
-            path = path.replace(&format!("{{{name}}}"), value);
-        }
+        // Two kinds of things are called channels.
+        let path = self.filled(&template.replace("/alerts/channels/{channel}", "/alerts/channels/{alert_channel}"));
         assert!(!path.contains('{'), "an object for {template}");
         path
     }
 
-    /// What is wrong with this answer to this caller; nothing, if all is as expected.
-    async fn ask(&self, who: Who, method: &str, template: &str, row: &Row) -> Option<String> {
-        let mut request = Request::builder().method(method).uri(format!("{}{}", self.path(template), row.query));
-        if let Some(key) = self.keys.get(format!("{who:?}").as_str()) {
+    fn filled(&self, template: &str) -> String {
+        let fill = |text: String, (name, value): (&&str, &String)| text.replace(&format!("{{{name}}}"), value);
+        self.objects.iter().fold(template.to_owned(), fill)
+    }
+
+    /// A request as this caller makes it.
+    async fn request(&self, who: Who, method: &str, uri: &str, row: &Row) -> axum::http::request::Builder {
+        let name = format!("{who:?}");
+        let mut request = match self.people.get(name.as_str()) {
+            // What is done about oneself may end a session, so it is done with another one each time.
+            Some(person) if who.is_person() && row.needs == Needs::Oneself => {
+                Browser::new(&self.installation).signed_in(person.email, PASSWORD).await.request(method, uri)
+            }
+            Some(person) => person.browser(&self.installation).request(method, uri),
+            None => Request::builder().method(method).uri(uri),
+        };
+        if let Some(key) = self.keys.get(name.as_str()) {
             request = request.header("authorization", format!("Bearer {key}"));
         }
-        if who == Who::Operator {
+        if [Who::Operator, Who::OperatingPerson].contains(&who) {
             request = request.header("millrace-tenant", "default");
         }
+        request
+    }
+
+    /// What is wrong with this answer to this caller; nothing, if all is as expected.
+    async fn ask(&self, who: Who, method: &str, template: &str, row: &Row) -> Option<String> {
+        let uri = format!("{}{}", self.path(template), row.query);
+        let mut request = self.request(who, method, &uri, row).await;
         let body = match &row.body {
             Value::Null => Body::empty(),
             Value::String(csv) => {
@@ -178,7 +172,7 @@ impl World {
             }
             json => {
                 request = request.header("content-type", "application/json");
-                Body::from(json.to_string())
+                Body::from(self.filled(&json.to_string()))
             }
         };
         let response = self.installation.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
@@ -222,68 +216,6 @@ impl World {
 
 fn text(value: &Value) -> String {
     value.as_str().expect("an id").to_owned()
-}
-
-async fn make_key(
-    installation: &Installation,
-    tenant: &TenantId,
-    role: Role,
-    merchant: Option<&MerchantId>,
-    expires_at: Option<Timestamp>,
-) -> (String, String) {
-    let key = keys::generate(&OsRandom);
-    let new = NewApiKey {
-        tenant: Some(tenant.clone()),
-        name: "test".to_owned(),
-        hash: keys::hash(&key),
-        role: role.as_str().to_owned(),
-        merchant: merchant.cloned(),
-        expires_at,
-    };
-    (installation.hub.db.create_api_key(new, "test").await.unwrap(), key)
-}
-
-/// An order with its effect and shipment, a stock run, an exception and a finding.
-async fn furnish(installation: &Installation, key: &ConnectionKey) -> BTreeMap<&'static str, String> {
-    let db = &installation.hub.db;
-    db.record_orders(key, "acme", vec![requested(1)]).await.unwrap();
-    let left = shipment(&order(1), "S1", &request_key(1), &[3, 1]);
-    let input = Inbound { name: "ship.csv".to_owned(), content_hash: "h".to_owned(), content: b"a,b".to_vec() };
-    let rejected = [RejectedInput { input, reason: "line 1: nothing of it can be read".to_owned() }];
-    let cursor = FeedCursor::default();
-    db.record_shipments(key, vec![left], Vec::new(), &[], &rejected, &cursor).await.unwrap();
-    let now = db.now().await.unwrap();
-    let mut waiting = run("inv_1", now, RunState::Waiting);
-    waiting.lines = vec![line(1001, "2")];
-    let counted = feed("inv_1", now, &[("W-1001", "5")], false);
-    let kept = db.record_run(key, waiting, Vec::new(), &counted).await.unwrap();
-    let orphan = Finding {
-        kind: FindingKind::OrphanNote,
-        subject: Subject::Note(7),
-        order_id: Some(1),
-        what: "goods-out note 7 belongs to nothing".to_owned(),
-    };
-    let report = Report {
-        extent: "recent".to_owned(),
-        from: now,
-        to: now,
-        unaccounted: 0,
-        counted: 1,
-        buckets: Vec::new(),
-        lost: Vec::new(),
-        warehouse_not_asked: None,
-        unchecked: Vec::new(),
-        findings: 1,
-    };
-    let outcome = CensusOutcome {
-        unaccounted: 0,
-        report: serde_json::to_vec(&report).unwrap(),
-        findings: vec![orphan],
-        checked: FindingKind::ALL.into(),
-    };
-    db.begin_census(key).await.unwrap();
-    db.finish_census(key, Extent::Recent, outcome).await.unwrap();
-    BTreeMap::from([("run", kept.id)])
 }
 
 /// Every documented route by its id: method, and path with its parameters in braces.
@@ -342,7 +274,8 @@ impl World {
         let mut seen = BTreeMap::new();
         // What is counted for the whole process, what never ends, and what tells the time of its own asking.
         let apart = ["get_budgets", "follow_events", "list_keys", "list_audit", "get_audit_verification"];
-        for row in expected().into_iter().filter(|row| !apart.contains(&row.id)) {
+        let of_the_tenant = |row: &Row| !apart.contains(&row.id) && row.needs != Needs::Oneself;
+        for row in expected().into_iter().filter(of_the_tenant) {
             let (method, template) = &routes[row.id];
             if method != "GET" {
                 continue;
