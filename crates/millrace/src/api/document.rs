@@ -22,6 +22,9 @@ const REMOTE: [&str; 11] = [
     "update_settings",
 ];
 
+/// Routes that look at a password: too many tries, and the next one waits.
+const THROTTLED: [&str; 3] = ["change_password", "prove", "sign_in"];
+
 /// Gives each operation every status that it has, in place of a `default`.
 pub(super) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
@@ -33,7 +36,9 @@ pub(super) fn complete(document: &mut OpenApi) {
             (item.delete.as_mut(), false, true),
         ] {
             if let Some(operation) = operation {
-                if posts {
+                // What people do about themselves shows secrets and sets cookies: no answer of it is kept for a repeat.
+                let kept = !operation.tags.iter().flatten().any(|tag| tag == "session");
+                if posts && kept {
                     operation.parameters.get_or_insert_default().push(RefOr::T(repeat_key()));
                 }
                 refusals(operation, changes);
@@ -49,16 +54,18 @@ fn refusals(operation: &mut Operation, changes: bool) {
     };
     let (in_path, in_query, in_header) = (has(ParameterIn::Path), has(ParameterIn::Query), has(ParameterIn::Header));
     let body = operation.request_body.is_some();
-    let remote = operation.operation_id.as_deref().is_some_and(|id| REMOTE.contains(&id));
+    let id = operation.operation_id.as_deref().unwrap_or_default();
+    let (remote, throttled) = (REMOTE.contains(&id), THROTTLED.contains(&id));
     let statuses = [
         ("400", in_query || in_header || body, "The query, the body or a header cannot be read"),
-        ("401", true, "No key, or none that is valid"),
-        ("403", true, "The key may not do this"),
-        ("404", in_path || body || in_query, "It does not exist, or not for this key"),
+        ("401", true, "No key or session that is valid; or a password or a code is needed, or was wrong"),
+        ("403", true, "The caller may not do this"),
+        ("404", in_path || body || in_query, "It does not exist, or not for this caller"),
         ("409", changes || remote, "It clashes with how things stand"),
         ("413", changes, "The body is larger than 1 MiB"),
         ("415", body, "The body is of another kind"),
         ("422", true, "What was given cannot be used, or it must be said which tenant is meant"),
+        ("429", throttled, "There were too many tries"),
         ("500", true, "A fault of the program"),
         ("501", remote, "The installation is not set up for it"),
         ("502", remote, "The remote system refused, or did not answer"),
@@ -80,7 +87,7 @@ fn problem(status: &str, about: &str) -> Response {
     let text = || Header::new(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()));
     match status {
         "401" => response.header("WWW-Authenticate", text()).build(),
-        "503" => response.header("Retry-After", text()).build(),
+        "429" | "503" => response.header("Retry-After", text()).build(),
         _ => response.build(),
     }
 }
