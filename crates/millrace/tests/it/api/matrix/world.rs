@@ -121,7 +121,12 @@ impl World {
         for (who, key, email, rights) in [
             ("AdministratingPerson", own_key, "bob@example.com", json!({ "role": "administrator" })),
             ("PersonOfStaff", own_key, "joe@example.com", json!({ "role": "staff", "merchants": [own_brand] })),
-            ("PersonOfTheMerchant", own_key, "eve@example.com", json!({ "role": "merchant", "merchants": [own_brand] })),
+            (
+                "PersonOfTheMerchant",
+                own_key,
+                "eve@example.com",
+                json!({ "role": "merchant", "merchants": [own_brand] }),
+            ),
             ("PersonOfAnotherMerchant", own_key, "kim@example.com", json!({ "role": "staff", "merchants": [brand] })),
             ("PersonOfAnotherTenant", other_key, "lee@example.com", json!({ "role": "administrator" })),
             ("SignedOut", own_key, "max@example.com", json!({ "role": "administrator" })),
