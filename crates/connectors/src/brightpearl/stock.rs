@@ -1,6 +1,6 @@
 //! Reading products, prices and stock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{Cost, Product, SourceStock};
 use serde_json::Value;
@@ -31,7 +31,8 @@ pub(super) async fn products(client: &Client, ids: &[i64]) -> Result<Vec<Product
         .await?;
     let mut products: Vec<Product> = answers.into_iter().flatten().map(map::to_product).collect();
     // What nobody asked for is not believed, here and below.
-    products.retain(|product| ids.contains(&product.product_id));
+    let asked: BTreeSet<i64> = ids.iter().copied().collect();
+    products.retain(|product| asked.contains(&product.product_id));
     products.sort_by_key(|product| product.product_id);
     Ok(products)
 }
@@ -86,9 +87,10 @@ pub(super) async fn levels(
             format!("warehouse-service/product-availability/{}", idset::compact(ids))
         })
         .await?;
+    let asked: BTreeSet<i64> = product_ids.iter().copied().collect();
     let products = answers.into_iter().flat_map(|products| products.0);
     Ok(products
-        .filter(|(id, _)| product_ids.contains(id))
+        .filter(|(id, _)| asked.contains(id))
         .filter_map(|(id, product)| product.warehouses.0.get(&warehouse_id).map(|stock| (id, map::to_stock(stock))))
         .collect())
 }
@@ -104,7 +106,8 @@ pub(super) async fn costs(
             format!("product-service/product-price/{}", idset::compact(ids))
         })
         .await?;
-    let prices = answers.into_iter().flatten().filter(|price| product_ids.contains(&price.product_id.0));
+    let asked: BTreeSet<i64> = product_ids.iter().copied().collect();
+    let prices = answers.into_iter().flatten().filter(|price| asked.contains(&price.product_id.0));
     Ok(prices.filter_map(|price| map::to_cost(&price, price_list).map(|cost| (price.product_id.0, cost))).collect())
 }
 

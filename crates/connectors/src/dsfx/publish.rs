@@ -100,10 +100,10 @@ impl Inbox {
         if let Some(tried) = same_file(&orders, &content) {
             // The same file once more: whichever attempt renames it, it is published once.
             match witness::fate(&*self.store, &tried).await? {
-                Fate::Waits if witness::holds(&*self.store, &tried.temp, &content).await? => {
-                    if let Some(found) = self.lies_there(&target, &name, &content, &orders).await? {
-                        return Ok(found);
-                    }
+                Fate::Waits
+                    if witness::holds(&*self.store, &tried.temp, &content).await?
+                        && self.lies_there(&target, &name, &content, &orders).await?.is_none() =>
+                {
                     let baseline = json(&tried)?;
                     let ready = |wanted: &Wanted| (wanted.index, Prepared::Ready { baseline: baseline.clone() });
                     return Ok(orders.iter().map(ready).collect());
@@ -112,7 +112,7 @@ impl Inbox {
                 Fate::Waits | Fate::Withdrawn => {}
             }
         }
-        // Another file than an earlier attempt was made with: that one must not be published any more, or has been.
+        // Another file than an earlier attempt was made with, or its name is taken: that attempt must not publish any more, or has.
         let mut earlier: BTreeMap<String, Baseline> = BTreeMap::new();
         for tried in orders.iter().filter_map(|wanted| wanted.tried.as_ref()) {
             earlier.insert(tried.temp.clone(), tried.clone());

@@ -273,6 +273,21 @@ async fn a_rename_that_comes_late_publishes_once() {
     assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
 }
 
+/// Its name is another file's now: it is planned for another, and the earlier attempt must not come late once the name is free.
+#[tokio::test]
+async fn a_taken_name_takes_the_earlier_attempt_out_of_reach() {
+    let exchange = Exchange::new(&[]);
+    let connector = exchange.connector.as_ref();
+    let effects = effects(&drafts(connector, &["A", "B"]));
+    let first = arm(&effects[..1], &connector.prepare(&effects[..1]).await.unwrap());
+    let other = arm(&effects[1..], &connector.prepare(&effects[1..]).await.unwrap());
+    assert!(matches!(connector.send(&other).await.outcomes[0], Sent::Accepted { .. }));
+    let prepared = connector.prepare(&tried(&effects[..1], &first)).await.unwrap();
+    assert!(matches!(&prepared[0], Prepared::Impossible { why } if why.contains("went without")), "{prepared:?}");
+    assert!(!part_of(&exchange, &first[0]).exists());
+    assert!(matches!(connector.probe(&first).await.unwrap()[..], [Probe::Absent]));
+}
+
 #[tokio::test]
 async fn what_went_late_is_not_sent_in_other_company() {
     let exchange = Exchange::new(&[]);
