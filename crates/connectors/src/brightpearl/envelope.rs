@@ -8,7 +8,7 @@ use connect::HttpResponse;
 use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::lenient::Text;
+use super::lenient::{Object, Text};
 
 /// One error of an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -29,7 +29,7 @@ pub(super) struct Refusal {
 
 #[derive(Deserialize)]
 struct Errors {
-    errors: Vec<ApiError>,
+    errors: Vec<Object<ApiError>>,
 }
 
 #[derive(Deserialize)]
@@ -39,13 +39,13 @@ struct Response<T> {
 
 /// The errors in a body; `None` when it does not have that form or lists none.
 pub(super) fn refusal(status: u16, body: &[u8]) -> Option<Refusal> {
-    let errors = serde_json::from_slice::<Errors>(body).ok()?.errors;
-    let first = errors.first()?;
+    let Object(Errors { errors }) = serde_json::from_slice(body).ok()?;
+    let Object(first) = errors.first()?;
     let code = if first.code.0.is_empty() { format!("HTTP {status}") } else { first.code.0.clone() };
     let message = errors
         .iter()
         .enumerate()
-        .map(|(index, error)| match index {
+        .map(|(index, Object(error))| match index {
             0 => error.message.0.clone(),
             _ => format!("{} {}", error.code.0, error.message.0),
         })
@@ -57,7 +57,7 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Option<Refusal> {
 
 /// The value of `response`.
 pub(super) fn response<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice::<Response<T>>(body).map(|answer| answer.response)
+    serde_json::from_slice(body).map(|Object(Response { response })| response)
 }
 
 /// The plain text that 401 and 503 answers carry in `response`.
@@ -168,6 +168,10 @@ mod tests {
         assert_eq!(refusal(400, br#"{"errors":[]}"#), None);
         assert_eq!(refusal(400, br#"{"errors":[{"message":"x"}]}"#).unwrap().code, "HTTP 400");
         assert_eq!(refusal(404, b"<html>"), None);
+        // Lists in the places of objects are somebody else's document.
+        assert_eq!(refusal(403, br#"[[["WHSC-020","no"]]]"#), None);
+        assert_eq!(refusal(500, br#"{"errors":[["WHSC-020","no"]]}"#), None);
+        assert!(response::<String>(br#"["token"]"#).is_err());
     }
 
     #[test]
