@@ -147,6 +147,7 @@ pub(super) async fn find(hub: &Hub, caller: &Caller, named: &str) -> Result<Outl
 /// When the caller may not, what is given cannot be used, or the name is taken.
 pub async fn create(hub: &Hub, caller: &Caller, given: NewAlertChannelIn) -> Result<AlertChannelOut, Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let merchant = owner(hub, caller, given.merchant.as_deref()).await?;
     room(hub, caller).await?;
     let name = endpoints::name(&given.name)?;
@@ -176,6 +177,7 @@ pub async fn update(
     given: UpdateAlertChannelIn,
 ) -> Result<AlertChannelOut, Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let found = find(hub, caller, named).await?;
     let name = endpoints::name(&given.name)?;
     let (address, secret) = match (found.kind, &given.url) {

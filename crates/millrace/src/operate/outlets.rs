@@ -150,6 +150,7 @@ pub(super) async fn find(hub: &Hub, caller: &Caller, named: &str) -> Result<Outl
 /// When the caller may not, what is given cannot be used, or the name is taken.
 pub async fn create(hub: &Hub, caller: &Caller, given: NewWebhookIn) -> Result<NewWebhookOut, Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let merchant = owner(hub, caller, given.merchant.as_deref()).await?;
     room(hub, caller).await?;
     let settings = settings(hub, &given.name, &given.url, &given.events, true)?;
@@ -176,6 +177,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewWebhookIn) -> Result<N
 /// As [`create`].
 pub async fn update(hub: &Hub, caller: &Caller, named: &str, given: UpdateWebhookIn) -> Result<WebhookOut, Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let found = find(hub, caller, named).await?;
     let settings = settings(hub, &given.name, &given.url, &given.events, given.enabled)?;
     let updated =
@@ -210,6 +212,7 @@ pub(super) async fn remove(hub: &Hub, caller: &Caller, found: &Outlet) -> Result
 /// When the caller may not, there is none, or the hours are out of bounds.
 pub async fn rotate(hub: &Hub, caller: &Caller, named: &str, given: &RotateIn) -> Result<RotatedOut, Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let found = find(hub, caller, named).await?;
     let hours = given.hours.unwrap_or(24);
     if hours > LONGEST_OVERLAP {
