@@ -97,7 +97,7 @@ impl Inbox {
         let content =
             write(orders.iter().map(|wanted| &wanted.order), self.encoding).map_err(ConnectorError::unexpected)?;
         let mut settled: Vec<(usize, Prepared)> = Vec::new();
-        if let Some(tried) = same_file(&orders, &content) {
+        if let Some(tried) = same_file(&orders, &target, &content) {
             // The same file once more: whichever attempt renames it, it is published once.
             match witness::fate(&*self.store, &tried).await? {
                 Fate::Waits
@@ -347,13 +347,14 @@ impl Inbox {
     }
 }
 
-/// The one file that every order was tried with, if it holds these orders and nothing else.
-fn same_file(orders: &[Wanted], content: &[u8]) -> Option<Baseline> {
+/// The one file that every order was tried with, if it has this name and holds these orders and nothing else.
+fn same_file(orders: &[Wanted], target: &str, content: &[u8]) -> Option<Baseline> {
     let first = orders.first()?.tried.as_ref()?;
     let all = orders.iter().all(|wanted| {
         wanted.tried.as_ref().is_some_and(|tried| tried.temp == first.temp) && first.keys.contains(&wanted.key)
     });
-    (all && first.keys.len() == orders.len() && first.sha256 == sha256(content)).then(|| first.clone())
+    let same = first.target == target && first.keys.len() == orders.len() && first.sha256 == sha256(content);
+    (all && same).then(|| first.clone())
 }
 
 fn equal(tried: &Baseline) -> Prepared {

@@ -288,6 +288,21 @@ async fn a_taken_name_takes_the_earlier_attempt_out_of_reach() {
     assert!(matches!(connector.probe(&first).await.unwrap()[..], [Probe::Absent]));
 }
 
+/// What the journal committed to is what is published, to the name.
+#[tokio::test]
+async fn planned_again_for_another_file_it_goes_in_that_file() {
+    let exchange = Exchange::new(&[]);
+    let connector = exchange.connector.as_ref();
+    let planned = effects(&drafts(connector, &["A"]));
+    let first = arm(&planned, &connector.prepare(&planned).await.unwrap());
+    let mut again = tried(&planned, &first);
+    again[0].body = again[0].body.replace("261123063000", "261123064500");
+    let second = arm(&again, &connector.prepare(&again).await.unwrap());
+    assert!(!part_of(&exchange, &first[0]).exists(), "the earlier attempt is out of reach");
+    assert!(matches!(connector.send(&second).await.outcomes[0], Sent::Accepted { .. }));
+    assert_eq!(published(&exchange), ["ord_A_261123064500.csv"]);
+}
+
 #[tokio::test]
 async fn what_went_late_is_not_sent_in_other_company() {
     let exchange = Exchange::new(&[]);

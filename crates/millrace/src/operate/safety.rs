@@ -320,8 +320,9 @@ impl RecoveryOut {
 }
 
 async fn recovery(hub: &Hub, access: &Access, lost: &Lost) -> Result<RecoveryOut, Failure> {
-    let looks = hub.db.looks(access).await?;
+    // In this order: what a connection was found to have sent is written before it counts as read.
     let passes = hub.db.passes(access).await?;
+    let looks = hub.db.looks(access).await?;
     let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
     for (connection, of_connection) in &looks {
         // What is switched off is looked up before it is sent, whenever that is; nobody waits for it now.
