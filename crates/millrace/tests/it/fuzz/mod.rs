@@ -151,8 +151,11 @@ listings = [["A", "W-A"], ["B", "W-B"]]
                 if failure.detail.trim().is_empty() {
                     return Err("an error without words".to_owned());
                 }
-                // Only what stands where a secret belongs is one.
-                if text.contains(&format!("password = \"{CANARY}\"")) && words.contains(CANARY) {
+                // Only what stands where a secret belongs is one: damage may have copied it to the place of a name, and names that
+                // are not known are quoted.
+                let kept_to_its_place = text.matches(CANARY).count() == 1;
+                let secret = text.contains(&format!("password = \"{CANARY}\"")) && kept_to_its_place;
+                if secret && words.contains(CANARY) {
                     return Err(format!("the error quotes a secret: {words}"));
                 }
             }
