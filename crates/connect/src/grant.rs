@@ -56,11 +56,12 @@ pub trait Grants: Send + Sync {
     /// As it is kept now; `None` until there is one.
     async fn current(&self) -> Result<Option<Grant>, ConnectorError>;
 
-    /// Takes the turn of refreshing this version. `false`: it is somebody else's, or over. [`Grants::current`] then tells more.
-    async fn begin_refresh(&self, version: u64) -> Result<bool, ConnectorError>;
+    /// Takes the turn of refreshing this version, and says until when it is: by that it is known at its end. `None`: it is
+    /// somebody else's, or over. [`Grants::current`] then tells more.
+    async fn begin_refresh(&self, version: u64) -> Result<Option<Timestamp>, ConnectorError>;
 
-    /// Ends the turn, and keeps what came.
-    async fn end_refresh(&self, version: u64, came: Refreshed) -> Result<(), ConnectorError>;
+    /// Ends the turn that was taken until then, and keeps what came.
+    async fn end_refresh(&self, version: u64, until: Timestamp, came: Refreshed) -> Result<(), ConnectorError>;
 }
 
 /// Of what has no store: nothing was granted.
@@ -73,11 +74,11 @@ impl Grants for NoGrants {
         Ok(None)
     }
 
-    async fn begin_refresh(&self, _version: u64) -> Result<bool, ConnectorError> {
-        Ok(false)
+    async fn begin_refresh(&self, _version: u64) -> Result<Option<Timestamp>, ConnectorError> {
+        Ok(None)
     }
 
-    async fn end_refresh(&self, _version: u64, _came: Refreshed) -> Result<(), ConnectorError> {
+    async fn end_refresh(&self, _version: u64, _until: Timestamp, _came: Refreshed) -> Result<(), ConnectorError> {
         Ok(())
     }
 }

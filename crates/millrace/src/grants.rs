@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{ConnectorError, Grant, Grants, Refreshed};
+use jiff::Timestamp;
 
 use crate::{
     db::{Database, DbError, StoreKey},
@@ -36,11 +37,11 @@ impl Grants for StoreGrants {
         self.db.grant(&self.key, &self.keyring).await.map_err(away)
     }
 
-    async fn begin_refresh(&self, version: u64) -> Result<bool, ConnectorError> {
+    async fn begin_refresh(&self, version: u64) -> Result<Option<Timestamp>, ConnectorError> {
         self.db.begin_refresh(&self.key, version, self.turn).await.map_err(away)
     }
 
-    async fn end_refresh(&self, version: u64, came: Refreshed) -> Result<(), ConnectorError> {
-        self.db.end_refresh(&self.key, version, came, &self.keyring).await.map_err(away)
+    async fn end_refresh(&self, version: u64, until: Timestamp, came: Refreshed) -> Result<(), ConnectorError> {
+        self.db.end_refresh(&self.key, version, until, came, &self.keyring).await.map_err(away)
     }
 }

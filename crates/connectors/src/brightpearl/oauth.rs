@@ -230,11 +230,11 @@ impl Turn {
     }
 
     async fn renew(&self, grant: &Grant) -> Turned {
-        match self.grants.begin_refresh(grant.version).await {
-            Ok(true) => {}
-            Ok(false) => return Turned::Anothers,
+        let until = match self.grants.begin_refresh(grant.version).await {
+            Ok(Some(until)) => until,
+            Ok(None) => return Turned::Anothers,
             Err(error) => return Turned::Failed(error),
-        }
+        };
         // No client secret: none was sent in the recorded refresh.
         let form = [
             ("grant_type", "refresh_token"),
@@ -243,7 +243,7 @@ impl Turn {
         ];
         let place = &self.place;
         let (came, failed) = match ask(&*self.transport, &self.address, &form, self.clock.now()).await {
-            Answered::Tokens(exchanged) => return self.keep(grant.version, exchanged.tokens).await,
+            Answered::Tokens(exchanged) => return self.keep(grant.version, until, exchanged.tokens).await,
             Answered::NotSent(text) => (
                 Refreshed::NotSent,
                 ConnectorError::transient(format!(
@@ -262,7 +262,7 @@ impl Turn {
                 lost(place, "Brightpearl does not take the token it gave, so it was withdrawn or has ended"),
             ),
         };
-        if let Err(error) = self.grants.end_refresh(grant.version, came).await {
+        if let Err(error) = self.grants.end_refresh(grant.version, until, came).await {
             // The turn ends by itself.
             tracing::warn!("the end of a renewal could not be written down: {error}");
         }
@@ -270,11 +270,11 @@ impl Turn {
     }
 
     /// Keeps new tokens before anybody uses them. The old ones are gone, so this is not given up lightly.
-    async fn keep(&self, version: u64, tokens: NewTokens) -> Turned {
+    async fn keep(&self, version: u64, turn: Timestamp, tokens: NewTokens) -> Turned {
         let until = self.clock.monotonic() + self.waits.lease * 10;
         let mut wait: Duration = self.waits.http / 60;
         loop {
-            let error = match self.grants.end_refresh(version, Refreshed::Tokens(tokens.clone())).await {
+            let error = match self.grants.end_refresh(version, turn, Refreshed::Tokens(tokens.clone())).await {
                 Ok(()) => return Turned::Renewed,
                 Err(error) => error,
             };

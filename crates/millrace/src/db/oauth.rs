@@ -260,9 +260,9 @@ impl Database {
         .await
     }
 
-    /// Takes the turn of refreshing this version, for so long. `false`: it is somebody else's, it was refreshed, or it is
-    /// lost. A turn that ended by itself was somebody's who went away in the middle of it: what came of it is not known.
-    pub async fn begin_refresh(&self, key: &StoreKey, version: u64, turn: Duration) -> R<bool> {
+    /// Takes the turn of refreshing this version, for so long; its end. `None`: it is somebody else's, it was refreshed, or it
+    /// is lost. A turn that ended by itself was somebody's who went away in the middle of it: what came of it is not known.
+    pub async fn begin_refresh(&self, key: &StoreKey, version: u64, turn: Duration) -> R<Option<Timestamp>> {
         let key = key.clone();
         self.write(&key.scope.clone(), "begin_refresh", move |tx| {
             Box::pin(async move {
@@ -280,14 +280,22 @@ impl Database {
                         &[tenant, merchant, store, version.into(), until.into(), now.into()],
                     )
                     .await?;
-                Ok(taken > 0)
+                Ok((taken > 0).then_some(until))
             })
         })
         .await
     }
 
-    /// Ends a turn. New tokens are kept even where the turn has ended by itself, as long as no newer ones are.
-    pub async fn end_refresh(&self, key: &StoreKey, version: u64, came: Refreshed, keyring: &Keyring) -> R<()> {
+    /// Ends the turn that was taken until then. New tokens are kept even where the turn has ended by itself, as long as no
+    /// newer ones are; nothing else of a turn that is over touches the one after it.
+    pub async fn end_refresh(
+        &self,
+        key: &StoreKey,
+        version: u64,
+        until: Timestamp,
+        came: Refreshed,
+        keyring: &Keyring,
+    ) -> R<()> {
         let (key, keyring) = (key.clone(), keyring.clone());
         self.write(&key.scope.clone(), "end_refresh", move |tx| {
             Box::pin(async move {
@@ -309,20 +317,13 @@ impl Database {
                             .await?;
                         if kept > 0 { seal(tx, &key, &tokens, &keyring).await } else { Ok(()) }
                     }
-                    Refreshed::NotSent => {
+                    Refreshed::NotSent | Refreshed::Unanswered => {
+                        let unanswered = i64::from(matches!(came, Refreshed::Unanswered));
+                        let [tenant, merchant, store, version] = row;
                         tx.execute(
-                            "UPDATE oauth_grant SET turn_until = NULL
-                             WHERE tenant = $1 AND merchant = $2 AND store = $3 AND version = $4",
-                            &row,
-                        )
-                        .await?;
-                        Ok(())
-                    }
-                    Refreshed::Unanswered => {
-                        tx.execute(
-                            "UPDATE oauth_grant SET turn_until = NULL, unanswered = unanswered + 1
-                             WHERE tenant = $1 AND merchant = $2 AND store = $3 AND version = $4",
-                            &row,
+                            "UPDATE oauth_grant SET turn_until = NULL, unanswered = unanswered + $6
+                             WHERE tenant = $1 AND merchant = $2 AND store = $3 AND version = $4 AND turn_until = $5",
+                            &[tenant, merchant, store, version, until.into(), unanswered.into()],
                         )
                         .await?;
                         Ok(())

@@ -49,7 +49,7 @@ async fn one_refreshes_and_new_tokens_take_the_place_of_the_old() {
         let ring = keyring();
         let turn = Duration::from_secs(60);
         assert!(db.grant(&key, &ring).await.unwrap().is_none());
-        assert!(!db.begin_refresh(&key, 1, turn).await.unwrap(), "nothing was granted");
+        assert!(db.begin_refresh(&key, 1, turn).await.unwrap().is_none(), "nothing was granted");
         db.keep_grant(&key, tokens(&db, 1).await, "13", &ring, "ada").await.unwrap();
         assert_eq!(db.grant(&key, &ring).await.unwrap().unwrap().refresh.expose(), "CANARY-refresh-1");
 
@@ -60,29 +60,33 @@ async fn one_refreshes_and_new_tokens_take_the_place_of_the_old() {
                 tokio::spawn(async move { db.begin_refresh(&key, 1, turn).await.unwrap() })
             })
             .collect();
-        let mut turns = 0;
+        let mut turns = Vec::new();
         for one in tries {
-            turns += u32::from(one.await.unwrap());
+            turns.extend(one.await.unwrap());
         }
-        assert_eq!(turns, 1);
-        db.end_refresh(&key, 1, Refreshed::Tokens(tokens(&db, 2).await), &ring).await.unwrap();
+        assert_eq!(turns.len(), 1);
+        let until = turns[0];
+        db.end_refresh(&key, 1, until, Refreshed::Tokens(tokens(&db, 2).await), &ring).await.unwrap();
         // A second answer to the same, however late, changes nothing.
-        db.end_refresh(&key, 1, Refreshed::Tokens(tokens(&db, 3).await), &ring).await.unwrap();
-        db.end_refresh(&key, 1, Refreshed::Refused, &ring).await.unwrap();
+        db.end_refresh(&key, 1, until, Refreshed::Tokens(tokens(&db, 3).await), &ring).await.unwrap();
+        db.end_refresh(&key, 1, until, Refreshed::Refused, &ring).await.unwrap();
         let grant = other.grant(&key, &ring).await.unwrap().unwrap();
         assert_eq!((grant.version, grant.refresh.expose(), grant.lost), (2, "CANARY-refresh-2", None));
-        assert!(!db.begin_refresh(&key, 1, turn).await.unwrap(), "that version is over");
+        assert!(db.begin_refresh(&key, 1, turn).await.unwrap().is_none(), "that version is over");
 
         // Nothing left: the turn is free again. No answer, and then a refusal: it is known why.
-        assert!(db.begin_refresh(&key, 2, turn).await.unwrap());
-        db.end_refresh(&key, 2, Refreshed::NotSent, &ring).await.unwrap();
-        assert!(other.begin_refresh(&key, 2, turn).await.unwrap());
-        other.end_refresh(&key, 2, Refreshed::Unanswered, &ring).await.unwrap();
-        assert!(db.begin_refresh(&key, 2, turn).await.unwrap());
-        db.end_refresh(&key, 2, Refreshed::Refused, &ring).await.unwrap();
+        let until = db.begin_refresh(&key, 2, turn).await.unwrap().unwrap();
+        db.end_refresh(&key, 2, until, Refreshed::NotSent, &ring).await.unwrap();
+        let next = other.begin_refresh(&key, 2, turn * 2).await.unwrap().unwrap();
+        // Who had the turn before does not end this one.
+        db.end_refresh(&key, 2, until, Refreshed::NotSent, &ring).await.unwrap();
+        assert!(db.begin_refresh(&key, 2, turn).await.unwrap().is_none());
+        other.end_refresh(&key, 2, next, Refreshed::Unanswered, &ring).await.unwrap();
+        let last = db.begin_refresh(&key, 2, turn).await.unwrap().unwrap();
+        db.end_refresh(&key, 2, last, Refreshed::Refused, &ring).await.unwrap();
         let lost = db.grant_view(&key).await.unwrap().unwrap().lost.unwrap();
         assert!(lost.contains("was lost"), "{lost}");
-        assert!(!db.begin_refresh(&key, 2, turn).await.unwrap(), "it is lost");
+        assert!(db.begin_refresh(&key, 2, turn).await.unwrap().is_none(), "it is lost");
         db.keep_grant(&key, tokens(&db, 4).await, "", &ring, "ada").await.unwrap();
         assert_eq!(db.grant_view(&key).await.unwrap().unwrap().lost, None);
 
