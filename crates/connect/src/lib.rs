@@ -18,6 +18,7 @@ pub mod budget;
 mod effect;
 mod error;
 mod files;
+mod grant;
 mod guard;
 mod http;
 mod id;
@@ -37,6 +38,7 @@ pub use effect::{
 };
 pub use error::{ConnectorError, ErrorKind, PlanError};
 pub use files::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};
+pub use grant::{Grant, Grants, NewTokens, NoGrants, Refreshed};
 pub use guard::{Guard, Network, Refused, Resolver, SystemResolver, is_public};
 pub use http::{HttpRequest, HttpResponse, HttpTransport, HttpWaits, Transport, TransportError};
 pub use id::{

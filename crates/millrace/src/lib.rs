@@ -11,6 +11,7 @@ pub mod config;
 pub mod db;
 pub mod demo;
 pub mod flow;
+pub mod grants;
 pub mod journal;
 pub mod metrics;
 pub mod notify;

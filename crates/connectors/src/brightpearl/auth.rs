@@ -1,5 +1,5 @@
 //! Signing in: a staff user's log-in gives a token that is kept in memory and renewed when it ends; an app's token is
-//! sent as it is.
+//! sent as it is; what was granted by OAuth is kept by the hub and renewed in turns.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use connect::{BuildContext, ConnectorError, HttpRequest, HttpResponse, Secret, budget::Priority};
+use connect::{BuildContext, ConnectorError, Grant, Grants, HttpRequest, HttpResponse, Secret, budget::Priority};
+use jiff::SignedDuration;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -15,20 +16,29 @@ use url::Url;
 use super::{
     client::{Failure, Gateway},
     envelope,
-    settings::{Account, SignIn},
+    oauth::{self, Turned},
+    settings::{Account, OAuthApp, SignIn},
 };
 
 /// What a call proves itself with.
 pub(super) struct Token {
     /// Header names and values.
     headers: Vec<(&'static str, Secret)>,
-    /// Counts log-ins: a refusal speaks only of the token that was sent.
+    /// The host it is to be used at, where that is not the settings' own.
+    host: Option<String>,
+    /// Counts log-ins, or pairs of tokens: a refusal speaks only of the token that was sent.
     pub(super) generation: u64,
 }
 
 impl Token {
-    /// Adds the headers to a request.
+    /// Adds the headers to a request, and sends it where the token holds.
     pub(super) fn apply(&self, mut request: HttpRequest) -> HttpRequest {
+        if let Some(host) = &self.host
+            && request.url.set_host(Some(host)).is_err()
+        {
+            // `oauth::host` lets only names through.
+            tracing::debug!(host, "the told host is none");
+        }
         for (name, value) in &self.headers {
             request = request.header(name, value.expose());
         }
@@ -40,6 +50,10 @@ impl Token {
 pub(super) struct Session {
     sign_in: SignIn,
     log_in_address: String,
+    token_address: String,
+    /// Tokens go to Brightpearl's own hosts only, or to the stand-in.
+    stand_in: bool,
+    grants: Arc<dyn Grants>,
     state: tokio::sync::Mutex<State>,
     /// The token whose refusal of a change was last seen, until a change is answered otherwise.
     refused_change: Mutex<Option<u64>>,
@@ -51,6 +65,10 @@ struct State {
     generation: u64,
     /// The log-in was refused: until then nobody tries again, since repeated failures may lock the user out.
     refused: Option<(Duration, ConnectorError)>,
+    /// The tokens granted by OAuth, as last read.
+    grant: Option<Grant>,
+    /// Versions of them up to this one were refused.
+    refused_version: u64,
 }
 
 /// Sessions in use. Logging in may end a user's earlier tokens (Brightpearl does not say), so two connectors of one hub
@@ -80,6 +98,9 @@ impl Session {
             Arc::new(Self {
                 sign_in: account.sign_in.clone(),
                 log_in_address: account.log_in_address(),
+                token_address: account.token_address(),
+                stand_in: account.is_stand_in(),
+                grants: Arc::clone(&context.grants),
                 state: tokio::sync::Mutex::default(),
                 refused_change: Mutex::new(None),
             })
@@ -99,18 +120,20 @@ impl Session {
 
     /// Whether a refused token can be replaced by a new one.
     pub(super) fn can_renew(&self) -> bool {
-        matches!(self.sign_in, SignIn::StaffLogin { .. })
+        matches!(self.sign_in, SignIn::StaffLogin { .. } | SignIn::OAuth(_))
     }
 
     /// The token to send, logging in where there is none. Callers that arrive meanwhile wait for the same log-in.
     pub(super) async fn token(&self, gateway: &Gateway, priority: Priority) -> Result<Token, Failure> {
         let app = |app_ref: &String, name: &'static str, token: &Secret| Token {
             headers: vec![("brightpearl-app-ref", Secret::new(app_ref)), (name, token.clone())],
+            host: None,
             generation: 0,
         };
         let (email, password) = match &self.sign_in {
             SignIn::AccountToken { app_ref, token } => return Ok(app(app_ref, "brightpearl-account-token", token)),
             SignIn::StaffToken { app_ref, token } => return Ok(app(app_ref, "brightpearl-staff-token", token)),
+            SignIn::OAuth(app) => return self.granted(gateway, app).await,
             SignIn::StaffLogin { email, password } => (email, password),
         };
         let mut state = self.state.lock().await;
@@ -136,14 +159,92 @@ impl Session {
                 }
             },
         };
-        Ok(Token { headers: vec![("brightpearl-auth", token)], generation: state.generation })
+        Ok(Token { headers: vec![("brightpearl-auth", token)], host: None, generation: state.generation })
+    }
+
+    /// The token that was granted, renewed shortly before it ends or once it was refused. Callers that arrive meanwhile wait;
+    /// connectors elsewhere, on this node or another, leave the turn to one of them and read what came.
+    async fn granted(&self, gateway: &Gateway, app: &OAuthApp) -> Result<Token, Failure> {
+        let mut state = self.state.lock().await;
+        let waits = gateway.waits;
+        // A call may take this long, and the token must hold until its end.
+        let margin = SignedDuration::try_from(waits.http * 2).unwrap_or(SignedDuration::ZERO);
+        let patience = gateway.clock.monotonic() + waits.lease + waits.http;
+        let mut grant = match state.grant.take() {
+            Some(grant) => grant,
+            None => self.current().await?,
+        };
+        let mut renewed = false;
+        loop {
+            if grant.lost.is_some() || grant.version <= state.refused_version {
+                // Another node may have renewed it, or a person granted it anew.
+                grant = self.current().await?;
+            }
+            if let Some(why) = &grant.lost {
+                return Err(Failure::LogIn(oauth::lost(&gateway.place, why)));
+            }
+            let left = grant.expires_at.duration_since(gateway.clock.now());
+            let holds = grant.version > state.refused_version && left.is_positive();
+            if holds && (renewed || left > margin) {
+                let token = self.bearer(app, &grant);
+                state.grant = Some(grant);
+                return Ok(token);
+            }
+            if renewed {
+                return Err(Failure::Unreadable("the tokens just given are no longer good".to_owned()));
+            }
+            let turn = oauth::Turn {
+                transport: Arc::clone(&gateway.transport),
+                clock: Arc::clone(&gateway.clock),
+                grants: Arc::clone(&self.grants),
+                waits,
+                address: self.token_address.clone(),
+                app_ref: app.app_ref.clone(),
+                place: gateway.place.clone(),
+            };
+            match turn.take(grant.clone()).await {
+                Turned::Renewed => {
+                    renewed = true;
+                    grant = self.current().await?;
+                }
+                // The token at hand is good for this call.
+                Turned::Anothers | Turned::Failed(_) if holds => return Ok(self.bearer(app, &grant)),
+                Turned::Anothers if gateway.clock.monotonic() < patience => {
+                    gateway.clock.sleep(waits.http / 60).await;
+                    grant = self.current().await?;
+                }
+                Turned::Anothers => {
+                    return Err(Failure::LogIn(ConnectorError::transient(
+                        "another node has been renewing the store's tokens for long; it is tried again",
+                    )));
+                }
+                Turned::Failed(error) => return Err(Failure::LogIn(error)),
+            }
+        }
+    }
+
+    async fn current(&self) -> Result<Grant, Failure> {
+        let kept = self.grants.current().await.map_err(Failure::LogIn)?;
+        kept.ok_or_else(|| Failure::LogIn(oauth::not_granted()))
+    }
+
+    fn bearer(&self, app: &OAuthApp, grant: &Grant) -> Token {
+        let headers = vec![
+            ("authorization", Secret::new(format!("Bearer {}", grant.access.expose()))),
+            ("brightpearl-app-ref", Secret::new(&app.app_ref)),
+            ("brightpearl-dev-ref", Secret::new(&app.dev_ref)),
+        ];
+        let host = if self.stand_in { None } else { oauth::host(&grant.api_domain) };
+        Token { headers, host, generation: grant.version }
     }
 
     /// Drops a token that was refused, unless it has been replaced since: however many calls are refused at once, one
     /// log-in follows.
     pub(super) async fn forget(&self, generation: u64) {
         let mut state = self.state.lock().await;
-        if state.generation == generation {
+        if matches!(self.sign_in, SignIn::OAuth(_)) {
+            state.refused_version = state.refused_version.max(generation);
+        } else if state.generation == generation {
             state.token = None;
         }
     }

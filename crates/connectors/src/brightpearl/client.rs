@@ -165,7 +165,7 @@ impl From<Failure> for ConnectorError {
 
 /// What every call of an account goes through.
 pub(super) struct Gateway {
-    transport: Arc<dyn Transport>,
+    pub(super) transport: Arc<dyn Transport>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budget: Arc<Budget>,
     pub(super) share: String,
@@ -355,7 +355,8 @@ impl Client {
             }
             (401, _) => Err(Failure::TokenRefused(format!(
                 "{} does not accept the credentials (401). Check the API user's e-mail and password, or the app's reference \
-                 and token, and that the account lives at this datacentre; then test the connection.",
+                 and token, and that the account lives at this datacentre; where access was granted by OAuth, connect the \
+                 store again. Then test the connection.",
                 self.gateway.place
             ))),
             (500, Some(refusal)) if envelope::is_refusal_code(&refusal.code) => {
@@ -439,12 +440,12 @@ impl Client {
         if left.is_zero() {
             return too_late();
         }
+        let mut request = token.apply(HttpRequest::new(change.method, url).header("accept", "application/json"));
         let capture = Capture {
-            request: format!("{} {url}", change.method),
+            request: format!("{} {}", change.method, request.url),
             request_body: change.body.clone().unwrap_or_default(),
             ..Capture::default()
         };
-        let mut request = token.apply(HttpRequest::new(change.method, url).header("accept", "application/json"));
         if let Some(version) = change.if_match {
             request = request.header("if-match", version.to_string());
         }

@@ -2,7 +2,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | `settings`, `auth` | the four credentials or an app's tokens, and the log-in |
+//! | `settings`, `auth`, `oauth` | the four credentials or an app's tokens, the log-in, access that is granted |
 //! | `client`, `envelope`, `search`, `idset` | one call, and what all calls have in common |
 //! | `wire`, `lenient`, `map` | their documents, and what they are in the hub's words |
 //! | `orders`, `notes`, `stock`, `lists` | what is read |
@@ -19,6 +19,7 @@ mod lists;
 mod map;
 mod movements;
 mod notes;
+mod oauth;
 mod orders;
 mod search;
 mod settings;
@@ -40,9 +41,11 @@ use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
     EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteScan, Order, OrderFilter,
     OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails,
-    SourceStock, StockCorrection, StockMovement,
+    SourceStock, StockCorrection, StockMovement, Transport,
 };
 use jiff::Timestamp;
+
+pub use oauth::Exchanged;
 
 use client::{Client, Failure, Purpose};
 use map::NoteDetail;
@@ -74,6 +77,7 @@ pub fn build_source(settings: &Settings, context: &BuildContext) -> Result<Arc<B
         staff_id: tokio::sync::Mutex::new(account.staff_id),
         note_author: AtomicI64::new(account.note_author.unwrap_or(0)),
         made_notes: Mutex::default(),
+        transport: Arc::clone(&context.transport),
         account,
     }))
 }
@@ -82,6 +86,8 @@ pub fn build_source(settings: &Settings, context: &BuildContext) -> Result<Arc<B
 pub struct Brightpearl {
     account: Account,
     client: Client,
+    /// For what is no call of the API: consent.
+    transport: Arc<dyn Transport>,
     /// The staff contact that shipped events are posted as, once known.
     staff_id: tokio::sync::Mutex<Option<i64>>,
     /// The contact that notes made by the hub are kept under; 0 until one of them has been read.

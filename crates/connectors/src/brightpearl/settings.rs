@@ -31,11 +31,13 @@ pub(super) static FIELDS: &[Field] = &[
         name: "sign_in",
         title: "Sign in with",
         help: "API user: the e-mail and password of a staff user whose API column is ticked under Setup > Staff (best a user \
-               of its own). Account token or staff token: those of a private app.",
+               of its own). Account token or staff token: those of a private app. OAuth app: access that is granted by signing \
+               in at Brightpearl, once the store is saved.",
         kind: FieldKind::Choice(&[
             ("staff_login", "API user (e-mail and password)"),
             ("account_token", "Private app, account token"),
             ("staff_token", "Private app, staff token"),
+            ("oauth", "OAuth app, granted at Brightpearl"),
         ]),
         required: false,
         default: Some("staff_login"),
@@ -59,7 +61,7 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "app_ref",
         title: "App reference",
-        help: "For an app's token: the reference of the private app, e.g. acme_hub.",
+        help: "For an app's token: the reference of the private app, e.g. acme_hub. For OAuth: the reference of the OAuth app.",
         kind: FieldKind::Text,
         required: false,
         default: None,
@@ -76,6 +78,22 @@ pub(super) static FIELDS: &[Field] = &[
         name: "staff_token",
         title: "Staff token",
         help: "The staff token of the private staff app. Kept sealed and never shown again.",
+        kind: FieldKind::Secret,
+        required: false,
+        default: None,
+    },
+    Field {
+        name: "dev_ref",
+        title: "Developer reference",
+        help: "For OAuth: the reference of the developer who registered the app.",
+        kind: FieldKind::Text,
+        required: false,
+        default: None,
+    },
+    Field {
+        name: "client_secret",
+        title: "Client secret",
+        help: "For OAuth: the secret of the app. Kept sealed and never shown again.",
         kind: FieldKind::Secret,
         required: false,
         default: None,
@@ -184,7 +202,21 @@ pub(super) enum SignIn {
     AccountToken { app_ref: String, token: Secret },
     /// A private staff app's token, sent as it is.
     StaffToken { app_ref: String, token: Secret },
+    /// Tokens that the account's owner granted; the hub keeps them.
+    OAuth(OAuthApp),
 }
+
+/// An app that accounts are connected with by OAuth.
+#[derive(Clone)]
+pub(super) struct OAuthApp {
+    /// The app's reference, which is its client id.
+    pub(super) app_ref: String,
+    pub(super) dev_ref: String,
+    pub(super) client_secret: Secret,
+}
+
+/// Where consent is given and tokens are handed out.
+const OAUTH_HOST: &str = "https://oauth.brightpearl.com";
 
 /// Checked settings.
 #[derive(Clone)]
@@ -227,6 +259,11 @@ impl Account {
         let sign_in = match get("sign_in").as_deref() {
             Some("account_token") => SignIn::AccountToken { app_ref: app_ref.clone(), token: secret("account_token") },
             Some("staff_token") => SignIn::StaffToken { app_ref: app_ref.clone(), token: secret("staff_token") },
+            Some("oauth") => SignIn::OAuth(OAuthApp {
+                app_ref: app_ref.clone(),
+                dev_ref: get("dev_ref").unwrap_or_default(),
+                client_secret: secret("client_secret"),
+            }),
             _ => SignIn::StaffLogin { email: email.clone().unwrap_or_default(), password: secret("password") },
         };
         match &sign_in {
@@ -236,6 +273,17 @@ impl Account {
                 }
                 if password.is_empty() {
                     wrong("password", "must be given: the API user's password");
+                }
+            }
+            SignIn::OAuth(app) => {
+                if !is_header_text(&app.app_ref) {
+                    wrong("app_ref", "must be given: the reference of the OAuth app");
+                }
+                if !is_header_text(&app.dev_ref) {
+                    wrong("dev_ref", "must be given: the reference of the app's developer");
+                }
+                if app.client_secret.is_empty() {
+                    wrong("client_secret", "must be given: the secret of the OAuth app");
                 }
             }
             SignIn::AccountToken { token, .. } | SignIn::StaffToken { token, .. } => {
@@ -303,6 +351,21 @@ impl Account {
         format!("{}/{generation}/{}", self.origin(), self.code)
     }
 
+    /// Whether a stand-in is spoken to.
+    pub(super) fn is_stand_in(&self) -> bool {
+        self.base.is_some()
+    }
+
+    /// Where the account's owner gives consent.
+    pub(super) fn consent_address(&self) -> String {
+        format!("{}/authorize/{}", self.base.as_deref().unwrap_or(OAUTH_HOST), self.code)
+    }
+
+    /// Where tokens are handed out.
+    pub(super) fn token_address(&self) -> String {
+        format!("{}/token/{}", self.base.as_deref().unwrap_or(OAUTH_HOST), self.code)
+    }
+
     /// The address of staff log-ins.
     pub(super) fn log_in_address(&self) -> String {
         format!("{}/{}/authorise", self.origin(), self.code)
@@ -359,6 +422,19 @@ mod tests {
             let account = Account::from_settings(&settings(&values, &[("account_token", "t")])).unwrap();
             assert_eq!(account.root(), root);
         }
+    }
+
+    #[test]
+    fn oauth_needs_its_app() {
+        let values = [("datacenter_code", "use"), ("account_id", "a1"), ("sign_in", "oauth")];
+        let error = Account::from_settings(&settings(&values, &[])).err().unwrap();
+        let fields: Vec<&str> = error.problems.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(fields, ["app_ref", "dev_ref", "client_secret"]);
+        let all = [values.as_slice(), &[("app_ref", "hub"), ("dev_ref", "maker")]].concat();
+        let account = Account::from_settings(&settings(&all, &[("client_secret", "s")])).unwrap();
+        assert_eq!(account.consent_address(), "https://oauth.brightpearl.com/authorize/a1");
+        assert_eq!(account.token_address(), "https://oauth.brightpearl.com/token/a1");
+        assert_eq!(account.root(), "https://use1.brightpearlconnect.com/public-api/a1");
     }
 
     #[test]

@@ -189,6 +189,7 @@ pub fn context(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, waits: Wait
         budgets: Arc::new(Budgets::new(Arc::clone(&clock))),
         clock,
         waits,
+        grants: Arc::new(connect::NoGrants),
         share: "con_fuzz".to_owned(),
     }
 }

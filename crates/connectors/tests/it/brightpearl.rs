@@ -54,6 +54,7 @@ fn context(factor: u32) -> BuildContext {
         budgets: Arc::new(Budgets::new(clock.clone())),
         clock,
         waits,
+        grants: Arc::new(connect::NoGrants),
         share: "con_test".to_owned(),
     }
 }

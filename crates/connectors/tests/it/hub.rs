@@ -70,6 +70,7 @@ pub fn context(
         budgets: Arc::new(Budgets::new(clock.clone())),
         clock,
         waits: Waits::default(),
+        grants: Arc::new(connect::NoGrants),
         share: "con_test".to_owned(),
     }
 }

@@ -8,7 +8,8 @@ use utoipa::openapi::{
 };
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 11] = [
+const REMOTE: [&str; 12] = [
+    "begin_consent",
     "create_connection",
     "get_choices",
     "get_drift",
@@ -22,8 +23,8 @@ const REMOTE: [&str; 11] = [
     "update_settings",
 ];
 
-/// Routes that look at a password: too many tries, and the next one waits.
-const THROTTLED: [&str; 3] = ["change_password", "prove", "sign_in"];
+/// Routes that look at a password, here or elsewhere: too many tries, and the next one waits.
+const THROTTLED: [&str; 4] = ["change_password", "prove", "sign_in", "submit_hand_off"];
 
 /// Gives each operation every status that it has, in place of a `default`.
 pub(super) fn complete(document: &mut OpenApi) {

@@ -18,9 +18,10 @@ use crate::operate::{
     responses((status = 200, body = LinkAboutOut), (status = "default", body = ProblemOut)))]
 pub(super) async fn describe_link(
     State(api): State<Arc<Api>>,
+    browser: Browser,
     Given(given): Given<LinkIn>,
 ) -> Result<Json<LinkAboutOut>, Failure> {
-    Ok(Json(links::about(&api.hub, &given).await?))
+    Ok(Json(links::about(&api.hub, &browser.visitor, &given).await?))
 }
 
 /// Use a link

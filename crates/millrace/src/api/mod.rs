@@ -15,10 +15,12 @@ mod effects;
 mod events;
 mod exceptions;
 mod extract;
+mod hand_offs;
 mod health;
 mod hooks;
 mod keys;
 mod links;
+mod oauth;
 mod orders;
 mod outgoing;
 mod people;
@@ -87,6 +89,7 @@ fn open() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(session::sign_in))
         .routes(routes!(links::describe_link))
         .routes(routes!(links::redeem_link))
+        .routes(routes!(hand_offs::submit_hand_off))
 }
 
 /// The routes for people about themselves, whatever else they may do.
@@ -109,6 +112,9 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::list_stores, connections::create_store))
         .routes(routes!(connections::get_store, connections::update_store))
         .routes(routes!(connections::test_store))
+        .routes(routes!(oauth::get_grant, oauth::begin_consent))
+        .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
+        .routes(routes!(hand_offs::revoke_hand_off))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::get_warehouse, connections::update_warehouse))
         .routes(routes!(connections::test_warehouse))
@@ -276,6 +282,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/brightpearl/{path}", routing::post(hooks::brightpearl))
         .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
+        .route("/oauth/brightpearl", routing::get(oauth::come_back))
         .nest("/api/v1", open.merge(own).merge(private))
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)

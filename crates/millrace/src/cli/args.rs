@@ -150,6 +150,9 @@ pub enum Command {
     /// People who sign in: inviting them, what they may do, and how that ends.
     #[command(subcommand)]
     People(super::people::People),
+    /// Links through which a store's credentials are entered by whoever has them.
+    #[command(subcommand)]
+    HandOff(super::hand_offs::HandOffs),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),

@@ -6,6 +6,7 @@ pub mod args;
 mod census;
 mod connections;
 mod file;
+mod hand_offs;
 mod orders;
 mod people;
 mod print;
@@ -175,6 +176,7 @@ async fn within(
         Command::Alerts(command) => alerts::run(session, command, printer).await?,
         Command::Events(events) => system::events(session, events, printer, shutdown).await?,
         Command::Audit(asked) => return system::audit(session, asked, printer).await,
+        Command::HandOff(command) => hand_offs::run(session, command, printer).await?,
         Command::People(command) => people::run(session, command, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,

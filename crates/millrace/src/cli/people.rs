@@ -120,7 +120,7 @@ impl From<RoleOfPerson> for PersonRole {
     }
 }
 
-fn query(paging: Paging) -> PagingQuery {
+pub(super) fn query(paging: Paging) -> PagingQuery {
     PagingQuery { limit: Some(paging.limit), cursor: paging.cursor }
 }
 
@@ -228,6 +228,6 @@ fn one(person: &PersonOut) -> String {
     format!("{} is {}, merchants: {}.", person.email, role(person), limits(person.merchants.as_deref()))
 }
 
-fn shown_once(link: &LinkOut) -> String {
+pub(super) fn shown_once(link: &LinkOut) -> String {
     format!("{}\n{}\nIt is shown this once, works once, and ends {}.", link.id, link.link, time(Some(link.expires_at)))
 }

@@ -5,7 +5,13 @@ use std::collections::BTreeMap;
 use connect::{MerchantId, StoreId, TenantId, WarehouseId};
 use serde::Serialize;
 
-use super::{Access, Database, DbError, R, Scope, config::touch_endpoint, facts::scope_values, sql::json};
+use super::{
+    Access, Database, DbError, R, Scope,
+    config::touch_endpoint,
+    facts::scope_values,
+    oauth,
+    sql::{Tx, json},
+};
 
 /// A store or warehouse account to keep. Secrets are put beside it with [`Database::put_secret`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,33 +54,53 @@ pub(super) fn in_use(what: &str) -> impl Fn(DbError) -> DbError {
     move |error| if matches!(error, DbError::Refused(_)) { DbError::Refused(text.clone()) } else { error }
 }
 
+/// Writes a new store down.
+pub(super) async fn insert_store(tx: &mut Tx, scope: &Scope, new: NewEndpoint) -> R<StoreId> {
+    let [tenant, merchant] = scope_values(scope);
+    let id = StoreId::generate(tx.now, &*tx.random);
+    let now = tx.now;
+    tx.execute(
+        "INSERT INTO store (tenant, merchant, id, name, platform, account, settings, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &[
+            tenant,
+            merchant,
+            (&id).into(),
+            (&new.name).into(),
+            new.platform.into(),
+            new.account.to_lowercase().into(),
+            json(&new.values)?.into(),
+            now.into(),
+        ],
+    )
+    .await
+    .map_err(taken("store", &new.name))?;
+    Ok(id)
+}
+
+/// Writes a store's name, account and plain settings anew.
+pub(super) async fn rewrite_store(tx: &mut Tx, scope: &Scope, id: &StoreId, new: NewEndpoint) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let account = new.account.to_lowercase();
+    let done = tx
+        .execute(
+            "UPDATE store SET name = $4, account = $5, settings = $6 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant, merchant, id.into(), (&new.name).into(), account.into(), json(&new.values)?.into()],
+        )
+        .await
+        .map_err(taken("store", &new.name))?;
+    if done == 0 {
+        return Err(DbError::NotFound(format!("store {id}")));
+    }
+    touch_endpoint(tx, scope, id.as_str()).await
+}
+
 impl Database {
     /// Makes a store.
     pub async fn create_store(&self, scope: &Scope, new: NewEndpoint) -> R<StoreId> {
         let scope = scope.clone();
         self.write(&scope.clone(), "create_store", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                let id = StoreId::generate(tx.now, &*tx.random);
-                let now = tx.now;
-                tx.execute(
-                    "INSERT INTO store (tenant, merchant, id, name, platform, account, settings, created_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                    &[
-                        tenant,
-                        merchant,
-                        (&id).into(),
-                        (&new.name).into(),
-                        new.platform.into(),
-                        new.account.to_lowercase().into(),
-                        json(&new.values)?.into(),
-                        now.into(),
-                    ],
-                )
-                .await
-                .map_err(taken("store", &new.name))?;
-                Ok(id)
-            })
+            Box::pin(async move { insert_store(tx, &scope, new).await })
         })
         .await
     }
@@ -112,29 +138,7 @@ impl Database {
     pub async fn update_store(&self, scope: &Scope, id: &StoreId, new: NewEndpoint) -> R<()> {
         let (scope, id) = (scope.clone(), id.clone());
         self.write(&scope.clone(), "update_store", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                let account = new.account.to_lowercase();
-                let done = tx
-                    .execute(
-                        "UPDATE store SET name = $4, account = $5, settings = $6
-                         WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                        &[
-                            tenant,
-                            merchant,
-                            (&id).into(),
-                            (&new.name).into(),
-                            account.into(),
-                            json(&new.values)?.into(),
-                        ],
-                    )
-                    .await
-                    .map_err(taken("store", &new.name))?;
-                if done == 0 {
-                    return Err(DbError::NotFound(format!("store {id}")));
-                }
-                touch_endpoint(tx, &scope, id.as_str()).await
-            })
+            Box::pin(async move { rewrite_store(tx, &scope, &id, new).await })
         })
         .await
     }
@@ -227,6 +231,7 @@ impl Database {
                     &[tenant.clone(), merchant.clone(), (&id).into()],
                 )
                 .await?;
+                oauth::forget(tx, &scope, &id).await?;
                 let done = tx.execute(sql, &[tenant, merchant, (&id).into()]).await.map_err(in_use(what))?;
                 if done == 0 { Err(DbError::NotFound(format!("{what} ({id})"))) } else { Ok(()) }
             })

@@ -1,4 +1,5 @@
-//! Links that let somebody in once: to set the installation up, to accept an invitation, to choose a new password.
+//! Links that let somebody in once: to set the installation up, to accept an invitation, to choose a new password; and, kept by
+//! `hand_offs`, to enter a store's credentials.
 
 use std::collections::BTreeSet;
 
@@ -19,6 +20,8 @@ pub enum LinkKind {
     Invitation,
     /// A person who lost the password.
     Reset,
+    /// Somebody who enters the credentials of a store, and is nobody here.
+    HandOff,
 }
 
 impl LinkKind {
@@ -28,11 +31,12 @@ impl LinkKind {
             Self::Setup => "setup",
             Self::Invitation => "invitation",
             Self::Reset => "reset",
+            Self::HandOff => "hand_off",
         }
     }
 
     fn parse(text: &str) -> R<Self> {
-        [Self::Setup, Self::Invitation, Self::Reset]
+        [Self::Setup, Self::Invitation, Self::Reset, Self::HandOff]
             .into_iter()
             .find(|kind| kind.as_str() == text)
             .ok_or_else(|| DbError::Corrupt(format!("{text:?} is no kind of link")))
@@ -146,6 +150,47 @@ async fn by_id(tx: &mut Tx, tenant: &TenantId, id: &str) -> R<Option<Link>> {
     tx.query_built(sql, &[tenant.into(), id.into()]).await?.first().map(link).transpose()
 }
 
+/// Writes a link down.
+pub(super) async fn insert(tx: &mut Tx, tenant: &TenantId, id: &str, new: NewLink, actor: &str) -> R<()> {
+    let NewLink { kind, hash, person, email, name, rights, expires_at } = new;
+    let now = tx.now;
+    tx.execute(
+        "INSERT INTO person_link (tenant, id, kind, hash, person, email, name, role, merchants, installation,
+             created_by, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        &[
+            tenant.into(),
+            id.into(),
+            kind.as_str().into(),
+            hash.into(),
+            person.into(),
+            email.into(),
+            name.into(),
+            rights.role.into(),
+            rights.merchants.as_ref().map(json).transpose()?.into(),
+            rights.installation.into(),
+            actor.into(),
+            now.into(),
+            expires_at.into(),
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Uses a link, once: `false` when it was used, has ended, or is another one.
+pub(super) async fn use_up(tx: &mut Tx, tenant: &TenantId, id: &str, hash: &str) -> R<bool> {
+    let now = tx.now;
+    let used = tx
+        .execute(
+            "UPDATE person_link SET used_at = $4 WHERE tenant = $1 AND id = $2 AND hash = $3
+                 AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $4",
+            &[tenant.into(), id.into(), hash.into(), now.into()],
+        )
+        .await?;
+    Ok(used > 0)
+}
+
 impl Database {
     /// Keeps a link; an open one for the same purpose ends. Its id.
     pub async fn create_link(&self, tenant: &TenantId, new: NewLink, actor: &str) -> R<String> {
@@ -174,29 +219,11 @@ impl Database {
                     &[(&tenant).into(), kind.as_str().into(), (&email).into(), now.into()],
                 )
                 .await?;
-                tx.execute(
-                    "INSERT INTO person_link (tenant, id, kind, hash, person, email, name, role, merchants, installation,
-                         created_by, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-                    &[
-                        (&tenant).into(),
-                        (&id).into(),
-                        kind.as_str().into(),
-                        hash.into(),
-                        person.into(),
-                        (&email).into(),
-                        name.into(),
-                        (&rights.role).into(),
-                        rights.merchants.as_ref().map(json).transpose()?.into(),
-                        rights.installation.into(),
-                        (&actor).into(),
-                        now.into(),
-                        expires_at.into(),
-                    ],
-                )
-                .await?;
+                let told = people::told(&email, &rights);
+                let new = NewLink { kind, hash, person, email, name, rights, expires_at };
+                insert(tx, &tenant, &id, new, &actor).await?;
                 let action = format!("link.{}", kind.as_str());
-                audit::append(tx, tenant.as_str(), &actor, &action, &id, &people::told(&email, &rights)).await?;
+                audit::append(tx, tenant.as_str(), &actor, &action, &id, &told).await?;
                 Ok(id)
             })
         })
@@ -252,7 +279,7 @@ impl Database {
                     )
                     .await?;
                 if done == 0 {
-                    return Err(DbError::NotFound(format!("open invitation {id:?}")));
+                    return Err(DbError::NotFound(format!("open link {id:?}")));
                 }
                 audit::append(tx, tenant.as_str(), &actor, "link.withdraw", &id, "{}").await
             })
@@ -266,16 +293,8 @@ impl Database {
         let (tenant, id) = (link.tenant.clone(), link.id.clone());
         self.write(&tenant.clone(), "redeem_link", move |tx| {
             Box::pin(async move {
-                let now = tx.now;
-                let used = tx
-                    .execute(
-                        "UPDATE person_link SET used_at = $4 WHERE tenant = $1 AND id = $2 AND hash = $3
-                             AND used_at IS NULL AND withdrawn_at IS NULL AND expires_at > $4",
-                        &[(&tenant).into(), (&id).into(), given.hash.into(), now.into()],
-                    )
-                    .await?;
                 let gone = || DbError::NotFound("this link".to_owned());
-                if used == 0 {
+                if !use_up(tx, &tenant, &id, &given.hash).await? {
                     return Err(gone());
                 }
                 let link = by_id(tx, &tenant, &id).await?.ok_or_else(gone)?;
@@ -297,6 +316,8 @@ impl Database {
                         audit::append(tx, tenant.as_str(), &actor, "person.password", &person, "{}").await?;
                         person
                     }
+                    // It makes nobody: the transaction is rolled back.
+                    LinkKind::HandOff => return Err(gone()),
                 };
                 Ok(Redeemed { tenant, person, kind: link.kind })
             })

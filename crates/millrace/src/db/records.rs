@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::NewEffect;
+use super::{NewEffect, StoreKey};
 
 /// Whose rows a query may touch. There is no way into a table of merchants' data without one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,6 +178,13 @@ pub struct ConnectionRecord {
     pub channels: Vec<Channel>,
     /// Why a side is paused (refused credentials, say), by side.
     pub paused: BTreeMap<Side, String>,
+}
+
+impl ConnectionRecord {
+    /// Its store, with the scope it lives in.
+    pub fn store_key(&self) -> StoreKey {
+        StoreKey { scope: self.key.scope.clone(), store: self.store.id.clone() }
+    }
 }
 
 /// The translation tables of a connection.

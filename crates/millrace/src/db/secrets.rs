@@ -75,7 +75,15 @@ pub(super) async fn open(tx: &mut Tx, scope: &Scope, object: &str, keyring: &Key
     Ok(secrets)
 }
 
-async fn put(tx: &mut Tx, scope: &Scope, object: &str, field: &str, secret: &Secret, keyring: &Keyring) -> R<()> {
+/// Seals a secret, in the place of the one before.
+pub(super) async fn put(
+    tx: &mut Tx,
+    scope: &Scope,
+    object: &str,
+    field: &str,
+    secret: &Secret,
+    keyring: &Keyring,
+) -> R<()> {
     let [tenant, merchant] = scope_values(scope);
     let random = std::sync::Arc::clone(&tx.random);
     let (key_version, key) = current_data_key(tx, scope.tenant.as_str(), keyring).await?;

@@ -11,7 +11,7 @@ use super::{
     endpoints::{self, Endpoint, Side},
     safety,
 };
-use crate::db::ConnectionKey;
+use crate::db::{ConnectionKey, StoreKey};
 
 /// What the test of a store or a warehouse reached.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -215,7 +215,8 @@ async fn one(
 ) -> Result<EndpointCheckOut, Failure> {
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };
-    let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings).await;
+    let store = found.store_key();
+    let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings, store.as_ref()).await;
     if trust && !told.learned.is_empty() {
         let spec = endpoints::platform(side, &found.summary.platform)?;
         let mut values = settings.values.clone();
@@ -226,15 +227,22 @@ async fn one(
         // Now that the server is known, sign in to it as well.
         let settings = Settings { values: learned.values, secrets: settings.secrets };
         let learned = told.learned;
-        told = test(hub, side, name, &found.summary.platform, &settings).await;
+        told = test(hub, side, name, &found.summary.platform, &settings, store.as_ref()).await;
         told.learned = learned;
         told.kept = true;
     }
     Ok(told)
 }
 
-/// Tests settings, kept or not.
-pub async fn test(hub: &Hub, side: Side, name: &str, platform: &str, settings: &Settings) -> EndpointCheckOut {
+/// Tests settings, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.
+pub async fn test(
+    hub: &Hub,
+    side: Side,
+    name: &str,
+    platform: &str,
+    settings: &Settings,
+    kept: Option<&StoreKey>,
+) -> EndpointCheckOut {
     let mut told = EndpointCheckOut {
         name: name.to_owned(),
         side,
@@ -249,7 +257,7 @@ pub async fn test(hub: &Hub, side: Side, name: &str, platform: &str, settings: &
         facilities: Vec::new(),
     };
     let outcome = match side {
-        Side::Store => store(hub, platform, settings, &mut told).await,
+        Side::Store => store(hub, platform, settings, kept, &mut told).await,
         Side::Warehouse => warehouse(hub, platform, settings, &mut told).await,
     };
     match outcome {
@@ -269,10 +277,16 @@ pub async fn test(hub: &Hub, side: Side, name: &str, platform: &str, settings: &
     told
 }
 
-async fn store(hub: &Hub, platform: &str, settings: &Settings, told: &mut EndpointCheckOut) -> Result<(), Failure> {
+async fn store(
+    hub: &Hub,
+    platform: &str,
+    settings: &Settings,
+    kept: Option<&StoreKey>,
+    told: &mut EndpointCheckOut,
+) -> Result<(), Failure> {
     /// More than this makes signed times and cut-offs doubtful.
     const CLOCK: i64 = 30;
-    let found = source(hub, platform, settings)?.check().await?;
+    let found = source(hub, platform, settings, kept)?.check().await?;
     told.reached = found.reached;
     told.warnings = found.warnings;
     if found.clock_difference.abs() > CLOCK {
@@ -296,15 +310,26 @@ async fn warehouse(hub: &Hub, platform: &str, settings: &Settings, told: &mut En
     Ok(())
 }
 
-/// An order source built for one look.
+/// An order source built for one look; `kept` as for [`test`].
 ///
 /// # Errors
 /// When its settings cannot be used.
-pub fn source(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn OrderSource>, Failure> {
+pub fn source(
+    hub: &Hub,
+    platform: &str,
+    settings: &Settings,
+    kept: Option<&StoreKey>,
+) -> Result<Arc<dyn OrderSource>, Failure> {
     let spec = endpoints::platform(Side::Store, platform)?;
     settings.validate(spec.fields)?;
     match spec.role {
-        connect::Role::OrderSource(build) => Ok(build(settings, &hub.workers.context("check"))?),
+        connect::Role::OrderSource(build) => {
+            let context = match kept {
+                Some(key) => hub.workers.context_of(key.clone(), "check"),
+                None => hub.workers.context("check"),
+            };
+            Ok(build(settings, &context)?)
+        }
         connect::Role::Warehouse(_) => Err(Failure::new(FailureKind::Internal, "a warehouse in the place of a store")),
     }
 }
@@ -330,6 +355,7 @@ pub fn ships(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn W
 /// When it cannot be read or its settings cannot be used.
 pub async fn source_of(hub: &Hub, key: &ConnectionKey) -> Result<Arc<dyn OrderSource>, Failure> {
     let record = hub.db.connection(key, &hub.keyring).await?;
+    let store = record.store_key();
     let settings = Settings { values: record.store.values, secrets: record.store_secrets };
-    source(hub, &record.store.platform, &settings)
+    source(hub, &record.store.platform, &settings, Some(&store))
 }

@@ -299,7 +299,7 @@ pub fn problems(hub: &Hub, record: &ConnectionRecord, mappings: &Mappings) -> Ve
     ] {
         let settings = Settings { values: values.clone(), secrets: secrets.clone() };
         let built = match side {
-            endpoints::Side::Store => check::source(hub, platform, &settings).map(|_| ()),
+            endpoints::Side::Store => check::source(hub, platform, &settings, None).map(|_| ()),
             endpoints::Side::Warehouse => check::ships(hub, platform, &settings).map(|_| ()),
         };
         if let Err(failure) = built {
@@ -329,7 +329,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewConnectionIn) -> Resul
     }
     let secrets = hub.db.secrets(&store.scope, &store.summary.id, &hub.keyring).await?;
     let values = Settings { values: store.summary.values.clone(), secrets };
-    let choices = check::source(hub, &store.summary.platform, &values)?.choices().await?;
+    let choices = check::source(hub, &store.summary.platform, &values, store.store_key().as_ref())?.choices().await?;
     let settings = resolved(&given.settings, &choices)?;
     let made = hub
         .db

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{Caller, Failure, Hub, Problem, id, platforms as names, quoted};
-use crate::db::{EndpointSummary, NewEndpoint, Scope};
+use crate::db::{EndpointSummary, NewEndpoint, Scope, StoreKey};
 
 /// Which role an account plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -217,6 +217,14 @@ pub struct Endpoint {
     pub summary: EndpointSummary,
 }
 
+impl Endpoint {
+    /// Which store it is; `None` for a warehouse.
+    pub fn store_key(&self) -> Option<StoreKey> {
+        let store = self.summary.id.parse().ok()?;
+        Some(StoreKey { scope: self.scope.clone(), store })
+    }
+}
+
 /// The connectors there are.
 pub fn platforms() -> Vec<PlatformOut> {
     connectors::CONNECTORS
@@ -393,11 +401,11 @@ pub async fn update(
     out(hub, find(hub, caller, side, &id).await?).await
 }
 
-fn kept(values: BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(super) fn kept(values: BTreeMap<String, String>) -> BTreeMap<String, String> {
     values.into_iter().filter(|(_, value)| !value.trim().is_empty()).collect()
 }
 
-fn opened(secrets: BTreeMap<String, SecretIn>) -> BTreeMap<String, Secret> {
+pub(super) fn opened(secrets: BTreeMap<String, SecretIn>) -> BTreeMap<String, Secret> {
     secrets.into_iter().map(|(field, SecretIn(secret))| (field, secret)).collect()
 }
 
@@ -414,20 +422,19 @@ pub fn platform(side: Side, named: &str) -> Result<&'static ConnectorSpec, Failu
     })
 }
 
-/// Checks settings against the connector's own rules, by building it; nothing is opened. Settings of the operator and what
-/// tests learn may not be given, unless they are as `before`.
+/// Refuses settings of the operator, unless they are as `before`.
 ///
 /// # Errors
 /// Every problem.
-pub fn validate(
+pub(super) fn permitted(
     hub: &Hub,
     spec: &ConnectorSpec,
-    settings: &Settings,
+    values: &BTreeMap<String, String>,
     before: Option<&BTreeMap<String, String>>,
 ) -> Result<(), Failure> {
     let mut problems = Vec::new();
     for field in spec.fields {
-        let Some(value) = settings.values.get(field.name) else { continue };
+        let Some(value) = values.get(field.name) else { continue };
         let same = before.and_then(|before| before.get(field.name)) == Some(value);
         if field.kind == FieldKind::Operator && !hub.config.allow_stand_ins && !same {
             problems.push(Problem::new(
@@ -439,6 +446,21 @@ pub fn validate(
     if !problems.is_empty() {
         return Err(Failure::invalid(problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "), problems));
     }
+    Ok(())
+}
+
+/// Checks settings against the connector's own rules, by building it; nothing is opened. Settings of the operator and what
+/// tests learn may not be given, unless they are as `before`.
+///
+/// # Errors
+/// Every problem.
+pub fn validate(
+    hub: &Hub,
+    spec: &ConnectorSpec,
+    settings: &Settings,
+    before: Option<&BTreeMap<String, String>>,
+) -> Result<(), Failure> {
+    permitted(hub, spec, &settings.values, before)?;
     settings.validate(spec.fields)?;
     let context = hub.workers.context("check");
     match spec.role {
@@ -446,6 +468,11 @@ pub fn validate(
         connect::Role::Warehouse(build) => build(settings, &context).map(|_| ())?,
     }
     Ok(())
+}
+
+/// The account's own code, which calls are counted and rows are claimed by.
+pub(super) fn account(values: &BTreeMap<String, String>) -> String {
+    values.get("account_id").map(|code| code.trim().to_lowercase()).unwrap_or_default()
 }
 
 /// Writes an account down: made where `id` is `None`. Its id.
@@ -461,8 +488,7 @@ pub(super) async fn keep(
     settings: Settings,
 ) -> Result<String, Failure> {
     let account = match side {
-        // The account's own code, which calls are counted and rows are claimed by.
-        Side::Store => settings.values.get("account_id").map(|code| code.trim().to_lowercase()).unwrap_or_default(),
+        Side::Store => account(&settings.values),
         Side::Warehouse => String::new(),
     };
     let new = NewEndpoint { name: name.to_owned(), platform: spec.name.to_owned(), values: settings.values, account };

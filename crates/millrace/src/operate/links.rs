@@ -1,6 +1,8 @@
 //! Links that let somebody in once: made by administrators or by the start of an empty installation, used by people who have
 //! no account yet, or no password any more.
 //!
+//! A hand-off is such a link too, whose holder stays nobody ([`super::hand_offs`]).
+//!
 //! A link is given to whoever asked for it; sending it by e-mail is for whoever has a way to send.
 
 use std::net::SocketAddr;
@@ -12,6 +14,7 @@ use utoipa::ToSchema;
 use super::{
     Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem,
     endpoints::{self, SecretIn},
+    hand_offs::{self, HandOffAboutOut},
     keys,
     people::{self, PersonRole},
     sign_in::{self, Visitor},
@@ -22,14 +25,14 @@ use crate::{
 };
 
 /// What the token of every link begins with.
-const PREFIX: &str = "mrl_";
+pub(super) const PREFIX: &str = "mrl_";
 
 /// How long a link lets somebody in.
-fn life(kind: LinkKind) -> SignedDuration {
+pub(super) fn life(kind: LinkKind) -> SignedDuration {
     match kind {
         // It comes anew with every start.
         LinkKind::Setup | LinkKind::Reset => SignedDuration::from_hours(24),
-        LinkKind::Invitation => SignedDuration::from_hours(24 * 7),
+        LinkKind::Invitation | LinkKind::HandOff => SignedDuration::from_hours(24 * 7),
     }
 }
 
@@ -40,7 +43,7 @@ pub struct LinkOut {
     pub id: String,
     /// What to open. What follows `#` never leaves the browser but to be used.
     pub link: String,
-    /// The same without the address, for `POST /links/redeem`.
+    /// The same without the address, for `POST /links/redeem` or `POST /links/hand-off`.
     pub token: String,
     /// When it ends by itself.
     #[schema(value_type = String, format = DateTime)]
@@ -73,14 +76,24 @@ pub struct InvitationOut {
     pub expires_at: Timestamp,
 }
 
+/// What has become of a link.
+pub(super) fn state(
+    used_at: Option<Timestamp>,
+    withdrawn_at: Option<Timestamp>,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> &'static str {
+    match (used_at, withdrawn_at) {
+        (Some(_), _) => "used",
+        (None, Some(_)) => "withdrawn",
+        (None, None) if now < expires_at => "open",
+        (None, None) => "expired",
+    }
+}
+
 impl InvitationOut {
     fn new(link: Link, now: Timestamp) -> Self {
-        let state = match (&link.used_at, &link.withdrawn_at) {
-            (Some(_), _) => "used",
-            (None, Some(_)) => "withdrawn",
-            (None, None) if link.is_open(now) => "open",
-            (None, None) => "expired",
-        };
+        let state = state(link.used_at, link.withdrawn_at, link.expires_at, now);
         Self {
             id: link.id,
             email: link.email,
@@ -107,14 +120,17 @@ pub struct LinkIn {
 /// What a link is for.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct LinkAboutOut {
-    /// `setup`, `invitation`, `reset`.
+    /// `setup`, `invitation`, `reset`, `hand_off`.
     pub kind: String,
-    /// The e-mail address to sign in with; empty for set-up, where you choose it.
+    /// The e-mail address to sign in with; empty for set-up, where you choose it, and for a hand-off.
     pub email: String,
-    /// The name.
+    /// The name: yours, or the store's.
     pub name: String,
-    /// What you will be able to do.
+    /// What you will be able to do; empty for a hand-off.
     pub role: String,
+    /// For a hand-off: who asks you for what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_off: Option<HandOffAboutOut>,
     /// When it ends by itself.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
@@ -171,13 +187,13 @@ pub(super) async fn create(
 }
 
 /// What to open. The token stands behind `#`, which browsers do not send: it gets into no log on the way.
-fn address(hub: &Hub, listening: SocketAddr, kind: LinkKind, token: &str) -> String {
+pub(super) fn address(hub: &Hub, listening: SocketAddr, kind: LinkKind, token: &str) -> String {
     let base = match &hub.config.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
         None if listening.ip().is_unspecified() => format!("http://localhost:{}", listening.port()),
         None => format!("http://{listening}"),
     };
-    format!("{base}/{}#{token}", kind.as_str())
+    format!("{base}/{}#{token}", kind.as_str().replace('_', "-"))
 }
 
 /// The link by which the first administrator comes in, to a server that listens there: a new one at each call, and none once
@@ -230,12 +246,13 @@ pub async fn withdraw(hub: &Hub, caller: &Caller, invitation: &str) -> Result<()
 }
 
 /// Unknown, used and ended links answer alike.
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::new(FailureKind::NotFound, "this link does not exist, was used, or has ended")
         .remedy("Ask for a new one; while nobody has signed up, `millrace serve` prints one at its start.")
 }
 
-async fn open(hub: &Hub, token: &SecretIn) -> Result<Link, Failure> {
+/// The link of a token, if it still is one.
+pub(super) async fn open(hub: &Hub, token: &SecretIn) -> Result<Link, Failure> {
     let token = token.0.expose();
     if !token.starts_with(PREFIX) || token.len() > 200 {
         return Err(gone());
@@ -248,9 +265,14 @@ async fn open(hub: &Hub, token: &SecretIn) -> Result<Link, Failure> {
 ///
 /// # Errors
 /// When it does not let anybody in.
-pub async fn about(hub: &Hub, given: &LinkIn) -> Result<LinkAboutOut, Failure> {
-    let Link { kind, email, name, rights, expires_at, .. } = open(hub, &given.token).await?;
-    Ok(LinkAboutOut { kind: kind.as_str().to_owned(), email, name, role: rights.role, expires_at })
+pub async fn about(hub: &Hub, visitor: &Visitor, given: &LinkIn) -> Result<LinkAboutOut, Failure> {
+    let link = open(hub, &given.token).await?;
+    let hand_off = match link.kind {
+        LinkKind::HandOff => Some(hand_offs::about(hub, visitor, &link).await?),
+        LinkKind::Setup | LinkKind::Invitation | LinkKind::Reset => None,
+    };
+    let Link { kind, email, name, rights, expires_at, .. } = link;
+    Ok(LinkAboutOut { kind: kind.as_str().to_owned(), email, name, role: rights.role, hand_off, expires_at })
 }
 
 /// Uses a link: makes the person it is for, or sets their password and ends their sessions.
@@ -259,6 +281,10 @@ pub async fn about(hub: &Hub, given: &LinkIn) -> Result<LinkAboutOut, Failure> {
 /// When it does not let anybody in, or the password is not taken; then it can be used again.
 pub async fn redeem(hub: &Hub, visitor: &Visitor, given: RedeemIn) -> Result<RedeemedOut, Failure> {
     let link = open(hub, &given.token).await?;
+    if link.kind == LinkKind::HandOff {
+        // It makes nobody.
+        return Err(gone());
+    }
     let email = match (link.kind, &given.email) {
         (LinkKind::Setup, Some(email)) => people::email(email)?,
         (LinkKind::Setup, None) => {

@@ -124,12 +124,12 @@ fn account(email: &str) -> String {
     subject("account", &email.trim().to_lowercase())
 }
 
-fn address(visitor: &Visitor) -> String {
+pub(super) fn address(visitor: &Visitor) -> String {
     subject("address", &visitor.address)
 }
 
 /// What is counted, without keeping what somebody typed.
-fn subject(kind: &str, what: &str) -> String {
+pub(super) fn subject(kind: &str, what: &str) -> String {
     let mut hash = Sha256::new();
     for part in ["millrace try", kind, what] {
         hash.update(part.as_bytes());
@@ -140,12 +140,20 @@ fn subject(kind: &str, what: &str) -> String {
 
 /// Counts a try, or refuses to look at it.
 async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
-    let subjects = vec![(account(email), ACCOUNT), (address(visitor), ADDRESS)];
+    count(hub, visitor, account(email)).await
+}
+
+/// Counts a try of this subject and of the address it comes from, or refuses to look at it.
+///
+/// # Errors
+/// When there were too many.
+pub(super) async fn count(hub: &Hub, visitor: &Visitor, subject: String) -> Result<(), Failure> {
+    let subjects = vec![(subject, ACCOUNT), (address(visitor), ADDRESS)];
     match hub.db.begin_try(subjects).await? {
         Ok(()) => Ok(()),
         Err(until) => {
             let wait = until.duration_since(hub.db.now().await?).as_secs().max(0) + 1;
-            tracing::warn!(address = visitor.address, "a try to sign in was not looked at for {wait} s more");
+            tracing::warn!(address = visitor.address, "a try was not looked at for {wait} s more");
             let mut failure = Failure::new(
                 FailureKind::TooMany,
                 format!("there were too many tries; the next one is looked at in {wait} seconds"),

@@ -124,14 +124,15 @@ fn brightpearl_of(hub: &Hub, record: &ConnectionRecord) -> Result<Arc<brightpear
         return Err(Failure::new(FailureKind::Setup, format!("{} does not call", record.store.platform)));
     }
     let settings = Settings { values: record.store.values.clone(), secrets: record.store_secrets.clone() };
-    Ok(brightpearl::build_source(&settings, &hub.workers.context("webhooks"))?)
+    Ok(brightpearl::build_source(&settings, &hub.workers.context_of(record.store_key(), "webhooks"))?)
 }
 
 fn address(public: &Url, hook: &Hook) -> Result<Url, Failure> {
     below(public, &format!("hooks/brightpearl/{}", hook.path))
 }
 
-fn below(public: &Url, path: &str) -> Result<Url, Failure> {
+/// An address under the public one.
+pub(super) fn below(public: &Url, path: &str) -> Result<Url, Failure> {
     let mut base = public.clone();
     if !base.path().ends_with('/') {
         base.set_path(&format!("{}/", base.path()));

@@ -13,14 +13,15 @@ use std::{
 };
 
 use connect::{
-    BuildContext, Clock, FileStores, OrderSource, Random, Role, Settings, SettingsError, Side, Transport, Waits,
-    Warehouse, budget::Budgets,
+    BuildContext, Clock, FileStores, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side, Transport,
+    Waits, Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{ConnectionKey, ConnectionRecord, Database, DbError},
+    db::{ConnectionKey, ConnectionRecord, Database, DbError, StoreKey},
+    grants::StoreGrants,
     metrics::Metrics,
     reconcile::Reconciler,
     runtime::{Memory, Runtime, Wake},
@@ -99,7 +100,7 @@ impl Workers {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// What a connector is built with.
+    /// What a connector is built with that needs no grant.
     pub fn context(&self, share: &str) -> BuildContext {
         BuildContext {
             transport: Arc::clone(&self.seams.transport),
@@ -108,8 +109,15 @@ impl Workers {
             random: Arc::clone(&self.seams.random),
             budgets: Arc::clone(&self.budgets),
             waits: self.waits,
+            grants: Arc::new(NoGrants),
             share: share.to_owned(),
         }
+    }
+
+    /// What the connector of a store is built with.
+    pub fn context_of(&self, store: StoreKey, share: &str) -> BuildContext {
+        let grants = StoreGrants::new(self.db.clone(), self.keyring.clone(), store, self.waits.lease);
+        BuildContext { grants, ..self.context(share) }
     }
 
     /// Makes a connection ready to run, without starting anything.
@@ -119,7 +127,8 @@ impl Workers {
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let (source, ships) = both_connectors(&mut record, &self.context(key.connection.as_str()))?;
+        let context = self.context_of(record.store_key(), key.connection.as_str());
+        let (source, ships) = both_connectors(&mut record, &context)?;
         let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {
             key: key.clone(),
@@ -148,7 +157,7 @@ impl Workers {
     pub async fn reconciler(&self, key: &ConnectionKey) -> Result<Reconciler, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let mut context = self.context(key.connection.as_str());
+        let mut context = self.context_of(record.store_key(), key.connection.as_str());
         context.budgets = Arc::new(self.budgets.for_sweep("census"));
         let both = both_connectors(&mut record, &context)?;
         let ConnectionRecord { account, settings, .. } = record;

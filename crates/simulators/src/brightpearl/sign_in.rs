@@ -87,6 +87,14 @@ impl Brightpearl {
     }
 
     pub(super) fn token(&self, world: &mut World, asked: &Asked<'_>, code: &str) -> Response {
+        let response = self.hand_out(world, asked, code);
+        // No part of the quota: it has no throttle headers.
+        let record = asked.record(code, "token", response.status().as_u16());
+        world.ledger.request(record, false, None);
+        response
+    }
+
+    fn hand_out(&self, world: &mut World, asked: &Asked<'_>, code: &str) -> Response {
         let World { accounts, rng, .. } = world;
         let Some(account) = accounts.get_mut(code) else {
             return oauth(400, &json!({ "error": "invalid_client" }));

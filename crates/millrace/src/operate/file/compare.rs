@@ -14,7 +14,7 @@ use super::{
     resolve,
 };
 use crate::{
-    db::{ChannelKind, ConnectionKey, ConnectionRecord, Mappings, Scope},
+    db::{ChannelKind, ConnectionKey, ConnectionRecord, DbError, Mappings, Scope, StoreKey},
     operate::{
         Caller, Failure, FailureKind, Hub, Problem, check,
         endpoints::{self, Endpoint, Side},
@@ -518,7 +518,13 @@ impl Comparison<'_> {
         }
         let Some(store) = self.stores.get(name) else { return Ok(Choices::default()) };
         let at = if store.line.is_empty() { self.document.at(&given.store) } else { store.line.clone() };
-        let read = match check::source(self.hub, &store.platform, &store.settings) {
+        let kept = match self.hub.db.store_by_name(&self.caller.tenant, name).await {
+            Ok((scope, store)) => Some(StoreKey { scope, store }),
+            // Made by this very file: nothing was granted to it yet.
+            Err(DbError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        let read = match check::source(self.hub, &store.platform, &store.settings, kept.as_ref()) {
             Ok(source) => source.choices().await.map_err(Failure::from),
             Err(failure) => Err(failure),
         };

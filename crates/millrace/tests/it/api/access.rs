@@ -9,7 +9,7 @@ use simulators::brightpearl;
 use super::Installation;
 
 /// The routes that need nothing, because who uses them is not signed in yet.
-const OPEN: [&str; 3] = ["/api/v1/links/describe", "/api/v1/links/redeem", "/api/v1/session"];
+const OPEN: [&str; 4] = ["/api/v1/links/describe", "/api/v1/links/hand-off", "/api/v1/links/redeem", "/api/v1/session"];
 
 /// Every documented route but the open ones: method, and path with `id` in the place of its parameters.
 pub fn routes(id: &str) -> Vec<(String, String)> {

@@ -17,7 +17,7 @@ use axum::{
 };
 use connect::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
-use millrace::{operate::links, worker::Seams};
+use millrace::{config::Config, operate::links, worker::Seams};
 use serde_json::{Value, json};
 
 use super::{Answer, Installation, seams};
@@ -63,10 +63,15 @@ impl Later {
 
 /// An installation whose time the test moves.
 pub async fn with_time() -> (Installation, Arc<Later>) {
+    with_time_and(|_| {}).await
+}
+
+/// The same with settings of its own.
+pub async fn with_time_and(change: impl FnOnce(&mut Config)) -> (Installation, Arc<Later>) {
     // Early in a step of thirty seconds, which codes go by.
     let start = Timestamp::from_second(1_800_000_000 + 5).unwrap();
     let clock = Arc::new(Later { clock: SystemClock::default(), start, passed_ms: AtomicI64::new(0) });
-    let installation = Installation::with(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }, |_| {}).await;
+    let installation = Installation::with(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }, change).await;
     (installation, clock)
 }
 

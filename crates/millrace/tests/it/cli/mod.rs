@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod canary;
 mod configuration;
+mod hand_offs;
 mod notify;
 mod people;
 mod setup;

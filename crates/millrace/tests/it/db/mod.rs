@@ -8,6 +8,7 @@ mod inline;
 mod isolation;
 mod journal;
 mod keys;
+mod oauth;
 mod orders;
 mod people;
 mod races;

@@ -233,6 +233,7 @@ impl Run {
             random: Arc::clone(&self.hub_random) as _,
             budgets: Arc::clone(&budgets),
             waits: self.waits(),
+            grants: Arc::new(connect::NoGrants),
             share: self.key.connection.to_string(),
         };
         let values = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {

@@ -85,6 +85,11 @@ pub fn expected() -> Vec<Row> {
     let alert_channel =
         json!({ "name": "Another channel", "merchant": "Acme", "kind": "email", "to": ["ops@example.com"] });
     let changed_channel = json!({ "name": "Mail", "to": ["ops@example.com"], "enabled": true });
+    let entered = json!({
+        "token": "{hand_off_token}",
+        "settings": { "datacenter_code": "eu1", "account_id": "acme", "email": "api.user@example.test" },
+        "secrets": { "password": "example-password" },
+    });
     let invitation = json!({ "email": "new@example.com", "name": "New", "role": "staff" });
     vec![
         list("list_platforms"),
@@ -101,6 +106,7 @@ pub fn expected() -> Vec<Row> {
         Row { query: "?after=0", ..list("follow_events") },
         list("get_safety"),
         look("get_store"),
+        look("get_grant"),
         look("get_warehouse"),
         look("get_connection"),
         look("get_choices"),
@@ -130,6 +136,7 @@ pub fn expected() -> Vec<Row> {
         look("get_webhook"),
         look("list_webhook_deliveries"),
         look("get_delivery"),
+        row("list_hand_offs", Staff, Value::Null, &[200], 200),
         row("list_people", Admin, Value::Null, &[200], 200),
         row("get_person", Admin, Value::Null, &[200], 404),
         row("list_persons_sessions", Admin, Value::Null, &[200], 404),
@@ -164,6 +171,8 @@ pub fn expected() -> Vec<Row> {
         row("decide_effect", Staff, json!({ "decision": "void", "reason": "the matrix" }), &[200, 409], 404),
         row("resolve_exception", Staff, Value::Null, &[204, 404], 404),
         row("repair_finding", Staff, why(), &[409], 404),
+        row("create_hand_off", Staff, json!({ "store": "BP" }), &[201], 404),
+        row("revoke_hand_off", Staff, Value::Null, &[204, 404], 404),
         row("create_store", Admin, store, &[201, 409], 404),
         row("create_warehouse", Admin, warehouse, &[201, 409], 404),
         row("create_connection", Admin, json!({ "name": "main", "store": "BP", "warehouse": "WH" }), &[409, 422], 404),
@@ -183,6 +192,8 @@ pub fn expected() -> Vec<Row> {
         row("create_alert_policy", Manage, json!({ "name": "Another", "merchant": "Acme" }), &[201, 409], 404),
         row("update_alert_policy", Manage, json!({ "name": "Policy" }), &[200], 404),
         row("delete_alert_policy", Manage, Value::Null, &[204, 404], 404),
+        // A key is nobody who could give consent, and the store has another sign-in.
+        row("begin_consent", Admin, Value::Null, &[403, 409], 404),
         // From here on the other tenant has a merchant of the same name.
         row("create_merchant", Admin, json!({ "name": "Acme" }), &[409], 201),
         row("update_store", Admin, json!({ "settings": { "datacenter_code": "eu1" } }), &[200, 422], 404),
@@ -207,6 +218,7 @@ pub fn expected() -> Vec<Row> {
         row("release_sending", Operator, json!({ "reason": "the matrix", "force": true }), &[200, 409], 403),
         // One after another: the first who comes uses the link, and from then on everybody may sign in as who came.
         open("describe_link", json!({ "token": "{token}" }), &[200]),
+        open("submit_hand_off", entered, &[200, 404]),
         open("redeem_link", json!({ "token": "{token}", "password": PASSWORD }), &[201, 404]),
         open("sign_in", json!({ "email": "door@example.com", "password": PASSWORD }), &[201]),
         oneself("get_session", Value::Null, 200, &[200]),

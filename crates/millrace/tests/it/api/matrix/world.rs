@@ -113,6 +113,14 @@ impl World {
         objects.insert("channel", "stock".to_owned());
         let (own_key, other_key) = (&keys["Administrator"], &keys["OfAnotherTenant"]);
         told_of(&installation, own_key, &key, &mut objects).await;
+        for (name, object, token) in
+            [("Handed", "entered", "hand_off_token"), ("Handed too", "hand_off", "second_hand_off_token")]
+        {
+            let given = json!({ "merchant": "Acme", "name": name, "settings": { "base_url": source.base_url() } });
+            let made = installation.ask("POST", "/api/v1/hand-offs", Some(own_key), Some(&given)).await.json();
+            objects.insert(object, text(&made["id"]));
+            objects.insert(token, text(&made["token"]));
+        }
         let (own_brand, brand) = (key.scope.merchant.as_str(), brand.as_str());
         let mut people = BTreeMap::new();
         let owner = administrator(&installation).await;

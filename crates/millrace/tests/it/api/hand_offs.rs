@@ -1,0 +1,257 @@
+//! Hand-offs: somebody without an account enters a store's credentials, and nobody else sees them.
+
+use axum::http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Installation,
+    access::brightpearl,
+    browser::{Browser, PASSWORD as OWN_PASSWORD, administrator, invited, with_time},
+};
+
+/// What the merchant types.
+const PASSWORD: &str = "example-password";
+
+/// A hand-off of a store that is not there yet, at this stand-in.
+fn wanted(base_url: &str) -> Value {
+    json!({
+        "merchant": "Acme", "name": "BP",
+        "settings": { "account_id": "acme", "base_url": base_url, "calls_per_minute": "60000" },
+    })
+}
+
+fn entered(token: &Value, password: &str) -> Value {
+    json!({
+        "token": token,
+        "settings": { "datacenter_code": "eu1", "email": "api.user@example.test" },
+        "secrets": { "password": password },
+    })
+}
+
+async fn handed(browser: &mut Browser<'_>, base_url: &str) -> Value {
+    browser.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
+    let made = browser.post("/api/v1/hand-offs", wanted(base_url)).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    made.json()
+}
+
+async fn describe(browser: &mut Browser<'_>, token: &Value) -> Answer {
+    browser.post("/api/v1/links/describe", json!({ "token": token })).await
+}
+
+async fn submit(browser: &mut Browser<'_>, given: Value) -> Answer {
+    browser.post("/api/v1/links/hand-off", given).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_merchant_enters_the_credentials_and_nobody_else_sees_them() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let mut ada = administrator(&installation).await;
+    let link = handed(&mut ada, &source.base_url()).await;
+    let token = &link["token"];
+    assert_eq!(link["link"].as_str().unwrap().split_once("/hand-off#").unwrap().1, token.as_str().unwrap());
+
+    // Somebody without an account.
+    let mut merchant = Browser::new(&installation);
+    let about = describe(&mut merchant, token).await.json();
+    assert_eq!(about["kind"], "hand_off");
+    assert_eq!(about["hand_off"]["asked_by"], "default: Ada (ada@example.com)");
+    assert_eq!(about["hand_off"]["merchant"], "Acme");
+    assert_eq!(about["hand_off"]["store"], "BP");
+    assert_eq!(about["hand_off"]["settled"]["account_id"], "acme");
+    let fields = about["hand_off"]["fields"].as_array().unwrap();
+    let asked: Vec<&str> = fields.iter().map(|field| field["name"].as_str().unwrap()).collect();
+    assert_eq!(asked[0], "datacenter_code");
+    assert!(asked.contains(&"password") && !asked.contains(&"account_id") && !asked.contains(&"base_url"), "{asked:?}");
+    assert!(fields[0]["help"].as_str().unwrap().contains("GMT / CET"));
+    assert!(!about.to_string().contains(&source.base_url()), "what the operator decides is not shown");
+
+    // It is for this and nothing else.
+    let redeemed = json!({ "token": token, "password": OWN_PASSWORD, "email": "x@example.com", "name": "X" });
+    assert_eq!(merchant.post("/api/v1/links/redeem", redeemed).await.status, StatusCode::NOT_FOUND);
+    let people = ada.get("/api/v1/people").await.json();
+    assert_eq!(people["items"].as_array().unwrap().len(), 1, "it made nobody");
+
+    // What was not asked for is refused, without repeating what was typed in the wrong place.
+    for (part, name) in
+        [("settings", "account_id"), ("settings", "base_url"), ("settings", PASSWORD), ("secrets", "email")]
+    {
+        let mut given = entered(token, PASSWORD);
+        given[part][name] = json!("http://127.0.0.1:9");
+        let refused = submit(&mut merchant, given).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{part} {name}: {}", refused.text);
+        assert!(!refused.text.contains(PASSWORD), "{}", refused.text);
+    }
+    let stores = ada.get("/api/v1/stores").await.json();
+    assert_eq!(stores, json!([]));
+
+    // Wrong: told what it can be, and not kept.
+    let wrong = submit(&mut merchant, entered(token, "a wrong password")).await;
+    assert_eq!(wrong.status, StatusCode::OK, "{}", wrong.text);
+    let wrong = wrong.json();
+    assert_eq!((&wrong["ok"], &wrong["saved"]), (&json!(false), &json!(false)));
+    assert!(wrong["problem"].as_str().unwrap().contains("API column"), "{wrong}");
+    assert_eq!(wrong["tests_left"], 19);
+    assert_eq!(ada.get("/api/v1/stores").await.json(), json!([]));
+
+    // Tested only, then kept.
+    let mut only = entered(token, PASSWORD);
+    only["save"] = json!("no");
+    let tested = submit(&mut merchant, only).await.json();
+    assert_eq!((&tested["ok"], &tested["saved"]), (&json!(true), &json!(false)), "{tested}");
+    let saved = submit(&mut merchant, entered(token, PASSWORD)).await.json();
+    assert_eq!((&saved["ok"], &saved["saved"]), (&json!(true), &json!(true)), "{saved}");
+    assert!(!saved["reached"].as_array().unwrap().is_empty());
+
+    // Once.
+    assert_eq!(submit(&mut merchant, entered(token, PASSWORD)).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(describe(&mut merchant, token).await.status, StatusCode::NOT_FOUND);
+
+    // The store works, and shows its password to nobody.
+    let store = ada.get("/api/v1/stores/BP").await;
+    assert_eq!(store.json()["secrets"], json!(["password"]));
+    assert_eq!(store.json()["settings"]["email"], "api.user@example.test");
+    let tested = ada.post("/api/v1/stores/BP/test", json!({})).await.json();
+    assert_eq!(tested["ok"], true, "{tested}");
+    let listed = ada.get("/api/v1/hand-offs").await;
+    let one = &listed.json()["items"][0];
+    assert_eq!((&one["state"], &one["tests"], &one["worked"]), (&json!("used"), &json!(3), &json!(true)));
+    assert_eq!(one["store"], store.json()["id"]);
+    let audit = ada.get("/api/v1/audit?limit=200").await;
+    for action in ["hand_off.create", "hand_off.open", "hand_off.test", "hand_off.save"] {
+        assert!(audit.text.contains(action), "{action}");
+    }
+    for shown in [&store.text, &listed.text, &audit.text] {
+        assert!(!shown.contains(PASSWORD) && !shown.contains("a wrong password"), "{shown}");
+        assert!(!shown.contains(token.as_str().unwrap()), "the token is kept as its hash");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hand_off_ends() {
+    let (installation, clock) = with_time().await;
+    let source = brightpearl(0).await;
+    let mut ada = administrator(&installation).await;
+    let first = handed(&mut ada, &source.base_url()).await;
+    let second = handed(&mut ada, &source.base_url()).await;
+    let mut merchant = Browser::new(&installation);
+    assert_eq!(describe(&mut merchant, &first["token"]).await.status, StatusCode::NOT_FOUND, "replaced");
+    assert_eq!(describe(&mut merchant, &second["token"]).await.status, StatusCode::OK);
+    let path = format!("/api/v1/hand-offs/{}", second["id"].as_str().unwrap());
+    assert_eq!(ada.delete(&path).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ada.delete(&path).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(submit(&mut merchant, entered(&second["token"], PASSWORD)).await.status, StatusCode::NOT_FOUND);
+    let third = handed(&mut ada, &source.base_url()).await;
+    clock.pass(SignedDuration::from_hours(24 * 7 + 1));
+    for answer in [
+        describe(&mut merchant, &third["token"]).await,
+        submit(&mut merchant, entered(&third["token"], PASSWORD)).await,
+    ] {
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text);
+    }
+    let mut ada = Browser::new(&installation).signed_in("ada@example.com", OWN_PASSWORD).await;
+    let listed = ada.get("/api/v1/hand-offs").await.json();
+    let states: Vec<&str> =
+        listed["items"].as_array().unwrap().iter().map(|one| one["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["expired", "withdrawn", "withdrawn"]);
+    for days in [0, 31] {
+        let mut given = wanted(&source.base_url());
+        given["days"] = json!(days);
+        assert_eq!(ada.post("/api/v1/hand-offs", given).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert!(ada.get("/api/v1/audit?limit=200").await.text.contains("link.withdraw"));
+}
+
+/// Guesses are slowed and then at their end; so is knocking at the merchant's account.
+#[tokio::test(flavor = "multi_thread")]
+async fn tests_are_bounded() {
+    let (installation, clock) = with_time().await;
+    let source = brightpearl(0).await;
+    let mut ada = administrator(&installation).await;
+    let link = handed(&mut ada, &source.base_url()).await;
+    let mut merchant = Browser::new(&installation);
+    let (mut looked_at, mut slowed) = (0, 0);
+    let ended = loop {
+        let answer = submit(&mut merchant, entered(&link["token"], &format!("guess {looked_at}"))).await;
+        match answer.status {
+            StatusCode::OK => looked_at += 1,
+            StatusCode::TOO_MANY_REQUESTS if answer.text.contains("as often as it may be") => break looked_at,
+            StatusCode::TOO_MANY_REQUESTS => {
+                assert!(answer.headers.contains_key("retry-after"));
+                slowed += 1;
+                clock.pass(SignedDuration::from_mins(15));
+            }
+            other => panic!("{other} {}", answer.text),
+        }
+        assert!(looked_at <= 20, "there is an end");
+    };
+    assert_eq!(ended, 20);
+    assert!(slowed > 10, "{slowed}");
+    let log_ins = source.calls("acme").into_iter().filter(|((_, message), _)| message == "authorise");
+    assert!(log_ins.map(|(_, count)| count).sum::<u64>() <= 20);
+    // Right ones are too late, and nothing was kept.
+    clock.pass(SignedDuration::from_mins(15));
+    let late = submit(&mut merchant, entered(&link["token"], PASSWORD)).await;
+    assert_eq!(late.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(installation.get("/api/v1/stores").await.json(), json!([]));
+}
+
+/// A person may decide to keep what did not work: a merchant whose account is not ready yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_does_not_work_is_kept_by_decision_only() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let mut ada = administrator(&installation).await;
+    let link = handed(&mut ada, &source.base_url()).await;
+    let mut merchant = Browser::new(&installation);
+    let mut given = entered(&link["token"], "not ready yet");
+    given["save"] = json!("anyway");
+    let kept = submit(&mut merchant, given).await.json();
+    assert_eq!((&kept["ok"], &kept["saved"]), (&json!(false), &json!(true)), "{kept}");
+
+    // Once more for the store that is there now: by staff that may see it, and by nobody else.
+    let brand = ada.post("/api/v1/merchants", json!({ "name": "Brand" })).await.json();
+    let acme = ada.get("/api/v1/stores/BP").await.json()["merchant"].clone();
+    let mut joe = invited(&mut ada, "joe@example.com", json!({ "role": "staff", "merchants": [acme] })).await;
+    let mut kim = invited(&mut ada, "kim@example.com", json!({ "role": "staff", "merchants": [brand["id"]] })).await;
+    let mut eve = invited(&mut ada, "eve@example.com", json!({ "role": "merchant", "merchants": [acme] })).await;
+    let again = json!({ "store": "BP" });
+    assert_eq!(kim.post("/api/v1/hand-offs", again.clone()).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(eve.post("/api/v1/hand-offs", again.clone()).await.status, StatusCode::FORBIDDEN);
+    let new = json!({ "merchant": "Acme", "name": "Other" });
+    assert_eq!(joe.post("/api/v1/hand-offs", new).await.status, StatusCode::FORBIDDEN, "staff makes no stores");
+    let link = joe.post("/api/v1/hand-offs", again).await;
+    assert_eq!(link.status, StatusCode::CREATED, "{}", link.text);
+    let link = link.json();
+    let path = format!("/api/v1/hand-offs/{}", link["id"].as_str().unwrap());
+    assert_eq!(kim.get("/api/v1/hand-offs").await.json()["items"], json!([]));
+    assert_eq!(kim.delete(&path).await.status, StatusCode::NOT_FOUND);
+    // The address of the account is settled: only what proves who they are is asked for.
+    let about = describe(&mut merchant, &link["token"]).await.json();
+    assert_eq!(about["hand_off"]["settled"]["email"], "api.user@example.test");
+    assert!(!about.to_string().contains("not ready yet"));
+    let given = json!({ "token": link["token"], "secrets": { "password": PASSWORD } });
+    let saved = submit(&mut merchant, given).await.json();
+    assert_eq!((&saved["ok"], &saved["saved"]), (&json!(true), &json!(true)), "{saved}");
+    assert_eq!(ada.post("/api/v1/stores/BP/test", json!({})).await.json()["ok"], true);
+}
+
+/// Of two at the same time one saves.
+#[tokio::test(flavor = "multi_thread")]
+async fn saving_works_once() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let mut ada = administrator(&installation).await;
+    let link = handed(&mut ada, &source.base_url()).await;
+    let (mut one, mut two) = (Browser::new(&installation), Browser::new(&installation));
+    let (first, second) = tokio::join!(
+        submit(&mut one, entered(&link["token"], PASSWORD)),
+        submit(&mut two, entered(&link["token"], PASSWORD))
+    );
+    let mut came = [first.status, second.status];
+    came.sort();
+    assert_eq!(came, [StatusCode::OK, StatusCode::NOT_FOUND], "{} {}", first.text, second.text);
+    assert_eq!(ada.get("/api/v1/stores").await.json().as_array().unwrap().len(), 1);
+}
