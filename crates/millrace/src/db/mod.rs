@@ -31,6 +31,7 @@ mod keys;
 mod late;
 mod levels;
 mod links;
+mod lists;
 mod lookup;
 mod mappings;
 mod migrations;
@@ -40,6 +41,7 @@ mod outlets;
 mod payload;
 mod people;
 mod postgres;
+mod preflight;
 mod queries;
 mod race_answers;
 mod races;
@@ -94,6 +96,7 @@ pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use people::{Person, PersonRights};
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
+pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,

@@ -4,6 +4,7 @@
 //! bucket has one owner. Other nodes take over when the lease ends. Correctness does not rest on this lease: the journal's own
 //! claims are what keep an effect from being sent twice.
 
+mod preflight;
 mod tasks;
 
 use std::{
@@ -26,6 +27,8 @@ use crate::{
     runtime::{Memory, Runtime, Wake},
     seal::Keyring,
 };
+
+pub use preflight::Tried;
 
 /// How often the list of connections is looked at, changes or not.
 const LOOK: Duration = Duration::from_secs(2);
@@ -117,9 +120,23 @@ impl Workers {
     /// # Errors
     /// When its settings cannot be used or the database cannot be reached.
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
+        self.build_with(key, self.context(key.connection.as_str())).await
+    }
+
+    /// The same, for looking only: every call that it makes is counted for `purpose` and lets all others go first.
+    ///
+    /// # Errors
+    /// As [`Workers::build`].
+    pub async fn build_for(&self, key: &ConnectionKey, purpose: &'static str) -> Result<Runtime, BuildError> {
+        let mut context = self.context(key.connection.as_str());
+        context.budgets = Arc::new(self.budgets.for_sweep(purpose));
+        self.build_with(key, context).await
+    }
+
+    async fn build_with(&self, key: &ConnectionKey, context: BuildContext) -> Result<Runtime, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let (source, ships) = both_connectors(&mut record, &self.context(key.connection.as_str()))?;
+        let (source, ships) = both_connectors(&mut record, &context)?;
         let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {
             key: key.clone(),

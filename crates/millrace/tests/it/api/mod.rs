@@ -9,10 +9,13 @@ mod hooks;
 mod limits;
 mod matrix;
 mod people;
+mod preflight;
+mod reference;
 mod second_factor;
 mod shape;
 mod sign_in;
 mod surface;
+mod tls;
 
 use std::sync::Arc;
 
