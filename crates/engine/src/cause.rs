@@ -114,20 +114,36 @@ impl CauseKind {
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::UnknownSku => "Map the SKU to the warehouse's under Mappings, or let unmapped SKUs pass through as they are.",
+            Self::UnknownSku => {
+                "Map the SKU to the warehouse's under Mappings, or let unmapped SKUs pass through as they are."
+            }
             Self::MissingSku => "Give the product a SKU in Brightpearl.",
             Self::Kit => "Complete the kit's components under Mappings.",
-            Self::ShipMethod => "Map the shipping method to a carrier of the warehouse, or set a default for the connection.",
-            Self::Address => "Complete the delivery address on the order; ask for these fields where orders are placed.",
-            Self::Status => "Add the status to those imported from, or let Brightpearl move such orders to one of them.",
-            Self::NotAllocated => "Nothing to mend here: it goes when Brightpearl has set stock aside for it. Book stock in, or allocate it.",
-            Self::NoNote => "Make the goods-out note in Brightpearl, by hand or by Automation, or start from orders instead.",
+            Self::ShipMethod => {
+                "Map the shipping method to a carrier of the warehouse, or set a default for the connection."
+            }
+            Self::Address => {
+                "Complete the delivery address on the order; ask for these fields where orders are placed."
+            }
+            Self::Status => {
+                "Add the status to those imported from, or let Brightpearl move such orders to one of them."
+            }
+            Self::NotAllocated => {
+                "Nothing to mend here: it goes when Brightpearl has set stock aside for it. Book stock in, or allocate it."
+            }
+            Self::NoNote => {
+                "Make the goods-out note in Brightpearl, by hand or by Automation, or start from orders instead."
+            }
             Self::Note => "Correct the goods-out note in Brightpearl.",
             Self::Product => "Bring the product back in Brightpearl, or add the bundle to the order again.",
             Self::Quantity => "Correct the quantity in Brightpearl: whole units only.",
-            Self::Warehouse => "Nothing to mend if another warehouse ships it; otherwise choose its Brightpearl warehouse in the settings.",
+            Self::Warehouse => {
+                "Nothing to mend if another warehouse ships it; otherwise choose its Brightpearl warehouse in the settings."
+            }
             Self::Channel => "Nothing to mend if it shall stay out; otherwise choose its channel in the settings.",
-            Self::OrderDate => "Nothing to mend if it shall stay out; otherwise choose an earlier date in the settings.",
+            Self::OrderDate => {
+                "Nothing to mend if it shall stay out; otherwise choose an earlier date in the settings."
+            }
             Self::NothingToShip => "Nothing to mend: services, fees and the like never leave a warehouse.",
             Self::Shipped => "Nothing to mend: it left already.",
             Self::Cancelled => "Nothing to mend: it was cancelled.",

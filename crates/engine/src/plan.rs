@@ -255,10 +255,7 @@ fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)
 }
 
 /// What of each row is on no goods-out note, and may therefore be asked for.
-fn rest_of_order(
-    facts: &Facts<'_>,
-    rows: &BTreeMap<i64, (&OrderLine, i64)>,
-) -> Result<BTreeMap<i64, Decimal>, Stop> {
+fn rest_of_order(facts: &Facts<'_>, rows: &BTreeMap<i64, (&OrderLine, i64)>) -> Result<BTreeMap<i64, Decimal>, Stop> {
     let mut rest = BTreeMap::new();
     for (row_id, (line, _)) in rows {
         let left = line.quantity - noted(facts, *row_id);

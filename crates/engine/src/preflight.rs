@@ -23,11 +23,7 @@ pub fn settings(settings: &ConnectionSettings) -> ConnectionSettings {
 /// shipped notes for the connection's warehouses were unshipped then, or in order mode not there at all: they came of shipping
 /// it. Notes of other warehouses stand, since what is on them is not this connection's. An order of which nothing has left is
 /// taken as it is.
-pub fn as_it_stood(
-    order: &Order,
-    notes: &[GoodsOutNote],
-    settings: &ConnectionSettings,
-) -> (Order, Vec<GoodsOutNote>) {
+pub fn as_it_stood(order: &Order, notes: &[GoodsOutNote], settings: &ConnectionSettings) -> (Order, Vec<GoodsOutNote>) {
     let left = matches!(order.shipping, Progress::Part | Progress::All)
         || notes.iter().any(|note| !note.transfer && note.state == NoteState::Shipped);
     let moved_on = [settings.at_warehouse_status, settings.partly_shipped_status, settings.shipped_status]

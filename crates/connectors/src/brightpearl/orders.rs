@@ -42,10 +42,8 @@ pub(super) async fn scan_history(
     purpose: Purpose,
     since: jiff::Timestamp,
 ) -> Result<Vec<i64>, Failure> {
-    let filters = vec![
-        ("orderTypeId", Filter::text("1")),
-        ("createdOn", Filter::text(format!("{}/", time_text(since)))),
-    ];
+    let filters =
+        vec![("orderTypeId", Filter::text("1")), ("createdOn", Filter::text(format!("{}/", time_text(since))))];
     let query = Query { path: "order-service/order-search", columns: &["orderId"], filters };
     let rows = search::all(client, purpose, &query).await?;
     let ids = rows.iter().map(|row| row.first().and_then(whole)).collect::<Option<Vec<_>>>();

@@ -119,7 +119,9 @@ impl OrderFormat {
             if text.is_empty() {
                 return Err(PlanError::address(
                     part,
-                    format!("the {part} of the delivery address is missing, and the file format needs it: complete the order"),
+                    format!(
+                        "the {part} of the delivery address is missing, and the file format needs it: complete the order"
+                    ),
                 ));
             }
             Ok(text)

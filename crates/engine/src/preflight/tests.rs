@@ -134,7 +134,8 @@ fn causes_without_end_are_counted_by_their_kind() {
 }
 
 fn any_cause() -> impl Strategy<Value = Cause> {
-    (prop::sample::select(CauseKind::ALL.to_vec()), 0_u8..4).prop_map(|(kind, subject)| Cause::new(kind, subject.to_string()))
+    (prop::sample::select(CauseKind::ALL.to_vec()), 0_u8..4)
+        .prop_map(|(kind, subject)| Cause::new(kind, subject.to_string()))
 }
 
 proptest! {

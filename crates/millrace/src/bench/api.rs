@@ -103,7 +103,9 @@ async fn fill(config: &Config, seams: &Seams, folder: &Path, orders: i64) -> any
     forward(&runtime, usize::try_from(forwarded)?).await?;
     let mut first = forwarded + 1;
     for disposition in [
-        Disposition::Held("SKU SKU-X is not mapped to a SKU of the warehouse; map it, or choose pass-through".to_owned()),
+        Disposition::Held(
+            "SKU SKU-X is not mapped to a SKU of the warehouse; map it, or choose pass-through".to_owned(),
+        ),
         Disposition::Waiting("its stock is not allocated".to_owned()),
         Disposition::Skipped("filter warehouses: it belongs to another warehouse".to_owned()),
     ] {
@@ -178,14 +180,24 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
     let routes = Arc::new(routes(&serde_json::from_str(&page)?, load.orders));
     let held = get(&client, base, key, "orders?state=held&limit=100").await?;
     let held: serde_json::Value = serde_json::from_str(&held)?;
-    let held: Vec<String> =
-        held["items"].as_array().into_iter().flatten().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect();
+    let held: Vec<String> = held["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one["id"].as_str().map(str::to_owned))
+        .collect();
     anyhow::ensure!(!held.is_empty(), "there is no held order to change");
     let stop = CancellationToken::new();
     let heard = Arc::new(AtomicU64::new(0));
     let mut streams = JoinSet::new();
     for _ in 0..load.streams {
-        streams.spawn(listen(client.clone(), format!("{base}/events"), key.to_owned(), stop.clone(), Arc::clone(&heard)));
+        streams.spawn(listen(
+            client.clone(),
+            format!("{base}/events"),
+            key.to_owned(),
+            stop.clone(),
+            Arc::clone(&heard),
+        ));
     }
     let changing = tokio::spawn(change(client.clone(), base.to_owned(), key.to_owned(), held, stop.clone()));
     // What opens and warms up is not measured.
@@ -223,8 +235,11 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
         times.sort_unstable();
         let (middle, slow) = (share(&times, 50), share(&times, 99));
         figures.push(
-            Figure::new(format!("{name}: p50, p99 of {} requests", times.len()), format!("{}, {}", ms(middle), ms(slow)))
-                .aim("p99 under 50 ms", slow < AIM),
+            Figure::new(
+                format!("{name}: p50, p99 of {} requests", times.len()),
+                format!("{}, {}", ms(middle), ms(slow)),
+            )
+            .aim("p99 under 50 ms", slow < AIM),
         );
     }
     anyhow::ensure!(!figures.is_empty(), "no client was answered");
@@ -265,7 +280,8 @@ async fn ask(
 }
 
 async fn get(client: &reqwest::Client, base: &str, key: &str, path: &str) -> anyhow::Result<String> {
-    let answer = client.get(format!("{base}/{path}")).bearer_auth(key).header("millrace-tenant", "default").send().await?;
+    let answer =
+        client.get(format!("{base}/{path}")).bearer_auth(key).header("millrace-tenant", "default").send().await?;
     let (status, text) = (answer.status(), answer.text().await?);
     anyhow::ensure!(status.is_success(), "{path}: {status}: {text}");
     Ok(text)
@@ -302,7 +318,8 @@ async fn change(
 ) -> anyhow::Result<u64> {
     let mut changes = 0;
     loop {
-        for (action, body) in [("hold", serde_json::json!({ "reason": "bench" })), ("release", serde_json::Value::Null)] {
+        for (action, body) in [("hold", serde_json::json!({ "reason": "bench" })), ("release", serde_json::Value::Null)]
+        {
             for order in &orders {
                 tokio::select! {
                     () = stop.cancelled() => return Ok(changes),

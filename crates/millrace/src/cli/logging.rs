@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use super::args::{Cli, Command, LogFormat};
 
@@ -50,7 +52,9 @@ pub(super) fn begin(cli: &Cli) -> Logging {
     {
         tracing_subscriber::registry().with(lines.with_filter(filter)).init();
         if serves && ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].iter().any(is_set) {
-            tracing::warn!("a collector for traces is named, and this build sends none: build it with the feature otel");
+            tracing::warn!(
+                "a collector for traces is named, and this build sends none: build it with the feature otel"
+            );
         }
         Logging {}
     }

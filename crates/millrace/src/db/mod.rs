@@ -94,9 +94,9 @@ pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
 pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use people::{Person, PersonRights};
+pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
-pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
     ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,

@@ -284,13 +284,7 @@ impl Database {
     }
 
     /// Keeps how far a run has come. `false` once it has ended or another node has it: then nothing is kept.
-    pub async fn advance_preflight(
-        &self,
-        key: &ConnectionKey,
-        id: &str,
-        owner: &str,
-        work: PreflightWork,
-    ) -> R<bool> {
+    pub async fn advance_preflight(&self, key: &ConnectionKey, id: &str, owner: &str, work: PreflightWork) -> R<bool> {
         let (key, id, owner) = (key.clone(), id.to_owned(), owner.to_owned());
         self.write(&key.clone(), "advance_preflight", move |tx| {
             Box::pin(async move {

@@ -15,9 +15,7 @@ use super::{
     race_answers,
     sql::{Row, Tx},
     stock,
-    views::{
-        AttemptView, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView, RequestView, ShipmentView,
-    },
+    views::{AttemptView, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView, RequestView, ShipmentView},
 };
 
 /// Cuts the extra row off and tells where to go on.
@@ -29,7 +27,8 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) 
     Page { items, next }
 }
 
-pub(super) const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
+pub(super) const ORDER: &str =
+    "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
     o.changed_at, o.state, o.state_reason, o.held_reason";
 
 pub(super) fn order_view(row: &Row) -> R<OrderView> {

@@ -111,8 +111,7 @@ async fn causes(
     if !plan.causes.is_empty() {
         return named(runtime, plan.causes).await;
     }
-    let requests: Vec<_> =
-        plan.requests.iter().map(|planned| shipment_request(runtime, &order, planned)).collect();
+    let requests: Vec<_> = plan.requests.iter().map(|planned| shipment_request(runtime, &order, planned)).collect();
     let drafts = plan_submits(runtime, &requests, runtime.clock.now());
     Ok(drafts
         .into_iter()

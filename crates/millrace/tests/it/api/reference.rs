@@ -28,7 +28,9 @@ async fn the_reference_is_served_whole_and_under_the_usual_policy() {
         assert!(!page.contains(outside), "{outside}");
     }
     let script = ask("/api/docs/page.js").await.text;
-    for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "https://"] {
+    for markup in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "localStorage", "https://"]
+    {
         assert!(!script.contains(markup), "{markup}");
     }
     let document = ask("/api/docs/openapi.json").await.json();
