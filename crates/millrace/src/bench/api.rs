@@ -178,15 +178,12 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
     let client = reqwest::Client::builder().no_proxy().build()?;
     let page = get(&client, base, key, "orders?state=open").await?;
     let routes = Arc::new(routes(&serde_json::from_str(&page)?, load.orders));
-    let held = get(&client, base, key, "orders?state=held&limit=100").await?;
-    let held: serde_json::Value = serde_json::from_str(&held)?;
-    let held: Vec<String> = held["items"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one["id"].as_str().map(str::to_owned))
-        .collect();
-    anyhow::ensure!(!held.is_empty(), "there is no held order to change");
+    // Holding one that waits changes its state, and so does releasing it: the streams hear of both.
+    let waiting = get(&client, base, key, "orders?state=new&limit=100").await?;
+    let waiting: serde_json::Value = serde_json::from_str(&waiting)?;
+    let waiting = waiting["items"].as_array().into_iter().flatten();
+    let waiting: Vec<String> = waiting.filter_map(|one| one["id"].as_str().map(str::to_owned)).collect();
+    anyhow::ensure!(!waiting.is_empty(), "there is no waiting order to change");
     let stop = CancellationToken::new();
     let heard = Arc::new(AtomicU64::new(0));
     let mut streams = JoinSet::new();
@@ -199,7 +196,7 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
             Arc::clone(&heard),
         ));
     }
-    let changing = tokio::spawn(change(client.clone(), base.to_owned(), key.to_owned(), held, stop.clone()));
+    let changing = tokio::spawn(change(client.clone(), base.to_owned(), key.to_owned(), waiting, stop.clone()));
     // What opens and warms up is not measured.
     let mut warm = JoinSet::new();
     for (_, path) in routes.iter() {

@@ -95,7 +95,8 @@ function example(given, depth = 0) {
   return value;
 }
 
-function shape(given, depth = 0) {
+// `always` says of a field that it is there whatever happens: of what is sent, that it must be.
+function shape(given, always, depth = 0) {
   const schema = whole(given);
   const inner = types(schema)[0] === "array" ? whole(schema.items || {}) : schema;
   const extra = inner.additionalProperties && typeof inner.additionalProperties === "object" ? inner.additionalProperties : null;
@@ -105,10 +106,10 @@ function shape(given, depth = 0) {
   const list = make("ul", { class: "schema" });
   for (const [name, property] of entries) {
     const item = make("li", {}, make("code", { text: name }), " ", make("span", { class: "kind", text: kind(property) }));
-    if ((inner.required || []).includes(name)) item.append(" ", make("span", { class: "needed", text: "needed" }));
+    if ((inner.required || []).includes(name)) item.append(" ", make("span", { class: "needed", text: always }));
     const about = (property.description || whole(property).description || "").trim();
     if (about) item.append(make("div", {}, ...words(about)));
-    const nested = shape(property, depth + 1);
+    const nested = shape(property, always, depth + 1);
     if (nested) item.append(nested);
     list.append(item);
   }
@@ -134,7 +135,7 @@ function answers(operation) {
     const [type, content] = Object.entries(given.content || {})[0] || [];
     if (content && status.startsWith("2")) {
       item.append(" ", make("span", { class: "kind", text: type }));
-      const body = shape(content.schema || {});
+      const body = shape(content.schema || {}, "always");
       if (body) item.append(body);
     }
     list.append(item);
@@ -254,7 +255,7 @@ function operation(method, path, given) {
     const table = parameters(given);
     if (table) inside.append(make("h3", { text: "Parameters" }), table);
     if (sent) {
-      const tree = shape(sent.schema);
+      const tree = shape(sent.schema, "needed");
       inside.append(make("h3", { text: `Body, ${sent.type}` }), tree || make("p", { text: kind(sent.schema) }));
     }
     inside.append(make("h3", { text: "Answers" }), answers(given), sender(method, path, given, id));
