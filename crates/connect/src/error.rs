@@ -79,12 +79,22 @@ impl std::error::Error for ConnectorError {}
 /// A request that this remote system can never be asked for, found before anything is sent: a configuration or data fault
 /// that a person mends.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct PlanError(pub Cow<'static, str>);
+#[error("{why}")]
+pub struct PlanError {
+    /// What is wrong and what to do, for people.
+    pub why: Cow<'static, str>,
+    /// The part of the delivery address that is missing or cannot be used, where that is what is wrong.
+    pub address: Option<&'static str>,
+}
 
 impl PlanError {
     /// With the text shown to people: what is wrong and what to do.
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self(message.into())
+        Self { why: message.into(), address: None }
+    }
+
+    /// The same, about this part of the delivery address.
+    pub fn address(part: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { why: message.into(), address: Some(part) }
     }
 }

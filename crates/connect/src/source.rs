@@ -297,6 +297,12 @@ pub trait OrderSource: Effects {
         Err(ConnectorError::unsupported("orders cannot be searched by their last change"))
     }
 
+    /// Every sales order made at the source since a time, whatever has become of it, by id; for a report: it waits behind
+    /// everything else that wants calls.
+    async fn scan_history(&self, _since: Timestamp) -> Result<Vec<i64>, ConnectorError> {
+        Err(ConnectorError::unsupported("the orders of the past cannot be searched"))
+    }
+
     /// A complete scan of the unshipped notes of these warehouses.
     async fn scan_notes(&self, warehouses: &BTreeSet<i64>) -> Result<NoteScan, ConnectorError>;
 

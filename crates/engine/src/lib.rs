@@ -4,6 +4,7 @@
 //! facts are arguments. Doing what is decided is the program's job.
 
 pub mod alert;
+pub mod cause;
 pub mod census;
 pub mod change;
 pub mod confirm;
@@ -15,6 +16,7 @@ pub mod finding;
 pub mod key;
 pub mod order;
 pub mod plan;
+pub mod preflight;
 pub mod race;
 pub mod safety;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! What becomes of an order that was read: requests for the warehouse, or the reason why not.
 
+mod stop;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
@@ -9,10 +11,12 @@ use connect::{
 use rust_decimal::Decimal;
 
 use crate::{
+    cause::{Cause, CauseKind},
     key,
     order::Disposition,
     settings::{ConnectionSettings, StartMode, UnmappedSku},
 };
+use stop::{Problem, Stop};
 
 /// The tables an order is translated with.
 #[derive(Debug, Clone, Copy)]
@@ -76,22 +80,24 @@ pub struct Plan {
     pub disposition: Disposition,
     /// Empty unless requested.
     pub requests: Vec<PlannedRequest>,
+    /// Why not, for counting; empty only where it is requested.
+    pub causes: Vec<Cause>,
 }
 
 impl Plan {
-    fn not(disposition: Disposition) -> Self {
-        Self { disposition, requests: Vec::new() }
+    fn not(Stop { disposition, causes }: Stop) -> Self {
+        Self { disposition, requests: Vec::new(), causes }
     }
 }
 
 /// Decides. Pure: the same facts give the same plan.
 pub fn decide(facts: &Facts<'_>) -> Plan {
-    if let Some(disposition) = out_of_scope(facts) {
-        return Plan::not(disposition);
+    if let Some(stop) = out_of_scope(facts) {
+        return Plan::not(stop);
     }
     let rows = match shippable(facts) {
         Ok(rows) => rows,
-        Err(disposition) => return Plan::not(disposition),
+        Err(stop) => return Plan::not(stop),
     };
     let ours = facts.settings.warehouses_in_scope();
     let is_ours = |note: &GoodsOutNote| !note.transfer && (ours.is_empty() || ours.contains(&note.warehouse_id));
@@ -114,22 +120,23 @@ pub fn decide(facts: &Facts<'_>) -> Plan {
     match facts.settings.start_mode {
         StartMode::GoodsOutNote if wanted.is_empty() => {
             return Plan::not(if facts.notes.iter().any(is_ours) {
-                Disposition::Skipped("its goods-out notes for this warehouse are shipped already".to_owned())
+                Stop::skipped(CauseKind::Shipped, "its goods-out notes for this warehouse are shipped already")
             } else {
-                Disposition::Waiting("it has no goods-out note for this warehouse yet".to_owned())
+                Stop::waiting(CauseKind::NoNote, "it has no goods-out note for this warehouse yet")
             });
         }
         StartMode::GoodsOutNote => {}
         StartMode::Order => match rest_of_order(facts, &rows) {
             Ok(rest) if rest.is_empty() && wanted.is_empty() => {
-                return Plan::not(Disposition::Skipped(
-                    "every row is on a goods-out note of another warehouse, or shipped already".to_owned(),
+                return Plan::not(Stop::skipped(
+                    CauseKind::Shipped,
+                    "every row is on a goods-out note of another warehouse, or shipped already",
                 ));
             }
             Ok(rest) if rest.is_empty() => {}
             Ok(rest) => wanted.push((None, rest)),
             // A noted part waits with it: an order that was sent is not planned again, so the rest would be forgotten (O2).
-            Err(disposition) => return Plan::not(disposition),
+            Err(stop) => return Plan::not(stop),
         },
     }
     let mut problems = Vec::new();
@@ -141,56 +148,63 @@ pub fn decide(facts: &Facts<'_>) -> Plan {
         }
     }
     if problems.is_empty() {
-        Plan { disposition: Disposition::Requested, requests }
+        Plan { disposition: Disposition::Requested, requests, causes: Vec::new() }
     } else {
-        problems.sort();
-        problems.dedup();
-        Plan::not(Disposition::Held(problems.join("; ")))
+        Plan::not(Stop::held(problems))
     }
 }
 
-fn out_of_scope(facts: &Facts<'_>) -> Option<Disposition> {
+fn out_of_scope(facts: &Facts<'_>) -> Option<Stop> {
     let (order, settings) = (facts.order, facts.settings);
     if !order.is_sale {
-        return Some(Disposition::Skipped("it is not a sales order".to_owned()));
+        return Some(Stop::skipped(CauseKind::NotASale, "it is not a sales order"));
     }
     if facts.cancelled_status == Some(order.status_id) {
-        return Some(Disposition::Cancelled(if facts.goes_again {
+        let disposition = Disposition::Cancelled(if facts.goes_again {
             "cancelled in Brightpearl, and at the warehouse before".to_owned()
         } else {
             "cancelled in Brightpearl before it was sent".to_owned()
-        }));
+        });
+        return Some(Stop { disposition, causes: vec![CauseKind::Cancelled.into()] });
     }
     // The status that the hub itself set for one request of the order does not put the others out of scope, nor one that takes
     // the place of a request cancelled at the warehouse.
     let set_by_hub = (facts.goes_again || !facts.known_notes.is_empty())
         && [settings.at_warehouse_status, settings.partly_shipped_status].contains(&Some(order.status_id));
     if settings.start_mode == StartMode::Order && !settings.import_statuses.contains(&order.status_id) && !set_by_hub {
-        return Some(Disposition::Skipped(format!(
-            "filter statuses: its status {} is not one of those imported from",
-            order.status_id
-        )));
+        return Some(Stop::skipped(
+            Cause::new(CauseKind::Status, order.status_id.to_string()),
+            format!("filter statuses: its status {} is not one of those imported from", order.status_id),
+        ));
     }
     if settings.start_mode == StartMode::Order {
         let warehouses = settings.warehouses_in_scope();
         if !warehouses.is_empty() && !order.warehouse_id.is_some_and(|warehouse| warehouses.contains(&warehouse)) {
-            return Some(Disposition::Skipped("filter warehouses: it belongs to another warehouse".to_owned()));
+            let theirs = order.warehouse_id.map(|id| id.to_string()).unwrap_or_default();
+            return Some(Stop::skipped(
+                Cause::new(CauseKind::Warehouse, theirs),
+                "filter warehouses: it belongs to another warehouse",
+            ));
         }
     }
     if !settings.channels.is_empty() && !order.channel_id.is_some_and(|channel| settings.channels.contains(&channel)) {
-        return Some(Disposition::Skipped("filter channels: it comes from another channel".to_owned()));
+        let theirs = order.channel_id.map(|id| id.to_string()).unwrap_or_default();
+        return Some(Stop::skipped(
+            Cause::new(CauseKind::Channel, theirs),
+            "filter channels: it comes from another channel",
+        ));
     }
     if settings.placed_from.is_some_and(|from| order.placed_at < from) {
-        return Some(Disposition::Skipped("filter order date: it was placed before the chosen date".to_owned()));
+        return Some(Stop::skipped(CauseKind::OrderDate, "filter order date: it was placed before the chosen date"));
     }
     if order.shipping == Progress::All {
-        return Some(Disposition::Skipped("it is shipped already".to_owned()));
+        return Some(Stop::skipped(CauseKind::Shipped, "it is shipped already"));
     }
     None
 }
 
 /// The rows that can leave a warehouse, by row id: products with stock, and of a bundle its components.
-fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)>, Disposition> {
+fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)>, Stop> {
     let mut rows = BTreeMap::new();
     let mut unknown = Vec::new();
     for line in &facts.order.lines {
@@ -207,16 +221,22 @@ fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)
                     let has_children =
                         facts.order.lines.iter().any(|child| child.bundle == BundleRole::Child(line.row_id));
                     if !has_children {
-                        unknown.push(format!(
-                            "row {} is a bundle ({}) without component rows; add it to the order again",
-                            line.row_id, line.sku
+                        unknown.push(Problem::new(
+                            Cause::new(CauseKind::Product, format!("bundle {} without component rows", line.sku)),
+                            format!(
+                                "row {} is a bundle ({}) without component rows; add it to the order again",
+                                line.row_id, line.sku
+                            ),
                         ));
                     }
                     false
                 }
                 Some(product) => product.stock_tracked,
                 None => {
-                    unknown.push(format!("product {product_id} on row {} does not exist any more", line.row_id));
+                    unknown.push(Problem::new(
+                        Cause::new(CauseKind::Product, format!("product {product_id} ({})", line.sku)),
+                        format!("product {product_id} on row {} does not exist any more", line.row_id),
+                    ));
                     false
                 }
             },
@@ -226,20 +246,16 @@ fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)
         }
     }
     if !unknown.is_empty() {
-        unknown.sort();
-        Err(Disposition::Held(unknown.join("; ")))
+        Err(Stop::held(unknown))
     } else if rows.is_empty() {
-        Err(Disposition::Skipped("nothing on it is kept in stock".to_owned()))
+        Err(Stop::skipped(CauseKind::NothingToShip, "nothing on it is kept in stock"))
     } else {
         Ok(rows)
     }
 }
 
 /// What of each row is on no goods-out note, and may therefore be asked for.
-fn rest_of_order(
-    facts: &Facts<'_>,
-    rows: &BTreeMap<i64, (&OrderLine, i64)>,
-) -> Result<BTreeMap<i64, Decimal>, Disposition> {
+fn rest_of_order(facts: &Facts<'_>, rows: &BTreeMap<i64, (&OrderLine, i64)>) -> Result<BTreeMap<i64, Decimal>, Stop> {
     let mut rest = BTreeMap::new();
     for (row_id, (line, _)) in rows {
         let left = line.quantity - noted(facts, *row_id);
@@ -250,11 +266,12 @@ fn rest_of_order(
     match facts.order.allocation {
         Allocation::All => Ok(rest),
         _ if rest.is_empty() => Ok(rest),
-        Allocation::Part => Err(Disposition::Waiting("its stock is only partly allocated".to_owned())),
-        Allocation::None => Err(Disposition::Waiting("its stock is not allocated".to_owned())),
-        Allocation::NotRequired => {
-            Err(Disposition::Waiting("Brightpearl has not worked out the allocation of its stock yet".to_owned()))
-        }
+        Allocation::Part => Err(Stop::waiting(CauseKind::NotAllocated, "its stock is only partly allocated")),
+        Allocation::None => Err(Stop::waiting(CauseKind::NotAllocated, "its stock is not allocated")),
+        Allocation::NotRequired => Err(Stop::waiting(
+            CauseKind::NotAllocated,
+            "Brightpearl has not worked out the allocation of its stock yet",
+        )),
     }
 }
 
@@ -275,16 +292,19 @@ fn request(
     rows: &BTreeMap<i64, (&OrderLine, i64)>,
     note: Option<&GoodsOutNote>,
     quantities: &BTreeMap<i64, Decimal>,
-) -> Result<PlannedRequest, Vec<String>> {
+) -> Result<PlannedRequest, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut lines: Vec<RequestLine> = Vec::new();
     let mut ordered: Vec<(&i64, &Decimal)> = quantities.iter().collect();
     ordered.sort_by_key(|(row_id, _)| (rows.get(row_id).map_or(i64::MAX, |(line, _)| line.sequence), **row_id));
     for (row_id, quantity) in ordered {
         let Some((line, product_id)) = rows.get(row_id) else {
-            problems.push(format!(
-                "goods-out note {} names row {row_id}, which is not a row of the order with goods kept in stock",
-                note.map_or(0, |note| note.note_id)
+            problems.push(Problem::new(
+                Cause::new(CauseKind::Note, "names a row that the order does not have"),
+                format!(
+                    "goods-out note {} names row {row_id}, which is not a row of the order with goods kept in stock",
+                    note.map_or(0, |note| note.note_id)
+                ),
             ));
             continue;
         };
@@ -292,16 +312,22 @@ fn request(
             continue;
         }
         if quantity.is_sign_negative() || !quantity.fract().is_zero() {
-            problems.push(format!("row {row_id} ({}): {quantity} is not a whole number of units", line.sku));
+            problems.push(Problem::new(
+                Cause::new(CauseKind::Quantity, &line.sku),
+                format!("row {row_id} ({}): {quantity} is not a whole number of units", line.sku),
+            ));
             continue;
         }
         let noted = noted(facts, *row_id);
         if note.is_some() && noted > line.quantity {
-            problems.push(format!(
-                "row {row_id} ({}): its goods-out notes ask for {}, but {} are ordered; correct them in Brightpearl",
-                line.sku,
-                noted.normalize(),
-                line.quantity.normalize()
+            problems.push(Problem::new(
+                Cause::new(CauseKind::Note, "asks for more than is ordered"),
+                format!(
+                    "row {row_id} ({}): its goods-out notes ask for {}, but {} are ordered; correct them in Brightpearl",
+                    line.sku,
+                    noted.normalize(),
+                    line.quantity.normalize()
+                ),
             ));
             continue;
         }
@@ -332,7 +358,7 @@ fn request(
         }
     };
     if lines.is_empty() && problems.is_empty() {
-        problems.push("nothing on it can be shipped".to_owned());
+        problems.push(Problem::new(CauseKind::NothingToShip, "nothing on it can be shipped".to_owned()));
     }
     if !problems.is_empty() {
         return Err(problems);
@@ -366,7 +392,7 @@ fn request(
     })
 }
 
-fn translate(facts: &Facts<'_>, line: &OrderLine) -> Result<Vec<(String, Decimal)>, String> {
+fn translate(facts: &Facts<'_>, line: &OrderLine) -> Result<Vec<(String, Decimal)>, Problem> {
     // The row's SKU is a snapshot of the day the row was added; where it is blank the product's own SKU stands in.
     let sku = if line.sku.trim().is_empty() {
         line.product_id.and_then(|id| facts.products.get(&id)).map(|product| product.sku.as_str()).unwrap_or_default()
@@ -374,7 +400,10 @@ fn translate(facts: &Facts<'_>, line: &OrderLine) -> Result<Vec<(String, Decimal
         line.sku.as_str()
     };
     if sku.trim().is_empty() {
-        return Err(format!("row {} ({}) has no SKU; give the product one in Brightpearl", line.row_id, line.name));
+        return Err(Problem::new(
+            Cause::new(CauseKind::MissingSku, &line.name),
+            format!("row {} ({}) has no SKU; give the product one in Brightpearl", line.row_id, line.name),
+        ));
     }
     if let Some(parts) = facts.tables.kits.get(sku) {
         let complete = !parts.is_empty()
@@ -382,19 +411,23 @@ fn translate(facts: &Facts<'_>, line: &OrderLine) -> Result<Vec<(String, Decimal
         return if complete {
             Ok(parts.clone())
         } else {
-            Err(format!("kit {sku} needs components, each with a SKU and a quantity; complete it under Mappings"))
+            Err(Problem::new(
+                Cause::new(CauseKind::Kit, sku),
+                format!("kit {sku} needs components, each with a SKU and a quantity; complete it under Mappings"),
+            ))
         };
     }
     match (facts.tables.listings.get(sku), facts.settings.unmapped_sku) {
         (Some(listed), _) if !listed.trim().is_empty() => Ok(vec![(listed.clone(), Decimal::ONE)]),
         (_, UnmappedSku::PassThrough) => Ok(vec![(sku.to_owned(), Decimal::ONE)]),
-        (_, UnmappedSku::Strict) => {
-            Err(format!("SKU {sku} is not mapped to a SKU of the warehouse; map it, or choose pass-through"))
-        }
+        (_, UnmappedSku::Strict) => Err(Problem::new(
+            Cause::new(CauseKind::UnknownSku, sku),
+            format!("SKU {sku} is not mapped to a SKU of the warehouse; map it, or choose pass-through"),
+        )),
     }
 }
 
-fn ship_method(facts: &Facts<'_>, method_id: Option<i64>) -> Result<ShipMethod, String> {
+fn ship_method(facts: &Facts<'_>, method_id: Option<i64>) -> Result<ShipMethod, Problem> {
     let method_id = method_id.filter(|id| *id != 0);
     if let Some(mapped) = method_id.and_then(|id| facts.tables.ship_methods.get(&id)) {
         return Ok(mapped.clone());
@@ -403,10 +436,15 @@ fn ship_method(facts: &Facts<'_>, method_id: Option<i64>) -> Result<ShipMethod, 
         return Ok(default.clone());
     }
     Err(match method_id {
-        None => "it has no shipping method; choose one in Brightpearl, or set a default for the connection".to_owned(),
+        None => Problem::new(
+            Cause::new(CauseKind::ShipMethod, "none"),
+            "it has no shipping method; choose one in Brightpearl, or set a default for the connection".to_owned(),
+        ),
         Some(id) => {
             let name = facts.tables.ship_method_names.get(&id).cloned().unwrap_or_else(|| id.to_string());
-            format!("shipping method {name} is not mapped to a carrier of the warehouse; map it, or set a default")
+            let words =
+                format!("shipping method {name} is not mapped to a carrier of the warehouse; map it, or set a default");
+            Problem::new(Cause::new(CauseKind::ShipMethod, name), words)
         }
     })
 }

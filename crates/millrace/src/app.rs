@@ -20,6 +20,7 @@ use crate::{
         safety,
     },
     serving,
+    tls::Tls,
     worker::Seams,
 };
 
@@ -45,16 +46,22 @@ pub async fn run(
     let web = if hub.config.roles.web {
         let listener = match listener {
             Some(listener) => listener,
-            None => listen(hub.config.listen).await?,
+            None => listen(hub.config.listen, hub.config.tls.is_some()).await?,
         };
+        let tls = hub.config.tls.clone().map(Tls::open).transpose().map_err(|error| {
+            Failure::new(FailureKind::Setup, error.to_string())
+                .remedy("Give --tls-certificate the certificate with its chain, and --tls-key its private key, both as PEM files.")
+        })?;
+        let tls = tls.map(Arc::new);
         let address = listener.local_addr().map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
-        tracing::info!(web.address = %address, "listening on http://{address}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        tracing::info!(web.address = %address, "listening on {scheme}://{address}");
         hub.hashing.prepare().await?;
         if let Some(link) = links::set_up(&hub, address).await? {
             invite_the_first(&link);
         }
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
-        Some(serving::serve(listener, router, hub.config.patience, stop.clone()))
+        Some(serving::serve(listener, router, hub.config.patience, tls, stop.clone()))
     } else {
         None
     };
@@ -64,11 +71,15 @@ pub async fn run(
             let (workers, halt) = (Arc::clone(&hub.workers), stop.clone());
             let quiet = stop.child_token();
             let telling = tokio::spawn(Arc::clone(&notifier).run(quiet.clone()));
+            let looking = tokio::spawn(Arc::clone(&hub.workers).run_preflights(quiet.clone()));
             let ended = tokio::spawn(async move { workers.run(halt).await }).await;
             quiet.cancel();
             // A fault in telling the outside is said and does not end the main job.
             if telling.await.is_err() {
                 tracing::error!("notifications stopped by a fault of the program; restart it to tell again");
+            }
+            if looking.await.is_err() {
+                tracing::error!("pre-flights stopped by a fault of the program; restart it to go on with them");
             }
             if ended.is_err() {
                 return Err(Failure::new(FailureKind::Internal, "the workers stopped by a fault of the program"));
@@ -109,11 +120,11 @@ fn invite_the_first(link: &LinkOut) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
-    if !address.ip().is_loopback() {
+async fn listen(address: SocketAddr, tls: bool) -> Result<TcpListener, Failure> {
+    if !address.ip().is_loopback() && !tls {
         tracing::warn!(
             web.address = %address,
-            "listening beyond this machine without TLS: put a server with a certificate in front"
+            "listening beyond this machine without TLS: put a server with a certificate in front, or give --tls-certificate"
         );
     }
     TcpListener::bind(address).await.map_err(|error| {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use connect::Waits;
 
-use crate::{notify::mail::MailSettings, serving::Patience};
+use crate::{notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
 
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub private_networks: Vec<connect::Network>,
     /// Ports that may be dialled beside the usual ones.
     pub outbound_ports: Vec<u16>,
+    /// Certificate and key, where the web role speaks TLS itself.
+    pub tls: Option<TlsFiles>,
     /// How long clients of the web role may take.
     pub patience: Patience,
     /// Where e-mail is handed over; without it alert channels of this kind take nothing.
@@ -71,6 +73,7 @@ impl Config {
             allow_stand_ins: false,
             private_networks: Vec::new(),
             outbound_ports: Vec::new(),
+            tls: None,
             patience: Patience::default(),
             mail: None,
             synchronous_replication: false,

@@ -16,9 +16,12 @@ pub mod journal;
 pub mod metrics;
 pub mod notify;
 pub mod operate;
+#[cfg(feature = "otel")]
+pub mod otel;
 pub mod reconcile;
 pub mod runtime;
 pub mod seal;
 pub mod serving;
+pub mod tls;
 pub mod witness;
 pub mod worker;

@@ -7,20 +7,26 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Extension, Router, extract::ConnectInfo};
+use axum::{Extension, Router, extract::ConnectInfo, middleware::AddExtension};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
-use tower_http::timeout::RequestBodyTimeoutLayer;
+use tower_http::timeout::{RequestBodyTimeout, RequestBodyTimeoutLayer};
+
+use crate::tls::Tls;
+
+/// What answers the requests of one connection.
+type Service = AddExtension<RequestBodyTimeout<Router>, ConnectInfo<SocketAddr>>;
 
 /// How long a client may take, and how many there may be.
 #[derive(Debug, Clone, Copy)]
@@ -45,8 +51,14 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// After a failed accept: long enough to let descriptors come back, short enough not to be noticed.
 const BREATHER: Duration = Duration::from_millis(200);
 
-/// Serves until told to stop, then lets answers under way end.
-pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) {
+/// Serves until told to stop, then lets answers under way end. With `tls` nothing is said in the clear.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    patience: Patience,
+    tls: Option<Arc<Tls>>,
+    stop: CancellationToken,
+) {
     let router = RequestBodyTimeoutLayer::new(patience.pause).layer(router);
     let places = Arc::new(Semaphore::new(patience.connections));
     let ending = GracefulShutdown::new();
@@ -58,15 +70,20 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
         };
         let Some((stream, peer, place)) = next else { break };
         let service = Extension(ConnectInfo(peer)).layer(router.clone());
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(patience.head)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = ending.watch(connection);
+        let (watcher, tls, head) = (ending.watcher(), tls.clone(), patience.head);
         tokio::spawn(async move {
             // The place is given back however the connection ends, and also when its task does.
             let _place: OwnedSemaphorePermit = place;
-            if let Err(error) = connection.await {
+            let ended = match tls {
+                // What is said before the first request is part of its head.
+                Some(tls) => match tokio::time::timeout(head, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => speak(stream, service, head, watcher).await,
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err("it did not begin to speak TLS in time".to_owned()),
+                },
+                None => speak(stream, service, head, watcher).await,
+            };
+            if let Err(error) = ended {
                 tracing::debug!(peer.address = %peer, "connection ended: {error}");
             }
         });
@@ -75,6 +92,20 @@ pub async fn serve(listener: TcpListener, router: Router, patience: Patience, st
     if tokio::time::timeout(LAST_ANSWERS, ending.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }
+}
+
+/// Answers the requests of one connection until it ends.
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    service: Service,
+    head: Duration,
+    watcher: Watcher,
+) -> Result<(), String> {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+    watcher.watch(connection).await.map_err(|error| error.to_string())
 }
 
 /// The next connection and its place; `None` when there are no places any more, which does not happen.

@@ -225,6 +225,10 @@ impl OrderSource for Brightpearl {
         Ok(orders::scan_changed(&self.client, filter, since).await?)
     }
 
+    async fn scan_history(&self, since: Timestamp) -> Result<Vec<i64>, ConnectorError> {
+        Ok(orders::scan_history(&self.client, SURVEY, since).await?)
+    }
+
     async fn scan_notes(&self, warehouses: &BTreeSet<i64>) -> Result<NoteScan, ConnectorError> {
         Ok(notes::scan(&self.client, Purpose::orders("note_search"), warehouses).await?)
     }

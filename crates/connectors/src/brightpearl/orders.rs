@@ -35,6 +35,21 @@ pub(super) async fn scan_changed(
     heads(client, filter, ("updatedOn", Filter::text(format!("{}/", time_text(since))))).await
 }
 
+/// Every sales order made since, whatever its status, by id. `createdOn` is the time it came into Brightpearl, which is what a
+/// hub would have seen; `placedOn` may be much earlier, and cannot be searched for.
+pub(super) async fn scan_history(
+    client: &Client,
+    purpose: Purpose,
+    since: jiff::Timestamp,
+) -> Result<Vec<i64>, Failure> {
+    let filters =
+        vec![("orderTypeId", Filter::text("1")), ("createdOn", Filter::text(format!("{}/", time_text(since))))];
+    let query = Query { path: "order-service/order-search", columns: &["orderId"], filters };
+    let rows = search::all(client, purpose, &query).await?;
+    let ids = rows.iter().map(|row| row.first().and_then(whole)).collect::<Option<Vec<_>>>();
+    ids.ok_or_else(|| Failure::Unreadable("a row of order-search has no id".to_owned()))
+}
+
 async fn heads(client: &Client, filter: &OrderFilter, more: (&'static str, Filter)) -> Result<OrderScan, Failure> {
     let mut filters = vec![("orderTypeId", Filter::text("1")), more];
     if !filter.statuses.is_empty() {

@@ -114,24 +114,32 @@ impl OrderFormat {
     fn header(&self, request: &ShipmentRequest) -> Result<Vec<String>, PlanError> {
         let to = &request.ship_to;
         let (name, attention) = named(to);
-        let needed = |text: &str, what: &str| {
+        let needed = |text: &str, part: &'static str| {
             let text = clean(text);
             if text.is_empty() {
-                return Err(PlanError::new(format!(
-                    "{what} is missing, and the file format needs it: complete the order"
-                )));
+                return Err(PlanError::address(
+                    part,
+                    format!(
+                        "the {part} of the delivery address is missing, and the file format needs it: complete the order"
+                    ),
+                ));
             }
             Ok(text)
         };
-        let country = needed(&to.country, "the country of the delivery address")?;
+        let country = needed(&to.country, "country")?;
         if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-            return Err(PlanError::new(format!("the country {country:?} is not a two-letter code")));
+            return Err(PlanError::address("country", format!("the country {country:?} is not a two-letter code")));
         }
         // The published table calls the state required; only these countries' addresses have one everywhere.
         if ["US", "CA", "AU"].contains(&country.as_str()) {
-            needed(&to.state, "the state of the delivery address")?;
+            needed(&to.state, "state")?;
         }
-        let carrier = needed(&request.ship_method.carrier, "the carrier (map the shipping method)")?;
+        let carrier = clean(&request.ship_method.carrier);
+        if carrier.is_empty() {
+            return Err(PlanError::new(
+                "the carrier is missing, and the file format needs it: map the shipping method to one",
+            ));
+        }
         let service = clean(&request.ship_method.service);
         let (bill_name, _) = named(&request.bill_to);
         let bill = &request.bill_to;
@@ -140,12 +148,12 @@ impl OrderFormat {
             row.push(clean(&to.email));
         }
         row.extend([
-            needed(&name, "the name of the delivery address")?,
-            needed(&to.line1, "the street of the delivery address")?,
+            needed(&name, "name")?,
+            needed(&to.line1, "street")?,
             clean(&to.line2),
-            needed(&to.city, "the town of the delivery address")?,
+            needed(&to.city, "town")?,
             clean(&to.state),
-            needed(&to.postcode, "the postcode of the delivery address")?,
+            needed(&to.postcode, "postcode")?,
             country,
             attention,
             clean(&to.phone),

@@ -39,13 +39,16 @@ pub(super) fn plan(config: &Config, request: &ShipmentRequest) -> Result<EffectD
     }
     let to = &request.ship_to;
     for (text, what) in [
-        (if to.name.is_empty() { &to.company } else { &to.name }, "the name"),
-        (&to.line1, "the street"),
-        (&to.city, "the town"),
-        (&to.country, "the country"),
+        (if to.name.is_empty() { &to.company } else { &to.name }, "name"),
+        (&to.line1, "street"),
+        (&to.city, "town"),
+        (&to.country, "country"),
     ] {
         if text.trim().is_empty() {
-            return Err(PlanError::new(format!("{what} of the delivery address is missing: complete the order")));
+            return Err(PlanError::address(
+                what,
+                format!("the {what} of the delivery address is missing: complete the order"),
+            ));
         }
     }
     let mut ship_to = json!({

@@ -24,7 +24,9 @@ mod oauth;
 mod orders;
 mod outgoing;
 mod people;
+mod preflight;
 mod problem;
+mod reference;
 mod repeatable;
 mod safety;
 mod session;
@@ -132,6 +134,9 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::get_mappings, connections::update_mappings))
         .routes(routes!(connections::export_listings, connections::import_listings))
         .routes(routes!(connections::get_webhooks, connections::register_webhooks))
+        .routes(routes!(preflight::list_preflights, preflight::start_preflight))
+        .routes(routes!(preflight::get_preflight))
+        .routes(routes!(preflight::cancel_preflight))
         .routes(routes!(orders::list_orders))
         .routes(routes!(orders::get_order))
         .routes(routes!(orders::explain_order))
@@ -235,6 +240,7 @@ fn base() -> OpenApi {
         )
         .tags(Some([
             tag("connections", "Merchants, stores, warehouses, and what is connected with what."),
+            tag("preflight", "What would have become of past orders, before a connection is switched on."),
             tag("orders", "Orders as Millrace sees them."),
             tag("shipments", "What left the building."),
             tag("stock", "Comparisons of the warehouse's count with Brightpearl's."),
@@ -283,6 +289,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
+        .merge(reference::routes())
         .nest("/api/v1", open.merge(own).merge(private))
         .fallback(nothing)
         .method_not_allowed_fallback(not_so)

@@ -10,6 +10,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
+use tracing::Instrument as _;
+
 use super::{Api, problem::ProblemOut};
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
@@ -28,7 +30,7 @@ const HEADERS: [(HeaderName, HeaderValue); 7] = [
 ];
 
 /// Only https for a year. It belongs on answers that went over TLS and on no others (RFC 6797 §7.2), so it is sent where a
-/// proxy says so, or where the operator has given a public address with https.
+/// proxy says so, where the operator has given a public address with https, and where the program speaks TLS itself.
 const ONLY_TLS: (HeaderName, HeaderValue) = (
     HeaderName::from_static("strict-transport-security"),
     HeaderValue::from_static("max-age=31536000; includeSubDomains"),
@@ -43,10 +45,13 @@ pub(super) async fn wrap(State(api): State<Arc<Api>>, request: Request, next: Ne
         path if path.starts_with("/hooks/") => path.rsplit_once('/').map_or("/hooks", |(head, _)| head).to_owned(),
         path => path.to_owned(),
     };
-    let protected = api.hub.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
+    let protected = api.hub.config.tls.is_some()
+        || api.hub.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
         || request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    // Whatever is logged while it is worked on carries its id.
+    let span = tracing::info_span!("request", request.id = id, http.method = %method, http.path = path);
+    let mut response = next.run(request).instrument(span).await;
     let status = response.status();
     tracing::info!(
         request.id = id, http.method = %method, http.path = path, http.status = status.as_u16(),

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{db::Arm, flow, journal, runtime::Runtime};
 
-const STATUS: i64 = 21;
-const WAREHOUSE: i64 = 5;
+pub(super) const STATUS: i64 = 21;
+pub(super) const WAREHOUSE: i64 = 5;
 /// Orders one file carries: the connector's default.
-const PER_FILE: u32 = 50;
+pub(super) const PER_FILE: u32 = 50;
 
 pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
@@ -84,7 +84,7 @@ async fn prepare(folder: &Path, count: i64) -> anyhow::Result<(Hub, Runtime)> {
 }
 
 /// Imports everything while the journal forwards it.
-async fn forward(runtime: &Runtime, count: usize) -> anyhow::Result<()> {
+pub(super) async fn forward(runtime: &Runtime, count: usize) -> anyhow::Result<()> {
     let import = async {
         flow::orders::run(runtime).await?;
         anyhow::Ok(())

@@ -3,6 +3,7 @@
 //! Method and aims are in `docs/performance.md`. Figures are whole-path: real SQLite with `synchronous=FULL`, real files, real
 //! HTTP on loopback to the simulator; only the first measure replaces the order source by one that answers at once.
 
+mod api;
 mod forward;
 mod machine;
 mod round;
@@ -26,6 +27,39 @@ pub struct BenchOptions {
     /// Effects in flight when start-up is timed.
     #[arg(long, default_value_t = 10_000)]
     pub in_flight: i64,
+    /// Measures one thing by itself instead.
+    #[command(subcommand)]
+    pub part: Option<Part>,
+}
+
+/// What is measured by itself.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Part {
+    /// The API under load: lists over many orders, with clients and event streams.
+    Api(ApiBench),
+}
+
+/// How the API is loaded.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ApiBench {
+    /// Orders stored before it begins.
+    #[arg(long, default_value_t = 100_000)]
+    pub orders: i64,
+    /// Clients that ask for lists.
+    #[arg(long, default_value_t = 50)]
+    pub clients: usize,
+    /// Event streams that are listened to meanwhile.
+    #[arg(long, default_value_t = 200)]
+    pub streams: usize,
+    /// How long.
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
+    /// Each client rests for so long after an answer, as people and programs do.
+    #[arg(long, default_value_t = 200)]
+    pub rest_ms: u64,
+    /// An empty database, e.g. `postgres://…`; a SQLite file in a temporary folder where not given.
+    #[arg(long)]
+    pub database: Option<String>,
 }
 
 /// One line of the table.
@@ -60,8 +94,13 @@ impl Figure {
 #[expect(clippy::print_stdout, reason = "the table is the command's output")]
 pub async fn run(options: BenchOptions, json: bool) -> anyhow::Result<()> {
     let mut figures = Vec::new();
-    figures.extend(forward::measure(&options).await?);
-    figures.extend(round::measure(&options).await?);
+    match &options.part {
+        Some(Part::Api(load)) => figures.extend(api::measure(load).await?),
+        None => {
+            figures.extend(forward::measure(&options).await?);
+            figures.extend(round::measure(&options).await?);
+        }
+    }
     if json {
         println!("{}", serde_json::to_string_pretty(&figures)?);
         return Ok(());
@@ -84,20 +123,28 @@ fn per_second(count: usize, time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{BenchOptions, forward, round};
+    use super::{ApiBench, BenchOptions, api, forward, round};
 
     /// The measures measure something: a small run of the hub alone ends with every order forwarded and every effect settled.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_small_run_of_the_hub_alone() {
-        let options = BenchOptions { forward: 600, round: 0, kept: 300, in_flight: 250 };
+        let options = BenchOptions { forward: 600, round: 0, kept: 300, in_flight: 250, part: None };
         let figures = forward::measure(&options).await.expect("every measure is taken");
         assert_eq!(figures.len(), 5);
+    }
+
+    /// Lists under load: every route is asked and answers, and every stream hears what changes.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_small_run_of_the_api() {
+        let load = ApiBench { orders: 400, clients: 3, streams: 2, seconds: 3, rest_ms: 5, database: None };
+        let figures = api::measure(&load).await.expect("every measure is taken");
+        assert!(figures.iter().any(|figure| figure.what.starts_with("orders by text")), "{figures:?}");
     }
 
     /// The whole line: every order reaches the warehouse, everything that left is told, stock is corrected.
     #[tokio::test(flavor = "multi_thread")]
     async fn a_small_run_of_the_whole_line() {
-        let options = BenchOptions { forward: 0, round: 30, kept: 0, in_flight: 0 };
+        let options = BenchOptions { forward: 0, round: 30, kept: 0, in_flight: 0, part: None };
         let figures = round::measure(&options).await.expect("every measure is taken");
         assert!(figures.iter().any(|figure| figure.what.contains("correction calls")), "{figures:?}");
     }

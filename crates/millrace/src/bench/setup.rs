@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, TenantId, Waits};
 use engine::settings::{ConnectionSettings, FirstRun, Increases};
 
 use crate::{
@@ -62,6 +62,29 @@ pub async fn hub(folder: &Path, ends: Ends<'_>, waits: Waits) -> anyhow::Result<
     let random = OsRandom;
     let keyring = Keyring::parse(&Keyring::generate(&random))?;
     let tenant = db.create_tenant("bench").await?;
+    let key = connection(&db, &keyring, tenant, ends).await?;
+    let clock = Arc::new(SystemClock::default());
+    let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
+    let seams = Seams {
+        clock,
+        random: Arc::new(random),
+        transport: Arc::new(HttpTransport::new(http, Guard::stand_ins())?),
+        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
+    };
+    let workers = Arc::new(Workers::new(db.clone(), keyring, seams, waits, "bench".to_owned()));
+    Ok(Hub { db, workers, key })
+}
+
+/// Makes one enabled connection of a tenant.
+///
+/// # Errors
+/// When anything of it fails.
+pub async fn connection(
+    db: &Database,
+    keyring: &Keyring,
+    tenant: TenantId,
+    ends: Ends<'_>,
+) -> anyhow::Result<ConnectionKey> {
     let merchant = db.create_merchant(&tenant, "Bench").await?;
     let scope = Scope { tenant, merchant };
     let texts = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -84,7 +107,7 @@ pub async fn hub(folder: &Path, ends: Ends<'_>, waits: Waits) -> anyhow::Result<
             },
         )
         .await?;
-    db.put_secret(&scope, store.as_str(), "password", &Secret::new("example-password"), &keyring).await?;
+    db.put_secret(&scope, store.as_str(), "password", &Secret::new("example-password"), keyring).await?;
     let warehouse = db
         .create_warehouse(
             &scope,
@@ -108,14 +131,5 @@ pub async fn hub(folder: &Path, ends: Ends<'_>, waits: Waits) -> anyhow::Result<
         db.set_channel(&key, kind, true, 1).await?;
     }
     db.enable_connection(&key, true).await?;
-    let clock = Arc::new(SystemClock::default());
-    let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
-    let seams = Seams {
-        clock,
-        random: Arc::new(random),
-        transport: Arc::new(HttpTransport::new(http, Guard::stand_ins())?),
-        files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
-    };
-    let workers = Arc::new(Workers::new(db.clone(), keyring, seams, waits, "bench".to_owned()));
-    Ok(Hub { db, workers, key })
+    Ok(key)
 }

@@ -131,6 +131,9 @@ pub enum Command {
     Effects(Effects),
     /// Where every eligible order is, by an independent look. Exit code 5 when any cannot be accounted for.
     Census(Census),
+    /// What would have become of past orders, and why: reads and plans them, sends nothing. Exit code 5 when any would have
+    /// stood still.
+    Preflight(Preflight),
     /// What is wrong with goods-out notes, and having it repaired.
     #[command(subcommand)]
     Doctor(Doctor),
@@ -195,6 +198,25 @@ pub struct Census {
     pub full: bool,
 }
 
+/// Options of `preflight`.
+#[derive(Debug, Clone, Args)]
+pub struct Preflight {
+    /// Connection, by name or id.
+    pub connection: String,
+    /// Orders of so many days, 1 to 90; 30 where not given.
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
+    /// List the runs so far instead.
+    #[arg(long, conflicts_with_all = ["days", "run", "cancel"])]
+    pub list: bool,
+    /// Show this run instead.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["days", "cancel"])]
+    pub run: Option<String>,
+    /// End this run, whoever works on it.
+    #[arg(long, value_name = "ID", conflicts_with = "days")]
+    pub cancel: Option<String>,
+}
+
 /// Commands of `doctor`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Doctor {
@@ -237,6 +259,12 @@ pub struct Serve {
     /// Which parts run here.
     #[arg(long, value_delimiter = ',', default_value = "web,workers", value_name = "ROLES")]
     pub roles: Vec<RoleName>,
+    /// Speak TLS with this certificate (PEM, its chain behind it); taken up anew when the file changes.
+    #[arg(long, env = "MILLRACE_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// The certificate's private key (PEM).
+    #[arg(long, env = "MILLRACE_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
     /// Name of this node for leases; for tests. A node that comes back under its own name goes on at once, with a fresh call
     /// budget, where another would wait until the lease ends.
     #[arg(long, hide = true, value_name = "NAME")]

@@ -7,8 +7,10 @@ mod census;
 mod connections;
 mod file;
 mod hand_offs;
+mod logging;
 mod orders;
 mod people;
+mod preflight;
 mod print;
 mod safety;
 mod simulate;
@@ -17,23 +19,23 @@ mod system;
 mod webhooks;
 
 use std::{
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, Write as _},
     process::ExitCode,
     sync::Arc,
 };
 
 use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
 
 use crate::{
     app,
     config::{Config, Roles},
     notify::mail::MailSettings,
     operate::{Caller, Failure, FailureKind, Hub, Role, setup},
+    tls::TlsFiles,
     worker::Seams,
 };
-use args::{Cli, Command, Common, LogFormat, RoleName, Serve};
+use args::{Cli, Command, Common, RoleName, Serve};
 use print::Printer;
 
 /// Something was found that needs a person.
@@ -41,7 +43,7 @@ const NEEDS_PERSON: u8 = 5;
 
 /// Runs one command to its end.
 pub fn start(cli: Cli) -> ExitCode {
-    log(&cli);
+    let logging = logging::begin(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(&Failure::new(FailureKind::Internal, format!("cannot start: {error}")), false),
@@ -52,20 +54,10 @@ pub fn start(cli: Cli) -> ExitCode {
         tokio::spawn(stop_on_signal(shutdown.clone()));
         run(cli, shutdown).await
     });
+    logging.end();
     match outcome {
         Ok(code) => code,
         Err(failure) => told(&failure, json),
-    }
-}
-
-fn log(cli: &Cli) {
-    // A server says what it does; a command answers, and only warns beside that.
-    let usual = if matches!(cli.command, Command::Serve(_)) { "info" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{usual},sqlx=warn")));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match cli.common.log_format {
-        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().init(),
     }
 }
 
@@ -163,6 +155,7 @@ async fn within(
     match command {
         Command::Check(check) => return system::check(session, check, printer).await,
         Command::Census(command) => return census::run(session, command, printer).await,
+        Command::Preflight(command) => return preflight::run(session, command, printer, &shutdown).await,
         Command::Doctor(command) => census::doctor(session, command, printer).await?,
         Command::Export => file::export(session).await?,
         Command::Connections(command) => connections::run(session, command, printer).await?,
@@ -269,6 +262,10 @@ fn mail(common: &Common) -> Result<Option<MailSettings>, Failure> {
 fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
     let mut config = config(common)?;
     config.listen = serve.listen;
+    config.tls = match (&serve.tls_certificate, &serve.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
+        _ => None,
+    };
     if let Some(node) = &serve.node {
         config.node.clone_from(node);
     }

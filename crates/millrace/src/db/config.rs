@@ -281,6 +281,7 @@ impl Database {
             Box::pin(async move {
                 let values = key_values(&key);
                 for sql in [
+                    "DELETE FROM preflight WHERE tenant = $1 AND merchant = $2 AND connection = $3",
                     "DELETE FROM channel WHERE tenant = $1 AND merchant = $2 AND connection = $3",
                     "DELETE FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3",
                     "DELETE FROM listing WHERE tenant = $1 AND merchant = $2 AND connection = $3",

@@ -12,7 +12,7 @@ use sqlx::{
 use super::{Access, Database, DbError, R};
 
 /// The same numbers and the same meaning on both databases.
-const SQLITE: [(i64, &str, &str); 9] = [
+const SQLITE: [(i64, &str, &str); 10] = [
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
     (3, "census", include_str!("../../migrations/sqlite/0003_census.sql")),
@@ -22,8 +22,9 @@ const SQLITE: [(i64, &str, &str); 9] = [
     (7, "accounts", include_str!("../../migrations/sqlite/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/sqlite/0008_notify.sql")),
     (9, "credentials", include_str!("../../migrations/sqlite/0009_credentials.sql")),
+    (11, "preflight", include_str!("../../migrations/sqlite/0011_preflight.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 9] = [
+const POSTGRES: [(i64, &str, &str); 10] = [
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
     (3, "census", include_str!("../../migrations/postgres/0003_census.sql")),
@@ -33,6 +34,7 @@ const POSTGRES: [(i64, &str, &str); 9] = [
     (7, "accounts", include_str!("../../migrations/postgres/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/postgres/0008_notify.sql")),
     (9, "credentials", include_str!("../../migrations/postgres/0009_credentials.sql")),
+    (11, "preflight", include_str!("../../migrations/postgres/0011_preflight.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -1,97 +1,22 @@
-//! What people look at: lists with filters and pages, and one order with everything that happened to it.
-//!
-//! Lists are newest first. A page ends with the id to go on after, so that rows coming in meanwhile neither repeat nor hide
-//! others.
+//! What people look at: counts, short lists, and one order with everything that happened to it. Long lists are in
+//! [`super::lists`].
 
 use std::collections::BTreeMap;
 
-use connect::{
-    ConnectionId, EffectId, OrderId,
-    planted::{Planted, planted},
-};
+use connect::{ConnectionId, EffectId, OrderId};
 use engine::order::OrderState;
 
 use super::{
     Access, ConnectionKey, Database, DbError, R, Scope, StockRun,
     effects::key_values,
     facts,
+    lists::Conditions,
     payload::{unpack, unpack_json},
     race_answers,
-    sql::{Row, Tx, Value},
+    sql::{Row, Tx},
     stock,
-    views::{
-        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceView,
-        RequestView, ShipmentQuery, ShipmentView,
-    },
+    views::{AttemptView, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView, RequestView, ShipmentView},
 };
-
-/// Conditions of a list: constants of this module, and bound values.
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Of a tenant, or of one of its merchants.
-    fn of(access: &Access, alias: &'static str) -> Self {
-        let (tenant, merchant) = access.setting();
-        let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
-        let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
-        match access {
-            // A plain list or a plain value finds the index.
-            Access::Merchants(_, merchants) => {
-                conditions.among(alias, "merchant", merchants.iter().map(Value::from).collect());
-            }
-            _ if merchant != "*" => conditions.and(alias, "merchant =", merchant),
-            _ => {}
-        }
-        conditions
-    }
-
-    fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
-        self.values.push(value.into());
-        self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
-    }
-
-    /// Any of these; no condition where there is none.
-    fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
-        if !values.is_empty() {
-            self.among(alias, column, values.into_iter().map(Value::from).collect());
-        }
-    }
-
-    /// One of these, and nothing where there is none.
-    fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
-        if values.is_empty() {
-            self.sql.push_str(" AND 1 = 0");
-            return;
-        }
-        let mut places = Vec::with_capacity(values.len());
-        for value in values {
-            self.values.push(value);
-            places.push(format!("${}", self.values.len()));
-        }
-        self.sql.push_str(&format!(" AND {alias}.{column} IN ({})", places.join(", ")));
-    }
-
-    fn text(&mut self, alias: &'static str, text: &str) {
-        if text.trim().is_empty() {
-            return;
-        }
-        let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        self.values.push(format!("%{escaped}%").into());
-        self.sql.push_str(&format!(" AND {alias}.search LIKE ${} ESCAPE '\\'", self.values.len()));
-    }
-
-    /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
-    fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
-        if let Some(after) = after {
-            self.and(alias, "id <", after);
-        }
-        self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
-        format!("{} ORDER BY {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
-    }
-}
 
 /// Cuts the extra row off and tells where to go on.
 pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Page<T> {
@@ -102,10 +27,11 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) 
     Page { items, next }
 }
 
-const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
+pub(super) const ORDER: &str =
+    "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
     o.changed_at, o.state, o.state_reason, o.held_reason";
 
-fn order_view(row: &Row) -> R<OrderView> {
+pub(super) fn order_view(row: &Row) -> R<OrderView> {
     Ok(OrderView {
         id: row.parsed(0)?,
         merchant: row.parsed(1)?,
@@ -174,36 +100,6 @@ fn attempt_view(row: &Row) -> R<AttemptView> {
 }
 
 impl Database {
-    /// Orders, newest first.
-    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
-        let access = access.clone();
-        self.read(access.clone(), "list_orders", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "o");
-                if let Some(connection) = &query.connection {
-                    conditions.and("o", "connection =", connection);
-                }
-                if query.states.is_empty() {
-                    conditions.and("o", "state <>", OrderState::Archived.as_str());
-                }
-                conditions.one_of("o", "state", query.states.iter().map(|state| state.as_str()).collect());
-                conditions.text("o", &query.text);
-                if let Some(from) = query.placed_from {
-                    conditions.and("o", "placed_at >=", from);
-                }
-                if let Some(to) = query.placed_to {
-                    conditions.and("o", "placed_at <", to);
-                }
-                let wanted = conditions.page("o", query.after, query.limit);
-                let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {wanted}");
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                let items = rows.iter().map(order_view).collect::<R<Vec<_>>>()?;
-                Ok(page(items, query.limit, |order| order.id.to_string()))
-            })
-        })
-        .await
-    }
-
     /// How many orders stand where.
     pub async fn count_orders(
         &self,
@@ -230,54 +126,6 @@ impl Database {
     pub async fn order(&self, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
         let (scope, id) = (scope.clone(), id.clone());
         self.read(&scope.clone(), "order", move |tx| Box::pin(async move { order_detail(tx, &scope, &id).await })).await
-    }
-
-    /// Shipments, newest first.
-    pub async fn list_shipments(&self, access: &Access, query: ShipmentQuery) -> R<Page<ShipmentView>> {
-        let access = access.clone();
-        self.read(access.clone(), "list_shipments", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "s");
-                if let Some(connection) = &query.connection {
-                    conditions.and("s", "connection =", connection);
-                }
-                match query.confirmed {
-                    Some(true) => conditions.sql.push_str(" AND s.confirmed_at IS NOT NULL"),
-                    Some(false) => conditions.sql.push_str(" AND s.confirmed_at IS NULL"),
-                    None => {}
-                }
-                conditions.text("s", &query.text);
-                let wanted = conditions.page("s", query.after, query.limit);
-                let sql = format!("SELECT {SHIPMENT} FROM shipment AS s WHERE {wanted}");
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                let items = rows.iter().map(shipment_view).collect::<R<Vec<_>>>()?;
-                Ok(page(items, query.limit, |shipment| shipment.id.clone()))
-            })
-        })
-        .await
-    }
-
-    /// Effects, newest first.
-    pub async fn list_effects(&self, access: &Access, query: EffectQuery) -> R<Page<EffectView>> {
-        let access = access.clone();
-        self.read(access.clone(), "list_effects", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "e");
-                if let Some(connection) = &query.connection {
-                    conditions.and("e", "connection =", connection);
-                }
-                if let Some(kind) = query.kind {
-                    conditions.and("e", "kind =", kind.as_str());
-                }
-                conditions.one_of("e", "state", query.states.iter().map(|state| state.as_str()).collect());
-                let wanted = conditions.page("e", query.after, query.limit);
-                let sql = format!("SELECT {EFFECT} FROM effect AS e WHERE {wanted}");
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                let items = rows.iter().map(effect_view).collect::<R<Vec<_>>>()?;
-                Ok(page(items, query.limit, |effect| effect.id.to_string()))
-            })
-        })
-        .await
     }
 
     /// What was done for an effect, oldest first.

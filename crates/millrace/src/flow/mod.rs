@@ -7,6 +7,7 @@ pub mod advance;
 pub mod drift;
 pub mod gate;
 pub mod orders;
+pub mod preflight;
 pub mod recover;
 pub mod sent;
 pub mod shipments;

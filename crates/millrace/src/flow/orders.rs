@@ -287,13 +287,7 @@ pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Optio
     let mut plan = plan::decide(&Facts {
         account: &runtime.account,
         settings: &runtime.settings,
-        tables: Tables {
-            listings: &runtime.mappings.listings,
-            kits: &runtime.mappings.kits,
-            ship_methods: &runtime.mappings.ship_methods,
-            locations: &runtime.mappings.locations,
-            ship_method_names: &read.ship_method_names,
-        },
+        tables: tables(runtime, read),
         cancelled_status: read.cancelled_status,
         order,
         notes: read.notes.get(&order.order_id).map_or(&[], Vec::as_slice),
@@ -305,6 +299,17 @@ pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Optio
         request.key = key::fresh_key(std::mem::take(&mut request.key), dead_keys);
     }
     plan
+}
+
+/// What orders are translated with.
+pub(super) fn tables<'a>(runtime: &'a Runtime, read: &'a Read) -> Tables<'a> {
+    Tables {
+        listings: &runtime.mappings.listings,
+        kits: &runtime.mappings.kits,
+        ship_methods: &runtime.mappings.ship_methods,
+        locations: &runtime.mappings.locations,
+        ship_method_names: &read.ship_method_names,
+    }
 }
 
 /// Plans submits, in order. Those of one order go one at a time (R6), so they are never planned to go together.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use connect::{ConnectorError, Effect, EffectKind, Effects, ErrorKind, Side};
 use engine::effect::{EffectState, Facts, Policy, Step, later};
 use jiff::Timestamp;
+use tracing::Instrument as _;
 
 use crate::{
     db::{AttemptRow, DbError, EffectRow, Settlement},
@@ -55,10 +56,14 @@ pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
             driven.settled += give_up(runtime, rows, kind).await?;
             continue;
         };
+        let span = tracing::info_span!(
+            "effects", connection.id = %runtime.key.connection, effect.kind = %kind, effect.count = rows.len(),
+            effect.sent = to_send
+        );
         driven.settled += if to_send {
-            send::send(runtime, effects, &policy, kind, rows, started).await?
+            send::send(runtime, effects, &policy, kind, rows, started).instrument(span).await?
         } else {
-            probe::probe(runtime, effects, &policy, kind, rows, started).await?
+            probe::probe(runtime, effects, &policy, kind, rows, started).instrument(span).await?
         };
     }
     Ok(driven)

@@ -188,10 +188,11 @@ pub(super) async fn create(
 
 /// What to open. The token stands behind `#`, which browsers do not send: it gets into no log on the way.
 pub(super) fn address(hub: &Hub, listening: SocketAddr, kind: LinkKind, token: &str) -> String {
+    let scheme = if hub.config.tls.is_some() { "https" } else { "http" };
     let base = match &hub.config.public_url {
         Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-        None if listening.ip().is_unspecified() => format!("http://localhost:{}", listening.port()),
-        None => format!("http://{listening}"),
+        None if listening.ip().is_unspecified() => format!("{scheme}://localhost:{}", listening.port()),
+        None => format!("{scheme}://{listening}"),
     };
     format!("{base}/{}#{token}", kind.as_str().replace('_', "-"))
 }

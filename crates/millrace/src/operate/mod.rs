@@ -26,6 +26,7 @@ pub mod oauth;
 pub mod orders;
 pub mod outlets;
 pub mod people;
+pub mod preflight;
 pub mod races;
 pub mod safety;
 pub mod second_factor;
@@ -334,7 +335,7 @@ pub struct EventOut {
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
     /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`,
-    /// `safety`, `alert`.
+    /// `safety`, `alert`, `preflight`.
     pub what: String,
     /// Its id.
     pub subject: String,

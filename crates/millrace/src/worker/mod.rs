@@ -4,6 +4,7 @@
 //! bucket has one owner. Other nodes take over when the lease ends. Correctness does not rest on this lease: the journal's own
 //! claims are what keep an effect from being sent twice.
 
+mod preflight;
 mod tasks;
 
 use std::{
@@ -27,6 +28,8 @@ use crate::{
     runtime::{Memory, Runtime, Wake},
     seal::Keyring,
 };
+
+pub use preflight::Tried;
 
 /// How often the list of connections is looked at, changes or not.
 const LOOK: Duration = Duration::from_secs(2);
@@ -125,9 +128,21 @@ impl Workers {
     /// # Errors
     /// When its settings cannot be used or the database cannot be reached.
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
+        self.build_with(key, Arc::clone(&self.budgets)).await
+    }
+
+    /// The same, for looking only: every call that it makes is counted for `purpose` and lets all others go first.
+    ///
+    /// # Errors
+    /// As [`Workers::build`].
+    pub async fn build_for(&self, key: &ConnectionKey, purpose: &'static str) -> Result<Runtime, BuildError> {
+        self.build_with(key, Arc::new(self.budgets.for_sweep(purpose))).await
+    }
+
+    async fn build_with(&self, key: &ConnectionKey, budgets: Arc<Budgets>) -> Result<Runtime, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let context = self.context_of(record.store_key(), key.connection.as_str());
+        let context = BuildContext { budgets, ..self.context_of(record.store_key(), key.connection.as_str()) };
         let (source, ships) = both_connectors(&mut record, &context)?;
         let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {

@@ -7,6 +7,7 @@ use engine::effect::later;
 use jiff::Timestamp;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::{
     db::{Channel, ChannelKind, DbError, Lost},
@@ -147,7 +148,10 @@ async fn channel(runtime: Arc<Runtime>, kind: ChannelKind, stop: CancellationTok
                 Some(channel) => {
                     let wait = next_run(&runtime, channel);
                     if wait.is_zero() {
-                        run_once(&runtime, kind, &mut watched).await;
+                        let span = tracing::info_span!(
+                            "channel", connection.id = %runtime.key.connection, channel.kind = kind.as_str()
+                        );
+                        run_once(&runtime, kind, &mut watched).instrument(span).await;
                         continue;
                     }
                     wait

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 
 use super::{OTHERS, OURS, World, note, number, product, row, shipped};
 use crate::{
+    cause::CauseKind,
     order::Disposition,
     plan::{Plan, note_rows},
     settings::{StartMode, UnmappedSku},
@@ -76,6 +77,21 @@ fn is_mapped(world: &World, line: &RequestLine) -> bool {
 }
 
 proptest! {
+    /// What is not requested says why in a way that can be counted, and what is requested has nothing to say.
+    #[test]
+    fn causes_go_with_what_is_not_requested(world in world()) {
+        let plan = world.plan();
+        prop_assert_eq!(plan.causes.is_empty(), plan.disposition == Disposition::Requested, "{:?}", plan);
+        let left_out = plan.causes.iter().all(|cause| cause.kind.leaves_out());
+        match plan.disposition {
+            Disposition::Waiting(_) => prop_assert!(!left_out),
+            Disposition::Skipped(_) | Disposition::Cancelled(_) => {
+                prop_assert!(left_out || plan.causes[0].kind == CauseKind::Status);
+            }
+            Disposition::Held(_) | Disposition::Requested => {}
+        }
+    }
+
     /// S2, and O2 for what the plan leaves: never more than ordered, and in order mode nothing that may be asked for is left out.
     #[test]
     fn asks_for_what_is_ordered_and_not_noted_elsewhere(world in world()) {

@@ -212,7 +212,7 @@ pub(super) async fn corrections(
             let draft = runtime
                 .source
                 .plan_correction(&format!("{batch}/{warehouse_id}/{}", place / size), &correction)
-                .map_err(|PlanError(why)| FlowError::Settings(why.into_owned()))?;
+                .map_err(|PlanError { why, .. }| FlowError::Settings(why.into_owned()))?;
             let effect = NewEffect {
                 id: runtime.effect_id(),
                 draft,

@@ -11,10 +11,13 @@ mod limits;
 mod matrix;
 mod oauth;
 mod people;
+mod preflight;
+mod reference;
 mod second_factor;
 mod shape;
 mod sign_in;
 mod surface;
+mod tls;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use engine::{
 };
 use jiff::Timestamp;
 use millrace::{
-    db::{Access, CensusOutcome, ConnectionKey, Extent, NewApiKey, RunState, Scope},
+    db::{Access, CensusOutcome, ConnectionKey, Extent, NewApiKey, NewPreflight, RunState, Scope},
     operate::{Role, keys},
     reconcile::Report,
 };
@@ -208,7 +208,10 @@ async fn furnish(installation: &Installation, key: &ConnectionKey) -> BTreeMap<&
     };
     db.begin_census(key).await.unwrap();
     db.finish_census(key, Extent::Recent, outcome).await.unwrap();
-    BTreeMap::from([("run", kept.id)])
+    let NewPreflight::Made(preflight) = db.new_preflight(key, 30, "test").await.unwrap() else {
+        panic!("no pre-flight runs yet")
+    };
+    BTreeMap::from([("run", kept.id), ("preflight", preflight)])
 }
 
 /// Invites somebody, without their coming yet: the link's id and its token.

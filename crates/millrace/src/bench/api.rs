@@ -1,0 +1,344 @@
+//! The API under load: a database full of orders, the real server on loopback, clients that ask for lists, and event streams
+//! that are listened to while orders change.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use connect::{Clock as _, Guard, HttpTransport, HttpWaits, Order, OrderSource as _, OsRandom, SystemClock, Waits};
+use engine::order::Disposition;
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ApiBench, Figure,
+    forward::{PER_FILE, STATUS, WAREHOUSE, forward},
+    machine,
+    setup::{self, Ends},
+    source::{Made, skus},
+};
+use crate::{
+    app,
+    config::Config,
+    db::{ConnectionKey, Database, ImportedOrder},
+    operate::{self, Hub},
+    runtime::Runtime,
+    worker::Seams,
+};
+
+/// Of so many orders one each is held by a mapping, waits for its stock, and is left out; the rest is at the warehouse.
+const ONE_IN: i64 = 20;
+/// An order changes so often, for the streams to hear of.
+const CHANGE: Duration = Duration::from_millis(200);
+/// The aim of `docs/performance.md` for the slowest hundredth of the lists.
+const AIM: Duration = Duration::from_millis(50);
+
+/// Fills a database, loads the API, and says how long answers took.
+///
+/// # Errors
+/// When anything of it fails, an answer that is not as expected included.
+pub(super) async fn measure(load: &ApiBench) -> anyhow::Result<Vec<Figure>> {
+    let folder = tempfile::Builder::new().prefix("millrace-bench-").tempdir()?;
+    let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+    if let Some(database) = &load.database {
+        config.database.clone_from(database);
+    }
+    let seams = seams()?;
+    let key = operate::init(&config, &seams).await.map_err(failed)?.administrator_key;
+    fill(&config, &seams, folder.path(), load.orders).await?;
+    let stop = CancellationToken::new();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let base = format!("http://{}/api/v1", listener.local_addr()?);
+    let server = tokio::spawn(app::run(config, Some(listener), seams, stop.clone()));
+    let measured = under_load(load, &base, &key).await;
+    stop.cancel();
+    server.await?.map_err(failed)?;
+    measured
+}
+
+fn failed(failure: operate::Failure) -> anyhow::Error {
+    anyhow::anyhow!("{}: {}", failure.detail, failure.remedy)
+}
+
+fn seams() -> anyhow::Result<Seams> {
+    Ok(Seams {
+        clock: Arc::new(SystemClock::default()),
+        random: Arc::new(OsRandom),
+        transport: Arc::new(HttpTransport::new(HttpWaits::default(), Guard::stand_ins())?),
+        files: Arc::new(connectors::files::Files::new(Waits::default(), Guard::stand_ins())),
+    })
+}
+
+/// Orders through the same functions as in daily work: imported, journalled and forwarded, or kept with the reason why not.
+async fn fill(config: &Config, seams: &Seams, folder: &Path, orders: i64) -> anyhow::Result<()> {
+    let hub = Hub::open(config.clone(), seams.clone()).await.map_err(failed)?;
+    let warehouse = folder.join("wms");
+    for part in ["in", "out"] {
+        std::fs::create_dir_all(warehouse.join(part))?;
+    }
+    let ends = Ends {
+        brightpearl: "http://127.0.0.1:9",
+        warehouse: &warehouse,
+        skus: skus().collect(),
+        settings: setup::settings(STATUS, WAREHOUSE),
+        orders_per_file: PER_FILE,
+    };
+    let tenant = hub.db.tenant_by_name("default").await?;
+    let key = setup::connection(&hub.db, &hub.keyring, tenant, ends).await?;
+    let mut runtime = hub.workers.build(&key).await?;
+    let aside = (orders / ONE_IN).max(1);
+    let forwarded = (orders - 3 * aside).max(1);
+    let made = |count| Made { count, status_id: STATUS, warehouse_id: WAREHOUSE, placed_at: placed() };
+    let source = Arc::new(made(forwarded));
+    runtime.source = Arc::clone(&source) as Arc<dyn connect::OrderSource>;
+    forward(&runtime, usize::try_from(forwarded)?).await?;
+    let mut first = forwarded + 1;
+    for disposition in [
+        Disposition::Held(
+            "SKU SKU-X is not mapped to a SKU of the warehouse; map it, or choose pass-through".to_owned(),
+        ),
+        Disposition::Waiting("its stock is not allocated".to_owned()),
+        Disposition::Skipped("filter warehouses: it belongs to another warehouse".to_owned()),
+    ] {
+        let ids: Vec<i64> = (first..first + aside).collect();
+        first += aside;
+        for slice in ids.chunks(500) {
+            let kept = made(first).orders(slice).await?;
+            let kept = kept.into_iter().map(|order| aside_of(&runtime, order, &disposition)).collect();
+            hub.db.record_orders(&key, setup::ACCOUNT, kept).await?;
+        }
+    }
+    // Nothing talks to the outside while the API is measured.
+    hub.db.enable_connection(&key, false).await?;
+    checked(&hub.db, &key, orders).await?;
+    hub.db.close().await;
+    Ok(())
+}
+
+/// Now: orders are listed by when they came in, not by when they were placed.
+fn placed() -> Timestamp {
+    SystemClock::default().now()
+}
+
+fn aside_of(runtime: &Runtime, order: Order, disposition: &Disposition) -> ImportedOrder {
+    let ordered = order.lines.iter().map(|line| (line.row_id, line.quantity)).collect();
+    ImportedOrder {
+        id: runtime.order_id(),
+        seen: "bench".to_owned(),
+        disposition: disposition.clone(),
+        requests: Vec::new(),
+        ordered,
+        order,
+    }
+}
+
+async fn checked(db: &Database, key: &ConnectionKey, orders: i64) -> anyhow::Result<()> {
+    let counts = db.count_orders(&(&key.scope).into(), None).await?;
+    let total: i64 = counts.values().sum();
+    anyhow::ensure!(total >= orders.min(4), "only {total} orders are stored: {counts:?}");
+    Ok(())
+}
+
+/// What the clients ask for, by the name it is printed under.
+fn routes(first_page: &serde_json::Value, orders: i64) -> Vec<(&'static str, String)> {
+    let id = first_page["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let (rare, cursor) = (orders / 2, first_page["next"].as_str().unwrap_or_default().to_owned());
+    vec![
+        ("orders", "orders".to_owned()),
+        ("orders, a later page", format!("orders?cursor={cursor}")),
+        ("orders of a connection", "orders?connection=bench".to_owned()),
+        ("orders by state", "orders?state=held".to_owned()),
+        ("orders by several states", "orders?state=held,error,new".to_owned()),
+        ("orders by a state that none has", "orders?state=error".to_owned()),
+        ("orders of a connection by state", "orders?connection=bench&state=open".to_owned()),
+        ("orders by text, one found", format!("orders?text=WEB-{rare}")),
+        ("orders by text, many found", "orders?text=recipient".to_owned()),
+        ("orders by text, none found", "orders?text=nowhere-to-be-found".to_owned()),
+        ("orders by date, none found", "orders?placed_to=2001-01-01T00:00:00Z".to_owned()),
+        ("one order", format!("orders/{id}")),
+        ("shipments", "shipments".to_owned()),
+        ("effects", "effects".to_owned()),
+        ("effects by state, none found", "effects?state=unknown".to_owned()),
+        ("exceptions", "exceptions".to_owned()),
+        ("findings", "findings".to_owned()),
+        ("connections", "connections".to_owned()),
+    ]
+}
+
+async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Vec<Figure>> {
+    let client = reqwest::Client::builder().no_proxy().build()?;
+    let page = get(&client, base, key, "orders?state=open").await?;
+    let routes = Arc::new(routes(&serde_json::from_str(&page)?, load.orders));
+    // Holding one that waits changes its state, and so does releasing it: the streams hear of both.
+    let waiting = get(&client, base, key, "orders?state=new&limit=100").await?;
+    let waiting: serde_json::Value = serde_json::from_str(&waiting)?;
+    let waiting = waiting["items"].as_array().into_iter().flatten();
+    let waiting: Vec<String> = waiting.filter_map(|one| one["id"].as_str().map(str::to_owned)).collect();
+    anyhow::ensure!(!waiting.is_empty(), "there is no waiting order to change");
+    let stop = CancellationToken::new();
+    let heard = Arc::new(AtomicU64::new(0));
+    let mut streams = JoinSet::new();
+    for _ in 0..load.streams {
+        streams.spawn(listen(
+            client.clone(),
+            format!("{base}/events"),
+            key.to_owned(),
+            stop.clone(),
+            Arc::clone(&heard),
+        ));
+    }
+    let changing = tokio::spawn(change(client.clone(), base.to_owned(), key.to_owned(), waiting, stop.clone()));
+    // What opens and warms up is not measured.
+    let mut warm = JoinSet::new();
+    for (_, path) in routes.iter() {
+        let (client, base, key, path) = (client.clone(), base.to_owned(), key.to_owned(), path.clone());
+        warm.spawn(async move { get(&client, &base, &key, &path).await.map(drop) });
+    }
+    while let Some(warmed) = warm.join_next().await {
+        warmed??;
+    }
+    let before = machine::resident(std::process::id()).context("memory cannot be read")?;
+    let end = Instant::now() + Duration::from_secs(load.seconds);
+    let mut clients = JoinSet::new();
+    for number in 0..load.clients {
+        let (client, routes) = (client.clone(), Arc::clone(&routes));
+        let (base, key, rest) = (base.to_owned(), key.to_owned(), Duration::from_millis(load.rest_ms));
+        clients.spawn(async move { ask(&client, &base, &key, &routes, number, rest, end).await });
+    }
+    let mut times: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
+    while let Some(asked) = clients.join_next().await {
+        for (route, took) in asked?? {
+            times.entry(route).or_default().push(took);
+        }
+    }
+    let after = machine::resident(std::process::id()).context("memory cannot be read")?;
+    stop.cancel();
+    let changed = changing.await??;
+    while let Some(stream) = streams.join_next().await {
+        stream??;
+    }
+    let mut figures: Vec<Figure> = Vec::new();
+    for (route, mut times) in times {
+        let Some((name, _)) = routes.get(route) else { continue };
+        times.sort_unstable();
+        let (middle, slow) = (share(&times, 50), share(&times, 99));
+        figures.push(
+            Figure::new(
+                format!("{name}: p50, p99 of {} requests", times.len()),
+                format!("{}, {}", ms(middle), ms(slow)),
+            )
+            .aim("p99 under 50 ms", slow < AIM),
+        );
+    }
+    anyhow::ensure!(!figures.is_empty(), "no client was answered");
+    let heard = heard.load(Ordering::Relaxed);
+    anyhow::ensure!(load.streams == 0 || heard > 0, "no stream heard of {changed} changes");
+    figures.push(Figure::new(
+        format!("events heard by {} streams, of {changed} changes", load.streams),
+        heard.to_string(),
+    ));
+    figures.push(Figure::new(
+        "resident memory of server and clients together, at the start and at the end",
+        format!("{} MB, {} MB", before / 1_000_000, after / 1_000_000),
+    ));
+    Ok(figures)
+}
+
+/// Asks for one route after the other, beginning elsewhere than the other clients, until the end.
+async fn ask(
+    client: &reqwest::Client,
+    base: &str,
+    key: &str,
+    routes: &[(&'static str, String)],
+    number: usize,
+    rest: Duration,
+    end: Instant,
+) -> anyhow::Result<Vec<(usize, Duration)>> {
+    let mut times = Vec::new();
+    for (route, (_, path)) in routes.iter().enumerate().cycle().skip(number % routes.len().max(1)) {
+        if Instant::now() >= end {
+            break;
+        }
+        let start = Instant::now();
+        get(client, base, key, path).await?;
+        times.push((route, start.elapsed()));
+        tokio::time::sleep(rest).await;
+    }
+    Ok(times)
+}
+
+async fn get(client: &reqwest::Client, base: &str, key: &str, path: &str) -> anyhow::Result<String> {
+    let answer =
+        client.get(format!("{base}/{path}")).bearer_auth(key).header("millrace-tenant", "default").send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    anyhow::ensure!(status.is_success(), "{path}: {status}: {text}");
+    Ok(text)
+}
+
+/// Counts what a stream hears.
+async fn listen(
+    client: reqwest::Client,
+    address: String,
+    key: String,
+    stop: CancellationToken,
+    heard: Arc<AtomicU64>,
+) -> anyhow::Result<()> {
+    let answer = client.get(address).bearer_auth(key).header("millrace-tenant", "default").send().await?;
+    anyhow::ensure!(answer.status().is_success(), "a stream was answered with {}", answer.status());
+    let mut lines = answer.bytes_stream();
+    loop {
+        let chunk = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            chunk = lines.next() => chunk.context("a stream ended")??,
+        };
+        let events = chunk.windows(6).filter(|part| part == b"\ndata:").count();
+        heard.fetch_add(u64::try_from(events)?, Ordering::Relaxed);
+    }
+}
+
+/// Holds and releases orders, one at a time. How many changes there were.
+async fn change(
+    client: reqwest::Client,
+    base: String,
+    key: String,
+    orders: Vec<String>,
+    stop: CancellationToken,
+) -> anyhow::Result<u64> {
+    let mut changes = 0;
+    loop {
+        for (action, body) in [("hold", serde_json::json!({ "reason": "bench" })), ("release", serde_json::Value::Null)]
+        {
+            for order in &orders {
+                tokio::select! {
+                    () = stop.cancelled() => return Ok(changes),
+                    () = tokio::time::sleep(CHANGE) => {}
+                }
+                let request = client.post(format!("{base}/orders/{order}/{action}")).bearer_auth(&key);
+                let request = request.header("millrace-tenant", "default");
+                let request = if body.is_null() { request } else { request.json(&body) };
+                let status = request.send().await?.status();
+                anyhow::ensure!(status.is_success(), "{action} was answered with {status}");
+                changes += 1;
+            }
+        }
+    }
+}
+
+/// So many of a hundred took at most this long. The times are sorted.
+fn share(times: &[Duration], hundredths: usize) -> Duration {
+    let place = (times.len() * hundredths).div_ceil(100).saturating_sub(1);
+    times.get(place).copied().unwrap_or_default()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1_000.0)
+}

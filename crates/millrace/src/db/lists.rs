@@ -1,0 +1,268 @@
+//! Long lists with filters and pages: orders, effects, shipments.
+//!
+//! Lists are newest first. A page ends with the id to go on after, so that rows coming in meanwhile neither repeat nor hide
+//! others.
+//!
+//! However many rows there are, a page reads about as many as it shows. No index gives rows of several states in the order of
+//! their ids, so each state is read by its own index as far as a page goes, and the parts are put together; a state that hardly
+//! any row has costs nothing, and neither does one that nearly all have. Texts and dates are looked for in an index that holds
+//! them, without touching the rows themselves.
+
+use connect::{
+    ConnectionId,
+    planted::{Planted, planted},
+};
+use engine::{effect::EffectState, order::OrderState};
+
+use super::{
+    Access, Database, R,
+    queries::{EFFECT, ORDER, SHIPMENT, effect_view, order_view, page, shipment_view},
+    sql::{Tx, Value},
+    views::{EffectQuery, EffectView, OrderQuery, OrderView, Page, ShipmentQuery, ShipmentView},
+};
+
+/// Conditions of a list: constants of this module, and bound values.
+pub(super) struct Conditions {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Conditions {
+    /// Of a tenant, or of one of its merchants.
+    pub(super) fn of(access: &Access, alias: &'static str) -> Self {
+        let (tenant, merchant) = access.setting();
+        let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
+        let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
+        match access {
+            // A plain list or a plain value finds the index.
+            Access::Merchants(_, merchants) => {
+                conditions.among(alias, "merchant", merchants.iter().map(Value::from).collect());
+            }
+            _ if merchant != "*" => conditions.and(alias, "merchant =", merchant),
+            _ => {}
+        }
+        conditions
+    }
+
+    pub(super) fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
+    }
+
+    /// Any of these; no condition where there is none.
+    fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
+        if !values.is_empty() {
+            self.among(alias, column, values.into_iter().map(Value::from).collect());
+        }
+    }
+
+    /// One of these, and nothing where there is none.
+    fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
+        if values.is_empty() {
+            self.sql.push_str(" AND 1 = 0");
+            return;
+        }
+        let mut places = Vec::with_capacity(values.len());
+        for value in values {
+            self.values.push(value);
+            places.push(format!("${}", self.values.len()));
+        }
+        self.sql.push_str(&format!(" AND {alias}.{column} IN ({})", places.join(", ")));
+    }
+
+    fn text(&mut self, alias: &'static str, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        self.values.push(format!("%{escaped}%").into());
+        self.sql.push_str(&format!(" AND {alias}.search LIKE ${} ESCAPE '\\'", self.values.len()));
+    }
+
+    /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
+    pub(super) fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
+        if let Some(after) = after {
+            self.and(alias, "id <", after);
+        }
+        self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
+        format!("{} ORDER BY {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
+    }
+}
+
+/// Most parts of one statement: connections times states. Beyond that the tenant's rows are read and the others left out.
+const MOST_PARTS: usize = 60;
+
+/// What a list is limited to, in a way that an index finds.
+enum Heads {
+    /// The whole tenant.
+    Tenant,
+    /// These connections, each with its merchant.
+    Connections(Vec<(String, String)>),
+}
+
+/// The connections that a list is limited to by its access or its filter.
+async fn heads(tx: &mut Tx, access: &Access, connection: Option<&ConnectionId>) -> R<Heads> {
+    if connection.is_none() && matches!(access, Access::Tenant(_)) {
+        return Ok(Heads::Tenant);
+    }
+    let mut conditions = Conditions::of(access, "c");
+    if let Some(connection) = connection {
+        conditions.and("c", "id =", connection);
+    }
+    let sql = format!("SELECT c.merchant, c.id FROM connection AS c WHERE {}", conditions.sql);
+    let rows = tx.query_built(sql, &conditions.values).await?;
+    let pairs = rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect::<R<_>>()?;
+    Ok(Heads::Connections(pairs))
+}
+
+impl Conditions {
+    /// The statement that reads a page of these states, newest first; `None` where nothing can be in it.
+    fn by_state(
+        &mut self,
+        (alias, columns, table): (&'static str, &'static str, &'static str),
+        heads: &Heads,
+        states: &[&'static str],
+        after: Option<&String>,
+        limit: u32,
+    ) -> Option<String> {
+        let whole = [None];
+        let each: Vec<Option<&(String, String)>> = match heads {
+            Heads::Connections(pairs) if pairs.is_empty() => return None,
+            Heads::Connections(pairs) if pairs.len() * states.len() <= MOST_PARTS => pairs.iter().map(Some).collect(),
+            Heads::Connections(_) | Heads::Tenant => whole.to_vec(),
+        };
+        let common = self.sql.clone();
+        let mut parts = Vec::with_capacity(each.len() * states.len());
+        for pair in each {
+            for state in states {
+                self.sql.clone_from(&common);
+                if let Some((merchant, connection)) = pair {
+                    self.and(alias, "merchant =", merchant);
+                    self.and(alias, "connection =", connection);
+                }
+                self.and(alias, "state =", *state);
+                let wanted = self.page(alias, after.cloned(), limit);
+                parts.push(format!("SELECT {columns} FROM {table} AS {alias} WHERE {wanted}"));
+            }
+        }
+        if let [only] = parts.as_slice() {
+            return Some(only.clone());
+        }
+        let numbered = parts.iter().enumerate().map(|(number, part)| format!("SELECT * FROM ({part}) AS p{number}"));
+        self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
+        let parts = numbered.collect::<Vec<_>>().join(" UNION ALL ");
+        // The first column of every list is the id.
+        Some(format!("{parts} ORDER BY 1 DESC LIMIT ${}", self.values.len()))
+    }
+}
+
+impl Database {
+    /// Orders, newest first.
+    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_orders", move |tx| {
+            Box::pin(async move {
+                let states: Vec<&'static str> = if query.states.is_empty() {
+                    let shown = OrderState::ALL.into_iter().filter(|state| *state != OrderState::Archived);
+                    shown.map(OrderState::as_str).collect()
+                } else {
+                    query.states.iter().map(|state| state.as_str()).collect()
+                };
+                let mut conditions = Conditions::of(&access, "o");
+                if let Some(connection) = &query.connection {
+                    conditions.and("o", "connection =", connection);
+                }
+                let searched =
+                    !query.text.trim().is_empty() || query.placed_from.is_some() || query.placed_to.is_some();
+                let sql = if searched {
+                    conditions.text("o", &query.text);
+                    if let Some(from) = query.placed_from {
+                        conditions.and("o", "placed_at >=", from);
+                    }
+                    if let Some(to) = query.placed_to {
+                        conditions.and("o", "placed_at <", to);
+                    }
+                    // One comparison a row where ten would say the same.
+                    if query.states.is_empty() {
+                        conditions.and("o", "state <>", OrderState::Archived.as_str());
+                    }
+                    conditions.one_of("o", "state", query.states.iter().map(|state| state.as_str()).collect());
+                    let found = conditions.page("o", query.after.clone(), query.limit);
+                    Some(format!(
+                        "SELECT {ORDER} FROM orders AS o
+                         WHERE o.tenant = $1 AND o.id IN (SELECT o.id FROM orders AS o WHERE {found}) ORDER BY o.id DESC"
+                    ))
+                } else {
+                    let heads = heads(tx, &access, query.connection.as_ref()).await?;
+                    let from = ("o", ORDER, "orders");
+                    conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit)
+                };
+                let Some(sql) = sql else { return Ok(Page { items: Vec::new(), next: None }) };
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(order_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |order| order.id.to_string()))
+            })
+        })
+        .await
+    }
+
+    /// Shipments, newest first.
+    pub async fn list_shipments(&self, access: &Access, query: ShipmentQuery) -> R<Page<ShipmentView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_shipments", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "s");
+                if let Some(connection) = &query.connection {
+                    // With its merchant, so that an index finds it.
+                    if let Heads::Connections(pairs) = heads(tx, &access, Some(connection)).await?
+                        && let Some((merchant, _)) = pairs.first()
+                    {
+                        conditions.and("s", "merchant =", merchant);
+                    }
+                    conditions.and("s", "connection =", connection);
+                }
+                match query.confirmed {
+                    Some(true) => conditions.sql.push_str(" AND s.confirmed_at IS NOT NULL"),
+                    Some(false) => conditions.sql.push_str(" AND s.confirmed_at IS NULL"),
+                    None => {}
+                }
+                conditions.text("s", &query.text);
+                let wanted = conditions.page("s", query.after, query.limit);
+                let sql = format!("SELECT {SHIPMENT} FROM shipment AS s WHERE {wanted}");
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(shipment_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |shipment| shipment.id.clone()))
+            })
+        })
+        .await
+    }
+
+    /// Effects, newest first.
+    pub async fn list_effects(&self, access: &Access, query: EffectQuery) -> R<Page<EffectView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_effects", move |tx| {
+            Box::pin(async move {
+                let states: Vec<&'static str> = if query.states.is_empty() {
+                    EffectState::ALL.into_iter().map(EffectState::as_str).collect()
+                } else {
+                    query.states.iter().map(|state| state.as_str()).collect()
+                };
+                let mut conditions = Conditions::of(&access, "e");
+                if let Some(connection) = &query.connection {
+                    conditions.and("e", "connection =", connection);
+                }
+                if let Some(kind) = query.kind {
+                    conditions.and("e", "kind =", kind.as_str());
+                }
+                let heads = heads(tx, &access, query.connection.as_ref()).await?;
+                let from = ("e", EFFECT, "effect");
+                let sql = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit);
+                let Some(sql) = sql else { return Ok(Page { items: Vec::new(), next: None }) };
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                let items = rows.iter().map(effect_view).collect::<R<Vec<_>>>()?;
+                Ok(page(items, query.limit, |effect| effect.id.to_string()))
+            })
+        })
+        .await
+    }
+}
