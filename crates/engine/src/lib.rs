@@ -4,12 +4,14 @@
 //! facts are arguments. Doing what is decided is the program's job.
 
 pub mod alert;
+pub mod bulk;
 pub mod census;
 pub mod change;
 pub mod confirm;
 pub mod delivery;
 pub mod doctor;
 pub mod drift;
+pub mod edit;
 pub mod effect;
 pub mod finding;
 pub mod key;

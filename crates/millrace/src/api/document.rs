@@ -8,7 +8,7 @@ use utoipa::openapi::{
 };
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 11] = [
+const REMOTE: [&str; 13] = [
     "create_connection",
     "get_choices",
     "get_drift",
@@ -16,6 +16,8 @@ const REMOTE: [&str; 11] = [
     "register_webhooks",
     "repair_finding",
     "test_connection",
+    "test_new_store",
+    "test_new_warehouse",
     "test_store",
     "test_warehouse",
     "update_configuration",

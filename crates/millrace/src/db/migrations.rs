@@ -12,7 +12,7 @@ use sqlx::{
 use super::{Access, Database, DbError, R};
 
 /// The same numbers and the same meaning on both databases.
-const SQLITE: [(i64, &str, &str); 8] = [
+const SQLITE: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
     (3, "census", include_str!("../../migrations/sqlite/0003_census.sql")),
@@ -21,8 +21,9 @@ const SQLITE: [(i64, &str, &str); 8] = [
     (6, "races", include_str!("../../migrations/sqlite/0006_races.sql")),
     (7, "accounts", include_str!("../../migrations/sqlite/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/sqlite/0008_notify.sql")),
+    (10, "resources", include_str!("../../migrations/sqlite/0010_resources.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 8] = [
+const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
     (3, "census", include_str!("../../migrations/postgres/0003_census.sql")),
@@ -31,6 +32,7 @@ const POSTGRES: [(i64, &str, &str); 8] = [
     (6, "races", include_str!("../../migrations/postgres/0006_races.sql")),
     (7, "accounts", include_str!("../../migrations/postgres/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/postgres/0008_notify.sql")),
+    (10, "resources", include_str!("../../migrations/postgres/0010_resources.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
@@ -41,11 +43,11 @@ fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
 }
 
 pub(super) async fn run_sqlite(connection: &mut SqliteConnection) -> R<()> {
-    migrator(&SQLITE).run_direct(None, connection, false).await.map_err(explain)
+    migrator(SQLITE).run_direct(None, connection, false).await.map_err(explain)
 }
 
 pub(super) async fn run_postgres(connection: &mut PgConnection) -> R<()> {
-    migrator(&POSTGRES).run_direct(None, connection, false).await.map_err(explain)
+    migrator(POSTGRES).run_direct(None, connection, false).await.map_err(explain)
 }
 
 fn explain(error: MigrateError) -> DbError {

@@ -3,37 +3,34 @@
 //! Lists are newest first. A page ends with the id to go on after, so that rows coming in meanwhile neither repeat nor hide
 //! others.
 
-use std::collections::BTreeMap;
-
 use connect::{
-    ConnectionId, EffectId, OrderId,
+    EffectId, OrderId,
     planted::{Planted, planted},
 };
-use engine::order::OrderState;
 
 use super::{
     Access, ConnectionKey, Database, DbError, R, Scope, StockRun,
     effects::key_values,
-    facts,
+    facts, order_edits,
     payload::{unpack, unpack_json},
     race_answers,
     sql::{Row, Tx, Value},
     stock,
     views::{
-        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceView,
+        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView,
         RequestView, ShipmentQuery, ShipmentView,
     },
 };
 
 /// Conditions of a list: constants of this module, and bound values.
-struct Conditions {
-    sql: String,
-    values: Vec<Value>,
+pub(super) struct Conditions {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
 }
 
 impl Conditions {
     /// Of a tenant, or of one of its merchants.
-    fn of(access: &Access, alias: &'static str) -> Self {
+    pub(super) fn of(access: &Access, alias: &'static str) -> Self {
         let (tenant, merchant) = access.setting();
         let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
         let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
@@ -48,20 +45,20 @@ impl Conditions {
         conditions
     }
 
-    fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
+    pub(super) fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
         self.values.push(value.into());
         self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
     }
 
     /// Any of these; no condition where there is none.
-    fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
+    pub(super) fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
         if !values.is_empty() {
             self.among(alias, column, values.into_iter().map(Value::from).collect());
         }
     }
 
     /// One of these, and nothing where there is none.
-    fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
+    pub(super) fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
         if values.is_empty() {
             self.sql.push_str(" AND 1 = 0");
             return;
@@ -84,7 +81,7 @@ impl Conditions {
     }
 
     /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
-    fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
+    pub(super) fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
         if let Some(after) = after {
             self.and(alias, "id <", after);
         }
@@ -102,10 +99,10 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) 
     Page { items, next }
 }
 
-const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
+pub(super) const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
     o.changed_at, o.state, o.state_reason, o.held_reason";
 
-fn order_view(row: &Row) -> R<OrderView> {
+pub(super) fn order_view(row: &Row) -> R<OrderView> {
     Ok(OrderView {
         id: row.parsed(0)?,
         merchant: row.parsed(1)?,
@@ -174,58 +171,6 @@ fn attempt_view(row: &Row) -> R<AttemptView> {
 }
 
 impl Database {
-    /// Orders, newest first.
-    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
-        let access = access.clone();
-        self.read(access.clone(), "list_orders", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "o");
-                if let Some(connection) = &query.connection {
-                    conditions.and("o", "connection =", connection);
-                }
-                if query.states.is_empty() {
-                    conditions.and("o", "state <>", OrderState::Archived.as_str());
-                }
-                conditions.one_of("o", "state", query.states.iter().map(|state| state.as_str()).collect());
-                conditions.text("o", &query.text);
-                if let Some(from) = query.placed_from {
-                    conditions.and("o", "placed_at >=", from);
-                }
-                if let Some(to) = query.placed_to {
-                    conditions.and("o", "placed_at <", to);
-                }
-                let wanted = conditions.page("o", query.after, query.limit);
-                let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {wanted}");
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                let items = rows.iter().map(order_view).collect::<R<Vec<_>>>()?;
-                Ok(page(items, query.limit, |order| order.id.to_string()))
-            })
-        })
-        .await
-    }
-
-    /// How many orders stand where.
-    pub async fn count_orders(
-        &self,
-        access: &Access,
-        connection: Option<&ConnectionId>,
-    ) -> R<BTreeMap<OrderState, i64>> {
-        let (access, connection) = (access.clone(), connection.cloned());
-        self.read(access.clone(), "count_orders", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "o");
-                if let Some(connection) = &connection {
-                    conditions.and("o", "connection =", connection);
-                }
-                let sql =
-                    format!("SELECT o.state, count(*) FROM orders AS o WHERE {} GROUP BY o.state", conditions.sql);
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                rows.iter().map(|row| Ok((facts::state(row.text(0)?)?, row.int(1)?))).collect()
-            })
-        })
-        .await
-    }
-
     /// One order with everything that happened to it.
     pub async fn order(&self, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
         let (scope, id) = (scope.clone(), id.clone());
@@ -368,7 +313,7 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
     let [tenant, merchant] = facts::scope_values(scope);
     let values = [tenant, merchant, id.into()];
     let sql =
-        format!("SELECT {ORDER}, o.document FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3");
+        format!("SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3");
     let rows = tx.query_built(sql, &values).await?;
     let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
     let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;
@@ -416,5 +361,7 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
         shipments,
         effects,
         attempts,
+        edits: order_edits::views(tx, scope, id).await?,
+        edition: row.int(13)?,
     })
 }

@@ -8,6 +8,7 @@ mod inline;
 mod isolation;
 mod journal;
 mod keys;
+mod many;
 mod orders;
 mod people;
 mod races;
