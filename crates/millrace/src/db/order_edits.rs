@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{EffectId, Order, OrderId};
 use engine::{
-    edit::{Content, Edit, Field, Standing},
+    edit::{Content, Edit, Field},
     order::OrderState,
 };
 use jiff::Timestamp;
@@ -159,7 +159,7 @@ async fn edit_order(
     for (field, wanted) in changes {
         let kept = before.iter().map(|view| &view.edit).find(|edit| edit.value.field() == field);
         let base = kept.map_or_else(|| Content::of(&document, field), |edit| edit.source(&document).into_owned());
-        let was = kept.filter(|edit| edit.standing(&document) != Standing::Overtaken).map_or(&base, |edit| &edit.value);
+        let was = kept.map_or(&base, |edit| &edit.value);
         let now = wanted.as_ref().unwrap_or(&base);
         detail.insert(field.as_str().to_owned(), serde_json::json!({ "before": was, "after": now, "source": base }));
         let [tenant, merchant, order_ref] = of_order.clone();

@@ -158,7 +158,7 @@ pub fn expected() -> Vec<Row> {
         row("drop_stock_run", Staff, Value::Null, &[200, 409], 404),
         row("undo_stock_run", Staff, why(), &[200, 409], 404),
         row("edit_order", Staff, json!({ "notes": "the matrix" }), &[200, 409], 404),
-        row("preview_bulk_action", Staff, json!({ "action": "retry", "orders": ["{order}"] }), &[200], 200),
+        row("preview_bulk_action", Staff, json!({ "action": "retry", "filter": {} }), &[200], 200),
         row("run_bulk_action", Staff, json!({ "token": "none" }), &[404], 404),
         row("retry_exception_group", Staff, Value::Null, &[200, 404, 409], 404),
         row("retry_order", Staff, Value::Null, &[200, 409], 404),
