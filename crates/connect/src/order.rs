@@ -140,6 +140,9 @@ pub struct Order {
     pub updated_at: Option<Timestamp>,
     /// Wanted by, where given.
     pub deliver_on: Option<Timestamp>,
+    /// Words for the warehouse; empty where there are none.
+    #[serde(default)]
+    pub notes: String,
     /// Whether it is a sales order at all.
     pub is_sale: bool,
     /// Stock set aside.

@@ -4,6 +4,7 @@
 //! facts are arguments. Doing what is decided is the program's job.
 
 pub mod alert;
+pub mod bulk;
 pub mod cause;
 pub mod census;
 pub mod change;
@@ -11,6 +12,7 @@ pub mod confirm;
 pub mod delivery;
 pub mod doctor;
 pub mod drift;
+pub mod edit;
 pub mod effect;
 pub mod finding;
 pub mod key;

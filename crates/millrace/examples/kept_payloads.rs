@@ -112,6 +112,7 @@ fn order(random: &mut StdRng, order_id: i64) -> Order {
         placed_at,
         updated_at: Some(placed_at + SignedDuration::from_secs(90)),
         deliver_on: None,
+        notes: String::new(),
         is_sale: true,
         allocation: Allocation::All,
         fulfilment: Progress::None,

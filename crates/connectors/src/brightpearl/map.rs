@@ -51,6 +51,8 @@ pub(super) fn to_order(order: wire::Order) -> Result<Order, Failure> {
         placed_at,
         updated_at: order.updated_on.0,
         deliver_on: delivery.delivery_date.0,
+        // Brightpearl's order notes are for its own people.
+        notes: String::new(),
         is_sale: order.order_type_code.0 == "SO",
         allocation: to_allocation(&order.allocation_status_code.0),
         fulfilment: to_fulfilment(&order.stock_status_code.0),

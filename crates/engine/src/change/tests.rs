@@ -35,6 +35,7 @@ fn order(rows: &[(i64, i64)]) -> Order {
         placed_at: Timestamp::UNIX_EPOCH,
         updated_at: None,
         deliver_on: None,
+        notes: String::new(),
         is_sale: true,
         allocation: Allocation::All,
         fulfilment: Progress::None,

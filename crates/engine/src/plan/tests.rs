@@ -114,6 +114,7 @@ impl World {
                 placed_at: at("2026-03-01T08:00:00Z"),
                 updated_at: None,
                 deliver_on: None,
+                notes: String::new(),
                 is_sale: true,
                 allocation: Allocation::All,
                 fulfilment: Progress::None,

@@ -35,12 +35,6 @@ CREATE UNIQUE INDEX preflight_open ON preflight (tenant, merchant, connection) W
 CREATE INDEX preflight_by_connection ON preflight (tenant, merchant, connection, id);
 
 -- Lists: each state is read by its own index, newest first. See db/lists.rs.
-CREATE INDEX orders_of_tenant ON orders (tenant, state, id);
 CREATE INDEX effect_of_tenant ON effect (tenant, state, id);
-CREATE INDEX shipment_of_tenant ON shipment (tenant, id);
 CREATE INDEX shipment_of_connection ON shipment (tenant, merchant, connection, id);
 CREATE INDEX shipment_unconfirmed ON shipment (tenant, id) WHERE confirmed_at IS NULL;
-
--- What is looked for by text or date is found in this index alone. Its rows must fit, so what is searched has a bound.
-UPDATE orders SET search = substr(search, 1, 400) WHERE length(search) > 400;
-CREATE INDEX orders_searched ON orders (tenant, id, search, state, merchant, connection, placed_at);

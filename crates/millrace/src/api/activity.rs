@@ -8,6 +8,7 @@ use super::{Api, extract::Asked, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, PageOut, PagingQuery,
     activity::{self, AuditOut, BudgetOut},
+    overview::{self, OverviewOut},
     verification::{self, AuditVerificationOut},
 };
 
@@ -47,4 +48,16 @@ pub(super) async fn get_budgets(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<BTreeMap<String, BudgetOut>>, Failure> {
     Ok(Json(activity::budgets(&api.hub, &caller).await?))
+}
+
+/// Get the overview
+///
+/// What flows, what needs somebody, how long it takes: the figures of the first page, cheap enough to ask for often.
+#[utoipa::path(get, path = "/overview", operation_id = "get_overview", tag = "activity",
+    responses((status = 200, body = OverviewOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_overview(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<OverviewOut>, Failure> {
+    Ok(Json(overview::show(&api.hub, &caller).await?))
 }

@@ -18,7 +18,10 @@ use crate::operate::{
     Caller, Failure,
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
     connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, NewConnectionIn},
-    endpoints::{self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, UpdateEndpointIn},
+    endpoints::{
+        self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn,
+        UpdateEndpointIn,
+    },
     file::{ChannelIn, ConnectionSettingsIn, MappingsIn},
     mappings::{self, ImportQuery, ImportedOut},
     switches,
@@ -123,6 +126,34 @@ pub(super) async fn test_store(
     Asked(query): Asked<TrustQuery>,
 ) -> Result<Json<EndpointCheckOut>, Failure> {
     Ok(Json(check::endpoint(&api.hub, &caller, Side::Store, &store, query.trust_host_key).await?))
+}
+
+/// Test a store that is not kept
+///
+/// Administrators only. Nothing is stored; the answer is that of the saved test.
+#[utoipa::path(post, path = "/stores/test", operation_id = "test_new_store", tag = "connections",
+    request_body = TestEndpointIn,
+    responses((status = 200, body = EndpointCheckOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn test_new_store(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Given(given): Given<TestEndpointIn>,
+) -> Result<Json<EndpointCheckOut>, Failure> {
+    Ok(Json(check::unsaved(&api.hub, &caller, Side::Store, given).await?))
+}
+
+/// Test a warehouse that is not kept
+///
+/// Administrators only. Nothing is stored; the answer is that of the saved test.
+#[utoipa::path(post, path = "/warehouses/test", operation_id = "test_new_warehouse", tag = "connections",
+    request_body = TestEndpointIn,
+    responses((status = 200, body = EndpointCheckOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn test_new_warehouse(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Given(given): Given<TestEndpointIn>,
+) -> Result<Json<EndpointCheckOut>, Failure> {
+    Ok(Json(check::unsaved(&api.hub, &caller, Side::Warehouse, given).await?))
 }
 
 /// List warehouses

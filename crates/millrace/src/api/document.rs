@@ -8,7 +8,7 @@ use utoipa::openapi::{
 };
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 12] = [
+const REMOTE: [&str; 14] = [
     "begin_consent",
     "create_connection",
     "get_choices",
@@ -17,6 +17,8 @@ const REMOTE: [&str; 12] = [
     "register_webhooks",
     "repair_finding",
     "test_connection",
+    "test_new_store",
+    "test_new_warehouse",
     "test_store",
     "test_warehouse",
     "update_configuration",

@@ -12,6 +12,7 @@ use super::{
 use crate::operate::{
     Caller, Failure, PageOut,
     exceptions::{self, ExceptionOut, ExceptionsQuery},
+    groups::{self, GroupOut, GroupRetriedOut, GroupsQuery},
 };
 
 /// List exceptions
@@ -40,4 +41,31 @@ pub(super) async fn resolve_exception(
 ) -> Result<axum::http::StatusCode, Failure> {
     exceptions::resolve(&api.hub, &caller, &exception).await?;
     Ok(axum::http::StatusCode::NO_CONTENT)
+}
+
+/// List exceptions by cause
+///
+/// Orders, inputs and changes that need somebody, grouped by what they have in common; the largest group first.
+#[utoipa::path(get, path = "/exceptions/groups", operation_id = "list_exception_groups", tag = "exceptions", params(GroupsQuery),
+    responses((status = 200, body = Vec<GroupOut>), (status = "default", body = ProblemOut)))]
+pub(super) async fn list_exception_groups(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<GroupsQuery>,
+) -> Result<Json<Vec<GroupOut>>, Failure> {
+    Ok(Json(groups::list(&api.hub, &caller, query).await?))
+}
+
+/// Retry all of a cause
+///
+/// Once the cause is mended. What has to be looked at one by one is refused.
+#[utoipa::path(post, path = "/exceptions/groups/{group}/retry", operation_id = "retry_exception_group", tag = "exceptions",
+    params(("group" = String, Path, description = "`grp_…`")),
+    responses((status = 200, body = GroupRetriedOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn retry_exception_group(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(group): Named<String>,
+) -> Result<Json<GroupRetriedOut>, Failure> {
+    Ok(Json(groups::retry(&api.hub, &caller, &group).await?))
 }

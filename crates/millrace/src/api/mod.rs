@@ -14,6 +14,7 @@ mod document;
 mod effects;
 mod events;
 mod exceptions;
+mod exports;
 mod extract;
 mod hand_offs;
 mod health;
@@ -112,12 +113,14 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::list_platforms))
         .routes(routes!(connections::list_merchants, connections::create_merchant))
         .routes(routes!(connections::list_stores, connections::create_store))
+        .routes(routes!(connections::test_new_store))
         .routes(routes!(connections::get_store, connections::update_store))
         .routes(routes!(connections::test_store))
         .routes(routes!(oauth::get_grant, oauth::begin_consent))
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
         .routes(routes!(hand_offs::revoke_hand_off))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
+        .routes(routes!(connections::test_new_warehouse))
         .routes(routes!(connections::get_warehouse, connections::update_warehouse))
         .routes(routes!(connections::test_warehouse))
         .routes(routes!(connections::create_warehouse_address))
@@ -138,12 +141,17 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(preflight::get_preflight))
         .routes(routes!(preflight::cancel_preflight))
         .routes(routes!(orders::list_orders))
+        .routes(routes!(orders::get_order_counts))
+        .routes(routes!(orders::preview_bulk_action))
+        .routes(routes!(orders::run_bulk_action))
         .routes(routes!(orders::get_order))
+        .routes(routes!(orders::edit_order))
         .routes(routes!(orders::explain_order))
         .routes(routes!(orders::retry_order))
         .routes(routes!(orders::hold_order))
         .routes(routes!(orders::release_order))
         .routes(routes!(orders::archive_order))
+        .routes(routes!(orders::unarchive_order))
         .routes(routes!(orders::cancel_order))
         .routes(routes!(orders::answer_order))
         .routes(routes!(orders::resend_order))
@@ -164,6 +172,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(effects::explain_effect))
         .routes(routes!(effects::decide_effect))
         .routes(routes!(exceptions::list_exceptions))
+        .routes(routes!(exceptions::list_exception_groups))
+        .routes(routes!(exceptions::retry_exception_group))
         .routes(routes!(exceptions::resolve_exception))
         .routes(routes!(census::get_census, census::run_census))
         .routes(routes!(census::list_findings))
@@ -182,6 +192,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(people::withdraw_invitation))
         .routes(routes!(keys::list_keys, keys::create_key))
         .routes(routes!(keys::revoke_key))
+        .routes(routes!(activity::get_overview))
+        .routes(routes!(exports::export_data))
         .routes(routes!(activity::list_audit))
         .routes(routes!(activity::get_audit_verification))
         .routes(routes!(activity::get_budgets))

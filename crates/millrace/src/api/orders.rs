@@ -11,8 +11,10 @@ use super::{
 };
 use crate::operate::{
     Caller, Failure, PageOut, ReasonIn,
+    bulk::{self, BulkIn, BulkOut, BulkPreviewOut, BulkRunIn},
     explain::ExplainOut,
-    orders::{self, OrderDetailOut, OrderOut, OrdersQuery},
+    order_edits::{self, OrderEditIn},
+    orders::{self, OrderCountsOut, OrderDetailOut, OrderOut, OrdersQuery},
     races::{self, AnswerIn},
 };
 
@@ -153,4 +155,75 @@ pub(super) async fn resend_order(
     Given(given): Given<ReasonIn>,
 ) -> Result<Json<OrderOut>, Failure> {
     Ok(Json(races::resend(&api.hub, &caller, &order, &given.reason).await?))
+}
+
+/// Count orders by state
+///
+/// Of the orders that a list with this filter would show, whatever states it names: for tabs.
+#[utoipa::path(get, path = "/orders/counts", operation_id = "get_order_counts", tag = "orders", params(OrdersQuery),
+    responses((status = 200, body = OrderCountsOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_order_counts(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Asked(query): Asked<OrdersQuery>,
+) -> Result<Json<OrderCountsOut>, Failure> {
+    Ok(Json(orders::counts(&api.hub, &caller, query).await?))
+}
+
+/// Edit an order before it is sent
+///
+/// Beside what Brightpearl says, and as long as it says so; refused once the warehouse may have the order.
+#[utoipa::path(post, path = "/orders/{order}/edit", operation_id = "edit_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    request_body = OrderEditIn,
+    responses((status = 200, body = OrderDetailOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn edit_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+    Given(given): Given<OrderEditIn>,
+) -> Result<Json<OrderDetailOut>, Failure> {
+    Ok(Json(order_edits::edit(&api.hub, &caller, &order, given).await?))
+}
+
+/// Unarchive an order
+///
+/// It is taken out again, and import looks at it.
+#[utoipa::path(post, path = "/orders/{order}/unarchive", operation_id = "unarchive_order", tag = "orders",
+    params(("order" = String, Path, description = "`ord_…`, or the Brightpearl order number.")),
+    responses((status = 200, body = OrderOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn unarchive_order(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(order): Named<String>,
+) -> Result<Json<OrderOut>, Failure> {
+    Ok(Json(orders::unarchive(&api.hub, &caller, &order).await?))
+}
+
+/// Preview a bulk action
+///
+/// What would happen to how many orders, and which are refused and why. Nothing is changed; the token carries it out.
+#[utoipa::path(post, path = "/orders/bulk/preview", operation_id = "preview_bulk_action", tag = "orders",
+    request_body = BulkIn,
+    responses((status = 200, body = BulkPreviewOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn preview_bulk_action(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Given(given): Given<BulkIn>,
+) -> Result<Json<BulkPreviewOut>, Failure> {
+    Ok(Json(bulk::preview(&api.hub, &caller, given).await?))
+}
+
+/// Carry a bulk action out
+///
+/// What its preview has shown, once. The answer says what became of each order.
+#[utoipa::path(post, path = "/orders/bulk", operation_id = "run_bulk_action", tag = "orders",
+    request_body = BulkRunIn,
+    responses((status = 200, body = BulkOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn run_bulk_action(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Given(given): Given<BulkRunIn>,
+) -> Result<Json<BulkOut>, Failure> {
+    Ok(Json(bulk::run(&api.hub, &caller, &given).await?))
 }

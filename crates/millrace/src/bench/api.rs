@@ -29,7 +29,7 @@ use super::{
 use crate::{
     app,
     config::Config,
-    db::{ConnectionKey, Database, ImportedOrder},
+    db::{ConnectionKey, Database, ImportedOrder, OrderQuery},
     operate::{self, Hub},
     runtime::Runtime,
     worker::Seams,
@@ -137,12 +137,13 @@ fn aside_of(runtime: &Runtime, order: Order, disposition: &Disposition) -> Impor
         disposition: disposition.clone(),
         requests: Vec::new(),
         ordered,
+        edition: 0,
         order,
     }
 }
 
 async fn checked(db: &Database, key: &ConnectionKey, orders: i64) -> anyhow::Result<()> {
-    let counts = db.count_orders(&(&key.scope).into(), None).await?;
+    let counts = db.count_orders(&(&key.scope).into(), OrderQuery::default()).await?;
     let total: i64 = counts.values().sum();
     anyhow::ensure!(total >= orders.min(4), "only {total} orders are stored: {counts:?}");
     Ok(())

@@ -64,6 +64,7 @@ impl Made {
             placed_at: self.placed_at,
             updated_at: None,
             deliver_on: None,
+            notes: String::new(),
             is_sale: true,
             allocation: Allocation::All,
             fulfilment: Progress::None,

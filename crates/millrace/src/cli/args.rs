@@ -427,7 +427,7 @@ pub enum Orders {
         /// Only this state.
         #[arg(long)]
         state: Option<String>,
-        /// Only those with this text in number, reference or ship-to.
+        /// Only those with words that begin so: number, reference, names, address, e-mail, SKU, tracking number.
         #[arg(long)]
         text: Option<String>,
         /// Only this connection (name or id).
@@ -461,6 +461,24 @@ pub enum Orders {
     Release(OneOrder),
     /// Put it away.
     Archive(OneOrder),
+    /// Take an archived one out again.
+    Unarchive(OneOrder),
+    /// Edit one that has not been sent.
+    Edit {
+        /// Id or Brightpearl order number.
+        order: String,
+        /// A JSON file: any of `ship_to`, `ship_method`, `deliver_on`, `notes`, `take_back`; `-` reads standard input.
+        file: std::path::PathBuf,
+    },
+    /// How many there are of each state.
+    Counts {
+        /// Only those with words that begin so.
+        #[arg(long)]
+        text: Option<String>,
+        /// Only this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+    },
     /// Cancel it: not sent, or asked back from the warehouse.
     Cancel {
         /// Id or Brightpearl order number.

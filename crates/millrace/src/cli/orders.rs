@@ -11,6 +11,7 @@ use crate::operate::{
     Failure,
     effects::{self, DecisionIn, DecisionName, EffectDetailOut, EffectOut, EffectsQuery},
     explain::ExplainOut,
+    order_edits::{self, OrderEditIn},
     orders::{self, OrderDetailOut, OrderOut, OrdersQuery},
     races::{self, AnswerIn},
     shipments::{self, ShipmentDetailOut, ShipmentOut, ShipmentsQuery},
@@ -34,6 +35,7 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
                 placed_to,
                 limit: Some(paging.limit),
                 cursor: paging.cursor,
+                ..OrdersQuery::default()
             };
             let page = orders::list(hub, caller, query).await?;
             printer.answer(&page, |page| {
@@ -60,6 +62,18 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
         Orders::Hold { order, reason } => printer.answer(&orders::hold(hub, caller, &order, &reason).await?, changed),
         Orders::Release(one) => printer.answer(&orders::release(hub, caller, &one.order).await?, changed),
         Orders::Archive(one) => printer.answer(&orders::archive(hub, caller, &one.order).await?, changed),
+        Orders::Unarchive(one) => printer.answer(&orders::unarchive(hub, caller, &one.order).await?, changed),
+        Orders::Edit { order, file } => {
+            let given = edit_file(&file)?;
+            printer.answer(&order_edits::edit(hub, caller, &order, given).await?, order_detail)
+        }
+        Orders::Counts { text, connection } => {
+            let query = OrdersQuery { text, connection, ..OrdersQuery::default() };
+            printer.answer(&orders::counts(hub, caller, query).await?, |counts| {
+                let rows = counts.states.iter().map(|(state, count)| [state.clone(), count.to_string()]);
+                table(["STATE", "ORDERS"], rows)
+            })
+        }
         Orders::Cancel { order, reason } => {
             printer.answer(&orders::cancel(hub, caller, &order, &reason).await?, changed)
         }
@@ -76,6 +90,19 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
             printer.answer(&races::resend(hub, caller, &order, &reason).await?, changed)
         }
     }
+}
+
+/// What is to be edited, from a file or standard input.
+fn edit_file(file: &std::path::Path) -> Result<OrderEditIn, Failure> {
+    let read = if file == std::path::Path::new("-") {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    let text =
+        read.map_err(|error| Failure::invalid(format!("{} cannot be read: {error}", file.display()), Vec::new()))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Failure::invalid(format!("{} is not what can be edited: {error}", file.display()), Vec::new()))
 }
 
 /// A list, and how to go on.

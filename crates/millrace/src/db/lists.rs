@@ -1,24 +1,24 @@
-//! Long lists with filters and pages: orders, effects, shipments.
+//! Long lists with filters and pages: effects and shipments, and what all lists are put together from. Orders are in
+//! [`super::order_list`].
 //!
 //! Lists are newest first. A page ends with the id to go on after, so that rows coming in meanwhile neither repeat nor hide
 //! others.
 //!
 //! However many rows there are, a page reads about as many as it shows. No index gives rows of several states in the order of
 //! their ids, so each state is read by its own index as far as a page goes, and the parts are put together; a state that hardly
-//! any row has costs nothing, and neither does one that nearly all have. Texts and dates are looked for in an index that holds
-//! them, without touching the rows themselves.
+//! any row has costs nothing, and neither does one that nearly all have.
 
 use connect::{
     ConnectionId,
     planted::{Planted, planted},
 };
-use engine::{effect::EffectState, order::OrderState};
+use engine::effect::EffectState;
 
 use super::{
     Access, Database, R,
-    queries::{EFFECT, ORDER, SHIPMENT, effect_view, order_view, page, shipment_view},
+    queries::{EFFECT, SHIPMENT, effect_view, page, shipment_view},
     sql::{Tx, Value},
-    views::{EffectQuery, EffectView, OrderQuery, OrderView, Page, ShipmentQuery, ShipmentView},
+    views::{EffectQuery, EffectView, Page, ShipmentQuery, ShipmentView},
 };
 
 /// Conditions of a list: constants of this module, and bound values.
@@ -50,14 +50,14 @@ impl Conditions {
     }
 
     /// Any of these; no condition where there is none.
-    fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
+    pub(super) fn one_of(&mut self, alias: &'static str, column: &'static str, values: Vec<&'static str>) {
         if !values.is_empty() {
             self.among(alias, column, values.into_iter().map(Value::from).collect());
         }
     }
 
     /// One of these, and nothing where there is none.
-    fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
+    pub(super) fn among(&mut self, alias: &'static str, column: &'static str, values: Vec<Value>) {
         if values.is_empty() {
             self.sql.push_str(" AND 1 = 0");
             return;
@@ -157,55 +157,6 @@ impl Conditions {
 }
 
 impl Database {
-    /// Orders, newest first.
-    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
-        let access = access.clone();
-        self.read(access.clone(), "list_orders", move |tx| {
-            Box::pin(async move {
-                let states: Vec<&'static str> = if query.states.is_empty() {
-                    let shown = OrderState::ALL.into_iter().filter(|state| *state != OrderState::Archived);
-                    shown.map(OrderState::as_str).collect()
-                } else {
-                    query.states.iter().map(|state| state.as_str()).collect()
-                };
-                let mut conditions = Conditions::of(&access, "o");
-                if let Some(connection) = &query.connection {
-                    conditions.and("o", "connection =", connection);
-                }
-                let searched =
-                    !query.text.trim().is_empty() || query.placed_from.is_some() || query.placed_to.is_some();
-                let sql = if searched {
-                    conditions.text("o", &query.text);
-                    if let Some(from) = query.placed_from {
-                        conditions.and("o", "placed_at >=", from);
-                    }
-                    if let Some(to) = query.placed_to {
-                        conditions.and("o", "placed_at <", to);
-                    }
-                    // One comparison a row where ten would say the same.
-                    if query.states.is_empty() {
-                        conditions.and("o", "state <>", OrderState::Archived.as_str());
-                    }
-                    conditions.one_of("o", "state", query.states.iter().map(|state| state.as_str()).collect());
-                    let found = conditions.page("o", query.after.clone(), query.limit);
-                    Some(format!(
-                        "SELECT {ORDER} FROM orders AS o
-                         WHERE o.tenant = $1 AND o.id IN (SELECT o.id FROM orders AS o WHERE {found}) ORDER BY o.id DESC"
-                    ))
-                } else {
-                    let heads = heads(tx, &access, query.connection.as_ref()).await?;
-                    let from = ("o", ORDER, "orders");
-                    conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit)
-                };
-                let Some(sql) = sql else { return Ok(Page { items: Vec::new(), next: None }) };
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                let items = rows.iter().map(order_view).collect::<R<Vec<_>>>()?;
-                Ok(page(items, query.limit, |order| order.id.to_string()))
-            })
-        })
-        .await
-    }
-
     /// Shipments, newest first.
     pub async fn list_shipments(&self, access: &Access, query: ShipmentQuery) -> R<Page<ShipmentView>> {
         let access = access.clone();

@@ -12,7 +12,7 @@ use sqlx::{
 use super::{Access, Database, DbError, R};
 
 /// The same numbers and the same meaning on both databases.
-const SQLITE: [(i64, &str, &str); 10] = [
+const SQLITE: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/sqlite/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/sqlite/0002_web.sql")),
     (3, "census", include_str!("../../migrations/sqlite/0003_census.sql")),
@@ -22,9 +22,10 @@ const SQLITE: [(i64, &str, &str); 10] = [
     (7, "accounts", include_str!("../../migrations/sqlite/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/sqlite/0008_notify.sql")),
     (9, "credentials", include_str!("../../migrations/sqlite/0009_credentials.sql")),
+    (10, "resources", include_str!("../../migrations/sqlite/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/sqlite/0011_preflight.sql")),
 ];
-const POSTGRES: [(i64, &str, &str); 10] = [
+const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
     (2, "web", include_str!("../../migrations/postgres/0002_web.sql")),
     (3, "census", include_str!("../../migrations/postgres/0003_census.sql")),
@@ -34,6 +35,7 @@ const POSTGRES: [(i64, &str, &str); 10] = [
     (7, "accounts", include_str!("../../migrations/postgres/0007_accounts.sql")),
     (8, "notify", include_str!("../../migrations/postgres/0008_notify.sql")),
     (9, "credentials", include_str!("../../migrations/postgres/0009_credentials.sql")),
+    (10, "resources", include_str!("../../migrations/postgres/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/postgres/0011_preflight.sql")),
 ];
 
@@ -45,11 +47,11 @@ fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
 }
 
 pub(super) async fn run_sqlite(connection: &mut SqliteConnection) -> R<()> {
-    migrator(&SQLITE).run_direct(None, connection, false).await.map_err(explain)
+    migrator(SQLITE).run_direct(None, connection, false).await.map_err(explain)
 }
 
 pub(super) async fn run_postgres(connection: &mut PgConnection) -> R<()> {
-    migrator(&POSTGRES).run_direct(None, connection, false).await.map_err(explain)
+    migrator(POSTGRES).run_direct(None, connection, false).await.map_err(explain)
 }
 
 fn explain(error: MigrateError) -> DbError {

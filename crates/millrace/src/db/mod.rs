@@ -12,6 +12,7 @@
 mod alerts;
 mod audit;
 pub mod backup;
+mod bulk;
 mod census;
 mod channels;
 mod config;
@@ -38,8 +39,11 @@ mod mappings;
 mod migrations;
 mod notes;
 mod oauth;
+mod order_edits;
+mod order_list;
 mod orders;
 mod outlets;
+mod overview;
 mod payload;
 mod people;
 mod postgres;
@@ -63,8 +67,10 @@ mod sqlite;
 mod stock;
 mod stock_owner;
 mod tries;
+mod troubles;
 mod views;
 mod web;
+mod words;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -78,6 +84,7 @@ use sql::Tx;
 
 pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
 pub use audit::{AuditChain, AuditRow};
+pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
@@ -96,7 +103,9 @@ pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
 pub use notes::OwnNotes;
 pub use oauth::{Consent, GrantView, NewConsent, StoreKey};
+pub use order_edits::{EditView, Edition};
 pub use outlets::{Outlet, OutletKind, OutletSettings, field};
+pub use overview::{Figures, HourCount};
 pub use people::{Person, PersonRights};
 pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
 pub use race_answers::SentRequest;
@@ -111,6 +120,7 @@ pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use second_factor::Factor;
 pub use sessions::{NewSession, SessionRow};
 pub use sightings::Patience as AlertPatience;
+pub use troubles::{Trouble, TroubleKind};
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,

@@ -1,16 +1,14 @@
 //! What people look at: counts, short lists, and one order with everything that happened to it. Long lists are in
-//! [`super::lists`].
+//! [`super::lists`] and [`super::order_list`].
 
-use std::collections::BTreeMap;
-
-use connect::{ConnectionId, EffectId, OrderId};
-use engine::order::OrderState;
+use connect::{EffectId, OrderId};
 
 use super::{
     Access, ConnectionKey, Database, DbError, R, Scope, StockRun,
     effects::key_values,
     facts,
     lists::Conditions,
+    order_edits,
     payload::{unpack, unpack_json},
     race_answers,
     sql::{Row, Tx},
@@ -100,28 +98,6 @@ fn attempt_view(row: &Row) -> R<AttemptView> {
 }
 
 impl Database {
-    /// How many orders stand where.
-    pub async fn count_orders(
-        &self,
-        access: &Access,
-        connection: Option<&ConnectionId>,
-    ) -> R<BTreeMap<OrderState, i64>> {
-        let (access, connection) = (access.clone(), connection.cloned());
-        self.read(access.clone(), "count_orders", move |tx| {
-            Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "o");
-                if let Some(connection) = &connection {
-                    conditions.and("o", "connection =", connection);
-                }
-                let sql =
-                    format!("SELECT o.state, count(*) FROM orders AS o WHERE {} GROUP BY o.state", conditions.sql);
-                let rows = tx.query_built(sql, &conditions.values).await?;
-                rows.iter().map(|row| Ok((facts::state(row.text(0)?)?, row.int(1)?))).collect()
-            })
-        })
-        .await
-    }
-
     /// One order with everything that happened to it.
     pub async fn order(&self, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
         let (scope, id) = (scope.clone(), id.clone());
@@ -215,8 +191,9 @@ impl Database {
 async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
     let [tenant, merchant] = facts::scope_values(scope);
     let values = [tenant, merchant, id.into()];
-    let sql =
-        format!("SELECT {ORDER}, o.document FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3");
+    let sql = format!(
+        "SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3"
+    );
     let rows = tx.query_built(sql, &values).await?;
     let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
     let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;
@@ -264,5 +241,7 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
         shipments,
         effects,
         attempts,
+        edits: order_edits::views(tx, scope, id).await?,
+        edition: row.int(13)?,
     })
 }

@@ -275,6 +275,8 @@ pub struct ImportedOrder {
     pub requests: Vec<NewRequest>,
     /// Ordered quantity by row: the most that may be claimed of it by all connections together.
     pub ordered: BTreeMap<i64, Decimal>,
+    /// The edition of people's edits that it was decided from; 0 where there are none.
+    pub edition: i64,
 }
 
 /// What became of an imported order.

@@ -14,12 +14,15 @@ use super::{
     orders::given_up_by_person,
     races, shipments,
     sql::{Tx, Value, json},
+    words,
 };
 
 /// An order that is known already.
 struct Known {
     id: OrderId,
     archived: bool,
+    edition: i64,
+    search: String,
     disposition: Disposition,
     problem: Option<String>,
     bundle: Bundle,
@@ -38,6 +41,8 @@ struct Changes {
     replans: Vec<Replan>,
     /// Requests that go again under their own key, because nothing of them was ever sent.
     renewed: Vec<RequestId>,
+    /// What orders are found by, where that is new.
+    words: Vec<(OrderId, String)>,
 }
 
 pub(super) async fn record(
@@ -127,11 +132,13 @@ pub(super) async fn holders(
 }
 
 async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Known>> {
+    // Locked until the commit, so that no edit comes between what is looked at here and what is written.
+    let lock = if tx.is_postgres() { ") ORDER BY id FOR NO KEY UPDATE" } else { ")" };
     let rows = tx
         .among(
-            "SELECT order_id, id, archived, disposition, disposition_reason, problem FROM orders
+            "SELECT order_id, id, archived, disposition, disposition_reason, problem, edition, search FROM orders
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
-            ")",
+            lock,
             &key_values(key),
             order_ids.iter().copied(),
         )
@@ -148,6 +155,8 @@ async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BT
         let one = Known {
             id,
             archived: row.flag(2)?,
+            edition: row.int(6)?,
+            search: row.string(7)?,
             disposition: disposition(row.text(3)?, row.text(4)?)?,
             problem: row.opt_string(5)?,
             bundle,
@@ -171,9 +180,23 @@ fn consider(
 ) -> R<Recorded> {
     let id = known.as_ref().map_or_else(|| one.id.clone(), |known| known.id.clone());
     if let Some(known) = &known
+        && known.edition != one.edition
+    {
+        // Edited while it was being decided: it is still marked to be read again.
+        keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
+        return Ok(Recorded::Kept);
+    }
+    let ship_to = ship_to(&one.order);
+    let search = words::line_of(&one.order, &ship_to);
+    if known.as_ref().is_none_or(|known| known.search != search) {
+        changes.words.push((id.clone(), search.clone()));
+    }
+    let found_by = (ship_to, search);
+    if let Some(known) = &known
         && known.archived
     {
-        let row = order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone());
+        let row =
+            order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone(), found_by);
         changes.orders.push(row);
         keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
         return Ok(Recorded::Kept);
@@ -226,7 +249,7 @@ fn consider(
         problem = (!races).then(|| "the order changed at the source after it was sent to the warehouse".to_owned());
         recorded = Recorded::ChangedAfterSending;
     }
-    changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem));
+    changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem, found_by));
     keep_claims(key, account, one.order.order_id, bundle, &mine, changes);
     // Unsent ones that are not wanted any more.
     for request in bundle.requests.iter().filter(|request| request.live && !bundle.sent(request)) {
@@ -338,8 +361,12 @@ fn keep_claims(
     }
 }
 
-/// Characters of an order that are searched: an index holds them, and its rows have a bound.
-const SEARCHED: usize = 400;
+/// Name and place, one line.
+fn ship_to(order: &Order) -> String {
+    let to = &order.deliver_to;
+    let parts = [&to.name, &to.company, &to.postcode, &to.city, &to.country];
+    parts.into_iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
 
 #[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 fn order_row(
@@ -351,18 +378,10 @@ fn order_row(
     id: &OrderId,
     shown: &Disposition,
     problem: Option<String>,
+    (ship_to, search): (String, String),
 ) -> Vec<Value> {
     let [tenant, merchant, connection] = key_values(key);
     let order = &one.order;
-    let to = &order.deliver_to;
-    let ship_to = [&to.name, &to.company, &to.postcode, &to.city, &to.country]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let search = format!("{} {} {ship_to} {}", order.order_id, order.reference, to.email).to_lowercase();
-    let search: String = search.chars().take(SEARCHED).collect();
     vec![
         tenant,
         merchant,
@@ -500,6 +519,7 @@ async fn write(tx: &mut Tx, key: &ConnectionKey, account: &str, order_ids: &[i64
         changes.orders,
     )
     .await?;
+    words::keep(tx, &key.scope, "order", true, &changes.words).await?;
     tx.among(
         "DELETE FROM claim WHERE account = $1 AND tenant = $2 AND merchant = $3 AND connection = $4 AND order_id IN (",
         ")",

@@ -9,6 +9,7 @@ use super::{
     effects::{key_values, sha256},
     facts, inbox,
     sql::{Tx, json},
+    words,
 };
 
 impl Database {
@@ -113,6 +114,7 @@ async fn record(
     let mut cancelled: BTreeSet<RequestId> = BTreeSet::new();
     let mut touched: BTreeSet<RequestId> = BTreeSet::new();
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
+    let mut found_by: Vec<(OrderId, String)> = Vec::new();
     for NewShipment { id, shipment } in shipments {
         let document = json(&shipment)?;
         let hash = sha256(document.as_bytes());
@@ -173,6 +175,9 @@ async fn record(
         }
         let tracking = shipment.tracking_numbers().join(" ");
         let search = format!("{} {} {tracking}", shipment.reference, shipment.key).to_lowercase();
+        if let Some(target) = target {
+            found_by.push((target.order.clone(), search.clone()));
+        }
         tx.event("shipment", id.as_str(), "new");
         rows.push(vec![
             tenant.clone(),
@@ -209,6 +214,7 @@ async fn record(
         rows,
     )
     .await?;
+    words::keep(tx, &key.scope, "shipment", false, &found_by).await?;
     mark(tx, key, finished, cancelled).await?;
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
@@ -259,7 +265,7 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     }
     let waiting = tx
         .among(
-            "SELECT id, key, reference, document FROM shipment
+            "SELECT id, key, reference, document, search FROM shipment
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND key IN (",
             ")",
             &key_values(key),
@@ -291,6 +297,7 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
         if shipment.is_final {
             finished.insert(target.id.clone());
         }
+        words::keep(tx, &key.scope, "shipment", false, &[(target.order.clone(), row.string(4)?)]).await?;
         touched.insert(target.id.clone());
     }
     mark(tx, key, finished, BTreeSet::new()).await?;

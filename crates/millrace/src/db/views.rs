@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
+use super::EditView;
+
 /// Some rows, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
@@ -20,14 +22,20 @@ pub struct Page<T> {
 pub struct OrderQuery {
     /// Of this connection.
     pub connection: Option<ConnectionId>,
+    /// Of this brand.
+    pub merchant: Option<MerchantId>,
     /// In one of these states; empty: all but archived ones.
     pub states: Vec<OrderState>,
-    /// Found in number, reference, name, address or e-mail.
+    /// Beginnings of words in number, reference, names, address, e-mail, SKUs or tracking numbers; all of them.
     pub text: String,
     /// Placed at or after.
     pub placed_from: Option<Timestamp>,
     /// Placed before.
     pub placed_to: Option<Timestamp>,
+    /// First imported at or after.
+    pub imported_from: Option<Timestamp>,
+    /// First imported before.
+    pub imported_to: Option<Timestamp>,
     /// Go on after this id.
     pub after: Option<String>,
     /// Rows at most; 1 to 500.
@@ -234,6 +242,10 @@ pub struct OrderDetail {
     pub effects: Vec<EffectView>,
     /// What was done for them, oldest first.
     pub attempts: Vec<AttemptView>,
+    /// What people want otherwise than the source says.
+    pub edits: Vec<EditView>,
+    /// Grows with every edit.
+    pub edition: i64,
 }
 
 /// A stock figure of the warehouse.

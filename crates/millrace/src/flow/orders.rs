@@ -8,6 +8,8 @@ use connect::{
 };
 use connectors::brightpearl::webhooks::expand_ids;
 use engine::{
+    cause::CauseKind,
+    edit,
     effect::later,
     key,
     order::Disposition,
@@ -249,13 +251,32 @@ pub(super) struct Read {
     pub(super) busy: BTreeSet<i64>,
     pub(super) products: BTreeMap<i64, Product>,
     pub(super) cancelled_status: Option<i64>,
+    /// Of orders that a person has edited: which edition, and the edits that the source has overtaken.
+    edited: BTreeMap<i64, Edited>,
     ship_method_names: BTreeMap<i64, String>,
 }
 
+/// What a person's edits made of an order that was read.
+#[derive(Debug, Clone, Default)]
+struct Edited {
+    edition: i64,
+    overtaken: Vec<edit::Field>,
+}
+
+/// Reads orders as the source holds them, with people's edits laid over.
 pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowError> {
     let choices = runtime.choices().await?;
-    let orders: BTreeMap<i64, Order> =
+    // Asked before the orders are read: an edit made meanwhile is a newer edition than this, and nothing decided here is kept.
+    let editions = runtime.db.editions(&runtime.key, ids).await?;
+    let mut orders: BTreeMap<i64, Order> =
         runtime.source.orders(ids).await?.into_iter().map(|order| (order.order_id, order)).collect();
+    let mut edited = BTreeMap::new();
+    for (order_id, edition) in editions {
+        if let Some(order) = orders.get_mut(&order_id) {
+            let overtaken = edit::lay_over(order, &edition.edits);
+            edited.insert(order_id, Edited { edition: edition.number, overtaken });
+        }
+    }
     let found: Vec<i64> = orders.keys().copied().collect();
     let read_notes = runtime.source.notes(&found).await?;
     // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
@@ -276,12 +297,18 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         busy: own.busy,
         products,
         cancelled_status: choices.cancelled_status,
+        edited,
         ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
     })
 }
 
 /// What becomes of one order, as things stand now.
 pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
+    let overtaken = read.edited.get(&order.order_id).map_or(&[][..], |edited| &edited.overtaken);
+    if !overtaken.is_empty() && !known.is_some_and(|known| known.sent) {
+        let disposition = Disposition::Held(edit::overtaken_words(overtaken));
+        return Plan { disposition, requests: Vec::new(), causes: vec![CauseKind::Other.into()] };
+    }
     let (no_notes, no_keys) = (BTreeSet::new(), BTreeSet::new());
     let dead_keys = known.map_or(&no_keys, |known| &known.dead_keys);
     let mut plan = plan::decide(&Facts {
@@ -352,7 +379,7 @@ pub(super) fn shipment_request(runtime: &Runtime, order: &Order, planned: &Plann
         bill_to: order.bill_to.clone(),
         ship_method: planned.ship_method.clone(),
         facility: planned.facility.clone(),
-        notes: String::new(),
+        notes: order.notes.clone(),
         lines: planned.lines.clone(),
     }
 }
@@ -411,6 +438,7 @@ pub(super) async fn record(
             disposition,
             requests: new,
             ordered,
+            edition: read.edited.get(&order.order_id).map_or(0, |edited| edited.edition),
         });
     }
     if imported.is_empty() {

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use connect::{ErrorKind, OrderSource, Settings, Warehouse};
+use connect::{ErrorKind, FieldKind, OrderSource, Settings, Warehouse};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, FailureKind, Hub, Role, connections,
-    endpoints::{self, Endpoint, Side},
+    Caller, Failure, FailureKind, Hub, Problem, Role, connections,
+    endpoints::{self, Endpoint, Side, TestEndpointIn},
     safety,
 };
 use crate::db::{ConnectionKey, StoreKey};
@@ -232,6 +232,46 @@ async fn one(
         told.kept = true;
     }
     Ok(told)
+}
+
+/// Tests settings that are not kept, and keeps nothing.
+///
+/// # Errors
+/// When the caller may not, or the settings make no sense in themselves. What the test finds wrong is in its answer.
+pub async fn unsaved(
+    hub: &Hub,
+    caller: &Caller,
+    side: Side,
+    given: TestEndpointIn,
+) -> Result<EndpointCheckOut, Failure> {
+    caller.administers()?;
+    let spec = endpoints::platform(side, &given.platform)?;
+    let mut values = endpoints::kept(given.settings);
+    let mut secrets = endpoints::opened(given.secrets);
+    let mut before = None;
+    if let Some(named) = &given.of {
+        // Its secrets go where the given settings say, so this is as good as changing it.
+        caller.proves(hub)?;
+        let found = endpoints::find(hub, caller, side, named).await?;
+        if found.summary.platform != spec.name {
+            return Err(Failure::invalid(
+                format!("{} is on another platform", super::quoted(named)),
+                vec![Problem::new("of", "name one on the same platform, or none")],
+            ));
+        }
+        for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
+            if let Some(learned) = found.summary.values.get(field.name) {
+                values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
+            }
+        }
+        for (field, secret) in hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await? {
+            secrets.entry(field).or_insert(secret);
+        }
+        before = Some(found.summary.values);
+    }
+    let settings = Settings { values, secrets };
+    endpoints::validate(hub, spec, &settings, before.as_ref())?;
+    Ok(test(hub, side, given.name.trim(), spec.name, &settings, None).await)
 }
 
 /// Tests settings, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.

@@ -193,6 +193,27 @@ pub struct NewEndpointIn {
     pub secrets: BTreeMap<String, SecretIn>,
 }
 
+/// Settings to be tested without being kept.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TestEndpointIn {
+    /// What it is called in the answer.
+    #[serde(default)]
+    pub name: String,
+    /// The connector's name.
+    pub platform: String,
+    /// Plain settings.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// Secrets.
+    #[serde(default)]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub secrets: BTreeMap<String, SecretIn>,
+    /// One that is kept (name or id): what it has learned and secrets that are not given are its own.
+    #[serde(default)]
+    pub of: Option<String>,
+}
+
 /// What a store or a warehouse is to become.
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -336,9 +336,9 @@ pub async fn export_csv(hub: &Hub, caller: &Caller, named: &str) -> Result<Strin
     Ok(text)
 }
 
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\0'];
+const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\0'];
 
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let guarded = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
     if guarded.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }

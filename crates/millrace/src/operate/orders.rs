@@ -1,5 +1,7 @@
 //! Orders: lists, one with everything about it, and what a person can do with it.
 
+use std::collections::BTreeMap;
+
 use connect::Address;
 use engine::order::OrderState;
 use jiff::Timestamp;
@@ -10,8 +12,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Caller, Failure, Hub, PageOut, Problem, Role, connections,
     effects::{AttemptOut, EffectOut},
+    endpoints,
     explain::{self, ExplainOut},
     limit,
+    order_edits::{self, OrderEditOut},
     races::{self, RaceOut},
     reason,
     shipments::ShipmentOut,
@@ -26,8 +30,10 @@ use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, Req
 pub struct OrdersQuery {
     /// In this state; several with commas. Without, all but archived ones.
     pub state: Option<String>,
-    /// With this text in number, reference, name or address.
+    /// With words that begin so, all of them: number, reference, names, address, e-mail, SKU or tracking number.
     pub text: Option<String>,
+    /// Of this merchant (name or id).
+    pub merchant: Option<String>,
     /// Of this connection (name or id).
     pub connection: Option<String>,
     /// Placed at or after.
@@ -36,6 +42,12 @@ pub struct OrdersQuery {
     /// Placed before.
     #[param(value_type = Option<String>, format = DateTime)]
     pub placed_to: Option<Timestamp>,
+    /// First imported at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub imported_from: Option<Timestamp>,
+    /// First imported before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub imported_to: Option<Timestamp>,
     /// Most entries, 1 to 500; 50 where not given.
     pub limit: Option<u32>,
     /// The `next` of the page before.
@@ -96,8 +108,22 @@ pub struct OrderDetailOut {
     /// As in the list.
     #[serde(flatten)]
     pub order: OrderOut,
-    /// Where it goes.
+    /// Where it goes, as edited.
     pub deliver_to: AddressOut,
+    /// The account's id of the shipping method, as edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ship_method: Option<i64>,
+    /// Wanted by, as edited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub deliver_on: Option<Timestamp>,
+    /// Words for the warehouse, as edited.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub notes: String,
+    /// What was edited here, beside what Brightpearl says.
+    pub edits: Vec<OrderEditOut>,
+    /// Grows with every edit; give it back with the next one.
+    pub edition: i64,
     /// Its lines, as Brightpearl held them when it was last planned.
     pub lines: Vec<LineOut>,
     /// What was asked of the warehouse.
@@ -232,26 +258,60 @@ fn states(text: Option<&str>) -> Result<Vec<OrderState>, Failure> {
 /// # Errors
 /// When the filter names what does not exist.
 pub async fn list(hub: &Hub, caller: &Caller, query: OrdersQuery) -> Result<PageOut<OrderOut>, Failure> {
+    let query = asked(hub, caller, query).await?;
+    let page = hub.db.list_orders(&caller.access(), query).await?;
+    Ok(PageOut { items: page.items.into_iter().map(OrderOut::from).collect(), next: page.next })
+}
+
+/// The query as the database is asked it.
+///
+/// # Errors
+/// When it names what does not exist.
+pub(super) async fn asked(hub: &Hub, caller: &Caller, query: OrdersQuery) -> Result<OrderQuery, Failure> {
     let connection = match &query.connection {
         Some(named) => Some(connections::find(hub, caller, named).await?.connection),
         None => None,
     };
-    let page = hub
-        .db
-        .list_orders(
-            &caller.access(),
-            OrderQuery {
-                connection,
-                states: states(query.state.as_deref())?,
-                text: query.text.unwrap_or_default(),
-                placed_from: query.placed_from,
-                placed_to: query.placed_to,
-                after: query.cursor,
-                limit: limit(query.limit),
-            },
-        )
-        .await?;
-    Ok(PageOut { items: page.items.into_iter().map(OrderOut::from).collect(), next: page.next })
+    let merchant = match &query.merchant {
+        Some(named) => Some(super::id(&endpoints::merchant(hub, caller, named).await?.id)?),
+        None => None,
+    };
+    Ok(OrderQuery {
+        connection,
+        merchant,
+        states: states(query.state.as_deref())?,
+        text: query.text.unwrap_or_default(),
+        placed_from: query.placed_from,
+        placed_to: query.placed_to,
+        imported_from: query.imported_from,
+        imported_to: query.imported_to,
+        after: query.cursor,
+        limit: limit(query.limit),
+    })
+}
+
+/// How many orders there are of each state.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct OrderCountsOut {
+    /// All of them, archived ones left out.
+    pub total: i64,
+    /// By state; every state is there.
+    pub states: BTreeMap<String, i64>,
+}
+
+/// How many of the orders that a list would show are in each state, whatever states the query names.
+///
+/// # Errors
+/// When the filter names what does not exist.
+pub async fn counts(hub: &Hub, caller: &Caller, query: OrdersQuery) -> Result<OrderCountsOut, Failure> {
+    let query = asked(hub, caller, query).await?;
+    let counted = hub.db.count_orders(&caller.access(), query).await?;
+    let count = |state: &OrderState| counted.get(state).copied().unwrap_or_default();
+    let total = OrderState::ALL.iter().filter(|state| **state != OrderState::Archived).map(count).sum();
+    Ok(OrderCountsOut {
+        total,
+        states: OrderState::ALL.iter().map(|state| (state.as_str().to_owned(), count(state))).collect(),
+    })
 }
 
 /// One order with everything about it.
@@ -285,9 +345,17 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
             effects,
         })
     };
-    let OrderDetail { view, order, requests, shipments, effects, attempts } = detail;
+    let OrderDetail { view, mut order, requests, shipments, effects, attempts, edits, edition } = detail;
+    let shown_edits = edits.iter().map(|edit| order_edits::out(edit, &order)).collect();
+    let edits: Vec<engine::edit::Edit> = edits.into_iter().map(|view| view.edit).collect();
+    engine::edit::lay_over(&mut order, &edits);
     Ok(OrderDetailOut {
         order: OrderOut::from(view),
+        ship_method: order.ship_method_id,
+        deliver_on: order.deliver_on,
+        notes: order.notes,
+        edits: shown_edits,
+        edition,
         deliver_to: AddressOut::from(order.deliver_to),
         lines: order
             .lines
@@ -383,6 +451,21 @@ pub async fn archive(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut
     caller.needs(Role::Staff)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
     hub.db.archive_order(&found.key, &found.id, true, &caller.actor).await?;
+    after(hub, &found).await
+}
+
+/// Takes an archived order out again: import looks at it.
+///
+/// # Errors
+/// When there is none for this caller, or it is not archived.
+pub async fn unarchive(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, Failure> {
+    caller.needs(Role::Staff)?;
+    let found = hub.db.find_order(&caller.access(), named).await?;
+    if after(hub, &found).await?.state != OrderState::Archived.as_str() {
+        return Err(Failure::conflict("it is not archived"));
+    }
+    hub.db.archive_order(&found.key, &found.id, false, &caller.actor).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders).await?;
     after(hub, &found).await
 }
 

@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Installation,
-    access::{brightpearl, connected},
+    access::{brightpearl, connected, routes},
 };
 
 /// `openapi.json` at the root is what the code says. To bring it up to date: `millrace openapi > openapi.json`.
@@ -91,6 +91,38 @@ async fn a_wrong_value_is_not_repeated_in_the_answer() {
     let answer = installation.post("/api/v1/stores", wrong).await;
     assert_eq!(answer.problem(), "invalid_body");
     assert!(!answer.text.contains("CANARY"), "{}", answer.text);
+}
+
+/// A key that belongs to another request is refused by every POST before anything is done; only what people do about themselves, whose
+/// answers show secrets, takes none.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_post_takes_an_idempotency_key() {
+    let installation = Installation::new().await;
+    let ask = |path: &str| {
+        Request::post(path)
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "taken")
+            .body(Body::from(json!({ "name": "Acme" }).to_string()))
+            .unwrap()
+    };
+    assert_eq!(installation.send(ask("/api/v1/merchants")).await.status, StatusCode::CREATED);
+    let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
+    let mut taken = 0;
+    for (method, path) in routes("nothing").into_iter().filter(|(method, _)| method == "POST") {
+        if path.contains("/session") || path == "/api/v1/merchants" {
+            continue;
+        }
+        let answer = installation.send(ask(&path)).await;
+        assert_eq!(answer.problem(), "idempotency_key_reused", "{method} {path}: {}", answer.text);
+        taken += 1;
+    }
+    assert!(taken > 40, "{taken}");
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(post) = methods.get("post") else { continue };
+        let says = post["parameters"].as_array().into_iter().flatten().any(|one| one["name"] == "Idempotency-Key");
+        assert_eq!(says, post["tags"] != json!(["session"]), "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -287,7 +287,11 @@ async fn what_a_person_proves_lasts_ten_minutes() {
         ("POST", "/api/v1/stock/runs/run_1/undo", json!({ "reason": "test", "skus": [] })),
         ("POST", "/api/v1/orders/1/resend", json!({ "reason": "test" })),
         ("POST", "/api/v1/webhooks", json!({ "name": "w", "url": "https://example.com/", "events": [] })),
-        ("PUT", "/api/v1/webhooks/w", json!({ "name": "w", "url": "https://example.com/", "events": [], "enabled": true })),
+        (
+            "PUT",
+            "/api/v1/webhooks/w",
+            json!({ "name": "w", "url": "https://example.com/", "events": [], "enabled": true }),
+        ),
         ("POST", "/api/v1/webhooks/w/secret", json!({})),
         ("POST", "/api/v1/alerts/channels", json!({ "name": "c", "kind": "email", "to": ["a@example.com"] })),
         ("POST", "/api/v1/safety/release", json!({ "reason": "test" })),

@@ -231,7 +231,7 @@ async fn people_hold_archive_and_void() {
         // Gone from the source.
         db.order_gone(&key, 2).await.unwrap();
         assert_eq!(shown(&world, &key).await[1].0, OrderState::Cancelled);
-        let counts = db.count_orders(&(&key).into(), Some(&key.connection)).await.unwrap();
+        let counts = db.count_orders(&(&key).into(), OrderQuery::default()).await.unwrap();
         assert_eq!(counts.values().sum::<i64>(), 3);
     })
     .await;

@@ -258,6 +258,7 @@ pub fn order(order_id: i64) -> Order {
         placed_at: "2026-05-01T10:00:00Z".parse().unwrap(),
         updated_at: None,
         deliver_on: None,
+        notes: String::new(),
         is_sale: true,
         allocation: Allocation::All,
         fulfilment: Progress::None,
@@ -316,6 +317,7 @@ pub fn imported(order: Order, disposition: Disposition, requests: Vec<NewRequest
         disposition,
         requests,
         ordered,
+        edition: 0,
     }
 }
 

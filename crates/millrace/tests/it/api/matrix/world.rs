@@ -87,6 +87,8 @@ impl World {
         ] {
             objects.insert(name, text(&list(path).await["items"][0]["id"]));
         }
+        objects.insert("group", text(&list("exceptions/groups").await[0]["id"]));
+        objects.insert("kind", "orders".to_owned());
         let db = &installation.hub.db;
         let other = db.create_tenant("other").await.unwrap();
         let brand = db.create_merchant(&own, "Brand").await.unwrap();

@@ -1,0 +1,158 @@
+//! Lists of orders, newest first, and how many there are of each state.
+//!
+//! A list is put together from one short walk for each state it may hold: each walk follows an index that gives the newest
+//! first, so that nothing is sorted, and a state of which there are few is not looked for among all others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use engine::order::OrderState;
+
+use super::{
+    Access, Database, R, facts,
+    lists::Conditions,
+    queries::{ORDER, order_view, page},
+    sql::{Tx, Value},
+    views::{OrderQuery, OrderView, Page},
+    words,
+};
+
+/// A word of which there are no more orders than this is looked up first; of a more common one, orders are walked until a page
+/// is full, which is soon.
+const RARE: usize = 1_000;
+
+impl Database {
+    /// Orders, newest first.
+    pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_orders", move |tx| {
+            Box::pin(async move {
+                let terms = words::terms(&query.text);
+                if terms.is_empty() && !query.text.trim().is_empty() {
+                    return Ok(Page { items: Vec::new(), next: None });
+                }
+                let rare = rarest(tx, &access, &terms).await?;
+                let mut found = Vec::new();
+                match rare {
+                    Some(ids) => {
+                        let ids = newest(ids, query.after.as_deref());
+                        let mut conditions = filtered(&access, &query, &terms);
+                        conditions.one_of("o", "state", states(&query).iter().map(|state| state.as_str()).collect());
+                        conditions.among("o", "id", ids.iter().map(Value::from).collect());
+                        found.extend(walk(tx, conditions, &query).await?);
+                    }
+                    None => {
+                        for state in states(&query) {
+                            let mut conditions = filtered(&access, &query, &terms);
+                            conditions.and("o", "state =", state.as_str());
+                            found.extend(walk(tx, conditions, &query).await?);
+                        }
+                    }
+                }
+                found.sort_by(|a, b| b.id.cmp(&a.id));
+                Ok(page(found, query.limit, |order| order.id.to_string()))
+            })
+        })
+        .await
+    }
+
+    /// How many orders stand where, of those the query is about, whatever states it names.
+    pub async fn count_orders(&self, access: &Access, query: OrderQuery) -> R<BTreeMap<OrderState, i64>> {
+        let access = access.clone();
+        self.read(access.clone(), "count_orders", move |tx| {
+            Box::pin(async move {
+                let terms = words::terms(&query.text);
+                if terms.is_empty() && !query.text.trim().is_empty() {
+                    return Ok(BTreeMap::new());
+                }
+                let mut conditions = filtered(&access, &query, &terms);
+                if let Some(ids) = rarest(tx, &access, &terms).await? {
+                    conditions.among("o", "id", ids.iter().map(Value::from).collect());
+                }
+                let sql =
+                    format!("SELECT o.state, count(*) FROM orders AS o WHERE {} GROUP BY o.state", conditions.sql);
+                let rows = tx.query_built(sql, &conditions.values).await?;
+                rows.iter().map(|row| Ok((facts::state(row.text(0)?)?, row.int(1)?))).collect()
+            })
+        })
+        .await
+    }
+}
+
+/// The states a list may hold: those asked for, else all but archived ones.
+fn states(query: &OrderQuery) -> Vec<OrderState> {
+    if query.states.is_empty() {
+        OrderState::ALL.into_iter().filter(|state| *state != OrderState::Archived).collect()
+    } else {
+        query.states.iter().copied().collect::<BTreeSet<_>>().into_iter().collect()
+    }
+}
+
+/// Everything but state and page.
+fn filtered(access: &Access, query: &OrderQuery, terms: &[String]) -> Conditions {
+    let mut conditions = Conditions::of(access, "o");
+    if let Some(merchant) = &query.merchant {
+        conditions.and("o", "merchant =", merchant);
+    }
+    if let Some(connection) = &query.connection {
+        conditions.and("o", "connection =", connection);
+    }
+    for (condition, at) in [
+        ("placed_at >=", query.placed_from),
+        ("placed_at <", query.placed_to),
+        ("imported_at >=", query.imported_from),
+        ("imported_at <", query.imported_to),
+    ] {
+        if let Some(at) = at {
+            conditions.and("o", condition, at);
+        }
+    }
+    for term in terms {
+        conditions.values.push(term.into());
+        conditions.values.push(words::end_of(term).into());
+        let (from, to) = (conditions.values.len() - 1, conditions.values.len());
+        conditions.sql.push_str(&format!(
+            " AND EXISTS (SELECT 1 FROM order_word AS w WHERE w.tenant = o.tenant AND w.merchant = o.merchant
+                 AND w.order_ref = o.id AND w.word >= ${from} AND w.word < ${to} LIMIT 1 OFFSET 0)"
+        ));
+    }
+    conditions
+}
+
+/// One page's worth along one index.
+async fn walk(tx: &mut Tx, mut conditions: Conditions, query: &OrderQuery) -> R<Vec<OrderView>> {
+    let wanted = conditions.page("o", query.after.clone(), query.limit);
+    let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {wanted}");
+    tx.query_built(sql, &conditions.values).await?.iter().map(order_view).collect()
+}
+
+/// The orders with the rarest of these words, `None` where each of them is common or there is none.
+async fn rarest(tx: &mut Tx, access: &Access, terms: &[String]) -> R<Option<BTreeSet<String>>> {
+    let mut rarest: Option<BTreeSet<String>> = None;
+    for term in terms {
+        let mut conditions = Conditions::of(access, "w");
+        conditions.and("w", "word >=", term);
+        conditions.and("w", "word <", words::end_of(term));
+        // One order may have the same word twice, from two origins, and several words with this beginning.
+        let most = i64::try_from(RARE * 4).unwrap_or(i64::MAX);
+        conditions.values.push(most.into());
+        let sql = format!(
+            "SELECT w.order_ref FROM order_word AS w WHERE {} LIMIT ${}",
+            conditions.sql,
+            conditions.values.len()
+        );
+        let rows = tx.query_built(sql, &conditions.values).await?;
+        if rows.len() >= RARE * 4 {
+            continue;
+        }
+        let ids = rows.iter().map(|row| row.string(0)).collect::<R<BTreeSet<String>>>()?;
+        if ids.len() <= RARE && rarest.as_ref().is_none_or(|rarest| ids.len() < rarest.len()) {
+            rarest = Some(ids);
+        }
+    }
+    Ok(rarest)
+}
+
+/// Newest first, after the page before.
+fn newest(ids: BTreeSet<String>, after: Option<&str>) -> Vec<String> {
+    ids.into_iter().rev().filter(|id| after.is_none_or(|after| id.as_str() < after)).collect()
+}

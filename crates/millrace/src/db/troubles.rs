@@ -1,0 +1,203 @@
+//! What could not be used, cannot go on, or waits for a person, counted by its reason.
+
+use engine::order::OrderState;
+use jiff::Timestamp;
+
+use super::{
+    Access, ConnectionKey, Database, R, Scope,
+    lists::Conditions,
+    sql::{Row, Tx},
+};
+
+/// Of what kind something is that needs a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TroubleKind {
+    /// Orders in the state *error*.
+    OrderError,
+    /// Orders that are held by what they lack, and by no person.
+    OrderHeld,
+    /// Inputs that could not be used, shipments of unknown orders.
+    Exception,
+    /// Changes that a remote system has refused.
+    Refused,
+    /// Changes whose outcome nobody knows, or that clash with what is there.
+    Unclear,
+}
+
+impl TroubleKind {
+    /// Every kind, the most pressing first.
+    pub const ALL: [Self; 5] = [Self::OrderError, Self::OrderHeld, Self::Exception, Self::Refused, Self::Unclear];
+
+    /// The name used in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderError => "order_error",
+            Self::OrderHeld => "order_held",
+            Self::Exception => "exception",
+            Self::Refused => "change_refused",
+            Self::Unclear => "change_unclear",
+        }
+    }
+
+    /// Table with its condition, the reason, and the time of it.
+    fn of(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::OrderError => ("orders AS t ON t.state = 'error'", "t.state_reason", "t.changed_at"),
+            Self::OrderHeld => (
+                "orders AS t ON t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL",
+                "t.state_reason",
+                "t.changed_at",
+            ),
+            Self::Exception => ("exception AS t ON t.resolved_at IS NULL", "t.kind || ': ' || t.reason", "t.at"),
+            Self::Refused => ("effect AS t ON t.state = 'refused'", "t.kind || ': ' || t.note", "t.changed_at"),
+            Self::Unclear => (
+                "effect AS t ON t.state IN ('parked', 'conflict')",
+                "t.kind || ' ' || t.state || ': ' || t.note",
+                "t.changed_at",
+            ),
+        }
+    }
+}
+
+/// Things of one connection that show the same reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Of what kind.
+    pub kind: TroubleKind,
+    /// Whose.
+    pub key: ConnectionKey,
+    /// In full.
+    pub reason: String,
+    /// How many.
+    pub count: i64,
+    /// Since when the oldest of them.
+    pub first_at: Timestamp,
+    /// Since when the newest.
+    pub last_at: Timestamp,
+    /// Ids of two of them at most.
+    pub examples: Vec<String>,
+}
+
+/// Reasons looked at of one kind.
+const MOST_REASONS: i64 = 2_000;
+
+const SAME_CONNECTION: &str = "AND t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id";
+
+fn key(row: &Row) -> R<ConnectionKey> {
+    Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
+}
+
+async fn of_kind(tx: &mut Tx, access: &Access, kind: TroubleKind) -> R<Vec<Trouble>> {
+    let (from, reason, at) = kind.of();
+    let mut conditions = Conditions::of(access, "c");
+    conditions.values.push(MOST_REASONS.into());
+    let sql = format!(
+        "SELECT c.tenant, c.merchant, c.id, {reason}, count(*), min({at}), max({at}), min(t.id), max(t.id)
+         FROM connection AS c JOIN {from} {SAME_CONNECTION}
+         WHERE {} GROUP BY c.tenant, c.merchant, c.id, {reason} ORDER BY 5 DESC, 8 LIMIT ${}",
+        conditions.sql,
+        conditions.values.len()
+    );
+    let rows = tx.query_built(sql, &conditions.values).await?;
+    rows.iter()
+        .map(|row| {
+            let mut examples = vec![row.string(7)?, row.string(8)?];
+            examples.dedup();
+            Ok(Trouble {
+                kind,
+                key: key(row)?,
+                reason: row.string(3)?,
+                count: row.int(4)?,
+                first_at: row.time(5)?,
+                last_at: row.time(6)?,
+                examples,
+            })
+        })
+        .collect()
+}
+
+impl Database {
+    /// What needs a person, counted by connection and reason.
+    pub async fn troubles(&self, access: &Access) -> R<Vec<Trouble>> {
+        let access = access.clone();
+        self.read(access.clone(), "troubles", move |tx| {
+            Box::pin(async move {
+                let mut found = Vec::new();
+                for kind in TroubleKind::ALL {
+                    found.extend(of_kind(tx, &access, kind).await?);
+                }
+                Ok(found)
+            })
+        })
+        .await
+    }
+
+    /// Those of one connection and kind that show one of these reasons: their ids, oldest first.
+    pub async fn troubled(
+        &self,
+        key: &ConnectionKey,
+        kind: TroubleKind,
+        reasons: Vec<String>,
+        limit: u32,
+    ) -> R<Vec<String>> {
+        let key = key.clone();
+        self.read(&key.clone(), "troubled", move |tx| {
+            Box::pin(async move {
+                let (from, reason, _) = kind.of();
+                let mut conditions = Conditions::of(&Access::from(&key), "c");
+                conditions.and("c", "id =", &key.connection);
+                let mut places = Vec::with_capacity(reasons.len());
+                for one in reasons {
+                    conditions.values.push(one.into());
+                    places.push(format!("${}", conditions.values.len()));
+                }
+                if places.is_empty() {
+                    return Ok(Vec::new());
+                }
+                conditions.values.push(limit.into());
+                let sql = format!(
+                    "SELECT t.id FROM connection AS c JOIN {from} {SAME_CONNECTION}
+                     WHERE {} AND {reason} IN ({}) ORDER BY t.id LIMIT ${}",
+                    conditions.sql,
+                    places.join(", "),
+                    conditions.values.len()
+                );
+                tx.query_built(sql, &conditions.values).await?.iter().map(|row| row.string(0)).collect()
+            })
+        })
+        .await
+    }
+
+    /// How many things need a person, by kind; orders are counted by their state.
+    pub async fn count_troubles(&self, access: &Access) -> R<Vec<(TroubleKind, i64)>> {
+        let access = access.clone();
+        self.read(access.clone(), "count_troubles", move |tx| {
+            Box::pin(async move {
+                let mut counted = Vec::new();
+                for kind in [TroubleKind::Exception, TroubleKind::Refused, TroubleKind::Unclear] {
+                    let (from, _, _) = kind.of();
+                    let conditions = Conditions::of(&access, "c");
+                    let sql = format!(
+                        "SELECT count(*) FROM connection AS c JOIN {from} {SAME_CONNECTION} WHERE {}",
+                        conditions.sql
+                    );
+                    let rows = tx.query_built(sql, &conditions.values).await?;
+                    counted.push((kind, rows.first().map_or(Ok(0), |row| row.int(0))?));
+                }
+                Ok(counted)
+            })
+        })
+        .await
+    }
+}
+
+impl TroubleKind {
+    /// The state of its orders, where it is about orders.
+    pub fn order_state(self) -> Option<OrderState> {
+        match self {
+            Self::OrderError => Some(OrderState::Error),
+            Self::OrderHeld => Some(OrderState::Held),
+            Self::Exception | Self::Refused | Self::Unclear => None,
+        }
+    }
+}
