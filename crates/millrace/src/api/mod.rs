@@ -5,6 +5,7 @@
 
 mod activity;
 mod alerts;
+mod app;
 mod auth;
 mod browser;
 mod census;
@@ -35,8 +36,10 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{StatusCode, header},
-    middleware, routing,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -277,7 +280,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
         .nest("/api/v1", open.merge(own).merge(private))
-        .fallback(nothing)
+        .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
@@ -288,8 +291,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn nothing() -> ProblemOut {
-    nothing_here()
+/// A page or file of the browser app, or nothing.
+async fn otherwise(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    app::at(&method, &uri, &headers).unwrap_or_else(|| nothing_here().into_response())
 }
 
 /// There is nothing at this address, or nothing that this caller may know of.
