@@ -103,14 +103,24 @@ interface ListProps<T> extends Omit<RowsProps<T>, 'rows' | 'chosen' | 'choose'> 
 /** A list of the API, a page at a time. */
 export function DataTable<T>({ of, empty, bulk, ...rest }: ListProps<T>) {
   const query = useInfiniteQuery(of);
-  const [chosen, setChosen] = useState<Set<string>>(new Set());
+  // Kept as they were chosen: a row may leave the list, by its filters, while something is done with it.
+  const [chosen, setChosen] = useState<Map<string, T>>(new Map());
   if (query.data === undefined) {
     return query.error ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : <Waiting />;
   }
   const pages = (query.data as { pages: Page<T>[] }).pages;
   const rows = pages.flatMap((page) => page.items);
-  if (rows.length === 0) return <Paper withBorder>{empty}</Paper>;
-  const picked = rows.filter((row) => chosen.has(rest.id(row)));
+  if (rows.length === 0 && chosen.size === 0) return <Paper withBorder>{empty}</Paper>;
+  const shown = new Map(rows.map((row) => [rest.id(row), row]));
+  const picked = [...chosen].map(([key, row]) => shown.get(key) ?? row);
+  const choose = (keys: Set<string>) => {
+    const next = new Map<string, T>();
+    for (const key of keys) {
+      const row = shown.get(key) ?? chosen.get(key);
+      if (row !== undefined) next.set(key, row);
+    }
+    setChosen(next);
+  };
   return (
     <Paper withBorder>
       {bulk && picked.length > 0 && (
@@ -118,13 +128,13 @@ export function DataTable<T>({ of, empty, bulk, ...rest }: ListProps<T>) {
           <Text size="sm" fw={600}>
             {picked.length} chosen
           </Text>
-          {bulk(picked, () => setChosen(new Set()))}
-          <Button size="xs" variant="subtle" onClick={() => setChosen(new Set())}>
+          {bulk(picked, () => setChosen(new Map()))}
+          <Button size="xs" variant="subtle" onClick={() => setChosen(new Map())}>
             Choose none
           </Button>
         </Group>
       )}
-      <Rows {...rest} rows={rows} {...(bulk ? { chosen, choose: setChosen } : {})} />
+      <Rows {...rest} rows={rows} {...(bulk ? { chosen: new Set(chosen.keys()), choose } : {})} />
       <Center p="sm">
         {query.hasNextPage ? (
           <Button variant="default" size="xs" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>

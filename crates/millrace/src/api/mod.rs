@@ -112,6 +112,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::list_stores, connections::create_store))
         .routes(routes!(connections::get_store, connections::update_store))
         .routes(routes!(connections::test_store))
+        .routes(routes!(connections::get_store_choices))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::get_warehouse, connections::update_warehouse))
         .routes(routes!(connections::test_warehouse))

@@ -14,10 +14,9 @@ export interface Draft {
   merchant: string;
   warehouse: string;
   store: string;
-  connection: string;
 }
 
-const EMPTY: Draft = { step: 0, name: '', merchant: '', warehouse: '', store: '', connection: '' };
+const EMPTY: Draft = { step: 0, name: '', merchant: '', warehouse: '', store: '' };
 
 const STEPS = ['Basic Information', 'Merchant', 'Warehouse Setup', 'Store Setup', 'What to import'];
 
@@ -39,7 +38,7 @@ export function Wizard() {
     <MerchantStep key="merchant" draft={draft} next={next} back={back} />,
     <EndpointStep key="warehouse" side="warehouse" draft={draft} next={(id) => next({ warehouse: id })} back={back} />,
     <EndpointStep key="store" side="store" draft={draft} next={(id) => next({ store: id })} back={back} />,
-    <ChooseStep key="choose" draft={draft} keep={(part) => setDraft({ ...draft, ...part })} finish={() => setDraft(EMPTY)} back={back} />,
+    <ChooseStep key="choose" draft={draft} finish={() => setDraft(EMPTY)} back={back} />,
   ];
   return (
     <Page

@@ -104,6 +104,7 @@ pub fn expected() -> Vec<Row> {
         look("get_warehouse"),
         look("get_connection"),
         look("get_choices"),
+        look("get_store_choices"),
         look("get_census"),
         look("get_drift"),
         look("get_mappings"),
