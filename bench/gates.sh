@@ -4,6 +4,9 @@
 # A part is a row of chunks. A chunk is one run of one test; when it ends well, what it counted is kept as
 # .dev/gates/COMMIT/PART/CHUNK.json and it is not run again for that commit. So a part that was cut goes on where it stopped.
 
+# Nobody looks at these builds with a browser; without this, one for release wants the browser app.
+export MILLRACE_WEB=none
+
 PARTS='seeds cells pairs planted kills drills failovers fuzz true-waits'
 # No part begins a chunk after this many minutes; called again, it goes on.
 PART_MINUTES=${MILLRACE_PART_MINUTES:-60}

@@ -156,6 +156,20 @@ pub(super) async fn test_new_warehouse(
     Ok(Json(check::unsaved(&api.hub, &caller, Side::Warehouse, given).await?))
 }
 
+/// Get a store's lists
+///
+/// The same as the account's lists of a connection, before there is one.
+#[utoipa::path(get, path = "/stores/{store}/choices", operation_id = "get_store_choices", tag = "connections",
+    params(("store" = String, Path, description = "`sto_…`, or the name.")),
+    responses((status = 200, body = ChoicesOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_store_choices(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(store): Named<String>,
+) -> Result<Json<ChoicesOut>, Failure> {
+    Ok(Json(connections::store_choices(&api.hub, &caller, &store).await?))
+}
+
 /// List warehouses
 #[utoipa::path(get, path = "/warehouses", operation_id = "list_warehouses", tag = "connections",
     responses((status = 200, body = Vec<EndpointOut>), (status = "default", body = ProblemOut)))]

@@ -8,11 +8,12 @@ use utoipa::openapi::{
 };
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 14] = [
+const REMOTE: [&str; 15] = [
     "begin_consent",
     "create_connection",
     "get_choices",
     "get_drift",
+    "get_store_choices",
     "plan_configuration",
     "register_webhooks",
     "repair_finding",

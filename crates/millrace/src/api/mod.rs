@@ -5,6 +5,7 @@
 
 mod activity;
 mod alerts;
+mod app;
 mod auth;
 mod browser;
 mod census;
@@ -40,8 +41,10 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::{StatusCode, header},
-    middleware, routing,
+    http::{HeaderMap, Method, StatusCode, Uri, header},
+    middleware,
+    response::{IntoResponse as _, Response},
+    routing,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -119,6 +122,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(oauth::get_grant, oauth::begin_consent))
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
         .routes(routes!(hand_offs::revoke_hand_off))
+        .routes(routes!(connections::get_store_choices))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::test_new_warehouse))
         .routes(routes!(connections::get_warehouse, connections::update_warehouse))
@@ -303,7 +307,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
         .merge(reference::routes())
         .nest("/api/v1", open.merge(own).merge(private))
-        .fallback(nothing)
+        .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
@@ -314,8 +318,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .with_state(api)
 }
 
-async fn nothing() -> ProblemOut {
-    nothing_here()
+/// A page or file of the browser app, or nothing.
+async fn otherwise(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    app::at(&method, &uri, &headers).unwrap_or_else(|| nothing_here().into_response())
 }
 
 /// There is nothing at this address, or nothing that this caller may know of.

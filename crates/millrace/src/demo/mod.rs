@@ -67,7 +67,8 @@ pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::R
 
     let Started { address, administrator, password, stop, program } = program(folder.path().join("data")).await?;
     show.say(&format!("Millrace listens on http://{address}; its database is one SQLite file."));
-    show.say(&format!("Sign in as {PERSON} with the password {password}"));
+    show.say(&format!("Sign in as {PERSON} with the password {password}, or open a page where both are filled in:"));
+    show.say(&format!("http://{address}/sign-in#email={PERSON}&password={password}"));
     let api = Api::new(address, administrator)?;
     let connection = api.connect(&ends).await?;
     show.say("A connection was made through the public API: store, warehouse, mappings, three channels. It is on.");

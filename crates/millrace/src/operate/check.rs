@@ -399,3 +399,15 @@ pub async fn source_of(hub: &Hub, key: &ConnectionKey) -> Result<Arc<dyn OrderSo
     let settings = Settings { values: record.store.values, secrets: record.store_secrets };
     source(hub, &record.store.platform, &settings, Some(&store))
 }
+
+/// The same of a store that nothing may be connected with yet.
+///
+/// # Errors
+/// When there is none for this caller, or its settings cannot be used.
+pub async fn source_of_store(hub: &Hub, caller: &Caller, named: &str) -> Result<Arc<dyn OrderSource>, Failure> {
+    let found = endpoints::find(hub, caller, Side::Store, named).await?;
+    let kept = found.store_key();
+    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+    let settings = Settings { values: found.summary.values, secrets };
+    source(hub, &found.summary.platform, &settings, kept.as_ref())
+}

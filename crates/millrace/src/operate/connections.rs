@@ -403,3 +403,12 @@ pub async fn choices(hub: &Hub, caller: &Caller, named: &str) -> Result<ChoicesO
     let choices = check::source_of(hub, &key).await?.choices().await?;
     Ok(ChoicesOut::from(&choices))
 }
+
+/// The same for a store, from which a connection is still to be made: what it shall do is picked from these lists.
+///
+/// # Errors
+/// When there is no such store for this caller, or the account cannot be read.
+pub async fn store_choices(hub: &Hub, caller: &Caller, named: &str) -> Result<ChoicesOut, Failure> {
+    let choices = check::source_of_store(hub, caller, named).await?.choices().await?;
+    Ok(ChoicesOut::from(&choices))
+}

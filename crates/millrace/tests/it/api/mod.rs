@@ -1,6 +1,7 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod app;
 mod brands;
 mod browser;
 mod census;

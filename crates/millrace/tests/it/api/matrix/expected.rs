@@ -114,6 +114,7 @@ pub fn expected() -> Vec<Row> {
         look("get_warehouse"),
         look("get_connection"),
         look("get_choices"),
+        look("get_store_choices"),
         look("get_census"),
         look("get_drift"),
         look("list_preflights"),

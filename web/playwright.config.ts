@@ -1,0 +1,24 @@
+import { defineConfig } from '@playwright/test';
+
+const root = process.getuid?.() === 0;
+
+// The distribution's Chromium: downloads of Playwright's own are not possible everywhere.
+export default defineConfig({
+  testDir: 'tests',
+  timeout: 240_000,
+  expect: { timeout: 15_000 },
+  workers: 1,
+  reporter: 'list',
+  use: {
+    viewport: { width: 1280, height: 900 },
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: root ? ['--no-sandbox'] : [],
+    },
+  },
+  projects: [
+    { name: 'app', testMatch: 'app.spec.ts' },
+    { name: 'screenshots', testMatch: 'screenshots.spec.ts' },
+  ],
+});

@@ -1,0 +1,235 @@
+import { Button, Group, Modal, NumberInput, Paper, Select, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../api/client';
+import { Action, say, useAct } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { useFilters } from '../parts/filters';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { Rows } from '../parts/table';
+import { Time } from '../parts/values';
+import { IssueList } from './issue-list';
+
+type Channel = Schemas['AlertChannelOut'];
+type Policy = Schemas['PolicyOut'];
+
+/** Everything that needs a person, and did. */
+export function Issues() {
+  const [filters, setFilters] = useFilters();
+  const all = filters.all === 'true';
+  return (
+    <Page title="Issues" about="What cannot go on without a person. An issue closes by itself when its cause is gone.">
+      <Switch
+        label="Also those that closed"
+        checked={all}
+        onChange={(event) => setFilters({ all: event.currentTarget.checked ? 'true' : undefined })}
+      />
+      <IssueList all={all} />
+    </Page>
+  );
+}
+
+/** Who is told of what needs a person, and where. */
+export function Alerts() {
+  return (
+    <Page title="Alerts" about="Who is told when something needs a person, and where.">
+      <Section title="Where" actions={<NewChannel />}>
+        <Loaded of={reading('/api/v1/alerts/channels')}>{(channels) => <Channels channels={channels} />}</Loaded>
+      </Section>
+      <Section title="What" about="The default policy tells everything everywhere. Others pick kinds, connections and times.">
+        <Loaded of={reading('/api/v1/alerts/policies')}>{(policies) => <Policies policies={policies} />}</Loaded>
+      </Section>
+    </Page>
+  );
+}
+
+function Channels({ channels }: { channels: Channel[] }) {
+  if (channels.length === 0) {
+    return <EmptyNote title="Nobody is told yet">Add e-mail addresses or a chat, and try them.</EmptyNote>;
+  }
+  return (
+    <Rows
+      label="Where alerts go"
+      rows={channels}
+      id={(channel) => channel.id}
+      columns={[
+        { title: 'Name', show: (channel) => channel.name },
+        { title: 'State', show: (channel) => <StateBadge state={channel.enabled ? 'on' : 'off'} /> },
+        { title: 'To', show: (channel) => channel.host ?? channel.to?.join(', ') },
+        { title: 'Last told', show: (channel) => <Time at={channel.last_message_at} none="Never" /> },
+        { title: 'Problem', show: (channel) => channel.problem },
+        { title: 'Do', show: (channel) => <ChannelActions channel={channel} /> },
+      ]}
+    />
+  );
+}
+
+function ChannelActions({ channel }: { channel: Channel }) {
+  const params = { path: { channel: channel.id } };
+  return (
+    <Group gap="xs">
+      <Action
+        size="xs"
+        label="Try it"
+        said="A test is on its way there."
+        run={() => done(api.POST('/api/v1/alerts/channels/{channel}/test', { params }))}
+      />
+      <Action
+        size="xs"
+        label={channel.enabled ? 'Switch off' : 'Switch on'}
+        run={() =>
+          done(
+            api.PUT('/api/v1/alerts/channels/{channel}', {
+              params,
+              body: { name: channel.name, enabled: !channel.enabled, ...(channel.to ? { to: channel.to } : {}) },
+            }),
+          )
+        }
+      />
+      <Action
+        size="xs"
+        label="Remove"
+        danger
+        explains={`Nothing is told to ${channel.name} any more.`}
+        run={() => done(api.DELETE('/api/v1/alerts/channels/{channel}', { params }))}
+      />
+    </Group>
+  );
+}
+
+function NewChannel() {
+  const [opened, setOpened] = useState(false);
+  const [kind, setKind] = useState<Schemas['ChannelKindIn']>('email');
+  const [name, setName] = useState('');
+  const [to, setTo] = useState<string[]>([]);
+  const [url, setUrl] = useState('');
+  const make = useAct(
+    () =>
+      done(
+        api.POST('/api/v1/alerts/channels', {
+          body: { kind, name: name.trim(), ...(kind === 'email' ? { to } : { url: url.trim() }) },
+        }),
+      ),
+    () => {
+      say('It is kept. Try it, to see that it arrives.');
+      setOpened(false);
+    },
+  );
+  return (
+    <>
+      <Button size="xs" onClick={() => setOpened(true)}>
+        Add
+      </Button>
+      <Modal opened={opened} onClose={() => setOpened(false)} title="Tell somebody" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            make.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
+            <Select
+              label="How"
+              data={[
+                { value: 'email', label: 'By e-mail' },
+                { value: 'chat', label: 'In a chat' },
+              ]}
+              value={kind}
+              allowDeselect={false}
+              onChange={(value) => setKind(value === 'chat' ? 'chat' : 'email')}
+            />
+            {kind === 'email' ? (
+              <TagsInput label="E-mail addresses" description="Enter after each." value={to} onChange={setTo} />
+            ) : (
+              <TextInput
+                label="Address that the chat gave"
+                description="An incoming webhook. It is kept sealed and not shown again."
+                type="url"
+                required
+                value={url}
+                onChange={(event) => setUrl(event.currentTarget.value)}
+              />
+            )}
+            {make.error && <ProblemNote error={make.error} />}
+            <Group justify="flex-end">
+              <Button type="submit" loading={make.isPending}>
+                Add
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}
+
+function Policies({ policies }: { policies: Policy[] }) {
+  return (
+    <Stack>
+      {policies.map((policy) => (
+        <OnePolicy key={policy.id} policy={policy} />
+      ))}
+    </Stack>
+  );
+}
+
+function OnePolicy({ policy }: { policy: Policy }) {
+  const [hours, setHours] = useState<string | number>(policy.remind_hours);
+  const [from, setFrom] = useState(policy.quiet?.from ?? '');
+  const [until, setUntil] = useState(policy.quiet?.until ?? '');
+  const change = useAct(
+    (enabled: boolean) => {
+      const { id, quiet: _, merchant, ...rest } = policy;
+      const zone = policy.quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+      return done(
+        api.PUT('/api/v1/alerts/policies/{policy}', {
+          params: { path: { policy: id } },
+          body: {
+            ...rest,
+            ...(merchant ? { merchant } : {}),
+            enabled,
+            remind_hours: Number(hours),
+            quiet: from && until ? { from, until, zone } : null,
+          },
+        }),
+      );
+    },
+    () => say('The policy is kept.'),
+  );
+  return (
+    <Paper withBorder p="sm">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          change.mutate(policy.enabled);
+        }}
+      >
+        <Stack gap="sm">
+          <Group justify="space-between">
+            <Text fw={600}>{policy.name}</Text>
+            <Switch
+              aria-label={`${policy.name} is on`}
+              checked={policy.enabled}
+              onChange={(event) => change.mutate(event.currentTarget.checked)}
+            />
+          </Group>
+          <Text size="sm" className="quiet">
+            {policy.kinds.length > 0 ? `Only: ${policy.kinds.join(', ')}.` : 'Everything that needs a person.'}{' '}
+            {policy.channels.length > 0 ? 'In the places picked for it.' : 'In all places.'}
+          </Text>
+          <Group align="flex-end">
+            <NumberInput label="Remind after hours" min={0} max={720} w={150} value={hours} onChange={setHours} />
+            <TextInput label="Quiet from" type="time" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+            <TextInput label="Until" type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
+            <Button type="submit" variant="default" loading={change.isPending}>
+              Save
+            </Button>
+          </Group>
+          {change.error && <ProblemNote error={change.error} />}
+        </Stack>
+      </form>
+    </Paper>
+  );
+}

@@ -1,0 +1,126 @@
+import { List, Paper, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useParams } from '@tanstack/react-router';
+import { api, done, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { useRights } from '../api/session';
+import { Action } from '../parts/act';
+import { Facts } from '../parts/facts';
+import { EmptyNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { Rows } from '../parts/table';
+import { Time, words } from '../parts/values';
+import { FindingCard } from './findings';
+
+type Census = Schemas['CensusOut'];
+
+/** Where every order is, by a look at both sides that does not ask the rest of the program. */
+export function CensusPage() {
+  const { id = '' } = useParams({ strict: false }) as { id?: string };
+  const names = useNames();
+  const { decides } = useRights();
+  const params = { path: { connection: id } };
+  const run = (full: boolean) => done(api.POST('/api/v1/connections/{connection}/census', { params, body: { full } }));
+  return (
+    <Page
+      title="Census"
+      back={{ href: `/connections/${id}`, title: names.connection(id) }}
+      about="Every order is looked for on both sides, by a part of the program that does not trust the rest of it."
+      actions={
+        decides && (
+          <>
+            <Action label="Look at what is recent" said="The census begins as soon as nothing else wants to call." run={() => run(false)} />
+            <Action label="Look at everything" said="The census begins as soon as nothing else wants to call." run={() => run(true)} />
+          </>
+        )
+      }
+    >
+      <Loaded of={{ ...reading('/api/v1/connections/{connection}/census', params), refetchInterval: 5_000 }}>
+        {(census) => <Shown census={census} />}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Shown({ census }: { census: Census }) {
+  const { report } = census;
+  return (
+    <Stack>
+      <Paper withBorder p="md">
+        <Text size="sm" className="quiet">
+          Unaccounted
+        </Text>
+        <Text fz={40} fw={700} className="figure" lh={1.1}>
+          {census.unaccounted ?? '–'}
+        </Text>
+        <Text size="sm">
+          {census.unaccounted === 0
+            ? 'Every order is where somebody can say it is.'
+            : census.unaccounted
+              ? 'Nobody can say where these orders are; they are listed below.'
+              : 'The first census has not ended yet.'}
+        </Text>
+      </Paper>
+      <SimpleGrid cols={{ base: 1, sm: 2 }}>
+        {census.runs.map((run) => (
+          <Section key={run.extent} title={run.extent === 'full' ? 'Of everything' : 'Of what is recent'}>
+            <Facts
+              of={[
+                ['Last ended', <Time key="f" at={run.finished_at} none="Not yet" />],
+                ['Last begun', <Time key="s" at={run.started_at} none="Not yet" />],
+                ['Asked for', run.wanted_at && <Time at={run.wanted_at} />],
+                ['It failed', run.problem],
+              ]}
+            />
+          </Section>
+        ))}
+      </SimpleGrid>
+      {report && (
+        <Section title={`Where ${report.counted} orders are`} {...(report.warehouse_not_asked ? { about: `The warehouse itself was not asked: ${report.warehouse_not_asked}.` } : {})}>
+          <Rows
+            label="Where orders are"
+            rows={report.buckets.filter((bucket) => bucket.count > 0 || bucket.bucket === 'unaccounted')}
+            id={(bucket) => bucket.bucket}
+            columns={[
+              { title: 'Where', show: (bucket) => words(bucket.bucket) },
+              { title: 'Orders', figure: true, show: (bucket) => bucket.count },
+              {
+                title: 'Why',
+                show: (bucket) => (
+                  <List size="sm" listStyleType="none">
+                    {bucket.reasons.map((reason) => (
+                      <List.Item key={reason.why}>
+                        {reason.why} ({reason.count})
+                      </List.Item>
+                    ))}
+                  </List>
+                ),
+              },
+            ]}
+          />
+          {report.lost.map((lost) => (
+            <Text key={`${lost.order} ${lost.note ?? ''}`} size="sm">
+              <b>Order {lost.order}:</b> {lost.why}
+            </Text>
+          ))}
+          {report.unchecked?.map((line) => (
+            <Text key={line} size="sm" className="quiet">
+              Not looked at: {line}
+            </Text>
+          ))}
+        </Section>
+      )}
+      <Section title="Findings" about="What the comparison showed to be wrong. Nothing is repaired unless a person says so.">
+        {census.findings.length === 0 ? (
+          <EmptyNote title="Nothing is wrong" />
+        ) : (
+          <Stack>
+            {census.findings.map((finding) => (
+              <FindingCard key={finding.id} finding={finding} />
+            ))}
+          </Stack>
+        )}
+      </Section>
+    </Stack>
+  );
+}

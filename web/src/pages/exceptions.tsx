@@ -1,0 +1,177 @@
+import { Button, Group, Modal, Paper, Progress, Stack, Switch, Text, Title } from '@mantine/core';
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, done, paging, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { problemFrom, sentence } from '../api/problem';
+import { useRights } from '../api/session';
+import { Action } from '../parts/act';
+import { FilterBar, useFilters } from '../parts/filters';
+import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
+import { Page } from '../parts/page';
+import { Rows } from '../parts/table';
+import { Time, words } from '../parts/values';
+
+type Exception = Schemas['ExceptionOut'];
+
+/** Those that have the same cause, which is mended once. */
+function byCause(exceptions: Exception[]): { cause: string; kind: string; members: Exception[] }[] {
+  const groups = new Map<string, { cause: string; kind: string; members: Exception[] }>();
+  for (const exception of exceptions) {
+    const key = `${exception.kind}\n${exception.reason}`;
+    const group = groups.get(key) ?? { cause: exception.reason, kind: exception.kind, members: [] };
+    group.members.push(exception);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+const resolve = (exception: Exception) =>
+  done(api.POST('/api/v1/exceptions/{exception}/resolve', { params: { path: { exception: exception.id } } }));
+
+/** What came in and could not be used, grouped by cause. */
+export function Exceptions() {
+  const [filters, setFilters] = useFilters();
+  const names = useNames();
+  const all = filters.all === 'true';
+  const query = useInfiniteQuery(
+    paging('/api/v1/exceptions', { query: { connection: filters.connection, all, limit: 200 } }),
+  );
+  return (
+    <Page
+      title="Exceptions"
+      about="Files, pages and messages that could not be used, and shipments for orders that nobody knows. Nothing of them is lost."
+    >
+      <Group align="flex-end">
+        <FilterBar
+          list="exceptions"
+          fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]}
+        />
+        <Switch
+          label="Also those that were dealt with"
+          checked={all}
+          onChange={(event) => setFilters({ ...filters, all: event.currentTarget.checked ? 'true' : undefined })}
+        />
+      </Group>
+      {query.error && <ProblemNote error={query.error} retry={() => void query.refetch()} />}
+      {!query.data && !query.error && <Waiting />}
+      {query.data && <Groups exceptions={query.data.pages.flatMap((page) => page.items)} />}
+      {query.hasNextPage && (
+        <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+          Show more
+        </Button>
+      )}
+    </Page>
+  );
+}
+
+function Groups({ exceptions }: { exceptions: Exception[] }) {
+  const names = useNames();
+  const { decides } = useRights();
+  const groups = byCause(exceptions);
+  if (groups.length === 0) {
+    return (
+      <Paper withBorder>
+        <EmptyNote title="Everything that came in could be used">What cannot be used appears here, with the reason.</EmptyNote>
+      </Paper>
+    );
+  }
+  return groups.map(({ cause, kind, members }) => {
+    const open = members.filter((one) => !one.resolved_at);
+    return (
+      <Paper withBorder key={`${kind}${cause}`} component="section" aria-label={words(kind)}>
+        <Group justify="space-between" p="md" pb={0}>
+          <div>
+            <Title order={2} size="h4">
+              {words(kind)} ({members.length})
+            </Title>
+            <Text size="sm" maw={760}>
+              {sentence(cause)}
+            </Text>
+          </div>
+          {decides && open.length > 1 && <ResolveAll exceptions={open} />}
+        </Group>
+        <Rows
+          label={words(kind)}
+          rows={members}
+          id={(one) => one.id}
+          columns={[
+            { title: 'About', show: (one) => <Text size="sm" className="breaks">{one.subject}</Text> },
+            { title: 'Connection', show: (one) => names.connection(one.connection) },
+            { title: 'When', show: (one) => <Time at={one.at} /> },
+            {
+              title: 'Dealt with',
+              show: (one) =>
+                one.resolved_at ? (
+                  <>
+                    {one.resolved_by}, <Time at={one.resolved_at} />
+                  </>
+                ) : decides ? (
+                  <Action size="xs" label="Dealt with" run={() => resolve(one)} />
+                ) : (
+                  'Not yet'
+                ),
+            },
+          ]}
+        />
+      </Paper>
+    );
+  });
+}
+
+/** All of one cause at once, once the cause is mended. */
+function ResolveAll({ exceptions }: { exceptions: Exception[] }) {
+  const client = useQueryClient();
+  const [about, setAbout] = useState<Exception[] | null>(null);
+  const [count, setCount] = useState<number | null>(null);
+  const [failed, setFailed] = useState<string[]>([]);
+  const run = async () => {
+    setCount(0);
+    for (const [index, exception] of (about ?? []).entries()) {
+      try {
+        await resolve(exception);
+      } catch (error) {
+        const { told } = problemFrom(error);
+        setFailed((before) => [...before, `${exception.subject}: ${sentence(told.detail)}`]);
+      }
+      setCount(index + 1);
+    }
+    await client.invalidateQueries();
+  };
+  const close = () => {
+    setAbout(null);
+    setCount(null);
+    setFailed([]);
+  };
+  return (
+    <>
+      <Button size="xs" variant="default" onClick={() => setAbout(exceptions)}>
+        All are dealt with
+      </Button>
+      {about && (
+        <Modal opened onClose={close} title={`${about.length} exceptions`} centered>
+          <Stack>
+            <Text size="sm">
+              They all have the same cause. Say so once it is mended: they leave this list, and the audit trail keeps who said it.
+            </Text>
+            {count !== null && <Progress value={(100 * count) / about.length} aria-label={`${count} of ${about.length}`} />}
+            {failed.map((line) => (
+              <Text key={line} size="sm">
+                {line}
+              </Text>
+            ))}
+            <Group justify="flex-end">
+              {count === about.length ? (
+                <Button onClick={close}>Close</Button>
+              ) : (
+                <Button loading={count !== null} onClick={() => void run()}>
+                  All are dealt with
+                </Button>
+              )}
+            </Group>
+          </Stack>
+        </Modal>
+      )}
+    </>
+  );
+}

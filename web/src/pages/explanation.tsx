@@ -1,0 +1,97 @@
+import { Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
+import { useState } from 'react';
+import { api, done, type Schemas } from '../api/client';
+import { sentence } from '../api/problem';
+import { useRights } from '../api/session';
+import { Action } from '../parts/act';
+import { To } from '../parts/link';
+import { DEEDS, decision } from './order-actions';
+
+type Explain = Schemas['ExplainOut'];
+type ActionOut = Schemas['ActionOut'];
+
+interface Props {
+  explain: Explain;
+  order?: string;
+  connection: string;
+}
+
+/** Why something is where it is, what it waits for, and what a person can do about it. */
+export function Explanation({ explain, order, connection }: Props) {
+  const { decides } = useRights();
+  return (
+    <Paper withBorder p="md" component="section" aria-label="Why is it here">
+      <Stack gap="xs">
+        <Title order={2} size="h4">
+          Why is it here
+        </Title>
+        <Text>{sentence(explain.why)}</Text>
+        {explain.waits_for && (
+          <Text size="sm" className="quiet">
+            It waits for {explain.waits_for}.
+          </Text>
+        )}
+        {decides && explain.actions.length > 0 && (
+          <Group gap="xs">
+            {explain.actions.map((action) => (
+              <OneAction key={action.command} action={action} order={order} connection={connection} />
+            ))}
+          </Group>
+        )}
+      </Stack>
+    </Paper>
+  );
+}
+
+function OneAction({ action, order, connection }: { action: ActionOut; order: string | undefined; connection: string }) {
+  const decided = decision(action);
+  if (decided) return <Decide {...decided} does={action.does} />;
+  if (action.action === 'enable' || action.action === 'resume') {
+    return <To href={`/connections/${connection}`}>{action.does} To the connection</To>;
+  }
+  const deed = DEEDS[action.action];
+  if (!deed || !order) return null;
+  return (
+    <Action
+      label={deed.label}
+      explains={action.does}
+      wantsReason={deed.wantsReason}
+      danger={deed.danger ?? false}
+      run={(reason) => deed.run(order, reason)}
+    />
+  );
+}
+
+/** A person's decision about an effect; where it is there already, what it is called there. */
+function Decide(props: { effect: string; name: Schemas['DecisionName']; label: string; does: string }) {
+  const [reference, setReference] = useState('');
+  const asksReference = props.name === 'applied';
+  return (
+    <Action
+      label={props.label}
+      wantsReason
+      danger={props.name === 'void'}
+      explains={
+        <Stack gap="sm">
+          <Text size="sm">{props.does}</Text>
+          {asksReference && (
+            <TextInput
+              label="What it is called there"
+              description="For example the number of the goods-out note."
+              value={reference}
+              onChange={(event) => setReference(event.currentTarget.value)}
+            />
+          )}
+        </Stack>
+      }
+      run={(reason) =>
+        done(
+          api.POST('/api/v1/effects/{effect}/decide', {
+            params: { path: { effect: props.effect } },
+            body: { decision: props.name, reason, ...(reference ? { reference } : {}) },
+          }),
+        )
+      }
+    />
+  );
+}

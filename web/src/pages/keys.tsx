@@ -1,0 +1,140 @@
+import { Button, Group, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { Action, useAct } from '../parts/act';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Rows } from '../parts/table';
+import { Time } from '../parts/values';
+import { Once } from './secret';
+
+const ROLES: { value: Schemas['Role']; label: string }[] = [
+  { value: 'read', label: 'Look' },
+  { value: 'staff', label: 'Look and decide' },
+  { value: 'admin', label: 'Everything' },
+];
+
+/** Keys for programs. */
+export function Keys() {
+  const names = useNames();
+  const [made, setMade] = useState<string | null>(null);
+  return (
+    <Page title="Keys" about="Programs send a key with every request. People sign in instead." actions={<NewKey made={setMade} />}>
+      {made && <Once title="The new key" secret={made} />}
+      <Loaded of={reading('/api/v1/keys')}>
+        {(keys) => (
+          <Paper withBorder>
+            {keys.length === 0 ? (
+              <EmptyNote title="No key yet" />
+            ) : (
+              <Rows
+                label="API keys"
+                rows={keys}
+                id={(key) => key.id}
+                columns={[
+                  { title: 'For', show: (key) => key.name },
+                  { title: 'May', show: (key) => ROLES.find((role) => role.value === key.role)?.label ?? key.role },
+                  { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All'), wide: true },
+                  { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
+                  { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
+                  {
+                    title: 'Revoke',
+                    show: (key) =>
+                      key.revoked_at ? (
+                        <>
+                          Revoked <Time at={key.revoked_at} />
+                        </>
+                      ) : (
+                        <Action
+                          size="xs"
+                          label="Revoke"
+                          danger
+                          explains={`Programs that use “${key.name}” are refused from now on. This cannot be taken back.`}
+                          run={() => done(api.DELETE('/api/v1/keys/{key}', { params: { path: { key: key.id } } }))}
+                        />
+                      ),
+                  },
+                ]}
+              />
+            )}
+          </Paper>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function NewKey({ made }: { made: (key: string) => void }) {
+  const names = useNames();
+  const [opened, setOpened] = useState(false);
+  const [name, setName] = useState('');
+  const [role, setRole] = useState<Schemas['Role']>('read');
+  const [merchant, setMerchant] = useState<string | null>(null);
+  const [days, setDays] = useState<string | number>('');
+  const make = useAct(
+    () =>
+      done(
+        api.POST('/api/v1/keys', {
+          body: {
+            name: name.trim(),
+            role,
+            ...(merchant ? { merchant } : {}),
+            ...(days === '' ? {} : { days: Number(days) }),
+          },
+        }),
+      ),
+    (answer) => {
+      setOpened(false);
+      made(answer.key);
+    },
+  );
+  return (
+    <>
+      <Button onClick={() => setOpened(true)}>Make a key</Button>
+      <Modal opened={opened} onClose={() => setOpened(false)} title="Make a key" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            make.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput label="What it is for" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
+            <Select
+              label="What it may do"
+              data={ROLES}
+              value={role}
+              allowDeselect={false}
+              onChange={(value) => setRole(ROLES.find((one) => one.value === value)?.value ?? 'read')}
+            />
+            <Select
+              label="Only for this merchant"
+              clearable
+              placeholder="All"
+              data={names.merchants}
+              value={merchant}
+              onChange={setMerchant}
+              clearButtonProps={{ 'aria-label': 'All merchants' }}
+            />
+            <NumberInput
+              label="Days until it ends"
+              description="Empty: it does not end by itself."
+              min={1}
+              max={3650}
+              allowDecimal={false}
+              value={days}
+              onChange={setDays}
+            />
+            {make.error && <ProblemNote error={make.error} />}
+            <Group justify="flex-end">
+              <Button type="submit" loading={make.isPending}>
+                Make it
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,280 @@
+import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, done, paging, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { useRights, useSession } from '../api/session';
+import { Action, say, useAct } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { To } from '../parts/link';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { DataTable } from '../parts/table';
+import { Time, words } from '../parts/values';
+import { Once } from './secret';
+import { SessionRows } from './session-rows';
+
+type Person = Schemas['PersonOut'];
+type Rights = Schemas['RightsIn'];
+
+const ROLES: { value: Schemas['PersonRole']; label: string }[] = [
+  { value: 'merchant', label: 'Merchant: looks at its own' },
+  { value: 'staff', label: 'Staff: looks and decides' },
+  { value: 'administrator', label: 'Administrator: everything' },
+];
+
+const LINK = 'Give this link to the person yourself: Millrace sends no e-mail. It works once, and is shown this once.';
+
+/** Who may sign in, and who is invited. */
+export function People() {
+  const names = useNames();
+  const [link, setLink] = useState<string | null>(null);
+  const limits = (merchants: string[] | null | undefined) => merchants?.map(names.merchant).join(', ') ?? 'All merchants';
+  return (
+    <Page title="People" actions={<Invite made={setLink} />}>
+      {link && (
+        <Once title="The invitation's link" secret={link}>
+          {LINK}
+        </Once>
+      )}
+      <DataTable<Person>
+        of={paging('/api/v1/people', { query: { limit: 50 } })}
+        label="People"
+        id={(person) => person.id}
+        columns={[
+          { title: 'Name', show: (person) => <To href={`/people/${person.id}`}>{person.name}</To> },
+          { title: 'E-mail', show: (person) => person.email },
+          { title: 'Role', show: (person) => words(person.role) },
+          { title: 'Of', show: (person) => limits(person.merchants), wide: true },
+          { title: 'Second factor', show: (person) => (person.second_factor ? 'Yes' : 'No'), wide: true },
+          { title: 'State', show: (person) => <StateBadge state={person.disabled ? 'off' : 'on'} label={person.disabled ? 'May not sign in' : 'May sign in'} /> },
+        ]}
+        empty={<EmptyNote title="Nobody is here" />}
+      />
+      <Section title="Invitations">
+        <DataTable<Schemas['InvitationOut']>
+          of={paging('/api/v1/invitations', { query: { limit: 20 } })}
+          label="Invitations"
+          id={(invitation) => invitation.id}
+          columns={[
+            { title: 'For', show: (one) => `${one.name} (${one.email})` },
+            { title: 'Role', show: (one) => words(one.role) },
+            { title: 'State', show: (one) => <StateBadge state={one.state} /> },
+            { title: 'Ends', show: (one) => <Time at={one.expires_at} />, wide: true },
+            {
+              title: 'Withdraw',
+              show: (one) =>
+                one.state === 'open' ? (
+                  <Action
+                    size="xs"
+                    label="Withdraw"
+                    explains={`The link for ${one.email} opens nothing any more.`}
+                    run={() => done(api.DELETE('/api/v1/invitations/{invitation}', { params: { path: { invitation: one.id } } }))}
+                  />
+                ) : (
+                  '–'
+                ),
+            },
+          ]}
+          empty={<EmptyNote title="Nobody is invited" />}
+        />
+      </Section>
+    </Page>
+  );
+}
+
+interface RightsProps {
+  rights: Rights;
+  change: (rights: Rights) => void;
+}
+
+function RightsFields({ rights, change }: RightsProps) {
+  const names = useNames();
+  const { installation } = useRights();
+  return (
+    <>
+      <Select
+        label="Role"
+        data={ROLES}
+        value={rights.role}
+        allowDeselect={false}
+        onChange={(value) => {
+          const role = ROLES.find((one) => one.value === value)?.value ?? 'merchant';
+          change({ ...rights, role, ...(role === 'administrator' ? { merchants: [] } : { installation: false }) });
+        }}
+      />
+      {rights.role !== 'administrator' && (
+        <MultiSelect
+          label="Merchants"
+          description={rights.role === 'staff' ? 'Empty: all of them.' : 'They see these and nothing else.'}
+          required={rights.role === 'merchant'}
+          data={names.merchants}
+          value={rights.merchants ?? []}
+          onChange={(merchants) => change({ ...rights, merchants })}
+        />
+      )}
+      {rights.role === 'administrator' && installation && (
+        <Switch
+          label="Administers the whole installation"
+          checked={rights.installation ?? false}
+          onChange={(event) => change({ ...rights, installation: event.currentTarget.checked })}
+        />
+      )}
+    </>
+  );
+}
+
+function Invite({ made }: { made: (link: string) => void }) {
+  const [opened, setOpened] = useState(false);
+  const [email, setEmail] = useState('');
+  const [name, setName] = useState('');
+  const [rights, setRights] = useState<Rights>({ role: 'merchant', merchants: [] });
+  const invite = useAct(
+    () => done(api.POST('/api/v1/invitations', { body: { email: email.trim(), name: name.trim(), ...rights } })),
+    (answer) => {
+      setOpened(false);
+      setEmail('');
+      setName('');
+      made(answer.link);
+    },
+  );
+  return (
+    <>
+      <Button onClick={() => setOpened(true)}>Invite a person</Button>
+      <Modal opened={opened} onClose={() => setOpened(false)} title="Invite a person" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            invite.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput
+              label="E-mail address"
+              type="email"
+              required
+              value={email}
+              onChange={(event) => setEmail(event.currentTarget.value)}
+              data-autofocus
+            />
+            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} />
+            <RightsFields rights={rights} change={setRights} />
+            {invite.error && <ProblemNote error={invite.error} />}
+            <Group justify="flex-end">
+              <Button type="submit" loading={invite.isPending}>
+                Make the link
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}
+
+/** One person: rights, password, second factor, sessions. */
+export function PersonPage() {
+  const { id = '' } = useParams({ strict: false }) as { id?: string };
+  return (
+    <Loaded of={reading('/api/v1/people/{person}', { path: { person: id } })}>
+      {(person) => <Shown key={person.id} person={person} />}
+    </Loaded>
+  );
+}
+
+function Shown({ person }: { person: Person }) {
+  const me = useSession().person.id === person.id;
+  const [link, setLink] = useState<string | null>(null);
+  const [rights, setRights] = useState<Rights>({
+    role: ROLES.find((role) => role.value === person.role)?.value ?? 'merchant',
+    merchants: person.merchants ?? [],
+    installation: person.installation,
+  });
+  const params = { path: { person: person.id } };
+  const save = useAct(
+    () => done(api.PUT('/api/v1/people/{person}', { params, body: rights })),
+    () => say('It holds from the next request on.'),
+  );
+  return (
+    <Page
+      title={person.name}
+      back={{ href: '/people', title: 'People' }}
+      about={person.email}
+      badge={<StateBadge state={person.disabled ? 'off' : 'on'} label={person.disabled ? 'May not sign in' : 'May sign in'} />}
+      actions={
+        <>
+          <Action
+            label="New password"
+            explains="A link is made by which the person chooses one. It works once, for 24 hours."
+            confirm="Make the link"
+            run={async () => setLink((await done(api.POST('/api/v1/people/{person}/reset', { params }))).link)}
+          />
+          {person.second_factor && (
+            <Action
+              label="Remove the second factor"
+              danger
+              explains="For somebody who lost the app and the recovery codes. Be sure that it is them who ask."
+              run={() => done(api.DELETE('/api/v1/people/{person}/second-factor', { params }))}
+            />
+          )}
+          {person.disabled ? (
+            <Action label="Let sign in again" run={() => done(api.POST('/api/v1/people/{person}/enable', { params }))} />
+          ) : (
+            !me && (
+              <Action
+                label="Let sign in no more"
+                danger
+                explains={`${person.name} is signed out everywhere at once, and cannot sign in until you allow it again.`}
+                run={() => done(api.POST('/api/v1/people/{person}/disable', { params }))}
+              />
+            )
+          )}
+        </>
+      }
+    >
+      {link && (
+        <Once title="The link for a new password" secret={link}>
+          {LINK}
+        </Once>
+      )}
+      <Section title="What they may do">
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            save.mutate();
+          }}
+        >
+          <Stack maw={460}>
+            <RightsFields rights={rights} change={setRights} />
+            {save.error && <ProblemNote error={save.error} />}
+            <Group>
+              <Button type="submit" loading={save.isPending}>
+                Save
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Section>
+      <Section
+        title="Sessions"
+        actions={
+          <Action
+            size="xs"
+            label="End all of them"
+            explains={`${person.name} has to sign in again everywhere.`}
+            run={() => done(api.DELETE('/api/v1/people/{person}/sessions', { params }))}
+          />
+        }
+      >
+        <Loaded of={reading('/api/v1/people/{person}/sessions', params)}>
+          {(sessions) => (
+            <Paper withBorder>
+              <SessionRows sessions={sessions} />
+            </Paper>
+          )}
+        </Loaded>
+      </Section>
+    </Page>
+  );
+}

@@ -1,0 +1,220 @@
+import { Button, Checkbox, Group, Modal, Paper, Stack, Switch, Text, Textarea } from '@mantine/core';
+import { useParams } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../api/client';
+import { sentence } from '../api/problem';
+import { useNames } from '../api/names';
+import { useRights } from '../api/session';
+import { Action, useAct } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { RunBadge } from './run-badge';
+import { Facts } from '../parts/facts';
+import { To } from '../parts/link';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { Rows } from '../parts/table';
+import { Code, plain, Quantity, Time, words } from '../parts/values';
+
+type Run = Schemas['RunDetailOut'];
+type Line = Schemas['RunLineOut'];
+
+/** One comparison: what it would change, line by line, before it is written; and how to take it back after. */
+export function RunPage() {
+  const { id = '' } = useParams({ strict: false }) as { id?: string };
+  return <Loaded of={reading('/api/v1/stock/runs/{run}', { path: { run: id } })}>{(run) => <Shown run={run} />}</Loaded>;
+}
+
+function Shown({ run }: { run: Run }) {
+  const { decides } = useRights();
+  const names = useNames();
+  const [all, setAll] = useState(false);
+  const params = { path: { run: run.id } };
+  const lines = all ? run.lines : run.lines.filter((line) => line.verdict !== 'same');
+  const corrections = run.lines.filter((line) => line.verdict === 'correct');
+  const waits = run.state === 'waiting';
+  const canUndo = run.lines.some((line) => line.effect && !line.undone_by);
+  return (
+    <Page
+      title={`Stock run of ${names.connection(run.connection)}`}
+      back={{ href: `/stock?connection=${run.connection}`, title: 'Stock' }}
+      badge={<RunBadge state={run.state} />}
+      about={run.reason && sentence(run.reason)}
+      actions={
+        decides && (
+          <>
+            {waits && (
+              <Action
+                variant="filled"
+                label="Approve"
+                confirm={`Correct ${corrections.length} products`}
+                explains={`${corrections.length} products are corrected in Brightpearl by the differences shown here. It can be taken back.`}
+                run={() => done(api.POST('/api/v1/stock/runs/{run}/approve', { params }))}
+              />
+            )}
+            {waits && (
+              <Action
+                label="Drop"
+                explains="Nothing is corrected. The next count is compared anew."
+                run={() => done(api.POST('/api/v1/stock/runs/{run}/drop', { params }))}
+              />
+            )}
+            {canUndo && <Undo run={run} />}
+          </>
+        )
+      }
+    >
+      <Section title="About it">
+        <Facts
+          of={[
+            ['Feed', <Code key="f">{run.feed}</Code>],
+            ['Counted', <Time key="c" at={run.cut_off} />],
+            ['Worked out', <Time key="m" at={run.made_at} />],
+            ['SKUs in the feed', run.skus],
+            ['Products compared', run.compared],
+            ['Differ', run.changed],
+          ]}
+        />
+      </Section>
+      <Switch label="Also products that agree" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
+      <Paper withBorder>
+        {lines.length === 0 ? (
+          <EmptyNote title="Nothing differs">Every product that was compared agrees.</EmptyNote>
+        ) : (
+          <Rows<Line>
+            label="Lines of the run"
+            rows={lines}
+            id={(line) => `${line.product} ${line.warehouse}`}
+            columns={[
+              { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
+              { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} /> },
+              { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} /> },
+              { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
+              { title: 'Parts', show: (line) => <Parts line={line} />, wide: true },
+              { title: 'Verdict', show: (line) => <StateBadge state={line.verdict} /> },
+              { title: 'Why', show: (line) => line.reason },
+              {
+                title: 'Correction',
+                show: (line) =>
+                  line.undone_by ? (
+                    <To href={`/effects/${line.undone_by}`}>Taken back</To>
+                  ) : line.effect ? (
+                    <To href={`/effects/${line.effect}`}>{words(line.effect_state ?? 'planned')}</To>
+                  ) : (
+                    '–'
+                  ),
+              },
+            ]}
+          />
+        )}
+      </Paper>
+    </Page>
+  );
+}
+
+function Parts({ line }: { line: Line }) {
+  return Object.entries(line.parts)
+    .filter(([, units]) => plain(units) !== '0')
+    .map(([part, units]) => (
+      <Text key={part} size="sm">
+        {words(part)}: {plain(units)}
+      </Text>
+    ));
+}
+
+/** Takes corrections back. Shows first what that would change, against Brightpearl's present figures. */
+function Undo({ run }: { run: Run }) {
+  const [opened, setOpened] = useState(false);
+  const [reason, setReason] = useState('');
+  const [chosen, setChosen] = useState<string[]>([]);
+  const params = { path: { run: run.id } };
+  const look = useAct((skus: string[]) =>
+    done(
+      api.POST('/api/v1/stock/runs/{run}/undo', {
+        params: { ...params, query: { dry_run: true } },
+        body: { reason: 'a look at what it would do', skus },
+      }),
+    ),
+  );
+  const undo = useAct(
+    () => done(api.POST('/api/v1/stock/runs/{run}/undo', { params, body: { reason: reason.trim(), skus: chosen } })),
+    () => setOpened(false),
+  );
+  const start = () => {
+    setOpened(true);
+    setChosen([]);
+    undo.reset();
+    look.mutate([]);
+  };
+  return (
+    <>
+      <Button variant="default" onClick={start}>
+        Undo
+      </Button>
+      <Modal opened={opened} onClose={() => setOpened(false)} title="Undo this run" size="xl" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            undo.mutate();
+          }}
+        >
+          <Stack>
+            {look.error && <ProblemNote error={look.error} />}
+            {look.isPending && <Text size="sm">Looking at Brightpearl's present figures …</Text>}
+            {look.data && (
+              <>
+                <Text size="sm" role="status">
+                  {look.data.told}
+                </Text>
+                <Rows
+                  label="What would be taken back"
+                  rows={look.data.lines}
+                  id={(line) => line.effect}
+                  columns={[
+                    {
+                      title: 'Only this',
+                      show: (line) => (
+                        <Checkbox
+                          aria-label={`Undo ${line.skus.join(', ')}`}
+                          checked={line.skus.every((sku) => chosen.includes(sku))}
+                          onChange={(event) =>
+                            setChosen(
+                              event.currentTarget.checked
+                                ? [...chosen, ...line.skus]
+                                : chosen.filter((sku) => !line.skus.includes(sku)),
+                            )
+                          }
+                        />
+                      ),
+                    },
+                    { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
+                    { title: 'It changed', figure: true, show: (line) => <Quantity of={line.changed_by} signed /> },
+                    { title: 'Brightpearl now', figure: true, show: (line) => <Quantity of={line.brightpearl_on_hand} /> },
+                    { title: 'Undo by', figure: true, show: (line) => <Quantity of={line.undo_by} signed /> },
+                    { title: 'Why it stays', show: (line) => line.reason },
+                  ]}
+                />
+              </>
+            )}
+            <Textarea
+              label="Reason"
+              description="Kept in the audit trail, and shown with the products, which are then held."
+              required
+              value={reason}
+              onChange={(event) => setReason(event.currentTarget.value)}
+            />
+            {undo.error && <ProblemNote error={undo.error} />}
+            <Group justify="flex-end">
+              <Button variant="default" onClick={() => setOpened(false)}>
+                Cancel
+              </Button>
+              <Button type="submit" color="red" disabled={!look.data} loading={undo.isPending}>
+                {chosen.length > 0 ? 'Undo what is chosen' : `Undo all ${look.data?.undone ?? ''}`}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}

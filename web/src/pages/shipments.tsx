@@ -1,0 +1,154 @@
+import { Stack, Text } from '@mantine/core';
+import { useParams } from '@tanstack/react-router';
+import { api, done, paging, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { useRights } from '../api/session';
+import { Action } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { Facts } from '../parts/facts';
+import { FilterBar, useFilters } from '../parts/filters';
+import { To } from '../parts/link';
+import { EmptyNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { DataTable, Rows } from '../parts/table';
+import { Code, Quantity, Time } from '../parts/values';
+
+type Shipment = Schemas['ShipmentOut'];
+
+function Told({ shipment }: { shipment: Shipment }) {
+  if (shipment.problem) return <StateBadge state="error" label="Needs a person" />;
+  return shipment.confirmed_at ? (
+    <StateBadge state="shipped" label="Brightpearl knows" />
+  ) : (
+    <StateBadge state="open" label="On its way to Brightpearl" />
+  );
+}
+
+/** What left the warehouses. */
+export function Shipments() {
+  const [filters] = useFilters();
+  const names = useNames();
+  const { text, connection, confirmed } = filters;
+  return (
+    <Page title="Shipments">
+      <FilterBar
+        list="shipments"
+        search="Reference, order, tracking number"
+        fields={[
+          { name: 'connection', label: 'Connection', choices: names.connections },
+          {
+            name: 'confirmed',
+            label: 'Brightpearl',
+            choices: [
+              { value: 'true', label: 'Knows everything' },
+              { value: 'false', label: 'Not yet' },
+            ],
+          },
+        ]}
+      />
+      <DataTable<Shipment>
+        of={paging('/api/v1/shipments', {
+          query: { text, connection, confirmed: confirmed === undefined ? undefined : confirmed === 'true', limit: 50 },
+        })}
+        label="Shipments"
+        id={(shipment) => shipment.id}
+        columns={[
+          { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To> },
+          { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
+          { title: 'Told', show: (one) => <Told shipment={one} /> },
+          { title: 'Carrier', show: (one) => `${one.carrier} ${one.service}` },
+          { title: 'Tracking', show: (one) => <Code>{one.tracking.join(', ') || '–'}</Code> },
+          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true },
+          { title: 'Left', show: (one) => <Time at={one.shipped_at} /> },
+        ]}
+        empty={
+          <EmptyNote title="No shipment">
+            {Object.keys(filters).length > 0
+              ? 'None is like this: take a filter away.'
+              : 'Shipments appear as soon as a warehouse reports that something has left.'}
+          </EmptyNote>
+        }
+      />
+    </Page>
+  );
+}
+
+/** One shipment: its boxes, and what Brightpearl was told of it. */
+export function ShipmentPage() {
+  const { id = '' } = useParams({ strict: false }) as { id?: string };
+  const names = useNames();
+  const { decides } = useRights();
+  const params = { path: { shipment: id } };
+  return (
+    <Loaded of={reading('/api/v1/shipments/{shipment}', params)}>
+      {(shipment) => (
+        <Page
+          title={`Shipment ${shipment.reference}`}
+          back={{ href: '/shipments', title: 'Shipments' }}
+          badge={<Told shipment={shipment} />}
+          actions={
+            decides &&
+            shipment.problem && (
+              <Action
+                label="Try again"
+                explains="It is looked at anew, and Brightpearl is told what it does not know yet."
+                run={() => done(api.POST('/api/v1/shipments/{shipment}/retry', { params }))}
+              />
+            )
+          }
+        >
+          {shipment.problem && <Text fw={600}>{shipment.problem}</Text>}
+          <Section title="About it">
+            <Facts
+              of={[
+                ['Order', shipment.order && <To href={`/orders/${shipment.order}`}>{shipment.key}</To>],
+                ['Carrier', `${shipment.carrier} ${shipment.service}`],
+                ['Left', <Time key="l" at={shipment.shipped_at} />],
+                ['Brightpearl knew everything', <Time key="b" at={shipment.confirmed_at} none="Not yet" />],
+                ['Last of its order', shipment.is_final ? 'Yes: nothing more will leave' : 'More may leave'],
+                ['Connection', names.connection(shipment.connection)],
+              ]}
+            />
+          </Section>
+          {shipment.boxes.map((box, index) => (
+            <Section key={box.tracking ?? index} title={`Box ${index + 1}`}>
+              <Facts of={[['Tracking', box.tracking && <Code>{box.tracking}</Code>], ['Weight', box.weight && `${box.weight} kg`]]} />
+              <Inside label={`Box ${index + 1}`} lines={box.lines} />
+            </Section>
+          ))}
+          {shipment.loose.length > 0 && (
+            <Section title="Not in a box">
+              <Inside label="Not in a box" lines={shipment.loose} />
+            </Section>
+          )}
+          <Section title="Steps">
+            <Stack gap={6}>
+              {shipment.effects.map((effect) => (
+                <div key={effect.id}>
+                  <To href={`/effects/${effect.id}`}>{effect.title}</To> <StateBadge state={effect.state} />
+                </div>
+              ))}
+            </Stack>
+          </Section>
+        </Page>
+      )}
+    </Loaded>
+  );
+}
+
+function Inside({ label, lines }: { label: string; lines: Schemas['BoxLineOut'][] }) {
+  return (
+    <Rows
+      label={label}
+      rows={lines}
+      id={(line) => `${line.line ?? ''} ${line.sku} ${line.lot ?? ''}`}
+      columns={[
+        { title: 'SKU', show: (line) => <Code>{line.sku}</Code> },
+        { title: 'Units', figure: true, show: (line) => <Quantity of={line.quantity} /> },
+        { title: 'Lot', show: (line) => line.lot, wide: true },
+        { title: 'Serial numbers', show: (line) => line.serials?.join(', '), wide: true },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,153 @@
+import { Paper, Select, Stack, Tabs, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { api, done, paging, reading, type Schemas } from '../api/client';
+import { useRights } from '../api/session';
+import { Action } from '../parts/act';
+import { FilterBar, useFilters } from '../parts/filters';
+import { To } from '../parts/link';
+import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
+import { Page } from '../parts/page';
+import { DataTable, Rows } from '../parts/table';
+import { Code, Quantity, Time } from '../parts/values';
+import { Drift } from './drift';
+import { RunBadge } from './run-badge';
+
+/** Stock of one connection: runs, what the warehouse counts, differences explained, and what is held. */
+export function Stock() {
+  const { data: connections } = useQuery(reading('/api/v1/connections'));
+  const [filters, setFilters] = useFilters();
+  const connection = filters.connection ?? connections?.[0]?.id;
+  const tab = filters.tab ?? 'runs';
+  return (
+    <Page title="Stock" about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains.">
+      {connections?.length === 0 && (
+        <Paper withBorder>
+          <EmptyNote title="Nothing is connected yet">Counts appear here once a connection's stock channel runs.</EmptyNote>
+        </Paper>
+      )}
+      {connections && connection && (
+        <Stack>
+          <Select
+            label="Connection"
+            w={260}
+            data={connections.map((one) => ({ value: one.id, label: one.name }))}
+            value={connection}
+            allowDeselect={false}
+            onChange={(value) => setFilters({ ...filters, connection: value ?? undefined, text: undefined })}
+          />
+          <Tabs value={tab} onChange={(value) => setFilters({ connection, tab: value ?? 'runs' })} keepMounted={false}>
+            <Tabs.List mb="md">
+              <Tabs.Tab value="runs">Runs</Tabs.Tab>
+              <Tabs.Tab value="levels">Levels</Tabs.Tab>
+              <Tabs.Tab value="drift">Drift</Tabs.Tab>
+              <Tabs.Tab value="holds">Held</Tabs.Tab>
+            </Tabs.List>
+            <Tabs.Panel value="runs">
+              <Runs connection={connection} />
+            </Tabs.Panel>
+            <Tabs.Panel value="levels">
+              <Levels connection={connection} />
+            </Tabs.Panel>
+            <Tabs.Panel value="drift">
+              <Drift connection={connection} />
+            </Tabs.Panel>
+            <Tabs.Panel value="holds">
+              <Holds connection={connection} />
+            </Tabs.Panel>
+          </Tabs>
+        </Stack>
+      )}
+    </Page>
+  );
+}
+
+function Runs({ connection }: { connection: string }) {
+  return (
+    <DataTable<Schemas['RunOut']>
+      of={paging('/api/v1/connections/{connection}/stock/runs', { path: { connection }, query: { limit: 30 } })}
+      label="Stock runs"
+      id={(run) => run.id}
+      columns={[
+        { title: 'Made', show: (run) => <To href={`/stock/runs/${run.id}`}><Time at={run.made_at} /></To> },
+        { title: 'State', show: (run) => <RunBadge state={run.state} /> },
+        { title: 'Why', show: (run) => run.reason && <Text size="sm" maw={340}>{run.reason}</Text> },
+        { title: 'Feed', show: (run) => <Code>{run.feed}</Code>, wide: true },
+        { title: 'Counted', show: (run) => <Time at={run.cut_off} />, wide: true },
+        { title: 'Compared', figure: true, show: (run) => run.compared },
+        { title: 'Differ', figure: true, show: (run) => run.changed },
+      ]}
+      empty={<EmptyNote title="No run yet">A run is made whenever the warehouse sends a count that differs.</EmptyNote>}
+    />
+  );
+}
+
+function Levels({ connection }: { connection: string }) {
+  const [filters] = useFilters();
+  return (
+    <Stack>
+      <FilterBar list="levels" search="SKU" fields={[]} />
+      <DataTable<Schemas['LevelOut']>
+        of={paging('/api/v1/connections/{connection}/stock/levels', {
+          path: { connection },
+          query: { text: filters.text, limit: 100 },
+        })}
+        label="Levels at the warehouse"
+        id={(level) => `${level.sku} ${level.facility}`}
+        columns={[
+          { title: 'SKU', show: (level) => <Code>{level.sku}</Code> },
+          { title: 'Facility', show: (level) => level.facility, wide: true },
+          { title: 'Free', figure: true, show: (level) => <Quantity of={level.available} /> },
+          { title: 'On the shelf', figure: true, show: (level) => <Quantity of={level.physical} /> },
+          { title: 'Counted', show: (level) => <Time at={level.cut_off} /> },
+        ]}
+        empty={<EmptyNote title="No level is known">Levels appear with the first count that the warehouse sends.</EmptyNote>}
+      />
+    </Stack>
+  );
+}
+
+function Holds({ connection }: { connection: string }) {
+  const { decides } = useRights();
+  const params = { path: { connection } };
+  const query = useQuery(reading('/api/v1/connections/{connection}/stock/holds', params));
+  if (query.error) return <ProblemNote error={query.error} />;
+  if (!query.data) return <Waiting />;
+  const release = (skus: string[]) =>
+    done(api.POST('/api/v1/connections/{connection}/stock/release', { params, body: { skus } }));
+  return (
+    <Paper withBorder>
+      {query.data.length === 0 ? (
+        <EmptyNote title="No product is held">
+          A product whose correction was taken back is held, so that the next count does not repeat it.
+        </EmptyNote>
+      ) : (
+        <Rows
+          label="Held products"
+          rows={query.data}
+          id={(hold) => `${hold.product} ${hold.warehouse}`}
+          columns={[
+            { title: 'SKU', show: (hold) => <Code>{hold.sku}</Code> },
+            { title: 'Why', show: (hold) => hold.reason },
+            { title: 'Who', show: (hold) => hold.actor, wide: true },
+            { title: 'Since', show: (hold) => <Time at={hold.at} /> },
+            ...(decides
+              ? [
+                  {
+                    title: 'Release',
+                    show: (hold: Schemas['HoldOut']) => (
+                      <Action
+                        size="xs"
+                        label="Release"
+                        explains="The next count corrects it again, where it still differs."
+                        run={() => release([hold.sku])}
+                      />
+                    ),
+                  },
+                ]
+              : []),
+          ]}
+        />
+      )}
+    </Paper>
+  );
+}

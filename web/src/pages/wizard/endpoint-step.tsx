@@ -1,0 +1,160 @@
+import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { reading, type Schemas } from '../../api/client';
+import { useAct } from '../../parts/act';
+import { given, type Values } from '../../parts/fields';
+import { SchemaForm } from '../../parts/form';
+import { ProblemNote, Waiting } from '../../parts/notes';
+import { Section } from '../../parts/section';
+import { CheckResult } from '../check-result';
+import { byField, sides } from '../endpoint-settings';
+import type { Draft } from './wizard';
+
+type Platform = Schemas['PlatformOut'];
+type Endpoint = Schemas['EndpointOut'];
+
+interface Props {
+  side: Schemas['Side'];
+  draft: Draft;
+  next: (id: string) => void;
+  back: () => void;
+}
+
+const TITLES = { store: 'Store Setup', warehouse: 'Warehouse Setup' } as const;
+
+/** One side: one that is here, or a new one with its credentials. Either is tested before one goes on. */
+export function EndpointStep(props: Props) {
+  const platforms = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
+  const stores = useQuery(reading('/api/v1/stores'));
+  const warehouses = useQuery(reading('/api/v1/warehouses'));
+  const all = (props.side === 'store' ? stores : warehouses).data;
+  if (!platforms.data || !all) return <Waiting />;
+  const present = all.filter((one) => one.merchant === props.draft.merchant);
+  const offered = platforms.data.filter((platform) => platform.role === props.side);
+  return <Form {...props} present={present} platforms={offered} />;
+}
+
+function Form({ side, draft, next, back, present, platforms }: Props & { present: Endpoint[]; platforms: Platform[] }) {
+  const [id, setId] = useState(draft[side] || (present[0]?.id ?? ''));
+  const [how, setHow] = useState(present.length > 0 ? 'existing' : 'new');
+  const [platform, setPlatform] = useState(platforms[0]?.name ?? '');
+  const [name, setName] = useState('');
+  const [values, setValues] = useState<Values>({});
+  const chosen = platforms.find((one) => one.name === platform);
+  const fields = chosen?.fields ?? [];
+  const test = useAct((trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep));
+  const keep = useAct<void, Endpoint>(
+    () => sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, ...given(fields, values) }),
+    (made) => {
+      setId(made.id);
+      setHow('existing');
+      test.mutate({ id: made.id, keep: false });
+    },
+  );
+  const works = test.data?.ok === true;
+  return (
+    <Section title={TITLES[side]}>
+      <Stack maw={640}>
+        <Radio.Group value={how} onChange={setHow} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
+          <Group mt="xs">
+            <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
+            <Radio value="new" label="A new one" />
+          </Group>
+        </Radio.Group>
+        {how === 'existing' ? (
+          <Select
+            label={sides[side].title}
+            required
+            data={present.map((one) => ({ value: one.id, label: `${one.name} (${one.platform})` }))}
+            value={id || null}
+            onChange={(value) => {
+              setId(value ?? '');
+              test.reset();
+            }}
+          />
+        ) : (
+          <form
+            id="endpoint"
+            onSubmit={(event) => {
+              event.preventDefault();
+              keep.mutate();
+            }}
+          >
+            <Stack>
+              <TextInput
+                label={`Name of the ${side}`}
+                required
+                value={name}
+                onChange={(event) => setName(event.currentTarget.value)}
+              />
+              <Select
+                label="Platform"
+                description={chosen?.summary}
+                required
+                data={platforms.map((one) => ({ value: one.name, label: one.title }))}
+                value={platform}
+                allowDeselect={false}
+                onChange={(value) => {
+                  setPlatform(value ?? '');
+                  setValues({});
+                }}
+              />
+              {chosen && (
+                <Text size="xs" className="quiet">
+                  Proven against: {chosen.proven}
+                </Text>
+              )}
+              {side === 'store' && platform === 'brightpearl' && (
+                <Text size="sm">
+                  Best give Millrace a staff user of its own in Brightpearl, with the API column ticked under Setup &gt;
+                  Staff: then its password can change without touching anybody else.
+                </Text>
+              )}
+              <SchemaForm platform={platform} fields={fields} values={values} onChange={setValues} problems={byField(keep.error)} />
+              {keep.error && <ProblemNote error={keep.error} />}
+            </Stack>
+          </form>
+        )}
+        {test.error && <ProblemNote error={test.error} />}
+        {test.data && (
+          <>
+            <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />
+            {!works && (
+              <Text size="sm">
+                Mend it in the settings of this {side}, or take “A new one” and enter it again. You can also go on, and
+                mend it later: the connection stays off until it works.
+              </Text>
+            )}
+          </>
+        )}
+        <Group justify="space-between">
+          <Button variant="default" onClick={back}>
+            Back
+          </Button>
+          <Group>
+            {how === 'new' ? (
+              <Button type="submit" form="endpoint" loading={keep.isPending}>
+                Keep and test
+              </Button>
+            ) : (
+              <>
+                <Button
+                  variant={works ? 'default' : 'filled'}
+                  disabled={!id}
+                  loading={test.isPending}
+                  onClick={() => test.mutate({ id, keep: false })}
+                >
+                  Test connection
+                </Button>
+                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} onClick={() => next(id)}>
+                  Next
+                </Button>
+              </>
+            )}
+          </Group>
+        </Group>
+      </Stack>
+    </Section>
+  );
+}

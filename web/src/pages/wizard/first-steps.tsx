@@ -1,0 +1,107 @@
+import { Button, Group, Radio, Select, Stack, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../../api/client';
+import { useAct } from '../../parts/act';
+import { ProblemNote, Waiting } from '../../parts/notes';
+import { Section } from '../../parts/section';
+import type { Draft } from './wizard';
+
+interface Props {
+  draft: Draft;
+  next: (part: Partial<Draft>) => void;
+}
+
+/** How the connection will be called. */
+export function BasicStep({ draft, next }: Props) {
+  const [name, setName] = useState(draft.name);
+  return (
+    <Section title="Basic Information">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          next({ name: name.trim() });
+        }}
+      >
+        <Stack maw={520}>
+          <TextInput
+            label="Name of the connection"
+            description="As you would call it, e.g. the shop's and the warehouse's names."
+            required
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <Group justify="flex-end">
+            <Button type="submit">Next</Button>
+          </Group>
+        </Stack>
+      </form>
+    </Section>
+  );
+}
+
+/** Whose goods they are. */
+export function MerchantStep({ draft, next, back }: Props & { back: () => void }) {
+  const { data: merchants } = useQuery(reading('/api/v1/merchants'));
+  if (!merchants) return <Waiting />;
+  return <PickMerchant merchants={merchants} draft={draft} next={next} back={back} />;
+}
+
+function PickMerchant(props: Props & { back: () => void; merchants: Schemas['MerchantOut'][] }) {
+  const { merchants, draft, next, back } = props;
+  const [how, setHow] = useState(merchants.length > 0 ? 'existing' : 'new');
+  const [chosen, setChosen] = useState<string | null>(draft.merchant || (merchants[0]?.id ?? null));
+  const [name, setName] = useState('');
+  const go = useAct<void, { id: string }>(
+    () =>
+      how === 'existing'
+        ? Promise.resolve({ id: chosen ?? '' })
+        : done(api.POST('/api/v1/merchants', { body: { name: name.trim() } })),
+    (merchant) => next({ merchant: merchant.id }),
+  );
+  return (
+    <Section title="Merchant" about="The brand that owns the stock. Two merchants never see each other's orders.">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          go.mutate();
+        }}
+      >
+        <Stack maw={520}>
+          <Radio.Group value={how} onChange={setHow} label="Which merchant">
+            <Group mt="xs">
+              <Radio value="existing" label="One that is here" disabled={merchants.length === 0} />
+              <Radio value="new" label="A new one" />
+            </Group>
+          </Radio.Group>
+          {how === 'existing' ? (
+            <Select
+              label="Merchant"
+              required
+              searchable
+              data={merchants.map((one) => ({ value: one.id, label: one.name }))}
+              value={chosen}
+              onChange={setChosen}
+            />
+          ) : (
+            <TextInput
+              label="Name of the merchant"
+              required
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+          )}
+          {go.error && <ProblemNote error={go.error} />}
+          <Group justify="space-between">
+            <Button variant="default" onClick={back}>
+              Back
+            </Button>
+            <Button type="submit" loading={go.isPending}>
+              Next
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Section>
+  );
+}

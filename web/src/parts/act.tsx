@@ -1,0 +1,111 @@
+import { Button, Group, Modal, Stack, Text, Textarea, type ButtonProps } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type ReactNode } from 'react';
+import { problemFrom, sentence, type Problem } from '../api/problem';
+import { ProblemNote } from './notes';
+
+/** Says that something went well, where nothing else on the page does. */
+export function say(message: string): void {
+  notifications.show({ message, color: 'teal' });
+}
+
+/** Says what went wrong of something that has no place of its own on the page. */
+export function complain(error: unknown): void {
+  const { told } = problemFrom(error);
+  notifications.show({
+    title: told.title,
+    message: `${sentence(told.detail)} ${told.remedy}`,
+    color: 'red',
+    autoClose: 12_000,
+  });
+}
+
+/** A change. Whatever it comes to, everything that is shown is read again. */
+export function useAct<Given = void, Result = unknown>(
+  run: (given: Given) => Promise<Result>,
+  then?: (result: Result) => void,
+) {
+  const client = useQueryClient();
+  return useMutation<Result, Problem, Given>({
+    mutationFn: run,
+    onSuccess: then,
+    onSettled: () => client.invalidateQueries(),
+  });
+}
+
+interface ActionProps extends Omit<ButtonProps, 'children'> {
+  label: string;
+  /** What it does, in words; without it and without a reason nothing is asked first. */
+  explains?: ReactNode;
+  /** Asks why; the answer is kept in the audit trail. */
+  wantsReason?: boolean;
+  /** Words of the button that does it, where the label alone would not say enough. */
+  confirm?: string;
+  danger?: boolean;
+  /** Told when it went well. */
+  said?: string;
+  run: (reason: string) => Promise<unknown>;
+  then?: () => void;
+}
+
+/** A button that changes something: says what, asks why where that is kept, shows what went wrong. */
+export function Action(props: ActionProps) {
+  const { label, explains, wantsReason = false, confirm, danger = false, said, run, then, ...button } = props;
+  const asks = wantsReason || explains !== undefined;
+  const [opened, dialog] = useDisclosure(false);
+  const [reason, setReason] = useState('');
+  const act = useAct(run, () => {
+    dialog.close();
+    setReason('');
+    if (said) say(said);
+    then?.();
+  });
+  const start = () => {
+    act.reset();
+    if (asks) dialog.open();
+    else act.mutate('', { onError: complain });
+  };
+  const colour = danger ? 'red' : undefined;
+  return (
+    <>
+      <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start}>
+        {label}
+      </Button>
+      <Modal opened={opened} onClose={dialog.close} title={label} centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            act.mutate(reason.trim());
+          }}
+        >
+          <Stack>
+            {typeof explains === 'string' ? <Text size="sm">{explains}</Text> : explains}
+            {wantsReason && (
+              <Textarea
+                label="Reason"
+                description="In a few words; kept in the audit trail."
+                value={reason}
+                onChange={(event) => setReason(event.currentTarget.value)}
+                required
+                autosize
+                minRows={2}
+                data-autofocus
+              />
+            )}
+            {act.error && <ProblemNote error={act.error} />}
+            <Group justify="flex-end">
+              <Button variant="default" onClick={dialog.close}>
+                Cancel
+              </Button>
+              <Button type="submit" color={colour} loading={act.isPending}>
+                {confirm ?? label}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}

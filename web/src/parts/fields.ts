@@ -1,0 +1,50 @@
+import type { Schemas } from '../api/client';
+
+export type Field = Schemas['FieldOut'];
+export type Values = Record<string, string>;
+
+/** Fields that only matter with one choice of another field, by platform. */
+const ONLY_WITH: Record<string, Record<string, { field: string; values: string[] }>> = {
+  brightpearl: {
+    email: { field: 'sign_in', values: ['staff_login'] },
+    password: { field: 'sign_in', values: ['staff_login'] },
+    app_ref: { field: 'sign_in', values: ['account_token', 'staff_token'] },
+    account_token: { field: 'sign_in', values: ['account_token'] },
+    staff_token: { field: 'sign_in', values: ['staff_token'] },
+  },
+  dsfx: Object.fromEntries(
+    ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
+      name,
+      { field: 'transport', values: ['sftp'] },
+    ]),
+  ),
+};
+
+/** The fields that matter with what is chosen so far: first those to fill in, then those that have a value by themselves. */
+export function asked(platform: string, fields: Field[], values: Values): { first: Field[]; more: Field[] } {
+  const rules = ONLY_WITH[platform] ?? {};
+  const matters = (field: Field) => {
+    const rule = rules[field.name];
+    if (!rule) return true;
+    const other = fields.find((one) => one.name === rule.field);
+    return rule.values.includes(values[rule.field] || other?.default || '');
+  };
+  const shown = fields.filter((field) => field.kind !== 'operator' && matters(field));
+  const byItself = (field: Field) =>
+    !field.required && (field.kind === 'learned' || (Boolean(field.default) && field.kind !== 'choice'));
+  return { first: shown.filter((field) => !byItself(field)), more: shown.filter(byItself) };
+}
+
+const SECRET = new Set(['secret', 'long_secret']);
+
+/** Sorts what was entered into plain settings and secrets, as the API takes them. What is empty is not given. */
+export function given(fields: Field[], values: Values): { settings: Values; secrets: Values } {
+  const settings: Values = {};
+  const secrets: Values = {};
+  for (const field of fields) {
+    const value = values[field.name];
+    if (value === undefined || value === '' || field.kind === 'learned') continue;
+    (SECRET.has(field.kind) ? secrets : settings)[field.name] = value;
+  }
+  return { settings, secrets };
+}

@@ -1,0 +1,176 @@
+import { Button, CloseButton, Group, Menu, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { useDebouncedCallback, useDisclosure, useLocalStorage } from '@mantine/hooks';
+import IconBookmark from '@tabler/icons-react/dist/esm/icons/IconBookmark.mjs';
+import IconSearch from '@tabler/icons-react/dist/esm/icons/IconSearch.mjs';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import { useSession } from '../api/session';
+
+export type Filters = Record<string, string | undefined>;
+
+export interface FilterField {
+  name: string;
+  label: string;
+  /** What to pick from; without it, a date. */
+  choices?: { value: string; label: string }[];
+}
+
+/** The filters of a list stand in its address: they can be kept, sent on, and gone back to. */
+export function useFilters(): [Filters, (next: Filters) => void] {
+  const search: Record<string, unknown> = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const filters = Object.fromEntries(
+    Object.entries(search)
+      .filter(([, value]) => value !== undefined && value !== '')
+      .map(([name, value]) => [name, String(value)]),
+  );
+  return [filters, (next) => void navigate({ to: '.', search: clean(next), replace: true })];
+}
+
+function clean(filters: Filters): Record<string, string> {
+  const kept = Object.entries(filters).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  return Object.fromEntries(kept);
+}
+
+interface View {
+  name: string;
+  filters: Filters;
+}
+
+interface Props {
+  /** Which list: its views are kept under this name. */
+  list: string;
+  /** What can be searched for; without it there is no search. */
+  search?: string;
+  fields: FilterField[];
+}
+
+/** Search, filters, and the views that this person keeps in this browser. */
+export function FilterBar({ list, search, fields }: Props) {
+  const [filters, setFilters] = useFilters();
+  const any = Object.keys(filters).length > 0;
+  return (
+    <Group gap="xs" align="flex-end" role="search" aria-label={`Filter ${list}`}>
+      {search && <SearchField label={search} filters={filters} setFilters={setFilters} />}
+      {fields.map((field) =>
+        field.choices ? (
+          <Select
+            key={field.name}
+            label={field.label}
+            size="sm"
+            w={170}
+            clearable
+            searchable={field.choices.length > 8}
+            placeholder="Any"
+            data={field.choices}
+            value={filters[field.name] ?? null}
+            onChange={(value) => setFilters({ ...filters, [field.name]: value ?? undefined })}
+            clearButtonProps={{ 'aria-label': `Any ${field.label.toLowerCase()}` }}
+          />
+        ) : (
+          <TextInput
+            key={field.name}
+            type="date"
+            label={field.label}
+            size="sm"
+            value={filters[field.name] ?? ''}
+            onChange={(event) => setFilters({ ...filters, [field.name]: event.currentTarget.value })}
+          />
+        ),
+      )}
+      {any && (
+        <Button variant="subtle" size="sm" onClick={() => setFilters({})}>
+          Clear
+        </Button>
+      )}
+      <Views list={list} filters={filters} setFilters={setFilters} />
+    </Group>
+  );
+}
+
+function SearchField(props: { label: string; filters: Filters; setFilters: (next: Filters) => void }) {
+  const { label, filters, setFilters } = props;
+  const [text, setText] = useState(filters.text ?? '');
+  useEffect(() => setText(filters.text ?? ''), [filters.text]);
+  const apply = useDebouncedCallback((value: string) => setFilters({ ...filters, text: value.trim() }), 250);
+  const change = (value: string) => {
+    setText(value);
+    apply(value);
+  };
+  return (
+    <TextInput
+      label="Search"
+      placeholder={label}
+      size="sm"
+      className="search"
+      leftSection={<IconSearch size={16} />}
+      rightSection={text ? <CloseButton aria-label="Empty the search" size="sm" onClick={() => change('')} /> : null}
+      value={text}
+      onChange={(event) => change(event.currentTarget.value)}
+    />
+  );
+}
+
+function Views({ list, filters, setFilters }: { list: string; filters: Filters; setFilters: (next: Filters) => void }) {
+  const { person } = useSession();
+  const [views, setViews] = useLocalStorage<View[]>({ key: `millrace.views.${person.id}.${list}`, defaultValue: [] });
+  const [opened, dialog] = useDisclosure(false);
+  const [name, setName] = useState('');
+  const save = () => {
+    setViews([...views.filter((view) => view.name !== name.trim()), { name: name.trim(), filters: clean(filters) }]);
+    setName('');
+    dialog.close();
+  };
+  return (
+    <>
+      <Menu position="bottom-start" withinPortal>
+        <Menu.Target>
+          <Button variant="default" size="sm" leftSection={<IconBookmark size={16} />}>
+            Views
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {views.length === 0 && <Menu.Label>None is saved in this browser yet</Menu.Label>}
+          {views.map((view) => (
+            <Menu.Item key={view.name} onClick={() => setFilters(view.filters)}>
+              {view.name}
+            </Menu.Item>
+          ))}
+          <Menu.Divider />
+          <Menu.Item disabled={Object.keys(filters).length === 0} onClick={dialog.open}>
+            Save what is shown as a view …
+          </Menu.Item>
+          {views
+            .filter((view) => JSON.stringify(view.filters) === JSON.stringify(clean(filters)))
+            .map((view) => (
+              <Menu.Item key={view.name} color="red" onClick={() => setViews(views.filter((one) => one !== view))}>
+                Forget “{view.name}”
+              </Menu.Item>
+            ))}
+        </Menu.Dropdown>
+      </Menu>
+      <Modal opened={opened} onClose={dialog.close} title="Save a view" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            save();
+          }}
+        >
+          <Stack>
+            <TextInput
+              label="Name"
+              description="Kept in this browser, for you."
+              required
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+              data-autofocus
+            />
+            <Group justify="flex-end">
+              <Button type="submit">Save</Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}

@@ -1,0 +1,139 @@
+import { Collapse, NumberInput, PasswordInput, Select, Stack, Switch, Text, Textarea, TextInput, UnstyledButton } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { asked, type Field, type Values } from './fields';
+
+interface Props {
+  platform: string;
+  fields: Field[];
+  values: Values;
+  onChange: (values: Values) => void;
+  /** Names of secrets that are kept already: they may stay empty. */
+  kept?: string[];
+  /** What is wrong with single fields, by name. */
+  problems?: Record<string, string>;
+}
+
+/**
+ * A form made of a platform's own description of its settings. What only the operator sets is not shown; what has a value by
+ * itself is folded away.
+ */
+export function SchemaForm({ platform, fields, values, onChange, kept = [], problems = {} }: Props) {
+  const { first, more } = asked(platform, fields, values);
+  const [opened, { toggle }] = useDisclosure(false);
+  const shows = opened || more.some((field) => problems[field.name]);
+  const input = (field: Field) => (
+    <Input
+      key={field.name}
+      field={field}
+      value={values[field.name] ?? ''}
+      change={(value) => onChange({ ...values, [field.name]: value })}
+      isKept={kept.includes(field.name)}
+      problem={problems[field.name]}
+    />
+  );
+  return (
+    <Stack gap="md">
+      {first.map(input)}
+      {more.length > 0 && (
+        <>
+          <UnstyledButton className="reveal" onClick={toggle} aria-expanded={shows}>
+            {shows ? 'Fewer settings' : `${more.length} more settings, which have a value by themselves`}
+          </UnstyledButton>
+          <Collapse expanded={shows}>
+            <Stack gap="md">{more.map(input)}</Stack>
+          </Collapse>
+        </>
+      )}
+    </Stack>
+  );
+}
+
+interface InputProps {
+  field: Field;
+  value: string;
+  change: (value: string) => void;
+  isKept: boolean;
+  problem: string | undefined;
+}
+
+function Input({ field, value, change, isKept, problem }: InputProps) {
+  const common = {
+    label: field.title,
+    description: field.help,
+    required: field.required && !isKept,
+    error: problem,
+    name: field.name,
+  };
+  const placeholder = isKept ? 'Kept; enter another to replace it' : (field.default ?? undefined);
+  switch (field.kind) {
+    case 'choice':
+      return (
+        <Select
+          {...common}
+          data={(field.choices ?? []).map((choice) => ({ value: choice.value, label: choice.title }))}
+          value={value || field.default || null}
+          onChange={(chosen) => change(chosen ?? '')}
+          allowDeselect={!field.required}
+        />
+      );
+    case 'switch':
+      return (
+        <Switch
+          {...common}
+          checked={(value || field.default) === 'true'}
+          onChange={(event) => change(String(event.currentTarget.checked))}
+        />
+      );
+    case 'integer':
+      return <NumberInput {...common} placeholder={placeholder} value={value} onChange={(number) => change(String(number))} />;
+    case 'secret':
+      return (
+        <PasswordInput
+          {...common}
+          placeholder={placeholder}
+          autoComplete="new-password"
+          value={value}
+          onChange={(event) => change(event.currentTarget.value)}
+        />
+      );
+    case 'long_text':
+    case 'long_secret':
+      return (
+        <Textarea
+          {...common}
+          placeholder={placeholder}
+          autosize
+          minRows={3}
+          maxRows={10}
+          autoComplete="off"
+          spellCheck={false}
+          value={value}
+          onChange={(event) => change(event.currentTarget.value)}
+        />
+      );
+    case 'learned':
+      return (
+        <div>
+          <Text size="sm" fw={500}>
+            {field.title}
+          </Text>
+          <Text size="xs" className="quiet">
+            {field.help}
+          </Text>
+          <Text size="sm" ff="monospace" className="breaks">
+            {value || 'Not known yet: the test shows it.'}
+          </Text>
+        </div>
+      );
+    default:
+      return (
+        <TextInput
+          {...common}
+          placeholder={placeholder}
+          autoComplete="off"
+          value={value}
+          onChange={(event) => change(event.currentTarget.value)}
+        />
+      );
+  }
+}

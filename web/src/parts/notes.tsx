@@ -1,0 +1,71 @@
+import { Alert, Button, Center, Group, List, Loader, Stack, Text, Title } from '@mantine/core';
+import IconAlertTriangle from '@tabler/icons-react/dist/esm/icons/IconAlertTriangle.mjs';
+import type { ReactNode } from 'react';
+import { problemFrom, sentence } from '../api/problem';
+
+/** An error in words: what happened, why, and what to do. */
+export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { told } = problemFrom(error);
+  return (
+    <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
+      <Stack gap="xs">
+        <Text size="sm">{sentence(told.detail)}</Text>
+        {told.problems && told.problems.length > 0 && (
+          <List size="sm">
+            {told.problems.map((problem) => (
+              <List.Item key={problem.at + problem.problem}>
+                {problem.at ? <b>{problem.at}: </b> : null}
+                {problem.problem}
+              </List.Item>
+            ))}
+          </List>
+        )}
+        <Text size="sm" fw={600}>
+          {told.remedy}
+        </Text>
+        <Group gap="md">
+          {retry && (
+            <Button size="xs" variant="default" onClick={retry}>
+              Try again
+            </Button>
+          )}
+          {told.instance && (
+            <Text size="xs" className="quiet">
+              In the log: {told.instance}
+            </Text>
+          )}
+        </Group>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** Where nothing is: what will appear here, and how to get there. */
+export function EmptyNote({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+  return (
+    <Center py="xl" px="md">
+      <Stack align="center" gap="xs" maw={460}>
+        <Title order={3} size="h4">
+          {title}
+        </Title>
+        {children && (
+          <Text ta="center" className="quiet">
+            {children}
+          </Text>
+        )}
+        {action}
+      </Stack>
+    </Center>
+  );
+}
+
+export function Waiting({ what = 'Loading' }: { what?: string }) {
+  return (
+    <Center py="xl">
+      <Group gap="sm" role="status">
+        <Loader size="sm" aria-hidden />
+        <Text className="quiet">{what} …</Text>
+      </Group>
+    </Center>
+  );
+}

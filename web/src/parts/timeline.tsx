@@ -1,0 +1,85 @@
+import { Code as Block, Collapse, Group, Paper, Stack, Text, UnstyledButton } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import type { Schemas } from '../api/client';
+import { StateBadge } from './badge';
+import { To } from './link';
+import { Time, took, words } from './values';
+
+type Attempt = Schemas['AttemptOut'];
+
+interface Props {
+  attempts: Attempt[];
+  /** What each effect is called, by id. */
+  titles: Record<string, string>;
+}
+
+/** Every attempt, oldest first: what was sent, what came back, and how long it was since the one before. */
+export function Timeline({ attempts, titles }: Props) {
+  return (
+    <ol className="timeline">
+      {attempts.map((attempt, index) => (
+        <Step
+          key={`${attempt.effect}-${attempt.at}-${attempt.what}-${attempt.outcome}`}
+          attempt={attempt}
+          before={attempts[index - 1]}
+          title={titles[attempt.effect] ?? attempt.effect}
+        />
+      ))}
+    </ol>
+  );
+}
+
+function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | undefined; title: string }) {
+  const [opened, { toggle }] = useDisclosure(false);
+  const gap = before ? new Date(attempt.at).getTime() - new Date(before.at).getTime() : 0;
+  return (
+    <li>
+      {gap >= 1_000 && (
+        <Text size="xs" className="quiet" mb={4}>
+          {took(gap)} later
+        </Text>
+      )}
+      <Group gap="xs" align="center">
+        <To href={`/effects/${attempt.effect}`} fw={500}>
+          {title}
+        </To>
+        <StateBadge state={attempt.outcome} />
+      </Group>
+      <Text size="sm" className="quiet">
+        {words(attempt.what)}: {attempt.note} · <Time at={attempt.at} /> · took {took(attempt.took_ms)}
+      </Text>
+      {attempt.exchange && (
+        <>
+          <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
+            {opened ? 'Hide' : 'Show'} what was sent and answered
+          </UnstyledButton>
+          <Collapse expanded={opened}>
+            <Exchange of={attempt.exchange} />
+          </Collapse>
+        </>
+      )}
+    </li>
+  );
+}
+
+function Exchange({ of }: { of: Schemas['ExchangeOut'] }) {
+  return (
+    <Paper withBorder p="sm" mt="xs">
+      <Stack gap="xs">
+        <Block block>{of.request}</Block>
+        {of.request_body && <Block block>{pretty(of.request_body)}</Block>}
+        <Text size="sm">{of.status > 0 ? `Answered ${of.status}` : 'Answered'}</Text>
+        <Block block>{pretty(of.response_body) || '(nothing)'}</Block>
+      </Stack>
+    </Paper>
+  );
+}
+
+/** JSON with line breaks; anything else as it is. */
+export function pretty(body: string): string {
+  try {
+    return JSON.stringify(JSON.parse(body), null, 2);
+  } catch {
+    return body;
+  }
+}

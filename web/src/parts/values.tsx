@@ -1,0 +1,78 @@
+import { Text, Tooltip, type TextProps } from '@mantine/core';
+
+const MINUTE = 60_000;
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', MINUTE],
+  ['second', 1_000],
+];
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** "3 minutes ago", "in 2 hours", "now". */
+export function ago(at: string, now = Date.now()): string {
+  const span = new Date(at).getTime() - now;
+  if (Math.abs(span) < 5_000) return 'now';
+  const [unit, size] = UNITS.find(([, length]) => Math.abs(span) >= length) ?? ['second', 1_000];
+  return relative.format(Math.round(span / size), unit);
+}
+
+/** A moment: near ones by distance, others by date; the exact one on hover and for screen readers' `time`. */
+export function Time({ at, none = '–' }: { at: string | null | undefined; none?: string }) {
+  if (!at) return <span>{none}</span>;
+  const date = new Date(at);
+  const near = Math.abs(Date.now() - date.getTime()) < 86_400_000;
+  return (
+    <Tooltip label={exact.format(date)} withinPortal>
+      <time dateTime={at} className="nowrap">
+        {near ? ago(at) : short.format(date)}
+      </time>
+    </Tooltip>
+  );
+}
+
+/** How long something took, from milliseconds. */
+export function took(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < MINUTE) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 60 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
+  if (ms < 2_880 * MINUTE) return `${(ms / (60 * MINUTE)).toFixed(1)} h`;
+  return `${Math.round(ms / (1_440 * MINUTE))} days`;
+}
+
+/** Every so many seconds, in words. */
+export function every(seconds: number): string {
+  if (seconds % 3_600 === 0) return seconds === 3_600 ? 'every hour' : `every ${seconds / 3_600} hours`;
+  if (seconds % 60 === 0) return seconds === 60 ? 'every minute' : `every ${seconds / 60} minutes`;
+  return `every ${seconds} seconds`;
+}
+
+/** A decimal of the API as people write it: without zeros at its end. Never through floating point. */
+export function plain(quantity: string): string {
+  return quantity.includes('.') ? quantity.replace(/0+$/, '').replace(/\.$/, '') : quantity;
+}
+
+/** Units. `signed` shows a plus, for differences. */
+export function Quantity({ of, signed = false }: { of: string | null | undefined; signed?: boolean }) {
+  if (of === null || of === undefined) return <span>–</span>;
+  const text = plain(of);
+  const isMore = signed && !text.startsWith('-') && text !== '0';
+  return <span className="figure">{isMore ? `+${text}` : text.replace(/^-/, '−')}</span>;
+}
+
+/** An id or key, to be read letter by letter. */
+export function Code({ children, ...rest }: { children: string } & TextProps) {
+  return (
+    <Text span ff="monospace" size="sm" className="breaks" {...rest}>
+      {children}
+    </Text>
+  );
+}
+
+/** `needs_person` → `Needs person`. */
+export function words(name: string): string {
+  const text = name.replaceAll('_', ' ');
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,210 @@
+import { ActionIcon, AppShell, Burger, Group, Menu, NavLink, ScrollArea, Text, useMantineColorScheme } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import IconSun from '@tabler/icons-react/dist/esm/icons/IconSunMoon.mjs';
+import IconUser from '@tabler/icons-react/dist/esm/icons/IconUser.mjs';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
+import { useLive } from '../api/live';
+import { SessionContext, useRights, useSession } from '../api/session';
+import { complain } from '../parts/act';
+import { ProblemNote, Waiting } from '../parts/notes';
+import { ProofDialog } from './proof';
+import { Frozen } from './frozen';
+
+interface Place {
+  title: string;
+  href: string;
+  /** Shown to those who may use it. */
+  who?: 'administers' | 'decides';
+}
+
+const PLACES: { title: string; places: Place[] }[] = [
+  {
+    title: 'Work',
+    places: [
+      { title: 'Overview', href: '/' },
+      { title: 'Orders', href: '/orders' },
+      { title: 'Shipments', href: '/shipments' },
+      { title: 'Stock', href: '/stock' },
+      { title: 'Exceptions', href: '/exceptions' },
+      { title: 'Findings', href: '/findings' },
+      { title: 'Issues', href: '/issues' },
+    ],
+  },
+  {
+    title: 'Set-up',
+    places: [
+      { title: 'Connections', href: '/connections' },
+      { title: 'Alerts', href: '/alerts', who: 'administers' },
+      { title: 'Webhooks', href: '/webhooks', who: 'administers' },
+      { title: 'Keys', href: '/keys', who: 'administers' },
+      { title: 'People', href: '/people', who: 'administers' },
+    ],
+  },
+  {
+    title: 'Installation',
+    places: [
+      { title: 'API budget', href: '/budget', who: 'decides' },
+      { title: 'Audit', href: '/audit', who: 'administers' },
+      { title: 'Safety', href: '/safety', who: 'decides' },
+    ],
+  },
+];
+
+/** Everything inside: knows who is signed in, or sends to the sign-in page. */
+export function Shell() {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const here = useLocation();
+  const session = useQuery({ ...reading('/api/v1/session'), staleTime: 60_000 });
+  const out = session.error?.kind === 'unauthorised';
+  const to = here.href;
+  useEffect(() => {
+    setEndedListener(() => void client.invalidateQueries({ queryKey: ['/api/v1/session'] }));
+    return () => setEndedListener(() => undefined);
+  }, [client]);
+  useEffect(() => {
+    if (out) void navigate({ to: '/sign-in', search: to === '/' ? {} : { to }, replace: true });
+  }, [out, navigate, to]);
+  if (out) return null;
+  if (session.data) {
+    // Before anything below can send a change.
+    setCsrf(session.data.csrf);
+    return (
+      <SessionContext.Provider value={session.data}>
+        <Frame />
+      </SessionContext.Provider>
+    );
+  }
+  if (session.error) return <ProblemNote error={session.error} retry={() => void session.refetch()} />;
+  return <Waiting />;
+}
+
+function Frame() {
+  const client = useQueryClient();
+  useLive(client);
+  const [opened, menu] = useDisclosure(false);
+  const { pathname } = useLocation();
+  const close = menu.close;
+  useEffect(close, [pathname, close]);
+  return (
+    <AppShell
+      header={{ height: 52 }}
+      navbar={{ width: 210, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding={{ base: 'sm', sm: 'lg' }}
+    >
+      <a href="#content" className="skip">
+        To the content
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="xs" wrap="nowrap">
+            <Burger opened={opened} onClick={menu.toggle} hiddenFrom="sm" size="sm" aria-label="Menu" aria-expanded={opened} />
+            <img src="/icon.svg" alt="" width={26} height={26} />
+            <Text fw={700}>Millrace</Text>
+          </Group>
+          <Group gap="xs" wrap="nowrap">
+            <Scheme />
+            <Me />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar aria-label="Pages">
+        <AppShell.Section grow component={ScrollArea} p="xs">
+          <Places pathname={pathname} />
+        </AppShell.Section>
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1}>
+        <Frozen />
+        <Outlet />
+      </AppShell.Main>
+      <ProofDialog />
+    </AppShell>
+  );
+}
+
+function Places({ pathname }: { pathname: string }) {
+  const rights = useRights();
+  return PLACES.map((group) => {
+    const shown = group.places.filter((place) => !place.who || rights[place.who]);
+    if (shown.length === 0) return null;
+    return (
+      <div key={group.title}>
+        <Text size="xs" fw={600} className="quiet" px="sm" pt="sm" pb={2}>
+          {group.title}
+        </Text>
+        {shown.map((place) => {
+          const active = place.href === '/' ? pathname === '/' : pathname.startsWith(place.href);
+          return (
+            <NavLink
+              key={place.href}
+              label={place.title}
+              active={active}
+              aria-current={active ? 'page' : undefined}
+              renderRoot={(props) => <Link to={place.href} {...props} />}
+            />
+          );
+        })}
+      </div>
+    );
+  });
+}
+
+function Scheme() {
+  const { colorScheme, setColorScheme } = useMantineColorScheme();
+  const choices = [
+    { value: 'light', title: 'Light' },
+    { value: 'dark', title: 'Dark' },
+    { value: 'auto', title: 'As the system' },
+  ] as const;
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label="Light or dark">
+          <IconSun size={20} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {choices.map((choice) => (
+          <Menu.Item key={choice.value} onClick={() => setColorScheme(choice.value)} fw={colorScheme === choice.value ? 700 : 400}>
+            {choice.title}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+function Me() {
+  const { person } = useSession();
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const leave = async () => {
+    try {
+      await done(api.DELETE('/api/v1/session'));
+    } catch (error) {
+      complain(error);
+      return;
+    }
+    await navigate({ to: '/sign-in' });
+    client.clear();
+  };
+  return (
+    <Menu position="bottom-end">
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" size="lg" aria-label="You">
+          <IconUser size={20} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          {person.name} · {person.email}
+        </Menu.Label>
+        <Menu.Item renderRoot={(props) => <Link to="/account" {...props} />}>Your account</Menu.Item>
+        <Menu.Item onClick={() => void leave()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,91 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { test as base, expect, type Page } from '@playwright/test';
+
+/** As many as fit into one minute of the call budget, more or less. */
+export const ORDERS = 20;
+
+/** The real program with simulators of both ends, as `millrace demo --keep` starts it. */
+export class Demo {
+  base = '';
+  password = '';
+  readonly person = 'demo@example.com';
+  private said: string[] = [];
+  private readonly program: ChildProcess;
+
+  constructor(orders: number) {
+    const binary = process.env.MILLRACE_BIN ?? '../target/debug/millrace';
+    this.program = spawn(binary, ['demo', '--keep', '--folder', '--orders', String(orders)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.program.stdout, this.program.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.said.push(line));
+    }
+  }
+
+  /** Waits until the program has said something like this. */
+  async says(what: RegExp, seconds = 180): Promise<RegExpExecArray> {
+    for (let tries = 0; tries < seconds * 5; tries += 1) {
+      for (const line of this.said) {
+        const found = what.exec(line);
+        if (found) return found;
+      }
+      if (this.program.exitCode !== null) break;
+      await new Promise((wake) => setTimeout(wake, 200));
+    }
+    throw new Error(`the demo did not say ${what}; it said:\n${this.said.join('\n')}`);
+  }
+
+  async ready(): Promise<void> {
+    const [, address = ''] = await this.says(/listens on (http:\/\/[\d.:]+)/);
+    const [, password = ''] = await this.says(/with the password (\w+)/);
+    this.base = address;
+    this.password = password;
+    await this.says(/A connection was made/);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((wake) => this.program.once('exit', wake));
+    this.program.kill('SIGINT');
+    await ended;
+  }
+
+  /** Signs in by the link that the demo prints: both fields are filled in, and the button is the person's. */
+  async signIn(page: Page): Promise<void> {
+    const [link] = await this.says(/http:\S+\/sign-in#\S+/);
+    await page.goto(link);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+  }
+}
+
+interface Watched {
+  /** What the browser complained of: scripts that failed, and what the content security policy refused. */
+  complaints: string[];
+}
+
+/** A page whose console is read. A complaint of the browser fails the test, whatever else it shows. */
+export const test = base.extend<Watched, { demo: Demo }>({
+  demo: [
+    async ({}, use) => {
+      const demo = new Demo(ORDERS);
+      await demo.ready();
+      await use(demo);
+      await demo.stop();
+    },
+    { scope: 'worker' },
+  ],
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on('pageerror', (error) => complaints.push(String(error)));
+      page.on('console', (message) => {
+        // A refused request is an answer that the page shows in words; the browser reports it all the same.
+        if (message.type() === 'error' && !message.text().startsWith('Failed to load resource')) complaints.push(message.text());
+      });
+      await use(complaints);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export { expect };

@@ -1,0 +1,59 @@
+import type { Page } from '@playwright/test';
+import { expect, type Demo } from './demo';
+
+/** Every page that an administrator can open, by a name. Those with an id are found by the first link of their list. */
+export const PLACES: [name: string, path: string][] = [
+  ['overview', '/'],
+  ['orders', '/orders'],
+  ['shipments', '/shipments'],
+  ['connections', '/connections'],
+  ['wizard', '/connections/add'],
+  ['exceptions', '/exceptions'],
+  ['findings', '/findings'],
+  ['issues', '/issues'],
+  ['stock', '/stock'],
+  ['levels', '/stock?tab=levels'],
+  ['drift', '/stock?tab=drift'],
+  ['held', '/stock?tab=holds'],
+  ['alerts', '/alerts'],
+  ['webhooks', '/webhooks'],
+  ['keys', '/keys'],
+  ['people', '/people'],
+  ['audit', '/audit'],
+  ['budget', '/budget'],
+  ['safety', '/safety'],
+  ['account', '/account'],
+];
+
+const LISTS: [name: string, list: string, then?: string][] = [
+  ['order', '/orders'],
+  ['shipment', '/shipments'],
+  ['connection', '/connections'],
+  ['settings', '/connections', '/settings'],
+  ['mappings', '/connections', '/mappings'],
+  ['census', '/connections', '/census'],
+  ['run', '/stock'],
+  ['person', '/people'],
+];
+
+/** All of them, with their addresses in this installation. */
+export async function places(demo: Demo, page: Page): Promise<[string, string][]> {
+  // Some of them are there only once everything has run.
+  await demo.says(/Still serving/);
+  const found = [...PLACES];
+  for (const [name, list, then = ''] of LISTS) {
+    await page.goto(demo.base + list);
+    const link = page.locator('tbody a').first();
+    found.push([name, `${(await link.getAttribute('href')) ?? ''}${then}`]);
+  }
+  await page.goto(demo.base + (found.find(([name]) => name === 'order')?.[1] ?? ''));
+  const effect = page.getByRole('region', { name: 'Timeline' }).getByRole('link').first();
+  found.push(['effect', (await effect.getAttribute('href')) ?? '']);
+  return found;
+}
+
+/** Waits until everything that the page asks for is there. */
+export async function settled(page: Page): Promise<void> {
+  await page.getByRole('heading', { level: 1 }).waitFor();
+  await expect(page.locator('[role=status]:has-text("…")')).toHaveCount(0);
+}
