@@ -102,7 +102,8 @@ impl Tally {
         } else {
             self.stuck += 1;
         }
-        let mut causes: Vec<&Cause> = causes.iter().collect();
+        // An order with several causes beyond the limit is one order of the rest.
+        let mut causes: Vec<Cause> = causes.iter().map(|cause| self.told_apart(cause)).collect();
         causes.sort();
         causes.dedup();
         for cause in causes {
@@ -110,25 +111,22 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, order_id: i64, cause: &Cause) {
-        let place = self.place(cause.kind, &cause.subject);
-        let place = match place {
-            Err(_) if self.groups.len() >= MOST_GROUPS => self.place(cause.kind, REST),
-            place => place,
-        };
-        let index = match place {
+    /// The cause itself while there is room for it, else the rest of its kind.
+    fn told_apart(&self, cause: &Cause) -> Cause {
+        let known = self.place(cause.kind, &cause.subject).is_ok();
+        if known || self.groups.len() < MOST_GROUPS { cause.clone() } else { Cause::new(cause.kind, REST) }
+    }
+
+    fn count(&mut self, order_id: i64, cause: Cause) {
+        let index = match self.place(cause.kind, &cause.subject) {
             Ok(index) => index,
             Err(index) => {
-                let subject = if self.groups.len() >= MOST_GROUPS { REST } else { &cause.subject };
-                let group = Group { kind: cause.kind, subject: subject.to_owned(), orders: 0, examples: Vec::new() };
-                self.groups.insert(index, group);
+                let Cause { kind, subject } = cause;
+                self.groups.insert(index, Group { kind, subject, orders: 0, examples: Vec::new() });
                 index
             }
         };
-        // An order with several causes beyond the limit is one order of the rest.
-        if let Some(group) = self.groups.get_mut(index)
-            && group.examples.last() != Some(&order_id)
-        {
+        if let Some(group) = self.groups.get_mut(index) {
             group.orders += 1;
             if group.examples.len() < EXAMPLES {
                 group.examples.push(order_id);

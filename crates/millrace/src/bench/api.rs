@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
+    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,7 +28,6 @@ use super::{
     source::{Made, skus},
 };
 use crate::{
-    app,
     config::Config,
     db::{ConnectionKey, Database, ImportedOrder, OrderQuery},
     operate::{self, Hub},
@@ -55,14 +55,52 @@ pub(super) async fn measure(load: &ApiBench) -> anyhow::Result<Vec<Figure>> {
     let seams = seams()?;
     let key = operate::init(&config, &seams).await.map_err(failed)?.administrator_key;
     fill(&config, &seams, folder.path(), load.orders).await?;
-    let stop = CancellationToken::new();
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let base = format!("http://{}/api/v1", listener.local_addr()?);
-    let server = tokio::spawn(app::run(config, Some(listener), seams, stop.clone()));
-    let measured = under_load(load, &base, &key).await;
-    stop.cancel();
-    server.await?.map_err(failed)?;
-    measured
+    let server = Server::start(folder.path(), &config.database).await?;
+    under_load(load, &server, &key).await
+}
+
+/// The real program, in a process of its own, so that its memory is its own.
+struct Server {
+    process: Child,
+    /// Where its API is.
+    base: String,
+}
+
+impl Server {
+    async fn start(folder: &Path, database: &str) -> anyhow::Result<Self> {
+        let address = TcpListener::bind(("127.0.0.1", 0)).await?.local_addr()?;
+        let log = std::fs::File::create(folder.join("serve.log"))?;
+        let process = Command::new(std::env::current_exe()?)
+            .arg("--data")
+            .arg(folder)
+            .args(["--allow-stand-ins", "serve", "--listen", &address.to_string()])
+            // Not as an argument: an address may hold a password, and arguments are seen by everybody.
+            .env("MILLRACE_DATABASE", database)
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        let server = Self { process, base: format!("http://{address}/api/v1") };
+        for _ in 0..600 {
+            if tokio::net::TcpStream::connect(address).await.is_ok() {
+                return Ok(server);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        anyhow::bail!("the server does not answer: {}", std::fs::read_to_string(folder.join("serve.log"))?)
+    }
+
+    fn memory(&self) -> anyhow::Result<u64> {
+        machine::resident(self.process.id()).context("the server's memory cannot be read")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to end.
+        if self.process.kill().is_ok() {
+            let _ = self.process.wait();
+        }
+    }
 }
 
 fn failed(failure: operate::Failure) -> anyhow::Error {
@@ -175,7 +213,8 @@ fn routes(first_page: &serde_json::Value, orders: i64) -> Vec<(&'static str, Str
     ]
 }
 
-async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Vec<Figure>> {
+async fn under_load(load: &ApiBench, server: &Server, key: &str) -> anyhow::Result<Vec<Figure>> {
+    let base = server.base.as_str();
     let client = reqwest::Client::builder().no_proxy().build()?;
     let page = get(&client, base, key, "orders?state=open").await?;
     let routes = Arc::new(routes(&serde_json::from_str(&page)?, load.orders));
@@ -207,7 +246,7 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
     while let Some(warmed) = warm.join_next().await {
         warmed??;
     }
-    let before = machine::resident(std::process::id()).context("memory cannot be read")?;
+    let before = server.memory()?;
     let end = Instant::now() + Duration::from_secs(load.seconds);
     let mut clients = JoinSet::new();
     for number in 0..load.clients {
@@ -221,7 +260,7 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
             times.entry(route).or_default().push(took);
         }
     }
-    let after = machine::resident(std::process::id()).context("memory cannot be read")?;
+    let after = server.memory()?;
     stop.cancel();
     let changed = changing.await??;
     while let Some(stream) = streams.join_next().await {
@@ -248,7 +287,7 @@ async fn under_load(load: &ApiBench, base: &str, key: &str) -> anyhow::Result<Ve
         heard.to_string(),
     ));
     figures.push(Figure::new(
-        "resident memory of server and clients together, at the start and at the end",
+        "resident memory of the server, at the start and at the end",
         format!("{} MB, {} MB", before / 1_000_000, after / 1_000_000),
     ));
     Ok(figures)

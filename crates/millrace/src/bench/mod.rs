@@ -123,7 +123,7 @@ fn per_second(count: usize, time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{ApiBench, BenchOptions, api, forward, round};
+    use super::{BenchOptions, forward, round};
 
     /// The measures measure something: a small run of the hub alone ends with every order forwarded and every effect settled.
     #[tokio::test(flavor = "multi_thread")]
@@ -131,14 +131,6 @@ mod tests {
         let options = BenchOptions { forward: 600, round: 0, kept: 300, in_flight: 250, part: None };
         let figures = forward::measure(&options).await.expect("every measure is taken");
         assert_eq!(figures.len(), 5);
-    }
-
-    /// Lists under load: every route is asked and answers, and every stream hears what changes.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn a_small_run_of_the_api() {
-        let load = ApiBench { orders: 400, clients: 3, streams: 2, seconds: 3, rest_ms: 5, database: None };
-        let figures = api::measure(&load).await.expect("every measure is taken");
-        assert!(figures.iter().any(|figure| figure.what.starts_with("orders by text")), "{figures:?}");
     }
 
     /// The whole line: every order reaches the warehouse, everything that left is told, stock is corrected.

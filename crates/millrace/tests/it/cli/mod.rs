@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bench;
 mod canary;
 mod configuration;
 mod hand_offs;
