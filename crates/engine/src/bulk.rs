@@ -24,8 +24,7 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] =
-        [Self::Retry, Self::Hold, Self::Release, Self::Archive, Self::Unarchive, Self::Cancel];
+    pub const ALL: [Self; 6] = [Self::Retry, Self::Hold, Self::Release, Self::Archive, Self::Unarchive, Self::Cancel];
 
     /// The name used in the database and the API.
     pub fn as_str(self) -> &'static str {

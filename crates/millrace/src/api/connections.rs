@@ -19,7 +19,8 @@ use crate::operate::{
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
     connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, NewConnectionIn},
     endpoints::{
-        self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn, UpdateEndpointIn,
+        self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn,
+        UpdateEndpointIn,
     },
     file::{ChannelIn, ConnectionSettingsIn, MappingsIn},
     mappings::{self, ImportQuery, ImportedOut},

@@ -99,7 +99,8 @@ fn edit_file(file: &std::path::Path) -> Result<OrderEditIn, Failure> {
     } else {
         std::fs::read_to_string(file)
     };
-    let text = read.map_err(|error| Failure::invalid(format!("{} cannot be read: {error}", file.display()), Vec::new()))?;
+    let text =
+        read.map_err(|error| Failure::invalid(format!("{} cannot be read: {error}", file.display()), Vec::new()))?;
     serde_json::from_str(&text)
         .map_err(|error| Failure::invalid(format!("{} is not what can be edited: {error}", file.display()), Vec::new()))
 }

@@ -21,7 +21,13 @@ pub const PREVIEW_KEPT: SignedDuration = SignedDuration::from_mins(30);
 
 impl Database {
     /// Keeps a preview under the hash of its token.
-    pub async fn keep_preview(&self, tenant: &TenantId, token_sha256: &str, actor: &str, preview: BulkPreview) -> R<()> {
+    pub async fn keep_preview(
+        &self,
+        tenant: &TenantId,
+        token_sha256: &str,
+        actor: &str,
+        preview: BulkPreview,
+    ) -> R<()> {
         let (tenant, hash, actor) = (tenant.clone(), token_sha256.to_owned(), actor.to_owned());
         self.write(&tenant.clone(), "keep_preview", move |tx| {
             Box::pin(async move {

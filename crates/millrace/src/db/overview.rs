@@ -3,11 +3,7 @@
 use connect::ulid;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    Access, Database, R,
-    queries::Conditions,
-    sql::Tx,
-};
+use super::{Access, Database, R, queries::Conditions, sql::Tx};
 
 /// Samples taken of each hop: the newest.
 const SAMPLES: i64 = 2_000;
@@ -83,7 +79,8 @@ impl Database {
                         samples(tx, conditions, sql, &shipments).await?
                     },
                     stock_runs_waiting: {
-                        let from = "connection AS c JOIN stock_run AS t ON t.tenant = c.tenant AND t.merchant = c.merchant
+                        let from =
+                            "connection AS c JOIN stock_run AS t ON t.tenant = c.tenant AND t.merchant = c.merchant
                              AND t.connection = c.id AND t.state = 'waiting'";
                         count(tx, Conditions::of(&access, "c"), from).await?
                     },

@@ -17,8 +17,8 @@ use super::{
     sql::{Row, Tx, Value},
     stock,
     views::{
-        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView,
-        RequestView, ShipmentQuery, ShipmentView,
+        AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView, RequestView,
+        ShipmentQuery, ShipmentView,
     },
 };
 
@@ -99,7 +99,8 @@ pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) 
     Page { items, next }
 }
 
-pub(super) const ORDER: &str = "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
+pub(super) const ORDER: &str =
+    "o.id, o.merchant, o.connection, o.order_id, o.reference, o.ship_to, o.placed_at, o.imported_at,
     o.changed_at, o.state, o.state_reason, o.held_reason";
 
 pub(super) fn order_view(row: &Row) -> R<OrderView> {
@@ -312,8 +313,9 @@ impl Database {
 async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
     let [tenant, merchant] = facts::scope_values(scope);
     let values = [tenant, merchant, id.into()];
-    let sql =
-        format!("SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3");
+    let sql = format!(
+        "SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3"
+    );
     let rows = tx.query_built(sql, &values).await?;
     let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
     let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;

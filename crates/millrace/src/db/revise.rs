@@ -195,7 +195,8 @@ fn consider(
     if let Some(known) = &known
         && known.archived
     {
-        let row = order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone(), found_by);
+        let row =
+            order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone(), found_by);
         changes.orders.push(row);
         keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
         return Ok(Recorded::Kept);

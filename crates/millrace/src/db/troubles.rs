@@ -26,8 +26,7 @@ pub enum TroubleKind {
 
 impl TroubleKind {
     /// Every kind, the most pressing first.
-    pub const ALL: [Self; 5] =
-        [Self::OrderError, Self::OrderHeld, Self::Exception, Self::Refused, Self::Unclear];
+    pub const ALL: [Self; 5] = [Self::OrderError, Self::OrderHeld, Self::Exception, Self::Refused, Self::Unclear];
 
     /// The name used in the API.
     pub fn as_str(self) -> &'static str {

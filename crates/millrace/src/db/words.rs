@@ -21,7 +21,9 @@ const MOST_TERMS: usize = 8;
 /// Everything an order is found by, in one line of lower case.
 pub(super) fn line_of(order: &Order, ship_to: &str) -> String {
     let mut parts = vec![order.order_id.to_string(), order.reference.clone(), ship_to.to_owned()];
-    parts.extend([&order.deliver_to.email, &order.bill_to.name, &order.bill_to.company, &order.bill_to.email].map(Clone::clone));
+    parts.extend(
+        [&order.deliver_to.email, &order.bill_to.name, &order.bill_to.company, &order.bill_to.email].map(Clone::clone),
+    );
     let mut skus = BTreeSet::new();
     parts.extend(order.lines.iter().filter(|line| skus.insert(&line.sku)).map(|line| line.sku.clone()));
     parts.retain(|part| !part.is_empty());
@@ -55,7 +57,11 @@ pub(super) fn words(line: &str) -> BTreeSet<String> {
 pub(super) fn terms(text: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     let pieces = lower.split_whitespace().map(|piece| piece.trim_matches([',', ';', '(', ')', '"']));
-    pieces.filter(|piece| !piece.is_empty()).take(MOST_TERMS).map(|piece| piece.chars().take(LONGEST).collect()).collect()
+    pieces
+        .filter(|piece| !piece.is_empty())
+        .take(MOST_TERMS)
+        .map(|piece| piece.chars().take(LONGEST).collect())
+        .collect()
 }
 
 /// The first text that no longer begins with this one.

@@ -82,7 +82,8 @@ pub struct BulkFilterIn {
 
 impl From<BulkFilterIn> for OrdersQuery {
     fn from(filter: BulkFilterIn) -> Self {
-        let BulkFilterIn { state, text, merchant, connection, placed_from, placed_to, imported_from, imported_to } = filter;
+        let BulkFilterIn { state, text, merchant, connection, placed_from, placed_to, imported_from, imported_to } =
+            filter;
         Self {
             state,
             text,
@@ -297,9 +298,7 @@ async fn meant(
             let mut found = Vec::new();
             loop {
                 let page = hub.db.list_orders(&caller.access(), OrderQuery { limit: 500, ..query.clone() }).await?;
-                found.extend(
-                    page.items.into_iter().map(|view| Meant { named: view.id.to_string(), view: Some(view) }),
-                );
+                found.extend(page.items.into_iter().map(|view| Meant { named: view.id.to_string(), view: Some(view) }));
                 if found.len() > MOST {
                     return Err(too_many());
                 }

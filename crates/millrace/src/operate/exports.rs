@@ -10,9 +10,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, Hub, PageOut, PagingQuery,
-    activity,
-    connections,
+    Caller, Failure, Hub, PageOut, PagingQuery, activity, connections,
     effects::{self, EffectsQuery},
     exceptions::{self, ExceptionsQuery},
     mappings::cell,
@@ -61,17 +59,44 @@ impl ExportKind {
     fn head(self) -> &'static [&'static str] {
         match self {
             Self::Orders => &[
-                "id", "merchant", "connection", "number", "reference", "ship_to", "placed_at", "imported_at", "changed_at",
-                "state", "reason",
+                "id",
+                "merchant",
+                "connection",
+                "number",
+                "reference",
+                "ship_to",
+                "placed_at",
+                "imported_at",
+                "changed_at",
+                "state",
+                "reason",
             ],
             Self::Shipments => &[
-                "id", "connection", "order", "reference", "key", "shipped_at", "carrier", "service", "tracking",
-                "confirmed_at", "problem",
+                "id",
+                "connection",
+                "order",
+                "reference",
+                "key",
+                "shipped_at",
+                "carrier",
+                "service",
+                "tracking",
+                "confirmed_at",
+                "problem",
             ],
             Self::StockLevels => &["connection", "sku", "facility", "available", "physical", "cut_off", "feed"],
             Self::Exceptions => &["id", "connection", "kind", "subject", "reason", "at", "resolved_at", "resolved_by"],
             Self::Effects => &[
-                "id", "connection", "kind", "title", "state", "note", "attempt", "order", "reference", "created_at",
+                "id",
+                "connection",
+                "kind",
+                "title",
+                "state",
+                "note",
+                "attempt",
+                "order",
+                "reference",
+                "created_at",
                 "changed_at",
             ],
             Self::Audit => &["number", "at", "actor", "action", "target", "detail", "hash"],
@@ -122,9 +147,7 @@ pub async fn export(
     }
     let connections = match &query.connection {
         Some(named) => VecDeque::from([named.clone()]),
-        None => {
-            hub.db.connections(&caller.access()).await?.into_iter().map(|summary| summary.id.to_string()).collect()
-        }
+        None => hub.db.connections(&caller.access()).await?.into_iter().map(|summary| summary.id.to_string()).collect(),
     };
     let mut export =
         Export { hub, caller, kind, connection: query.connection, connections, cursor: None, ended: false };
@@ -214,19 +237,17 @@ impl Export {
                     ]
                 })
             }
-            ExportKind::Audit => {
-                rows(activity::audit(hub, caller, &PagingQuery { limit, cursor }).await?, |one| {
-                    vec![
-                        one.number.to_string(),
-                        one.at.to_string(),
-                        one.actor,
-                        one.action,
-                        one.target,
-                        one.detail.to_string(),
-                        one.hash,
-                    ]
-                })
-            }
+            ExportKind::Audit => rows(activity::audit(hub, caller, &PagingQuery { limit, cursor }).await?, |one| {
+                vec![
+                    one.number.to_string(),
+                    one.at.to_string(),
+                    one.actor,
+                    one.action,
+                    one.target,
+                    one.detail.to_string(),
+                    one.hash,
+                ]
+            }),
             ExportKind::Orders | ExportKind::StockLevels | ExportKind::Mappings => {
                 let every = engine::order::OrderState::ALL.map(engine::order::OrderState::as_str).join(",");
                 let query = OrdersQuery { state: Some(every), connection, limit, cursor, ..OrdersQuery::default() };

@@ -96,12 +96,7 @@ struct Group {
 impl Group {
     fn id(&self) -> String {
         let mut hash = Sha256::new();
-        for part in [
-            self.kind.as_str(),
-            self.key.scope.merchant.as_str(),
-            self.key.connection.as_str(),
-            &self.cause,
-        ] {
+        for part in [self.kind.as_str(), self.key.scope.merchant.as_str(), self.key.connection.as_str(), &self.cause] {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
@@ -142,7 +137,9 @@ fn can_retry(kind: TroubleKind) -> bool {
 
 fn remedy(kind: TroubleKind) -> &'static str {
     match kind {
-        TroubleKind::OrderError => "Open one of the orders: it says what failed and what to press. Mend the cause, then retry all.",
+        TroubleKind::OrderError => {
+            "Open one of the orders: it says what failed and what to press. Mend the cause, then retry all."
+        }
         TroubleKind::OrderHeld => {
             "Mend what the orders lack (a mapping, a setting, the order in Brightpearl), then retry all."
         }

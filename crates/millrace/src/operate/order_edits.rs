@@ -208,7 +208,8 @@ fn changes(given: OrderEditIn) -> Result<Vec<(Field, Option<Content>)>, Failure>
     }
     if let Some(method) = given.ship_method {
         if method <= 0 {
-            problems.push(Problem::new("ship_method", "give an id of the account's shipping methods (`GET …/choices`)"));
+            problems
+                .push(Problem::new("ship_method", "give an id of the account's shipping methods (`GET …/choices`)"));
         }
         changes.push((Field::ShipMethod, Some(Content::ShipMethod(Some(method)))));
     }
@@ -243,8 +244,10 @@ fn address_of(given: AddressIn) -> (Address, Vec<Problem>) {
     let mut part = |at: &str, text: String| {
         let text = text.trim().to_owned();
         if text.chars().count() > LONGEST_PART || text.chars().any(char::is_control) {
-            problems
-                .push(Problem::new(format!("ship_to.{at}"), format!("give one line of at most {LONGEST_PART} characters")));
+            problems.push(Problem::new(
+                format!("ship_to.{at}"),
+                format!("give one line of at most {LONGEST_PART} characters"),
+            ));
         }
         text
     };

@@ -128,9 +128,8 @@ pub async fn show(hub: &Hub, caller: &Caller) -> Result<OverviewOut, Failure> {
 /// Every hour up to now, those without anything too.
 fn hours(now: Timestamp, orders: &[HourCount], shipments: &[HourCount]) -> Vec<HourOut> {
     let last = now.as_second().div_euclid(3_600);
-    let of = |counts: &[HourCount], hour: i64| {
-        counts.iter().find(|count| count.hour == hour).map_or(0, |count| count.count)
-    };
+    let of =
+        |counts: &[HourCount], hour: i64| counts.iter().find(|count| count.hour == hour).map_or(0, |count| count.count);
     ((last - HOURS + 1)..=last)
         .filter_map(|hour| {
             let at = Timestamp::from_second(hour * 3_600).ok()?;
@@ -177,7 +176,10 @@ mod tests {
         let this = now.as_second() / 3_600;
         let shown = hours(now, &[HourCount { hour: this, count: 3 }], &[HourCount { hour: this - 23, count: 2 }]);
         assert_eq!(shown.len(), 24);
-        assert_eq!(shown.last().map(|hour| (hour.orders, hour.at.to_string())), Some((3, "2026-05-01T10:00:00Z".into())));
+        assert_eq!(
+            shown.last().map(|hour| (hour.orders, hour.at.to_string())),
+            Some((3, "2026-05-01T10:00:00Z".into()))
+        );
         assert_eq!(shown.first().map(|hour| (hour.shipments, hour.orders)), Some((2, 0)));
     }
 }

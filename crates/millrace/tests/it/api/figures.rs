@@ -56,9 +56,12 @@ async fn what_has_one_cause_is_one_group_and_retried_together() {
     let refused = of("change_refused");
     let done = shop.post(&format!("exceptions/groups/{}/retry", refused[0]["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(done.json()["retried"], 1, "{}", done.text);
-    assert!(shop.get("exceptions/groups").await.as_array().unwrap().iter().all(|group| group["kind"] != "change_refused"));
+    assert!(
+        shop.get("exceptions/groups").await.as_array().unwrap().iter().all(|group| group["kind"] != "change_refused")
+    );
     let input = of("exception");
-    let one_by_one = shop.post(&format!("exceptions/groups/{}/retry", input[0]["id"].as_str().unwrap()), json!({})).await;
+    let one_by_one =
+        shop.post(&format!("exceptions/groups/{}/retry", input[0]["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(one_by_one.status, StatusCode::CONFLICT, "{}", one_by_one.text);
     let gone = shop.post("exceptions/groups/grp_0/retry", json!({})).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
