@@ -18,7 +18,10 @@ use super::{
 
 /// A word of which there are no more orders than this is looked up first; of a more common one, orders are walked until a page
 /// is full, which is soon.
-const RARE: usize = 1_000;
+const RARE: usize = 5_000;
+
+/// Of the orders with a rare word, so many are looked at together, newest first, until a page is full.
+const SLICE: usize = 500;
 
 impl Database {
     /// Orders, newest first.
@@ -34,11 +37,20 @@ impl Database {
                 let mut found = Vec::new();
                 match rare {
                     Some(ids) => {
-                        let ids = newest(ids, query.after.as_deref());
-                        let mut conditions = filtered(&access, &query, &terms);
-                        conditions.one_of("o", "state", states(&query).iter().map(|state| state.as_str()).collect());
-                        conditions.among("o", "id", ids.iter().map(Value::from).collect());
-                        found.extend(walk(tx, conditions, &query).await?);
+                        let wanted = usize::try_from(query.limit.clamp(1, 500)).unwrap_or(1);
+                        for ids in newest(ids, query.after.as_deref()).chunks(SLICE) {
+                            let mut conditions = filtered(&access, &query, &terms);
+                            conditions.one_of(
+                                "o",
+                                "state",
+                                states(&query).iter().map(|state| state.as_str()).collect(),
+                            );
+                            conditions.among("o", "id", ids.iter().map(Value::from).collect());
+                            found.extend(walk(tx, conditions, &query).await?);
+                            if found.len() > wanted {
+                                break;
+                            }
+                        }
                     }
                     None => {
                         for state in states(&query) {
@@ -133,7 +145,7 @@ async fn rarest(tx: &mut Tx, access: &Access, terms: &[String]) -> R<Option<BTre
         conditions.and("w", "word >=", term);
         conditions.and("w", "word <", words::end_of(term));
         // One order may have the same word twice, from two origins, and several words with this beginning.
-        let most = i64::try_from(RARE * 4).unwrap_or(i64::MAX);
+        let most = i64::try_from(RARE * 2).unwrap_or(i64::MAX);
         conditions.values.push(most.into());
         let sql = format!(
             "SELECT w.order_ref FROM order_word AS w WHERE {} LIMIT ${}",
@@ -141,7 +153,7 @@ async fn rarest(tx: &mut Tx, access: &Access, terms: &[String]) -> R<Option<BTre
             conditions.values.len()
         );
         let rows = tx.query_built(sql, &conditions.values).await?;
-        if rows.len() >= RARE * 4 {
+        if rows.len() >= RARE * 2 {
             continue;
         }
         let ids = rows.iter().map(|row| row.string(0)).collect::<R<BTreeSet<String>>>()?;

@@ -12,7 +12,7 @@ async fn an_edited_order_is_sent_as_edited() {
     becomes(&mut world, edited, "held", "leaves at").await;
     let edit = world.folder().join("edit.json");
     let wanted = r#"{
-        "ship_to": { "name": "Grace Hopper", "line1": "1 Coppergate", "city": "York", "country": "GB" },
+        "ship_to": { "name": "Grace Hopper", "line1": "1 Coppergate", "city": "York", "postcode": "YO1 9NR", "country": "GB" },
         "notes": "Ring twice"
     }"#;
     std::fs::write(&edit, wanted).expect("written");
