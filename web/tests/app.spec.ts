@@ -118,13 +118,15 @@ async function comeAs(browser: Browser, demo: Demo, page: Page, name: string, me
   await page.getByRole('button', { name: 'Invite a person' }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('E-mail address').fill(`${name.toLowerCase()}@example.com`);
-  await dialog.getByLabel('Name', { exact: true }).fill(name);
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
   await dialog.getByRole('combobox', { name: 'Merchants' }).click();
   await page.getByRole('option', { name: merchant }).click();
+  await page.keyboard.press('Tab');
   await dialog.getByRole('button', { name: 'Make the link' }).click();
-  const link = /http:\/\/\S+\/invitation#\S+?(?=Copy|$)/.exec((await page.getByRole('status').innerText()).replace(/\s+Copy/, ' '));
+  const shown = await page.getByRole('status').filter({ hasText: '/invitation#' }).innerText();
+  const link = /\/invitation#\w+/.exec(shown);
   const theirs = await (await browser.newContext()).newPage();
-  await theirs.goto(link?.[0]?.trim() ?? '');
+  await theirs.goto(`${demo.base}${link?.[0] ?? ''}`);
   await expect(theirs.getByRole('heading', { name: 'Welcome to Millrace' })).toBeVisible();
   expect(await faults(theirs)).toEqual([]);
   await theirs.getByLabel('Password').first().fill('nine purple teapots sing');
