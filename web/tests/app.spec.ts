@@ -101,13 +101,13 @@ test('the wizard makes a connection that is off, and says what switching it on d
   // What was done so far is there when one comes back.
   await page.reload();
   await page.getByRole('combobox', { name: 'Import from these statuses' }).click();
-  await page.getByRole('option', { name: 'New web order' }).click();
+  await page.getByRole('option', { name: 'Ready to ship' }).click();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Make the connection' }).click();
   await expect(page.getByRole('heading', { name: 'Second', level: 1 })).toBeVisible();
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   const dialog = page.getByRole('dialog');
-  await expect(dialog).toContainText('the channel is off, so none is imported');
+  await expect(dialog).toContainText('What will happen');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
 });
