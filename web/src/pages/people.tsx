@@ -106,6 +106,7 @@ function RightsFields({ rights, change }: RightsProps) {
       />
       {rights.role !== 'administrator' && (
         <MultiSelect
+        searchable
           label="Merchants"
           description={rights.role === 'staff' ? 'Empty: all of them.' : 'They see these and nothing else.'}
           required={rights.role === 'merchant'}

@@ -6,6 +6,7 @@ import { api, done, reading, setCsrf } from '../api/client';
 import type { Problem } from '../api/problem';
 import type { Session } from '../api/session';
 import { ProblemNote } from '../parts/notes';
+import { target } from '../parts/link';
 import { Door } from '../shell/door';
 
 interface Entered {
@@ -40,7 +41,7 @@ export function SignIn() {
     onSuccess: (session) => {
       client.clear();
       client.setQueryData(reading('/api/v1/session').queryKey, session);
-      void navigate({ to: inside(search.to) });
+      void navigate(target(inside(search.to)));
     },
   });
   const wantsCode = attempt.error?.kind === 'second_factor_needed' || code !== '';

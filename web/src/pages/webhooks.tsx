@@ -146,6 +146,7 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
               onChange={(event) => setUrl(event.currentTarget.value)}
             />
             <MultiSelect
+              searchable
               label="Events"
               required
               data={EVENTS.map((value) => ({ value, label: words(value) }))}

@@ -57,17 +57,19 @@ const PLACES: { title: string; places: Place[] }[] = [
 export function Shell() {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const here = useLocation();
   const session = useQuery({ ...reading('/api/v1/session'), staleTime: 60_000 });
   const out = session.error?.kind === 'unauthorised';
-  const to = here.href;
   useEffect(() => {
     setEndedListener(() => void client.invalidateQueries({ queryKey: ['/api/v1/session'] }));
     return () => setEndedListener(() => undefined);
   }, [client]);
   useEffect(() => {
-    if (out) void navigate({ to: '/sign-in', search: to === '/' ? {} : { to }, replace: true });
-  }, [out, navigate, to]);
+    // Where one is now is not followed any further: that would lead from the sign-in page to itself.
+    const { pathname, search } = window.location;
+    if (out && pathname !== '/sign-in') {
+      void navigate({ to: '/sign-in', search: pathname === '/' ? {} : { to: pathname + search }, replace: true });
+    }
+  }, [out, navigate]);
   if (out) return null;
   if (session.data) {
     // Before anything below can send a change.

@@ -1,4 +1,4 @@
-import { Stepper } from '@mantine/core';
+import { Stepper, Text } from '@mantine/core';
 import { useLocalStorage } from '@mantine/hooks';
 import { useSession } from '../../api/session';
 import { Page } from '../../parts/page';
@@ -60,6 +60,9 @@ export function Wizard() {
           <Stepper.Step key={title} label={title} />
         ))}
       </Stepper>
+      <Text size="sm" className="quiet" hiddenFrom="sm">
+        Step {draft.step + 1} of {STEPS.length}
+      </Text>
       <div role="group" aria-label={`Step ${draft.step + 1} of ${STEPS.length}: ${STEPS[draft.step] ?? ''}`}>
         {steps[Math.min(draft.step, steps.length - 1)]}
       </div>
