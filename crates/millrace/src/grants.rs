@@ -21,7 +21,7 @@ pub struct StoreGrants {
 
 impl StoreGrants {
     /// A turn of refreshing lasts `turn`: longer than the call may take.
-    pub fn new(db: Database, keyring: Keyring, key: StoreKey, turn: Duration) -> Arc<dyn Grants> {
+    pub fn shared(db: Database, keyring: Keyring, key: StoreKey, turn: Duration) -> Arc<dyn Grants> {
         Arc::new(Self { db, keyring, key, turn })
     }
 }

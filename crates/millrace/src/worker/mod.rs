@@ -119,7 +119,7 @@ impl Workers {
 
     /// What the connector of a store is built with.
     pub fn context_of(&self, store: StoreKey, share: &str) -> BuildContext {
-        let grants = StoreGrants::new(self.db.clone(), self.keyring.clone(), store, self.waits.lease);
+        let grants = StoreGrants::shared(self.db.clone(), self.keyring.clone(), store, self.waits.lease);
         BuildContext { grants, ..self.context(share) }
     }
 
