@@ -42,6 +42,7 @@ fn order(status_id: i64, shipping: Progress) -> Order {
         placed_at: at("2026-03-01T08:00:00Z"),
         updated_at: None,
         deliver_on: None,
+        notes: String::new(),
         is_sale: true,
         allocation: Allocation::None,
         fulfilment: Progress::None,
