@@ -74,6 +74,7 @@ const doors = [
   door('/setup', () => import('./pages/link'), 'UseLink'),
   door('/invitation', () => import('./pages/link'), 'UseLink'),
   door('/reset', () => import('./pages/link'), 'UseLink'),
+  door('/hand-off', () => import('./pages/hand-off'), 'HandOff'),
 ];
 
 export function makeRouter(client: QueryClient) {

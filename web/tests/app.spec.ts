@@ -208,3 +208,27 @@ test('the first page needs less than 250 kB of script', async ({ page, demo }) =
   expect(bytes).toBeGreaterThan(50_000);
   expect(bytes).toBeLessThan(250_000);
 });
+
+test('credentials are entered by somebody without an account, and tested on the page', async ({ page, demo, browser }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('table').getByRole('link').first().click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await page.getByRole('button', { name: 'Ask somebody else for them' }).click();
+  const shown = await page.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  const link = /\/hand-off#\w+/.exec(shown);
+  const theirs = await (await browser.newContext()).newPage();
+  await theirs.goto(`${demo.base}${link?.[0] ?? ''}`);
+  await expect(theirs.getByRole('heading', { level: 1 })).toContainText('Brightpearl access for');
+  expect(await faults(theirs)).toEqual([]);
+  await theirs.getByLabel('API User Password').fill('not the right one');
+  await theirs.getByRole('button', { name: 'Test and save' }).click();
+  await expect(theirs.getByRole('status')).toContainText('It does not work yet');
+  await theirs.getByLabel('API User Password').fill('example-password');
+  await theirs.getByRole('button', { name: 'Test and save' }).click();
+  await expect(theirs.getByRole('heading', { name: 'Done' })).toBeVisible();
+  await expect(theirs.getByRole('status')).toContainText('The account was reached');
+  // Once.
+  await theirs.reload();
+  await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
+});

@@ -9,6 +9,7 @@ import { SchemaForm } from '../parts/form';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { CheckResult } from './check-result';
+import { Once } from './secret';
 
 type Side = Schemas['Side'];
 type Endpoint = Schemas['EndpointOut'];
@@ -63,6 +64,7 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
     () => say(`${endpoint.name} is kept.`),
   );
   const test = useAct((trust: boolean) => sides[side].test(endpoint.id, trust));
+  const ask = useAct(() => done(api.POST('/api/v1/hand-offs', { body: { store: endpoint.id } })));
   return (
     <Section title={`${sides[side].title}: ${endpoint.name}`}>
       <form
@@ -83,7 +85,18 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           {save.error && <ProblemNote error={save.error} />}
           {test.error && <ProblemNote error={test.error} />}
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
+          {ask.error && <ProblemNote error={ask.error} />}
+          {ask.data && (
+            <Once title="Send this link to whoever has the credentials" secret={ask.data.link}>
+              It opens a page where they are entered, tested and saved, without an account. It works once, within seven days.
+            </Once>
+          )}
           <Group justify="flex-end">
+            {side === 'store' && (
+              <Button variant="subtle" loading={ask.isPending} onClick={() => ask.mutate()}>
+                Ask somebody else for them
+              </Button>
+            )}
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>
               Test what is kept
             </Button>

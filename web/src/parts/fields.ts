@@ -8,9 +8,11 @@ const ONLY_WITH: Record<string, Record<string, { field: string; values: string[]
   brightpearl: {
     email: { field: 'sign_in', values: ['staff_login'] },
     password: { field: 'sign_in', values: ['staff_login'] },
-    app_ref: { field: 'sign_in', values: ['account_token', 'staff_token'] },
+    app_ref: { field: 'sign_in', values: ['account_token', 'staff_token', 'oauth'] },
     account_token: { field: 'sign_in', values: ['account_token'] },
     staff_token: { field: 'sign_in', values: ['staff_token'] },
+    dev_ref: { field: 'sign_in', values: ['oauth'] },
+    client_secret: { field: 'sign_in', values: ['oauth'] },
   },
   dsfx: Object.fromEntries(
     ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [

@@ -1,0 +1,131 @@
+import { Alert, Button, Group, List, Stack, Text } from '@mantine/core';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, done, type Schemas } from '../api/client';
+import { Problem, sentence } from '../api/problem';
+import { given, type Values } from '../parts/fields';
+import { SchemaForm } from '../parts/form';
+import { ProblemNote, Waiting } from '../parts/notes';
+import { Time } from '../parts/values';
+import { Door } from '../shell/door';
+
+type About = Schemas['LinkAboutOut'];
+type Asked = Schemas['HandOffAboutOut'];
+type Result = Schemas['HandOffResultOut'];
+
+/** Orders come from this platform alone, and a link says nothing of it but its title. */
+const PLATFORM = 'brightpearl';
+
+/** For somebody without an account: enters the credentials that a link asks for, sees the test of them, and is done. */
+export function HandOff() {
+  const [token] = useState(() => location.hash.slice(1));
+  const about = useQuery<About, Problem>({
+    queryKey: ['link', token],
+    queryFn: () => done(api.POST('/api/v1/links/describe', { body: { token } })),
+    staleTime: Infinity,
+  });
+  if (about.error) {
+    return (
+      <Door title="This link does not open" about="Ask whoever sent it for a new one.">
+        <ProblemNote error={about.error} />
+      </Door>
+    );
+  }
+  if (!about.data) return <Waiting what="Looking at the link" />;
+  const { hand_off: asked, expires_at: ends } = about.data;
+  if (!asked) {
+    return <Door title="This link is for something else" about="Open it as it was sent to you, whole." children={null} />;
+  }
+  return <Enter token={token} asked={asked} ends={ends} />;
+}
+
+function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: string }) {
+  const settled = asked.settled;
+  const [values, setValues] = useState<Values>({});
+  const submit = useMutation<Result, Problem, 'if_it_works' | 'anyway'>({
+    mutationFn: (save) => done(api.POST('/api/v1/links/hand-off', { body: { token, save, ...given(asked.fields, values) } })),
+  });
+  const result = submit.data;
+  if (result?.saved) {
+    return (
+      <Door title="Done" about={sentence(result.next)}>
+        <Outcome result={result} />
+        <Text size="sm">You can close this page: the link does nothing any more.</Text>
+      </Door>
+    );
+  }
+  return (
+    <Door
+      title={`${asked.title} access for ${asked.merchant}`}
+      about={`${asked.asked_by} asks you to connect ${asked.store}, so that orders reach the warehouse. What you enter is sealed: nobody can read it here, ${asked.asked_by} included.`}
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          submit.mutate('if_it_works');
+        }}
+      >
+        <Stack>
+          {Object.entries(settled).map(([name, value]) => (
+            <Text key={name} size="sm">
+              {name.replaceAll('_', ' ')}: <b>{value}</b>
+            </Text>
+          ))}
+          <SchemaForm
+            platform={PLATFORM}
+            fields={asked.fields}
+            values={{ ...settled, ...values }}
+            onChange={(all) => setValues(Object.fromEntries(Object.entries(all).filter(([name]) => !(name in settled))))}
+          />
+          {result && <Outcome result={result} />}
+          {submit.error && <ProblemNote error={submit.error} />}
+          <Group>
+            <Button type="submit" loading={submit.isPending}>
+              Test and save
+            </Button>
+            {result && !result.ok && (
+              <Button variant="default" disabled={submit.isPending} onClick={() => submit.mutate('anyway')}>
+                Save all the same
+              </Button>
+            )}
+          </Group>
+          <Text size="sm" className="quiet">
+            It is saved once the test has reached the account; then the link is used. It ends <Time at={ends} />.
+          </Text>
+        </Stack>
+      </form>
+    </Door>
+  );
+}
+
+/** What the test reached, in the words of the program. */
+function Outcome({ result }: { result: Result }) {
+  return (
+    <Alert color={result.ok ? 'teal' : 'red'} title={result.ok ? 'The account was reached' : 'It does not work yet'} role="status">
+      <Stack gap="xs">
+        {result.problem && (
+          <Text size="sm" fw={600}>
+            {sentence(result.problem)}
+          </Text>
+        )}
+        {result.reached.length > 0 && (
+          <List size="sm">
+            {result.reached.map((line) => (
+              <List.Item key={line}>{line}</List.Item>
+            ))}
+          </List>
+        )}
+        {result.warnings.map((line) => (
+          <Text key={line} size="sm">
+            <b>Note:</b> {line}
+          </Text>
+        ))}
+        {!result.saved && (
+          <Text size="sm">
+            {sentence(result.next)} {result.tests_left === 1 ? 'One test is left.' : `${result.tests_left} tests are left.`}
+          </Text>
+        )}
+      </Stack>
+    </Alert>
+  );
+}
