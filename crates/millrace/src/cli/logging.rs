@@ -2,9 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
-use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
-};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use super::args::{Cli, Command, LogFormat};
 
@@ -30,7 +28,9 @@ pub(super) fn begin(cli: &Cli) -> Logging {
     let serves = matches!(cli.command, Command::Serve(_));
     let usual = if serves { "info" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(format!("{usual},sqlx=warn")));
-    let lines = fmt::layer::<Registry>().with_writer(io::stderr);
+    // The filter is for all layers. One of a layer's own keeps its answers per thread, and where something asks whether a level is
+    // on and then says nothing, as sqlx does, the next line of that thread was lost with it.
+    let lines = fmt::layer().with_writer(io::stderr);
     let lines = match cli.common.log_format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         LogFormat::Json => lines.json().boxed(),
@@ -42,7 +42,7 @@ pub(super) fn begin(cli: &Cli) -> Logging {
             Ok(None) => (None, None, None),
             Err(problem) => (None, None, Some(problem)),
         };
-        tracing_subscriber::registry().with(lines.and_then(layer).with_filter(filter)).init();
+        tracing_subscriber::registry().with(filter).with(lines).with(layer).init();
         if let Some(problem) = problem {
             tracing::warn!("no traces are sent: {problem}");
         }
@@ -50,7 +50,7 @@ pub(super) fn begin(cli: &Cli) -> Logging {
     }
     #[cfg(not(feature = "otel"))]
     {
-        tracing_subscriber::registry().with(lines.with_filter(filter)).init();
+        tracing_subscriber::registry().with(filter).with(lines).init();
         if serves && ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].iter().any(is_set) {
             tracing::warn!(
                 "a collector for traces is named, and this build sends none: build it with the feature otel"

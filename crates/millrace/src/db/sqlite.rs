@@ -17,7 +17,7 @@ use std::{
 use connect::{Clock, Random};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use sqlx::{
-    ConnectOptions as _, SqlitePool,
+    ConnectOptions as _, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::{
@@ -56,8 +56,29 @@ fn options(config: &DatabaseConfig) -> R<SqliteConnectOptions> {
     Ok(options.disable_statement_logging())
 }
 
-async fn open_writer(config: &DatabaseConfig) -> R<Tx> {
-    let mut connection = options(config)?.connect().await?;
+/// Longest wait for another process that opens the file, in steps.
+const OPENING: (u32, Duration) = (100, Duration::from_millis(100));
+
+/// A file that was restored or copied is switched to its write-ahead log by whoever opens it first. SQLite does not wait for that
+/// as it waits for all else: of two processes that open it at one moment, one is refused at once.
+async fn connected(options: &SqliteConnectOptions) -> R<SqliteConnection> {
+    for _ in 0..OPENING.0 {
+        match options.connect().await {
+            Err(sqlx::Error::Database(error)) if is_busy(error.code().as_deref()) => {
+                tokio::time::sleep(OPENING.1).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
+    Ok(options.connect().await?)
+}
+
+/// <https://www.sqlite.org/rescode.html#busy>; the lowest byte is the primary code.
+fn is_busy(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<i64>().ok()).is_some_and(|code| code & 0xff == 5)
+}
+
+async fn writer_of(config: &DatabaseConfig, mut connection: SqliteConnection) -> R<Tx> {
     migrations::run_sqlite(&mut connection).await?;
     let connection = Connection::Sqlite(Box::new(connection));
     Ok(Tx::new(connection, Arc::clone(&config.clock), Arc::clone(&config.random)))
@@ -149,7 +170,7 @@ pub(super) struct Grouped {
 
 impl Grouped {
     pub(super) async fn open(config: &DatabaseConfig, changed: watch::Sender<Changed>) -> R<Self> {
-        let tx = open_writer(config).await?;
+        let tx = writer_of(config, connected(&options(config)?).await?).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(config.connections.max(1))
             .acquire_timeout(Duration::from_secs(10))
@@ -319,7 +340,8 @@ pub(super) struct Inline {
 
 impl Inline {
     pub(super) fn open(config: &DatabaseConfig) -> R<Self> {
-        let tx = block_on(open_writer(config))?;
+        // Nobody else has this file, so there is nobody to wait for.
+        let tx = block_on(async { writer_of(config, options(config)?.connect().await?).await })?;
         Ok(Self { tx: Mutex::new(tx), commits: AtomicU64::new(0) })
     }
 

@@ -86,6 +86,7 @@ async fn forget(world: &World, order: i64) {
         format!("DELETE FROM effect WHERE order_ref {of}"),
         format!("DELETE FROM request WHERE order_ref {of}"),
         format!("DELETE FROM claim WHERE order_id = {order}"),
+        format!("DELETE FROM order_word WHERE order_ref {of}"),
         format!("DELETE FROM orders WHERE order_id = {order}"),
     ] {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut raw).await.expect("rows can be deleted");
