@@ -350,7 +350,7 @@ async fn warehouse(hub: &Hub, platform: &str, settings: &Settings, told: &mut En
     Ok(())
 }
 
-/// An order source built for one look; `kept` as for [`test`].
+/// An order source built for one look; `kept` as for [`test()`].
 ///
 /// # Errors
 /// When its settings cannot be used.

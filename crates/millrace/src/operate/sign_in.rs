@@ -304,7 +304,7 @@ pub async fn session(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Opt
 /// The same for what goes on by itself, like an open stream: it is no use of the session, and does not keep it alive.
 ///
 /// # Errors
-/// As [`session`].
+/// As [`session()`].
 pub async fn still(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<Caller>, Failure> {
     Ok(look_up(hub, token, tenant).await?.map(|(caller, _)| caller))
 }
