@@ -60,7 +60,9 @@ check_schema() {
     sed -e "s#BASE_URL#$base#" -e "s#FOLDER#$folder/wms#" bench/schema.toml >"$folder/millrace.toml"
     BP_PASSWORD=${BP_PASSWORD:-$(sed -nE 's/.*"password": *"([^"]+)".*/\1/p' "$folder/brightpearl.log" | head -n 1)} \
         millrace apply -f "$folder/millrace.toml" >"$folder/apply.log" 2>&1 || fail "$(cat "$folder/apply.log")"
-    millrace serve --listen 127.0.0.1:0 >"$folder/serve.log" 2>&1 &
+    # Not through the function: then the number would be that of a shell around it, and the program would outlive it.
+    target/debug/millrace --data "$folder/data" --allow-stand-ins --time-factor 20 --json \
+        serve --listen 127.0.0.1:0 >"$folder/serve.log" 2>&1 &
     program=$!
     address=$(schema_line "$folder/serve.log" 'listening on (http://[0-9.:]+)')
     say "Asking $address what openapi.json says it answers …"
