@@ -9,6 +9,31 @@ interface Props {
   trust?: () => void;
 }
 
+/** What a test found, in the words of the program: what is wrong, what was reached, what else is to be known. */
+export function Found({ problem, reached, warnings }: Pick<Schemas['EndpointCheckOut'], 'problem' | 'reached' | 'warnings'>) {
+  return (
+    <>
+      {problem && (
+        <Text size="sm" fw={600}>
+          {sentence(problem)}
+        </Text>
+      )}
+      {reached.length > 0 && (
+        <List size="sm">
+          {reached.map((line) => (
+            <List.Item key={line}>{line}</List.Item>
+          ))}
+        </List>
+      )}
+      {warnings.map((line) => (
+        <Text key={line} size="sm">
+          <b>Note:</b> {line}
+        </Text>
+      ))}
+    </>
+  );
+}
+
 /** What a test of one side reached, or what is wrong and how to mend it. */
 export function CheckResult({ check, trust }: Props) {
   const side = check.side === 'store' ? 'Store' : 'Warehouse';
@@ -20,23 +45,7 @@ export function CheckResult({ check, trust }: Props) {
       role="status"
     >
       <Stack gap="xs">
-        {check.problem && (
-          <Text size="sm" fw={600}>
-            {sentence(check.problem)}
-          </Text>
-        )}
-        {check.reached.length > 0 && (
-          <List size="sm">
-            {check.reached.map((line) => (
-              <List.Item key={line}>{line}</List.Item>
-            ))}
-          </List>
-        )}
-        {check.warnings.map((line) => (
-          <Text key={line} size="sm">
-            <b>Note:</b> {line}
-          </Text>
-        ))}
+        <Found {...check} />
         {learned.map(([name, value]) => (
           <Text key={name} size="sm" className="breaks">
             <b>{words(name)}:</b> {value}

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Stack, Text } from '@mantine/core';
+import { Alert, Button, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
@@ -8,6 +8,7 @@ import { SchemaForm } from '../parts/form';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Time } from '../parts/values';
 import { Door } from '../shell/door';
+import { Found } from './check-result';
 
 type About = Schemas['LinkAboutOut'];
 type Asked = Schemas['HandOffAboutOut'];
@@ -103,23 +104,7 @@ function Outcome({ result }: { result: Result }) {
   return (
     <Alert color={result.ok ? 'teal' : 'red'} title={result.ok ? 'The account was reached' : 'It does not work yet'} role="status">
       <Stack gap="xs">
-        {result.problem && (
-          <Text size="sm" fw={600}>
-            {sentence(result.problem)}
-          </Text>
-        )}
-        {result.reached.length > 0 && (
-          <List size="sm">
-            {result.reached.map((line) => (
-              <List.Item key={line}>{line}</List.Item>
-            ))}
-          </List>
-        )}
-        {result.warnings.map((line) => (
-          <Text key={line} size="sm">
-            <b>Note:</b> {line}
-          </Text>
-        ))}
+        <Found {...result} />
         {!result.saved && (
           <Text size="sm">
             {sentence(result.next)} {result.tests_left === 1 ? 'One test is left.' : `${result.tests_left} tests are left.`}
