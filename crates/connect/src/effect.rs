@@ -385,8 +385,10 @@ pub trait Effects: Send + Sync {
     /// that nothing waits for a turn while it counts as on its way; [`Effects::send`] does not wait again.
     async fn reserve(&self, _kind: EffectKind) {}
 
-    /// Makes the change of one batch, once: one outcome each, in order. No retry, no redirect.
-    async fn send(&self, batch: &[Armed]) -> Delivery;
+    /// Makes the change of one batch, once: one outcome each, in order. No retry, no redirect. `until`, on the monotonic
+    /// clock, is the whole-call limit counted from the commit of the intent (D_http): nothing leaves later, and an answer that
+    /// has not come by then leaves the outcome unknown.
+    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery;
 
     /// Looks for what `send` would have made, for several effects of one kind: one answer each, in order. Reads only.
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError>;

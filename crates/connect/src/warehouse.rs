@@ -125,6 +125,8 @@ pub struct Sighting {
     pub references: Vec<String>,
     /// Where it stands; of several, that of the one that has come furthest.
     pub state: RequestState,
+    /// What has left of it, as [`Shipment::reference`] names it, as far as the warehouse lists that.
+    pub left: Vec<String>,
     /// Since when it stands so, as far as the warehouse says: when the last of it left, or when it was last changed there.
     pub since: Option<Timestamp>,
 }

@@ -22,5 +22,6 @@ pub mod preflight;
 pub mod race;
 pub mod safety;
 pub mod settings;
+pub mod steady;
 pub mod stock;
 pub mod undo;

@@ -10,7 +10,7 @@ use connect::{
     Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId,
     Side, Waits, Warehouse,
 };
-use engine::settings::ConnectionSettings;
+use engine::{settings::ConnectionSettings, steady::Steady};
 use tokio::sync::Notify;
 
 use crate::{
@@ -76,9 +76,12 @@ pub struct Runtime {
     pub memory: Memory,
 }
 
-/// Reads worth keeping for a while. Nothing in it decides anything that the journal does not check again.
+/// What one process remembers of a connection. Reads worth keeping for a while: nothing in them decides anything that the
+/// journal does not check again.
 #[derive(Default)]
 pub struct Memory {
+    /// How the database's clock has run beside this process.
+    pub(crate) steady: Mutex<Option<Steady>>,
     choices: Mutex<Option<(Duration, Arc<Choices>)>>,
     products: Mutex<BTreeMap<i64, (Duration, Product)>>,
     skus: Mutex<BTreeMap<String, (Duration, Vec<i64>)>>,

@@ -192,6 +192,7 @@ impl Inbox {
                 let there = sightings.found.entry(key).or_insert_with(|| Sighting {
                     references: Vec::new(),
                     state: RequestState::Waiting,
+                    left: Vec::new(),
                     since: None,
                 });
                 there.references.push(file.name.clone());

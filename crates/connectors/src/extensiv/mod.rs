@@ -81,8 +81,8 @@ impl Effects for Extensiv {
         self.prepare_all(effects).await
     }
 
-    async fn send(&self, batch: &[Armed]) -> Delivery {
-        effects::send_all(self, batch).await
+    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery {
+        effects::send_all(self, batch, until).await
     }
 
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {

@@ -16,7 +16,7 @@ use simulators::fuzz::{Form, damaged};
 
 use super::{
     campaign,
-    replay::{Dial, Replay, context},
+    replay::{Dial, Replay, SEND_BY, context},
     runtime, said,
 };
 use crate::hub::{at, effects, request, settings, warehouse};
@@ -294,7 +294,7 @@ async fn publish(tape: &[u8]) -> Result<(), String> {
             other => return Err(format!("nothing is there, and it is {other:?}")),
         }
     }
-    for outcome in connector.send(&armed).await.outcomes {
+    for outcome in connector.send(&armed, SEND_BY).await.outcomes {
         let there = shelf.has(&file);
         let fits = match &outcome {
             Sent::Accepted { .. } => there,

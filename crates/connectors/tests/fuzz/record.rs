@@ -264,7 +264,7 @@ async fn exchange(
     let effects = || vec![ready.clone()];
     connector().probe(&[ready.armed(now)]).await.unwrap();
     sessions.push(Session { op: WarehouseOp::Probe { effects: effects() }, at: now, answers: recorder.take() });
-    let sent = connector().send(&[ready.armed(now)]).await.outcomes.remove(0);
+    let sent = connector().send(&[ready.armed(now)], Duration::from_secs(1_000_000)).await.outcomes.remove(0);
     sessions.push(Session { op: WarehouseOp::Send { effects: effects() }, at: now, answers: recorder.take() });
     connector().probe(&[ready.armed(now)]).await.unwrap();
     sessions.push(Session { op: WarehouseOp::Probe { effects: effects() }, at: now, answers: recorder.take() });

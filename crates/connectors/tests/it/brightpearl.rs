@@ -157,7 +157,7 @@ impl Bench {
     }
 
     async fn deliver(&self, batch: &[Armed]) -> Delivery {
-        let delivery = self.connector.send(batch).await;
+        let delivery = self.connector.send(batch, self.context.clock.monotonic() + self.context.waits.http).await;
         assert_eq!(delivery.outcomes.len(), batch.len());
         let shown = format!("{delivery:?}");
         assert!(!shown.contains(PASSWORD), "the password is in {shown}");

@@ -75,7 +75,11 @@ impl Site {
     }
 
     async fn send(&self, armed: &Armed) -> Sent {
-        self.warehouse.send(std::slice::from_ref(armed)).await.outcomes.remove(0)
+        self.send_by(armed, self.clock.monotonic() + Duration::from_secs(30)).await
+    }
+
+    async fn send_by(&self, armed: &Armed, until: Duration) -> Sent {
+        self.warehouse.send(std::slice::from_ref(armed), until).await.outcomes.remove(0)
     }
 
     async fn probe(&self, armed: &Armed) -> Probe {
@@ -365,8 +369,9 @@ async fn an_order_that_changed_meanwhile_is_read_again() {
     // What waited too long for a free call is not sent any more.
     let (_, reference) = site.submit("BPacme-O2").await;
     let armed = site.ready(&site.warehouse.plan_release("BPacme-O2", &reference).unwrap()).await;
+    let until = site.clock.monotonic() + Duration::from_secs(30);
     site.clock.pass(Duration::from_secs(31));
-    assert!(matches!(site.send(&armed).await, Sent::NotSent { .. }));
+    assert!(matches!(site.send_by(&armed, until).await, Sent::NotSent { .. }));
     let unread = site.arm(&site.warehouse.plan_release("BPacme-O2", &reference).unwrap(), serde_json::json!({}));
     assert!(matches!(site.send(&unread).await, Sent::NotSent { .. }));
 }
@@ -417,7 +422,7 @@ async fn tokens_end_and_are_renewed() {
         let refused = wrong.check().await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Credentials, "{refused}");
         assert!(!refused.message.contains(secret), "{refused}");
-        let sent = wrong.send(std::slice::from_ref(&armed)).await.outcomes.remove(0);
+        let sent = wrong.send(std::slice::from_ref(&armed), Duration::from_secs(1_000_000)).await.outcomes.remove(0);
         assert!(matches!(&sent, Sent::NotSent { cause } if cause.kind == ErrorKind::Credentials), "{sent:?}");
     }
     let numbered = Site::with(Config::default(), &[("user_login_id", "7")]).await;
@@ -693,7 +698,7 @@ async fn failed_calls_are_sorted_by_what_to_do() {
         let draft = plan(warehouse.as_ref(), "BPacme-O1");
         let armed =
             Armed { effect: effect(&draft), baseline: serde_json::json!({}), attempt: 1, armed_at: clock.now() };
-        let delivery = warehouse.send(&[armed]).await;
+        let delivery = warehouse.send(&[armed], Duration::from_secs(1_000_000)).await;
         let got = match &delivery.outcomes[0] {
             Sent::NotSent { cause } if cause.kind == ErrorKind::Credentials => "credentials",
             Sent::NotSent { .. } => "not sent",

@@ -34,6 +34,15 @@ pub struct NewEffect {
     pub not_before: Option<Timestamp>,
 }
 
+/// Effects taken on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// What is due.
+    pub rows: Vec<EffectRow>,
+    /// When, on the database's clock.
+    pub at: Timestamp,
+}
+
 /// An effect as the journal holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectRow {

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Arm, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, recovery, safety,
+    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, recovery,
+    safety,
     sql::{Row, Tx, Value, json},
 };
 
@@ -290,10 +291,13 @@ impl Database {
         owner: &str,
         lease: Duration,
         limit: usize,
-    ) -> R<Vec<EffectRow>> {
+    ) -> R<Claimed> {
         let (key, owner) = (key.clone(), owner.to_owned());
         self.write(&key.clone(), "claim_effects", move |tx| {
-            Box::pin(async move { claim(tx, &key, side, &owner, lease, limit).await })
+            Box::pin(async move {
+                let rows = claim(tx, &key, side, &owner, lease, limit).await?;
+                Ok(Claimed { rows, at: tx.now })
+            })
         })
         .await
     }
@@ -527,6 +531,10 @@ async fn arm(
             arms.iter().map(|arm| &arm.id),
         )
         .await?;
+        // Somebody may have frozen sending while this waited for a lock.
+        if is_frozen(tx).await? {
+            return Ok(Ok((vec![None; arms.len()], 0)));
+        }
     }
     let committed = match safety::count(tx, arms.len(), guard).await? {
         Ok(committed) => committed,

@@ -217,7 +217,7 @@ pub fn arm_of(row: &EffectRow) -> Arm {
 
 /// Takes everything that is due on one side through arming to these states.
 pub async fn carry_out(db: &Database, key: &ConnectionKey, side: Side, path: &[EffectState]) -> Vec<EffectRow> {
-    let rows = db.claim_effects(key, side, "test", LEASE, 100).await.unwrap();
+    let rows = db.claim_effects(key, side, "test", LEASE, 100).await.unwrap().rows;
     let armed = db.arm(key, rows.iter().map(arm_of).collect(), DEADLINE).await.unwrap();
     assert!(armed.iter().all(Option::is_some), "everything claimed can be armed");
     let settled = db.settle(key, rows.iter().map(|row| settlement(row, path)).collect()).await.unwrap();

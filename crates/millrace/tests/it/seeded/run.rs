@@ -95,6 +95,8 @@ pub struct Run {
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
     pub dice: Dice,
+    /// The hub's clock is set now and then, by minutes; otherwise it is off by what the contract allows for.
+    pub sets_clock: bool,
     /// Counts that speak of nothing under way, at the end.
     counts_at_rest: u32,
     hub_random: Arc<Dice>,
@@ -164,7 +166,8 @@ impl Run {
         drop(to_the_end(Database::open(&config(&database, &clock, &hub_random))).unwrap());
         let witness = Arc::new(Witness::new(&database));
         configure(&witness, &key, now, &hub_random);
-        let watch = Arc::new(Watch::new(Arc::clone(&witness)));
+        let sets_clock = !calm && Dice::new(seed, "clock").chance(150);
+        let watch = Arc::new(Watch::new(Arc::clone(&witness), sets_clock));
         let account = Brightpearl::new(seed, Arc::clone(&clock), Arc::clone(&trace), account, Arc::clone(&watch) as _);
         let folder = Arc::new(ModelFolder::new(seed, Arc::clone(&clock), Arc::clone(&trace), Arc::clone(&watch) as _));
         let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
@@ -185,6 +188,7 @@ impl Run {
             settings,
             counts: BTreeMap::new(),
             dice,
+            sets_clock,
             counts_at_rest: if calm { 1 } else { 3 },
             hub_random,
             database_faults,
