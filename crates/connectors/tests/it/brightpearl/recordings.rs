@@ -173,6 +173,7 @@ async fn a_goods_out_note() {
         key: draft.key,
         batch: None,
         body: draft.body,
+        number: None,
         tried: None,
     };
     let prepared = connector.prepare(&[effect]).await.unwrap().remove(0);
@@ -287,6 +288,7 @@ async fn refusals_and_the_request_cap() {
             key: draft.key,
             batch: None,
             body: draft.body,
+            number: None,
             tried: None,
         };
         let baseline = json!({"added_on": "2026-01-01T00:00:00.000Z"});
