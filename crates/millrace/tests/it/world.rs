@@ -504,8 +504,9 @@ merchant = "Acme"
             self.setup.calls_per_minute,
         );
         let root = self.folder.path().join("wms");
+        // Some customers have names without a single letter of the alphabet.
         let (platform, exchange) = match self.setup.x12 {
-            true => ("x12", format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\n{}", self.setup.exchange)),
+            true => ("x12", format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\nascii_only = false\n{}", self.setup.exchange)),
             false => ("dsfx", self.setup.exchange.clone()),
         };
         match (&self.warehouse, &self.ssh) {
