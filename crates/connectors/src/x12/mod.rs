@@ -18,6 +18,7 @@ mod profile;
 mod reader;
 mod receipt;
 mod segment;
+mod taking;
 mod view;
 mod writer;
 

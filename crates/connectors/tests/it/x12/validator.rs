@@ -124,7 +124,7 @@ fn every_document_written_passes_the_independent_validator() {
                 let set = ("940".to_owned(), envelope.syntax.set("940", &segments).unwrap());
                 keep(
                     &format!("940-{status}-{kind}-{version}.edi"),
-                    interchange(&envelope, 101, at, "OW", &[set.clone()]),
+                    interchange(&envelope, 101, at, "OW", std::slice::from_ref(&set)),
                 );
                 // Several orders in one group are numbered from 0001.
                 let several = interchange(&envelope, 999_999_999, at, "OW", &[set.clone(), set]);
