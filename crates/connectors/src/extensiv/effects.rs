@@ -62,7 +62,7 @@ pub(super) fn plan_cancel(key: &str, reference: &RemoteRef) -> Result<EffectDraf
 }
 
 fn draft(kind: EffectKind, target: &Target, title: String) -> EffectDraft {
-    EffectDraft { kind, key: target.key.clone(), batch: None, body: json!(target).to_string(), title }
+    EffectDraft { kind, key: target.key.clone(), batch: None, body: json!(target).to_string(), title, numbering: None }
 }
 
 /// An effect's frozen body, read back.
@@ -383,7 +383,7 @@ mod tests {
 
     fn effect(kind: EffectKind) -> Effect {
         let id = EffectId::generate(Timestamp::UNIX_EPOCH, &OsRandom);
-        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), tried: None }
+        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), number: None, tried: None }
     }
 
     fn class(kind: EffectKind, status: u16, body: &str, headers: &[(&str, &str)]) -> &'static str {

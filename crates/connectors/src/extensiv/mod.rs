@@ -108,7 +108,7 @@ impl Warehouse for Extensiv {
         effects::plan_release(key, reference)
     }
 
-    fn plan_cancel(&self, key: &str, reference: &RemoteRef) -> Result<EffectDraft, PlanError> {
+    fn plan_cancel(&self, key: &str, reference: &RemoteRef, _: Timestamp) -> Result<EffectDraft, PlanError> {
         effects::plan_cancel(key, reference)
     }
 

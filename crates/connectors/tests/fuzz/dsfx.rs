@@ -24,7 +24,7 @@ use crate::hub::{at, effects, request, settings, warehouse};
 /// A folder in memory. What it does wrong is decided by a tape, one byte for each thing asked; at the end of the tape it
 /// works.
 #[derive(Clone, Default)]
-struct Shelf {
+pub struct Shelf {
     state: Arc<Mutex<Inside>>,
 }
 
@@ -40,7 +40,7 @@ impl Shelf {
         Self { state: Arc::new(Mutex::new(Inside { tape, ..Inside::default() })) }
     }
 
-    fn put(&self, path: &str, content: &[u8]) {
+    pub fn put(&self, path: &str, content: &[u8]) {
         self.state.lock().unwrap().files.insert(path.to_owned(), content.to_vec());
     }
 

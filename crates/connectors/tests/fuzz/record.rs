@@ -224,7 +224,7 @@ async fn record_extensiv() {
         let Sent::Accepted { reference: Some(reference) } = sent else { panic!("{sent:?}") };
         orders.insert(key, reference.clone());
         let next = match key {
-            "BPacme-O3" => warehouse.plan_cancel(key, &reference).unwrap(),
+            "BPacme-O3" => warehouse.plan_cancel(key, &reference, at("2026-11-23T06:30:00Z")).unwrap(),
             _ => warehouse.plan_release(key, &reference).unwrap(),
         };
         exchange(&mut sessions, &recorder, &connector, &next).await;

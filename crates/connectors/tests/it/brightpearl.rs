@@ -138,6 +138,7 @@ impl Bench {
             key: draft.key.clone(),
             batch: draft.batch.clone(),
             body: draft.body.clone(),
+            number: None,
             tried: None,
         }
     }

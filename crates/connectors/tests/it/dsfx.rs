@@ -162,7 +162,7 @@ async fn what_cannot_be_asked_for_is_told_before_anything_is_sent() {
     let twice = connector.plan_submit(&[request("A"), request("A")], at("2026-11-23T06:30:00Z"));
     assert!(twice[0].is_ok() && twice[1].is_err());
     assert!(connector.plan_release("A", &RemoteRef::new("f")).is_none());
-    assert!(connector.plan_cancel("A", &RemoteRef::new("f")).is_err());
+    assert!(connector.plan_cancel("A", &RemoteRef::new("f"), at("2026-11-23T06:30:00Z")).is_err());
     let capabilities = connector.capabilities(EffectKind::SubmitRequest).unwrap();
     assert!(capabilities.repeat_is_safe() && capabilities.has(Capability::IdempotencyKey));
     assert!(connector.capabilities(EffectKind::CancelRequest).is_none());

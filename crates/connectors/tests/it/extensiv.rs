@@ -223,7 +223,7 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
     for until in [CancelUntil::Complete, CancelUntil::Picking, CancelUntil::Closed, CancelUntil::Never] {
         let site = Site::new(Switches { cancel_until: until, ..Switches::default() }).await;
         let (_, reference) = site.submit("BPacme-O1").await;
-        let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference).unwrap();
+        let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference, at("2026-11-23T06:30:00Z")).unwrap();
         let armed = site.ready(&cancel).await;
         let sent = site.send(&armed).await;
         if until == CancelUntil::Never {
@@ -246,13 +246,16 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
         }
         let id = site.order("BPacme-O2").await;
         site.handle().ship(id, &Dispatch::full()).unwrap();
-        let late = site.warehouse.plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string())).unwrap();
+        let late = site
+            .warehouse
+            .plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string()), at("2026-11-23T06:30:00Z"))
+            .unwrap();
         let late = site.prepare(&late).await;
         let Prepared::Found(Probe::Equal(found)) = late else { panic!("{late:?}") };
         assert_eq!(found.facts.get("outcome").map(String::as_str), Some("too_late"));
     }
     let site = Site::new(Switches::default()).await;
-    assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x")).is_err());
+    assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x"), at("2026-11-23T06:30:00Z")).is_err());
 }
 
 #[tokio::test]
@@ -449,7 +452,8 @@ async fn parts_come_as_parts_and_only_the_last_is_final() {
     assert_eq!(first.packages.len(), 2);
     assert_eq!(first.lines().map(|line| line.quantity).sum::<Decimal>(), 2.into());
     // A second release is not asked for the part; a cancel of the whole is a person's matter.
-    let cancel = site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string())).unwrap();
+    let cancel =
+        site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string()), at("2026-11-23T06:30:00Z")).unwrap();
     assert!(matches!(site.prepare(&cancel).await, Prepared::Found(Probe::Different { .. })));
     // The whole is still found equal: what was split off counts.
     assert!(matches!(

@@ -141,6 +141,7 @@ pub fn effect(draft: &EffectDraft) -> Effect {
         key: draft.key.clone(),
         batch: draft.batch.clone(),
         body: draft.body.clone(),
+        number: draft.numbering.as_ref().map(|numbering| numbering.first),
         tried: None,
     }
 }

@@ -133,6 +133,7 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
                 key: row.key.clone(),
                 batch: row.batch.clone(),
                 body: row.body.clone(),
+                number: row.number,
                 tried: None,
             })
             .collect();

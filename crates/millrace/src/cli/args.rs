@@ -173,6 +173,9 @@ pub enum Command {
     ReleaseSending(Release),
     /// Print the OpenAPI document.
     Openapi,
+    /// X12 documents.
+    #[command(subcommand)]
+    X12(X12),
     /// Run a stand-in of a remote system on 127.0.0.1 until Ctrl-C.
     #[command(subcommand)]
     Simulate(Simulate),
@@ -831,6 +834,16 @@ pub enum KeyRole {
     Staff,
     /// Look.
     Read,
+}
+
+/// What to do with X12 documents.
+#[derive(Debug, Subcommand)]
+pub enum X12 {
+    /// Show a file segment by segment, with what elements and codes mean and what is wrong. Reads the file and nothing else.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
 }
 
 /// Which stand-in.

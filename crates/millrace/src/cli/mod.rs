@@ -17,6 +17,7 @@ mod simulate;
 mod stock;
 mod system;
 mod webhooks;
+mod x12;
 
 use std::{
     io::{self, Write as _},
@@ -127,6 +128,7 @@ async fn run(cli: Cli, shutdown: CancellationToken) -> Result<ExitCode, Failure>
         Command::Serve(serve) => {
             app::run(serving(&common, &serve)?, None, seams(&common)?, shutdown).await?;
         }
+        Command::X12(command) => x12::run(command, printer)?,
         Command::Simulate(which) => simulate::run(which, printer, shutdown).await?,
         Command::Demo(options) => {
             let good = crate::demo::run(options, shutdown).await.map_err(|error| fault(&error))?;
@@ -183,6 +185,7 @@ async fn within(
         | Command::Apply(_)
         | Command::Restore(_)
         | Command::Openapi
+        | Command::X12(_)
         | Command::Simulate(_)
         | Command::Demo(_)
         | Command::Bench(_)

@@ -82,6 +82,8 @@ pub struct EffectRow {
     pub remote: Option<RemoteRef>,
     /// What settled it, or why it is where it is.
     pub note: String,
+    /// Its running number, where what is sent carries one.
+    pub number: Option<u32>,
     /// What it is about.
     pub subject: Subject,
     /// A journal that was lost may have sent it: nothing of it goes out before it was looked for.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, recovery,
-    safety,
+    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, numbers,
+    recovery, safety,
     sql::{Row, Tx, Value, json},
 };
 
@@ -20,7 +20,7 @@ use super::{
 pub(super) const COLUMNS: &str =
     "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
     e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
-    e.shipment_ref, e.product_id, e.warehouse_id, e.recovery";
+    e.shipment_ref, e.product_id, e.warehouse_id, e.recovery, e.number";
 
 /// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. `$5` is now. The lists of
 /// states are those of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an
@@ -106,6 +106,7 @@ pub(super) fn effect_row(row: &Row) -> R<EffectRow> {
             warehouse_id: row.opt_int(22)?,
         },
         suspect: row.opt_text(23)? == Some("open"),
+        number: row.opt_int(24)?.and_then(|number| u32::try_from(number).ok()),
     })
 }
 
@@ -144,9 +145,17 @@ pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffec
             rows,
         )
         .await?;
+    let mut numbered = Vec::new();
     for row in &inserted {
-        by_key.remove(&(row.parsed(0)?, row.string(1)?));
+        if let Some((effect, _)) = by_key.remove(&(row.parsed(0)?, row.string(1)?))
+            && let Some(numbering) = effect.draft.numbering
+        {
+            numbered.push((effect.id, numbering));
+        }
     }
+    // Ids are drawn in the order of planning, and what was planned first has the smaller number.
+    numbered.sort_by(|(a, _), (b, _)| a.cmp(b));
+    numbers::give(tx, key, numbered).await?;
     tx.wakes.work = true;
     recovery::suspect(tx, key, ids).await?;
     for (effect, hash) in by_key.into_values() {

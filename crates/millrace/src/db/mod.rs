@@ -38,6 +38,7 @@ mod lookup;
 mod mappings;
 mod migrations;
 mod notes;
+mod numbers;
 mod oauth;
 mod order_edits;
 mod order_list;

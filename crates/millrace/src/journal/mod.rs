@@ -172,6 +172,7 @@ fn effect(row: &EffectRow) -> Effect {
         key: row.key.clone(),
         batch: row.batch.clone(),
         body: row.body.clone(),
+        number: row.number,
         tried: row.baseline.clone().filter(|_| row.attempt > 0),
     }
 }

@@ -174,6 +174,7 @@ async fn a_goods_out_note() {
         key: draft.key,
         batch: None,
         body: draft.body,
+        number: None,
         tried: None,
     };
     let prepared = connector.prepare(&[effect]).await.unwrap().remove(0);
@@ -288,6 +289,7 @@ async fn refusals_and_the_request_cap() {
             key: draft.key,
             batch: None,
             body: draft.body,
+            number: None,
             tried: None,
         };
         let baseline = json!({"added_on": "2026-01-01T00:00:00.000Z"});

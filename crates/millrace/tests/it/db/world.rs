@@ -176,6 +176,7 @@ pub fn effect(kind: EffectKind, key: &str, lane: &str) -> NewEffect {
             batch: None,
             body: format!("{{\"key\":\"{key}\"}}"),
             title: format!("Test {key}"),
+            numbering: None,
         },
         lane: lane.to_owned(),
         subject: Subject::default(),
@@ -302,6 +303,7 @@ pub fn request(order: &Order, key: &str, lines: Vec<RequestLine>) -> NewRequest 
             batch: None,
             body: format!("{{\"order\":{},\"lines\":{body}}}", order.order_id),
             title: format!("Send order {}", order.order_id),
+            numbering: None,
         },
         not_before: None,
     }

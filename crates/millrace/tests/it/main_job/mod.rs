@@ -16,3 +16,4 @@ mod soak;
 mod stock;
 mod true_waits;
 mod webhooks;
+mod x12;
