@@ -51,6 +51,7 @@ const pages = [
   page('/connections/$id', () => import('./pages/connection'), 'ConnectionPage'),
   page('/connections/$id/settings', () => import('./pages/settings'), 'SettingsPage'),
   page('/connections/$id/mappings', () => import('./pages/mappings'), 'MappingsPage'),
+  page('/connections/$id/preflight', () => import('./pages/preflight'), 'PreflightPage'),
   page('/connections/$id/census', () => import('./pages/census'), 'CensusPage'),
   page('/exceptions', () => import('./pages/exceptions'), 'Exceptions'),
   page('/stock', () => import('./pages/stock'), 'Stock'),

@@ -104,6 +104,8 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await page.getByRole('option', { name: 'Ready to ship' }).click();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Make the connection' }).click();
+  await expect(page.getByRole('region', { name: 'Pre-flight' })).toBeVisible();
+  await page.getByRole('button', { name: 'To the connection, to switch it on' }).click();
   await expect(page.getByRole('heading', { name: 'Second', level: 1 })).toBeVisible();
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   const dialog = page.getByRole('dialog');

@@ -12,6 +12,7 @@ const SHOWN_BY: Record<string, string[]> = {
   exception: ['/api/v1/exceptions'],
   census: ['/api/v1/connections/{connection}/census'],
   finding: ['/api/v1/findings', '/api/v1/connections/{connection}/census'],
+  preflight: ['/api/v1/connections/{connection}/preflight'],
   safety: ['/api/v1/safety', '/api/v1/alerts/issues'],
   alert: ['/api/v1/alerts'],
 };

@@ -53,6 +53,9 @@ function Shown({ connection }: { connection: Detail }) {
           <ToButton href={`/connections/${connection.id}/mappings`} variant="default">
             Mappings
           </ToButton>
+          <ToButton href={`/connections/${connection.id}/preflight`} variant="default">
+            Pre-flight
+          </ToButton>
           <ToButton href={`/connections/${connection.id}/census`} variant="default">
             Census
           </ToButton>

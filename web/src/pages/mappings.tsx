@@ -2,7 +2,7 @@ import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Paper, Se
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { reading, type Schemas } from '../api/client';
 import type { Problem } from '../api/problem';
 import { useRights } from '../api/session';
 import { say, useAct } from '../parts/act';
@@ -11,6 +11,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
+import { listing, sendListings, useSave } from './mappings-save';
 
 type Mappings = Schemas['MappingsIn'];
 type Choice = Schemas['ChoiceOut'];
@@ -59,30 +60,6 @@ export function MappingsPage() {
   );
 }
 
-function useSave(connection: string, said: string) {
-  return useAct(
-    (body: Mappings) =>
-      done(api.PUT('/api/v1/connections/{connection}/mappings', { params: { path: { connection } }, body })),
-    () => say(said),
-  );
-}
-
-/** Sends lines of Brightpearl's SKU and the warehouse's. */
-function sendListings(connection: string, body: string, query: { preview: boolean; overwrite: boolean }) {
-  return done(
-    api.POST('/api/v1/connections/{connection}/mappings/listings.csv', {
-      params: { path: { connection }, query },
-      body,
-      bodySerializer: (text: string) => text,
-      headers: { 'content-type': 'text/csv' },
-    }),
-  );
-}
-
-function csvField(sku: string): string {
-  return `"${sku.trim().replaceAll('"', '""')}"`;
-}
-
 const SHOWN = 20;
 
 function Listings({ connection, listings }: { connection: string; listings: string[][] }) {
@@ -93,7 +70,7 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   const [to, setTo] = useState('');
   // One line of a file: a large table is not sent back whole for it.
   const save = useAct(
-    () => sendListings(connection, [from, to].map(csvField).join(','), { preview: false, overwrite: true }),
+    () => sendListings(connection, listing(from, to), { preview: false, overwrite: true }),
     () => {
       say('The SKU is mapped.');
       setFrom('');

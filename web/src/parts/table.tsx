@@ -71,7 +71,7 @@ export function Rows<T>({ rows, columns, id, label, called, chosen, choose }: Ro
             )}
             {columns.map((column) => {
               const shown = column.show(row);
-              const none = shown === null || shown === undefined || shown === '';
+              const none = shown === null || shown === undefined || shown === '' || shown === false;
               return (
                 <Table.Td
                   key={column.title}
