@@ -52,6 +52,7 @@ const pages = [
   page('/connections/$id/settings', () => import('./pages/settings'), 'SettingsPage'),
   page('/connections/$id/mappings', () => import('./pages/mappings'), 'MappingsPage'),
   page('/connections/$id/preflight', () => import('./pages/preflight'), 'PreflightPage'),
+  page('/connections/$id/tour', () => import('./pages/tour'), 'TourPage'),
   page('/connections/$id/census', () => import('./pages/census'), 'CensusPage'),
   page('/exceptions', () => import('./pages/exceptions'), 'Exceptions'),
   page('/stock', () => import('./pages/stock'), 'Stock'),

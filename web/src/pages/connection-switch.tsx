@@ -1,8 +1,10 @@
 import { Button, Group, List, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useAct } from '../parts/act';
+import { ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { every } from '../parts/values';
 
@@ -36,18 +38,39 @@ function plan(connection: Detail): string[] {
 export function useSwitch(connection: Connection) {
   const [opened, { open, close }] = useDisclosure(false);
   const params = { path: { connection: connection.id } };
+  // From when on the first order is looked for; clocks may differ a little.
+  const [since, setSince] = useState<string | null>(null);
   const act = useAct(
     () =>
       connection.enabled
         ? done(api.POST('/api/v1/connections/{connection}/disable', { params }))
         : done(api.POST('/api/v1/connections/{connection}/enable', { params })),
-    close,
+    () => {
+      if (connection.enabled) close();
+      else setSince(new Date(Date.now() - 60_000).toISOString());
+    },
   );
   const ask = () => {
     act.reset();
+    setSince(null);
     open();
   };
-  const dialog = opened && (
+  const dialog = opened && since ? (
+    <Modal opened onClose={close} title={`${connection.name} is on`} centered>
+      <Stack>
+        <Text size="sm">
+          It looks for orders by itself from now on. Follow the first one on its way to the warehouse and back: then you know
+          that everything works.
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Close
+          </Button>
+          <ToButton href={`/connections/${connection.id}/tour?since=${since}`}>Follow the first order</ToButton>
+        </Group>
+      </Stack>
+    </Modal>
+  ) : opened && (
     <Modal
       opened
       onClose={close}

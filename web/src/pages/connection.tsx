@@ -7,7 +7,7 @@ import { useRights } from '../api/session';
 import { Action, complain, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
-import { ToButton } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { every, Time, words } from '../parts/values';
@@ -95,6 +95,11 @@ function Shown({ connection }: { connection: Detail }) {
           <ChannelCard key={channel.channel} connection={connection.id} channel={channel} />
         ))}
       </SimpleGrid>
+      {connection.enabled && (
+        <To href={`/connections/${connection.id}/tour`} size="sm">
+          Follow an order on its way
+        </To>
+      )}
       {decides && <Test connection={connection.id} />}
       <Calls connection={connection} />
     </Page>
