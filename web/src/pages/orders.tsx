@@ -39,9 +39,8 @@ export function Orders() {
   const names = useNames();
   const { decides } = useRights();
   const { state, text, connection } = filters;
-  const query = paging('/api/v1/orders', {
-    query: { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to), limit: 50 },
-  });
+  const filter = { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
+  const query = paging('/api/v1/orders', { query: { ...filter, limit: 50 } });
   const columns: Column<Order>[] = [
     { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To> },
     { title: 'State', show: (order) => <StateBadge state={order.state} /> },
@@ -57,7 +56,7 @@ export function Orders() {
     <Page title="Orders">
       <FilterBar
         list="orders"
-        search="Number, reference, name, place"
+        search="Order, customer, SKU, tracking"
         fields={[
           { name: 'state', label: 'State', choices: STATES.map((value) => ({ value, label: words(value) })) },
           { name: 'connection', label: 'Connection', choices: names.connections },
@@ -81,7 +80,7 @@ export function Orders() {
           )
         }
         {...(decides
-          ? { bulk: (chosen: Order[], clear: () => void) => <BulkActions orders={chosen} clear={clear} /> }
+          ? { bulk: (chosen: Order[], clear: () => void) => <BulkActions orders={chosen} filter={filter} clear={clear} /> }
           : {})}
       />
     </Page>
