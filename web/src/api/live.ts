@@ -3,9 +3,9 @@ import type { QueryClient } from '@tanstack/react-query';
 
 /** Which routes show what: an event of this kind makes them be read again. */
 const SHOWN_BY: Record<string, string[]> = {
-  order: ['/api/v1/orders', '/api/v1/alerts/issues'],
+  order: ['/api/v1/orders', '/api/v1/alerts/issues', '/api/v1/exceptions'],
   shipment: ['/api/v1/shipments', '/api/v1/orders'],
-  effect: ['/api/v1/effects', '/api/v1/orders/', '/api/v1/shipments/', '/api/v1/stock/runs'],
+  effect: ['/api/v1/effects', '/api/v1/orders/', '/api/v1/shipments/', '/api/v1/stock/runs', '/api/v1/exceptions'],
   channel: ['/api/v1/connections'],
   connection: ['/api/v1/connections', '/api/v1/stores', '/api/v1/warehouses'],
   run: ['/api/v1/stock', '/api/v1/connections/{connection}/stock', '/api/v1/connections/{connection}/drift'],

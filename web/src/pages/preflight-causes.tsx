@@ -9,7 +9,7 @@ import { To } from '../parts/link';
 import { Section } from '../parts/section';
 import { Rows, type Column } from '../parts/table';
 import { Code } from '../parts/values';
-import { listing, sendListings } from './mappings-save';
+import { MapSku } from './map-sku';
 
 type Cause = Schemas['CauseOut'];
 type Settings = Schemas['ConnectionSettingsIn'];
@@ -147,7 +147,7 @@ function Mend({ connection, cause, now }: { connection: string; cause: Cause; no
   const { administers } = useRights();
   const method = named(now.shipMethods, cause.subject);
   const status = named(now.statuses, cause.subject);
-  if (cause.kind === 'unknown_sku') return <MapSku connection={connection} sku={cause.subject} />;
+  if (cause.kind === 'unknown_sku') return <MapSku connection={connection} sku={cause.subject} then="Run it again to see what is left." />;
   if ((cause.kind === 'ship_method' || cause.kind === 'status') && !now.statuses) return null;
   if (cause.kind === 'ship_method' && method) return <MapMethod connection={connection} method={method} rows={now.methods} />;
   if (cause.kind === 'status' && status && administers) {
@@ -158,29 +158,6 @@ function Mend({ connection, cause, now }: { connection: string; cause: Cause; no
     return <To href={`/connections/${connection}/settings`} size="sm">To the settings</To>;
   }
   return null;
-}
-
-function MapSku({ connection, sku }: { connection: string; sku: string }) {
-  const [to, setTo] = useState('');
-  return (
-    <Action
-      size="xs"
-      label="Map this SKU"
-      confirm="Map it"
-      said={`${sku} is mapped. Run it again to see what is left.`}
-      explains={
-        <TextInput
-          label={`What the warehouse calls ${sku}`}
-          description="Its SKU there, letter by letter."
-          required
-          data-autofocus
-          value={to}
-          onChange={(event) => setTo(event.currentTarget.value)}
-        />
-      }
-      run={() => sendListings(connection, listing(sku, to), { preview: false, overwrite: true })}
-    />
-  );
 }
 
 function MapMethod(props: { connection: string; method: Choice; rows: Schemas['ShipMethodRow'][] }) {
