@@ -1,4 +1,4 @@
-import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Select, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -11,6 +11,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
+import { Kits } from './kits';
 import { listing, sendListings, useSave } from './mappings-save';
 
 type Mappings = Schemas['MappingsIn'];
@@ -52,7 +53,7 @@ export function MappingsPage() {
               choices={choices?.ship_methods ?? []}
             />
             <Locations connection={id} mappings={mappings} choices={choices?.warehouses ?? []} />
-            <Kits mappings={mappings} />
+            <Kits connection={id} kits={mappings.kits ?? []} />
           </Stack>
         )}
       </Loaded>
@@ -349,29 +350,6 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
         </form>
       )}
       {save.error && <ProblemNote error={save.error} />}
-    </Section>
-  );
-}
-
-function Kits({ mappings }: { mappings: Mappings }) {
-  const kits = mappings.kits ?? [];
-  return (
-    <Section title="Kits" about="Brightpearl's SKUs that are sent as their parts. The configuration file makes them (millrace apply).">
-      {kits.length === 0 ? (
-        <Text size="sm">There are none.</Text>
-      ) : (
-        <Paper withBorder>
-          <Rows
-            label="Kits"
-            rows={kits}
-            id={(kit) => kit.sku}
-            columns={[
-              { title: 'Kit', show: (kit) => <Code>{kit.sku}</Code> },
-              { title: 'Parts', show: (kit) => kit.parts.map((part) => `${part[1] ?? ''} × ${part[0] ?? ''}`).join(', ') },
-            ]}
-          />
-        </Paper>
-      )}
     </Section>
   );
 }
