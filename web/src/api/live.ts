@@ -1,5 +1,6 @@
 import { useEffect } from 'react';
 import type { QueryClient } from '@tanstack/react-query';
+import { reread } from './reread';
 
 /** Which routes show what: an event of this kind makes them be read again. */
 const SHOWN_BY: Record<string, string[]> = {
@@ -37,11 +38,9 @@ function follow(client: QueryClient): () => void {
     timer = undefined;
     const paths = [...stale];
     stale.clear();
-    void client.invalidateQueries({
-      predicate: (query) => {
-        const path = query.queryKey[0];
-        return typeof path === 'string' && paths.some((start) => path.startsWith(start));
-      },
+    void reread(client, (query) => {
+      const path = query.queryKey[0];
+      return typeof path === 'string' && paths.some((start) => path.startsWith(start));
     });
   };
   const noticed = (kind: string) => (event: MessageEvent) => {

@@ -1,4 +1,5 @@
 import { Text } from '@mantine/core';
+import { useMemo } from 'react';
 import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
@@ -27,6 +28,9 @@ const STATES = [
   'archived',
 ];
 
+const idOf = (order: Order) => order.id;
+const calledOf = (order: Order) => `order ${order.number}`;
+
 /** The first moment of a day, as the person's clock has it. */
 function beginning(date: string | undefined): string | undefined {
   const at = date ? new Date(`${date}T00:00`) : undefined;
@@ -40,17 +44,22 @@ export function Orders() {
   const { decides } = useRights();
   const { state, text, connection } = filters;
   const filter = { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
-  const query = paging('/api/v1/orders', { query: { ...filter, limit: 50 } });
-  const columns: Column<Order>[] = [
-    { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To> },
-    { title: 'State', show: (order) => <StateBadge state={order.state} /> },
-    { title: 'Why', show: (order) => order.reason && <Text size="sm" lineClamp={2} maw={320}>{order.reason}</Text> },
-    { title: 'Reference', show: (order) => order.reference, wide: true },
-    { title: 'Ship to', show: (order) => <Text size="sm" lineClamp={1} maw={260}>{order.ship_to}</Text> },
-    { title: 'Connection', show: (order) => names.connection(order.connection), wide: true },
-    { title: 'Placed', show: (order) => <Time at={order.placed_at} /> },
-    { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true },
-  ];
+  const query = paging('/api/v1/orders', { query: { ...filter, limit: 100 } });
+  const called = names.connection;
+  // Made once: rows are then drawn again only when something of theirs changes.
+  const columns = useMemo<Column<Order>[]>(
+    () => [
+      { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
+      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 118 },
+      { title: 'Why', show: (order) => order.reason && <Text size="sm" lineClamp={2}>{order.reason}</Text> },
+      { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
+      { title: 'Ship to', show: (order) => <Text size="sm" lineClamp={1}>{order.ship_to}</Text>, width: 170 },
+      { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 95 },
+      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 125 },
+      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 125 },
+    ],
+    [called],
+  );
   const filtered = Object.keys(filters).length > 0;
   return (
     <Page title="Orders">
@@ -66,10 +75,11 @@ export function Orders() {
       />
       <DataTable
         of={query}
+        long
         label="Orders"
         columns={columns}
-        id={(order) => order.id}
-        called={(order) => `order ${order.number}`}
+        id={idOf}
+        called={calledOf}
         empty={
           filtered ? (
             <EmptyNote title="No order is like this">Take a filter away, or search for something else.</EmptyNote>
