@@ -1,4 +1,3 @@
-import { Text } from '@mantine/core';
 import { useMemo } from 'react';
 import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
@@ -51,9 +50,9 @@ export function Orders() {
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 118 },
-      { title: 'Why', show: (order) => order.reason && <Text size="sm" lineClamp={2}>{order.reason}</Text> },
+      { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
       { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <Text size="sm" lineClamp={1}>{order.ship_to}</Text>, width: 170 },
+      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 170 },
       { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 95 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 125 },
       { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 125 },

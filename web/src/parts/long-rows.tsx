@@ -1,10 +1,15 @@
 import { Table } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 import { Head, OneRow, useToggle, type RowsProps } from './table';
 
-/** What a row is about as high as, in pixels, until it was drawn. */
-const GUESS = 45;
+/** How high a row of the table is, in pixels; app.css sets it. Measuring each would cost more than drawing it. */
+const HEIGHT = 45;
+/** About how high a card is on a phone, until it was measured. */
+const CARD = 150;
+/** Below this width rows are cards; app.css has the same. */
+const NARROW = '(max-width: 48em)';
 /** Rows drawn beyond what is seen, on either side. */
 const BEYOND = 12;
 /** So many rows before the end the next page is asked for. */
@@ -25,13 +30,17 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
   const body = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
   // What stands above the list grows and shrinks with the width and with what is chosen.
+  const cards = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false });
+  const bar = (chosen?.size ?? 0) > 0;
   useLayoutEffect(() => {
-    const at = (body.current?.getBoundingClientRect().top ?? 0) + window.scrollY;
-    setTop((before) => (Math.abs(before - at) > 1 ? at : before));
-  });
+    const measure = () => setTop((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
+    measure();
+    window.addEventListener('resize', measure);
+    return () => window.removeEventListener('resize', measure);
+  }, [bar, rows.length]);
   const list = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => GUESS,
+    estimateSize: () => (cards ? CARD : HEIGHT),
     getItemKey: (index) => {
       const row = rows[index];
       return row === undefined ? index : id(row);
@@ -39,12 +48,15 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
     overscan: BEYOND,
     scrollMargin: top,
   });
+  // Heights that were known are of the other kind once a phone is turned.
+  useLayoutEffect(() => list.measure(), [cards, list]);
   const drawn = list.getVirtualItems();
   const last = drawn.at(-1)?.index ?? 0;
+  const scrolled = (list.scrollOffset ?? 0) > 0;
   useEffect(() => {
-    // A list that ends before the window does is left to the button: nobody has scrolled yet.
-    if (window.scrollY > 0 && last >= rows.length - AHEAD) more();
-  }, [last, rows.length, more]);
+    // Until somebody scrolls, the next page is left to the button.
+    if (scrolled && last >= rows.length - AHEAD) more();
+  }, [scrolled, last, rows.length, more]);
   const before = (drawn[0]?.start ?? top) - top;
   const after = list.getTotalSize() - ((drawn.at(-1)?.end ?? top) - top);
   return (
@@ -53,7 +65,6 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
       aria-rowcount={rows.length + 1}
       className="cards long"
       verticalSpacing="xs"
-      highlightOnHover
     >
       <Head {...table} />
       <Table.Tbody ref={body}>
@@ -72,7 +83,7 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
               isChosen={chosen?.has(key) ?? false}
               toggle={toggle}
               place={item.index}
-              measure={list.measureElement}
+              measure={cards ? list.measureElement : undefined}
             />
           );
         })}

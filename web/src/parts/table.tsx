@@ -35,7 +35,7 @@ export function Rows<T>(props: RowsProps<T>) {
   const { rows, columns, id, label, called, chosen } = props;
   const toggle = useToggle(props);
   return (
-    <Table aria-label={label} className="cards" verticalSpacing="xs" highlightOnHover>
+    <Table aria-label={label} className="cards" verticalSpacing="xs">
       <Head {...props} />
       <Table.Tbody>
         {rows.map((row) => (
@@ -105,41 +105,34 @@ interface OneRowProps<T> {
   toggle: ((key: string, on: boolean) => void) | undefined;
   /** Its place in a list of which only a part is drawn. */
   place?: number;
-  measure?: (row: HTMLTableRowElement | null) => void;
+  measure?: ((row: HTMLTableRowElement | null) => void) | undefined;
 }
 
 function PlainRow<T>({ row, id, columns, called, isChosen, toggle, place, measure }: OneRowProps<T>) {
+  // Plain elements: these are what a long list is made of, while one scrolls.
   return (
-    <Table.Tr
-      ref={measure}
-      data-chosen={isChosen || undefined}
-      data-index={place}
-      aria-rowindex={place === undefined ? undefined : place + 2}
-    >
+    <tr ref={measure} className="row" data-chosen={isChosen || undefined} data-index={place} aria-rowindex={place === undefined ? undefined : place + 2}>
       {toggle && (
-        <Table.Td className="pick">
-          <Checkbox
+        <td className="pick">
+          <input
+            type="checkbox"
             aria-label={`Choose ${called ? called(row) : id}`}
             checked={isChosen}
             onChange={(event) => toggle(id, event.currentTarget.checked)}
           />
-        </Table.Td>
+        </td>
       )}
       {columns.map((column) => {
         const shown = column.show(row);
         const none = shown === null || shown === undefined || shown === '' || shown === false;
+        const classes = [column.wide || none ? 'wide' : '', column.figure ? 'right' : ''].join(' ').trim();
         return (
-          <Table.Td
-            key={column.title}
-            data-label={column.title}
-            className={column.wide || none ? 'wide' : undefined}
-            ta={column.figure ? 'right' : undefined}
-          >
+          <td key={column.title} data-label={column.title} className={classes || undefined}>
             {none ? '–' : shown}
-          </Table.Td>
+          </td>
         );
       })}
-    </Table.Tr>
+    </tr>
   );
 }
 
