@@ -248,7 +248,10 @@ test('a stock run is reviewed, approved and taken back', async ({ desk: page, hu
   await hub.disturb(wrong, 4);
   const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
   await page.goto(`${hub.base}/connections/${connection?.id}`);
-  await page.getByRole('switch', { name: 'Stock is on' }).check({ force: true });
+  const stock = page.getByRole('switch', { name: 'Stock is on' });
+  await stock.click({ force: true });
+  await expect(stock).toBeChecked();
+  await hub.api('PUT', `/connections/${connection?.id}/channels/stock`, { enabled: true, every_seconds: 3 });
   await page.getByRole('link', { name: 'Stock', exact: true }).click();
   const runs = page.getByRole('table', { name: 'Stock runs' });
   // The warehouse counts every minute, and the first run waits for a person.

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action, complain, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
@@ -85,7 +86,7 @@ function Shown({ connection }: { connection: Detail }) {
         <Alert color="yellow" title="To be looked at">
           <List size="sm">
             {[...connection.problems, ...connection.warnings].map((line) => (
-              <List.Item key={line}>{line}</List.Item>
+              <List.Item key={line}>{sentence(line)}</List.Item>
             ))}
           </List>
         </Alert>
