@@ -24,22 +24,30 @@ const KINDS: Record<string, string> = {
 /** Orders and changes that need somebody. What came in and could not be used has a list of its own. */
 export function CauseGroups({ connection }: { connection: string | undefined }) {
   const query = useQuery(reading('/api/v1/exceptions/groups', { query: { connection } }));
+  // Kept here: the group itself goes away as soon as what is tried again goes on.
+  const [retried, setRetried] = useState<Cause | null>(null);
+  const dialog = retried && <RetryDialog group={retried} close={() => setRetried(null)} />;
   if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
   if (!query.data) return <Waiting />;
   const groups = query.data.filter((group) => group.kind !== 'exception');
-  if (groups.length === 0) {
-    return (
-      <Paper withBorder>
-        <EmptyNote title="No order and no change needs you">
-          What stands still appears here by its cause, with what mends it and one button that tries all of it again.
-        </EmptyNote>
-      </Paper>
-    );
-  }
-  return groups.map((group) => <OneCause key={group.id} group={group} />);
+  return (
+    <>
+      {dialog}
+      {groups.length === 0 && (
+        <Paper withBorder>
+          <EmptyNote title="No order and no change needs you">
+            What stands still appears here by its cause, with what mends it and one button that tries all of it again.
+          </EmptyNote>
+        </Paper>
+      )}
+      {groups.map((group) => (
+        <OneCause key={group.id} group={group} retry={() => setRetried(group)} />
+      ))}
+    </>
+  );
 }
 
-function OneCause({ group }: { group: Cause }) {
+function OneCause({ group, retry }: { group: Cause; retry: () => void }) {
   const names = useNames();
   const { decides } = useRights();
   const title = KINDS[group.kind] ?? group.kind;
@@ -64,7 +72,11 @@ function OneCause({ group }: { group: Cause }) {
         </Text>
         <Group gap="xs">
           {decides && <Mends group={group} />}
-          {decides && group.can_retry && <RetryAll group={group} />}
+          {decides && group.can_retry && (
+            <Button size="xs" onClick={retry}>
+              Try all again
+            </Button>
+          )}
         </Group>
         <Text size="sm">
           Such as:{' '}
@@ -111,55 +123,41 @@ function Mends({ group }: { group: Cause }) {
 }
 
 /** All of one cause again, once it is mended; says what became of them. */
-function RetryAll({ group }: { group: Cause }) {
-  const [opened, setOpened] = useState(false);
+function RetryDialog({ group, close }: { group: Cause; close: () => void }) {
   const retry = useAct(() => done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: group.id } } })));
   const told = retry.data;
   return (
-    <>
-      <Button
-        size="xs"
-        onClick={() => {
-          retry.reset();
-          setOpened(true);
-        }}
-      >
-        Try all again
-      </Button>
-      {opened && (
-        <Modal opened onClose={() => setOpened(false)} title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`} centered>
-          <Stack>
-            {told ? (
-              <>
-                <Text size="sm" role="status">
-                  {told.retried} {told.retried === 1 ? 'is' : 'are'} tried again
-                  {told.failed.length > 0 ? `, ${told.failed.length} could not be` : ''}
-                  {told.left > 0 ? `, ${told.left} are left for the next time` : ''}. What still cannot go on stays on this page.
-                </Text>
-                <List size="sm">
-                  {told.failed.slice(0, 20).map((one) => (
-                    <List.Item key={one.id}>
-                      <Example id={one.id} />: {sentence(one.why)}
-                    </List.Item>
-                  ))}
-                </List>
-              </>
-            ) : (
-              <Text size="sm">Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more.</Text>
-            )}
-            {retry.error && <ProblemNote error={retry.error} />}
-            <Group justify="flex-end">
-              {told ? (
-                <Button onClick={() => setOpened(false)}>Close</Button>
-              ) : (
-                <Button loading={retry.isPending} onClick={() => retry.mutate()}>
-                  Try all again
-                </Button>
-              )}
-            </Group>
-          </Stack>
-        </Modal>
-      )}
-    </>
+    <Modal opened onClose={close} title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`} centered>
+      <Stack>
+        {told ? (
+          <>
+            <Text size="sm" role="status">
+              {told.retried} {told.retried === 1 ? 'is' : 'are'} tried again
+              {told.failed.length > 0 ? `, ${told.failed.length} could not be` : ''}
+              {told.left > 0 ? `, ${told.left} are left for the next time` : ''}. What still cannot go on stays on this page.
+            </Text>
+            <List size="sm">
+              {told.failed.slice(0, 20).map((one) => (
+                <List.Item key={one.id}>
+                  <Example id={one.id} />: {sentence(one.why)}
+                </List.Item>
+              ))}
+            </List>
+          </>
+        ) : (
+          <Text size="sm">Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more.</Text>
+        )}
+        {retry.error && <ProblemNote error={retry.error} />}
+        <Group justify="flex-end">
+          {told || retry.error ? (
+            <Button onClick={close}>Close</Button>
+          ) : (
+            <Button loading={retry.isPending} onClick={() => retry.mutate()}>
+              Try all again
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Modal>
   );
 }
