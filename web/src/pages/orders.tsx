@@ -53,7 +53,7 @@ export function Orders() {
       { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
       { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
       { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 170 },
-      { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 95 },
+      { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 110 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 125 },
       { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 125 },
     ],

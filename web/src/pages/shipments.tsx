@@ -60,7 +60,7 @@ export function Shipments() {
           { title: 'Told', show: (one) => <Told shipment={one} />, width: 200 },
           { title: 'Carrier', show: (one) => `${one.carrier} ${one.service}`, width: 110 },
           { title: 'Tracking', show: (one) => <Code>{one.tracking.join(', ') || '–'}</Code> },
-          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true, width: 95 },
+          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true, width: 110 },
           { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 130 },
         ]}
         empty={

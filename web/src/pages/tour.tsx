@@ -138,7 +138,7 @@ function Way({ order }: { order: Order }) {
             <Timeline.Item
               key={hop.title}
               title={hop.title}
-              bullet={hop.at ? <IconCheck size={16} aria-label="Passed" /> : index === next ? <Loader size={14} aria-label="Waiting" /> : undefined}
+              bullet={hop.at ? <IconCheck size={16} aria-hidden /> : index === next ? <Loader size={14} aria-hidden /> : undefined}
             >
               <Text size="sm" className="quiet">
                 {hop.about}
