@@ -245,7 +245,7 @@ test('a partial shipment has its tracking on both sides', async ({ desk: page, h
 });
 
 test('a stock run is reviewed, approved and taken back', async ({ desk: page, hub }) => {
-  const wrong = 1020;
+  const wrong = FIRST;
   await hub.disturb(wrong, 4);
   const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
   await page.goto(`${hub.base}/connections/${connection?.id}`);
