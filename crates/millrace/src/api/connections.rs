@@ -33,8 +33,11 @@ use crate::operate::{
 /// The connectors there are, with their settings: what a form asks for.
 #[utoipa::path(get, path = "/platforms", operation_id = "list_platforms", tag = "connections",
     responses((status = 200, body = Vec<PlatformOut>), (status = "default", body = ProblemOut)))]
-pub(super) async fn list_platforms(Extension(_caller): Extension<Caller>) -> Json<Vec<PlatformOut>> {
-    Json(endpoints::platforms())
+pub(super) async fn list_platforms(
+    State(api): State<Arc<Api>>,
+    Extension(_caller): Extension<Caller>,
+) -> Json<Vec<PlatformOut>> {
+    Json(endpoints::platforms(&api.hub))
 }
 
 /// List merchants

@@ -871,6 +871,9 @@ pub enum Simulate {
         /// Seconds between looks.
         #[arg(long, default_value_t = 2)]
         every: u64,
+        /// What lies on its shelves: a CSV file of SKU and units, without a heading. Orders for other SKUs are refused.
+        #[arg(long, value_name = "FILE")]
+        stock: Option<PathBuf>,
     },
     /// Extensiv 3PL Warehouse Manager.
     Extensiv {

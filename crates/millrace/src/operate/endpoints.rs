@@ -68,6 +68,8 @@ pub struct PlatformOut {
     pub role: Side,
     /// Its settings, in the order of a form.
     pub fields: Vec<FieldOut>,
+    /// Whether this installation permits fields of the kind `operator`: addresses of stand-ins, folders of this machine.
+    pub stand_ins: bool,
 }
 
 /// A setting of a connector: one field of a form.
@@ -247,7 +249,7 @@ impl Endpoint {
 }
 
 /// The connectors there are.
-pub fn platforms() -> Vec<PlatformOut> {
+pub fn platforms(hub: &Hub) -> Vec<PlatformOut> {
     connectors::CONNECTORS
         .iter()
         .map(|spec| PlatformOut {
@@ -257,6 +259,7 @@ pub fn platforms() -> Vec<PlatformOut> {
             proven: spec.proven.to_owned(),
             role: if Side::Store.plays(&spec.role) { Side::Store } else { Side::Warehouse },
             fields: spec.fields.iter().map(FieldOut::from).collect(),
+            stand_ins: hub.config.allow_stand_ins,
         })
         .collect()
 }
