@@ -24,6 +24,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (9, "credentials", include_str!("../../migrations/sqlite/0009_credentials.sql")),
     (10, "resources", include_str!("../../migrations/sqlite/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/sqlite/0011_preflight.sql")),
+    (14, "tenants", include_str!("../../migrations/sqlite/0014_tenants.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -37,6 +38,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (9, "credentials", include_str!("../../migrations/postgres/0009_credentials.sql")),
     (10, "resources", include_str!("../../migrations/postgres/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/postgres/0011_preflight.sql")),
+    (14, "tenants", include_str!("../../migrations/postgres/0014_tenants.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
