@@ -72,12 +72,8 @@ pub(super) async fn run(session: &Session, command: Tenants, printer: Printer) -
             printer.answer(&made, |made| format!("{}\n{}", told(&made.tenant), shown_once(&made.link)))
         }
         Tenants::SetUp { tenant } => printer.answer(&tenants::set_up(hub, caller, &tenant).await?, shown_once),
-        Tenants::Disable { tenant } => {
-            printer.answer(&tenants::set_disabled(hub, caller, &tenant, true).await?, told)
-        }
-        Tenants::Enable { tenant } => {
-            printer.answer(&tenants::set_disabled(hub, caller, &tenant, false).await?, told)
-        }
+        Tenants::Disable { tenant } => printer.answer(&tenants::set_disabled(hub, caller, &tenant, true).await?, told),
+        Tenants::Enable { tenant } => printer.answer(&tenants::set_disabled(hub, caller, &tenant, false).await?, told),
     }
 }
 
@@ -88,4 +84,3 @@ fn told(tenant: &TenantOut) -> String {
     };
     format!("{} ({}) {state}", clean(&tenant.name), tenant.id)
 }
-

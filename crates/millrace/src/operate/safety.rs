@@ -452,7 +452,9 @@ pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<Sa
         }
         if open > 0 || unread {
             let what = if let Some(name) = disabled {
-                format!("nothing of the tenant {name:?} is looked up while it is disabled (enable it until that is done)")
+                format!(
+                    "nothing of the tenant {name:?} is looked up while it is disabled (enable it until that is done)"
+                )
             } else if unread {
                 "a connection has not been read again yet".to_owned()
             } else {

@@ -142,8 +142,9 @@ pub async fn set_disabled(hub: &Hub, caller: &Caller, named: &str, disabled: boo
     caller.proves(hub)?;
     let tenant = find(hub, named).await?;
     hub.db.set_tenant_disabled(&tenant.id, disabled, &caller.actor).await.map_err(|error| match error {
-        DbError::Conflict(why) => Failure::conflict(why)
-            .remedy("Make somebody of another tenant an administrator of the installation, and take that right from this one."),
+        DbError::Conflict(why) => Failure::conflict(why).remedy(
+            "Make somebody of another tenant an administrator of the installation, and take that right from this one.",
+        ),
         other => other.into(),
     })?;
     out(hub, find(hub, tenant.id.as_str()).await?).await

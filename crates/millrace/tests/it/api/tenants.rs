@@ -79,7 +79,8 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
     assert_eq!(come(&installation, &made["link"], "nora@example.com").await, StatusCode::CREATED);
     let mut nora = Browser::new(&installation).signed_in("nora@example.com", PASSWORD).await;
     let bob = invited(&mut nora, "bob@example.com", json!({ "role": "staff" })).await;
-    let guest = nora.post("/api/v1/invitations", json!({ "email": "g@example.com", "name": "G", "role": "staff" })).await;
+    let guest =
+        nora.post("/api/v1/invitations", json!({ "email": "g@example.com", "name": "G", "role": "staff" })).await;
     let north = installation.tenant("North").await;
     let merchant = installation.hub.db.create_merchant(&north, "Acme").await.unwrap();
     let key = installation.key(&north, Role::Admin, None).await;
@@ -107,14 +108,22 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
     let named = json!({ "email": "nora@example.com", "password": PASSWORD, "tenant": "North" });
     assert_eq!(door.post("/api/v1/session", named).await.problem(), "sign_in_refused");
     let link = json!({ "token": guest.json()["token"], "password": PASSWORD });
-    assert_eq!(door.post("/api/v1/links/describe", json!({ "token": link["token"] })).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        door.post("/api/v1/links/describe", json!({ "token": link["token"] })).await.status,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(door.post("/api/v1/links/redeem", link.clone()).await.status, StatusCode::NOT_FOUND);
     assert_eq!(ada.post("/api/v1/tenants/North/set-up", json!({})).await.status, StatusCode::CONFLICT);
 
     // The operator still sees what is there.
     let there = ada
         .installation
-        .send(ada.request("GET", "/api/v1/merchants").header("millrace-tenant", "North").body(String::new().into()).unwrap())
+        .send(
+            ada.request("GET", "/api/v1/merchants")
+                .header("millrace-tenant", "North")
+                .body(String::new().into())
+                .unwrap(),
+        )
         .await;
     assert_eq!(there.json()[0]["id"], merchant.as_str());
 

@@ -34,7 +34,10 @@ async fn nothing_of_a_disabled_tenant_is_found() {
         let (north, _) = db.found_tenant("North", link("north", false), "op").await.unwrap();
         assert!(matches!(db.found_tenant("South", link("north", false), "op").await, Err(DbError::Conflict(_))));
         assert!(matches!(db.found_tenant("North", link("other", false), "op").await, Err(DbError::Conflict(_))));
-        assert_eq!(db.tenants().await.unwrap().iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(), ["North"]);
+        assert_eq!(
+            db.tenants().await.unwrap().iter().map(|tenant| tenant.name.as_str()).collect::<Vec<_>>(),
+            ["North"]
+        );
 
         let first = db.find_link("north").await.unwrap().unwrap();
         db.redeem_link(&first, redeeming("north", "ada@example.com")).await.unwrap();
