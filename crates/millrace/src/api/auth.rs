@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{OriginalUri, Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use connect::Secret;
 
 use super::{Api, browser, browser::Cookie, problem::ProblemOut};
-use crate::operate::{Caller, Role, keys, sign_in};
+use crate::operate::{Caller, Failure, Role, keys, sign_in};
 
 /// Header that names the tenant, for administrators of the installation where there are several tenants.
 pub(super) const TENANT: &str = "millrace-tenant";
@@ -51,6 +51,21 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
         }
         Err(response) => response,
     }
+}
+
+/// Where no tenant is meant, a key of the installation's administrators need not say which: the oldest one stands for it. It
+/// only decides where answers to repeats are kept.
+pub(super) async fn of_no_tenant(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::AUTHORIZATION) && !request.headers().contains_key(TENANT) {
+        let oldest = match api.hub.db.tenants().await {
+            Ok(tenants) => tenants.into_iter().next(),
+            Err(error) => return Failure::from(error).into_response(),
+        };
+        if let Some(value) = oldest.and_then(|tenant| HeaderValue::from_str(tenant.id.as_str()).ok()) {
+            request.headers_mut().insert(TENANT, value);
+        }
+    }
+    next.run(request).await
 }
 
 /// To change anything takes more than the right to look; what takes more than that is asked by the operation itself.

@@ -35,6 +35,7 @@ mod session;
 mod shell;
 mod shipments;
 mod stock;
+mod tenants;
 
 use std::sync::Arc;
 
@@ -108,6 +109,15 @@ fn own() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(session::confirm_second_factor))
         .routes(routes!(session::list_own_sessions))
         .routes(routes!(session::end_own_session))
+}
+
+/// The routes about the installation's tenants, where none of them is meant.
+fn installation() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(tenants::list_tenants, tenants::create_tenant))
+        .routes(routes!(tenants::set_up_tenant))
+        .routes(routes!(tenants::disable_tenant))
+        .routes(routes!(tenants::enable_tenant))
 }
 
 /// The other routes of v1 with their documentation.
@@ -227,7 +237,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
 }
 
 fn everything() -> OpenApiRouter<Arc<Api>> {
-    open().merge(own()).merge(v1())
+    open().merge(own()).merge(installation()).merge(v1())
 }
 
 /// The OpenAPI document.
@@ -267,6 +277,7 @@ fn base() -> OpenApi {
             tag("session", "Signing in, and what people do about themselves."),
             tag("people", "Who may sign in, and what they may do."),
             tag("keys", "API keys."),
+            tag("tenants", "The organisations that use this installation, for whoever administers it."),
             tag("activity", "Who did what, and where the calls went."),
             tag("events", "Live changes."),
             tag("webhooks", "Calls to your programs when something changes, signed by the Standard Webhooks scheme."),
@@ -297,6 +308,12 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
         .layer(authenticate());
+    let (routes, _) = installation().split_for_parts();
+    let installation = routes
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
+        .layer(middleware::from_fn(auth::may_change))
+        .layer(authenticate())
+        .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));
     Router::new()
         .route("/healthz", routing::get(health::alive))
         .route("/readyz", routing::get(health::ready))
@@ -306,7 +323,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
         .merge(reference::routes())
-        .nest("/api/v1", open.merge(own).merge(private))
+        .nest("/api/v1", open.merge(own).merge(installation).merge(private))
         .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())

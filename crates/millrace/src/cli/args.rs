@@ -156,6 +156,9 @@ pub enum Command {
     /// Links through which a store's credentials are entered by whoever has them.
     #[command(subcommand)]
     HandOff(super::hand_offs::HandOffs),
+    /// The organisations that use this installation.
+    #[command(subcommand)]
+    Tenants(super::tenants::Tenants),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),

@@ -16,6 +16,7 @@ mod safety;
 mod simulate;
 mod stock;
 mod system;
+mod tenants;
 mod webhooks;
 mod x12;
 
@@ -139,7 +140,7 @@ async fn run(cli: Cli, shutdown: CancellationToken) -> Result<ExitCode, Failure>
         Command::Apply(from) => file::apply(&common, &from, printer).await?,
         Command::Restore(from) => safety::restore(&config(&common)?, &seams(&common)?, &from, printer).await?,
         other => {
-            let session = Session::open(&common).await?;
+            let session = Session::open(&common, &other).await?;
             let outcome = within(&session, other, printer, shutdown).await;
             session.hub.db.close().await;
             return outcome;
@@ -173,6 +174,7 @@ async fn within(
         Command::Audit(asked) => return system::audit(session, asked, printer).await,
         Command::HandOff(command) => hand_offs::run(session, command, printer).await?,
         Command::People(command) => people::run(session, command, printer).await?,
+        Command::Tenants(command) => tenants::run(session, command, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,
@@ -205,9 +207,17 @@ struct Session {
 }
 
 impl Session {
-    async fn open(common: &Common) -> Result<Self, Failure> {
+    async fn open(common: &Common, command: &Command) -> Result<Self, Failure> {
         let hub = Hub::open(config(common)?, seams(common)?).await?;
-        let tenant = setup::tenant(&hub, common.tenant.as_deref()).await?;
+        let oldest = match (command, &common.tenant) {
+            // None of them is meant, so none has to be named.
+            (Command::Tenants(_), None) => hub.db.tenants().await?.into_iter().next(),
+            _ => None,
+        };
+        let tenant = match oldest {
+            Some(oldest) => oldest.id,
+            None => setup::tenant(&hub, common.tenant.as_deref()).await?,
+        };
         Ok(Self { caller: caller(tenant), hub })
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use connect::{ConnectionId, MerchantId, StoreId, TenantId, WarehouseId};
 use engine::settings::ConnectionSettings;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
@@ -17,17 +16,6 @@ use super::{
     sql::{Row, Tx, json},
 };
 use crate::seal::Keyring;
-
-/// An organisation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TenantRecord {
-    /// Its id.
-    pub id: TenantId,
-    /// What people call it.
-    pub name: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
 
 /// A brand of an organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -70,45 +58,6 @@ fn every_seconds(kind: ChannelKind) -> i64 {
 }
 
 impl Database {
-    /// Makes an organisation.
-    pub async fn create_tenant(&self, name: &str) -> R<TenantId> {
-        let name = name.to_owned();
-        let tenant = TenantId::generate(self.inner.clock.now(), &*self.random());
-        let id = tenant.clone();
-        self.write(&tenant, "create_tenant", move |tx| {
-            Box::pin(async move {
-                let now = tx.now;
-                tx.execute(
-                    "INSERT INTO tenant (tenant, name, created_at) VALUES ($1, $2, $3)",
-                    &[(&id).into(), (&name).into(), now.into()],
-                )
-                .await
-                .map_err(taken("tenant", &name))?;
-                Ok(id)
-            })
-        })
-        .await
-    }
-
-    /// Every organisation of the installation.
-    pub async fn tenants(&self) -> R<Vec<TenantRecord>> {
-        self.read(Access::System, "tenants", |tx| {
-            Box::pin(async move {
-                let sql = if tx.is_postgres() {
-                    "SELECT tenant, name, created_at FROM all_tenants()"
-                } else {
-                    "SELECT tenant, name, created_at FROM tenant ORDER BY tenant"
-                };
-                tx.query(sql, &[])
-                    .await?
-                    .iter()
-                    .map(|row| Ok(TenantRecord { id: row.parsed(0)?, name: row.string(1)?, created_at: row.time(2)? }))
-                    .collect()
-            })
-        })
-        .await
-    }
-
     /// Makes a brand of an organisation.
     pub async fn create_merchant(&self, tenant: &TenantId, name: &str) -> R<MerchantId> {
         let (tenant, name) = (tenant.clone(), name.to_owned());
@@ -308,7 +257,7 @@ impl Database {
         .await
     }
 
-    /// Every enabled connection of the installation.
+    /// Every enabled connection of the installation, but those of disabled organisations.
     pub async fn active_connections(&self) -> R<Vec<ActiveConnection>> {
         self.read(Access::System, "active_connections", |tx| {
             Box::pin(async move {
@@ -317,6 +266,7 @@ impl Database {
                 } else {
                     "SELECT c.tenant, c.merchant, c.id, c.revision, s.account FROM connection AS c
                      JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
+                     JOIN tenant AS t ON t.tenant = c.tenant AND t.disabled_at IS NULL
                      WHERE c.enabled = 1 ORDER BY c.tenant, c.merchant, c.id"
                 };
                 tx.query(sql, &[])
@@ -359,13 +309,6 @@ impl Database {
         found.map(|merchant| merchant.id).ok_or_else(|| DbError::NotFound(format!("merchant {name:?}")))
     }
 
-    /// The organisation of this name.
-    pub async fn tenant_by_name(&self, name: &str) -> R<TenantId> {
-        let tenants = self.tenants().await?;
-        let found = tenants.into_iter().find(|tenant| tenant.name == name);
-        found.map(|tenant| tenant.id).ok_or_else(|| DbError::NotFound(format!("tenant {name:?}")))
-    }
-
     pub(super) async fn by_name<K: connect::IdKind + 'static>(
         &self,
         tenant: &TenantId,
@@ -382,10 +325,6 @@ impl Database {
             })
         })
         .await
-    }
-
-    fn random(&self) -> std::sync::Arc<dyn connect::Random> {
-        std::sync::Arc::clone(&self.inner.random)
     }
 }
 

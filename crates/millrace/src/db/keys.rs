@@ -112,12 +112,17 @@ impl Database {
         .await
     }
 
-    /// The key with this hash, whosever it is; whether it may still be used is for the caller to ask.
+    /// The key with this hash, whosever it is, but of a disabled organisation; whether it may still be used is for the
+    /// caller to ask.
     pub async fn find_api_key(&self, hash: &str) -> R<Option<ApiKeyRecord>> {
         let hash = hash.to_owned();
         self.read(Access::System, "find_api_key", move |tx| {
             Box::pin(async move {
-                let from = if tx.is_postgres() { "api_key_by_hash($1)" } else { "api_key WHERE hash = $1" };
+                let from = if tx.is_postgres() {
+                    "api_key_by_hash($1)"
+                } else {
+                    "api_key WHERE hash = $1 AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)"
+                };
                 let rows = tx.query_built(format!("SELECT {COLUMNS} FROM {from}"), &[hash.into()]).await?;
                 rows.first().map(api_key).transpose()
             })

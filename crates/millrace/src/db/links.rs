@@ -14,7 +14,7 @@ use super::{
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkKind {
-    /// The first administrator of an installation.
+    /// The first administrator of a tenant; of the first tenant, of the installation.
     Setup,
     /// A person who is asked to come.
     Invitation,
@@ -230,7 +230,8 @@ impl Database {
         .await
     }
 
-    /// The link with this hash, whosever it is; whether it is still open is for the caller to ask.
+    /// The link with this hash, whosever it is, but of a disabled organisation; whether it is still open is for the caller
+    /// to ask.
     pub async fn find_link(&self, hash: &str) -> R<Option<Link>> {
         let hash = hash.to_owned();
         let found = self
@@ -239,7 +240,8 @@ impl Database {
                     let sql = if tx.is_postgres() {
                         "SELECT tenant, id FROM link_by_hash($1)"
                     } else {
-                        "SELECT tenant, id FROM person_link WHERE hash = $1"
+                        "SELECT tenant, id FROM person_link WHERE hash = $1
+                             AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)"
                     };
                     let row = tx.first(sql, &[hash.into()]).await?;
                     row.map(|row| Ok((row.parsed::<TenantId>(0)?, row.string(1)?))).transpose()
@@ -302,7 +304,7 @@ impl Database {
                 let hash = &given.password_hash;
                 let person = match link.kind {
                     LinkKind::Setup => {
-                        if people::number_of_people(tx).await? > 0 {
+                        if people::number_of_people(tx, &tenant).await? > 0 {
                             return Err(gone());
                         }
                         people::insert(tx, &tenant, &given.email, &given.name, &link.rights, hash, &actor).await?

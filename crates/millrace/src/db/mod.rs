@@ -67,6 +67,7 @@ mod sql;
 mod sqlite;
 mod stock;
 mod stock_owner;
+mod tenants;
 mod tries;
 mod troubles;
 mod views;
@@ -87,7 +88,7 @@ pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRe
 pub use audit::{AuditChain, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
-pub use config::{ConnectionSummary, MerchantRecord, TenantRecord};
+pub use config::{ConnectionSummary, MerchantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use effect_records::{
@@ -123,6 +124,7 @@ pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use second_factor::Factor;
 pub use sessions::{NewSession, SessionRow};
 pub use sightings::Patience as AlertPatience;
+pub use tenants::TenantRecord;
 pub use troubles::{Trouble, TroubleKind};
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,

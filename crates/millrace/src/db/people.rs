@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     Access, Database, DbError, R, audit, sessions,
     sql::{Row, Tx},
+    tenants,
 };
 
 /// A person who signs in.
@@ -185,9 +186,13 @@ async fn one_at_a_time(tx: &mut Tx, tenant: &TenantId) -> R<()> {
 }
 
 impl Database {
-    /// How many people there are in the whole installation, those who may not sign in included.
-    pub async fn number_of_people(&self) -> R<i64> {
-        self.read(Access::System, "number_of_people", |tx| Box::pin(number_of_people(tx))).await
+    /// How many people a tenant has, those who may not sign in included.
+    pub async fn number_of_people(&self, tenant: &TenantId) -> R<i64> {
+        let tenant = tenant.clone();
+        self.read(&tenant.clone(), "number_of_people", move |tx| {
+            Box::pin(async move { number_of_people(tx, &tenant).await })
+        })
+        .await
     }
 
     /// The people of a tenant after an id, in the order they came.
@@ -213,8 +218,8 @@ impl Database {
         .await
     }
 
-    /// Who signs in with this e-mail address: in one tenant, or else the first who ever had it. The password's hash comes
-    /// with them; nobody who has none yet.
+    /// Who signs in with this e-mail address: in one tenant, or else the first who ever had it; nobody of a tenant that is
+    /// disabled. The password's hash comes with them; nobody who has none yet.
     pub async fn person_by_email(&self, tenant: Option<&TenantId>, email: &str) -> R<Option<(Person, Secret)>> {
         let email = email.to_lowercase();
         let found = match tenant {
@@ -227,7 +232,9 @@ impl Database {
                             // Row-level security hides it from a caller who is nobody yet; this is the narrow way in.
                             "SELECT tenant, id FROM person_by_email($1)"
                         } else {
-                            "SELECT tenant, id FROM person WHERE email = $1 ORDER BY created_at, id LIMIT 1"
+                            "SELECT tenant, id FROM person WHERE email = $1
+                                 AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)
+                             ORDER BY created_at, id LIMIT 1"
                         };
                         let row = tx.first(sql, &[wanted.into()]).await?;
                         row.map(|row| Ok((row.parsed::<TenantId>(0)?, row.string(1)?))).transpose()
@@ -240,6 +247,9 @@ impl Database {
         let Some((tenant, email)) = found else { return Ok(None) };
         self.read(&tenant.clone(), "person_to_sign_in", move |tx| {
             Box::pin(async move {
+                if tenants::is_disabled(tx, &tenant).await? {
+                    return Ok(None);
+                }
                 let Some(person) = people(tx, &tenant, "email = $2", &email, 1).await?.into_iter().next() else {
                     return Ok(None);
                 };
@@ -327,10 +337,10 @@ impl Database {
     }
 }
 
-/// Within a transaction, whosever.
-pub(super) async fn number_of_people(tx: &mut Tx) -> R<i64> {
-    let sql = if tx.is_postgres() { "SELECT number_of_people()" } else { "SELECT count(*) FROM person" };
-    tx.first(sql, &[]).await?.map_or(Ok(0), |row| row.int(0))
+/// Within a transaction of the tenant.
+pub(super) async fn number_of_people(tx: &mut Tx, tenant: &TenantId) -> R<i64> {
+    let row = tx.first("SELECT count(*) FROM person WHERE tenant = $1", &[tenant.into()]).await?;
+    row.map_or(Ok(0), |row| row.int(0))
 }
 
 async fn password_hash(tx: &mut Tx, tenant: &TenantId, id: &str) -> R<Option<Secret>> {

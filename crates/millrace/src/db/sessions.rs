@@ -123,7 +123,8 @@ impl Database {
         .await
     }
 
-    /// The session with this hash and its person, whosever it is; whether it may still be used is for the caller to ask.
+    /// The session with this hash and its person, whosever it is, but of a disabled organisation; whether it may still be
+    /// used is for the caller to ask.
     pub async fn find_session(&self, hash: &str) -> R<Option<(SessionRow, Person)>> {
         let hash = hash.to_owned();
         let found = self
@@ -132,7 +133,8 @@ impl Database {
                     let sql = if tx.is_postgres() {
                         "SELECT tenant, id FROM session_by_hash($1)"
                     } else {
-                        "SELECT tenant, id FROM session WHERE hash = $1"
+                        "SELECT tenant, id FROM session WHERE hash = $1
+                             AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)"
                     };
                     let row = tx.first(sql, &[hash.into()]).await?;
                     row.map(|row| Ok((row.parsed::<TenantId>(0)?, row.string(1)?))).transpose()

@@ -92,7 +92,7 @@ impl Database {
         .await
     }
 
-    /// Whose address this is.
+    /// Whose address this is; nobody's where the organisation is disabled.
     pub async fn hook_by_path(&self, path: &str) -> R<Option<Hook>> {
         let path = path.to_owned();
         self.read(Access::System, "hook_by_path", move |tx| {
@@ -101,7 +101,8 @@ impl Database {
                     // Row-level security hides it from a caller who is nobody's; this function is the narrow way in.
                     "SELECT tenant, merchant, id, object FROM hook_by_path($1)"
                 } else {
-                    "SELECT tenant, merchant, id, object FROM hook WHERE path = $1"
+                    "SELECT tenant, merchant, id, object FROM hook WHERE path = $1
+                         AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)"
                 };
                 let Some(row) = tx.first(sql, &[(&path).into()]).await? else { return Ok(None) };
                 Ok(Some(Hook {

@@ -164,7 +164,7 @@ impl Notifier {
     async fn due(&self) -> Result<Vec<(Access, Outlet)>, DbError> {
         let frozen = self.hub.db.frozen().await?;
         let mut found = Vec::new();
-        for tenant in self.hub.db.tenants().await? {
+        for tenant in self.hub.db.tenants().await?.into_iter().filter(|tenant| tenant.disabled_at.is_none()) {
             let access = Access::Tenant(tenant.id);
             let due = self.hub.db.due_outlets(&access, frozen).await?;
             if due.is_empty() {

@@ -18,10 +18,12 @@ impl Notifier {
     /// When the database cannot be reached; the next look finds the same.
     pub async fn watch(&self) -> Result<(), DbError> {
         let tenants = self.hub.db.tenants().await?;
-        let first = tenants.iter().min_by_key(|tenant| tenant.created_at).map(|tenant| tenant.id.clone());
+        // What concerns the installation is told in the oldest tenant that works.
+        let working = tenants.iter().filter(|tenant| tenant.disabled_at.is_none());
+        let first = working.min_by_key(|tenant| tenant.created_at).map(|tenant| tenant.id.clone());
         let before = std::mem::take(&mut *locked(&self.late));
         let mut late = BTreeSet::new();
-        for tenant in tenants {
+        for tenant in tenants.into_iter().filter(|tenant| tenant.disabled_at.is_none()) {
             let backups = first.as_ref() == Some(&tenant.id);
             let access = Access::Tenant(tenant.id);
             let patience = AlertPatience { factor: self.hub.config.waits.factor, backups };

@@ -176,14 +176,23 @@ pub(super) async fn create(
     name: String,
     rights: PersonRights,
 ) -> Result<LinkOut, Failure> {
+    let (token, expires_at) = draw(hub, kind).await?;
+    let new = NewLink { kind, hash: keys::hash(&token), person, email, name, rights, expires_at };
+    let id = hub.db.create_link(&caller.tenant, new, &caller.actor).await?;
+    Ok(LinkOut { id, link: address(hub, hub.config.listen, kind, &token), token, expires_at })
+}
+
+/// The token of a new link, and when it ends by itself.
+///
+/// # Errors
+/// When the database, whose time it is, cannot be reached.
+pub(super) async fn draw(hub: &Hub, kind: LinkKind) -> Result<(String, Timestamp), Failure> {
     let token = keys::token(PREFIX, &*hub.seams.random);
     let expires_at =
         hub.db.now().await?.saturating_add(life(kind)).map_err(|error| {
             Failure::new(FailureKind::Internal, format!("the end of a link cannot be told: {error}"))
         })?;
-    let new = NewLink { kind, hash: keys::hash(&token), person, email, name, rights, expires_at };
-    let id = hub.db.create_link(&caller.tenant, new, &caller.actor).await?;
-    Ok(LinkOut { id, link: address(hub, hub.config.listen, kind, &token), token, expires_at })
+    Ok((token, expires_at))
 }
 
 /// What to open. The token stands behind `#`, which browsers do not send: it gets into no log on the way.
@@ -198,16 +207,16 @@ pub(super) fn address(hub: &Hub, listening: SocketAddr, kind: LinkKind, token: &
 }
 
 /// The link by which the first administrator comes in, to a server that listens there: a new one at each call, and none once
-/// there is anybody.
+/// there is anybody in the first tenant.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn set_up(hub: &Hub, listening: SocketAddr) -> Result<Option<LinkOut>, Failure> {
-    if hub.db.number_of_people().await? > 0 {
-        return Ok(None);
-    }
     // The first tenant: `init` made it.
     let Some(tenant) = hub.db.tenants().await?.into_iter().next() else { return Ok(None) };
+    if hub.db.number_of_people(&tenant.id).await? > 0 {
+        return Ok(None);
+    }
     let caller = Caller {
         actor: "start".to_owned(),
         role: super::Role::Admin,

@@ -40,6 +40,7 @@ pub mod shipments;
 pub mod sign_in;
 pub mod stock;
 pub mod switches;
+pub mod tenants;
 pub mod undo;
 pub mod verification;
 pub mod webhooks;

@@ -439,15 +439,23 @@ pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<Sa
             )
             .remedy(next(&state, 0, false).unwrap_or_default()));
         }
-        let (mut open, mut unread) = (0, false);
+        let (mut open, mut unread, mut disabled) = (0, false, None);
         for tenant in hub.db.tenants().await? {
             if let Some(recovery) = show_for(hub, &Access::Tenant(tenant.id)).await?.recovery {
                 open += recovery.open;
                 unread |= recovery.unread();
+                // Nothing of it is looked up as long as it does not work.
+                if tenant.disabled_at.is_some() && (recovery.open > 0 || recovery.unread()) {
+                    disabled = Some(tenant.name);
+                }
             }
         }
         if open > 0 || unread {
-            let what = if unread {
+            let what = if let Some(name) = disabled {
+                format!(
+                    "nothing of the tenant {name:?} is looked up while it is disabled (enable it until that is done)"
+                )
+            } else if unread {
                 "a connection has not been read again yet".to_owned()
             } else {
                 format!("{open} effects are not looked up yet")

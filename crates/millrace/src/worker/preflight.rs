@@ -73,7 +73,7 @@ impl Workers {
 
     async fn due_preflights(&self) -> Result<Vec<PreflightRow>, DbError> {
         let mut due = Vec::new();
-        for tenant in self.db.tenants().await? {
+        for tenant in self.db.tenants().await?.into_iter().filter(|tenant| tenant.disabled_at.is_none()) {
             due.extend(self.db.due_preflights(&Access::Tenant(tenant.id)).await?);
         }
         Ok(due)

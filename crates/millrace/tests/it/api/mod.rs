@@ -20,6 +20,7 @@ mod second_factor;
 mod shape;
 mod sign_in;
 mod surface;
+mod tenants;
 mod tls;
 
 use std::sync::Arc;

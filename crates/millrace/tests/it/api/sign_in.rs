@@ -13,7 +13,8 @@ use super::{
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_administrator_comes_in_by_a_link_that_works_once() {
     let installation = Installation::new().await;
-    assert_eq!(installation.hub.db.number_of_people().await.unwrap(), 0, "there is no default account");
+    let tenant = installation.tenant("default").await;
+    assert_eq!(installation.hub.db.number_of_people(&tenant).await.unwrap(), 0, "there is no default account");
     let first = setup_token(&installation).await.unwrap();
     let second = setup_token(&installation).await.unwrap();
     let mut browser = Browser::new(&installation);
@@ -45,7 +46,7 @@ async fn the_first_administrator_comes_in_by_a_link_that_works_once() {
     came.sort();
     assert_eq!(came, [StatusCode::CREATED, StatusCode::NOT_FOUND], "of two at the same time one comes in");
     assert_eq!(setup_token(&installation).await, None);
-    assert_eq!(installation.hub.db.number_of_people().await.unwrap(), 1);
+    assert_eq!(installation.hub.db.number_of_people(&tenant).await.unwrap(), 1);
 
     let mut ada = Browser::new(&installation).signed_in("ada@example.com", PASSWORD).await;
     let session = ada.get("/api/v1/session").await.json();
@@ -64,7 +65,8 @@ async fn links_end_by_themselves() {
     let mut browser = Browser::new(&installation);
     let given = json!({ "token": token, "email": "ada@example.com", "name": "Ada", "password": PASSWORD });
     assert_eq!(browser.post("/api/v1/links/redeem", given).await.status, StatusCode::NOT_FOUND);
-    assert_eq!(installation.hub.db.number_of_people().await.unwrap(), 0);
+    let tenant = installation.tenant("default").await;
+    assert_eq!(installation.hub.db.number_of_people(&tenant).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

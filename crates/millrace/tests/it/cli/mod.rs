@@ -9,6 +9,7 @@ mod hand_offs;
 mod notify;
 mod people;
 mod setup;
+mod tenants;
 
 use std::{
     path::Path,

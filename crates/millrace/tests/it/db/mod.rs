@@ -19,6 +19,7 @@ mod races;
 mod recovery;
 mod secrets;
 pub mod stock;
+mod tenants;
 mod trigger;
 mod undo;
 pub mod world;

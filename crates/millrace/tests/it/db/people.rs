@@ -56,12 +56,12 @@ async fn people_come_sign_in_and_go() {
         let db = world.db.clone();
         let scope = world.connection("acme").await.scope;
         let tenant = &scope.tenant;
-        assert_eq!(db.number_of_people().await.unwrap(), 0);
+        assert_eq!(db.number_of_people(tenant).await.unwrap(), 0);
         let merchants: BTreeSet<_> = [scope.merchant.clone()].into();
         let ada = come(&db, &scope, "ada@example.com", rights("administrator", None)).await;
         let joe = come(&db, &scope, "joe@example.com", rights("staff", Some(merchants.clone()))).await;
         assert_eq!(joe.rights.merchants, Some(merchants));
-        assert_eq!(db.number_of_people().await.unwrap(), 2);
+        assert_eq!(db.number_of_people(tenant).await.unwrap(), 2);
         let listed = db.people(tenant, "", 1).await.unwrap();
         assert_eq!(listed, std::slice::from_ref(&ada));
         assert_eq!(db.people(tenant, &ada.id, 10).await.unwrap(), std::slice::from_ref(&joe));
@@ -146,7 +146,7 @@ async fn a_link_lets_one_in() {
         let (here, there) =
             tokio::join!(db.redeem_link(&link, redeeming("two")), other.redeem_link(&link, redeeming("two")));
         assert_eq!([&here, &there].iter().filter(|came| came.is_ok()).count(), 1, "{here:?} {there:?}");
-        assert_eq!(db.number_of_people().await.unwrap(), 1);
+        assert_eq!(db.number_of_people(&scope.tenant).await.unwrap(), 1);
         // Once there is anybody, no set-up link works, however it came to be there.
         db.create_link(&scope.tenant, setup("late", now), "start").await.unwrap();
         let late = db.find_link("late").await.unwrap().unwrap();

@@ -90,7 +90,19 @@ impl World {
         objects.insert("group", text(&list("exceptions/groups").await[0]["id"]));
         objects.insert("kind", "orders".to_owned());
         let db = &installation.hub.db;
-        let other = db.create_tenant("other").await.unwrap();
+        // As an operator makes them: one that somebody comes into, and one that routes are tried on.
+        let mut set_up = None;
+        for name in ["other", "third"] {
+            let made = installation.post("/api/v1/tenants", json!({ "name": name })).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+            let made = made.json();
+            if name == "other" {
+                set_up = Some(text(&made["link"]["token"]));
+            } else {
+                objects.insert("tenant", text(&made["tenant"]["id"]));
+            }
+        }
+        let other = installation.tenant("other").await;
         let brand = db.create_merchant(&own, "Brand").await.unwrap();
         let mut keys = BTreeMap::new();
         for (who, tenant, role, merchant) in [
@@ -113,7 +125,7 @@ impl World {
         // The key that is revoked in the course of it.
         objects.insert("key", make_key(&installation, &own, Role::Read, None, None).await.0);
         objects.insert("channel", "stock".to_owned());
-        let (own_key, other_key) = (&keys["Administrator"], &keys["OfAnotherTenant"]);
+        let own_key = &keys["Administrator"];
         told_of(&installation, own_key, &key, &mut objects).await;
         for (name, object, token) in
             [("Handed", "entered", "hand_off_token"), ("Handed too", "hand_off", "second_hand_off_token")]
@@ -138,12 +150,17 @@ impl World {
                 json!({ "role": "merchant", "merchants": [own_brand] }),
             ),
             ("PersonOfAnotherMerchant", own_key, "kim@example.com", json!({ "role": "staff", "merchants": [brand] })),
-            ("PersonOfAnotherTenant", other_key, "lee@example.com", json!({ "role": "administrator" })),
             ("SignedOut", own_key, "max@example.com", json!({ "role": "administrator" })),
         ] {
             come(&installation, key, email, rights).await;
             people.insert(who, Session::begin(&installation, email).await);
         }
+        // The first administrator of a tenant comes by the link that was made with it.
+        let email = "lee@example.com";
+        let given = json!({ "token": set_up, "email": email, "name": "Lee", "password": PASSWORD });
+        let came = Browser::new(&installation).post("/api/v1/links/redeem", given).await;
+        assert_eq!(came.status, 201, "{}", came.text);
+        people.insert("PersonOfAnotherTenant", Session::begin(&installation, email).await);
         let left = people["SignedOut"].browser(&installation).delete("/api/v1/session").await;
         assert_eq!(left.status, 204, "{}", left.text);
         known(&installation, own_key, &own, &mut objects).await;
