@@ -33,7 +33,9 @@ pub mod overview;
 pub mod people;
 pub mod preflight;
 pub mod races;
+pub mod removal;
 pub mod safety;
+pub mod schedules;
 pub mod second_factor;
 pub mod setup;
 pub mod shipments;
@@ -339,8 +341,8 @@ pub struct EventOut {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
-    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`,
-    /// `safety`, `alert`, `preflight`.
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `merchant`, `store`, `warehouse`, `exception`, `census`,
+    /// `finding`, `safety`, `alert`, `preflight`.
     pub what: String,
     /// Its id.
     pub subject: String,

@@ -16,11 +16,14 @@ mod orders;
 mod people;
 mod preflight;
 mod reference;
+mod removal;
+mod schedules;
 mod second_factor;
 mod shape;
 mod sign_in;
 mod surface;
 mod tls;
+mod versions;
 
 use std::sync::Arc;
 
