@@ -12,6 +12,7 @@ mod census;
 mod configuration;
 mod connections;
 mod document;
+mod drafts;
 mod effects;
 mod events;
 mod exceptions;
@@ -130,6 +131,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         ))
         .routes(routes!(connections::test_store))
         .routes(routes!(oauth::get_grant, oauth::begin_consent))
+        .routes(routes!(drafts::list_drafts, drafts::create_draft))
+        .routes(routes!(drafts::get_draft, drafts::update_draft, drafts::delete_draft))
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
         .routes(routes!(hand_offs::revoke_hand_off))
         .routes(routes!(connections::get_store_choices))

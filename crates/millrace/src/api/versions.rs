@@ -40,7 +40,7 @@ const fn versioned(path: &'static str) -> Versioned {
     Versioned { path, fleeting: &[], answered: true }
 }
 
-const VERSIONED: [Versioned; 10] = [
+const VERSIONED: [Versioned; 11] = [
     versioned("/stores/{store}"),
     versioned("/warehouses/{warehouse}"),
     Versioned { answered: false, ..versioned("/connections/{connection}/settings") },
@@ -50,6 +50,7 @@ const VERSIONED: [Versioned; 10] = [
     Versioned { fleeting: &["problem", "failing_since", "last_message_at"], ..versioned("/alerts/channels/{channel}") },
     Versioned { fleeting: &["failing_since"], ..versioned("/webhooks/{webhook}") },
     versioned("/people/{person}"),
+    versioned("/drafts/{draft}"),
     Versioned { answered: false, ..versioned("/configuration") },
 ];
 

@@ -11,6 +11,7 @@ pub mod census;
 pub mod check;
 pub mod connections;
 pub mod deliveries;
+pub mod drafts;
 pub mod drift;
 pub mod effects;
 pub mod endpoints;

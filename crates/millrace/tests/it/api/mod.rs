@@ -6,6 +6,7 @@ mod brands;
 mod browser;
 mod census;
 mod csrf;
+mod drafts;
 mod figures;
 mod hand_offs;
 mod hooks;

@@ -239,6 +239,12 @@ pub fn expected() -> Vec<Row> {
         row("reset_person", Admin, Value::Null, &[201], 404),
         row("remove_persons_second_factor", Admin, Value::Null, &[200, 404], 404),
         row("end_persons_sessions", Admin, Value::Null, &[200], 404),
+        // A draft is its owner's alone, whatever the others may do.
+        row("list_drafts", Admin, Value::Null, &[200], 200),
+        row("create_draft", Admin, json!({ "name": "Begun", "content": {} }), &[201], 201),
+        row("get_draft", Admin, Value::Null, &[200, 404], 404),
+        row("update_draft", Admin, json!({ "name": "Begun", "content": {} }), &[200, 404], 404),
+        row("delete_draft", Admin, Value::Null, &[204, 404], 404),
         row("rename_store", Admin, json!({ "name": "BP" }), &[200], 404),
         row("rename_warehouse", Admin, json!({ "name": "WH" }), &[200], 404),
         row("rename_connection", Admin, json!({ "name": "main" }), &[200, 409], 404),

@@ -75,6 +75,8 @@ impl World {
         let key = ConnectionKey { scope, connection: connection.parse().unwrap() };
         let mut objects = furnish(&installation, &key).await;
         objects.insert("connection", connection);
+        let draft = installation.post("/api/v1/drafts", json!({ "name": "Begun", "content": {} })).await.json();
+        objects.insert("draft", text(&draft["id"]));
         let list = async |path: &str| installation.get(&format!("/api/v1/{path}")).await.json();
         let merchants = list("merchants").await;
         let acme = merchants.as_array().unwrap().iter().find(|merchant| merchant["name"] == "Acme").unwrap();
