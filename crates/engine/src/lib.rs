@@ -21,6 +21,7 @@ pub mod plan;
 pub mod preflight;
 pub mod race;
 pub mod safety;
+pub mod schedule;
 pub mod settings;
 pub mod steady;
 pub mod stock;

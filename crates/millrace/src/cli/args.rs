@@ -115,6 +115,9 @@ pub enum Command {
     /// Connections, their channels, settings, tables and webhooks.
     #[command(subcommand)]
     Connections(Connections),
+    /// When the flows of a connection run, and what became of their runs.
+    #[command(subcommand)]
+    Channels(super::channels::Channels),
     /// Orders.
     #[command(subcommand)]
     Orders(Orders),
@@ -346,9 +349,30 @@ pub struct OneConnection {
 #[derive(Debug, Subcommand)]
 pub enum Connections {
     /// List them.
-    List,
+    List {
+        /// Also those that were put away.
+        #[arg(long)]
+        archived: bool,
+    },
     /// Show one with its channels and problems.
     Show(OneConnection),
+    /// Give a merchant, store, warehouse or connection another name.
+    Rename {
+        /// What it is.
+        what: Thing,
+        /// Name or id.
+        named: String,
+        /// What it is called from now on.
+        name: String,
+    },
+    /// Delete a merchant, store, warehouse or connection that nothing depends on. A connection with which something has happened
+    /// is put away with its history.
+    Delete {
+        /// What it is.
+        what: Thing,
+        /// Name or id.
+        named: String,
+    },
     /// Switch one on; says what is missing when it cannot be.
     Enable(OneConnection),
     /// Switch one off. What is on its way ends first.
@@ -403,6 +427,19 @@ pub enum Connections {
         #[arg(long)]
         register: bool,
     },
+}
+
+/// What can be given another name, or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Thing {
+    /// A brand.
+    Merchant,
+    /// An account orders come from.
+    Store,
+    /// An account that ships.
+    Warehouse,
+    /// A store and a warehouse, connected.
+    Connection,
 }
 
 /// A flow of a connection.

@@ -4,6 +4,7 @@
 mod alerts;
 pub mod args;
 mod census;
+mod channels;
 mod connections;
 mod file;
 mod hand_offs;
@@ -162,6 +163,7 @@ async fn within(
         Command::Doctor(command) => census::doctor(session, command, printer).await?,
         Command::Export => file::export(session).await?,
         Command::Connections(command) => connections::run(session, command, printer).await?,
+        Command::Channels(command) => channels::run(session, command, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,
         Command::Shipments(command) => orders::shipments(session, command, printer).await?,
         Command::Effects(command) => orders::effects(session, command, printer).await?,

@@ -12,6 +12,7 @@ mod overlap;
 mod people;
 mod races;
 mod recovery;
+mod schedules;
 mod soak;
 mod stock;
 mod true_waits;

@@ -12,7 +12,7 @@ use connect::{
 use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
 use futures_util::future::join_all;
 use millrace::{
-    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Scope},
+    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Ran, Scope},
     flow::{self, FlowError},
     journal,
     metrics::Metrics,
@@ -552,13 +552,13 @@ async fn channel(
     kind: ChannelKind,
     run: impl Future<Output = Result<String, FlowError>>,
 ) -> Result<(), FlowError> {
-    process.db.start_run(&process.key, kind).await?;
+    let started = process.start_run(kind).await?;
     let outcome = run.await;
     let told = match &outcome {
-        Ok(summary) => Ok(summary.clone()),
+        Ok(summary) => Ok(Ran { words: summary.clone(), ..Ran::default() }),
         Err(error) => Err(error.to_string()),
     };
-    process.db.finish_run(&process.key, kind, told).await?;
+    process.db.finish_run(&process.key, kind, &started, told).await?;
     outcome.map(|_| ())
 }
 
