@@ -151,7 +151,9 @@ function Way({ order }: { order: Order }) {
                   {hop.effect && (
                     <>
                       {' · '}
-                      <To href={`/effects/${hop.effect}`}>what was sent</To>
+                      <To href={`/effects/${hop.effect}`} underline="always">
+                        what was sent
+                      </To>
                     </>
                   )}
                 </Text>

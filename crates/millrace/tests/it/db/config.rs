@@ -265,6 +265,8 @@ async fn a_schedule_stays_and_every_run_says_why() {
                 db.want_run(&key, kind, None).await.unwrap();
             }
             db.start_run(&key, kind).await.unwrap();
+            // Runs are listed by when they began, to the millisecond.
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         }
         let last = db.start_run(&key, kind).await.unwrap();
         let counts = BTreeMap::from([("compared".to_owned(), 40)]);

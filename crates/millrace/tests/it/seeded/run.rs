@@ -630,7 +630,7 @@ fn settings(dice: &Dice) -> ConnectionSettings {
 fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, random: &Dice) {
     let (tenant, merchant, connection) = (&key.scope.tenant, &key.scope.merchant, &key.connection);
     let (store, warehouse) = (StoreId::generate(now, random), WarehouseId::generate(now, random));
-    witness.write(&format!("INSERT INTO tenant VALUES ('{tenant}', 'Tenant', 0)"));
+    witness.write(&format!("INSERT INTO tenant (tenant, name, created_at) VALUES ('{tenant}', 'Tenant', 0)"));
     witness.write(&format!("INSERT INTO merchant VALUES ('{tenant}', '{merchant}', 'Merchant', 0)"));
     witness.write(&format!(
         "INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"
@@ -639,11 +639,13 @@ fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, rando
         "INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"
     ));
     witness.write(&format!(
-        "INSERT INTO connection VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
+        "INSERT INTO connection (tenant, merchant, id, name, store, warehouse, enabled, revision, settings, created_at)
+             VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
     ));
     for kind in ChannelKind::ALL {
         witness.write(&format!(
-            "INSERT INTO channel VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, NULL, NULL, NULL, NULL, NULL, '')",
+            "INSERT INTO channel (tenant, merchant, connection, kind, enabled, every_seconds, summary)
+                 VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, '')",
             kind.as_str()
         ));
     }
