@@ -73,10 +73,13 @@ async function pick(page: Page, label: string, option: string): Promise<void> {
 
 /** Does what a button says, in the dialog that it opens. */
 async function confirm(page: Page, button: Locator, label: string, fill: Record<string, string> = {}): Promise<void> {
-  await button.click();
   const dialog = page.getByRole('dialog');
+  // What stands behind one that is just closing moves with it.
+  await expect(dialog).toHaveCount(0);
+  await button.click();
   for (const [field, value] of Object.entries(fill)) await dialog.getByLabel(field).fill(value);
   await dialog.getByRole('button', { name: label, exact: true }).click();
+  await expect(dialog).toHaveCount(0);
 }
 
 async function handedOff(browser: Browser, hub: Hub, link: string): Promise<void> {
