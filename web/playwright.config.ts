@@ -6,8 +6,6 @@ const root = process.getuid?.() === 0;
 export default defineConfig({
   testDir: 'tests',
   timeout: 240_000,
-  // Real programs and a real browser on two processors: one more try there, with a trace; here every failure is one.
-  retries: process.env.CI ? 1 : 0,
   expect: { timeout: 15_000 },
   workers: 1,
   reporter: 'list',

@@ -527,8 +527,8 @@ async fn arm(
     http_deadline: Duration,
     guard: Option<&Guard>,
 ) -> R<ArmedOrAlarm> {
-    if arms.is_empty() || is_frozen(tx).await? {
-        return Ok(Ok((vec![None; arms.len()], 0)));
+    if arms.is_empty() {
+        return Ok(Ok((Vec::new(), 0)));
     }
     let [tenant, merchant, _] = key_values(key);
     if tx.is_postgres() {
@@ -540,10 +540,10 @@ async fn arm(
             arms.iter().map(|arm| &arm.id),
         )
         .await?;
-        // Somebody may have frozen sending while this waited for a lock.
-        if is_frozen(tx).await? {
-            return Ok(Ok((vec![None; arms.len()], 0)));
-        }
+    }
+    // Not before: somebody may freeze sending while this waits for a lock.
+    if is_frozen(tx).await? {
+        return Ok(Ok((vec![None; arms.len()], 0)));
     }
     let committed = match safety::count(tx, arms.len(), guard).await? {
         Ok(committed) => committed,
