@@ -49,6 +49,7 @@ const pages = [
   page('/connections', () => import('./pages/connections'), 'Connections'),
   page('/connections/add', () => import('./pages/wizard/wizard'), 'Wizard'),
   page('/connections/$id', () => import('./pages/connection'), 'ConnectionPage'),
+  page('/connections/$id/channels/$channel', () => import('./pages/channel'), 'ChannelPage'),
   page('/connections/$id/settings', () => import('./pages/settings'), 'SettingsPage'),
   page('/connections/$id/mappings', () => import('./pages/mappings'), 'MappingsPage'),
   page('/connections/$id/preflight', () => import('./pages/preflight'), 'PreflightPage'),

@@ -8,7 +8,7 @@ import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Rows } from '../parts/table';
-import { every, Time } from '../parts/values';
+import { runs, Time } from '../parts/values';
 import { useSwitch } from './connection-switch';
 
 type Connection = Schemas['ConnectionOut'];
@@ -84,7 +84,7 @@ export function Connections() {
 function Channels({ connection }: { connection: Connection }) {
   return connection.channels.map((channel) => (
     <Text key={channel.channel} size="sm">
-      {channel.channel}: {channel.enabled ? every(channel.every_seconds) : 'off'}
+      {channel.channel}: {channel.enabled ? runs(channel) : 'off'}
       {channel.enabled && channel.succeeded_at ? (
         <>
           , last <Time at={channel.succeeded_at} />

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, paging, reading, type Schemas } from '../api/client';
+import { api, basis, done, ifMatch, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights, useSession } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
@@ -193,9 +193,16 @@ function Shown({ person }: { person: Person }) {
     installation: person.installation,
   });
   const params = { path: { person: person.id } };
-  const save = useAct(
-    () => done(api.PUT('/api/v1/people/{person}', { params, body: rights })),
-    () => say('It holds from the next request on.'),
+  const [filled, setFilled] = useState(person);
+  const save = useAct<void, Person>(
+    () => {
+      const header = ifMatch(basis(filled, person, ({ role, merchants, installation }) => [role, merchants, installation]));
+      return done(api.PUT('/api/v1/people/{person}', { params: { ...params, header }, body: rights }));
+    },
+    (kept) => {
+      setFilled(kept);
+      say('It holds from the next request on.');
+    },
   );
   return (
     <Page

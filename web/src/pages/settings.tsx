@@ -2,7 +2,7 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, ifMatch, reading, type Schemas } from '../api/client';
 import { say, useAct } from '../parts/act';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -21,7 +21,9 @@ export function SettingsPage() {
           title={`Settings of ${connection.name}`}
           back={{ href: `/connections/${connection.id}`, title: connection.name }}
         >
-          <Chosen connection={connection} />
+          <Loaded of={{ ...reading('/api/v1/connections/{connection}/settings', { path: { connection: id } }), staleTime: Infinity }}>
+            {(kept) => <Chosen connection={connection} kept={kept} />}
+          </Loaded>
           <EndpointSettings side="store" id={connection.store} />
           <EndpointSettings side="warehouse" id={connection.warehouse} />
         </Page>
@@ -30,13 +32,18 @@ export function SettingsPage() {
   );
 }
 
-function Chosen({ connection }: { connection: Detail }) {
+function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
   const navigate = useNavigate();
   const params = { path: { connection: connection.id } };
   const choices = useQuery({ ...reading('/api/v1/connections/{connection}/choices', params), staleTime: 300_000 });
-  const [settings, setSettings] = useState<Settings>(connection.settings);
+  const [settings, setSettings] = useState<Settings>(kept);
+  // What the form was filled from: nobody's change that came after it is overwritten.
+  const [from] = useState(kept);
   const save = useAct(
-    () => done(api.PUT('/api/v1/connections/{connection}/settings', { params, body: settings })),
+    () =>
+      done(
+        api.PUT('/api/v1/connections/{connection}/settings', { params: { ...params, header: ifMatch(from) }, body: settings }),
+      ),
     () => {
       say('The settings are kept, and hold from the next run on.');
       void navigate({ to: `/connections/${connection.id}` });

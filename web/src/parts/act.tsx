@@ -23,6 +23,21 @@ export function complain(error: unknown): void {
   });
 }
 
+/** The end of a form in a dialog: leave it, or do what it says. */
+export function DialogEnd(props: { close: () => void; label: string; busy: boolean; danger?: boolean; disabled?: boolean }) {
+  const { close, label, busy, danger = false, disabled = false } = props;
+  return (
+    <Group justify="flex-end">
+      <Button variant="default" onClick={close}>
+        Cancel
+      </Button>
+      <Button type="submit" color={danger ? 'red' : undefined} loading={busy} disabled={disabled}>
+        {label}
+      </Button>
+    </Group>
+  );
+}
+
 /** A change. Whatever it comes to, everything that is shown is read again. */
 export function useAct<Given = void, Result = unknown>(
   run: (given: Given) => Promise<Result>,
@@ -68,7 +83,6 @@ export function Action(props: ActionProps) {
     if (asks) dialog.open();
     else act.mutate('', { onError: complain });
   };
-  const colour = danger ? 'red' : undefined;
   return (
     <>
       <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start}>
@@ -96,14 +110,7 @@ export function Action(props: ActionProps) {
               />
             )}
             {act.error && <ProblemNote error={act.error} />}
-            <Group justify="flex-end">
-              <Button variant="default" onClick={dialog.close}>
-                Cancel
-              </Button>
-              <Button type="submit" color={colour} loading={act.isPending}>
-                {confirm ?? label}
-              </Button>
-            </Group>
+            <DialogEnd close={dialog.close} label={confirm ?? label} busy={act.isPending} danger={danger} />
           </Stack>
         </form>
       </Modal>

@@ -6,6 +6,7 @@ import { problemFrom, sentence } from '../api/problem';
 /** An error in words: what happened, why, and what to do. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
   const { told } = problemFrom(error);
+  if (told.type === 'changed_meanwhile') return <Overtaken />;
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
       <Stack gap="xs">
@@ -34,6 +35,25 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
               In the log: {told.instance}
             </Text>
           )}
+        </Group>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** Nothing was written, because what the change was made from is no longer what is kept. */
+function Overtaken() {
+  return (
+    <Alert color="yellow" variant="light" icon={<IconAlertTriangle size={20} />} title="Changed by somebody else meanwhile" role="alert">
+      <Stack gap="xs">
+        <Text size="sm">
+          Since you opened this, somebody else has changed it. Nothing of yours was kept, and nothing of theirs was overwritten. Load what
+          is there now, and make your change again where it is still wanted.
+        </Text>
+        <Group>
+          <Button size="xs" variant="default" onClick={() => window.location.reload()}>
+            Load what is there now
+          </Button>
         </Group>
       </Stack>
     </Alert>

@@ -5,7 +5,7 @@ import type { ReactNode } from 'react';
 export function Section(props: { title: string; about?: ReactNode; actions?: ReactNode; children: ReactNode }) {
   return (
     <Paper withBorder p="md" component="section" aria-label={props.title}>
-      <Stack gap="sm">
+      <Stack gap="sm" h="100%">
         <Group justify="space-between" gap="xs">
           <Title order={2} size="h4">
             {props.title}

@@ -19,15 +19,18 @@ export function ago(at: string, now = Date.now()): string {
   return relative.format(Math.round(span / size), unit);
 }
 
-/** A moment: near ones by distance, others by date; the exact one on hover and for screen readers' `time`. */
-export function Time({ at, none = '–' }: { at: string | null | undefined; none?: string }) {
+/**
+ * A moment: near ones by distance, others by date; the exact one on hover and for screen readers' `time`. `past` stands for one
+ * that was to come and is over.
+ */
+export function Time({ at, none = '–', past }: { at: string | null | undefined; none?: string; past?: string }) {
   if (!at) return <span>{none}</span>;
   const date = new Date(at);
   const near = Math.abs(Date.now() - date.getTime()) < 86_400_000;
   return (
     // The browser's own tip: lists have hundreds of these.
     <time dateTime={at} className="nowrap" title={exact.format(date)}>
-      {near ? ago(at) : short.format(date)}
+      {past && date.getTime() < Date.now() ? past : near ? ago(at) : short.format(date)}
     </time>
   );
 }
@@ -43,9 +46,15 @@ export function took(ms: number): string {
 
 /** Every so many seconds, in words. */
 export function every(seconds: number): string {
+  if (seconds === 1) return 'every second';
   if (seconds % 3_600 === 0) return seconds === 3_600 ? 'every hour' : `every ${seconds / 3_600} hours`;
   if (seconds % 60 === 0) return seconds === 60 ? 'every minute' : `every ${seconds / 60} minutes`;
   return `every ${seconds} seconds`;
+}
+
+/** When a channel runs, in words: its rules, or its own pace in the largest unit that fits. */
+export function runs({ recurrence, every_seconds }: { recurrence: string; every_seconds: number }): string {
+  return recurrence === `every ${every_seconds} seconds` || every_seconds === 1 ? every(every_seconds) : recurrence;
 }
 
 /** A decimal of the API as people write it: without zeros at its end. Never through floating point. */
@@ -74,4 +83,9 @@ export function Code({ children, ...rest }: { children: string } & TextProps) {
 export function words(name: string): string {
   const text = name.replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Who did something, as the audit trail names it: of a person the address, of anything else the whole. */
+export function who(actor: string): string {
+  return /^person \S+ \((.+)\)$/.exec(actor)?.[1] ?? actor;
 }
