@@ -30,6 +30,7 @@ function Shown({ connection }: { connection: Detail }) {
   const { decides, administers } = useRights();
   const { ask, dialog, pending } = useSwitch(connection);
   const params = { path: { connection: connection.id } };
+  const archived = connection.state === 'archived';
   const paused = Object.entries(connection.paused ?? {});
   return (
     <Page
@@ -39,12 +40,12 @@ function Shown({ connection }: { connection: Detail }) {
       about={`${connection.store_name} (account ${connection.account}) to ${connection.warehouse_name}`}
       actions={
         <>
-          {decides && (
+          {decides && !archived && (
             <Button loading={pending} variant={connection.enabled ? 'default' : 'filled'} onClick={ask}>
               {connection.enabled ? 'Switch off' : 'Switch on'}
             </Button>
           )}
-          {administers && (
+          {administers && !archived && (
             <ToButton href={`/connections/${connection.id}/settings`} variant="default">
               Settings
             </ToButton>
@@ -52,16 +53,28 @@ function Shown({ connection }: { connection: Detail }) {
           <ToButton href={`/connections/${connection.id}/mappings`} variant="default">
             Mappings
           </ToButton>
-          <ToButton href={`/connections/${connection.id}/preflight`} variant="default">
-            Pre-flight
-          </ToButton>
-          <ToButton href={`/connections/${connection.id}/census`} variant="default">
-            Census
-          </ToButton>
+          {!archived && (
+            <>
+              <ToButton href={`/connections/${connection.id}/preflight`} variant="default">
+                Pre-flight
+              </ToButton>
+              <ToButton href={`/connections/${connection.id}/census`} variant="default">
+                Census
+              </ToButton>
+            </>
+          )}
         </>
       }
     >
       {dialog}
+      {archived && (
+        <Alert color="gray" title="It was put away">
+          <Text size="sm">
+            What happened with it stays and can be read: its <To href={`/orders?connection=${connection.id}`}>orders</To> and{' '}
+            <To href={`/shipments?connection=${connection.id}`}>shipments</To>. It cannot be switched on again; add another connection instead.
+          </Text>
+        </Alert>
+      )}
       {paused.length > 0 && (
         <Alert color="red" title="It is paused: something must be mended before it goes on" role="alert">
           <List size="sm">
@@ -80,7 +93,7 @@ function Shown({ connection }: { connection: Detail }) {
           )}
         </Alert>
       )}
-      {[...connection.problems, ...connection.warnings].length > 0 && (
+      {!archived && [...connection.problems, ...connection.warnings].length > 0 && (
         <Alert color="yellow" title="To be looked at">
           <List size="sm">
             {[...connection.problems, ...connection.warnings].map((line) => (
@@ -99,8 +112,8 @@ function Shown({ connection }: { connection: Detail }) {
           Follow an order on its way
         </To>
       )}
-      {decides && <Test connection={connection.id} />}
-      <Calls connection={connection} />
+      {decides && !archived && <Test connection={connection.id} />}
+      {!archived && <Calls connection={connection} />}
     </Page>
   );
 }

@@ -110,12 +110,13 @@ function Unfinished() {
             title: 'Do',
             show: (draft) => (
               <Group gap="xs">
-                <ToButton href={`/connections/add?draft=${draft.id}`} size="compact-xs" variant="default">
+                <ToButton href={`/connections/add?draft=${draft.id}`} size="xs" variant="default">
                   Go on
                 </ToButton>
                 <Action
-                  size="compact-xs"
+                  size="xs"
                   label="Discard"
+                  about={draft.name}
                   danger
                   explains={`What was entered for ${draft.name} is forgotten, passwords included. Merchants, warehouses and stores that were made stay.`}
                   run={() => discard(draft.id)}

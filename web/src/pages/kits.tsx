@@ -53,11 +53,11 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
                     title: 'Do',
                     show: (kit: Kit) => (
                       <Group gap="xs">
-                        <Button size="compact-xs" variant="default" onClick={() => setEdited(kit)}>
+                        <Button size="xs" variant="default" onClick={() => setEdited(kit)}>
                           Edit
                         </Button>
                         <Button
-                          size="compact-xs"
+                          size="xs"
                           variant="default"
                           onClick={() => save.mutate({ kits: kits.filter((one) => one.sku !== kit.sku) })}
                         >

@@ -3,10 +3,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, ifMatch, reading, type Schemas } from '../api/client';
-import { say, useAct } from '../parts/act';
+import { Action, say, useAct } from '../parts/act';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
 import { EndpointSettings } from './endpoint-settings';
+import { Rename } from './rename';
 import { SettingsForm, type Settings } from './settings-form';
 
 type Detail = Schemas['ConnectionDetailOut'];
@@ -26,6 +28,7 @@ export function SettingsPage() {
           </Loaded>
           <EndpointSettings side="store" id={connection.store} />
           <EndpointSettings side="warehouse" id={connection.warehouse} />
+          <NameAndEnd connection={connection} />
         </Page>
       )}
     </Loaded>
@@ -68,5 +71,44 @@ function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** Another name, and taking the connection away: wholly, or put away with its history. */
+function NameAndEnd({ connection }: { connection: Detail }) {
+  const navigate = useNavigate();
+  const params = { path: { connection: connection.id } };
+  return (
+    <Section
+      title="Name and end"
+      about="A connection with which nothing has happened is removed wholly. Any other is put away: its orders, shipments and audit trail stay and can be read, its name is free, and it cannot be switched on again."
+    >
+      <Group>
+        <Rename
+          name={connection.name}
+          what="connection"
+          run={(name) => done(api.PATCH('/api/v1/connections/{connection}', { params, body: { name } }))}
+        />
+        <Action
+          label="Remove"
+          about={connection.name}
+          danger
+          explains={
+            connection.enabled
+              ? `${connection.name} is switched on. Switch it off first: what is on its way ends then.`
+              : 'Nothing is read or sent for it any more. This cannot be taken back. Where something of it is still on its way, that is named and nothing is removed.'
+          }
+          run={async () => {
+            const { outcome, name } = await done(api.DELETE('/api/v1/connections/{connection}', { params }));
+            await navigate({ to: '/connections' });
+            say(
+              outcome === 'archived'
+                ? `It is put away with its history as “${name ?? connection.name}”: choose the state Archived to see it.`
+                : `${connection.name} is removed; nothing had happened with it.`,
+            );
+          }}
+        />
+      </Group>
+    </Section>
   );
 }

@@ -53,6 +53,8 @@ export function useAct<Given = void, Result = unknown>(
 
 interface ActionProps extends Omit<ButtonProps, 'children'> {
   label: string;
+  /** What it is done to, where several such buttons stand on a page: part of its name for those who do not see where it stands. */
+  about?: string;
   /** What it does, in words; without it and without a reason nothing is asked first. */
   explains?: ReactNode;
   /** Asks why; the answer is kept in the audit trail. */
@@ -68,7 +70,7 @@ interface ActionProps extends Omit<ButtonProps, 'children'> {
 
 /** A button that changes something: says what, asks why where that is kept, shows what went wrong. */
 export function Action(props: ActionProps) {
-  const { label, explains, wantsReason = false, confirm, danger = false, said, run, then, ...button } = props;
+  const { label, about, explains, wantsReason = false, confirm, danger = false, said, run, then, ...button } = props;
   const asks = wantsReason || explains !== undefined;
   const [opened, dialog] = useDisclosure(false);
   const [reason, setReason] = useState('');
@@ -85,10 +87,10 @@ export function Action(props: ActionProps) {
   };
   return (
     <>
-      <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start}>
+      <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start} aria-label={about && `${label} ${about}`}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={dialog.close} title={label} centered>
+      <Modal opened={opened} onClose={dialog.close} title={about ? `${label} ${about}` : label} centered>
         <form
           onSubmit={(event) => {
             event.preventDefault();
