@@ -38,7 +38,10 @@ export function Connections() {
         {(connections) =>
           connections.length === 0 && filters.state !== 'archived' ? (
             <Paper withBorder>
-              <EmptyNote title="No connections yet">
+              <EmptyNote
+                title="No connections yet"
+                action={administers && <To href="/connections?state=archived">Those that were put away</To>}
+              >
                 {administers
                   ? 'Add one: merchant, warehouse, store. It stays off until you switch it on.'
                   : 'An administrator adds them.'}

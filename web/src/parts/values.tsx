@@ -85,7 +85,7 @@ export function words(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Who did something, as the audit trail names it: of a person the address, of anything else the whole. */
+/** Who did something: of `person per_… (ada@example.com)` what stands behind the id. */
 export function who(actor: string): string {
-  return /^person \S+ \((.+)\)$/.exec(actor)?.[1] ?? actor;
+  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
 }

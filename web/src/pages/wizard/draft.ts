@@ -82,6 +82,8 @@ export interface Keeping {
   secrets: Set<string>;
   /** Keeps a part; true once it is kept. Secrets are by side and field; an empty one is forgotten. */
   keep: (part: Partial<Draft>, secrets?: Values) => Promise<boolean>;
+  /** A step is being gone. */
+  moving: boolean;
   /** Why the last change could not be kept. */
   problem: unknown;
 }
@@ -91,6 +93,7 @@ export function useDraft(kept: Kept): Keeping {
   const client = useQueryClient();
   const [draft, setDraft] = useState(() => draftOf(kept));
   const [secrets, setSecrets] = useState(() => new Set(kept.secrets));
+  const [moving, setMoving] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
   const newest = useRef(draft);
   const from = useRef(kept);
@@ -104,25 +107,32 @@ export function useDraft(kept: Kept): Keeping {
   }, []);
   const keep = useCallback((part: Partial<Draft>, given: Values = {}) => {
     newest.current = { ...newest.current, ...part };
-    setDraft(newest.current);
-    const body = bodyOf(newest.current, given);
+    const next = newest.current;
+    const body = bodyOf(next, given);
+    if (part.step !== undefined) setMoving(true);
     turn.current = turn.current.then(async () => {
       const params = { path: { draft: from.current.id }, header: ifMatch(from.current) };
       try {
         from.current = await done(api.PUT('/api/v1/drafts/{draft}', { params, body }));
       } catch (error) {
-        if (here.current) setProblem(error);
+        if (here.current) {
+          setProblem(error);
+          setMoving(false);
+        }
         return false;
       }
       client.setQueryData(readingDraft(from.current.id).queryKey, from.current);
       await client.invalidateQueries({ queryKey: ['/api/v1/drafts'], refetchType: 'none' });
       if (here.current) {
         setProblem(null);
+        // A step is gone once it is kept that it is.
+        setDraft(next);
+        setMoving(false);
         setSecrets(new Set(from.current.secrets));
       }
       return true;
     });
     return turn.current;
   }, [client]);
-  return { draft, secrets, keep, problem };
+  return { draft, secrets, keep, moving, problem };
 }

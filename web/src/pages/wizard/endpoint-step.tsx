@@ -40,7 +40,7 @@ export function EndpointStep(props: Props) {
 }
 
 function Form({ id: draftId, side, keeping, next, back, present, platforms }: Props & { present: Endpoint[]; platforms: Platform[] }) {
-  const { draft, keep, secrets } = keeping;
+  const { draft, keep, moving, secrets } = keeping;
   const entered = draft.entered[side];
   const [id, setId] = useState(draft[side] || (present[0]?.id ?? ''));
   const [how, setHow] = useState(present.length > 0 && !entered ? 'existing' : 'new');
@@ -195,7 +195,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                 >
                   Test connection
                 </Button>
-                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} onClick={() => next(id)}>
+                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} loading={moving} onClick={() => next(id)}>
                   Next
                 </Button>
               </>
