@@ -25,6 +25,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (10, "resources", include_str!("../../migrations/sqlite/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/sqlite/0011_preflight.sql")),
     (14, "tenants", include_str!("../../migrations/sqlite/0014_tenants.sql")),
+    (15, "provider", include_str!("../../migrations/sqlite/0015_provider.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -39,6 +40,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (10, "resources", include_str!("../../migrations/postgres/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/postgres/0011_preflight.sql")),
     (14, "tenants", include_str!("../../migrations/postgres/0014_tenants.sql")),
+    (15, "provider", include_str!("../../migrations/postgres/0015_provider.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     accounts::{
         password, session,
-        throttle::{ACCOUNT, ADDRESS},
+        throttle::{ACCOUNT, ADDRESS, Rule},
     },
     db::{Access, NewSession, Person, SessionRow},
 };
@@ -139,7 +139,7 @@ pub(super) fn subject(kind: &str, what: &str) -> String {
 }
 
 /// Counts a try, or refuses to look at it.
-async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
+pub(super) async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
     count(hub, visitor, account(email)).await
 }
 
@@ -148,7 +148,18 @@ async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Fail
 /// # Errors
 /// When there were too many.
 pub(super) async fn count(hub: &Hub, visitor: &Visitor, subject: String) -> Result<(), Failure> {
-    let subjects = vec![(subject, ACCOUNT), (address(visitor), ADDRESS)];
+    counted(hub, visitor, vec![(subject, ACCOUNT), (address(visitor), ADDRESS)]).await
+}
+
+/// Counts a try of the address it comes from, where nobody is named yet, or refuses to look at it.
+///
+/// # Errors
+/// When there were too many.
+pub(super) async fn count_address(hub: &Hub, visitor: &Visitor) -> Result<(), Failure> {
+    counted(hub, visitor, vec![(address(visitor), ADDRESS)]).await
+}
+
+async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) -> Result<(), Failure> {
     match hub.db.begin_try(subjects).await? {
         Ok(()) => Ok(()),
         Err(until) => {
@@ -177,7 +188,13 @@ pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, email: &str) -> Result
 }
 
 /// Writes a failure to the audit trail: the tenant's, or the installation's where nobody has this address.
-async fn told(hub: &Hub, visitor: &Visitor, email: &str, person: Option<&Person>, why: &str) -> Result<(), Failure> {
+pub(super) async fn told(
+    hub: &Hub,
+    visitor: &Visitor,
+    email: &str,
+    person: Option<&Person>,
+    why: &str,
+) -> Result<(), Failure> {
     let access = person.map_or(Access::System, |person| Access::Tenant(person.tenant.clone()));
     let target = person.map_or("", |person| person.id.as_str());
     let email: String = email.chars().take(254).collect();
@@ -228,11 +245,11 @@ async fn prove(
 }
 
 /// How the audit trail names a person.
-fn actor(person: &Person) -> String {
+pub(super) fn actor(person: &Person) -> String {
     format!("person {} ({})", person.id, person.email)
 }
 
-async fn begin(hub: &Hub, visitor: &Visitor, person: Person, hash: &Secret) -> Result<Begun, Failure> {
+pub(super) async fn begin(hub: &Hub, visitor: &Visitor, person: Person, hash: &Secret) -> Result<Begun, Failure> {
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
         hash: keys::hash(&token),

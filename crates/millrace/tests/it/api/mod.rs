@@ -2,6 +2,7 @@
 
 pub mod access;
 mod app;
+mod backups;
 mod brands;
 mod browser;
 mod census;
@@ -15,6 +16,7 @@ mod oauth;
 mod orders;
 mod people;
 mod preflight;
+mod provider;
 mod reference;
 mod second_factor;
 mod shape;
