@@ -9,7 +9,7 @@ SCHEMATHESIS=schemathesis==4.32.5
 SCHEMA_SEED=${MILLRACE_SCHEMA_SEED:-20260501}
 # Requests per operation, and the longest the whole may take, in seconds.
 SCHEMA_EXAMPLES=${MILLRACE_SCHEMA_EXAMPLES:-12}
-SCHEMA_LIMIT=${MILLRACE_SCHEMA_LIMIT:-300}
+SCHEMA_LIMIT=${MILLRACE_SCHEMA_LIMIT:-600}
 
 need_schemathesis() {
     local has
@@ -33,15 +33,20 @@ schema_line() {
     fail "It did not start: $(tail -n 5 "$log")"
 }
 
-# ask_schema CONFIG WHICH…: Schemathesis asks these operations, at the program that check_schema has started.
+# ask_schema NAME CONFIG WHICH…: Schemathesis asks these operations, at the program that check_schema has started, and prints
+# what it found wrong.
 ask_schema() {
-    local config=$1
-    shift
-    # In the folder: it writes down there what it found.
+    local log=$folder/schemathesis-$1.log config=$2
+    shift 2
+    # In the folder: it writes down there what it found. A slow machine is no fault of the document, so how long it takes to
+    # think of a request is not judged. One worker: two that read Python sources at once make Python 3.11 fail now and then
+    # ("AST constructor recursion depth mismatch").
     # shellcheck disable=SC2154
     (cd "$folder" && timeout "$SCHEMA_LIMIT" "$OLDPWD/.dev/venv/bin/schemathesis" --config-file "$config" run openapi.json \
         --url "$address" --header "Authorization: Bearer $key" --seed "$SCHEMA_SEED" --max-examples "$SCHEMA_EXAMPLES" \
-        --no-shrink --workers 2 --request-timeout 60 "$@") >>"$folder/schemathesis.log" 2>&1
+        --no-shrink --workers 1 --request-timeout 60 --suppress-health-check too_slow "$@") >"$log" 2>&1 && return 0
+    awk '/= (ERRORS|FAILURES) =/ { found = 1 } found' "$log" | cut -c 1-400 | head -n 150 >&2
+    return 1
 }
 
 check_schema() {
@@ -75,16 +80,16 @@ check_schema() {
         printf '\n[parameters]\n'
         printf '"path.%s" = "%s"\n' connection main store BP warehouse WH channel stock
     } >"$folder/named.toml"
-    ask_schema any.toml --exclude-operation-id-regex '^(follow_events|revoke_key)$' || code=$?
-    ask_schema named.toml --include-path-regex '\{(connection|store|warehouse)\}' || code=$?
-    ask_schema any.toml --include-operation-id revoke_key || code=$?
+    ask_schema any any.toml --exclude-operation-id-regex '^(follow_events|revoke_key)$' || code=$?
+    ask_schema named named.toml --include-path-regex '\{(connection|store|warehouse)\}' || code=$?
+    ask_schema last any.toml --include-operation-id revoke_key || code=$?
     # What went wrong inside is in its log; a fault that was answered as one is found there as well.
     if [ "$code" != 0 ] || ! kill -0 "$program" 2>/dev/null || grep -q 'panicked at' "$folder/serve.log"; then
         mkdir -p .dev/schema && cp "$folder"/*.log .dev/schema/
-        tail -n 120 "$folder/schemathesis.log" >&2
+        grep -A 5 'panicked at' "$folder/serve.log" >&2 || true
         fail "The program and its OpenAPI document disagree (code $code). All of it: .dev/schema/*.log"
     fi
-    grep -E 'Warnings:|⚠|passed' "$folder/schemathesis.log" >&2
+    grep -hE 'Warnings:|⚠|passed' "$folder"/schemathesis-*.log >&2
     kill "$program" "$simulator" 2>/dev/null || true
     trap - EXIT
     rm -rf "$folder"

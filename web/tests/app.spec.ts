@@ -62,8 +62,9 @@ test('several orders are archived at once, after a look at which', async ({ page
   await page.getByRole('region', { name: 'Several at once' }).getByRole('button', { name: 'Archive' }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('100001');
-  await dialog.getByRole('button', { name: 'Archive' }).click();
-  await expect(dialog).toContainText('2 of 2 done');
+  await expect(dialog).toContainText('Would be done to 2');
+  await dialog.getByRole('button', { name: 'Archive: 2 orders' }).click();
+  await expect(dialog).toContainText('Done to 2');
   await dialog.getByRole('button', { name: 'Close', exact: true }).last().click();
   await expect(page.getByRole('table', { name: 'Orders' }).locator('tbody tr')).toHaveCount(ORDERS - 2);
 });
@@ -104,6 +105,8 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await page.getByRole('option', { name: 'Ready to ship' }).click();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Make the connection' }).click();
+  await expect(page.getByRole('region', { name: 'Pre-flight' })).toBeVisible();
+  await page.getByRole('button', { name: 'To the connection, to switch it on' }).click();
   await expect(page.getByRole('heading', { name: 'Second', level: 1 })).toBeVisible();
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   const dialog = page.getByRole('dialog');

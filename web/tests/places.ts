@@ -31,6 +31,8 @@ const LISTS: [name: string, list: string, then?: string][] = [
   ['connection', '/connections'],
   ['settings', '/connections', '/settings'],
   ['mappings', '/connections', '/mappings'],
+  ['preflight', '/connections', '/preflight'],
+  ['tour', '/connections', '/tour'],
   ['census', '/connections', '/census'],
   ['run', '/stock'],
   ['person', '/people'],

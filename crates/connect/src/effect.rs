@@ -125,6 +125,21 @@ pub struct EffectDraft {
     pub body: String,
     /// One line for people, e.g. "Create goods-out note for order 100001 (2 lines)".
     pub title: String,
+    /// The series it takes a running number from, where what is sent carries one (a control number, say).
+    pub numbering: Option<Numbering>,
+}
+
+/// A series of running numbers that go into changes. The number is taken in the transaction that plans the change, so that
+/// the series has no gaps and a repeat has the same number; it stays with the change also when that is planned again, which
+/// happens only where nothing was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbering {
+    /// Names the series among those of the merchant; connections that share it count together.
+    pub series: String,
+    /// The first number. A higher one than was reached begins there, for a receiver who has seen higher ones.
+    pub first: u32,
+    /// The last number; the next is 1.
+    pub last: u32,
 }
 
 /// A change as a connector gets it.
@@ -140,6 +155,8 @@ pub struct Effect {
     pub batch: Option<String>,
     /// As planned.
     pub body: String,
+    /// What [`EffectDraft::numbering`] gave it.
+    pub number: Option<u32>,
     /// The [`Armed::baseline`] of its last attempt, where there was one: whatever was made of its outcome, that attempt may
     /// still take effect.
     pub tried: Option<Value>,
@@ -385,8 +402,10 @@ pub trait Effects: Send + Sync {
     /// that nothing waits for a turn while it counts as on its way; [`Effects::send`] does not wait again.
     async fn reserve(&self, _kind: EffectKind) {}
 
-    /// Makes the change of one batch, once: one outcome each, in order. No retry, no redirect.
-    async fn send(&self, batch: &[Armed]) -> Delivery;
+    /// Makes the change of one batch, once: one outcome each, in order. No retry, no redirect. `until`, on the monotonic
+    /// clock, is the whole-call limit counted from the commit of the intent (D_http): nothing leaves later, and an answer that
+    /// has not come by then leaves the outcome unknown.
+    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery;
 
     /// Looks for what `send` would have made, for several effects of one kind: one answer each, in order. Reads only.
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError>;

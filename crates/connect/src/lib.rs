@@ -33,8 +33,8 @@ mod stock;
 mod warehouse;
 
 pub use effect::{
-    Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, FoundAgain, Prepared,
-    Probe, RemoteRef, Sent, Side,
+    Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, FoundAgain,
+    Numbering, Prepared, Probe, RemoteRef, Sent, Side,
 };
 pub use error::{ConnectorError, ErrorKind, PlanError};
 pub use files::{FileEntry, FileError, FileErrorKind, FileLocation, FileStore, FileStores, Renamed};

@@ -125,6 +125,8 @@ pub struct Sighting {
     pub references: Vec<String>,
     /// Where it stands; of several, that of the one that has come furthest.
     pub state: RequestState,
+    /// What has left of it, as [`Shipment::reference`] names it, as far as the warehouse lists that.
+    pub left: Vec<String>,
     /// Since when it stands so, as far as the warehouse says: when the last of it left, or when it was last changed there.
     pub since: Option<Timestamp>,
 }
@@ -198,8 +200,10 @@ pub trait Warehouse: Effects {
     fn plan_release(&self, key: &str, reference: &RemoteRef) -> Option<EffectDraft>;
 
     /// Stops a request. A cancel that ends otherwise than in the warehouse's yes says so in the fact `outcome` of its
-    /// reference: `too_late` or `partly`. Pure.
-    fn plan_cancel(&self, key: &str, reference: &RemoteRef) -> Result<EffectDraft, PlanError>;
+    /// reference: `too_late` or `partly`; `asked` where the warehouse has been told and answers by what it does, as a message
+    /// that nobody answers is: then a reported [`RequestState::Cancelled`] is the yes, and the deadline holds. `now` as in
+    /// [`Warehouse::plan_submit`]. Pure.
+    fn plan_cancel(&self, key: &str, reference: &RemoteRef, now: Timestamp) -> Result<EffectDraft, PlanError>;
 
     /// Whether a cancel refused with this code ([`crate::Sent::Refused`]) came too late: what it was for has left or is being
     /// worked on. Any other refusal is a person's matter. Pure.

@@ -9,9 +9,10 @@ pub mod dsfx;
 pub mod extensiv;
 pub mod files;
 mod numbers;
+pub mod x12;
 
 /// Every connector there is.
-pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC];
+pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC, &x12::SPEC];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {

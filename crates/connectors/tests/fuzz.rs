@@ -1,4 +1,4 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, file exchange, webhook calls. See docs/gates.md.
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, file exchange, X12, webhook calls. See docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
 //! connector through its own doors. `MILLRACE_FUZZ_RECORD=1 cargo test -p connectors --test fuzz record` records them anew.
@@ -22,6 +22,8 @@ mod record;
 mod replay;
 #[path = "fuzz/session.rs"]
 mod session;
+#[path = "fuzz/x12.rs"]
+mod x12;
 
 use std::path::{Path, PathBuf};
 

@@ -147,8 +147,10 @@ pub struct Facts {
     pub unknowns: u32,
     /// Probes in a row that found nothing since it was last armed.
     pub negatives: u32,
-    /// When it was last armed.
+    /// When it was last armed, on the database's clock.
     pub armed_at: Option<Timestamp>,
+    /// How long that clock has run evenly beside this process ([`crate::steady`]): a clock that was just set proves nothing.
+    pub steady: Duration,
 }
 
 /// What the journal may do with an effect of this kind on this remote system.
@@ -308,9 +310,11 @@ fn absent(facts: &Facts, policy: &Policy, now: Timestamp) -> Step {
         return step;
     }
     // R4: at least two negative probes, the last after quiescence.
-    let confirmed = (facts.negatives >= 1 || planted(Planted::OneLook)) && now > quiet_from;
+    let confirmed =
+        (facts.negatives >= 1 || planted(Planted::OneLook)) && now > quiet_from && facts.steady >= policy.quiescence;
     let mut step = if !confirmed {
         let again = if now > quiet_from { later(now, policy.first_probe) } else { quiet_from };
+        let again = again.max(later(now, policy.quiescence.saturating_sub(facts.steady)));
         Step::to(&[EffectState::Unknown], "not found; it may still be on its way").at(later(again, MILLISECOND))
     } else if stock && !planted(Planted::OldDifference) {
         Step::to(

@@ -21,6 +21,8 @@ pub mod plan;
 pub mod preflight;
 pub mod race;
 pub mod safety;
+pub mod schedule;
 pub mod settings;
+pub mod steady;
 pub mod stock;
 pub mod undo;

@@ -10,11 +10,11 @@ use connect::{
     Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId,
     Side, Waits, Warehouse,
 };
-use engine::settings::ConnectionSettings;
+use engine::{settings::ConnectionSettings, steady::Steady};
 use tokio::sync::Notify;
 
 use crate::{
-    db::{ConnectionKey, Database, DbError, Mappings},
+    db::{ChannelKind, ConnectionKey, Counts, Database, DbError, Mappings},
     metrics::Metrics,
 };
 
@@ -36,6 +36,9 @@ pub struct Wake {
     /// A census is wanted.
     pub census: Notify,
 }
+
+/// How far a run has come is kept this often at most.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// How long lists and products of the account are believed.
 const REMEMBERED: Duration = Duration::from_secs(900);
@@ -76,12 +79,17 @@ pub struct Runtime {
     pub memory: Memory,
 }
 
-/// Reads worth keeping for a while. Nothing in it decides anything that the journal does not check again.
+/// What one process remembers of a connection. Reads worth keeping for a while: nothing in them decides anything that the
+/// journal does not check again.
 #[derive(Default)]
 pub struct Memory {
+    /// How the database's clock has run beside this process.
+    pub(crate) steady: Mutex<Option<Steady>>,
     choices: Mutex<Option<(Duration, Arc<Choices>)>>,
     products: Mutex<BTreeMap<i64, (Duration, Product)>>,
     skus: Mutex<BTreeMap<String, (Duration, Vec<i64>)>>,
+    /// The run of each channel, and when it last told how far it has come.
+    runs: Mutex<BTreeMap<ChannelKind, (String, Duration)>>,
     /// When each order was last read whole, and found worth sending as planned.
     read: Mutex<BTreeMap<i64, Duration>>,
 }
@@ -129,6 +137,38 @@ impl Runtime {
     /// A wait of production divided like all other waits.
     pub fn scaled(&self, wait: Duration) -> Duration {
         wait / self.waits.factor.max(1)
+    }
+
+    /// A run of a channel begins; its id.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn start_run(&self, kind: ChannelKind) -> Result<String, DbError> {
+        let run = self.db.start_run(&self.key, kind).await?;
+        let told = (run.clone(), self.clock.monotonic());
+        self.memory.runs.lock().unwrap_or_else(PoisonError::into_inner).insert(kind, told);
+        Ok(run)
+    }
+
+    /// Keeps how far the run of a channel has come, for people who watch: when it takes longer than a second, and at most once
+    /// a second. A run does not fail because this cannot be kept.
+    pub async fn tell_progress(&self, kind: ChannelKind, done: usize, total: Option<usize>, counts: Counts) {
+        let now = self.clock.monotonic();
+        let run = {
+            let mut runs = self.memory.runs.lock().unwrap_or_else(PoisonError::into_inner);
+            match runs.get_mut(&kind) {
+                Some((run, told)) if now.saturating_sub(*told) >= TOLD => {
+                    *told = now;
+                    run.clone()
+                }
+                _ => return,
+            }
+        };
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        let come = (number(done), total.map(number));
+        if let Err(error) = self.db.advance_run(&self.key, kind, &run, come, counts).await {
+            tracing::debug!(connection.id = %self.key.connection, channel = kind.as_str(), "progress is not kept: {error}");
+        }
     }
 
     /// The account's own lists, at most a quarter of an hour old.

@@ -56,6 +56,19 @@ pub fn write(path: &Path, witness: &Witness) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Holds what looks at the file and then writes it, against other processes that do the same; until it is dropped.
+fn hold(path: &Path) -> io::Result<fs::File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(PathBuf::from(name))?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// Makes the names in a file's folder durable.
 ///
 /// # Errors
@@ -128,7 +141,8 @@ impl Outside for Keeper {
             let up_to = self.known();
             let (path, installation, folder) = (self.path.clone(), self.installation.clone(), self.folder.clone());
             let writing = tokio::task::spawn_blocking(move || {
-                // Another process may share the file, and be further.
+                // Another process may share the file, and be further: nobody writes between this look and this writing.
+                let _held = hold(&path)?;
                 let there = read(&path).ok().flatten().filter(|there| there.installation == installation);
                 let armed = there.map_or(up_to, |there| there.armed.max(up_to));
                 write(&path, &Witness { installation, folder, armed })
@@ -187,6 +201,25 @@ mod tests {
             one.await.unwrap();
         }
         assert_eq!(read(&path).unwrap(), Some(start(50)));
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn of_two_that_write_at_once_none_takes_it_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("millrace.epoch");
+        let keepers = [0, 1].map(|_| std::sync::Arc::new(Keeper::new(path.clone(), start(0))));
+        let writing = (1..=200).map(|armed| {
+            let keeper = std::sync::Arc::clone(&keepers[armed as usize % 2]);
+            let path = path.clone();
+            tokio::spawn(async move {
+                keeper.committed(armed).await.unwrap();
+                assert!(read(&path).unwrap().unwrap().armed >= armed, "{armed} was committed");
+            })
+        });
+        for one in writing.collect::<Vec<_>>() {
+            one.await.unwrap();
+        }
+        assert_eq!(read(&path).unwrap(), Some(start(200)));
     }
 
     #[tokio::test]

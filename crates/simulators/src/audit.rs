@@ -77,7 +77,7 @@ pub fn dsfx_orders(ledger: &dsfx::Ledger) -> Vec<WarehouseOrder> {
             WarehouseOrder {
                 key: order.number.clone(),
                 received_at: order.received_at,
-                live: true,
+                live: order.state != dsfx::OrderState::Cancelled,
                 asked,
                 shipments: shipments(order),
             }

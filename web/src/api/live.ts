@@ -1,17 +1,19 @@
 import { useEffect } from 'react';
 import type { QueryClient } from '@tanstack/react-query';
+import { reread } from './reread';
 
 /** Which routes show what: an event of this kind makes them be read again. */
 const SHOWN_BY: Record<string, string[]> = {
-  order: ['/api/v1/orders', '/api/v1/alerts/issues'],
+  order: ['/api/v1/orders', '/api/v1/alerts/issues', '/api/v1/exceptions'],
   shipment: ['/api/v1/shipments', '/api/v1/orders'],
-  effect: ['/api/v1/effects', '/api/v1/orders/', '/api/v1/shipments/', '/api/v1/stock/runs'],
+  effect: ['/api/v1/effects', '/api/v1/orders/', '/api/v1/shipments/', '/api/v1/stock/runs', '/api/v1/exceptions'],
   channel: ['/api/v1/connections'],
   connection: ['/api/v1/connections', '/api/v1/stores', '/api/v1/warehouses'],
   run: ['/api/v1/stock', '/api/v1/connections/{connection}/stock', '/api/v1/connections/{connection}/drift'],
   exception: ['/api/v1/exceptions'],
   census: ['/api/v1/connections/{connection}/census'],
   finding: ['/api/v1/findings', '/api/v1/connections/{connection}/census'],
+  preflight: ['/api/v1/connections/{connection}/preflight'],
   safety: ['/api/v1/safety', '/api/v1/alerts/issues'],
   alert: ['/api/v1/alerts'],
 };
@@ -36,11 +38,9 @@ function follow(client: QueryClient): () => void {
     timer = undefined;
     const paths = [...stale];
     stale.clear();
-    void client.invalidateQueries({
-      predicate: (query) => {
-        const path = query.queryKey[0];
-        return typeof path === 'string' && paths.some((start) => path.startsWith(start));
-      },
+    void reread(client, (query) => {
+      const path = query.queryKey[0];
+      return typeof path === 'string' && paths.some((start) => path.startsWith(start));
     });
   };
   const noticed = (kind: string) => (event: MessageEvent) => {

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, NumberInput, Paper, Select, Stack, Switch, TagsInput, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Select, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { Action, say, useAct } from '../parts/act';
@@ -10,9 +10,9 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Time } from '../parts/values';
 import { IssueList } from './issue-list';
+import { Policies } from './policies';
 
 type Channel = Schemas['AlertChannelOut'];
-type Policy = Schemas['PolicyOut'];
 
 /** Everything that needs a person, and did. */
 export function Issues() {
@@ -162,74 +162,5 @@ function NewChannel() {
         </form>
       </Modal>
     </>
-  );
-}
-
-function Policies({ policies }: { policies: Policy[] }) {
-  return (
-    <Stack>
-      {policies.map((policy) => (
-        <OnePolicy key={policy.id} policy={policy} />
-      ))}
-    </Stack>
-  );
-}
-
-function OnePolicy({ policy }: { policy: Policy }) {
-  const [hours, setHours] = useState<string | number>(policy.remind_hours);
-  const [from, setFrom] = useState(policy.quiet?.from ?? '');
-  const [until, setUntil] = useState(policy.quiet?.until ?? '');
-  const change = useAct(
-    (enabled: boolean) => {
-      const { id, quiet: _, merchant, ...rest } = policy;
-      const zone = policy.quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
-      return done(
-        api.PUT('/api/v1/alerts/policies/{policy}', {
-          params: { path: { policy: id } },
-          body: {
-            ...rest,
-            ...(merchant ? { merchant } : {}),
-            enabled,
-            remind_hours: Number(hours),
-            quiet: from && until ? { from, until, zone } : null,
-          },
-        }),
-      );
-    },
-    () => say('The policy is kept.'),
-  );
-  return (
-    <Paper withBorder p="sm">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          change.mutate(policy.enabled);
-        }}
-      >
-        <Stack gap="sm">
-          <Group justify="space-between">
-            <Text fw={600}>{policy.name}</Text>
-            <Switch
-              aria-label={`${policy.name} is on`}
-              checked={policy.enabled}
-              onChange={(event) => change.mutate(event.currentTarget.checked)}
-            />
-          </Group>
-          <Text size="sm" className="quiet">
-            {policy.kinds.length > 0 ? `Only: ${policy.kinds.join(', ')}.` : 'Everything that needs a person.'}{' '}
-            {policy.channels.length > 0 ? 'In the places picked for it.' : 'In all places.'}
-          </Text>
-          <Group align="flex-end">
-            <NumberInput label="Remind after hours" min={0} max={720} w={150} value={hours} onChange={setHours} />
-            <TextInput label="Quiet from" type="time" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
-            <TextInput label="Until" type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
-            <Button type="submit" variant="default" loading={change.isPending}>
-              Save
-            </Button>
-          </Group>
-          {change.error && <ProblemNote error={change.error} />}
-        </Stack>
-      </form>
-    </Paper>
   );
 }

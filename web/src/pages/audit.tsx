@@ -9,6 +9,11 @@ import { DataTable } from '../parts/table';
 import { Code, Time } from '../parts/values';
 import { Target } from './target';
 
+/** The name that stands behind an id: `person per_… (ada@example.com)`. */
+function called(actor: string): string {
+  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
+}
+
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
 export function Audit() {
   const [checked, setChecked] = useState<Schemas['AuditVerificationOut'] | null>(null);
@@ -40,7 +45,7 @@ export function Audit() {
         columns={[
           { title: 'Number', figure: true, show: (row) => row.number, wide: true },
           { title: 'When', show: (row) => <Time at={row.at} /> },
-          { title: 'Who', show: (row) => <Text size="sm" className="breaks" maw={280}>{row.actor}</Text> },
+          { title: 'Who', show: (row) => <span title={row.actor}>{called(row.actor)}</span> },
           { title: 'What', show: (row) => row.action },
           { title: 'On what', show: (row) => <Target id={row.target} /> },
           {

@@ -1,18 +1,35 @@
-import { Button, Group, List, Modal, Stack, Text } from '@mantine/core';
+import { Button, Group, List, Modal, Stack, Switch, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
+import { sentence } from '../api/problem';
 import { useAct } from '../parts/act';
+import { ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
-import { every } from '../parts/values';
+import { every, words } from '../parts/values';
 
 type Connection = Schemas['ConnectionOut'];
 type Detail = Schemas['ConnectionDetailOut'];
 
+/** The program's words for what is chosen here. */
+const NO_CHANNEL = 'none of its channels is switched on';
+
+type Channels = Record<string, boolean>;
+
+/** Which channels are on; where none is yet, those that nothing needs to be decided for are proposed. */
+function proposed({ channels }: Connection): Channels {
+  const none = channels.every((channel) => !channel.enabled);
+  return Object.fromEntries(channels.map(({ channel, enabled }) => [channel, none ? channel !== 'stock' : enabled]));
+}
+
 /** What switching on will do, read from what is chosen for the connection. */
-function plan(connection: Detail): string[] {
+function plan(connection: Detail, on: Channels): string[] {
   const { settings, channels } = connection;
-  const is = (name: string) => channels.find((channel) => channel.channel === name);
+  const is = (name: string) => {
+    const found = channels.find((channel) => channel.channel === name);
+    return found && { ...found, enabled: on[name] ?? false };
+  };
   const orders = is('orders');
   const stock = is('stock');
   const shipments = is('shipments');
@@ -36,18 +53,48 @@ function plan(connection: Detail): string[] {
 export function useSwitch(connection: Connection) {
   const [opened, { open, close }] = useDisclosure(false);
   const params = { path: { connection: connection.id } };
+  // From when on the first order is looked for; clocks may differ a little.
+  const [since, setSince] = useState<string | null>(null);
+  const [on, setOn] = useState<Channels>({});
+  const switchOn = async () => {
+    for (const { channel, enabled } of connection.channels) {
+      const wanted = on[channel] ?? false;
+      if (wanted !== enabled) {
+        const path = { connection: connection.id, channel };
+        await done(api.PUT('/api/v1/connections/{connection}/channels/{channel}', { params: { path }, body: { enabled: wanted } }));
+      }
+    }
+    return done(api.POST('/api/v1/connections/{connection}/enable', { params }));
+  };
   const act = useAct(
-    () =>
-      connection.enabled
-        ? done(api.POST('/api/v1/connections/{connection}/disable', { params }))
-        : done(api.POST('/api/v1/connections/{connection}/enable', { params })),
-    close,
+    () => (connection.enabled ? done(api.POST('/api/v1/connections/{connection}/disable', { params })) : switchOn()),
+    () => {
+      if (connection.enabled) close();
+      else setSince(new Date(Date.now() - 60_000).toISOString());
+    },
   );
   const ask = () => {
     act.reset();
+    setSince(null);
+    setOn(proposed(connection));
     open();
   };
-  const dialog = opened && (
+  const dialog = opened && since ? (
+    <Modal opened onClose={close} title={`${connection.name} is on`} centered>
+      <Stack>
+        <Text size="sm">
+          It looks for orders by itself from now on. Follow the first one on its way to the warehouse and back: then you know
+          that everything works.
+        </Text>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Close
+          </Button>
+          <ToButton href={`/connections/${connection.id}/tour?since=${since}`}>Follow the first order</ToButton>
+        </Group>
+      </Stack>
+    </Modal>
+  ) : opened && (
     <Modal
       opened
       onClose={close}
@@ -58,7 +105,7 @@ export function useSwitch(connection: Connection) {
         {connection.enabled ? (
           <Text size="sm">Nothing is read or sent any more until you switch it on again. Nothing is lost meanwhile.</Text>
         ) : (
-          <WhatHappens connection={connection.id} />
+          <WhatHappens connection={connection.id} on={on} change={setOn} />
         )}
         {act.error && <ProblemNote error={act.error} />}
         <Group justify="flex-end">
@@ -75,22 +122,34 @@ export function useSwitch(connection: Connection) {
   return { ask, dialog, pending: act.isPending };
 }
 
-function WhatHappens({ connection }: { connection: string }) {
+function WhatHappens({ connection, on, change }: { connection: string; on: Channels; change: (on: Channels) => void }) {
   const query = useQuery(reading('/api/v1/connections/{connection}', { path: { connection } }));
   if (query.error) return <ProblemNote error={query.error} />;
   if (!query.data) return <Waiting />;
-  const { problems, warnings } = query.data;
+  const { problems, warnings, channels } = query.data;
+  // What is said of channels is seen here, and chosen.
+  const notes = [...problems, ...warnings].filter((line) => line !== NO_CHANNEL);
   return (
     <>
+      <Group gap="lg">
+        {channels.map(({ channel }) => (
+          <Switch
+            key={channel}
+            label={words(channel)}
+            checked={on[channel] ?? false}
+            onChange={(event) => change({ ...on, [channel]: event.currentTarget.checked })}
+          />
+        ))}
+      </Group>
       <Text size="sm">What will happen:</Text>
       <List size="sm" spacing="xs">
-        {plan(query.data).map((line) => (
+        {plan(query.data, on).map((line) => (
           <List.Item key={line}>{line}</List.Item>
         ))}
       </List>
-      {[...problems, ...warnings].map((line) => (
+      {notes.map((line) => (
         <Text key={line} size="sm" fw={600}>
-          {line}
+          {sentence(line)}
         </Text>
       ))}
     </>

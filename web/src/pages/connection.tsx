@@ -3,11 +3,12 @@ import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action, complain, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
-import { ToButton } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { every, Time, words } from '../parts/values';
@@ -53,6 +54,9 @@ function Shown({ connection }: { connection: Detail }) {
           <ToButton href={`/connections/${connection.id}/mappings`} variant="default">
             Mappings
           </ToButton>
+          <ToButton href={`/connections/${connection.id}/preflight`} variant="default">
+            Pre-flight
+          </ToButton>
           <ToButton href={`/connections/${connection.id}/census`} variant="default">
             Census
           </ToButton>
@@ -82,7 +86,7 @@ function Shown({ connection }: { connection: Detail }) {
         <Alert color="yellow" title="To be looked at">
           <List size="sm">
             {[...connection.problems, ...connection.warnings].map((line) => (
-              <List.Item key={line}>{line}</List.Item>
+              <List.Item key={line}>{sentence(line)}</List.Item>
             ))}
           </List>
         </Alert>
@@ -92,6 +96,11 @@ function Shown({ connection }: { connection: Detail }) {
           <ChannelCard key={channel.channel} connection={connection.id} channel={channel} />
         ))}
       </SimpleGrid>
+      {connection.enabled && (
+        <To href={`/connections/${connection.id}/tour`} size="sm">
+          Follow an order on its way
+        </To>
+      )}
       {decides && <Test connection={connection.id} />}
       <Calls connection={connection} />
     </Page>

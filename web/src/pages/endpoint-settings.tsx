@@ -8,8 +8,8 @@ import { given, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
+import { AskOther } from './ask-other';
 import { CheckResult } from './check-result';
-import { Once } from './secret';
 
 type Side = Schemas['Side'];
 type Endpoint = Schemas['EndpointOut'];
@@ -58,13 +58,13 @@ export function EndpointSettings({ side, id }: { side: Side; id: string }) {
 function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
   const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
   const [values, setValues] = useState<Values>(endpoint.settings);
-  const fields = platforms?.find((one) => one.name === endpoint.platform)?.fields ?? [];
+  const platform = platforms?.find((one) => one.name === endpoint.platform);
+  const fields = platform?.fields ?? [];
   const save = useAct(
     () => sides[side].update(endpoint.id, given(fields, values)),
     () => say(`${endpoint.name} is kept.`),
   );
   const test = useAct((trust: boolean) => sides[side].test(endpoint.id, trust));
-  const ask = useAct(() => done(api.POST('/api/v1/hand-offs', { body: { store: endpoint.id } })));
   return (
     <Section title={`${sides[side].title}: ${endpoint.name}`}>
       <form
@@ -81,22 +81,13 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
             onChange={setValues}
             kept={endpoint.secrets}
             problems={byField(save.error)}
+            standIns={platform?.stand_ins ?? false}
           />
           {save.error && <ProblemNote error={save.error} />}
           {test.error && <ProblemNote error={test.error} />}
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
-          {ask.error && <ProblemNote error={ask.error} />}
-          {ask.data && (
-            <Once title="Send this link to whoever has the credentials" secret={ask.data.link}>
-              It opens a page where they are entered, tested and saved, without an account. It works once, within seven days.
-            </Once>
-          )}
+          {side === 'store' && <AskOther store={endpoint.id} />}
           <Group justify="flex-end">
-            {side === 'store' && (
-              <Button variant="subtle" loading={ask.isPending} onClick={() => ask.mutate()}>
-                Ask somebody else for them
-              </Button>
-            )}
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>
               Test what is kept
             </Button>

@@ -11,6 +11,7 @@ import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { CauseGroups } from './cause-groups';
 
 type Exception = Schemas['ExceptionOut'];
 
@@ -29,24 +30,40 @@ function byCause(exceptions: Exception[]): { cause: string; kind: string; member
 const resolve = (exception: Exception) =>
   done(api.POST('/api/v1/exceptions/{exception}/resolve', { params: { path: { exception: exception.id } } }));
 
-/** What came in and could not be used, grouped by cause. */
+/** What cannot go on without a person, by its cause: mended once, then tried again together. */
 export function Exceptions() {
-  const [filters, setFilters] = useFilters();
+  const [filters] = useFilters();
   const names = useNames();
+  return (
+    <Page
+      title="Exceptions"
+      about="Orders, changes and inputs that need somebody, grouped by what they have in common. Mend the cause once, then try all of them again."
+    >
+      <FilterBar list="exceptions" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
+      <CauseGroups connection={filters.connection} />
+      <Inputs />
+    </Page>
+  );
+}
+
+/** What came in and could not be used. */
+function Inputs() {
+  const [filters, setFilters] = useFilters();
   const all = filters.all === 'true';
   const query = useInfiniteQuery(
     paging('/api/v1/exceptions', { query: { connection: filters.connection, all, limit: 200 } }),
   );
   return (
-    <Page
-      title="Exceptions"
-      about="Files, pages and messages that could not be used, and shipments for orders that nobody knows. Nothing of them is lost."
-    >
-      <Group align="flex-end">
-        <FilterBar
-          list="exceptions"
-          fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]}
-        />
+    <>
+      <Group justify="space-between">
+        <div>
+          <Title order={2} size="h3">
+            What came in and could not be used
+          </Title>
+          <Text size="sm" className="quiet">
+            Files, pages and messages, and shipments for orders that nobody knows. Nothing of them is lost.
+          </Text>
+        </div>
         <Switch
           label="Also those that were dealt with"
           checked={all}
@@ -61,7 +78,7 @@ export function Exceptions() {
           Show more
         </Button>
       )}
-    </Page>
+    </>
   );
 }
 
@@ -82,7 +99,7 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
       <Paper withBorder key={`${kind}${cause}`} component="section" aria-label={words(kind)}>
         <Group justify="space-between" p="md" pb={0}>
           <div>
-            <Title order={2} size="h4">
+            <Title order={3} size="h4">
               {words(kind)} ({members.length})
             </Title>
             <Text size="sm" maw={760}>

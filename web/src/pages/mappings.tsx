@@ -1,8 +1,8 @@
-import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Select, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { reading, type Schemas } from '../api/client';
 import type { Problem } from '../api/problem';
 import { useRights } from '../api/session';
 import { say, useAct } from '../parts/act';
@@ -11,6 +11,8 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
+import { Kits } from './kits';
+import { listing, sendListings, useSave } from './mappings-save';
 
 type Mappings = Schemas['MappingsIn'];
 type Choice = Schemas['ChoiceOut'];
@@ -51,36 +53,12 @@ export function MappingsPage() {
               choices={choices?.ship_methods ?? []}
             />
             <Locations connection={id} mappings={mappings} choices={choices?.warehouses ?? []} />
-            <Kits mappings={mappings} />
+            <Kits connection={id} kits={mappings.kits ?? []} />
           </Stack>
         )}
       </Loaded>
     </Page>
   );
-}
-
-function useSave(connection: string, said: string) {
-  return useAct(
-    (body: Mappings) =>
-      done(api.PUT('/api/v1/connections/{connection}/mappings', { params: { path: { connection } }, body })),
-    () => say(said),
-  );
-}
-
-/** Sends lines of Brightpearl's SKU and the warehouse's. */
-function sendListings(connection: string, body: string, query: { preview: boolean; overwrite: boolean }) {
-  return done(
-    api.POST('/api/v1/connections/{connection}/mappings/listings.csv', {
-      params: { path: { connection }, query },
-      body,
-      bodySerializer: (text: string) => text,
-      headers: { 'content-type': 'text/csv' },
-    }),
-  );
-}
-
-function csvField(sku: string): string {
-  return `"${sku.trim().replaceAll('"', '""')}"`;
 }
 
 const SHOWN = 20;
@@ -93,7 +71,7 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   const [to, setTo] = useState('');
   // One line of a file: a large table is not sent back whole for it.
   const save = useAct(
-    () => sendListings(connection, [from, to].map(csvField).join(','), { preview: false, overwrite: true }),
+    () => sendListings(connection, listing(from, to), { preview: false, overwrite: true }),
     () => {
       say('The SKU is mapped.');
       setFrom('');
@@ -372,29 +350,6 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
         </form>
       )}
       {save.error && <ProblemNote error={save.error} />}
-    </Section>
-  );
-}
-
-function Kits({ mappings }: { mappings: Mappings }) {
-  const kits = mappings.kits ?? [];
-  return (
-    <Section title="Kits" about="Brightpearl's SKUs that are sent as their parts. The configuration file makes them (millrace apply).">
-      {kits.length === 0 ? (
-        <Text size="sm">There are none.</Text>
-      ) : (
-        <Paper withBorder>
-          <Rows
-            label="Kits"
-            rows={kits}
-            id={(kit) => kit.sku}
-            columns={[
-              { title: 'Kit', show: (kit) => <Code>{kit.sku}</Code> },
-              { title: 'Parts', show: (kit) => kit.parts.map((part) => `${part[1] ?? ''} × ${part[0] ?? ''}`).join(', ') },
-            ]}
-          />
-        </Paper>
-      )}
     </Section>
   );
 }

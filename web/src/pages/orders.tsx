@@ -1,4 +1,4 @@
-import { Text } from '@mantine/core';
+import { useMemo } from 'react';
 import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
@@ -27,6 +27,9 @@ const STATES = [
   'archived',
 ];
 
+const idOf = (order: Order) => order.id;
+const calledOf = (order: Order) => `order ${order.number}`;
+
 /** The first moment of a day, as the person's clock has it. */
 function beginning(date: string | undefined): string | undefined {
   const at = date ? new Date(`${date}T00:00`) : undefined;
@@ -39,25 +42,29 @@ export function Orders() {
   const names = useNames();
   const { decides } = useRights();
   const { state, text, connection } = filters;
-  const query = paging('/api/v1/orders', {
-    query: { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to), limit: 50 },
-  });
-  const columns: Column<Order>[] = [
-    { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To> },
-    { title: 'State', show: (order) => <StateBadge state={order.state} /> },
-    { title: 'Why', show: (order) => order.reason && <Text size="sm" lineClamp={2} maw={320}>{order.reason}</Text> },
-    { title: 'Reference', show: (order) => order.reference, wide: true },
-    { title: 'Ship to', show: (order) => <Text size="sm" lineClamp={1} maw={260}>{order.ship_to}</Text> },
-    { title: 'Connection', show: (order) => names.connection(order.connection), wide: true },
-    { title: 'Placed', show: (order) => <Time at={order.placed_at} /> },
-    { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true },
-  ];
+  const filter = { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
+  const query = paging('/api/v1/orders', { query: { ...filter, limit: 100 } });
+  const called = names.connection;
+  // Made once: rows are then drawn again only when something of theirs changes.
+  const columns = useMemo<Column<Order>[]>(
+    () => [
+      { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
+      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 118 },
+      { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
+      { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
+      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 170 },
+      { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 110 },
+      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 125 },
+      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 125 },
+    ],
+    [called],
+  );
   const filtered = Object.keys(filters).length > 0;
   return (
     <Page title="Orders">
       <FilterBar
         list="orders"
-        search="Number, reference, name, place"
+        search="Order, customer, SKU, tracking"
         fields={[
           { name: 'state', label: 'State', choices: STATES.map((value) => ({ value, label: words(value) })) },
           { name: 'connection', label: 'Connection', choices: names.connections },
@@ -67,10 +74,11 @@ export function Orders() {
       />
       <DataTable
         of={query}
+        long
         label="Orders"
         columns={columns}
-        id={(order) => order.id}
-        called={(order) => `order ${order.number}`}
+        id={idOf}
+        called={calledOf}
         empty={
           filtered ? (
             <EmptyNote title="No order is like this">Take a filter away, or search for something else.</EmptyNote>
@@ -81,7 +89,7 @@ export function Orders() {
           )
         }
         {...(decides
-          ? { bulk: (chosen: Order[], clear: () => void) => <BulkActions orders={chosen} clear={clear} /> }
+          ? { bulk: (chosen: Order[], clear: () => void) => <BulkActions orders={chosen} filter={filter} clear={clear} /> }
           : {})}
       />
     </Page>

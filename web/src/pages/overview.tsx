@@ -10,6 +10,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
+import { Allowance, Flow, Latency, Needs } from './overview-figures';
 import { IssueList } from './issue-list';
 
 type Connection = Schemas['ConnectionOut'];
@@ -32,28 +33,52 @@ export function Overview() {
               </EmptyNote>
             </Paper>
           ) : (
-            <Grid gap="md">
-              <Grid.Col span={{ base: 12, md: 7 }}>
-                <Stack>
-                  <Section title="What needs you" actions={<To href="/issues" size="sm">All issues</To>}>
-                    <IssueList limit={8} />
-                  </Section>
-                  <LastOrders />
-                </Stack>
-              </Grid.Col>
-              <Grid.Col span={{ base: 12, md: 5 }}>
-                <Stack>
-                  {connections.map((connection) => (
-                    <OneConnection key={connection.id} connection={connection} />
-                  ))}
-                </Stack>
-              </Grid.Col>
-            </Grid>
+            <Stack>
+              <Loaded of={{ ...reading('/api/v1/overview'), refetchInterval: 5_000 }}>
+                {(overview) => <Needs of={overview} unaccountedHref={censusOf(connections)} />}
+              </Loaded>
+              <Grid gap="md">
+                <Grid.Col span={{ base: 12, md: 7 }}>
+                  <Stack>
+                    <Section title="What needs you" actions={<To href="/issues" size="sm">All issues</To>}>
+                      <IssueList limit={8} />
+                    </Section>
+                    <LastOrders />
+                  </Stack>
+                </Grid.Col>
+                <Grid.Col span={{ base: 12, md: 5 }}>
+                  <Stack>
+                    <Figures />
+                    {connections.map((connection) => (
+                      <OneConnection key={connection.id} connection={connection} />
+                    ))}
+                  </Stack>
+                </Grid.Col>
+              </Grid>
+            </Stack>
           )
         }
       </Loaded>
     </Page>
   );
+}
+
+function Figures() {
+  const { data } = useQuery(reading('/api/v1/overview'));
+  if (!data) return null;
+  return (
+    <>
+      <Flow of={data} />
+      <Latency of={data} />
+      <Allowance of={data} />
+    </>
+  );
+}
+
+/** The census to look at: of the only connection, else they are picked from. */
+function censusOf(connections: Connection[]): string {
+  const [first, ...others] = connections;
+  return first && others.length === 0 ? `/connections/${first.id}/census` : '/connections';
 }
 
 function OneConnection({ connection }: { connection: Connection }) {

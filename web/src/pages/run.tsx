@@ -19,6 +19,8 @@ import { Code, plain, Quantity, Time, words } from '../parts/values';
 type Run = Schemas['RunDetailOut'];
 type Line = Schemas['RunLineOut'];
 
+const lineOf = (line: Line) => `${line.product} ${line.warehouse}`;
+
 /** One comparison: what it would change, line by line, before it is written; and how to take it back after. */
 export function RunPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
@@ -76,6 +78,7 @@ function Shown({ run }: { run: Run }) {
           ]}
         />
       </Section>
+      {decides && run.state === 'planned' && <HeldLines run={run} />}
       <Switch label="Also products that agree" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
       <Paper withBorder>
         {lines.length === 0 ? (
@@ -84,7 +87,7 @@ function Shown({ run }: { run: Run }) {
           <Rows<Line>
             label="Lines of the run"
             rows={lines}
-            id={(line) => `${line.product} ${line.warehouse}`}
+            id={lineOf}
             columns={[
               { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
               { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} /> },
@@ -109,6 +112,45 @@ function Shown({ run }: { run: Run }) {
         )}
       </Paper>
     </Page>
+  );
+}
+
+/** Lines that a run held back while it corrected the others: single ones can be let go. */
+function HeldLines({ run }: { run: Run }) {
+  const held = run.lines.filter((line) => line.verdict === 'hold' && !line.effect);
+  const [chosen, setChosen] = useState<Set<string>>(new Set());
+  const skus = held.filter((line) => chosen.has(lineOf(line))).flatMap((line) => line.skus);
+  if (held.length === 0) return null;
+  return (
+    <Section
+      title="Held back"
+      about="The run corrected the others. Look at these, then let go those that are right; each is worked out anew first."
+      actions={
+        <Action
+          size="xs"
+          variant="filled"
+          label="Approve the chosen lines"
+          disabled={skus.length === 0}
+          explains={`Brightpearl is corrected for ${skus.join(', ')}, where it still differs.`}
+          run={() => done(api.POST('/api/v1/stock/runs/{run}/approve', { params: { path: { run: run.id } }, body: { skus } }))}
+          then={() => setChosen(new Set())}
+        />
+      }
+    >
+      <Rows<Line>
+        label="Held lines"
+        rows={held}
+        id={lineOf}
+        called={(line) => line.skus.join(', ')}
+        chosen={chosen}
+        choose={setChosen}
+        columns={[
+          { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
+          { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
+          { title: 'Why', show: (line) => line.reason },
+        ]}
+      />
+    </Section>
   );
 }
 

@@ -1,6 +1,7 @@
-import { Group, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { Group, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
 import type { Schemas } from '../api/client';
 import { Section } from '../parts/section';
+import { BrakesForm } from './brakes';
 
 export type Settings = Schemas['ConnectionSettingsIn'];
 type Choices = Schemas['ChoicesOut'];
@@ -278,9 +279,9 @@ function StockForm({ settings, choices, change }: Props) {
             { value: 'physical', label: 'Everything on the shelf' },
             { value: 'available', label: 'What is still free' },
           ]}
-          value={stock.basis ?? 'physical'}
+          value={stock.basis ?? 'available'}
           allowDeselect={false}
-          onChange={(value) => set({ basis: value ?? 'physical' })}
+          onChange={(value) => set({ basis: value ?? 'available' })}
         />
         <Select
           label="Where the warehouse counts more"
@@ -311,9 +312,7 @@ function StockForm({ settings, choices, change }: Props) {
         checked={stock.revive_archived ?? false}
         onChange={(event) => set({ revive_archived: event.currentTarget.checked })}
       />
-      <Text size="xs" className="quiet">
-        Limits beyond which a run asks a person stay as they are; the configuration file changes them.
-      </Text>
+      <BrakesForm brakes={stock.brakes ?? {}} change={(brakes) => set({ brakes })} />
     </Section>
   );
 }

@@ -51,16 +51,17 @@ export function Shipments() {
         of={paging('/api/v1/shipments', {
           query: { text, connection, confirmed: confirmed === undefined ? undefined : confirmed === 'true', limit: 50 },
         })}
+        long
         label="Shipments"
         id={(shipment) => shipment.id}
         columns={[
-          { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To> },
+          { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To>, width: 115 },
           { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
-          { title: 'Told', show: (one) => <Told shipment={one} /> },
-          { title: 'Carrier', show: (one) => `${one.carrier} ${one.service}` },
+          { title: 'Told', show: (one) => <Told shipment={one} />, width: 200 },
+          { title: 'Carrier', show: (one) => `${one.carrier} ${one.service}`, width: 110 },
           { title: 'Tracking', show: (one) => <Code>{one.tracking.join(', ') || '–'}</Code> },
-          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true },
-          { title: 'Left', show: (one) => <Time at={one.shipped_at} /> },
+          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true, width: 110 },
+          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 130 },
         ]}
         empty={
           <EmptyNote title="No shipment">

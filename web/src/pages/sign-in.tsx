@@ -1,7 +1,7 @@
 import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { api, done, reading, setCsrf } from '../api/client';
 import type { Problem } from '../api/problem';
 import type { Session } from '../api/session';
@@ -37,6 +37,16 @@ export function SignIn() {
   const [email, setEmail] = useState(filled.get('email') ?? '');
   const [password, setPassword] = useState(filled.get('password') ?? '');
   const [code, setCode] = useState('');
+  // Another such link, opened while the page is there, changes only what stands behind the #.
+  useEffect(() => {
+    const refill = () => {
+      const given = new URLSearchParams(location.hash.slice(1));
+      setEmail((before) => given.get('email') ?? before);
+      setPassword((before) => given.get('password') ?? before);
+    };
+    window.addEventListener('hashchange', refill);
+    return () => window.removeEventListener('hashchange', refill);
+  }, []);
   const comeIn = (session: Session) => {
     client.clear();
     client.setQueryData(reading('/api/v1/session').queryKey, session);

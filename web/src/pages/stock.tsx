@@ -91,6 +91,7 @@ function Levels({ connection }: { connection: string }) {
           path: { connection },
           query: { text: filters.text, limit: 100 },
         })}
+        long
         label="Levels at the warehouse"
         id={(level) => `${level.sku} ${level.facility}`}
         columns={[

@@ -4,6 +4,7 @@ import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { problemFrom, sentence, type Problem } from '../api/problem';
+import { reread } from '../api/reread';
 import { ProblemNote } from './notes';
 
 /** Says that something went well, where nothing else on the page does. */
@@ -31,7 +32,7 @@ export function useAct<Given = void, Result = unknown>(
   return useMutation<Result, Problem, Given>({
     mutationFn: run,
     onSuccess: then,
-    onSettled: () => client.invalidateQueries(),
+    onSettled: () => reread(client),
   });
 }
 

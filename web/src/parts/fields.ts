@@ -14,16 +14,27 @@ const ONLY_WITH: Record<string, Record<string, { field: string; values: string[]
     dev_ref: { field: 'sign_in', values: ['oauth'] },
     client_secret: { field: 'sign_in', values: ['oauth'] },
   },
-  dsfx: Object.fromEntries(
-    ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
-      name,
-      { field: 'transport', values: ['sftp'] },
-    ]),
-  ),
+  dsfx: {
+    folder: { field: 'transport', values: ['folder'] },
+    ...Object.fromEntries(
+      ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
+        name,
+        { field: 'transport', values: ['sftp'] },
+      ]),
+    ),
+  },
 };
 
-/** The fields that matter with what is chosen so far: first those to fill in, then those that have a value by themselves. */
-export function asked(platform: string, fields: Field[], values: Values): { first: Field[]; more: Field[] } {
+/**
+ * The fields that matter with what is chosen so far: first those to fill in, then those that have a value by themselves. What
+ * only the operator decides (`standIns`) is asked where the installation permits it.
+ */
+export function asked(
+  platform: string,
+  fields: Field[],
+  values: Values,
+  standIns: boolean,
+): { first: Field[]; more: Field[] } {
   const rules = ONLY_WITH[platform] ?? {};
   const matters = (field: Field) => {
     const rule = rules[field.name];
@@ -31,7 +42,7 @@ export function asked(platform: string, fields: Field[], values: Values): { firs
     const other = fields.find((one) => one.name === rule.field);
     return rule.values.includes(values[rule.field] || other?.default || '');
   };
-  const shown = fields.filter((field) => field.kind !== 'operator' && matters(field));
+  const shown = fields.filter((field) => (standIns || field.kind !== 'operator') && matters(field));
   const byItself = (field: Field) =>
     !field.required && (field.kind === 'learned' || (Boolean(field.default) && field.kind !== 'choice'));
   return { first: shown.filter((field) => !byItself(field)), more: shown.filter(byItself) };

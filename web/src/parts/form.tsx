@@ -11,14 +11,16 @@ interface Props {
   kept?: string[];
   /** What is wrong with single fields, by name. */
   problems?: Record<string, string>;
+  /** The installation permits what otherwise only its operator sets. */
+  standIns?: boolean;
 }
 
 /**
- * A form made of a platform's own description of its settings. What only the operator sets is not shown; what has a value by
- * itself is folded away.
+ * A form made of a platform's own description of its settings. What only the operator sets is shown where that is permitted; what
+ * has a value by itself is folded away.
  */
-export function SchemaForm({ platform, fields, values, onChange, kept = [], problems = {} }: Props) {
-  const { first, more } = asked(platform, fields, values);
+export function SchemaForm({ platform, fields, values, onChange, kept = [], problems = {}, standIns = false }: Props) {
+  const { first, more } = asked(platform, fields, values, standIns);
   const [opened, { toggle }] = useDisclosure(false);
   const shows = opened || more.some((field) => problems[field.name]);
   const input = (field: Field) => (

@@ -1,4 +1,4 @@
-import { Text, Tooltip, type TextProps } from '@mantine/core';
+import { Text, type TextProps } from '@mantine/core';
 
 const MINUTE = 60_000;
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
@@ -25,11 +25,10 @@ export function Time({ at, none = '–' }: { at: string | null | undefined; none
   const date = new Date(at);
   const near = Math.abs(Date.now() - date.getTime()) < 86_400_000;
   return (
-    <Tooltip label={exact.format(date)} withinPortal>
-      <time dateTime={at} className="nowrap">
-        {near ? ago(at) : short.format(date)}
-      </time>
-    </Tooltip>
+    // The browser's own tip: lists have hundreds of these.
+    <time dateTime={at} className="nowrap" title={exact.format(date)}>
+      {near ? ago(at) : short.format(date)}
+    </time>
   );
 }
 

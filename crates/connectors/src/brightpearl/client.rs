@@ -410,10 +410,15 @@ impl Client {
         Ok(found)
     }
 
-    /// Makes a change, once. From here to the end of the answer at most D_http passes, waiting for the budget included:
-    /// what the journal counts from arming must be over when it looks for what a lost answer left behind.
-    pub(super) async fn change(&self, purpose: Purpose, change: Change) -> Changed {
-        let start = self.gateway.clock.monotonic();
+    /// When a call that begins now must be over (D_http), on the monotonic clock.
+    pub(super) fn whole_call(&self) -> Duration {
+        self.gateway.clock.monotonic() + self.gateway.waits.http
+    }
+
+    /// Makes a change, once. It is over at `until`, waiting for the budget included: what the journal counts from arming must
+    /// have ended when it looks for what a lost answer left behind.
+    pub(super) async fn change(&self, purpose: Purpose, change: Change, until: Duration) -> Changed {
+        let left = || until.saturating_sub(self.gateway.clock.monotonic());
         let url = match self.url(&change.path) {
             Ok(url) => url,
             Err(failure) => return Changed::NotSent(failure.into()),
@@ -425,7 +430,7 @@ impl Client {
             }
             Ok::<Token, Failure>(token)
         };
-        let patience = self.gateway.waits.http / 2;
+        let patience = left() / 2;
         let token = tokio::select! {
             biased;
             ready = ready => match ready {
@@ -436,7 +441,7 @@ impl Client {
             () = self.gateway.clock.sleep(patience) => return too_late(),
         };
         // A process that was held up here for long (a suspended machine) has lost its turn.
-        let left = self.gateway.waits.http.saturating_sub(self.gateway.clock.monotonic().saturating_sub(start));
+        let left = left();
         if left.is_zero() {
             return too_late();
         }

@@ -189,8 +189,8 @@ impl Effects for Brightpearl {
         }
     }
 
-    async fn send(&self, batch: &[Armed]) -> Delivery {
-        effects::send(self, batch).await
+    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery {
+        effects::send(self, batch, until).await
     }
 
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {

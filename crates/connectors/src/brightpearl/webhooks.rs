@@ -224,7 +224,7 @@ impl Brightpearl {
     /// Subscriptions are told apart by event and address, so a second one that a lost answer left behind is found and
     /// removed by the next registration; they need no journal.
     async fn change_webhooks(&self, change: Change) -> Result<(), ConnectorError> {
-        match self.client.change(WEBHOOK, change).await {
+        match self.client.change(WEBHOOK, change, self.client.whole_call()).await {
             Changed::NotSent(error) => Err(error),
             Changed::NoAnswer(why, _) => Err(Failure::NoAnswer(why).into()),
             Changed::Answer { answer, generation, .. } => {

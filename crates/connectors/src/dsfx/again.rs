@@ -15,10 +15,10 @@ use super::{
     Dsfx,
     columns::Table,
     order_file::{OrderRows, is_file_name, rows_by_order},
-    outbox::Complete,
-    publish::{Inbox, LARGEST},
+    publish::Inbox,
     shipments,
 };
+use crate::files::{mailbox::LARGEST, outbox::Complete};
 
 /// How much earlier than the window a file may have been written and still be looked at: it may have been waiting, and the
 /// other side's clock writes the time.
@@ -40,19 +40,19 @@ impl Inbox {
         effects: &[Armed],
         since: Timestamp,
     ) -> Result<Vec<FoundAgain>, ConnectorError> {
-        let archive = format!("{}/archive", self.folder);
-        let archived = match self.store.list(&archive).await {
+        let archive = format!("{}/archive", self.to.folder);
+        let archived = match self.to.store.list(&archive).await {
             Ok(entries) => Some(entries),
             Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => None,
             Err(error) => return Err(error.into()),
         };
         let mut found = Found::new();
         // What is taken in while this looks goes from the first to the second, and is then seen twice, never missed.
-        let waiting = self.store.list(&self.folder).await?;
-        self.read_orders(&self.folder, &waiting, since, &mut found).await?;
+        let waiting = self.to.store.list(&self.to.folder).await?;
+        self.read_orders(&self.to.folder, &waiting, since, &mut found).await?;
         if let Some(entries) = &archived {
             // Listed again: what went there between the two lists must be seen.
-            let entries = self.store.list(&archive).await.unwrap_or_else(|_| entries.clone());
+            let entries = self.to.store.list(&archive).await.unwrap_or_else(|_| entries.clone());
             self.read_orders(&archive, &entries, since, &mut found).await?;
         }
         effects.iter().map(|armed| self.judge(armed, &found, archived.is_some())).collect()
@@ -66,7 +66,7 @@ impl Inbox {
         found: &mut Found,
     ) -> Result<(), ConnectorError> {
         for entry in entries.iter().filter(|entry| is_file_name(&entry.name) && of_window(entry, since)) {
-            let content = match self.store.read(&format!("{folder}/{}", entry.name), LARGEST).await {
+            let content = match self.to.store.read(&format!("{folder}/{}", entry.name), LARGEST).await {
                 Ok(content) => content,
                 Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
                 Err(error) => return Err(error.into()),
@@ -96,7 +96,7 @@ impl Inbox {
                 compare: format!(
                     "order {} is in no file in {}, and the warehouse keeps no archive of what it took in: ask it whether it has the \
                      order",
-                    armed.effect.key, self.folder
+                    armed.effect.key, self.to.folder
                 ),
             },
             several => FoundAgain::Seen(Probe::Many(several.iter().map(|(reference, _)| reference.clone()).collect())),

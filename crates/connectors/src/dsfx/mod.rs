@@ -8,12 +8,10 @@ mod again;
 mod check;
 mod columns;
 mod order_file;
-mod outbox;
 mod publish;
 mod settings;
 mod shipments;
 mod stock;
-mod witness;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,7 +24,8 @@ use connect::{
 };
 use jiff::Timestamp;
 
-use self::{columns::Table, outbox::Outbox, publish::Inbox, settings::Config};
+use self::{columns::Table, publish::Inbox, settings::Config};
+use crate::files::{mailbox::Mailbox, outbox::Outbox};
 
 /// What the hub knows of this connector.
 pub static SPEC: ConnectorSpec = ConnectorSpec {
@@ -43,23 +42,39 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
     let store = context.files.open(config.location.clone());
     Ok(Arc::new(Dsfx {
         inbox: Inbox {
-            store: Arc::clone(&store),
-            place: config.place.clone(),
-            folder: config.in_folder.clone(),
+            to: Mailbox {
+                store: Arc::clone(&store),
+                place: config.place.clone(),
+                folder: config.in_folder.clone(),
+                random: Arc::clone(&context.random),
+            },
             encoding: config.encoding,
-            random: Arc::clone(&context.random),
         },
         outbox: Outbox::new(
             Arc::clone(&store),
             Arc::clone(&context.clock),
             &config.out_folder,
             config.archive,
+            last_line_is_ended,
             context.waits,
         ),
         random: Arc::clone(&context.random),
         store,
         config,
     }))
+}
+
+/// Names are matched by prefix and suffix only: the time in them is documented inconsistently and never read.
+fn is_named(name: &str, prefix: &str) -> bool {
+    name.starts_with(prefix) && name.ends_with(".csv")
+}
+
+fn last_line_is_ended(content: &[u8]) -> Result<(), String> {
+    if content.last() == Some(&b'\n') {
+        return Ok(());
+    }
+    let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
+    Err(format!("its last line ({lines}) is not ended"))
 }
 
 struct Dsfx {
@@ -89,12 +104,13 @@ impl Effects for Dsfx {
         self.inbox.prepare(effects).await
     }
 
-    async fn send(&self, batch: &[Armed]) -> Delivery {
-        self.inbox.send(batch).await
+    // A rename that comes late is known by its witness, so that no clock decides about it.
+    async fn send(&self, batch: &[Armed], _until: Duration) -> Delivery {
+        self.inbox.to.send(batch).await
     }
 
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
-        self.inbox.probe(effects).await
+        self.inbox.to.probe(effects).await
     }
 
     async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
@@ -120,7 +136,7 @@ impl Warehouse for Dsfx {
         None
     }
 
-    fn plan_cancel(&self, _: &str, _: &RemoteRef) -> Result<EffectDraft, PlanError> {
+    fn plan_cancel(&self, _: &str, _: &RemoteRef, _: Timestamp) -> Result<EffectDraft, PlanError> {
         Err(PlanError::new(
             "the file exchange has no message that stops an order: tell the warehouse by telephone or e-mail",
         ))
@@ -129,7 +145,7 @@ impl Warehouse for Dsfx {
     /// The cursor is the name of the last file while one reading is spread over several pages; which files are new is for
     /// the folder to say.
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
-        let reading = self.outbox.read("shp_", cursor.0.as_deref()).await?;
+        let reading = self.outbox.read(|name| is_named(name, "shp_"), cursor.0.as_deref()).await?;
         let mut page = ShipmentPage {
             more: reading.more_after.is_some() || reading.incomplete,
             next: FeedCursor(reading.more_after),
@@ -161,7 +177,7 @@ impl Warehouse for Dsfx {
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {
-        let reading = self.outbox.read("inv_", None).await?;
+        let reading = self.outbox.read(|name| is_named(name, "inv_"), None).await?;
         let mut page = StockPage { rejected: reading.rejected, ..StockPage::default() };
         for file in reading.files {
             let taken = file.taken();

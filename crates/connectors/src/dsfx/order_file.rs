@@ -239,6 +239,7 @@ fn draft(request: &ShipmentRequest, order: OrderRows) -> EffectDraft {
         key: request.key.clone(),
         batch: Some(order.file.clone()),
         body: serde_json::json!(order).to_string(),
+        numbering: None,
         title: format!(
             "Send order {} to the warehouse ({lines} {})",
             request.order_number,

@@ -1,7 +1,5 @@
 //! The settings of a file exchange.
 
-use std::path::{Path, PathBuf};
-
 use connect::{Field, FieldKind, FileLocation, Settings, SettingsError};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use jiff::tz::TimeZone;
@@ -11,16 +9,7 @@ use super::{
     order_file::{OrderFormat, PhVersion},
     shipments, stock,
 };
-
-const fn field(
-    name: &'static str,
-    title: &'static str,
-    kind: FieldKind,
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Field {
-    Field { name, title, help, kind, required: false, default }
-}
+use crate::files::place::{self, Place, field};
 
 const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_id, shipped_at=shipped_at, carrier=carrier, \
     service=service, package_number=package_number, tracking_number=tracking_number, line_number=line_number, sku=sku, \
@@ -30,61 +19,17 @@ const STOCK_COLUMNS: &str =
 
 /// The form.
 pub(super) static FIELDS: &[Field] = &[
-    field(
-        "transport",
-        "Transport",
-        FieldKind::Choice(&[("folder", "Folder on this machine"), ("sftp", "SFTP server")]),
-        Some("sftp"),
-        "How files get to the warehouse and back.",
-    ),
-    field(
-        "folder",
-        "Folder",
-        // A folder of the hub's own machine: a tenant who could choose it could read what others keep there.
-        FieldKind::Operator,
-        None,
-        "Folder on this machine that holds the two folders below. Set by the operator.",
-    ),
-    field("host", "SFTP host", FieldKind::Text, None, "Name or address of the SFTP server."),
-    field("port", "SFTP port", FieldKind::Integer, Some("22"), "Port of the SFTP server."),
-    field("user", "SFTP user", FieldKind::Text, None, "Login name. Each merchant needs one of its own."),
-    field("password", "SFTP password", FieldKind::Secret, None, "Not needed with a private key."),
-    field(
-        "private_key",
-        "SFTP private key",
-        FieldKind::LongSecret,
-        None,
-        "The whole text of a private key in OpenSSH or PEM form, without a passphrase. Better than a password.",
-    ),
-    field(
-        "host_key",
-        "SFTP host key",
-        FieldKind::Learned,
-        None,
-        "Fingerprint of the server's key (SHA256:…). The test of the settings shows it; compare it with what the server's \
-         owner tells you. When the key changes later, the exchange stops.",
-    ),
-    field(
-        "root",
-        "SFTP root",
-        FieldKind::Text,
-        None,
-        "Folder on the server that holds the two folders below; empty: the login folder.",
-    ),
-    field(
-        "in_folder",
-        "Folder for orders",
-        FieldKind::Text,
-        Some("in"),
-        "Where the warehouse reads, seen from the root. Letter case counts.",
-    ),
-    field(
-        "out_folder",
-        "Folder for shipments and stock",
-        FieldKind::Text,
-        Some("out"),
-        "Where the warehouse writes, seen from the root.",
-    ),
+    place::TRANSPORT,
+    place::FOLDER,
+    place::HOST,
+    place::PORT,
+    place::USER,
+    place::PASSWORD,
+    place::PRIVATE_KEY,
+    place::HOST_KEY,
+    place::ROOT,
+    place::IN_FOLDER,
+    place::OUT_FOLDER,
     field(
         "ph_version",
         "Layout of orders",
@@ -143,14 +88,8 @@ pub(super) static FIELDS: &[Field] = &[
         Some("false"),
         "Off: a missing SKU is unchanged. On: it is zero; then every stock file must be complete.",
     ),
-    field(
-        "after_reading",
-        "After reading",
-        FieldKind::Choice(&[("archive", "Move to archive/ and rejected/"), ("keep", "Leave where they are")]),
-        Some("archive"),
-        "What becomes of files that were taken in.",
-    ),
-    field("time_zone", "Time zone", FieldKind::Text, Some("UTC"), "Zone of times that name none, e.g. Europe/London."),
+    place::AFTER_READING,
+    place::TIME_ZONE,
     field(
         "encoding",
         "Encoding",
@@ -195,40 +134,7 @@ impl Config {
                 .ok_or_else(|| SettingsError::field(name, format!("must be a whole number from {least} to {most}")))
         };
 
-        let (location, place) = match given("transport")?.as_str() {
-            "folder" => {
-                let folder = given("folder")?;
-                if !Path::new(&folder).is_absolute() {
-                    return Err(SettingsError::field("folder", "must be a whole path, beginning with /"));
-                }
-                (FileLocation::Folder(PathBuf::from(&folder)), folder)
-            }
-            _ => {
-                let (host, user) = (given("host")?, given("user")?);
-                let port = u16::try_from(number("port", 1, i64::from(u16::MAX))?).unwrap_or(22);
-                let root = text("root").unwrap_or_default();
-                let (password, private_key) = (settings.secret("password"), settings.secret("private_key"));
-                if password.is_none() && private_key.is_none() {
-                    return Err(SettingsError::field("private_key", "give a private key or a password"));
-                }
-                let place = format!("sftp://{user}@{host}:{port}/{root}");
-                let host_key = text("host_key");
-                (FileLocation::Sftp { host, port, user, password, private_key, host_key, root }, place)
-            }
-        };
-        let folder = |name: &str| {
-            let folder = given(name)?.trim_matches('/').to_owned();
-            let inside = folder.split('/').all(|part| !part.is_empty() && part != ".." && part != ".");
-            if inside && !folder.contains(['\\', '\0']) {
-                Ok(folder)
-            } else {
-                Err(SettingsError::field(name, "must be a folder below the root, without .."))
-            }
-        };
-        let (in_folder, out_folder) = (folder("in_folder")?, folder("out_folder")?);
-        if in_folder == out_folder {
-            return Err(SettingsError::field("out_folder", "must differ from the folder for orders"));
-        }
+        let Place { location, place, in_folder, out_folder, archive, zone } = Place::of(settings, FIELDS)?;
         let encoding = if given("encoding")? == "windows-1252" { WINDOWS_1252 } else { UTF_8 };
         let stock = layout("stock_columns", is("stock_has_header"), stock::FIELDS, stock::REQUIRED)?;
         if !stock.has("available") && !stock.has("on_hand") {
@@ -254,13 +160,8 @@ impl Config {
             shipments: layout("shipment_columns", is("shipment_has_header"), shipments::FIELDS, shipments::REQUIRED)?,
             stock,
             full_snapshot: is("full_snapshot"),
-            archive: given("after_reading")? == "archive",
-            zone: TimeZone::get(&given("time_zone")?).map_err(|_| {
-                SettingsError::field(
-                    "time_zone",
-                    "is not a time zone; give a name such as Europe/London or America/New_York",
-                )
-            })?,
+            archive,
+            zone,
             encoding,
         })
     }

@@ -126,22 +126,39 @@ impl Client {
         self.transport.send(request).await.map_err(not_reached)
     }
 
-    /// Changes something, once. `still` says, after the wait for the budget, whether it may still be sent.
+    /// Changes something, once. It is over at `until`, on the monotonic clock: what has not left by then does not leave, and an
+    /// answer that has not come by then is none.
     pub(super) async fn post(
         &self,
         purpose: Purpose,
         path: &str,
         if_match: Option<&str>,
         body: String,
-        still: impl Fn() -> bool,
+        until: Duration,
     ) -> Changed {
-        let (url, token) = match (self.address(path, &[]), self.token(purpose).await) {
-            (Ok(url), Ok(token)) => (url, token),
-            (Err(error), _) | (_, Err(error)) => return Changed::NotSent(error),
+        let url = match self.address(path, &[]) {
+            Ok(url) => url,
+            Err(error) => return Changed::NotSent(error),
         };
-        self.budget.acquire(purpose.0, purpose.1, &self.share).await;
-        if !still() {
-            return Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let left = || until.saturating_sub(self.clock.monotonic());
+        let too_late =
+            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let ready = async {
+            let token = self.token(purpose).await?;
+            self.budget.acquire(purpose.0, purpose.1, &self.share).await;
+            Ok(token)
+        };
+        let token = tokio::select! {
+            biased;
+            ready = ready => match ready {
+                Ok(token) => token,
+                Err(error) => return Changed::NotSent(error),
+            },
+            () = self.clock.sleep(left() / 2) => return too_late(),
+        };
+        let left = left();
+        if left.is_zero() {
+            return too_late();
         }
         let mut request = HttpRequest::new("POST", url)
             .header("accept", HAL)
@@ -151,7 +168,12 @@ impl Client {
             request = request.header("if-match", version);
         }
         request.body = Some(body.into());
-        let response = match self.transport.send(request).await {
+        let answer = tokio::select! {
+            biased;
+            answer = self.transport.send(request) => answer,
+            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
+        };
+        let response = match answer {
             Ok(response) => response,
             Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
             Err(TransportError::Unknown(why)) => return Changed::Unknown(why),

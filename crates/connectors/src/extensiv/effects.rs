@@ -3,7 +3,7 @@
 //! Whether a repeated reference number is refused depends on the warehouse, so nothing hangs on it: an order is looked up
 //! first, created held, counted and compared, and only then released (prepare, verify, commit).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use connect::{
     Armed, Capture, ConnectorError, Delivery, Effect, EffectDraft, EffectKind, ErrorKind, HttpResponse, PlanError,
@@ -62,7 +62,7 @@ pub(super) fn plan_cancel(key: &str, reference: &RemoteRef) -> Result<EffectDraf
 }
 
 fn draft(kind: EffectKind, target: &Target, title: String) -> EffectDraft {
-    EffectDraft { kind, key: target.key.clone(), batch: None, body: json!(target).to_string(), title }
+    EffectDraft { kind, key: target.key.clone(), batch: None, body: json!(target).to_string(), title, numbering: None }
 }
 
 /// An effect's frozen body, read back.
@@ -160,7 +160,7 @@ impl Extensiv {
         Ok(Prepared::Ready { baseline: json!({ "version": version }) })
     }
 
-    pub(super) async fn send_one(&self, armed: &Armed) -> (Sent, Capture) {
+    pub(super) async fn send_one(&self, armed: &Armed, until: Duration) -> (Sent, Capture) {
         let (path, body, purpose) = match work(&armed.effect) {
             Ok(Work::Submit(_)) => ("/orders".to_owned(), armed.effect.body.clone(), SUBMIT),
             Ok(Work::Release(target)) => (
@@ -184,9 +184,7 @@ impl Extensiv {
             );
         }
         // Sent late, it could land after its outcome has been settled (docs/reliability.md).
-        let limit = i64::try_from(self.waits.http.as_millis()).unwrap_or(i64::MAX);
-        let still = || self.clock.now().as_millisecond().saturating_sub(armed.armed_at.as_millisecond()) <= limit;
-        let outcome = match self.client.post(purpose, &path, version, body, still).await {
+        let outcome = match self.client.post(purpose, &path, version, body, until).await {
             Changed::NotSent(cause) => Sent::NotSent { cause },
             Changed::Unknown(why) => Sent::Unknown { why },
             Changed::Answered(response) => {
@@ -365,10 +363,10 @@ fn done(effect: &Effect, response: &HttpResponse) -> Sent {
 }
 
 /// One outcome for each, sent one after the other.
-pub(super) async fn send_all(warehouse: &Extensiv, batch: &[Armed]) -> Delivery {
+pub(super) async fn send_all(warehouse: &Extensiv, batch: &[Armed], until: Duration) -> Delivery {
     let mut delivery = Delivery { outcomes: Vec::with_capacity(batch.len()), capture: None };
     for armed in batch {
-        let (outcome, capture) = warehouse.send_one(armed).await;
+        let (outcome, capture) = warehouse.send_one(armed, until).await;
         delivery.outcomes.push(outcome);
         delivery.capture = Some(capture);
     }
@@ -385,7 +383,7 @@ mod tests {
 
     fn effect(kind: EffectKind) -> Effect {
         let id = EffectId::generate(Timestamp::UNIX_EPOCH, &OsRandom);
-        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), tried: None }
+        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), number: None, tried: None }
     }
 
     fn class(kind: EffectKind, status: u16, body: &str, headers: &[(&str, &str)]) -> &'static str {

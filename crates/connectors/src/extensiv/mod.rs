@@ -81,8 +81,8 @@ impl Effects for Extensiv {
         self.prepare_all(effects).await
     }
 
-    async fn send(&self, batch: &[Armed]) -> Delivery {
-        effects::send_all(self, batch).await
+    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery {
+        effects::send_all(self, batch, until).await
     }
 
     async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
@@ -108,7 +108,7 @@ impl Warehouse for Extensiv {
         effects::plan_release(key, reference)
     }
 
-    fn plan_cancel(&self, key: &str, reference: &RemoteRef) -> Result<EffectDraft, PlanError> {
+    fn plan_cancel(&self, key: &str, reference: &RemoteRef, _: Timestamp) -> Result<EffectDraft, PlanError> {
         effects::plan_cancel(key, reference)
     }
 

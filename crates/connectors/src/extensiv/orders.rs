@@ -85,6 +85,7 @@ pub(super) fn plan(config: &Config, request: &ShipmentRequest) -> Result<EffectD
         key: request.key.clone(),
         batch: None,
         body: body.to_string(),
+        numbering: None,
         title: format!(
             "Create order {} at the warehouse, held ({count} {})",
             request.order_number,

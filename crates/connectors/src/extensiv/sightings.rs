@@ -35,7 +35,8 @@ impl Extensiv {
                 return Ok(None);
             }
             let since = self.latest(&cancelled, |order| filled(order.read_only.last_modified_date.as_deref()))?;
-            return Ok(Some(Sighting { references: numbers(&cancelled), state: RequestState::Cancelled, since }));
+            let references = numbers(&cancelled);
+            return Ok(Some(Sighting { references, state: RequestState::Cancelled, left: Vec::new(), since }));
         };
         // Parts that were split off are the same order; only whole ones can be one too many.
         let whole: Vec<&Order> = live.iter().copied().filter(|order| order.reference_num == key).collect();
@@ -52,7 +53,8 @@ impl Extensiv {
         } else {
             self.latest(&live, |order| filled(order.read_only.last_modified_date.as_deref()))?
         };
-        Ok(Some(Sighting { references, state, since }))
+        let closed: Vec<&Order> = live.iter().copied().filter(|order| order.is_closed()).collect();
+        Ok(Some(Sighting { references, state, left: numbers(&closed), since }))
     }
 
     /// The latest of a time of several orders; those that do not say it are passed over.

@@ -3,9 +3,16 @@
 //! Both keep the promises of [`FileStore`]: a rename never replaces a file, what was written is durable before the call
 //! returns (as far as an SFTP server can say so), links inside the root are never followed, and every operation ends
 //! within a deadline.
+//!
+//! What every exchange of files does with them is here too: publishing one exactly once, and collecting what is complete.
 
 mod local;
+pub(crate) mod mailbox;
+pub(crate) mod outbox;
+pub(crate) mod place;
+pub(crate) mod proof;
 mod sftp;
+pub(crate) mod witness;
 
 use std::{sync::Arc, time::Duration};
 

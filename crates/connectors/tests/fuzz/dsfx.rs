@@ -16,7 +16,7 @@ use simulators::fuzz::{Form, damaged};
 
 use super::{
     campaign,
-    replay::{Dial, Replay, context},
+    replay::{Dial, Replay, SEND_BY, context},
     runtime, said,
 };
 use crate::hub::{at, effects, request, settings, warehouse};
@@ -24,7 +24,7 @@ use crate::hub::{at, effects, request, settings, warehouse};
 /// A folder in memory. What it does wrong is decided by a tape, one byte for each thing asked; at the end of the tape it
 /// works.
 #[derive(Clone, Default)]
-struct Shelf {
+pub struct Shelf {
     state: Arc<Mutex<Inside>>,
 }
 
@@ -40,7 +40,7 @@ impl Shelf {
         Self { state: Arc::new(Mutex::new(Inside { tape, ..Inside::default() })) }
     }
 
-    fn put(&self, path: &str, content: &[u8]) {
+    pub fn put(&self, path: &str, content: &[u8]) {
         self.state.lock().unwrap().files.insert(path.to_owned(), content.to_vec());
     }
 
@@ -294,7 +294,7 @@ async fn publish(tape: &[u8]) -> Result<(), String> {
             other => return Err(format!("nothing is there, and it is {other:?}")),
         }
     }
-    for outcome in connector.send(&armed).await.outcomes {
+    for outcome in connector.send(&armed, SEND_BY).await.outcomes {
         let there = shelf.has(&file);
         let fits = match &outcome {
             Sent::Accepted { .. } => there,

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     PASSWORD, campaign,
-    replay::{Dial, Replay, context},
+    replay::{Dial, Replay, SEND_BY, context},
     runtime, said,
     session::{Answer, Session, Written, corpus, damage},
 };
@@ -73,7 +73,7 @@ async fn perform(connector: &dyn Warehouse, session: &Session<Op>, replay: &Repl
         }
         Op::Send { effects } => {
             let armed: Vec<_> = effects.iter().map(|effect| effect.armed(at)).collect();
-            let delivery = connector.send(&armed).await;
+            let delivery = connector.send(&armed, SEND_BY).await;
             if delivery.outcomes.len() != armed.len() {
                 return Err(format!("{} outcomes of {} effects", delivery.outcomes.len(), armed.len()));
             }

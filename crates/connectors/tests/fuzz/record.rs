@@ -224,7 +224,7 @@ async fn record_extensiv() {
         let Sent::Accepted { reference: Some(reference) } = sent else { panic!("{sent:?}") };
         orders.insert(key, reference.clone());
         let next = match key {
-            "BPacme-O3" => warehouse.plan_cancel(key, &reference).unwrap(),
+            "BPacme-O3" => warehouse.plan_cancel(key, &reference, at("2026-11-23T06:30:00Z")).unwrap(),
             _ => warehouse.plan_release(key, &reference).unwrap(),
         };
         exchange(&mut sessions, &recorder, &connector, &next).await;
@@ -264,7 +264,7 @@ async fn exchange(
     let effects = || vec![ready.clone()];
     connector().probe(&[ready.armed(now)]).await.unwrap();
     sessions.push(Session { op: WarehouseOp::Probe { effects: effects() }, at: now, answers: recorder.take() });
-    let sent = connector().send(&[ready.armed(now)]).await.outcomes.remove(0);
+    let sent = connector().send(&[ready.armed(now)], Duration::from_secs(1_000_000)).await.outcomes.remove(0);
     sessions.push(Session { op: WarehouseOp::Send { effects: effects() }, at: now, answers: recorder.take() });
     connector().probe(&[ready.armed(now)]).await.unwrap();
     sessions.push(Session { op: WarehouseOp::Probe { effects: effects() }, at: now, answers: recorder.take() });

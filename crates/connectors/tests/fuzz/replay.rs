@@ -139,6 +139,11 @@ impl Transport for Recorder {
     }
 }
 
+/// What a dial's monotonic clock shows at first.
+const BEGIN: Duration = Duration::from_secs(1_000);
+/// When a change must be over that is made when a dial begins: after the whole-call limit.
+pub const SEND_BY: Duration = Duration::from_secs(1_030);
+
 /// Time that passes only by sleeping, and never runs over.
 pub struct Dial {
     now: Mutex<(Timestamp, Duration, Duration)>,
@@ -146,7 +151,7 @@ pub struct Dial {
 
 impl Dial {
     pub fn at(now: Timestamp) -> Arc<Self> {
-        Arc::new(Self { now: Mutex::new((now, Duration::from_secs(1_000), Duration::ZERO)) })
+        Arc::new(Self { now: Mutex::new((now, BEGIN, Duration::ZERO)) })
     }
 
     /// Whether nobody was made to wait without end.

@@ -70,6 +70,7 @@ impl Written {
             key: self.key.clone(),
             batch: self.batch.clone(),
             body: self.body.clone(),
+            number: None,
             tried: None,
         }
     }

@@ -138,6 +138,7 @@ impl Bench {
             key: draft.key.clone(),
             batch: draft.batch.clone(),
             body: draft.body.clone(),
+            number: None,
             tried: None,
         }
     }
@@ -157,7 +158,7 @@ impl Bench {
     }
 
     async fn deliver(&self, batch: &[Armed]) -> Delivery {
-        let delivery = self.connector.send(batch).await;
+        let delivery = self.connector.send(batch, self.context.clock.monotonic() + self.context.waits.http).await;
         assert_eq!(delivery.outcomes.len(), batch.len());
         let shown = format!("{delivery:?}");
         assert!(!shown.contains(PASSWORD), "the password is in {shown}");

@@ -126,7 +126,7 @@ async fn orders_share_files_up_to_the_limit() {
     let effects = effects(&drafts);
     let armed = arm(&effects, &exchange.connector.prepare(&effects).await.unwrap());
     for batch in [&armed[..2], &armed[2..]] {
-        let delivery = exchange.connector.send(batch).await;
+        let delivery = exchange.connector.send(batch, Duration::from_secs(1_000_000)).await;
         assert_eq!(delivery.outcomes.len(), batch.len());
         assert!(delivery.outcomes.iter().all(|sent| matches!(sent, Sent::Accepted { .. })), "{delivery:?}");
     }
@@ -162,7 +162,7 @@ async fn what_cannot_be_asked_for_is_told_before_anything_is_sent() {
     let twice = connector.plan_submit(&[request("A"), request("A")], at("2026-11-23T06:30:00Z"));
     assert!(twice[0].is_ok() && twice[1].is_err());
     assert!(connector.plan_release("A", &RemoteRef::new("f")).is_none());
-    assert!(connector.plan_cancel("A", &RemoteRef::new("f")).is_err());
+    assert!(connector.plan_cancel("A", &RemoteRef::new("f"), at("2026-11-23T06:30:00Z")).is_err());
     let capabilities = connector.capabilities(EffectKind::SubmitRequest).unwrap();
     assert!(capabilities.repeat_is_safe() && capabilities.has(Capability::IdempotencyKey));
     assert!(connector.capabilities(EffectKind::CancelRequest).is_none());
@@ -186,14 +186,17 @@ async fn a_crash_at_any_point_neither_loses_nor_doubles_an_order() {
 
     // Crash between arming and renaming: the temporary file says so.
     assert_eq!(connector.probe(&armed).await.unwrap(), [Probe::Absent, Probe::Absent]);
-    let sent = connector.send(&armed).await;
+    let sent = connector.send(&armed, Duration::from_secs(1_000_000)).await;
     assert!(matches!(&sent.outcomes[..], [Sent::Accepted { .. }, Sent::Accepted { .. }]), "{sent:?}");
 
     // Crash after renaming, before the outcome was kept.
     let there = Probe::Equal(RemoteRef::new("ord_A_261123063000.csv"));
     assert_eq!(connector.probe(&armed).await.unwrap(), [there.clone(), there.clone()]);
     // A second send of the same does nothing, and says that it does not know.
-    assert!(matches!(connector.send(&again(&armed)).await.outcomes[0], Sent::Unknown { .. }));
+    assert!(matches!(
+        connector.send(&again(&armed), Duration::from_secs(1_000_000)).await.outcomes[0],
+        Sent::Unknown { .. }
+    ));
     assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
     // A restored backup that has forgotten the sending finds the file.
     assert_eq!(connector.prepare(&effects).await.unwrap()[0], Prepared::Found(there.clone()));
@@ -218,11 +221,11 @@ async fn a_temporary_file_that_others_removed_is_written_again() {
     let effects = effects(&drafts(connector, &["A"]));
     let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
     fs::remove_file(part_of(&exchange, &armed[0])).unwrap();
-    let sent = connector.send(&armed).await;
+    let sent = connector.send(&armed, Duration::from_secs(1_000_000)).await;
     assert!(matches!(&sent.outcomes[0], Sent::NotSent { cause } if cause.kind == ErrorKind::Transient), "{sent:?}");
     let tried = tried(&effects, &armed);
     let armed = again(&arm(&tried, &connector.prepare(&tried).await.unwrap()));
-    assert!(matches!(connector.send(&armed).await.outcomes[0], Sent::Accepted { .. }));
+    assert!(matches!(connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[0], Sent::Accepted { .. }));
 }
 
 /// The effects as they are prepared once more after this attempt.
@@ -268,7 +271,7 @@ async fn a_rename_that_comes_late_publishes_once() {
     let together = arm(&both, &connector.prepare(&both).await.unwrap());
     assert!(!part_of(&exchange, &other[0]).exists(), "withdrawn");
     assert!(matches!(connector.probe(&other).await.unwrap()[..], [Probe::Absent]));
-    let sent = connector.send(&together).await;
+    let sent = connector.send(&together, Duration::from_secs(1_000_000)).await;
     assert!(matches!(sent.outcomes[..], [Sent::Accepted { .. }, Sent::Accepted { .. }]), "{sent:?}");
     assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
 }
@@ -281,7 +284,7 @@ async fn a_taken_name_takes_the_earlier_attempt_out_of_reach() {
     let effects = effects(&drafts(connector, &["A", "B"]));
     let first = arm(&effects[..1], &connector.prepare(&effects[..1]).await.unwrap());
     let other = arm(&effects[1..], &connector.prepare(&effects[1..]).await.unwrap());
-    assert!(matches!(connector.send(&other).await.outcomes[0], Sent::Accepted { .. }));
+    assert!(matches!(connector.send(&other, Duration::from_secs(1_000_000)).await.outcomes[0], Sent::Accepted { .. }));
     let prepared = connector.prepare(&tried(&effects[..1], &first)).await.unwrap();
     assert!(matches!(&prepared[0], Prepared::Impossible { why } if why.contains("went without")), "{prepared:?}");
     assert!(!part_of(&exchange, &first[0]).exists());
@@ -299,7 +302,7 @@ async fn planned_again_for_another_file_it_goes_in_that_file() {
     again[0].body = again[0].body.replace("261123063000", "261123064500");
     let second = arm(&again, &connector.prepare(&again).await.unwrap());
     assert!(!part_of(&exchange, &first[0]).exists(), "the earlier attempt is out of reach");
-    assert!(matches!(connector.send(&second).await.outcomes[0], Sent::Accepted { .. }));
+    assert!(matches!(connector.send(&second, Duration::from_secs(1_000_000)).await.outcomes[0], Sent::Accepted { .. }));
     assert_eq!(published(&exchange), ["ord_A_261123064500.csv"]);
 }
 
@@ -327,10 +330,13 @@ async fn a_file_holds_exactly_the_orders_that_are_sent() {
     let all = arm(&effects, &connector.prepare(&effects).await.unwrap());
     // B is voided after the file was prepared: the file must not go.
     let rest = [all[0].clone(), all[2].clone()];
-    assert!(matches!(connector.send(&rest).await.outcomes[1], Sent::NotSent { .. }));
+    assert!(matches!(connector.send(&rest, Duration::from_secs(1_000_000)).await.outcomes[1], Sent::NotSent { .. }));
     let rest: Vec<_> = [0, 2].map(|index| effects[index].clone()).into();
     let armed = arm(&rest, &connector.prepare(&rest).await.unwrap());
-    assert!(matches!(connector.send(&armed).await.outcomes[..], [Sent::Accepted { .. }, Sent::Accepted { .. }]));
+    assert!(matches!(
+        connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[..],
+        [Sent::Accepted { .. }, Sent::Accepted { .. }]
+    ));
     let files = folder(&exchange.inbox());
     assert_eq!(published(&exchange), ["ord_A_261123063000.csv"]);
     let content = &files["ord_A_261123063000.csv"];
@@ -346,7 +352,9 @@ async fn another_file_under_the_name_is_never_replaced() {
     let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
     let part = part_of(&exchange, &armed[0]);
     fs::write(&target, "theirs").unwrap();
-    let Sent::Refused { code, .. } = &connector.send(&armed).await.outcomes[0] else { panic!("it was not refused") };
+    let Sent::Refused { code, .. } = &connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[0] else {
+        panic!("it was not refused")
+    };
     assert_eq!(code, "exists");
     assert_eq!(connector.probe(&armed).await.unwrap(), [Probe::Absent]);
     assert!(matches!(&connector.prepare(&effects).await.unwrap()[0], Prepared::Found(Probe::Different { .. })));
@@ -356,7 +364,7 @@ async fn another_file_under_the_name_is_never_replaced() {
     fs::remove_file(&target).unwrap();
     fs::hard_link(&part, &target).unwrap();
     assert!(matches!(&connector.probe(&armed).await.unwrap()[0], Probe::Equal(_)));
-    assert!(matches!(&connector.send(&armed).await.outcomes[0], Sent::Accepted { .. }));
+    assert!(matches!(&connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[0], Sent::Accepted { .. }));
 }
 
 #[tokio::test]
@@ -367,7 +375,10 @@ async fn a_missing_temporary_file_says_nothing_where_it_was_never_written() {
 
     let elsewhere = Exchange::new(&[]);
     assert!(elsewhere.connector.probe(&armed).await.is_err());
-    assert!(matches!(elsewhere.connector.send(&armed).await.outcomes[0], Sent::NotSent { .. }));
+    assert!(matches!(
+        elsewhere.connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[0],
+        Sent::NotSent { .. }
+    ));
 
     // A folder that is not mounted.
     fs::rename(&exchange.root, exchange.root.with_file_name("away")).unwrap();
@@ -449,7 +460,7 @@ async fn each_end_of_a_rename_has_its_outcome() {
     ];
     for (end, expected) in told {
         *store.rename.lock().unwrap() = Some(end);
-        let delivery = exchange.connector.send(&armed).await;
+        let delivery = exchange.connector.send(&armed, Duration::from_secs(1_000_000)).await;
         let got = match &delivery.outcomes[0] {
             Sent::NotSent { cause } if cause.kind == ErrorKind::Credentials => "credentials",
             Sent::NotSent { .. } => "not sent",
@@ -751,8 +762,11 @@ async fn over_sftp_the_host_key_comes_first_and_then_everything_works() {
     let effects = effects(&drafts(connector.as_ref(), &["BPacme-O1"]));
     let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
     assert_eq!(connector.probe(&armed).await.unwrap(), [Probe::Absent]);
-    assert!(matches!(connector.send(&armed).await.outcomes[0], Sent::Accepted { .. }));
-    assert!(matches!(connector.send(&again(&armed)).await.outcomes[0], Sent::Unknown { .. }));
+    assert!(matches!(connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[0], Sent::Accepted { .. }));
+    assert!(matches!(
+        connector.send(&again(&armed), Duration::from_secs(1_000_000)).await.outcomes[0],
+        Sent::Unknown { .. }
+    ));
     assert!(matches!(connector.probe(&armed).await.unwrap()[0], Probe::Equal(_)));
     assert_eq!(folder(&root.join("in"))["ord_BPacme-O1_261123063000.csv"], V2);
     fs::write(root.join("out/shp_1.csv"), format!("{SHIPMENT_HEADER}BPacme-O1,S1,2026-11-23T06:00:00Z,,,,,,S,1,,\n"))
@@ -781,7 +795,7 @@ async fn the_simulated_warehouse_understands_every_version() {
         let connector = exchange.connector.as_ref();
         let effects = effects(&drafts(connector, &["BPacme-O1", "BPacme-O2"]));
         let armed = arm(&effects, &connector.prepare(&effects).await.unwrap());
-        connector.send(&armed).await;
+        connector.send(&armed, Duration::from_secs(1_000_000)).await;
         let mut now = at("2026-11-23T06:31:00Z");
         for _ in 0..200 {
             simulator.tick(now).unwrap();
@@ -848,7 +862,7 @@ async fn orders_are_found_again_by_their_number() {
     let connector = exchange.connector.as_ref();
     let first = effects(&drafts(connector, &["A", "B"]));
     let armed = arm(&first, &connector.prepare(&first).await.unwrap());
-    connector.send(&armed).await;
+    connector.send(&armed, Duration::from_secs(1_000_000)).await;
 
     let requests: Vec<_> = ["A", "B", "C"].iter().map(|key| request(key)).collect();
     let again: Vec<_> =
@@ -921,7 +935,7 @@ async fn only_order_files_that_were_not_taken_are_seen() {
     let effects = effects(&drafts(exchange.connector.as_ref(), &keys));
     let armed = arm(&effects, &exchange.connector.prepare(&effects).await.unwrap());
     for one in &armed {
-        exchange.connector.send(std::slice::from_ref(one)).await;
+        exchange.connector.send(std::slice::from_ref(one), Duration::from_secs(1_000_000)).await;
     }
     let keys = keys.map(str::to_owned);
     let seen = exchange.connector.sightings(&keys).await.unwrap();

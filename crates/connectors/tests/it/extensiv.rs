@@ -75,7 +75,11 @@ impl Site {
     }
 
     async fn send(&self, armed: &Armed) -> Sent {
-        self.warehouse.send(std::slice::from_ref(armed)).await.outcomes.remove(0)
+        self.send_by(armed, self.clock.monotonic() + Duration::from_secs(30)).await
+    }
+
+    async fn send_by(&self, armed: &Armed, until: Duration) -> Sent {
+        self.warehouse.send(std::slice::from_ref(armed), until).await.outcomes.remove(0)
     }
 
     async fn probe(&self, armed: &Armed) -> Probe {
@@ -219,7 +223,7 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
     for until in [CancelUntil::Complete, CancelUntil::Picking, CancelUntil::Closed, CancelUntil::Never] {
         let site = Site::new(Switches { cancel_until: until, ..Switches::default() }).await;
         let (_, reference) = site.submit("BPacme-O1").await;
-        let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference).unwrap();
+        let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference, at("2026-11-23T06:30:00Z")).unwrap();
         let armed = site.ready(&cancel).await;
         let sent = site.send(&armed).await;
         if until == CancelUntil::Never {
@@ -242,13 +246,16 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
         }
         let id = site.order("BPacme-O2").await;
         site.handle().ship(id, &Dispatch::full()).unwrap();
-        let late = site.warehouse.plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string())).unwrap();
+        let late = site
+            .warehouse
+            .plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string()), at("2026-11-23T06:30:00Z"))
+            .unwrap();
         let late = site.prepare(&late).await;
         let Prepared::Found(Probe::Equal(found)) = late else { panic!("{late:?}") };
         assert_eq!(found.facts.get("outcome").map(String::as_str), Some("too_late"));
     }
     let site = Site::new(Switches::default()).await;
-    assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x")).is_err());
+    assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x"), at("2026-11-23T06:30:00Z")).is_err());
 }
 
 #[tokio::test]
@@ -365,8 +372,9 @@ async fn an_order_that_changed_meanwhile_is_read_again() {
     // What waited too long for a free call is not sent any more.
     let (_, reference) = site.submit("BPacme-O2").await;
     let armed = site.ready(&site.warehouse.plan_release("BPacme-O2", &reference).unwrap()).await;
+    let until = site.clock.monotonic() + Duration::from_secs(30);
     site.clock.pass(Duration::from_secs(31));
-    assert!(matches!(site.send(&armed).await, Sent::NotSent { .. }));
+    assert!(matches!(site.send_by(&armed, until).await, Sent::NotSent { .. }));
     let unread = site.arm(&site.warehouse.plan_release("BPacme-O2", &reference).unwrap(), serde_json::json!({}));
     assert!(matches!(site.send(&unread).await, Sent::NotSent { .. }));
 }
@@ -417,7 +425,7 @@ async fn tokens_end_and_are_renewed() {
         let refused = wrong.check().await.unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Credentials, "{refused}");
         assert!(!refused.message.contains(secret), "{refused}");
-        let sent = wrong.send(std::slice::from_ref(&armed)).await.outcomes.remove(0);
+        let sent = wrong.send(std::slice::from_ref(&armed), Duration::from_secs(1_000_000)).await.outcomes.remove(0);
         assert!(matches!(&sent, Sent::NotSent { cause } if cause.kind == ErrorKind::Credentials), "{sent:?}");
     }
     let numbered = Site::with(Config::default(), &[("user_login_id", "7")]).await;
@@ -444,7 +452,8 @@ async fn parts_come_as_parts_and_only_the_last_is_final() {
     assert_eq!(first.packages.len(), 2);
     assert_eq!(first.lines().map(|line| line.quantity).sum::<Decimal>(), 2.into());
     // A second release is not asked for the part; a cancel of the whole is a person's matter.
-    let cancel = site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string())).unwrap();
+    let cancel =
+        site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string()), at("2026-11-23T06:30:00Z")).unwrap();
     assert!(matches!(site.prepare(&cancel).await, Prepared::Found(Probe::Different { .. })));
     // The whole is still found equal: what was split off counts.
     assert!(matches!(
@@ -693,7 +702,7 @@ async fn failed_calls_are_sorted_by_what_to_do() {
         let draft = plan(warehouse.as_ref(), "BPacme-O1");
         let armed =
             Armed { effect: effect(&draft), baseline: serde_json::json!({}), attempt: 1, armed_at: clock.now() };
-        let delivery = warehouse.send(&[armed]).await;
+        let delivery = warehouse.send(&[armed], Duration::from_secs(1_000_000)).await;
         let got = match &delivery.outcomes[0] {
             Sent::NotSent { cause } if cause.kind == ErrorKind::Credentials => "credentials",
             Sent::NotSent { .. } => "not sent",

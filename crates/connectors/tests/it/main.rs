@@ -8,3 +8,4 @@ mod extensiv;
 mod guard;
 mod hub;
 mod sftp;
+mod x12;

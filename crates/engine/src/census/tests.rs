@@ -26,7 +26,7 @@ fn minutes(minutes: u64) -> Timestamp {
 }
 
 fn sighting(state: RequestState) -> Sighting {
-    Sighting { references: vec!["7".to_owned()], state, since: None }
+    Sighting { references: vec!["7".to_owned()], state, left: Vec::new(), since: None }
 }
 
 fn sent() -> Request {

@@ -58,7 +58,15 @@ proptest! {
     ) {
         let policy = policy(safe && kind != EffectKind::CorrectStock, survives);
         let mut now = start();
-        let mut facts = Facts { kind, state: EffectState::Planned, attempt: 0, unknowns: 0, negatives: 0, armed_at: None };
+        let mut facts = Facts {
+            kind,
+            state: EffectState::Planned,
+            attempt: 0,
+            unknowns: 0,
+            negatives: 0,
+            armed_at: None,
+            steady: Duration::MAX,
+        };
         let mut sends = 0_u32;
         let mut negatives_since_send: Vec<Timestamp> = Vec::new();
         let mut last_send_unknown = false;
@@ -166,6 +174,7 @@ fn an_attempt_that_did_nothing_after_an_unknown_one_tells_nothing() {
         unknowns,
         negatives: 0,
         armed_at: Some(start()),
+        steady: Duration::MAX,
     };
     for sent in [outcome(0), Sent::Throttled { wait: None }] {
         for (unknowns, repeat_is_safe, expected) in
@@ -187,6 +196,7 @@ fn second_unknown_is_parked_unless_the_target_refuses_repeats() {
         unknowns: 2,
         negatives: 1,
         armed_at: Some(start()),
+        steady: Duration::MAX,
     };
     let late = later(start(), Duration::from_secs(156));
     assert_eq!(after_probe(&facts, &policy(false, false), &Probe::Absent, late).state(), Some(EffectState::Parked));
@@ -194,6 +204,28 @@ fn second_unknown_is_parked_unless_the_target_refuses_repeats() {
         after_probe(&facts, &policy(false, true), &Probe::Absent, late).state(),
         Some(EffectState::AbsentConfirmed)
     );
+}
+
+/// R4: what a clock says that was just set, or a process that has just begun, is no proof that Tq has passed.
+#[test]
+fn a_clock_that_was_just_set_proves_nothing() {
+    let steady_for = |seconds| Facts {
+        kind: EffectKind::CreateNote,
+        state: EffectState::Unknown,
+        attempt: 1,
+        unknowns: 1,
+        negatives: 3,
+        armed_at: Some(start()),
+        steady: Duration::from_secs(seconds),
+    };
+    let now = later(start(), Duration::from_secs(3600));
+    for seconds in [0, 60, 154] {
+        let step = after_probe(&steady_for(seconds), &policy(false, false), &Probe::Absent, now);
+        assert_eq!(step.state(), Some(EffectState::Unknown), "{seconds} s");
+        assert!(step.next_at >= Some(later(now, Duration::from_secs(155 - seconds))), "{:?}", step.next_at);
+    }
+    let step = after_probe(&steady_for(155), &policy(false, false), &Probe::Absent, now);
+    assert_eq!(step.state(), Some(EffectState::AbsentConfirmed));
 }
 
 /// §8.3, step 2: not found is not enough; the figures must add up without it, or a person decides.
@@ -206,6 +238,7 @@ fn a_correction_that_figures_speak_for_is_not_taken_for_absent() {
         unknowns: 1,
         negatives: 1,
         armed_at: Some(start()),
+        steady: Duration::MAX,
     };
     let doubt = Probe::Unaccounted { why: "three units are gone".to_owned() };
     let after = |seconds| later(start(), Duration::from_secs(seconds));

@@ -17,7 +17,7 @@ use super::{
 use crate::operate::{
     Caller, Failure,
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
-    connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, NewConnectionIn},
+    connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, ConnectionsQuery, NewConnectionIn},
     endpoints::{
         self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn,
         UpdateEndpointIn,
@@ -33,8 +33,11 @@ use crate::operate::{
 /// The connectors there are, with their settings: what a form asks for.
 #[utoipa::path(get, path = "/platforms", operation_id = "list_platforms", tag = "connections",
     responses((status = 200, body = Vec<PlatformOut>), (status = "default", body = ProblemOut)))]
-pub(super) async fn list_platforms(Extension(_caller): Extension<Caller>) -> Json<Vec<PlatformOut>> {
-    Json(endpoints::platforms())
+pub(super) async fn list_platforms(
+    State(api): State<Arc<Api>>,
+    Extension(_caller): Extension<Caller>,
+) -> Json<Vec<PlatformOut>> {
+    Json(endpoints::platforms(&api.hub))
 }
 
 /// List merchants
@@ -238,13 +241,14 @@ pub(super) async fn test_warehouse(
 }
 
 /// List connections
-#[utoipa::path(get, path = "/connections", operation_id = "list_connections", tag = "connections",
+#[utoipa::path(get, path = "/connections", operation_id = "list_connections", tag = "connections", params(ConnectionsQuery),
     responses((status = 200, body = Vec<ConnectionOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_connections(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
+    Asked(query): Asked<ConnectionsQuery>,
 ) -> Result<Json<Vec<ConnectionOut>>, Failure> {
-    Ok(Json(connections::list(&api.hub, &caller).await?))
+    Ok(Json(connections::list(&api.hub, &caller, query).await?))
 }
 
 /// Create a connection
@@ -288,6 +292,20 @@ pub(super) async fn test_connection(
     Asked(query): Asked<TrustQuery>,
 ) -> Result<Json<ConnectionCheckOut>, Failure> {
     Ok(Json(check::connection(&api.hub, &caller, &connection, query.trust_host_key).await?))
+}
+
+/// Get the settings of a connection
+///
+/// As they are changed: as a whole, by the account's ids.
+#[utoipa::path(get, path = "/connections/{connection}/settings", operation_id = "get_settings", tag = "connections",
+    params(("connection" = String, Path, description = "`con_…`, or the name.")),
+    responses((status = 200, body = ConnectionSettingsIn), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_settings(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(connection): Named<String>,
+) -> Result<Json<ConnectionSettingsIn>, Failure> {
+    Ok(Json(connections::settings(&api.hub, &caller, &connection).await?))
 }
 
 /// Update the settings of a connection

@@ -7,8 +7,10 @@ use utoipa::openapi::{
     schema::{ObjectBuilder, Schema, Type},
 };
 
+use super::versions;
+
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 16] = [
+const REMOTE: [&str; 18] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",
@@ -23,7 +25,9 @@ const REMOTE: [&str; 16] = [
     "test_new_warehouse",
     "test_store",
     "test_warehouse",
+    "update_channel",
     "update_configuration",
+    "update_schedule",
     "update_settings",
 ];
 
@@ -33,7 +37,11 @@ const THROTTLED: [&str; 6] =
 
 /// Gives each operation every status that it has, in place of a `default`.
 pub(super) fn complete(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
+        if versions::of(path).is_some() {
+            item.get.iter_mut().for_each(shows_version);
+            item.put.iter_mut().for_each(asks_version);
+        }
         for (operation, posts, changes) in [
             (item.get.as_mut(), false, false),
             (item.put.as_mut(), false, true),
@@ -51,6 +59,37 @@ pub(super) fn complete(document: &mut OpenApi) {
             }
         }
     }
+}
+
+/// What is read says which version it is.
+fn shows_version(operation: &mut Operation) {
+    let unless = "An `ETag`: while what is shown has this version, the answer is 304.";
+    operation.parameters.get_or_insert_default().push(RefOr::T(version("If-None-Match", unless)));
+    let responses = &mut operation.responses.responses;
+    if let Some(RefOr::T(shown)) = responses.get_mut("200") {
+        let about = ObjectBuilder::new().schema_type(Type::String).description(Some("Its version."));
+        shown.headers.insert("ETag".to_owned(), RefOr::T(Header::new(Schema::Object(about.build()))));
+    }
+    let same = ResponseBuilder::new().description("It is as it was").build();
+    responses.insert("304".to_owned(), RefOr::T(same));
+}
+
+/// What is changed may be meant for one version only.
+fn asks_version(operation: &mut Operation) {
+    let only = "The `ETag` of what was read: when it has changed meanwhile, nothing is written.";
+    operation.parameters.get_or_insert_default().push(RefOr::T(version("If-Match", only)));
+    let about = "It has changed since the version that If-Match names";
+    operation.responses.responses.insert("412".to_owned(), RefOr::T(problem("412", about)));
+}
+
+fn version(name: &str, about: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(about))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+        .build()
 }
 
 fn refusals(operation: &mut Operation, changes: bool) {

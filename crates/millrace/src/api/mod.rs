@@ -13,6 +13,7 @@ mod census;
 mod configuration;
 mod connections;
 mod document;
+mod drafts;
 mod effects;
 mod events;
 mod exceptions;
@@ -31,13 +32,16 @@ mod preflight;
 mod problem;
 mod provider;
 mod reference;
+mod removal;
 mod repeatable;
 mod safety;
+mod schedules;
 mod session;
 mod shell;
 mod shipments;
 mod stock;
 mod tenants;
+mod versions;
 
 use std::sync::Arc;
 
@@ -83,12 +87,13 @@ pub struct Api {
     /// Ends live streams.
     pub shutdown: CancellationToken,
     listeners: Arc<Semaphore>,
+    turns: versions::Turns,
 }
 
 impl Api {
     /// For this hub.
     pub fn new(hub: Arc<Hub>, prometheus: PrometheusHandle, shutdown: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { hub, prometheus, shutdown, listeners: events::listeners() })
+        Arc::new(Self { hub, prometheus, shutdown, listeners: events::listeners(), turns: versions::Turns::default() })
     }
 }
 
@@ -132,28 +137,43 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(connections::list_platforms))
         .routes(routes!(connections::list_merchants, connections::create_merchant))
+        .routes(routes!(removal::rename_merchant, removal::delete_merchant))
         .routes(routes!(connections::list_stores, connections::create_store))
         .routes(routes!(connections::test_new_store))
-        .routes(routes!(connections::get_store, connections::update_store))
+        .routes(routes!(
+            connections::get_store,
+            connections::update_store,
+            removal::rename_store,
+            removal::delete_store
+        ))
         .routes(routes!(connections::test_store))
         .routes(routes!(oauth::get_grant, oauth::begin_consent, oauth::forget_grant))
+        .routes(routes!(drafts::list_drafts, drafts::create_draft))
+        .routes(routes!(drafts::get_draft, drafts::update_draft, drafts::delete_draft))
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
         .routes(routes!(hand_offs::revoke_hand_off))
         .routes(routes!(connections::get_store_choices))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::test_new_warehouse))
-        .routes(routes!(connections::get_warehouse, connections::update_warehouse))
+        .routes(routes!(
+            connections::get_warehouse,
+            connections::update_warehouse,
+            removal::rename_warehouse,
+            removal::delete_warehouse
+        ))
         .routes(routes!(connections::test_warehouse))
         .routes(routes!(connections::create_warehouse_address))
         .routes(routes!(connections::list_connections, connections::create_connection))
-        .routes(routes!(connections::get_connection))
+        .routes(routes!(connections::get_connection, removal::rename_connection, removal::delete_connection))
         .routes(routes!(connections::test_connection))
-        .routes(routes!(connections::update_settings))
+        .routes(routes!(connections::get_settings, connections::update_settings))
         .routes(routes!(connections::enable_connection))
         .routes(routes!(connections::disable_connection))
         .routes(routes!(connections::resume_connection))
         .routes(routes!(connections::update_channel))
         .routes(routes!(connections::run_channel))
+        .routes(routes!(schedules::get_schedule, schedules::update_schedule))
+        .routes(routes!(schedules::list_channel_runs))
         .routes(routes!(connections::get_choices))
         .routes(routes!(connections::get_mappings, connections::update_mappings))
         .routes(routes!(connections::export_listings, connections::import_listings))
@@ -312,7 +332,9 @@ pub fn router(api: Arc<Api>) -> Router {
     let (routes, _) = own().split_for_parts();
     let own = routes.layer(middleware::from_fn(auth::only_people)).layer(authenticate());
     let (routes, _) = v1().split_for_parts();
+    let versions = versions::Versions { api: Arc::clone(&api), routes: routes.clone().with_state(Arc::clone(&api)) };
     let private = routes
+        .layer(middleware::from_fn_with_state(versions, versions::keep_versions))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
         .layer(authenticate());

@@ -123,7 +123,7 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
     while armed < total {
         // A lease that has ended as soon as the process is gone.
         let lease = Duration::from_millis(500);
-        let rows = hub.db.claim_effects(&hub.key, Side::Warehouse, "gone", lease, 500).await?;
+        let rows = hub.db.claim_effects(&hub.key, Side::Warehouse, "gone", lease, 500).await?.rows;
         anyhow::ensure!(!rows.is_empty(), "{armed} of {total} could be claimed");
         let effects: Vec<Effect> = rows
             .iter()
@@ -133,6 +133,7 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
                 key: row.key.clone(),
                 batch: row.batch.clone(),
                 body: row.body.clone(),
+                number: row.number,
                 tried: None,
             })
             .collect();

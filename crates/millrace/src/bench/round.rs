@@ -128,7 +128,7 @@ pub(super) async fn measure(options: &BenchOptions) -> anyhow::Result<Vec<Figure
         let placed = Instant::now();
         place(1)?;
         if let Some(runtime) = hub.workers.runtime(&hub.key) {
-            hub.db.want_run(&hub.key, crate::db::ChannelKind::Orders).await?;
+            hub.db.want_run(&hub.key, crate::db::ChannelKind::Orders, None).await?;
             runtime.wake.orders.notify_one();
         }
         let expected = count + number + 1;

@@ -1,6 +1,9 @@
 //! An order source that answers at once, so that what is measured is the hub alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use connect::{
@@ -98,7 +101,7 @@ impl Effects for Made {
     async fn prepare(&self, _effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
         Err(ConnectorError::unsupported(NOT_HERE))
     }
-    async fn send(&self, batch: &[Armed]) -> Delivery {
+    async fn send(&self, batch: &[Armed], _until: Duration) -> Delivery {
         Delivery::all(batch.len(), &connect::Sent::not_sent(connect::ErrorKind::Unsupported, NOT_HERE), None)
     }
     async fn probe(&self, _effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {

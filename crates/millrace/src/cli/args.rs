@@ -126,6 +126,9 @@ pub enum Command {
     /// Connections, their channels, settings, tables and webhooks.
     #[command(subcommand)]
     Connections(Connections),
+    /// When the flows of a connection run, and what became of their runs.
+    #[command(subcommand)]
+    Channels(super::channels::Channels),
     /// Orders.
     #[command(subcommand)]
     Orders(Orders),
@@ -187,6 +190,9 @@ pub enum Command {
     ReleaseSending(Release),
     /// Print the OpenAPI document.
     Openapi,
+    /// X12 documents.
+    #[command(subcommand)]
+    X12(X12),
     /// Run a stand-in of a remote system on 127.0.0.1 until Ctrl-C.
     #[command(subcommand)]
     Simulate(Simulate),
@@ -357,9 +363,30 @@ pub struct OneConnection {
 #[derive(Debug, Subcommand)]
 pub enum Connections {
     /// List them.
-    List,
+    List {
+        /// Also those that were put away.
+        #[arg(long)]
+        archived: bool,
+    },
     /// Show one with its channels and problems.
     Show(OneConnection),
+    /// Give a merchant, store, warehouse or connection another name.
+    Rename {
+        /// What it is.
+        what: Thing,
+        /// Name or id.
+        named: String,
+        /// What it is called from now on.
+        name: String,
+    },
+    /// Delete a merchant, store, warehouse or connection that nothing depends on. A connection with which something has happened
+    /// is put away with its history.
+    Delete {
+        /// What it is.
+        what: Thing,
+        /// Name or id.
+        named: String,
+    },
     /// Switch one on; says what is missing when it cannot be.
     Enable(OneConnection),
     /// Switch one off. What is on its way ends first.
@@ -414,6 +441,19 @@ pub enum Connections {
         #[arg(long)]
         register: bool,
     },
+}
+
+/// What can be given another name, or deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Thing {
+    /// A brand.
+    Merchant,
+    /// An account orders come from.
+    Store,
+    /// An account that ships.
+    Warehouse,
+    /// A store and a warehouse, connected.
+    Connection,
 }
 
 /// A flow of a connection.
@@ -869,6 +909,16 @@ pub enum KeyRole {
     Read,
 }
 
+/// What to do with X12 documents.
+#[derive(Debug, Subcommand)]
+pub enum X12 {
+    /// Show a file segment by segment, with what elements and codes mean and what is wrong. Reads the file and nothing else.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
 /// Which stand-in.
 #[derive(Debug, Subcommand)]
 pub enum Simulate {
@@ -894,6 +944,9 @@ pub enum Simulate {
         /// Seconds between looks.
         #[arg(long, default_value_t = 2)]
         every: u64,
+        /// What lies on its shelves: a CSV file of SKU and units, without a heading. Orders for other SKUs are refused.
+        #[arg(long, value_name = "FILE")]
+        stock: Option<PathBuf>,
     },
     /// Extensiv 3PL Warehouse Manager.
     Extensiv {

@@ -2,14 +2,16 @@
 
 use super::{
     Session,
-    args::{ChannelName, Connections, Existing},
+    args::{ChannelName, Connections, Existing, Thing},
     print::{self, Printer, table, yes},
 };
 use crate::operate::{
     Failure,
-    connections::{self, ChoiceOut, ChoicesOut, ConnectionDetailOut},
+    connections::{self, ChoiceOut, ChoicesOut, ConnectionDetailOut, ConnectionsQuery},
+    endpoints::Side,
     file::{ChannelIn, MappingsIn, NameOrId},
     mappings::{self, ImportQuery, ImportedOut},
+    removal::{self, RemovedOut, RenameIn},
     switches,
     webhooks::{self, WebhooksOut},
 };
@@ -21,8 +23,8 @@ use crate::operate::{
 pub(super) async fn run(session: &Session, command: Connections, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Connections::List => {
-            let list = connections::list(hub, caller).await?;
+        Connections::List { archived } => {
+            let list = connections::list(hub, caller, ConnectionsQuery { archived }).await?;
             printer.answer(&list, |list| {
                 table(
                     ["NAME", "STORE", "WAREHOUSE", "STATE", "CHANNELS ON"],
@@ -48,6 +50,38 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
         Connections::Enable(one) => printer.answer(&switches::enable(hub, caller, &one.connection).await?, detail),
         Connections::Disable(one) => printer.answer(&switches::disable(hub, caller, &one.connection).await?, detail),
         Connections::Resume(one) => printer.answer(&switches::resume(hub, caller, &one.connection).await?, detail),
+        Connections::Rename { what, named, name } => {
+            let given = RenameIn { name };
+            match what {
+                Thing::Merchant => {
+                    let one = removal::rename_merchant(hub, caller, &named, &given).await?;
+                    printer.answer(&one, |one| format!("It is called {} now.", print::clean(&one.name)))
+                }
+                Thing::Store | Thing::Warehouse => {
+                    let side = if what == Thing::Store { Side::Store } else { Side::Warehouse };
+                    let one = removal::rename_endpoint(hub, caller, side, &named, &given).await?;
+                    printer.answer(&one, |one| format!("It is called {} now.", print::clean(&one.name)))
+                }
+                Thing::Connection => {
+                    printer.answer(&removal::rename_connection(hub, caller, &named, &given).await?, detail)
+                }
+            }
+        }
+        Connections::Delete { what, named } => {
+            let gone = || RemovedOut { outcome: "deleted".to_owned(), name: None };
+            let removed = match what {
+                Thing::Merchant => removal::remove_merchant(hub, caller, &named).await.map(|()| gone())?,
+                Thing::Store => removal::remove_endpoint(hub, caller, Side::Store, &named).await.map(|()| gone())?,
+                Thing::Warehouse => {
+                    removal::remove_endpoint(hub, caller, Side::Warehouse, &named).await.map(|()| gone())?
+                }
+                Thing::Connection => removal::remove_connection(hub, caller, &named).await?,
+            };
+            printer.answer(&removed, |removed| match &removed.name {
+                Some(name) => format!("Something has happened with it: it is put away as {}.", print::clean(name)),
+                None => "It is deleted.".to_owned(),
+            })
+        }
         Connections::Choices(one) => {
             printer.answer(&connections::choices(hub, caller, &one.connection).await?, choices)
         }
@@ -56,7 +90,7 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
             let before = connections::show(hub, caller, &connection).await?;
             let is =
                 before.connection.channels.iter().find(|known| known.channel == channel).map(|known| known.enabled);
-            let given = ChannelIn { enabled: enabled.or(is).unwrap_or(false), every_seconds: every };
+            let given = ChannelIn { enabled: enabled.or(is).unwrap_or(false), every_seconds: every, schedule: None };
             printer.answer(&switches::set_channel(hub, caller, &connection, channel, given).await?, detail)
         }
         Connections::Run { connection, channel } => {
@@ -84,7 +118,7 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
     }
 }
 
-fn name(channel: ChannelName) -> &'static str {
+pub(super) fn name(channel: ChannelName) -> &'static str {
     match channel {
         ChannelName::Orders => "orders",
         ChannelName::Shipments => "shipments",
@@ -105,12 +139,13 @@ fn detail(shown: &ConnectionDetailOut) -> String {
     lines.extend(shown.problems.iter().map(|problem| format!("  problem    {}", print::clean(problem))));
     lines.extend(shown.warnings.iter().map(|warning| format!("  warning    {}", print::clean(warning))));
     lines.push(table(
-        ["CHANNEL", "ON", "EVERY", "LAST GOOD RUN", "WHAT IT DID"],
+        ["CHANNEL", "ON", "RUNS", "NEXT RUN", "LAST GOOD RUN", "WHAT IT DID"],
         one.channels.iter().map(|channel| {
             [
                 channel.channel.clone(),
                 yes(channel.enabled),
-                format!("{} s", channel.every_seconds),
+                channel.recurrence.clone(),
+                print::time(channel.next_run_at),
                 print::time(channel.succeeded_at),
                 channel
                     .problem

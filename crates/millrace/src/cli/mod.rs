@@ -5,6 +5,7 @@ mod alerts;
 pub mod args;
 mod bulk;
 mod census;
+mod channels;
 mod connections;
 mod endpoints;
 mod figures;
@@ -21,6 +22,7 @@ mod stock;
 mod system;
 mod tenants;
 mod webhooks;
+mod x12;
 
 use std::{
     io::{self, Write as _},
@@ -131,6 +133,7 @@ async fn run(cli: Cli, shutdown: CancellationToken) -> Result<ExitCode, Failure>
         Command::Serve(serve) => {
             app::run(serving(&common, &serve)?, None, seams(&common)?, shutdown).await?;
         }
+        Command::X12(command) => x12::run(command, printer)?,
         Command::Simulate(which) => simulate::run(which, printer, shutdown).await?,
         Command::Demo(options) => {
             let good = crate::demo::run(options, shutdown).await.map_err(|error| fault(&error))?;
@@ -167,6 +170,7 @@ async fn within(
         Command::Stores(command) => return endpoints::stores(session, command, printer).await,
         Command::Warehouses(command) => return endpoints::warehouses(session, command, printer).await,
         Command::Connections(command) => connections::run(session, command, printer).await?,
+        Command::Channels(command) => channels::run(session, command, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,
         Command::Shipments(command) => orders::shipments(session, command, printer).await?,
         Command::Effects(command) => orders::effects(session, command, printer).await?,
@@ -192,6 +196,7 @@ async fn within(
         | Command::Apply(_)
         | Command::Restore(_)
         | Command::Openapi
+        | Command::X12(_)
         | Command::Simulate(_)
         | Command::Demo(_)
         | Command::Bench(_)

@@ -1,7 +1,8 @@
 //! Stand-ins of remote systems, each in a process of its own.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::Path, time::Duration};
 
+use rust_decimal::Decimal;
 use serde_json::json;
 use simulators::{brightpearl, dsfx, extensiv};
 use tokio_util::sync::CancellationToken;
@@ -42,10 +43,12 @@ pub async fn run(which: Simulate, printer: Printer, shutdown: CancellationToken)
             shutdown.cancelled().await;
             running.shutdown().await;
         }
-        Simulate::Dsfx { folder, every } => {
+        Simulate::Dsfx { folder, every, stock } => {
+            let stock = stock.as_deref().map(shelves).transpose()?.unwrap_or_default();
             let folder = std::path::absolute(&folder).map_err(|error| failed(&error))?;
             std::fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
             let warehouse = dsfx::Dsfx::open(dsfx::Config {
+                stock,
                 count_every: Some(Duration::from_secs(60)),
                 ..dsfx::Config::new(&folder)
             })
@@ -77,6 +80,21 @@ pub async fn run(which: Simulate, printer: Printer, shutdown: CancellationToken)
         }
     }
     Ok(())
+}
+
+/// The only facility that such a warehouse has.
+const FACILITY: &str = "1";
+
+/// What a file says lies on the shelves: a SKU and its units on each line.
+fn shelves(file: &Path) -> Result<Vec<dsfx::SeedStock>, Failure> {
+    let wrong = |why: &dyn std::fmt::Display| {
+        Failure::new(FailureKind::Setup, format!("{} says no stock: {why}", file.display()))
+            .remedy("Give a CSV file with a SKU and a number of units on each line, without a heading.")
+    };
+    let mut rows = csv::ReaderBuilder::new().has_headers(false).from_path(file).map_err(|error| wrong(&error))?;
+    rows.deserialize::<(String, Decimal)>()
+        .map(|row| row.map(|(sku, units)| dsfx::SeedStock::plain(&sku, FACILITY, units)).map_err(|error| wrong(&error)))
+        .collect()
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Failure {

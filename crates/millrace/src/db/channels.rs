@@ -2,17 +2,19 @@
 
 use std::time::Duration;
 
-use engine::effect::later;
-use jiff::Timestamp;
+use engine::{effect::later, schedule::Rule};
 
 use super::{
-    Access, Channel, ChannelKind, ConnectionKey, Database, DbError, R,
+    Access, Channel, ChannelKind, ChannelSchedule, ConnectionKey, Database, DbError, R,
+    channel_runs::{self, Ran},
     effects::key_values,
-    sql::{Row, Tx},
+    sql::{Row, Tx, json},
 };
 
+/// Of the table `channel`, called `h`.
 pub(super) const COLUMNS: &str =
-    "kind, enabled, every_seconds, cursor, wanted_at, started_at, succeeded_at, problem, summary";
+    "h.kind, h.enabled, h.every_seconds, h.cursor, h.wanted_at, h.started_at, h.succeeded_at,
+    h.problem, h.summary, h.zone, h.rules, h.scheduled_at";
 
 pub(super) fn channel_kind(name: &str) -> R<ChannelKind> {
     ChannelKind::ALL
@@ -21,24 +23,32 @@ pub(super) fn channel_kind(name: &str) -> R<ChannelKind> {
         .ok_or_else(|| DbError::Corrupt(format!("{name:?} is not a channel")))
 }
 
-fn channel(row: &Row) -> R<Channel> {
+/// A channel from a row that has [`COLUMNS`] from this one on.
+pub(super) fn channel(row: &Row, first: usize) -> R<Channel> {
+    let rules: Vec<Rule> = row.opt_json(first + 10)?.unwrap_or_default();
+    let schedule = match (row.opt_string(first + 9)?, row.opt_time(first + 11)?) {
+        (Some(zone), Some(since)) if !rules.is_empty() => Some(ChannelSchedule { zone, rules, since }),
+        _ => None,
+    };
     Ok(Channel {
-        kind: channel_kind(row.text(0)?)?,
-        enabled: row.flag(1)?,
-        every_seconds: row.u32(2)?,
-        cursor: row.opt_string(3)?,
-        wanted_at: row.opt_time(4)?,
-        started_at: row.opt_time(5)?,
-        succeeded_at: row.opt_time(6)?,
-        problem: row.opt_string(7)?,
-        summary: row.string(8)?,
+        kind: channel_kind(row.text(first)?)?,
+        enabled: row.flag(first + 1)?,
+        every_seconds: row.u32(first + 2)?,
+        cursor: row.opt_string(first + 3)?,
+        wanted_at: row.opt_time(first + 4)?,
+        started_at: row.opt_time(first + 5)?,
+        succeeded_at: row.opt_time(first + 6)?,
+        problem: row.opt_string(first + 7)?,
+        summary: row.string(first + 8)?,
+        schedule,
     })
 }
 
 pub(super) async fn load(tx: &mut Tx, key: &ConnectionKey) -> R<Vec<Channel>> {
-    let sql = format!("SELECT {COLUMNS} FROM channel WHERE tenant = $1 AND merchant = $2 AND connection = $3");
+    let sql =
+        format!("SELECT {COLUMNS} FROM channel AS h WHERE h.tenant = $1 AND h.merchant = $2 AND h.connection = $3");
     let mut channels: Vec<Channel> =
-        tx.query_built(sql, &key_values(key)).await?.iter().map(channel).collect::<R<_>>()?;
+        tx.query_built(sql, &key_values(key)).await?.iter().map(|row| channel(row, 0)).collect::<R<_>>()?;
     channels.sort_by_key(|channel| channel.kind);
     Ok(channels)
 }
@@ -89,32 +99,63 @@ impl Database {
         .await
     }
 
-    /// A run begins.
-    pub async fn start_run(&self, key: &ConnectionKey, kind: ChannelKind) -> R<()> {
+    /// Sets the rules of a channel; none: it keeps its own pace from now on.
+    pub async fn set_schedule(&self, key: &ConnectionKey, kind: ChannelKind, zone: &str, rules: Vec<Rule>) -> R<()> {
+        let (key, zone) = (key.clone(), zone.to_owned());
+        self.write(&key.clone(), "set_schedule", move |tx| {
+            Box::pin(async move {
+                let sql = "UPDATE channel SET zone = $5, rules = $6, scheduled_at = $7
+                    WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4";
+                let now = tx.now;
+                let values = if rules.is_empty() {
+                    vec![None::<String>.into(), None::<String>.into(), None::<i64>.into()]
+                } else {
+                    vec![zone.into(), json(&rules)?.into(), now.into()]
+                };
+                change(tx, &key, kind, sql, values).await?;
+                tx.event("channel", format!("{}/{}", key.connection, kind.as_str()), "changed");
+                tx.wakes.work = true;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// A run begins: who asked for it is written down with it. Its id.
+    pub async fn start_run(&self, key: &ConnectionKey, kind: ChannelKind) -> R<String> {
         let key = key.clone();
         self.write(&key.clone(), "start_run", move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE channel SET started_at = $5, wanted_at = NULL
+                let run = channel_runs::begin(tx, &key, kind).await?;
+                let sql = "UPDATE channel SET started_at = $5, wanted_at = NULL, wanted_by = NULL
                     WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4";
                 let now = tx.now;
-                change(tx, &key, kind, sql, vec![now.into()]).await
+                change(tx, &key, kind, sql, vec![now.into()]).await?;
+                Ok(run)
             })
         })
         .await
     }
 
     /// A run ended: with what it did, or with what it failed of.
-    pub async fn finish_run(&self, key: &ConnectionKey, kind: ChannelKind, outcome: Result<String, String>) -> R<()> {
-        let key = key.clone();
+    pub async fn finish_run(
+        &self,
+        key: &ConnectionKey,
+        kind: ChannelKind,
+        run: &str,
+        outcome: Result<Ran, String>,
+    ) -> R<()> {
+        let (key, run) = (key.clone(), run.to_owned());
         self.write(&key.clone(), "finish_run", move |tx| {
             Box::pin(async move {
                 let now = tx.now;
                 let subject = format!("{}/{}", key.connection, kind.as_str());
+                channel_runs::end(tx, &key, kind, &run, &outcome).await?;
                 match outcome {
-                    Ok(summary) => {
+                    Ok(ran) => {
                         let sql = "UPDATE channel SET succeeded_at = $5, summary = $6, problem = NULL
                             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4";
-                        change(tx, &key, kind, sql, vec![now.into(), summary.into()]).await?;
+                        change(tx, &key, kind, sql, vec![now.into(), ran.words.into()]).await?;
                         tx.event("channel", subject, "ran");
                     }
                     Err(problem) => {
@@ -130,33 +171,21 @@ impl Database {
         .await
     }
 
-    /// Somebody wants a run now. A run that is under way does not count: what it was wanted for may have come after.
-    pub async fn want_run(&self, key: &ConnectionKey, kind: ChannelKind) -> R<()> {
-        let key = key.clone();
+    /// A run is wanted now: by this person, or because something happened. A run that is under way does not count: what it was
+    /// wanted for may have come after.
+    pub async fn want_run(&self, key: &ConnectionKey, kind: ChannelKind, person: Option<&str>) -> R<()> {
+        let (key, person) = (key.clone(), person.map(str::to_owned));
         self.write(&key.clone(), "want_run", move |tx| {
             Box::pin(async move {
-                let sql = "UPDATE channel SET wanted_at = $5
+                // A call that comes after does not hide that a person asked.
+                let sql = "UPDATE channel SET wanted_at = $5, wanted_by = COALESCE(CAST($6 AS TEXT), wanted_by)
                     WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND kind = $4";
                 let now = tx.now;
                 tx.wakes.work = true;
-                change(tx, &key, kind, sql, vec![now.into()]).await
+                change(tx, &key, kind, sql, vec![now.into(), person.into()]).await
             })
         })
         .await
-    }
-
-    /// When each enabled channel is to run next; a time in the past means now.
-    pub async fn due(&self, key: &ConnectionKey) -> R<Vec<(ChannelKind, Timestamp)>> {
-        let channels = self.channels(key).await?;
-        Ok(channels
-            .into_iter()
-            .filter(|channel| channel.enabled)
-            .map(|channel| {
-                let every = Duration::from_secs(u64::from(channel.every_seconds));
-                let by_schedule = channel.started_at.map_or(Timestamp::UNIX_EPOCH, |started| later(started, every));
-                (channel.kind, channel.wanted_at.map_or(by_schedule, |wanted| wanted.min(by_schedule)))
-            })
-            .collect())
     }
 
     /// Takes or keeps the right to spend a remote account's call budget, for as long as `lease`. `false` while another node

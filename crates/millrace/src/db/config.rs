@@ -10,7 +10,7 @@ use super::{
     Access, ActiveConnection, ChannelKind, ConnectionKey, ConnectionRecord, Database, DbError, Endpoint, R, Scope,
     channels,
     effects::key_values,
-    endpoints::{in_use, taken},
+    endpoints::taken,
     facts::scope_values,
     secrets,
     sql::{Row, Tx, json},
@@ -47,6 +47,8 @@ pub struct ConnectionSummary {
     pub warehouse_name: String,
     /// Grows with every change of its configuration.
     pub revision: i64,
+    /// It was put away.
+    pub archived: bool,
 }
 
 /// How often channels run unless set otherwise, in seconds.
@@ -176,11 +178,16 @@ impl Database {
         self.write(&key.clone(), "enable_connection", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, id] = key_values(&key);
-                tx.execute(
-                    "UPDATE connection SET enabled = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                    &[tenant, merchant, id, enabled.into()],
-                )
-                .await?;
+                let done = tx
+                    .execute(
+                        "UPDATE connection SET enabled = $4
+                         WHERE tenant = $1 AND merchant = $2 AND id = $3 AND ($4 = 0 OR archived_at IS NULL)",
+                        &[tenant, merchant, id, enabled.into()],
+                    )
+                    .await?;
+                if done == 0 && enabled {
+                    return Err(DbError::Refused("it was put away, and cannot be switched on again".to_owned()));
+                }
                 touch(tx, &key).await
             })
         })
@@ -195,7 +202,8 @@ impl Database {
                 let (tenant, merchant) = access.setting();
                 let rows = tx
                     .query(
-                        "SELECT c.id, c.merchant, c.name, c.enabled, c.store, s.name, c.warehouse, w.name, c.revision
+                        "SELECT c.id, c.merchant, c.name, c.enabled, c.store, s.name, c.warehouse, w.name, c.revision,
+                             CASE WHEN c.archived_at IS NULL THEN 0 ELSE 1 END
                          FROM connection AS c
                          JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
                          JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
@@ -215,43 +223,10 @@ impl Database {
                             warehouse: row.parsed(6)?,
                             warehouse_name: row.string(7)?,
                             revision: row.int(8)?,
+                            archived: row.flag(9)?,
                         })
                     })
                     .collect()
-            })
-        })
-        .await
-    }
-
-    /// Removes a connection that has no orders, with its channels and mappings.
-    pub async fn delete_connection(&self, key: &ConnectionKey) -> R<()> {
-        let key = key.clone();
-        self.write(&key.clone(), "delete_connection", move |tx| {
-            Box::pin(async move {
-                let values = key_values(&key);
-                for sql in [
-                    "DELETE FROM preflight WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM channel WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM pause WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM listing WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM kit WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM ship_method WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM source_method WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM location WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                    "DELETE FROM stock_owner WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                ] {
-                    tx.execute(sql, &values).await?;
-                }
-                let done = tx
-                    .execute("DELETE FROM connection WHERE tenant = $1 AND merchant = $2 AND id = $3", &values)
-                    .await
-                    .map_err(in_use("this connection"))?;
-                if done == 0 {
-                    return Err(DbError::NotFound(format!("connection {}", key.connection)));
-                }
-                tx.wakes.configuration = true;
-                tx.event("connection", key.connection.as_str(), "deleted");
-                Ok(())
             })
         })
         .await
@@ -375,7 +350,7 @@ async fn load_connection(tx: &mut Tx, key: &ConnectionKey, keyring: &Keyring) ->
     let row = tx
         .first(
             "SELECT c.name, c.enabled, c.revision, c.settings, s.account, s.id, s.name, s.platform, s.settings,
-                 w.id, w.name, w.platform, w.settings
+                 w.id, w.name, w.platform, w.settings, c.archived_at
              FROM connection AS c
              JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
              JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
@@ -403,6 +378,7 @@ async fn load_connection(tx: &mut Tx, key: &ConnectionKey, keyring: &Keyring) ->
         key: key.clone(),
         name: row.string(0)?,
         enabled: row.flag(1)?,
+        archived_at: row.opt_time(13)?,
         revision: row.int(2)?,
         settings: row.json(3)?,
         account: row.string(4)?,

@@ -34,6 +34,15 @@ pub struct NewEffect {
     pub not_before: Option<Timestamp>,
 }
 
+/// Effects taken on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    /// What is due.
+    pub rows: Vec<EffectRow>,
+    /// When, on the database's clock.
+    pub at: Timestamp,
+}
+
 /// An effect as the journal holds it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EffectRow {
@@ -73,6 +82,8 @@ pub struct EffectRow {
     pub remote: Option<RemoteRef>,
     /// What settled it, or why it is where it is.
     pub note: String,
+    /// Its running number, where what is sent carries one.
+    pub number: Option<u32>,
     /// What it is about.
     pub subject: Subject,
     /// A journal that was lost may have sent it: nothing of it goes out before it was looked for.

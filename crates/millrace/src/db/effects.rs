@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Arm, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, recovery, safety,
+    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, numbers,
+    recovery, safety,
     sql::{Row, Tx, Value, json},
 };
 
@@ -19,7 +20,7 @@ use super::{
 pub(super) const COLUMNS: &str =
     "e.id, e.kind, e.key, e.revision, e.batch, e.lane, e.body, e.body_sha256, e.title, e.state,
     e.attempt, e.unknowns, e.negatives, e.fence, e.armed_at, e.baseline, e.remote, e.note, e.order_ref, e.request_ref,
-    e.shipment_ref, e.product_id, e.warehouse_id, e.recovery";
+    e.shipment_ref, e.product_id, e.warehouse_id, e.recovery, e.number";
 
 /// What can be claimed: in a state the journal acts upon, due, held by nobody, and free to go. `$5` is now. The lists of
 /// states are those of the partial indexes, word for word. `LIMIT 1 OFFSET 0` keeps PostgreSQL from turning a look into an
@@ -105,6 +106,7 @@ pub(super) fn effect_row(row: &Row) -> R<EffectRow> {
             warehouse_id: row.opt_int(22)?,
         },
         suspect: row.opt_text(23)? == Some("open"),
+        number: row.opt_int(24)?.and_then(|number| u32::try_from(number).ok()),
     })
 }
 
@@ -143,9 +145,17 @@ pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffec
             rows,
         )
         .await?;
+    let mut numbered = Vec::new();
     for row in &inserted {
-        by_key.remove(&(row.parsed(0)?, row.string(1)?));
+        if let Some((effect, _)) = by_key.remove(&(row.parsed(0)?, row.string(1)?))
+            && let Some(numbering) = effect.draft.numbering
+        {
+            numbered.push((effect.id, numbering));
+        }
     }
+    // Ids are drawn in the order of planning, and what was planned first has the smaller number.
+    numbered.sort_by(|(a, _), (b, _)| a.cmp(b));
+    numbers::give(tx, key, numbered).await?;
     tx.wakes.work = true;
     recovery::suspect(tx, key, ids).await?;
     for (effect, hash) in by_key.into_values() {
@@ -290,10 +300,13 @@ impl Database {
         owner: &str,
         lease: Duration,
         limit: usize,
-    ) -> R<Vec<EffectRow>> {
+    ) -> R<Claimed> {
         let (key, owner) = (key.clone(), owner.to_owned());
         self.write(&key.clone(), "claim_effects", move |tx| {
-            Box::pin(async move { claim(tx, &key, side, &owner, lease, limit).await })
+            Box::pin(async move {
+                let rows = claim(tx, &key, side, &owner, lease, limit).await?;
+                Ok(Claimed { rows, at: tx.now })
+            })
         })
         .await
     }
@@ -514,8 +527,8 @@ async fn arm(
     http_deadline: Duration,
     guard: Option<&Guard>,
 ) -> R<ArmedOrAlarm> {
-    if arms.is_empty() || is_frozen(tx).await? {
-        return Ok(Ok((vec![None; arms.len()], 0)));
+    if arms.is_empty() {
+        return Ok(Ok((Vec::new(), 0)));
     }
     let [tenant, merchant, _] = key_values(key);
     if tx.is_postgres() {
@@ -527,6 +540,10 @@ async fn arm(
             arms.iter().map(|arm| &arm.id),
         )
         .await?;
+    }
+    // Not before: somebody may freeze sending while this waits for a lock.
+    if is_frozen(tx).await? {
+        return Ok(Ok((vec![None; arms.len()], 0)));
     }
     let committed = match safety::count(tx, arms.len(), guard).await? {
         Ok(committed) => committed,

@@ -212,13 +212,13 @@ impl Database {
     /// Removes a store that no connection uses, with its secrets.
     pub async fn delete_store(&self, scope: &Scope, id: &StoreId) -> R<()> {
         let sql = "DELETE FROM store WHERE tenant = $1 AND merchant = $2 AND id = $3";
-        self.delete_endpoint(scope, id.as_str(), "this store", sql).await
+        self.delete_endpoint(scope, id.as_str(), "store", sql).await
     }
 
     /// Removes a warehouse that no connection uses, with its secrets.
     pub async fn delete_warehouse(&self, scope: &Scope, id: &WarehouseId) -> R<()> {
         let sql = "DELETE FROM warehouse WHERE tenant = $1 AND merchant = $2 AND id = $3";
-        self.delete_endpoint(scope, id.as_str(), "this warehouse", sql).await
+        self.delete_endpoint(scope, id.as_str(), "warehouse", sql).await
     }
 
     async fn delete_endpoint(&self, scope: &Scope, id: &str, what: &'static str, sql: &'static str) -> R<()> {
@@ -232,8 +232,27 @@ impl Database {
                 )
                 .await?;
                 oauth::forget(tx, &scope, &id).await?;
-                let done = tx.execute(sql, &[tenant, merchant, (&id).into()]).await.map_err(in_use(what))?;
-                if done == 0 { Err(DbError::NotFound(format!("{what} ({id})"))) } else { Ok(()) }
+                // The address that its remote system calls, and the secret that those calls carry.
+                tx.execute(
+                    "DELETE FROM secret WHERE tenant = $1 AND merchant = $2 AND object IN
+                         (SELECT h.id FROM hook AS h WHERE h.tenant = $1 AND h.merchant = $2 AND h.object = $3)",
+                    &[tenant.clone(), merchant.clone(), (&id).into()],
+                )
+                .await?;
+                tx.execute(
+                    "DELETE FROM hook WHERE tenant = $1 AND merchant = $2 AND object = $3",
+                    &[tenant.clone(), merchant.clone(), (&id).into()],
+                )
+                .await?;
+                let done = tx
+                    .execute(sql, &[tenant, merchant, (&id).into()])
+                    .await
+                    .map_err(in_use(&format!("this {what}")))?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("{what} ({id})")));
+                }
+                tx.event(what, id, "deleted");
+                Ok(())
             })
         })
         .await

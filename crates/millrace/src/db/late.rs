@@ -81,6 +81,7 @@ async fn watched(tx: &mut Tx, key: &ConnectionKey, span: Duration) -> R<Vec<Watc
             key: row.string(2)?,
             batch: row.opt_string(3)?,
             body: row.string(4)?,
+            number: None,
             tried: None,
         };
         let (warehouse_id, product_id) = (row.int(7)?, row.int(8)?);

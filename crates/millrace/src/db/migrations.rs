@@ -24,8 +24,11 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (9, "credentials", include_str!("../../migrations/sqlite/0009_credentials.sql")),
     (10, "resources", include_str!("../../migrations/sqlite/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/sqlite/0011_preflight.sql")),
+    (12, "schedules", include_str!("../../migrations/sqlite/0012_schedules.sql")),
+    (13, "settings", include_str!("../../migrations/sqlite/0013_settings.sql")),
     (14, "tenants", include_str!("../../migrations/sqlite/0014_tenants.sql")),
     (15, "provider", include_str!("../../migrations/sqlite/0015_provider.sql")),
+    (16, "numbers", include_str!("../../migrations/sqlite/0016_numbers.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -39,8 +42,11 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (9, "credentials", include_str!("../../migrations/postgres/0009_credentials.sql")),
     (10, "resources", include_str!("../../migrations/postgres/0010_resources.sql")),
     (11, "preflight", include_str!("../../migrations/postgres/0011_preflight.sql")),
+    (12, "schedules", include_str!("../../migrations/postgres/0012_schedules.sql")),
+    (13, "settings", include_str!("../../migrations/postgres/0013_settings.sql")),
     (14, "tenants", include_str!("../../migrations/postgres/0014_tenants.sql")),
     (15, "provider", include_str!("../../migrations/postgres/0015_provider.sql")),
+    (16, "numbers", include_str!("../../migrations/postgres/0016_numbers.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

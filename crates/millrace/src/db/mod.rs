@@ -14,10 +14,12 @@ mod audit;
 pub mod backup;
 mod bulk;
 mod census;
+mod channel_runs;
 mod channels;
 mod config;
 mod corrections;
 mod deliveries;
+mod drafts;
 mod effect_records;
 mod effects;
 mod endpoints;
@@ -38,6 +40,7 @@ mod lookup;
 mod mappings;
 mod migrations;
 mod notes;
+mod numbers;
 mod oauth;
 mod order_edits;
 mod order_list;
@@ -54,6 +57,7 @@ mod race_answers;
 mod races;
 mod records;
 mod recovery;
+mod removal;
 mod requests;
 mod revise;
 mod safety;
@@ -88,10 +92,14 @@ pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRe
 pub use audit::{AuditChain, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
+pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};
 pub use config::{ConnectionSummary, MerchantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
-pub use effect_records::{Arm, AttemptRow, CANNOT_ASK, EffectDecision, EffectRow, NewEffect, Settlement, Subject};
+pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};
+pub use effect_records::{
+    Arm, AttemptRow, CANNOT_ASK, Claimed, EffectDecision, EffectRow, NewEffect, Settlement, Subject,
+};
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
@@ -114,11 +122,13 @@ pub use provider::NewProviderFlow;
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
 pub use records::{
-    Access, ActiveConnection, Advance, Channel, ChannelKind, ConnectionKey, ConnectionRecord, Endpoint, Event,
-    ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome, Recorded,
-    RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine, StockRun,
+    Access, ActiveConnection, Advance, Channel, ChannelKind, ChannelSchedule, ConnectionKey, ConnectionRecord,
+    Endpoint, Event, ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome,
+    Recorded, RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine,
+    StockRun,
 };
 pub use recovery::{Look, LookedFor, PassView};
+pub use removal::Removed;
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use second_factor::Factor;
 pub use sessions::{NewSession, SessionRow};

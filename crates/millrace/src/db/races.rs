@@ -168,6 +168,8 @@ impl Bundle {
             (EffectState::Applied | EffectState::Voided, Some("too_late")) => CancelStep::TooLate,
             (EffectState::Applied, Some("partly")) => CancelStep::Partly,
             (EffectState::Applied, None | Some("accepted")) => CancelStep::Accepted,
+            // Told, and not answered: what the warehouse does is the answer.
+            (EffectState::Applied, Some("asked")) => CancelStep::Open,
             (EffectState::Planned | EffectState::NotSent | EffectState::Voided, _) => CancelStep::None,
             (EffectState::Armed | EffectState::Unknown | EffectState::Probing | EffectState::AbsentConfirmed, _) => {
                 CancelStep::Open

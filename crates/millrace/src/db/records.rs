@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    time::Duration,
 };
 
 use connect::{
@@ -10,11 +11,12 @@ use connect::{
     Secret, ShipMethod, Shipment, ShipmentId, Side, StoreId, TenantId, WarehouseId,
 };
 use engine::{
-    effect::EffectState,
+    effect::{EffectState, later},
     order::{Disposition, OrderState},
+    schedule::{self, Rule},
     settings::ConnectionSettings,
 };
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -123,7 +125,7 @@ pub struct Channel {
     pub kind: ChannelKind,
     /// Switched on.
     pub enabled: bool,
-    /// Seconds between runs.
+    /// Seconds between runs, where no schedule says otherwise.
     pub every_seconds: u32,
     /// Where to go on reading.
     pub cursor: Option<String>,
@@ -137,6 +139,47 @@ pub struct Channel {
     pub problem: Option<String>,
     /// What the last run did, for people.
     pub summary: String,
+    /// When it runs, where a person gave it rules; `None`: every so many seconds.
+    pub schedule: Option<ChannelSchedule>,
+}
+
+/// The rules of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelSchedule {
+    /// The zone in which they are read, by its IANA name.
+    pub zone: String,
+    /// At least one; whichever fires, runs.
+    pub rules: Vec<Rule>,
+    /// When they were set: what would have fired before is not made up for.
+    pub since: Timestamp,
+}
+
+impl Channel {
+    /// When it runs next if nobody asks for it; a time in the past means now. Waits are divided by `factor`.
+    ///
+    /// A schedule whose zone this machine does not know holds nothing up: the channel keeps its own pace.
+    pub fn due(&self, factor: u32) -> Timestamp {
+        if let Some(schedule) = &self.schedule
+            && let Ok(zone) = TimeZone::get(&schedule.zone)
+            && let Some(due) = schedule::due(&schedule.rules, &zone, self.counted_from(schedule), factor)
+        {
+            return due;
+        }
+        let every = Duration::from_secs(u64::from(self.every_seconds.max(1))) / factor.max(1);
+        self.started_at.map_or(Timestamp::UNIX_EPOCH, |started| later(started, every))
+    }
+
+    /// The longest that it is meant to rest now: from one run to the next.
+    pub fn rest(&self) -> Duration {
+        let every = Duration::from_secs(u64::from(self.every_seconds.max(1)));
+        let Some(schedule) = &self.schedule else { return every };
+        let rests = self.due(1).duration_since(self.counted_from(schedule));
+        Duration::try_from(rests).unwrap_or(every)
+    }
+
+    fn counted_from(&self, schedule: &ChannelSchedule) -> Timestamp {
+        self.started_at.map_or(schedule.since, |started| started.max(schedule.since))
+    }
 }
 
 /// A store or warehouse account. Plain settings only; secrets are unsealed where they are used.
@@ -160,6 +203,8 @@ pub struct ConnectionRecord {
     pub name: String,
     /// Switched on.
     pub enabled: bool,
+    /// When it was put away.
+    pub archived_at: Option<Timestamp>,
     /// Grows with every change of the connection, its store, its warehouse or its mappings.
     pub revision: i64,
     /// The order source.

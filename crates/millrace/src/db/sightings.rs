@@ -10,7 +10,7 @@ use engine::{
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Access, Database, R, safety,
+    Access, Channel, Database, R, channels, safety,
     sql::{Row, Tx},
 };
 
@@ -23,7 +23,8 @@ pub struct Patience {
     pub backups: bool,
 }
 
-/// A channel is late when it has not begun a run for three times its pace, and for at least this time.
+/// A channel is late when it has not begun a run for three times its pace, and for at least this time; one with a schedule, this
+/// time after a rule of it should have made it run.
 const LATE: Duration = Duration::from_secs(15 * 60);
 /// A warehouse is silent when it has had orders for so long, and nothing of it has left in that time.
 const SILENT: SignedDuration = SignedDuration::from_hours(48);
@@ -134,6 +135,14 @@ async fn by_reason(
     Ok(())
 }
 
+/// From when on a channel that last began to run at `started` is late.
+fn late_from(channel: &Channel, started: Timestamp, factor: u32) -> Timestamp {
+    if channel.schedule.is_some() {
+        return later(channel.due(factor), LATE / factor.max(1));
+    }
+    later(started, LATE.max(channel.rest() * 3) / factor.max(1))
+}
+
 /// Paused sides, channels that fail or do not run, orders the census cannot account for, stock runs that wait.
 async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
     let paused = tx
@@ -153,17 +162,16 @@ async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mu
             subjects: vec![row.string(1)?],
         });
     }
-    let channels = tx
-        .query(
-            "SELECT c.merchant, c.id, c.name, h.kind, h.problem, h.every_seconds, h.started_at FROM connection AS c
-             JOIN channel AS h ON h.tenant = c.tenant AND h.merchant = c.merchant AND h.connection = c.id
-             WHERE c.tenant = $1 AND c.enabled = 1 AND h.enabled = 1",
-            &[tenant.into()],
-        )
-        .await?;
-    for row in &channels {
-        let (name, channel) = (row.text(2)?, row.text(3)?);
-        if let Some(problem) = row.opt_text(4)? {
+    let sql = format!(
+        "SELECT c.merchant, c.id, c.name, {} FROM connection AS c
+         JOIN channel AS h ON h.tenant = c.tenant AND h.merchant = c.merchant AND h.connection = c.id
+         WHERE c.tenant = $1 AND c.enabled = 1 AND h.enabled = 1",
+        channels::COLUMNS
+    );
+    for row in &tx.query_built(sql, &[tenant.into()]).await? {
+        let (name, known) = (row.text(2)?, channels::channel(row, 3)?);
+        let channel = known.kind.as_str();
+        if let Some(problem) = &known.problem {
             seen.push(Sighting {
                 key: key(AlertKind::ChannelFailing, row, channel)?,
                 what: format!("{name}: the channel {channel} fails: {problem}"),
@@ -171,10 +179,8 @@ async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mu
                 subjects: vec![row.string(1)?],
             });
         }
-        let pace = Duration::from_secs(u64::try_from(row.int(5)?).unwrap_or(0));
-        let limit = LATE.max(pace * 3) / patience.factor.max(1);
-        if let Some(started) = row.opt_time(6)?
-            && later(started, limit) < tx.now
+        if let Some(started) = known.started_at
+            && late_from(&known, started, patience.factor) < tx.now
         {
             seen.push(Sighting {
                 key: key(AlertKind::ChannelLate, row, channel)?,

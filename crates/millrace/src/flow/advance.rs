@@ -149,7 +149,7 @@ fn warehouse_steps(
                 && request.race_asked_at.is_some_and(|asked_at| cancel.changed_at <= asked_at)
         });
         if may_ask && request.shipments.is_empty() {
-            match runtime.warehouse.plan_cancel(&request.key, reference) {
+            match runtime.warehouse.plan_cancel(&request.key, reference, runtime.clock.now()) {
                 Ok(draft) => drafts.push(draft),
                 Err(error) => steps.by_hand = Some(error.to_string()),
             }

@@ -1,10 +1,12 @@
 //! The last look before an order is sent: is it still wanted, exactly as planned (O4)?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{EffectId, EffectKind, RemoteRef};
 use engine::{key, order::Disposition};
-use jiff::Timestamp;
 
 use super::{FlowError, orders};
 use crate::{
@@ -21,8 +23,8 @@ pub enum Verdict {
     Wait {
         /// For people.
         why: String,
-        /// Ask again then.
-        until: Timestamp,
+        /// Ask again after so long.
+        pause: Duration,
     },
     /// It must not be sent as planned; import plans again what is wanted instead.
     Void {
@@ -74,8 +76,8 @@ async fn by_order(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>,
         Ok(decided) => decided,
         Err(FlowError::Db(error)) => return Err(error),
         Err(error) => {
-            let until = engine::effect::later(runtime.clock.now(), runtime.scaled(RETRY));
-            let wait = Verdict::Wait { why: format!("the order cannot be read again before sending: {error}"), until };
+            let pause = runtime.scaled(RETRY);
+            let wait = Verdict::Wait { why: format!("the order cannot be read again before sending: {error}"), pause };
             return Ok(order_ids
                 .iter()
                 .map(|order_id| match order_id {
@@ -127,7 +129,7 @@ pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<BTre
 }
 
 /// How long a submit waits when its order cannot be read.
-const RETRY: std::time::Duration = std::time::Duration::from_secs(15);
+const RETRY: Duration = Duration::from_secs(15);
 
 /// By order: the content hash of each request it would now become, by key; or why it becomes none.
 type Decided = BTreeMap<i64, Result<BTreeMap<String, String>, String>>;

@@ -15,7 +15,7 @@ pub mod stock;
 
 use connect::{ConnectorError, ErrorKind};
 
-use crate::db::DbError;
+use crate::db::{Counts, DbError};
 
 /// Why a run of a flow ended early. What it had written stays; the next run goes on from there.
 #[derive(Debug, thiserror::Error)]
@@ -36,4 +36,9 @@ impl FlowError {
     pub fn is_credentials(&self) -> bool {
         matches!(self, Self::Connector(error) if error.kind == ErrorKind::Credentials)
     }
+}
+
+/// What a run counted, by name.
+fn counts<const N: usize>(counted: [(&str, usize); N]) -> Counts {
+    counted.into_iter().map(|(name, count)| (name.to_owned(), u64::try_from(count).unwrap_or(u64::MAX))).collect()
 }

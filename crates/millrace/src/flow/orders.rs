@@ -19,11 +19,11 @@ use engine::{
 use jiff::Timestamp;
 
 use super::{
-    FlowError,
+    FlowError, counts,
     sent::{Compared, compare_sent, mark_of},
 };
 use crate::{
-    db::{ImportedOrder, KnownOrder, NewRequest, Recorded},
+    db::{ChannelKind, Counts, ImportedOrder, KnownOrder, NewRequest, Ran, Recorded},
     runtime::Runtime,
 };
 
@@ -56,6 +56,25 @@ impl std::fmt::Display for Summary {
             "{} in scope, {} read: {} sent on, {} held, {} waiting, {} skipped, {} changed after sending",
             self.seen, self.read, self.requested, self.held, self.waiting, self.skipped, self.changed
         )
+    }
+}
+
+impl Summary {
+    /// For the history of runs.
+    pub fn ran(&self) -> Ran {
+        Ran { words: self.to_string(), counts: self.counts() }
+    }
+
+    fn counts(&self) -> Counts {
+        counts([
+            ("in_scope", self.seen),
+            ("read", self.read),
+            ("sent_on", self.requested),
+            ("held", self.held),
+            ("waiting", self.waiting),
+            ("skipped", self.skipped),
+            ("changed_after_sending", self.changed),
+        ])
     }
 }
 
@@ -100,8 +119,10 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         wanted.entry(order_id).or_default();
     }
     let wanted: Vec<(i64, String)> = wanted.into_iter().collect();
+    let total = wanted.len();
     for slice in wanted.chunks(SLICE) {
         import(runtime, slice, &mut summary).await?;
+        runtime.tell_progress(ChannelKind::Orders, summary.read, Some(total), summary.counts()).await;
     }
     runtime.metrics.orders("requested", summary.requested);
     Ok(summary)

@@ -206,6 +206,7 @@ async fn look(
                 key: draft.key,
                 batch: draft.batch,
                 body: draft.body,
+                number: None,
                 tried: None,
             },
             baseline: serde_json::Value::Null,

@@ -5,9 +5,9 @@ use connect::{
     planted::{Planted, planted},
 };
 
-use super::FlowError;
+use super::{FlowError, counts};
 use crate::{
-    db::{ChannelKind, NewShipment, ShipmentsRecorded},
+    db::{ChannelKind, Counts, NewShipment, Ran, ShipmentsRecorded},
     runtime::Runtime,
 };
 
@@ -41,6 +41,23 @@ impl std::fmt::Display for Summary {
             "{} new, {} known, {} changed, {} for unknown orders, {} inputs rejected",
             self.new, self.known, self.changed, self.unknown, self.rejected
         )
+    }
+}
+
+impl Summary {
+    /// For the history of runs.
+    pub fn ran(&self) -> Ran {
+        Ran { words: self.to_string(), counts: self.counts() }
+    }
+
+    fn counts(&self) -> Counts {
+        counts([
+            ("new", self.new),
+            ("known", self.known),
+            ("changed", self.changed),
+            ("for_unknown_orders", self.unknown),
+            ("inputs_rejected", self.rejected),
+        ])
     }
 }
 
@@ -90,6 +107,8 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             }
         }
         put_away(runtime, &page.taken, &page.rejected).await;
+        let read = summary.new + summary.known + summary.changed + summary.unknown;
+        runtime.tell_progress(ChannelKind::Shipments, read, None, summary.counts()).await;
         if !more {
             summary.exhausted = true;
             break;

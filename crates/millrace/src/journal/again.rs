@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use connect::{Armed, EffectKind, Effects, FoundAgain, OrderId, Probe, RemoteRef};
 use engine::effect::{EffectState, Policy, after_probe};
 
-use super::{blank, effect, facts, from_step, give_back, settle};
+use super::{Turn, blank, effect, from_step, give_back, settle};
 use crate::{
     db::{CANNOT_ASK, DbError, EffectRow, Settlement},
     flow::gate,
@@ -20,8 +20,9 @@ pub(super) async fn look(
     effects: &dyn Effects,
     policy: &Policy,
     rows: Vec<EffectRow>,
+    turn: Turn,
 ) -> Result<usize, DbError> {
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let Some(lost) = runtime.db.safety().await?.lost else { return Ok(0) };
     // No repeat is safe that nobody has looked for; and waiting for an answer has no end but a person's.
     let policy =
@@ -39,9 +40,9 @@ pub(super) async fn look(
         Ok(answers) if answers.len() == rows.len() => answers,
         Ok(_) => {
             let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
-            return give_back(runtime, &rows, policy, "find again", &error).await;
+            return give_back(runtime, &rows, policy, "find again", &error, turn).await;
         }
-        Err(error) => return give_back(runtime, &rows, policy, "find again", &error).await,
+        Err(error) => return give_back(runtime, &rows, policy, "find again", &error, turn).await,
     };
     let candidates: Vec<&RemoteRef> = answers
         .iter()
@@ -58,7 +59,7 @@ pub(super) async fn look(
     };
     let trackings = runtime.db.trackings(&runtime.key, &orders).await?;
     let mut taken = if notes { gate::taken_notes(runtime, &candidates).await? } else { BTreeSet::new() };
-    let after = runtime.clock.now();
+    let after = turn.now(runtime);
     let mut settlements = Vec::with_capacity(rows.len());
     for (row, answer) in rows.iter().zip(answers) {
         let probe = match answer {
@@ -89,7 +90,7 @@ pub(super) async fn look(
                 continue;
             }
         };
-        let step = after_probe(&facts(row), policy, &probe, after);
+        let step = after_probe(&turn.facts(runtime, row), policy, &probe, after);
         settlements.push(from_step(row, step, "find again", now));
     }
     settle(runtime, settlements).await

@@ -8,15 +8,18 @@ mod again;
 mod probe;
 mod send;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
 
 use connect::{ConnectorError, Effect, EffectKind, Effects, ErrorKind, Side};
-use engine::effect::{EffectState, Facts, Policy, Step, later};
+use engine::{
+    effect::{EffectState, Facts, Policy, Step, later},
+    steady::Steady,
+};
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::{
-    db::{AttemptRow, DbError, EffectRow, Settlement},
+    db::{AttemptRow, Claimed, DbError, EffectRow, Settlement},
     runtime::Runtime,
 };
 
@@ -42,8 +45,9 @@ pub struct Driven {
 /// When the database cannot be reached. What was claimed is then taken up again when its lease ends.
 pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
     let lease = runtime.waits.lease;
-    let rows = runtime.db.claim_effects(&runtime.key, side, &runtime.owner, lease, CLAIM).await?;
-    let started = runtime.clock.monotonic();
+    let asked = runtime.clock.monotonic();
+    let Claimed { rows, at } = runtime.db.claim_effects(&runtime.key, side, &runtime.owner, lease, CLAIM).await?;
+    let turn = Turn::begin(runtime, asked, at);
     let mut driven = Driven { claimed: rows.len(), settled: 0 };
     let mut by_kind: BTreeMap<(bool, EffectKind), Vec<EffectRow>> = BTreeMap::new();
     for row in rows {
@@ -53,7 +57,7 @@ pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
     for ((to_send, kind), rows) in by_kind {
         let effects = runtime.effects(side);
         let Some(policy) = policy(runtime, effects, kind) else {
-            driven.settled += give_up(runtime, rows, kind).await?;
+            driven.settled += give_up(runtime, rows, kind, turn).await?;
             continue;
         };
         let span = tracing::info_span!(
@@ -61,22 +65,74 @@ pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
             effect.sent = to_send
         );
         driven.settled += if to_send {
-            send::send(runtime, effects, &policy, kind, rows, started).instrument(span).await?
+            send::send(runtime, effects, &policy, kind, rows, turn).instrument(span).await?
         } else {
-            probe::probe(runtime, effects, &policy, kind, rows, started).instrument(span).await?
+            probe::probe(runtime, effects, &policy, kind, rows, turn).instrument(span).await?
         };
     }
     Ok(driven)
 }
 
+/// The time of one drive: the database's clock as of its claim, carried on by the monotonic clock. Waits are measured on it,
+/// because intents are dated by it and because nobody sets a machine's monotonic clock (docs/reliability.md, R4).
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// The database's time of the claim.
+    at: Timestamp,
+    /// When its answer was there, on the monotonic clock: the database's clock is never behind what is carried on from here.
+    from: Duration,
+    /// How long the database's clock had run evenly by then.
+    steady: Duration,
+}
+
+impl Turn {
+    /// The claim was asked for at `asked`, and made at `at`.
+    fn begin(runtime: &Runtime, asked: Duration, at: Timestamp) -> Self {
+        let from = runtime.clock.monotonic();
+        let mut kept = runtime.memory.steady.lock().unwrap_or_else(PoisonError::into_inner);
+        let steady = kept.get_or_insert_with(|| Steady::new(asked));
+        if let Some(by) = steady.saw(at, asked, from, runtime.waits.clock_error) {
+            tracing::warn!(
+                connection.id = %runtime.key.connection, clock.set_by_ms = by,
+                "the database's clock was set: what is not known is looked up for longer before anything is sent again{}",
+                if by < 0 { ", and what was due waits until the clock is there again" } else { "" }
+            );
+        }
+        Self { at, from, steady: steady.since(from) }
+    }
+
+    /// Now, on the database's clock.
+    fn now(self, runtime: &Runtime) -> Timestamp {
+        later(self.at, self.lasts(runtime))
+    }
+
+    /// How long it has lasted.
+    fn lasts(self, runtime: &Runtime) -> Duration {
+        runtime.clock.monotonic().saturating_sub(self.from)
+    }
+
+    /// What is known of a claimed effect.
+    fn facts(self, runtime: &Runtime, row: &EffectRow) -> Facts {
+        Facts {
+            kind: row.kind,
+            state: row.state,
+            attempt: row.attempt,
+            unknowns: row.unknowns,
+            negatives: row.negatives,
+            armed_at: row.armed_at,
+            steady: self.steady.saturating_add(self.lasts(runtime)),
+        }
+    }
+}
+
 /// A connector that cannot do what is planned: a fault of the plan, shown to a person.
-async fn give_up(runtime: &Runtime, rows: Vec<EffectRow>, kind: EffectKind) -> Result<usize, DbError> {
+async fn give_up(runtime: &Runtime, rows: Vec<EffectRow>, kind: EffectKind, turn: Turn) -> Result<usize, DbError> {
     let settlements: Vec<Settlement> = rows
         .iter()
         .map(|row| Settlement {
             path: void_path(row.state),
             note: format!("this warehouse cannot do it: {kind}"),
-            ..blank(row, "prepare", "unsupported", runtime.clock.now())
+            ..blank(row, "prepare", "unsupported", turn.now(runtime))
         })
         .collect();
     settle(runtime, settlements).await
@@ -101,24 +157,13 @@ fn policy(runtime: &Runtime, effects: &dyn Effects, kind: EffectKind) -> Option<
 }
 
 /// The first look after an unknown outcome: most of the time the change is there, and the order can go on.
-const FIRST_PROBE: std::time::Duration = std::time::Duration::from_secs(2);
+const FIRST_PROBE: Duration = Duration::from_secs(2);
 /// First pause after *not sent*.
-const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_secs(2);
 /// Longest pause between tries.
-const LONGEST_PAUSE: std::time::Duration = std::time::Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 /// An outcome that cannot be looked up for so long is handed to a person.
-const DEADLINE: std::time::Duration = std::time::Duration::from_secs(6 * 3600);
-
-fn facts(row: &EffectRow) -> Facts {
-    Facts {
-        kind: row.kind,
-        state: row.state,
-        attempt: row.attempt,
-        unknowns: row.unknowns,
-        negatives: row.negatives,
-        armed_at: row.armed_at,
-    }
-}
+const DEADLINE: Duration = Duration::from_secs(6 * 3600);
 
 fn effect(row: &EffectRow) -> Effect {
     Effect {
@@ -127,6 +172,7 @@ fn effect(row: &EffectRow) -> Effect {
         key: row.key.clone(),
         batch: row.batch.clone(),
         body: row.body.clone(),
+        number: row.number,
         tried: row.baseline.clone().filter(|_| row.attempt > 0),
     }
 }
@@ -173,8 +219,9 @@ async fn give_back(
     policy: &Policy,
     what: &'static str,
     error: &ConnectorError,
+    turn: Turn,
 ) -> Result<usize, DbError> {
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let side = rows.first().map_or(Side::Source, |row| row.kind.side());
     if error.kind == ErrorKind::Credentials {
         runtime.pause(side, &error.message).await?;
@@ -185,7 +232,7 @@ async fn give_back(
             if row.state == EffectState::Probing {
                 return from_step(
                     row,
-                    engine::effect::after_failed_probe(&facts(row), policy, &error.message, now),
+                    engine::effect::after_failed_probe(&turn.facts(runtime, row), policy, &error.message, now),
                     what,
                     now,
                 );

@@ -1,11 +1,9 @@
 //! Looking up what is not known.
 
-use std::time::Duration;
-
 use connect::{Armed, EffectKind, Effects};
 use engine::effect::{EffectState, Policy, after_probe, later};
 
-use super::{again, blank, effect, facts, from_step, give_back, send, settle};
+use super::{Turn, again, blank, effect, from_step, give_back, send, settle};
 use crate::{
     db::{DbError, EffectRow, Settlement},
     flow::gate,
@@ -19,9 +17,9 @@ pub(super) async fn probe(
     policy: &Policy,
     kind: EffectKind,
     rows: Vec<EffectRow>,
-    claimed: Duration,
+    turn: Turn,
 ) -> Result<usize, DbError> {
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let asked: Vec<Armed> = rows
         .iter()
         .map(|row| Armed {
@@ -34,9 +32,9 @@ pub(super) async fn probe(
     let suspects = rows.iter().filter(|row| row.suspect).count();
     if suspects > 0 {
         let (suspect, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.suspect);
-        let mut ended = again::look(runtime, effects, policy, suspect).await?;
+        let mut ended = again::look(runtime, effects, policy, suspect, turn).await?;
         if !others.is_empty() {
-            ended += Box::pin(probe(runtime, effects, policy, kind, others, claimed)).await?;
+            ended += Box::pin(probe(runtime, effects, policy, kind, others, turn)).await?;
         }
         return Ok(ended);
     }
@@ -45,12 +43,12 @@ pub(super) async fn probe(
         Ok(answers) if answers.len() == rows.len() => answers,
         Ok(_) => {
             let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
-            return give_back(runtime, &rows, policy, "probe", &error).await;
+            return give_back(runtime, &rows, policy, "probe", &error, turn).await;
         }
-        Err(error) => return give_back(runtime, &rows, policy, "probe", &error).await,
+        Err(error) => return give_back(runtime, &rows, policy, "probe", &error, turn).await,
     };
     let took = runtime.clock.monotonic().saturating_sub(started);
-    let after = runtime.clock.now();
+    let after = turn.now(runtime);
     let mut settlements = Vec::new();
     let mut again = Vec::new();
     // What is wanted no more is looked up until it is certain that it did not happen, and never sent to find out.
@@ -58,7 +56,7 @@ pub(super) async fn probe(
     let only_look = Policy { repeat_is_safe: false, ..*policy };
     for (row, answer) in rows.into_iter().zip(answers) {
         let policy = if unwanted.contains(&row.id) { &only_look } else { policy };
-        let step = after_probe(&facts(&row), policy, &answer, after);
+        let step = after_probe(&turn.facts(runtime, &row), policy, &answer, after);
         if step.resend {
             again.push(row);
             continue;
@@ -84,5 +82,5 @@ pub(super) async fn probe(
             .collect();
         return Ok(ended + settle(runtime, waits).await?);
     }
-    Ok(ended + Box::pin(send::send(runtime, effects, policy, kind, again, claimed)).await?)
+    Ok(ended + Box::pin(send::send(runtime, effects, policy, kind, again, turn)).await?)
 }

@@ -13,7 +13,7 @@ use engine::effect::{EffectState, Policy, after_found, after_send, later};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::{CONCURRENCY, blank, effect, facts, from_step, give_back, settle, void_path};
+use super::{CONCURRENCY, Turn, blank, effect, from_step, give_back, settle, void_path};
 use crate::{
     db::{Arm, DbError, EffectRow, Settlement},
     flow::gate::{self, Verdict},
@@ -26,16 +26,16 @@ struct Ready {
     baseline: serde_json::Value,
 }
 
-/// Takes effects of one kind from claimed to settled. `claimed` is when their lease began, on the monotonic clock.
+/// Takes effects of one kind from claimed to settled.
 pub(super) async fn send(
     runtime: &Runtime,
     effects: &dyn Effects,
     policy: &Policy,
     kind: EffectKind,
     rows: Vec<EffectRow>,
-    claimed: Duration,
+    turn: Turn,
 ) -> Result<usize, DbError> {
-    let (rows, mut settlements) = pass_gate(runtime, kind, rows).await?;
+    let (rows, mut settlements) = pass_gate(runtime, kind, rows, turn).await?;
     if rows.is_empty() {
         return settle(runtime, settlements).await;
     }
@@ -44,18 +44,16 @@ pub(super) async fn send(
         Ok(prepared) if prepared.len() == rows.len() => prepared,
         Ok(_) => {
             let error = connect::ConnectorError::unexpected("the connector did not answer for every effect");
-            return Ok(
-                settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?
-            );
+            return Ok(settle(runtime, settlements).await?
+                + give_back(runtime, &rows, policy, "prepare", &error, turn).await?);
         }
         Err(error) => {
-            return Ok(
-                settle(runtime, settlements).await? + give_back(runtime, &rows, policy, "prepare", &error).await?
-            );
+            return Ok(settle(runtime, settlements).await?
+                + give_back(runtime, &rows, policy, "prepare", &error, turn).await?);
         }
     };
     let taken = taken_notes(runtime, kind, &prepared).await?;
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let mut ready = Vec::new();
     for (row, prepared) in rows.into_iter().zip(prepared) {
         let prepared = match prepared {
@@ -67,7 +65,7 @@ pub(super) async fn send(
         match prepared {
             Prepared::Ready { baseline } => ready.push(Ready { row, baseline }),
             Prepared::Found(probe) => {
-                let step = after_found(&facts(&row), policy, &probe, now);
+                let step = after_found(&turn.facts(runtime, &row), policy, &probe, now);
                 let mut settlement = from_step(&row, step, "prepare", now);
                 settlement.baseline = Some(serde_json::json!({ "found_before_sending": true }));
                 settlements.push(settlement);
@@ -87,7 +85,7 @@ pub(super) async fn send(
     }
     let mut ended = settle(runtime, settlements).await?;
     let mut outcomes = stream::iter(batches(ready))
-        .map(|batch| send_batch(runtime, effects, policy, kind, batch, claimed))
+        .map(|batch| send_batch(runtime, effects, policy, kind, batch, turn))
         .buffered(CONCURRENCY);
     while let Some(outcome) = outcomes.next().await {
         ended += outcome?;
@@ -105,19 +103,20 @@ async fn pass_gate(
     runtime: &Runtime,
     kind: EffectKind,
     rows: Vec<EffectRow>,
+    turn: Turn,
 ) -> Result<(Vec<EffectRow>, Vec<Settlement>), DbError> {
     if kind != EffectKind::SubmitRequest || planted(Planted::NoLastLook) {
         return Ok((rows, Vec::new()));
     }
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let verdicts = gate::check(runtime, &rows).await?;
     let mut pass = Vec::with_capacity(rows.len());
     let mut settlements = Vec::new();
     for (row, verdict) in rows.into_iter().zip(verdicts) {
         match verdict {
             Verdict::Go => pass.push(row),
-            Verdict::Wait { why, until } => settlements.push(Settlement {
-                next_at: Some(until),
+            Verdict::Wait { why, pause } => settlements.push(Settlement {
+                next_at: Some(later(now, pause)),
                 note: format!("waits: {why}"),
                 ..blank(&row, "prepare", "waits", now)
             }),
@@ -173,14 +172,14 @@ async fn send_batch(
     policy: &Policy,
     kind: EffectKind,
     batch: Vec<Ready>,
-    claimed: Duration,
+    turn: Turn,
 ) -> Result<usize, DbError> {
     effects.reserve(kind).await;
     let limit = runtime.waits.http;
-    let over = runtime.clock.monotonic().saturating_sub(claimed) + limit > runtime.waits.lease;
+    let over = turn.lasts(runtime) + limit > runtime.waits.lease;
     if over && !planted(Planted::LeaseIgnored) {
         // The claim no longer outlasts a call: somebody else takes it, or we do in the next drive.
-        let now = runtime.clock.now();
+        let now = turn.now(runtime);
         let settlements = batch
             .iter()
             .map(|one| Settlement {
@@ -204,7 +203,7 @@ async fn send_batch(
         .collect();
     // R1: if this commit's own outcome is not known the error leaves through here, nothing is sent, and the lease decides.
     let armed_at = if planted(Planted::NoArm) {
-        vec![Some(runtime.clock.now()); batch.len()]
+        vec![Some(turn.now(runtime)); batch.len()]
     } else {
         runtime.db.arm(&runtime.key, arms, limit).await?
     };
@@ -213,7 +212,7 @@ async fn send_batch(
     if armed.is_empty() {
         return Ok(0);
     }
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let stood_still = runtime.clock.monotonic().saturating_sub(armed_from) > limit;
     let delivery = if stood_still && !planted(Planted::LeaseIgnored) {
         // This process stood still since it armed; whoever holds the lease now may be acting on it.
@@ -229,10 +228,10 @@ async fn send_batch(
                 armed_at: *armed_at,
             })
             .collect();
-        effects.send(&batch).await
+        effects.send(&batch, armed_from + limit).await
     };
     let took = runtime.clock.monotonic().saturating_sub(armed_from);
-    let settlements = record(runtime, policy, armed, delivery, now, took).await?;
+    let settlements = record(runtime, policy, armed, delivery, (now, took), turn).await?;
     settle(runtime, settlements).await
 }
 
@@ -241,16 +240,16 @@ async fn record(
     policy: &Policy,
     armed: Vec<(Ready, Timestamp)>,
     delivery: Delivery,
-    started_at: Timestamp,
-    took: Duration,
+    (started_at, took): (Timestamp, Duration),
+    turn: Turn,
 ) -> Result<Vec<Settlement>, DbError> {
-    let now = runtime.clock.now();
+    let now = turn.now(runtime);
     let mut settlements = Vec::with_capacity(armed.len());
     for (index, (one, armed_at)) in armed.iter().enumerate() {
         // A connector that says nothing about an effect leaves it unknown, never assumed.
         let unsaid = Sent::unknown("the connector did not say what became of it");
         let outcome = delivery.outcomes.get(index).unwrap_or(&unsaid);
-        let mut facts = facts(&one.row);
+        let mut facts = turn.facts(runtime, &one.row);
         facts.state = EffectState::Armed;
         facts.attempt += 1;
         facts.negatives = 0;

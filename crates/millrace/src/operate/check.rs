@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, FailureKind, Hub, Problem, Role, connections,
+    Caller, Failure, FailureKind, Hub, Problem, Role, connections, drafts,
     endpoints::{self, Endpoint, Side, TestEndpointIn},
     safety,
 };
@@ -249,6 +249,13 @@ pub async fn unsaved(
     let mut values = endpoints::kept(given.settings);
     let mut secrets = endpoints::opened(given.secrets);
     let mut before = None;
+    if let Some(draft) = &given.draft {
+        // As with those of one that is kept: they go where the given settings say.
+        caller.proves(hub)?;
+        for (field, secret) in drafts::secrets(hub, caller, draft, side).await? {
+            secrets.entry(field).or_insert(secret);
+        }
+    }
     if let Some(named) = &given.of {
         // Its secrets go where the given settings say, so this is as good as changing it.
         caller.proves(hub)?;

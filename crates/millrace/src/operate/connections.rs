@@ -6,12 +6,12 @@ use connect::{Choices, Settings, Side};
 use engine::settings::ConnectionSettings;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Caller, Failure, Hub, Problem, check, endpoints,
     file::{ConnectionSettingsIn, Names, resolve_settings},
-    id, quoted, switches, webhooks,
+    id, quoted, schedules, switches, webhooks,
 };
 use crate::db::{Channel, ChannelKind, ConnectionKey, ConnectionRecord, ConnectionSummary, Mappings, Scope};
 
@@ -34,7 +34,7 @@ pub struct ConnectionOut {
     pub warehouse_name: String,
     /// Switched on.
     pub enabled: bool,
-    /// `off`, `on`, or `paused`: something must be mended before it goes on.
+    /// `off`, `on`, `paused`: something must be mended before it goes on, or `archived`: it was put away.
     pub state: String,
     /// Its flows.
     pub channels: Vec<ChannelOut>,
@@ -68,8 +68,14 @@ pub struct ChannelOut {
     pub channel: String,
     /// Switched on.
     pub enabled: bool,
-    /// Seconds between runs.
+    /// Seconds between runs, where no schedule says otherwise.
     pub every_seconds: u32,
+    /// When it runs, in words.
+    pub recurrence: String,
+    /// When it runs next if nobody and nothing asks for it; absent while it or the connection is switched off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_run_at: Option<Timestamp>,
     /// A run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -89,12 +95,26 @@ pub struct ChannelOut {
     pub summary: String,
 }
 
-impl From<Channel> for ChannelOut {
-    fn from(channel: Channel) -> Self {
-        let Channel { kind, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary, .. } =
-            channel;
-        let channel = kind.as_str().to_owned();
-        Self { channel, enabled, every_seconds, wanted_at, started_at, succeeded_at, problem, summary }
+impl ChannelOut {
+    /// Of a connection that is switched on (`runs`) or off.
+    fn of(hub: &Hub, channel: &Channel, runs: bool) -> Self {
+        let due = || match channel.wanted_at {
+            Some(wanted_at) => wanted_at,
+            None => channel.due(hub.config.waits.factor),
+        };
+        let next_run_at = (runs && channel.enabled).then(|| due().max(hub.seams.clock.now()));
+        Self {
+            channel: channel.kind.as_str().to_owned(),
+            enabled: channel.enabled,
+            every_seconds: channel.every_seconds,
+            recurrence: schedules::recurrence(channel),
+            next_run_at,
+            wanted_at: channel.wanted_at,
+            started_at: channel.started_at,
+            succeeded_at: channel.succeeded_at,
+            problem: channel.problem.clone(),
+            summary: channel.summary.clone(),
+        }
     }
 }
 
@@ -199,20 +219,32 @@ pub fn channel_kind(named: &str) -> Result<ChannelKind, Failure> {
     })
 }
 
+/// Which connections.
+#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct ConnectionsQuery {
+    /// Also those that were put away.
+    pub archived: bool,
+}
+
 /// The connections the caller may see.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<ConnectionOut>, Failure> {
+pub async fn list(hub: &Hub, caller: &Caller, query: ConnectionsQuery) -> Result<Vec<ConnectionOut>, Failure> {
     let mut shown = Vec::new();
     for summary in hub.db.connections(&caller.access()).await? {
+        if summary.archived && !query.archived {
+            continue;
+        }
         let record = hub.db.connection(&key(caller, &summary), &hub.keyring).await?;
-        shown.push(out(&record));
+        shown.push(out(hub, &record));
     }
     Ok(shown)
 }
 
-fn out(record: &ConnectionRecord) -> ConnectionOut {
+fn out(hub: &Hub, record: &ConnectionRecord) -> ConnectionOut {
     let paused: BTreeMap<String, String> = record
         .paused
         .iter()
@@ -225,6 +257,7 @@ fn out(record: &ConnectionRecord) -> ConnectionOut {
         })
         .collect();
     let state = match (record.enabled, paused.is_empty()) {
+        _ if record.archived_at.is_some() => "archived",
         (false, _) => "off",
         (true, true) => "on",
         (true, false) => "paused",
@@ -239,7 +272,7 @@ fn out(record: &ConnectionRecord) -> ConnectionOut {
         warehouse_name: record.warehouse.name.clone(),
         enabled: record.enabled,
         state: state.to_owned(),
-        channels: record.channels.iter().cloned().map(ChannelOut::from).collect(),
+        channels: record.channels.iter().map(|channel| ChannelOut::of(hub, channel, record.enabled)).collect(),
         paused,
     }
 }
@@ -250,6 +283,15 @@ fn out(record: &ConnectionRecord) -> ConnectionOut {
 /// When there is none for this caller.
 pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionDetailOut, Failure> {
     detail(hub, caller, &find(hub, caller, named).await?).await
+}
+
+/// What was chosen for a connection, by the account's ids.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn settings(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionSettingsIn, Failure> {
+    let record = hub.db.connection(&find(hub, caller, named).await?, &hub.keyring).await?;
+    Ok(Names::of(&Choices::default()).settings(&record.settings))
 }
 
 pub(super) async fn detail(hub: &Hub, caller: &Caller, key: &ConnectionKey) -> Result<ConnectionDetailOut, Failure> {
@@ -276,7 +318,7 @@ pub(super) async fn detail(hub: &Hub, caller: &Caller, key: &ConnectionKey) -> R
         webhooks,
         problems: problems(hub, &record, &hub.db.mappings(key).await?),
         warnings,
-        connection: out(&record),
+        connection: out(hub, &record),
     })
 }
 

@@ -6,7 +6,7 @@ use connect::{ConnectorSpec, Field, FieldKind, Secret, Settings};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, Hub, Problem, id, platforms as names, quoted};
+use super::{Caller, Failure, Hub, Problem, drafts, id, platforms as names, quoted};
 use crate::db::{EndpointSummary, NewEndpoint, Scope, StoreKey};
 
 /// Which role an account plays.
@@ -68,6 +68,8 @@ pub struct PlatformOut {
     pub role: Side,
     /// Its settings, in the order of a form.
     pub fields: Vec<FieldOut>,
+    /// Whether this installation permits fields of the kind `operator`: addresses of stand-ins, folders of this machine.
+    pub stand_ins: bool,
 }
 
 /// A setting of a connector: one field of a form.
@@ -191,6 +193,9 @@ pub struct NewEndpointIn {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, String>)]
     pub secrets: BTreeMap<String, SecretIn>,
+    /// A draft of the caller's own (`dft_…`): secrets that are not given are those it holds.
+    #[serde(default)]
+    pub draft: Option<String>,
 }
 
 /// Settings to be tested without being kept.
@@ -212,6 +217,9 @@ pub struct TestEndpointIn {
     /// One that is kept (name or id): what it has learned and secrets that are not given are its own.
     #[serde(default)]
     pub of: Option<String>,
+    /// A draft of the caller's own (`dft_…`): secrets that are not given are those it holds.
+    #[serde(default)]
+    pub draft: Option<String>,
 }
 
 /// What a store or a warehouse is to become.
@@ -247,7 +255,7 @@ impl Endpoint {
 }
 
 /// The connectors there are.
-pub fn platforms() -> Vec<PlatformOut> {
+pub fn platforms(hub: &Hub) -> Vec<PlatformOut> {
     connectors::CONNECTORS
         .iter()
         .map(|spec| PlatformOut {
@@ -257,6 +265,7 @@ pub fn platforms() -> Vec<PlatformOut> {
             proven: spec.proven.to_owned(),
             role: if Side::Store.plays(&spec.role) { Side::Store } else { Side::Warehouse },
             fields: spec.fields.iter().map(FieldOut::from).collect(),
+            stand_ins: hub.config.allow_stand_ins,
         })
         .collect()
 }
@@ -381,7 +390,13 @@ pub async fn create(hub: &Hub, caller: &Caller, side: Side, given: NewEndpointIn
     let name = name(&given.name)?;
     let merchant = merchant(hub, caller, &given.merchant).await?;
     let scope = Scope { tenant: caller.tenant.clone(), merchant: id(&merchant.id)? };
-    let settings = Settings { values: kept(given.settings), secrets: opened(given.secrets) };
+    let mut secrets = opened(given.secrets);
+    if let Some(draft) = &given.draft {
+        for (field, secret) in drafts::secrets(hub, caller, draft, side).await? {
+            secrets.entry(field).or_insert(secret);
+        }
+    }
+    let settings = Settings { values: kept(given.settings), secrets };
     let spec = platform(side, &given.platform)?;
     // Over the network nobody is the operator, whatever the key may do.
     validate(hub, spec, &settings, None)?;

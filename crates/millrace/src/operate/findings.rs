@@ -255,7 +255,7 @@ async fn look_again(hub: &Hub, row: &FindingRow) -> Result<(), Failure> {
     };
     hub.db.look_again(&row.key, row.finding.order_id, effect).await?;
     for channel in [ChannelKind::Orders, ChannelKind::Shipments] {
-        switches::want(hub, &row.key, channel).await?;
+        switches::want(hub, &row.key, channel, None).await?;
     }
     if let Some(runtime) = hub.workers.runtime(&row.key) {
         runtime.wake.advance.notify_one();

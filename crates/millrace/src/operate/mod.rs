@@ -12,6 +12,7 @@ pub mod census;
 pub mod check;
 pub mod connections;
 pub mod deliveries;
+pub mod drafts;
 pub mod drift;
 pub mod effects;
 pub mod endpoints;
@@ -35,7 +36,9 @@ pub mod people;
 pub mod preflight;
 pub mod provider;
 pub mod races;
+pub mod removal;
 pub mod safety;
+pub mod schedules;
 pub mod second_factor;
 pub mod setup;
 pub mod shipments;
@@ -352,8 +355,8 @@ pub struct EventOut {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
-    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `exception`, `census`, `finding`,
-    /// `safety`, `alert`, `preflight`.
+    /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `merchant`, `store`, `warehouse`, `exception`, `census`,
+    /// `finding`, `safety`, `alert`, `preflight`.
     pub what: String,
     /// Its id.
     pub subject: String,

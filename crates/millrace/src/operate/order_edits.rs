@@ -194,7 +194,7 @@ pub async fn edit(hub: &Hub, caller: &Caller, named: &str, given: OrderEditIn) -
     let changes = changes(given)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
     hub.db.edit_order(&found.key, &found.id, changes, seen, &caller.actor).await?;
-    switches::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     orders::show(hub, caller, found.id.as_str()).await
 }
 

@@ -409,7 +409,7 @@ pub async fn retry(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, 
     // Without the mark of its last change, import takes it up whatever the scan says.
     hub.db.mark_seen(&found.key, found.order_id, "", None).await?;
     note(hub, caller, "order.retry", &found, &serde_json::json!({})).await?;
-    switches::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     after(hub, &found).await
 }
 
@@ -439,7 +439,7 @@ pub async fn release(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut
     if let Some(runtime) = hub.workers.runtime(&found.key) {
         runtime.wake.warehouse.notify_one();
     }
-    switches::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     after(hub, &found).await
 }
 
@@ -465,7 +465,7 @@ pub async fn unarchive(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderO
         return Err(Failure::conflict("it is not archived"));
     }
     hub.db.archive_order(&found.key, &found.id, false, &caller.actor).await?;
-    switches::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     after(hub, &found).await
 }
 

@@ -131,7 +131,7 @@ pub async fn resend(hub: &Hub, caller: &Caller, named: &str, why: &str) -> Resul
     let found = hub.db.find_order(&caller.access(), named).await?;
     let patience = patience(hub, &found.key).await?;
     hub.db.send_again(&found.key, found.order_id, why, &caller.actor, &patience).await?;
-    switches::want(hub, &found.key, ChannelKind::Orders).await?;
+    switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     wake(hub, &found.key);
     after(hub, &found).await
 }

@@ -7,6 +7,7 @@ use super::{
     Caller, Failure, Hub, Problem, Role,
     connections::{ConnectionDetailOut, channel_kind, detail, find, problems},
     file::ChannelIn,
+    schedules,
 };
 use crate::db::{ChannelKind, ConnectionKey, ConnectionRecord, Mappings};
 
@@ -31,6 +32,7 @@ async fn switch(hub: &Hub, caller: &Caller, named: &str, on: bool) -> Result<Con
     let key = find(hub, caller, named).await?;
     let record = hub.db.connection(&key, &hub.keyring).await?;
     if on {
+        not_archived(&record)?;
         let problems = problems(hub, &record, &hub.db.mappings(&key).await?);
         refuse(&record.name, "it cannot be switched on", problems)?;
         if record.channels.iter().any(|channel| channel.kind == ChannelKind::Stock && channel.enabled) {
@@ -44,6 +46,15 @@ async fn switch(hub: &Hub, caller: &Caller, named: &str, on: bool) -> Result<Con
         hub.db.audit(&caller.access(), &caller.actor, action, target, &serde_json::json!({})).await?;
     }
     detail(hub, caller, &key).await
+}
+
+/// What was put away stays away.
+fn not_archived(record: &ConnectionRecord) -> Result<(), Failure> {
+    if record.archived_at.is_none() {
+        return Ok(());
+    }
+    Err(Failure::conflict(format!("\"{}\" was put away, and cannot be switched on again", record.name))
+        .remedy("Make a new connection of the same store and warehouse; what happened with this one stays readable."))
 }
 
 /// Lets a paused connection go on.
@@ -89,6 +100,9 @@ pub(super) async fn write_channel(
     given: ChannelIn,
 ) -> Result<(), Failure> {
     let before = record.channels.iter().find(|channel| channel.kind == kind);
+    if given.enabled {
+        not_archived(record)?;
+    }
     let every_seconds = given.every_seconds.or(before.map(|before| before.every_seconds)).unwrap_or(60);
     if !(1..=86_400).contains(&every_seconds) {
         return Err(Failure::invalid(
@@ -103,11 +117,18 @@ pub(super) async fn write_channel(
             hub.db.release_stock(&record.key).await?;
         }
     }
+    let schedule = match &given.schedule {
+        Some(schedule) => Some(schedules::checked(hub, &record.key, before, schedule).await?),
+        None => None,
+    };
     hub.db.set_channel(&record.key, kind, given.enabled, every_seconds).await?;
     let detail =
         serde_json::json!({ "channel": kind.as_str(), "enabled": given.enabled, "every_seconds": every_seconds });
     let target = record.key.connection.as_str();
     hub.db.audit(&caller.access(), &caller.actor, "connection.channel", target, &detail).await?;
+    if let Some((zone, rules)) = schedule {
+        schedules::keep(hub, caller, &record.key, before, kind, &zone, rules).await?;
+    }
     Ok(())
 }
 
@@ -118,12 +139,17 @@ pub(super) async fn write_channel(
 pub async fn run_now(hub: &Hub, caller: &Caller, named: &str, channel: &str) -> Result<(), Failure> {
     caller.needs(Role::Staff)?;
     let key = find(hub, caller, named).await?;
-    want(hub, &key, channel_kind(channel)?).await
+    want(hub, &key, channel_kind(channel)?, Some(&caller.actor)).await
 }
 
-/// Asks for a run, here and on whichever node runs the connection.
-pub(super) async fn want(hub: &Hub, key: &ConnectionKey, kind: ChannelKind) -> Result<(), Failure> {
-    hub.db.want_run(key, kind).await?;
+/// Asks for a run, here and on whichever node runs the connection: for this person, or because something happened.
+pub(super) async fn want(
+    hub: &Hub,
+    key: &ConnectionKey,
+    kind: ChannelKind,
+    person: Option<&str>,
+) -> Result<(), Failure> {
+    hub.db.want_run(key, kind, person).await?;
     if let Some(runtime) = hub.workers.runtime(key) {
         match kind {
             ChannelKind::Orders => runtime.wake.orders.notify_one(),

@@ -309,7 +309,7 @@ async fn connections_of(hub: &Hub, hook: &Hook) -> Result<Vec<ConnectionKey>, Fa
 
 /// A wake saves waiting and may fail: polling stays the truth.
 async fn wake(hub: &Hub, key: &ConnectionKey, kind: ChannelKind) {
-    if let Err(failure) = switches::want(hub, key, kind).await {
+    if let Err(failure) = switches::want(hub, key, kind, None).await {
         tracing::warn!(connection.id = %key.connection, "a call could not wake the channel: {}", failure.detail);
     }
 }

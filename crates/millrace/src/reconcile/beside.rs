@@ -61,7 +61,23 @@ pub(super) fn compare(
                 format!("the warehouse has cancelled {} of order {order_id} ({numbers})", request.key),
             );
         }
-        if sighting.state == RequestState::Finished && open && stands && !request.some_left {
+        let unread: Vec<&str> = sighting
+            .left
+            .iter()
+            .map(String::as_str)
+            .filter(|left| !known.shipments.iter().any(|shipment| shipment.reference == *left))
+            .collect();
+        if !unread.is_empty() && open && stands {
+            // Of several shipments one can be lost while the others make the order look whole.
+            add(
+                FindingKind::ShipmentNotRead,
+                format!(
+                    "the warehouse says that {} of {} of order {order_id} has left, and that was not read",
+                    unread.join(", "),
+                    request.key
+                ),
+            );
+        } else if sighting.state == RequestState::Finished && open && stands && !request.some_left {
             add(
                 FindingKind::ShipmentNotRead,
                 format!(
@@ -109,7 +125,7 @@ mod tests {
 
     use super::compare;
     use crate::{
-        db::{CensusOrder, CensusRequest},
+        db::{CensusOrder, CensusRequest, CensusShipment},
         reconcile::look::Seen,
     };
 
@@ -139,10 +155,26 @@ mod tests {
 
     fn seen(state: RequestState, copies: usize) -> Seen {
         let references = (0..copies).map(|number| number.to_string()).collect();
-        Seen::new(BTreeMap::from([("K".to_owned(), Sighting { references, state, since: Some(start()) })]), true)
+        Seen::new(
+            BTreeMap::from([("K".to_owned(), Sighting { references, state, left: Vec::new(), since: Some(start()) })]),
+            true,
+        )
     }
 
     fn found(request: CensusRequest, seen: &Seen, minutes: u64) -> Vec<FindingKind> {
+        beside(request, &[], seen, minutes)
+    }
+
+    fn beside(request: CensusRequest, read: &[&str], seen: &Seen, minutes: u64) -> Vec<FindingKind> {
+        let shipment = |reference: &&str| CensusShipment {
+            reference: (*reference).to_owned(),
+            request: None,
+            read_at: start(),
+            tracking: Vec::new(),
+            to_be_told: true,
+            note_id: None,
+            told_at: None,
+        };
         let order = CensusOrder {
             id: OrderId::generate(start(), &OsRandom),
             archived: false,
@@ -151,13 +183,28 @@ mod tests {
             problem: None,
             changed_at: start(),
             requests: vec![request],
-            shipments: Vec::new(),
+            shipments: read.iter().map(shipment).collect(),
             made_notes: BTreeSet::new(),
             busy: false,
         };
         let patience = Patience::new(Duration::from_secs(60), 1);
         let now = later(start(), Duration::from_secs(minutes * 60));
         compare(1, &order, seen, &patience, now).into_iter().map(|finding| finding.kind).collect()
+    }
+
+    #[test]
+    fn one_lost_shipment_of_several_is_found() {
+        let sighting = Sighting {
+            references: vec!["7".to_owned()],
+            state: RequestState::Finished,
+            left: vec!["7".to_owned(), "8".to_owned()],
+            since: Some(start()),
+        };
+        let seen = Seen::new(BTreeMap::from([("K".to_owned(), sighting)]), true);
+        let whole = CensusRequest { some_left: true, all_left: true, ..sent() };
+        assert_eq!(beside(whole.clone(), &["7", "8"], &seen, 60), []);
+        assert_eq!(beside(whole.clone(), &["7"], &seen, 60), [FindingKind::ShipmentNotRead]);
+        assert_eq!(beside(whole, &["7"], &seen, 2), [], "the next reading of shipments may bring it");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use report::{BucketCount, LostEntry, Report};
 
 use crate::{
-    db::{CensusOutcome, CensusRun, ChannelKind, ConnectionKey, Database, Extent, Mappings},
+    db::{CensusOutcome, CensusRun, Channel, ChannelKind, ConnectionKey, Database, Extent, Mappings},
     flow::FlowError,
 };
 use look::{Look, Subjects};
@@ -200,7 +200,7 @@ impl Reconciler {
     async fn patience(&self) -> Result<Patience, FlowError> {
         let channels = self.db.channels(&self.key).await?;
         let orders = channels.iter().find(|channel| channel.kind == ChannelKind::Orders);
-        let every = Duration::from_secs(orders.map_or(60, |channel| u64::from(channel.every_seconds)));
+        let every = orders.map_or(Duration::from_secs(60), Channel::rest);
         Ok(Patience::new(every, self.waits.factor))
     }
 

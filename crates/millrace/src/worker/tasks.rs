@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use connect::Side;
-use engine::effect::later;
 use jiff::Timestamp;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
-    db::{Channel, ChannelKind, DbError, Lost},
+    db::{Channel, ChannelKind, DbError, Lost, Ran},
     flow::{self, FlowError},
     journal,
     reconcile::{self, Reconciler},
@@ -170,27 +169,29 @@ fn next_run(runtime: &Runtime, channel: &Channel) -> Duration {
         return runtime.scaled(LOOK);
     }
     let now = runtime.clock.now();
-    let Some(started_at) = channel.started_at else { return Duration::ZERO };
-    if channel.wanted_at.is_some_and(|wanted_at| wanted_at >= started_at) {
+    // What was asked for while a run was under way may be about something that the run had already passed.
+    if channel.wanted_at.is_some_and(|wanted_at| channel.started_at.is_none_or(|started_at| wanted_at >= started_at)) {
         return Duration::ZERO;
     }
-    let every = runtime.scaled(Duration::from_secs(u64::from(channel.every_seconds.max(1))));
-    let due = later(started_at, every);
+    let due = channel.due(runtime.waits.factor);
     if due <= now { Duration::ZERO } else { until(now, due) }
 }
 
 /// Runs a channel once and writes down how it went.
 async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) {
     let started = runtime.clock.monotonic();
-    if let Err(error) = runtime.db.start_run(&runtime.key, kind).await {
-        let wait = failed(runtime, kind.as_str(), &error);
-        runtime.clock.sleep(wait).await;
-        return;
-    }
+    let run = match runtime.start_run(kind).await {
+        Ok(run) => run,
+        Err(error) => {
+            let wait = failed(runtime, kind.as_str(), &error);
+            runtime.clock.sleep(wait).await;
+            return;
+        }
+    };
     let outcome = match kind {
         ChannelKind::Orders => orders(runtime, watched).await,
-        ChannelKind::Shipments => flow::shipments::run(runtime).await.map(|summary| summary.to_string()),
-        ChannelKind::Stock => flow::stock::run(runtime).await.map(|summary| summary.to_string()),
+        ChannelKind::Shipments => flow::shipments::run(runtime).await.map(|summary| summary.ran()),
+        ChannelKind::Stock => flow::stock::run(runtime).await.map(|summary| summary.ran()),
     };
     let took = runtime.clock.monotonic().saturating_sub(started);
     runtime.metrics.ran(kind.as_str(), outcome.is_ok(), took);
@@ -198,7 +199,7 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
         tracing::warn!(connection.id = %runtime.key.connection, channel = kind.as_str(), "channel run failed: {error}");
     }
     let refused = outcome.as_ref().err().filter(|error| error.is_credentials()).map(ToString::to_string);
-    let written = runtime.db.finish_run(&runtime.key, kind, outcome.map_err(|error| error.to_string())).await;
+    let written = runtime.db.finish_run(&runtime.key, kind, &run, outcome.map_err(|error| error.to_string())).await;
     if let Err(error) = written {
         failed(runtime, kind.as_str(), &error);
     }
@@ -208,14 +209,14 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
     }
 }
 
-async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<String, FlowError> {
+async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<Ran, FlowError> {
     let summary = flow::orders::run(runtime).await?;
     let now = runtime.clock.monotonic();
     if now.saturating_sub(*watched) >= runtime.scaled(WATCH) {
         *watched = now;
         flow::sent::watch_sent(runtime).await?;
     }
-    Ok(summary.to_string())
+    Ok(summary.ran())
 }
 
 /// Takes the census when it is due or wanted. When the last one ran is in the database, so a restart neither forgets nor

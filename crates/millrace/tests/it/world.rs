@@ -68,6 +68,8 @@ pub struct Setup {
     pub settings: String,
     /// Further lines of `[connection.settings.stock]`.
     pub stock: String,
+    /// A warehouse of files talks in X12 documents instead of CSV.
+    pub x12: bool,
     /// Further lines of `[warehouse.settings]`, for a folder.
     pub exchange: String,
     /// Brightpearl's answers to open questions.
@@ -101,6 +103,7 @@ impl Default for Setup {
             basis: "available",
             settings: String::new(),
             stock: String::new(),
+            x12: false,
             exchange: String::new(),
             switches: brightpearl::Switches::default(),
             habits: Habits {
@@ -211,6 +214,7 @@ impl World {
                         false => setup.habits,
                     },
                     seed: setup.seed,
+                    x12: setup.x12.then(dsfx::Partners::default),
                     ..dsfx::Config::new(&root)
                 };
                 let dsfx = Dsfx::open(config).expect("the warehouse opens");
@@ -500,12 +504,19 @@ merchant = "Acme"
             self.setup.calls_per_minute,
         );
         let root = self.folder.path().join("wms");
+        // Some customers have names without a single letter of the alphabet.
+        let (platform, exchange) = match self.setup.x12 {
+            true => (
+                "x12",
+                format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\nascii_only = false\n{}", self.setup.exchange),
+            ),
+            false => ("dsfx", self.setup.exchange.clone()),
+        };
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Dsfx { .. }, None) => {
                 toml.push_str(&format!(
-                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"folder\"\nfolder = \"{}\"\n{}\n",
+                    "platform = \"{platform}\"\n[warehouse.settings]\ntransport = \"folder\"\nfolder = \"{}\"\n{exchange}\n",
                     root.display(),
-                    self.setup.exchange,
                 ));
             }
             (Warehouse::Dsfx { .. }, Some(ssh)) => {
@@ -513,7 +524,7 @@ merchant = "Acme"
                 let mut file = std::fs::File::create(&key).expect("a key file");
                 file.write_all(ssh.private_key().as_bytes()).expect("the key is written");
                 toml.push_str(&format!(
-                    "platform = \"dsfx\"\n[warehouse.settings]\ntransport = \"sftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nhost_key = \"{}\"\nroot = \"{}\"\n[warehouse.secrets]\nprivate_key = {{ file = \"{}\" }}\n",
+                    "platform = \"{platform}\"\n[warehouse.settings]\ntransport = \"sftp\"\nhost = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\nhost_key = \"{}\"\nroot = \"{}\"\n{exchange}\n[warehouse.secrets]\nprivate_key = {{ file = \"{}\" }}\n",
                     self.line_port(ssh.port()), ssh.user(), ssh.host_key(), ssh.root().display(), key.display()
                 ));
             }

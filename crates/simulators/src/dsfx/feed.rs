@@ -146,6 +146,8 @@ pub(super) struct Table {
     header: Vec<&'static str>,
     rows: Vec<Vec<Vec<u8>>>,
     trailer: Option<Vec<Vec<u8>>>,
+    /// The whole file, where it is no table, and the number of things in it.
+    document: Option<(Vec<u8>, usize)>,
 }
 
 impl Table {
@@ -172,7 +174,7 @@ impl Table {
                 }
             }
         }
-        Self { feed: Feed::Shipments, header: SHIPMENT_COLUMNS.to_vec(), rows, trailer: None }
+        Self { feed: Feed::Shipments, header: SHIPMENT_COLUMNS.to_vec(), rows, trailer: None, document: None }
     }
 
     /// One row per SKU and facility. `sequence` adds the trailer `TRAILER,<row count>,<sequence>`.
@@ -195,15 +197,30 @@ impl Table {
             trailer: sequence
                 .map(|sequence| cells(["TRAILER".to_owned(), rows.len().to_string(), sequence.to_string()])),
             rows,
+            document: None,
         }
     }
 
+    /// A file that is no table. Faults of delivery and those that cut it off strike it, others leave it as it is.
+    pub(super) fn document(feed: Feed, bytes: Vec<u8>, things: usize) -> Self {
+        Self { feed, header: Vec::new(), rows: Vec::new(), trailer: None, document: Some((bytes, things)) }
+    }
+
+    /// How names of such files end.
+    pub(super) fn ending(&self) -> &'static str {
+        if self.document.is_some() { ".edi" } else { ".csv" }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.document.as_ref().map_or(self.rows.len(), |(_, things)| *things)
     }
 
     /// The file's bytes with the fault in them. Faults of delivery (halves, order, names) change nothing here.
     pub(super) fn render(&self, fault: Option<&Fault>, now: Timestamp) -> Vec<u8> {
+        if let Some((bytes, _)) = &self.document {
+            let cut = matches!(fault, Some(Fault::CutRow | Fault::NoFinalNewline)).then(|| bytes.len() * 2 / 3);
+            return bytes.get(..cut.unwrap_or(bytes.len())).unwrap_or_default().to_vec();
+        }
         let mut table = self.clone();
         if let Some(fault) = fault {
             table.spoil(fault, now);

@@ -43,6 +43,8 @@ struct Repair {
 pub(super) struct Folder {
     root: PathBuf,
     label: String,
+    /// How names of order files begin and end.
+    orders: (&'static str, &'static str),
     after_reading: AfterReading,
     repair_after: Option<Duration>,
     written: u64,
@@ -63,6 +65,7 @@ impl Folder {
         after_reading: AfterReading,
         repair_after: Option<Duration>,
         seed: u64,
+        orders: (&'static str, &'static str),
     ) -> io::Result<Self> {
         for part in ["in/archive", "in/rejected", "out"] {
             fs::create_dir_all(root.join(part))?;
@@ -70,6 +73,7 @@ impl Folder {
         Ok(Self {
             root: root.to_owned(),
             label: label.to_owned(),
+            orders,
             after_reading,
             repair_after,
             written: 0,
@@ -91,7 +95,7 @@ impl Folder {
         self.random = (percent, faults);
     }
 
-    /// Names of the order files that lie ready, sorted. A name that does not begin with `ord_` and end with `.csv` is
+    /// Names of the order files that lie ready, sorted. A name that does not begin and end as theirs do is
     /// somebody's unfinished business and is left alone.
     pub(super) fn order_files(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
@@ -100,7 +104,7 @@ impl Folder {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if name.starts_with("ord_") && name.ends_with(".csv") && entry.file_type()?.is_file() {
+            if name.starts_with(self.orders.0) && name.ends_with(self.orders.1) && entry.file_type()?.is_file() {
                 names.push(name);
             }
         }
@@ -138,7 +142,7 @@ impl Folder {
     /// Writes one file, with the next fault that waits for this feed.
     pub(super) fn deliver(&mut self, table: &Table, now: Timestamp) -> io::Result<Vec<FileWritten>> {
         let fault = self.next_fault(table.feed);
-        let name = self.name(table.feed, fault.as_ref(), now);
+        let name = self.name(table.feed, fault.as_ref(), now, table.ending());
         let bytes = table.render(fault.as_ref(), now);
         let entry = FileWritten {
             name: name.clone(),
@@ -175,7 +179,7 @@ impl Folder {
             }
             Some(Fault::DuplicateFile) => {
                 self.put(&name, &bytes)?;
-                let again = self.name(table.feed, None, now);
+                let again = self.name(table.feed, None, now, table.ending());
                 self.put(&again, &bytes)?;
                 entries.push(entry.clone());
                 entries.push(FileWritten { name: again, repeats: Some(name), ..entry });
@@ -217,7 +221,7 @@ impl Folder {
         let Some(table) = self.sent.get(name).cloned() else {
             return Ok(None);
         };
-        let again = self.name(table.feed, None, now);
+        let again = self.name(table.feed, None, now, table.ending());
         self.put(&again, &table.render(None, now))?;
         Ok(Some(FileWritten {
             name: again,
@@ -262,21 +266,26 @@ impl Folder {
     }
 
     /// A name no earlier file had, whether or not that file is still there.
-    fn name(&mut self, feed: Feed, fault: Option<&Fault>, now: Timestamp) -> String {
+    fn name(&mut self, feed: Feed, fault: Option<&Fault>, now: Timestamp, ending: &str) -> String {
         let prefix = feed.prefix();
         let time = now.strftime("%Y%m%d%H%M%S");
         loop {
             self.written += 1;
             let (label, number) = (&self.label, self.written);
             let name = if fault == Some(&Fault::OddFileName) {
-                format!("{prefix}_{label} ö %2e%2e $(x) 'a\" & b;_{number:06}_{time}.csv")
+                format!("{prefix}_{label} ö %2e%2e $(x) 'a\" & b;_{number:06}_{time}{ending}")
             } else {
-                format!("{prefix}_{label}_{number:06}_{time}.csv")
+                format!("{prefix}_{label}_{number:06}_{time}{ending}")
             };
             if !self.root.join("out").join(&name).exists() {
                 return name;
             }
         }
+    }
+
+    /// Writes a file that belongs to no feed.
+    pub(super) fn tell(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.put(name, bytes)
     }
 
     /// Temporary name, then rename: a reader never sees a part of the file.

@@ -70,6 +70,8 @@ pub enum OrderState {
     Shipped,
     /// Finished with less than asked.
     ShippedShort,
+    /// Given up before anything left.
+    Cancelled,
 }
 
 /// One order line.

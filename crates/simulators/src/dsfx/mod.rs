@@ -16,6 +16,8 @@
 //!
 //! Both begin with the column names. Times are ISO 8601 in UTC, to the second.
 //!
+//! With [`Config::x12`] the same warehouse talks in X12: it takes `940_*.edi`, and writes 945, 846 and 997.
+//!
 //! ```no_run
 //! use simulators::dsfx::{Config, Dsfx, SeedStock};
 //!
@@ -34,6 +36,7 @@ mod folder;
 mod ledger;
 mod order_file;
 mod warehouse;
+mod x12;
 
 use std::io;
 use std::path::PathBuf;
@@ -52,6 +55,7 @@ pub use ledger::{
 };
 pub use order_file::{PhVersion, ShipTo, StateRule};
 pub use warehouse::{Habits, Handling, PlannedShipment, SeedStock};
+pub use x12::Partners;
 
 use feed::Table;
 use folder::Folder;
@@ -66,6 +70,8 @@ pub struct Config {
     pub label: String,
     /// Layout of the PH row.
     pub ph_version: PhVersion,
+    /// Whether it talks in X12 documents instead of CSV, and to whom.
+    pub x12: Option<Partners>,
     /// Whether a ship-to state is required.
     pub state_rule: StateRule,
     /// Facility of orders that name none.
@@ -98,6 +104,7 @@ impl Config {
             root: root.into(),
             label: "w1".to_owned(),
             ph_version: PhVersion::Two,
+            x12: None,
             state_rule: StateRule::WhereUsed,
             default_facility: "1".to_owned(),
             stock: Vec::new(),
@@ -161,6 +168,8 @@ struct State {
     rejected: Vec<FileRejected>,
     written: Vec<FileWritten>,
     stock_sequence: u64,
+    /// The last control number, of a warehouse that talks in X12.
+    control: u64,
     next_count: Option<Timestamp>,
 }
 
@@ -170,8 +179,10 @@ impl Dsfx {
     /// # Errors
     /// When the folders cannot be created.
     pub fn open(config: Config) -> Result<Self, DsfxError> {
-        let folder = Folder::open(&config.root, &config.label, config.after_reading, config.repair_after, config.seed)
-            .map_err(|source| DsfxError::Folder { root: config.root.clone(), source })?;
+        let orders = if config.x12.is_some() { ("940_", ".edi") } else { ("ord_", ".csv") };
+        let folder =
+            Folder::open(&config.root, &config.label, config.after_reading, config.repair_after, config.seed, orders)
+                .map_err(|source| DsfxError::Folder { root: config.root.clone(), source })?;
         let warehouse = Warehouse::new(config.habits, config.seed, &config.stock);
         Ok(Self {
             state: Arc::new(Mutex::new(State {
@@ -182,6 +193,7 @@ impl Dsfx {
                 rejected: Vec::new(),
                 written: Vec::new(),
                 stock_sequence: 0,
+                control: 0,
                 next_count: None,
             })),
         })
@@ -200,7 +212,7 @@ impl Dsfx {
             let shipped = state.warehouse.ship_due(now);
             tick.shipped = shipped.len();
             if !shipped.is_empty() {
-                let table = Table::shipments(state.warehouse.shipped(&shipped));
+                let table = state.shipments(&shipped, now);
                 let entries = state.folder.deliver(&table, now)?;
                 state.note(entries, &mut tick);
             }
@@ -378,15 +390,25 @@ impl State {
             let Some(bytes) = self.folder.order_file(&name)? else {
                 continue;
             };
-            let parsed = order_file::parse(&bytes, self.config.ph_version, self.config.state_rule).and_then(|orders| {
+            let asked = match &self.config.x12 {
+                Some(partners) => x12::parse(&bytes, partners).map(|mut asked| {
+                    for order in asked.orders.iter_mut().filter(|order| order.facility == partners.warehouse) {
+                        order.facility.clear();
+                    }
+                    (std::mem::take(&mut asked.orders), Some(asked))
+                }),
+                None => order_file::parse(&bytes, self.config.ph_version, self.config.state_rule)
+                    .map(|orders| (orders, None)),
+            };
+            let parsed = asked.and_then(|(orders, document)| {
                 orders
                     .iter()
                     .find_map(|order| self.warehouse.refusal(order, self.facility_of(&order.facility)))
                     .map_or(Ok(()), Err)?;
-                Ok(orders)
+                Ok((orders, document))
             });
             match parsed {
-                Ok(orders) => {
+                Ok((orders, document)) => {
                     if !self.folder.consume(&name)? {
                         continue;
                     }
@@ -399,6 +421,9 @@ impl State {
                     for order in orders {
                         let facility = self.facility_of(&order.facility).to_owned();
                         self.warehouse.accept(order, &name, &facility, now);
+                    }
+                    if let Some(asked) = document {
+                        self.answer(&asked, now)?;
                     }
                 }
                 Err(reason) => {
@@ -413,6 +438,42 @@ impl State {
         Ok(())
     }
 
+    fn next_control(&mut self) -> u64 {
+        self.control += 1;
+        self.control
+    }
+
+    fn shipments(&mut self, shipped: &[(usize, usize)], now: Timestamp) -> Table {
+        match self.config.x12.clone() {
+            Some(partners) => {
+                let control = self.next_control();
+                let bytes = x12::shipments(&partners, control, self.warehouse.shipped(shipped), now);
+                Table::document(Feed::Shipments, bytes, shipped.len())
+            }
+            None => Table::shipments(self.warehouse.shipped(shipped)),
+        }
+    }
+
+    /// Says that a document was taken in, and of which orders in it nothing will leave. One of which something has left says
+    /// so by its shipping advice alone.
+    fn answer(&mut self, asked: &x12::Asked, now: Timestamp) -> io::Result<()> {
+        let Some(partners) = self.config.x12.clone() else { return Ok(()) };
+        let mut asked = asked.clone();
+        let taken = self.read.last().map_or(0, |read| read.orders.len());
+        let control = self.next_control();
+        let sets = taken + asked.cancels.len();
+        let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, now);
+        self.folder.tell(&format!("997_{control:09}.edi"), &bytes)?;
+        for number in std::mem::take(&mut asked.cancels) {
+            for order in self.warehouse.cancel(&number) {
+                let control = self.next_control();
+                let bytes = x12::cancelled(&partners, control, &order, now);
+                self.folder.tell(&format!("945_{control:09}_cancelled.edi"), &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     fn facility_of<'a>(&'a self, named: &'a str) -> &'a str {
         if named.is_empty() { &self.config.default_facility } else { named }
     }
@@ -420,7 +481,14 @@ impl State {
     fn count(&mut self, now: Timestamp, tick: &mut Tick) -> io::Result<()> {
         self.stock_sequence += 1;
         let sequence = self.config.trailer.then_some(self.stock_sequence);
-        let table = Table::stock(&self.warehouse.stock(), now, sequence);
+        let table = match self.config.x12.clone() {
+            Some(partners) => {
+                let rows = self.warehouse.stock();
+                let bytes = x12::stock(&partners, self.next_control(), &rows, now);
+                Table::document(Feed::Stock, bytes, rows.len())
+            }
+            None => Table::stock(&self.warehouse.stock(), now, sequence),
+        };
         let entries = self.folder.deliver(&table, now)?;
         self.note(entries, tick);
         Ok(())

@@ -235,6 +235,23 @@ impl Warehouse {
         self.told.insert(number.to_owned(), handling);
     }
 
+    /// Gives up the orders of this number of which nothing has left, and returns them.
+    pub(super) fn cancel(&mut self, number: &str) -> Vec<LedgerOrder> {
+        let mut cancelled = Vec::new();
+        for at in self.by_number.get(number).into_iter().flatten() {
+            if let Some(work) = self.work.get_mut(*at)
+                && work.order.state == OrderState::Open
+                && work.order.shipments.is_empty()
+            {
+                work.steps.clear();
+                work.due = None;
+                work.order.state = OrderState::Cancelled;
+                cancelled.push(work.order.clone());
+            }
+        }
+        cancelled
+    }
+
     /// Ships whatever is due. Returns (order, shipment) positions, oldest order first.
     pub(super) fn ship_due(&mut self, now: Timestamp) -> Vec<(usize, usize)> {
         let mut shipped = Vec::new();

@@ -1,6 +1,5 @@
 import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
@@ -10,13 +9,13 @@ import type { Draft } from './wizard';
 
 interface Props {
   draft: Draft;
-  finish: () => void;
+  /** Told the connection that was made. */
+  made: (connection: string) => void;
   back: () => void;
 }
 
 /** Picks from the account's own lists what the connection shall do, and makes it. It is off. */
-export function ChooseStep({ draft, finish, back }: Props) {
-  const navigate = useNavigate();
+export function ChooseStep({ draft, made, back }: Props) {
   const choices = useQuery({
     ...reading('/api/v1/stores/{store}/choices', { path: { store: draft.store } }),
     staleTime: 300_000,
@@ -29,10 +28,7 @@ export function ChooseStep({ draft, finish, back }: Props) {
           body: { name: draft.name, store: draft.store, warehouse: draft.warehouse, settings },
         }),
       ),
-    (made) => {
-      finish();
-      void navigate({ to: `/connections/${made.id}` });
-    },
+    (connection) => made(connection.id),
   );
   return (
     <form

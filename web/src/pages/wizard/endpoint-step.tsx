@@ -7,6 +7,7 @@ import { given, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
+import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
 import { byField, sides } from '../endpoint-settings';
 import type { Draft } from './wizard';
@@ -111,10 +112,16 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
                   Staff: then its password can change without touching anybody else.
                 </Text>
               )}
-              <SchemaForm platform={platform} fields={fields} values={values} onChange={setValues} problems={byField(keep.error)} />
+              <SchemaForm platform={platform} fields={fields} values={values} onChange={setValues} problems={byField(keep.error)} standIns={chosen?.stand_ins ?? false} />
               {keep.error && <ProblemNote error={keep.error} />}
             </Stack>
           </form>
+        )}
+        {side === 'store' && how === 'existing' && id && !works && (
+          <div>
+            <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
+            <AskOther store={id} />
+          </div>
         )}
         {test.error && <ProblemNote error={test.error} />}
         {test.data && (

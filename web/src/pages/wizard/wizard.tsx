@@ -6,6 +6,7 @@ import { Action } from '../../parts/act';
 import { BasicStep, MerchantStep } from './first-steps';
 import { EndpointStep } from './endpoint-step';
 import { ChooseStep } from './choose-step';
+import { PreflightStep } from './preflight-step';
 
 /** How far somebody has come. Kept in this browser; never a secret. */
 export interface Draft {
@@ -14,14 +15,16 @@ export interface Draft {
   merchant: string;
   warehouse: string;
   store: string;
+  /** Made in the fifth step. */
+  connection: string;
 }
 
-const EMPTY: Draft = { step: 0, name: '', merchant: '', warehouse: '', store: '' };
+const EMPTY: Draft = { step: 0, name: '', merchant: '', warehouse: '', store: '', connection: '' };
 
-const STEPS = ['Basic Information', 'Merchant', 'Warehouse Setup', 'Store Setup', 'What to import'];
+const STEPS = ['Basic Information', 'Merchant', 'Warehouse Setup', 'Store Setup', 'What to import', 'Pre-flight'];
 
 /**
- * Makes a connection in five steps. Each step keeps what it makes, so one can leave and come back; credentials go straight
+ * Makes a connection in six steps. Each step keeps what it makes, so one can leave and come back; credentials go straight
  * to the program and stay there. The connection is off until somebody switches it on.
  */
 export function Wizard() {
@@ -38,7 +41,8 @@ export function Wizard() {
     <MerchantStep key="merchant" draft={draft} next={next} back={back} />,
     <EndpointStep key="warehouse" side="warehouse" draft={draft} next={(id) => next({ warehouse: id })} back={back} />,
     <EndpointStep key="store" side="store" draft={draft} next={(id) => next({ store: id })} back={back} />,
-    <ChooseStep key="choose" draft={draft} finish={() => setDraft(EMPTY)} back={back} />,
+    <ChooseStep key="choose" draft={draft} made={(id) => next({ connection: id })} back={back} />,
+    <PreflightStep key="preflight" connection={draft.connection} finish={() => setDraft(EMPTY)} />,
   ];
   return (
     <Page
@@ -49,7 +53,7 @@ export function Wizard() {
         draft.step > 0 && (
           <Action
             label="Start over"
-            explains="The steps begin anew. Merchant, warehouse and store that were made stay, and can be picked again."
+            explains="The steps begin anew. What was made stays: merchant, warehouse and store can be picked again, and a connection stands in the list, switched off."
             run={() => Promise.resolve(setDraft(EMPTY))}
           />
         )

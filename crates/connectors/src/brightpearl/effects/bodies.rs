@@ -240,7 +240,7 @@ fn draft<T: Serialize>(
 ) -> Result<EffectDraft, PlanError> {
     let body = serde_json::to_string(body)
         .map_err(|error| PlanError::new(format!("the change cannot be written: {error}")))?;
-    Ok(EffectDraft { kind, key: key.to_owned(), batch, body, title })
+    Ok(EffectDraft { kind, key: key.to_owned(), batch, body, title, numbering: None })
 }
 
 fn needs_id(id: i64, what: &str) -> Result<(), PlanError> {

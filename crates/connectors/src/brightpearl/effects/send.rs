@@ -1,5 +1,7 @@
 //! Sending a change, once.
 
+use std::time::Duration;
+
 use connect::{
     Armed, Capture, Delivery, EffectKind, ErrorKind, NewNote, RemoteRef, Sent,
     planted::{Planted, planted},
@@ -28,7 +30,7 @@ const NOT_A_WAREHOUSE: &str = "Brightpearl is an order source, not a warehouse";
 
 /// Makes the change of one batch. Only lines of stock corrections travel together; every other change has its own call
 /// (R8).
-pub(in crate::brightpearl) async fn send(connector: &Brightpearl, batch: &[Armed]) -> Delivery {
+pub(in crate::brightpearl) async fn send(connector: &Brightpearl, batch: &[Armed], until: Duration) -> Delivery {
     let ready = match ready(batch) {
         Ok(ready) => ready,
         Err(why) => {
@@ -40,7 +42,7 @@ pub(in crate::brightpearl) async fn send(connector: &Brightpearl, batch: &[Armed
     let Some(purpose) = super::purpose(kind) else {
         return Delivery::all(batch.len(), &Sent::not_sent(ErrorKind::Unsupported, NOT_A_WAREHOUSE), None);
     };
-    let (outcome, capture) = match connector.client.change(purpose, ready.change).await {
+    let (outcome, capture) = match connector.client.change(purpose, ready.change, until).await {
         Changed::NotSent(cause) => (Sent::NotSent { cause }, None),
         Changed::NoAnswer(why, capture) if planted(Planted::TimeoutIsNotSent) => {
             (Sent::not_sent(ErrorKind::Transient, why), Some(capture))

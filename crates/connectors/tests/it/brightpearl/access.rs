@@ -1,5 +1,7 @@
 //! Signing in, tokens that end, and what is said when something is wrong.
 
+use std::time::Duration;
+
 use connect::{Effects, ErrorKind, OrderSource, Sent};
 use connectors::brightpearl::build_source;
 use simulators::brightpearl::{
@@ -178,7 +180,7 @@ async fn a_withdrawn_app_stops_changes_at_once() {
     let draft = app.plan_order_note("key", order, "text").unwrap();
     let armed = bench.armed(&draft).await;
     bench.sim.revoke_tokens(ACCOUNT).unwrap();
-    let delivery = app.send(std::slice::from_ref(&armed)).await;
+    let delivery = app.send(std::slice::from_ref(&armed), Duration::from_secs(1_000_000)).await;
     assert!(!format!("{delivery:?}").contains("EXAMPLE-ACCOUNT-TOKEN"));
     assert!(matches!(delivery.outcomes.first(), Some(Sent::NotSent { cause }) if cause.kind == ErrorKind::Credentials));
 }

@@ -346,7 +346,7 @@ async fn what_certainly_did_not_leave_is_told_apart() {
     let armed = one_of(&bench, EffectKind::SetStatus).await;
     let Bench { sim, connector, .. } = bench;
     sim.shutdown().await;
-    let outcome = connector.send(std::slice::from_ref(&armed)).await.outcomes.remove(0);
+    let outcome = connector.send(std::slice::from_ref(&armed), Duration::from_secs(1_000_000)).await.outcomes.remove(0);
     assert!(matches!(outcome, Sent::NotSent { cause } if cause.kind == ErrorKind::Transient));
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -173,6 +174,7 @@ async fn a_goods_out_note() {
         key: draft.key,
         batch: None,
         body: draft.body,
+        number: None,
         tried: None,
     };
     let prepared = connector.prepare(&[effect]).await.unwrap().remove(0);
@@ -287,11 +289,12 @@ async fn refusals_and_the_request_cap() {
             key: draft.key,
             batch: None,
             body: draft.body,
+            number: None,
             tried: None,
         };
         let baseline = json!({"added_on": "2026-01-01T00:00:00.000Z"});
         let armed = Armed { effect, baseline, attempt: 1, armed_at: at("2026-01-01T00:00:00Z") };
-        let sent = connector.send(&[armed]).await.outcomes.remove(0);
+        let sent = connector.send(&[armed], Duration::from_secs(1_000_000)).await.outcomes.remove(0);
         assert_eq!(matches!(sent, Sent::Throttled { .. }), throttled, "{sent:?}");
         assert_eq!(matches!(sent, Sent::Unknown { .. }), !throttled, "{sent:?}");
     }

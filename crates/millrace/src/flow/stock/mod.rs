@@ -23,9 +23,9 @@ use connect::{
 };
 use engine::stock::{self, RunFacts, RunVerdict, Verdict};
 
-use super::{FlowError, shipments};
+use super::{FlowError, counts, shipments};
 use crate::{
-    db::{RunState, StockRun},
+    db::{ChannelKind, Counts, Ran, RunState, StockRun},
     runtime::Runtime,
 };
 use plan::{Comparison, SLICE};
@@ -56,6 +56,23 @@ impl std::fmt::Display for Summary {
     }
 }
 
+impl Summary {
+    /// For the history of runs.
+    pub fn ran(&self) -> Ran {
+        Ran { words: self.to_string(), counts: self.counts() }
+    }
+
+    fn counts(&self) -> Counts {
+        let small = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+        counts([
+            ("feeds", self.feeds),
+            ("compared", small(self.compared)),
+            ("corrected", small(self.corrected)),
+            ("stopped", self.stopped.len()),
+        ])
+    }
+}
+
 /// Reads what the warehouse counts, and works out the newest feed.
 ///
 /// # Errors
@@ -80,6 +97,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             refuse(runtime, &older, "a newer count came with it").await?;
         }
     }
+    let feeds = newest.len();
     let mut newest: Vec<StockFeed> = newest.into_values().collect();
     newest.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
     for feed in newest {
@@ -92,6 +110,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
                     _ => summary.stopped.push(run.reason),
                 }
                 runtime.wake.source.notify_one();
+                runtime.tell_progress(ChannelKind::Stock, summary.feeds, Some(feeds), summary.counts()).await;
             }
             Err(Unfinished::Later(why)) => {
                 // Not put away: the next run takes it up again.

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{Choices, FieldKind, Secret, Settings};
-use engine::settings::ConnectionSettings;
+use engine::{
+    schedule::{self, Rule},
+    settings::ConnectionSettings,
+};
 use serde::Serialize;
 use toml::Spanned;
 use utoipa::ToSchema;
@@ -14,7 +17,7 @@ use super::{
     resolve,
 };
 use crate::{
-    db::{ChannelKind, ConnectionKey, ConnectionRecord, DbError, Mappings, Scope, StoreKey},
+    db::{Channel, ChannelKind, ConnectionKey, ConnectionRecord, DbError, Mappings, Scope, StoreKey},
     operate::{
         Caller, Failure, FailureKind, Hub, Problem, check,
         endpoints::{self, Endpoint, Side},
@@ -449,11 +452,12 @@ impl Comparison<'_> {
         let mut channels = Vec::new();
         let mut channel_changes = Vec::new();
         for (kind, wanted) in [
-            (ChannelKind::Orders, given.channels.orders),
-            (ChannelKind::Shipments, given.channels.shipments),
-            (ChannelKind::Stock, given.channels.stock),
+            (ChannelKind::Orders, &given.channels.orders),
+            (ChannelKind::Shipments, &given.channels.shipments),
+            (ChannelKind::Stock, &given.channels.stock),
         ] {
             let Some(wanted) = wanted else { continue };
+            let mut wanted = wanted.clone();
             if wanted.every_seconds.is_some_and(|every| !(1..=86_400).contains(&every)) {
                 self.problems.push(Problem::new(
                     at.clone(),
@@ -463,7 +467,9 @@ impl Comparison<'_> {
             let is = known.and_then(|known| known.channels.iter().find(|channel| channel.kind == kind));
             let switched = is.is_some_and(|is| is.enabled) != wanted.enabled;
             let paced = wanted.every_seconds.is_some_and(|every| is.is_none_or(|is| is.every_seconds != every));
-            if switched || paced {
+            let rules =
+                self.schedule(&mut wanted, is, &choices, &at, &format!("{prefix}channels.{}.schedule.", kind.as_str()));
+            if switched || paced || rules.is_some() {
                 let mut differences = Vec::new();
                 if switched {
                     differences.push(Difference {
@@ -479,6 +485,7 @@ impl Comparison<'_> {
                         after: wanted.every_seconds.map(|every| every.to_string()),
                     });
                 }
+                differences.extend(rules);
                 channel_changes.push((kind, differences));
                 channels.push((kind, wanted));
             }
@@ -508,6 +515,34 @@ impl Comparison<'_> {
             })));
         }
         Ok(())
+    }
+
+    /// What changes about a channel's rules. Without a zone of its own the file means the one set before, else the account's.
+    fn schedule(
+        &mut self,
+        wanted: &mut ChannelIn,
+        is: Option<&Channel>,
+        choices: &Choices,
+        at: &str,
+        prefix: &str,
+    ) -> Option<Difference> {
+        let schedule = wanted.schedule.as_mut()?;
+        let kept = is.and_then(|is| is.schedule.as_ref());
+        if schedule.zone.is_none() {
+            schedule.zone = Some(kept.map_or_else(|| choices.time_zone.clone(), |kept| kept.zone.clone()));
+        }
+        let rules = match schedule.rules() {
+            Ok(rules) => rules,
+            Err(problems) => {
+                self.problems
+                    .extend(problems.into_iter().map(|problem| Problem::new(at, format!("{prefix}{problem}"))));
+                return None;
+            }
+        };
+        let shown = |rules: &[Rule], zone: &str| format!("{} ({zone})", schedule::words(rules));
+        let before = kept.map(|kept| shown(&kept.rules, &kept.zone));
+        let after = schedule.zone.as_deref().filter(|_| !rules.is_empty()).map(|zone| shown(&rules, zone));
+        (before != after).then(|| Difference { field: "schedule".to_owned(), before, after })
     }
 
     /// The lists of the account that a connection uses, read once.
@@ -575,7 +610,7 @@ impl Comparison<'_> {
         tables: &Mappings,
         at: &str,
     ) {
-        let stock_on = given.channels.stock.is_some_and(|stock| stock.enabled);
+        let stock_on = given.channels.stock.as_ref().is_some_and(|stock| stock.enabled);
         let on = given.enabled.unwrap_or(known.is_some_and(|known| known.enabled));
         if !on && !stock_on {
             return;

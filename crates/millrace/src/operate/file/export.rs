@@ -12,6 +12,7 @@ use crate::{
         Caller, Failure, FailureKind, Hub, check,
         endpoints::{self, Side},
         mappings,
+        schedules::{RuleIn, ScheduleIn},
     },
 };
 
@@ -97,6 +98,9 @@ pub async fn export(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
     let mut notes = Vec::new();
     let mut connections = Vec::new();
     for summary in hub.db.connections(&caller.access()).await? {
+        if summary.archived {
+            continue;
+        }
         let scope = Scope { tenant: caller.tenant.clone(), merchant: summary.merchant.clone() };
         let key = ConnectionKey { scope, connection: summary.id };
         let record = hub.db.connection(&key, &hub.keyring).await?;
@@ -118,7 +122,11 @@ pub async fn export(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
         let choices = lists.get(&store).unwrap_or(&nothing);
         let channel = |kind| {
             let channel = record.channels.iter().find(|channel| channel.kind == kind)?;
-            Some(ChannelIn { enabled: channel.enabled, every_seconds: Some(channel.every_seconds) })
+            let schedule = channel.schedule.as_ref().map(|schedule| ScheduleIn {
+                zone: Some(schedule.zone.clone()),
+                rules: schedule.rules.iter().map(RuleIn::from).collect(),
+            });
+            Some(ChannelIn { enabled: channel.enabled, every_seconds: Some(channel.every_seconds), schedule })
         };
         connections.push(ConnectionOut {
             name: record.name.clone(),

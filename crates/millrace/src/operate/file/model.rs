@@ -15,6 +15,8 @@ use utoipa::{
     },
 };
 
+use crate::operate::schedules::ScheduleIn;
+
 /// The three flows of a connection.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -28,13 +30,16 @@ pub struct ChannelsIn {
 }
 
 /// One flow of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChannelIn {
     /// Switched on.
     pub enabled: bool,
     /// Seconds between runs; left as it is where not given.
     pub every_seconds: Option<u32>,
+    /// Rules by which it runs instead; left as they are where not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleIn>,
 }
 
 /// Something of the account's own lists: by its id, or by the name it has there.

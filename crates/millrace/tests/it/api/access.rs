@@ -169,6 +169,10 @@ async fn what_is_foreign_does_not_exist() {
                     json!({ "import_statuses": [1] })
                 } else if path.ends_with("/channels/orders") {
                     json!({ "enabled": true })
+                } else if path.ends_with("/schedule") {
+                    json!({ "zone": "UTC", "rules": [] })
+                } else if method == "PATCH" {
+                    json!({ "name": "main" })
                 } else {
                     json!({})
                 };

@@ -7,6 +7,7 @@ mod brands;
 mod browser;
 mod census;
 mod csrf;
+mod drafts;
 mod figures;
 mod hand_offs;
 mod hooks;
@@ -18,12 +19,15 @@ mod people;
 mod preflight;
 mod provider;
 mod reference;
+mod removal;
+mod schedules;
 mod second_factor;
 mod shape;
 mod sign_in;
 mod surface;
 mod tenants;
 mod tls;
+mod versions;
 
 use std::sync::Arc;
 

@@ -172,7 +172,9 @@ async fn an_order_is_edited_beside_the_source_until_it_is_sent() {
     assert!(!address["differences"].to_string().contains("Ada"), "what is the same is no difference: {address:#}");
     // What was planned is given up, and import reads it again.
     assert_eq!(db.unseen_orders(&shop.key).await.unwrap(), [1]);
-    assert!(db.claim_effects(&shop.key, Side::Warehouse, "t", crate::db::world::LEASE, 9).await.unwrap().is_empty());
+    assert!(
+        db.claim_effects(&shop.key, Side::Warehouse, "t", crate::db::world::LEASE, 9).await.unwrap().rows.is_empty()
+    );
     // Somebody who saw it before the edit changes nothing, and neither does a decision from before.
     let late = shop.post("orders/1/edit", given).await;
     assert_eq!((late.status, late.problem().as_str()), (StatusCode::CONFLICT, "conflict"));

@@ -33,7 +33,7 @@ const PRIVATE: [(&str, &str); 7] = [
 
 /// What the answer says to a browser.
 fn told(headers: &HeaderMap) -> Vec<(&str, &str)> {
-    let plain = ["content-type", "content-length", "x-request-id", "www-authenticate", "retry-after", "allow"];
+    let plain = ["content-type", "content-length", "x-request-id", "www-authenticate", "retry-after", "allow", "etag"];
     let mut told: Vec<_> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))

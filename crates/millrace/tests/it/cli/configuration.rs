@@ -46,6 +46,11 @@ async fn a_file_goes_round() {
     // What is written out is the same configuration, in an installation of its own too.
     let exported = typed(&desk, &["export"]).await.out;
     assert!(exported.contains("MILLRACE_BP_PASSWORD") && exported.contains("Ready to ship"), "{exported}");
+    // Without a zone in the file, a schedule is in the account's.
+    let scheduled = typed(&desk, &["--json", "channels", "schedule", "main", "shipments"]).await.json();
+    assert_eq!(scheduled["rules"], serde_json::json!([{ "kind": "daily", "at": "02:00" }]));
+    let zone = scheduled["zone"].as_str().unwrap();
+    assert!(!zone.is_empty() && exported.contains(zone), "{exported}");
     let exported = exported.replace("MILLRACE_BP_PASSWORD", "BP_PASSWORD");
     std::fs::write(desk.path().join("millrace.toml"), &exported).unwrap();
     assert_eq!(changes(&typed(&desk, PLAN).await.json()), 0, "{exported}");
@@ -59,7 +64,11 @@ async fn a_file_goes_round() {
     // A change is shown as one, field by field, and by name.
     desk.configure(
         &source.base_url(),
-        &[("shipped_status = \"Shipped\"\n", ""), ("every_seconds = 30", "every_seconds = 45")],
+        &[
+            ("shipped_status = \"Shipped\"\n", ""),
+            ("every_seconds = 30", "every_seconds = 45"),
+            ("at = \"02:00\"", "at = \"03:00\""),
+        ],
     );
     let plan = typed(&desk, PLAN).await.json();
     let fields: Vec<(&str, &str)> = plan["changes"]
@@ -74,7 +83,7 @@ async fn a_file_goes_round() {
                 .map(|difference| (change["what"].as_str().unwrap(), difference["field"].as_str().unwrap()))
         })
         .collect();
-    assert_eq!(fields, [("connection", "shipped_status"), ("channel", "every_seconds")]);
+    assert_eq!(fields, [("connection", "shipped_status"), ("channel", "every_seconds"), ("channel", "schedule")]);
 
     let checked = typed(&desk, &["--json", "check"]).await;
     assert_eq!(checked.code, 0, "{}", checked.all());
@@ -89,6 +98,7 @@ async fn what_is_wrong_is_said_plainly() {
     let cases: &[Case] = &[
         (&[("api.user@example.test", "nobody@example.test")], 3, &["refused the log-in", "API column"]),
         (&[("account_id = \"acme\"", "account_id = \"other\"")], 3, &["other", "Account ID"]),
+        (&[("at = \"02:00\"", "at = \"25:00\"")], 3, &["channels.shipments.schedule.rules.0.at", "time of day"]),
         (&[("\"eu1\"", "\"mars\"")], 3, &["datacenter_code", "must be one of", "eu1"]),
         (
             &[("warehouse = \"Example 3PL\"\nat", "warehouse = \"Moon base\"\nat")],

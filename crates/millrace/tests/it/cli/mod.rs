@@ -167,6 +167,7 @@ unmapped_sku = "pass_through"
 increases = "hold"
 [connection.channels]
 orders = { enabled = true, every_seconds = 30 }
+shipments = { enabled = false, schedule = { rules = [{ kind = "daily", at = "02:00" }] } }
 stock = { enabled = true }
 [connection.mappings]
 listings = [["A", "B"], ["C", "D"]]

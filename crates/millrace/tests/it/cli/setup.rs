@@ -98,6 +98,32 @@ fn a_database_that_is_not_there_is_named_without_its_password() {
     assert!(ended.err.contains("127.0.0.1:1") && !ended.all().contains("CANARY"), "{}", ended.err);
 }
 
+#[test]
+fn x12_documents_are_shown_without_an_installation() {
+    let desk = Desk::new();
+    let samples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/x12");
+    let file = |name: &str| samples.join(name).display().to_string();
+    let shown = desk.works(&["x12", "show", &file("reference/945.edi")]).out;
+    for told in
+        ["Warehouse shipping advice", "Depositor order number: BP100001-1", "CP (part shipped, the rest is cancelled)"]
+    {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    let faulty = desk.works(&["--json", "x12", "show", &file("collected/856_boxes.edi")]).out;
+    let faulty: serde_json::Value = serde_json::from_str(&faulty).unwrap();
+    let findings: Vec<&str> = faulty
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|segment| segment["findings"].as_array().unwrap())
+        .filter_map(|finding| finding.as_str())
+        .collect();
+    assert!(findings.len() == 1 && findings[0].contains("SE01 counts 15"), "{findings:?}");
+    let broken = desk.type_in(&["x12", "show", &file("collected/940_isa_seventeen_elements.edi")]);
+    assert!(broken.code == 3 && broken.err.contains("more than 16 elements"), "{}", broken.all());
+    assert!(!desk.data().join("millrace.db").exists(), "it opened no database");
+}
+
 /// The book lists every setting and every exit code that there is.
 #[test]
 fn the_book_lists_every_setting() {

@@ -143,7 +143,7 @@ async fn a_repair_is_planned_once_and_signed() {
         // Its own effect has ended: pressing again finds it under its key and does nothing twice.
         let again = db.repair(&key, &id, deletion("d"), "ann", "again").await;
         assert!(matches!(again, Err(DbError::Conflict(_))), "{again:?}");
-        assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows.is_empty());
         let audit = db.audit_after(&(&key).into(), 0, 100).await.unwrap();
         assert_eq!(audit.iter().filter(|row| row.action == "finding.repair" && row.actor == "ann").count(), 1);
         db.finish_census(&key, Extent::Recent, outcome(Vec::new())).await.unwrap();
@@ -164,14 +164,17 @@ async fn a_note_that_became_somebodys_is_not_deleted() {
         db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "c", "order:acme:1")]).await.unwrap();
         let busy = db.repair(&key, &id, deletion("d"), "ann", "r").await;
         assert!(matches!(busy, Err(DbError::Conflict(_))), "{busy:?}");
-        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows;
         db.arm(&key, rows.iter().map(arm_of).collect(), DEADLINE).await.unwrap();
         let mut adopted = settlement(&rows[0], &[Applied]);
         adopted.remote = Some(RemoteRef::new("7"));
         db.settle(&key, vec![adopted]).await.unwrap();
         let taken = db.repair(&key, &id, deletion("d"), "ann", "r").await;
         assert!(matches!(taken, Err(DbError::Conflict(why)) if why.contains("belongs to")), "it was adopted");
-        assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().is_empty(), "nothing was planned");
+        assert!(
+            db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows.is_empty(),
+            "nothing was planned"
+        );
         assert_eq!(db.find_finding(&(&key).into(), &id).await.unwrap().repair_by, None);
     })
     .await;
@@ -207,7 +210,7 @@ async fn the_hubs_ledger_says_where_its_orders_are() {
         let held = imported(order(3), Disposition::Held("a SKU is not mapped".to_owned()), Vec::new());
         db.record_orders(&key, "acme", vec![requested(1), requested(2), held]).await.unwrap();
         let before = db.now().await.unwrap();
-        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         db.arm(&key, rows.iter().map(arm_of).collect(), DEADLINE).await.unwrap();
         let of = |number: i64| rows.iter().find(|row| row.key == request_key(number)).unwrap();
         let settled = vec![settlement(of(1), &[Applied]), settlement(of(2), &[Unknown])];

@@ -35,7 +35,7 @@ async fn the_first_claim_wins() {
         assert_eq!(refused, [Recorded::ClaimedElsewhere(format!("claimed by connection {name}"))]);
         let known = &db.known_orders(&beside, &[1]).await.unwrap()[&1];
         assert_eq!(known.disposition, Disposition::Skipped(format!("claimed by connection {name}")));
-        assert!(db.claim_effects(&beside, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(db.claim_effects(&beside, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         // Another tenant does not learn who it is.
         let refused = db.record_orders(&stranger, "acme", vec![wants(1, 2)]).await.unwrap();
         let reason = "held by another connection of this installation".to_owned();

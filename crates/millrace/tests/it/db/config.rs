@@ -6,10 +6,10 @@ use std::{
 };
 
 use connect::{Secret, ShipMethod, Side};
-use engine::settings::ConnectionSettings;
-use jiff::Timestamp;
+use engine::{schedule::Rule, settings::ConnectionSettings};
+use jiff::{SignedDuration, Timestamp};
 use millrace::{
-    db::{Access, ChannelKind, DbError, InboxCall, Mappings, NewEndpoint},
+    db::{Access, ChannelKind, ChannelRun, DbError, InboxCall, Mappings, NewEndpoint, Ran, RunCause, RunEnd},
     seal::Keyring,
 };
 
@@ -86,23 +86,21 @@ async fn connections_are_set_up_and_taken_down() {
 async fn channels_run_when_due_or_wanted() {
     on_both(|world: World| async move {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
-        assert!(db.due(&key).await.unwrap().is_empty(), "switched off");
+        let orders = || async { db.channels(&key).await.unwrap().remove(0) };
+        assert!(!orders().await.enabled, "switched off");
         db.set_channel(&key, ChannelKind::Orders, true, 3600).await.unwrap();
-        let due = db.due(&key).await.unwrap();
-        assert_eq!(due, [(ChannelKind::Orders, Timestamp::UNIX_EPOCH)]);
-        db.start_run(&key, ChannelKind::Orders).await.unwrap();
+        assert_eq!(orders().await.due(1), Timestamp::UNIX_EPOCH, "at once, the first time");
+        let run = db.start_run(&key, ChannelKind::Orders).await.unwrap();
         let now = db.now().await.unwrap();
-        assert!(db.due(&key).await.unwrap()[0].1 > now);
-        db.want_run(&key, ChannelKind::Orders).await.unwrap();
-        let later = db.now().await.unwrap();
-        assert!(db.due(&key).await.unwrap()[0].1 <= later);
-        db.finish_run(&key, ChannelKind::Orders, Err("no network".to_owned())).await.unwrap();
-        let channel = db.channels(&key).await.unwrap().remove(0);
+        assert!(orders().await.due(1) > now && orders().await.due(7200) < now + SignedDuration::from_secs(1));
+        db.want_run(&key, ChannelKind::Orders, None).await.unwrap();
+        db.finish_run(&key, ChannelKind::Orders, &run, Err("no network".to_owned())).await.unwrap();
+        let channel = orders().await;
         assert_eq!(channel.problem.as_deref(), Some("no network"));
         assert!(channel.wanted_at.is_some(), "wanted while it ran");
-        db.start_run(&key, ChannelKind::Orders).await.unwrap();
-        db.finish_run(&key, ChannelKind::Orders, Ok("3 orders".to_owned())).await.unwrap();
-        let channel = db.channels(&key).await.unwrap().remove(0);
+        let run = db.start_run(&key, ChannelKind::Orders).await.unwrap();
+        db.finish_run(&key, ChannelKind::Orders, &run, Ok(ran("3 orders"))).await.unwrap();
+        let channel = orders().await;
         assert_eq!((channel.problem, channel.summary.as_str()), (None, "3 orders"));
         assert!(channel.wanted_at.is_none() && channel.succeeded_at.is_some());
     })
@@ -233,6 +231,78 @@ async fn looks_at_itself() {
         let again = millrace::db::Database::open(&millrace::db::DatabaseConfig::new(&world.url)).await.unwrap();
         assert_eq!(again.fingerprint().await.unwrap(), check.fingerprint);
         assert!(again.next_effect_due(&key, Side::Source).await.unwrap().is_some());
+    })
+    .await;
+}
+
+fn ran(words: &str) -> Ran {
+    Ran { words: words.to_owned(), counts: BTreeMap::from([("read".to_owned(), 3)]) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_stays_and_every_run_says_why() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let kind = ChannelKind::Stock;
+        let stock = || async { db.channels(&key).await.unwrap().remove(2) };
+        let rules = vec![Rule::Hourly { hours: 1, minute: 30 }, Rule::Minutely { minutes: 720 }];
+        db.set_schedule(&key, kind, "Europe/London", rules.clone()).await.unwrap();
+        db.set_channel(&key, kind, true, 60).await.unwrap();
+        db.set_channel(&key, kind, false, 60).await.unwrap();
+        let kept = stock().await.schedule.expect("switching it off keeps it");
+        assert_eq!((kept.zone.as_str(), &kept.rules), ("Europe/London", &rules));
+        let due = stock().await.due(1);
+        assert!(due > kept.since && due <= kept.since + SignedDuration::from_hours(1), "{due}");
+
+        // By a rule; because something happened; because a person asked, whatever happened besides; by its own pace.
+        for wanted in [None, Some(None), Some(Some("ann")), None] {
+            if wanted.is_none() && stock().await.started_at.is_some() {
+                db.set_schedule(&key, kind, "", Vec::new()).await.unwrap();
+                assert_eq!(stock().await.schedule, None);
+            }
+            if let Some(person) = wanted {
+                db.want_run(&key, kind, person).await.unwrap();
+                db.want_run(&key, kind, None).await.unwrap();
+            }
+            db.start_run(&key, kind).await.unwrap();
+            // Runs are listed by when they began, to the millisecond.
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        let last = db.start_run(&key, kind).await.unwrap();
+        let counts = BTreeMap::from([("compared".to_owned(), 40)]);
+        db.advance_run(&key, kind, &last, (2, Some(5)), counts.clone()).await.unwrap();
+        let page = db.channel_runs(&key, kind, None, 3).await.unwrap();
+        assert_eq!(page.items.len(), 3);
+        let now = &page.items[0];
+        assert_eq!((&now.id, now.done, now.total, now.end, &now.counts), (&last, 2, Some(5), None, &counts));
+        let rest = db.channel_runs(&key, kind, page.next.clone(), 3).await.unwrap();
+        assert_eq!(rest.next, None);
+        let all: Vec<ChannelRun> = page.items.iter().chain(&rest.items).cloned().collect();
+        let causes: Vec<RunCause> = all.iter().map(|run| run.cause.clone()).collect();
+        let ann = RunCause::Person("ann".to_owned());
+        assert_eq!(causes, [RunCause::Pace, RunCause::Pace, ann, RunCause::Event, RunCause::Schedule]);
+        assert!(all[1..].iter().all(|run| run.end == Some(RunEnd::CutOff)), "the next one says that it was cut off");
+
+        // A node that lost the channel meanwhile does not end the run of the one that has it.
+        db.finish_run(&key, kind, &all[1].id, Ok(ran("late"))).await.unwrap();
+        db.finish_run(&key, kind, &last, Ok(ran("done"))).await.unwrap();
+        let ended = db.channel_runs(&key, kind, None, 2).await.unwrap().items;
+        assert_eq!((ended[0].words.as_str(), ended[0].end, ended[0].done), ("done", Some(RunEnd::Done), 5));
+        assert_eq!(ended[1].end, Some(RunEnd::CutOff));
+        assert!(
+            db.channel_runs(&key, ChannelKind::Orders, None, 2).await.unwrap().items.is_empty(),
+            "of this channel only"
+        );
+
+        // Those of more than a week ago go.
+        world
+            .raw()
+            .await
+            .run("UPDATE channel_run SET started_at = started_at - 700000000 WHERE cause <> 'pace'")
+            .await
+            .unwrap();
+        db.start_run(&key, kind).await.unwrap();
+        assert_eq!(db.channel_runs(&key, kind, None, 10).await.unwrap().items.len(), 3);
     })
     .await;
 }

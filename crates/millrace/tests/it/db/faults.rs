@@ -213,7 +213,7 @@ async fn lost_answers_are_told_apart() {
     on_both(|world: World| async move {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "k", "lane")]).await.unwrap();
-        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows;
         let hand = Arc::new(Hand::default());
         db.set_observer(Arc::clone(&hand) as Arc<dyn Observer>);
         hand.fail.store(true, Ordering::Relaxed);

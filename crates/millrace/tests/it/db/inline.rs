@@ -25,7 +25,7 @@ async fn takes_no_time() {
     });
     for number in 0..50 {
         db.plan_effects(&key, vec![effect(EffectKind::CreateNote, &format!("k{number}"), "lane")]).await.unwrap();
-        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows;
         db.arm(&key, vec![arm_of(&rows[0])], Duration::ZERO).await.unwrap();
         let applied = settlement(&rows[0], &[engine::effect::EffectState::Applied]);
         db.settle(&key, vec![applied]).await.unwrap();
@@ -37,6 +37,6 @@ async fn takes_no_time() {
     other.draft.body = "other".to_owned();
     let pair = vec![effect(EffectKind::CreateNote, "new", "lane"), other];
     assert!(matches!(db.plan_effects(&key, pair).await, Err(DbError::Conflict(_))));
-    assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().is_empty());
+    assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows.is_empty());
     assert!(db.commits().unwrap() >= 200);
 }

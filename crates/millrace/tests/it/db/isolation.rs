@@ -32,7 +32,7 @@ async fn a_foreign_scope_sees_nothing() {
             let access = (&scope).into();
             assert!(db.known_orders(&key, &[1]).await.unwrap().is_empty());
             assert!(db.unsent_orders(&key).await.unwrap().is_empty());
-            assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().is_empty());
+            assert!(db.claim_effects(&key, Side::Source, "t", LEASE, 10).await.unwrap().rows.is_empty());
             assert!(db.channels(&key).await.unwrap().is_empty());
             let orders = OrderQuery { limit: 10, ..OrderQuery::default() };
             assert!(db.list_orders(&access, orders).await.unwrap().items.is_empty());

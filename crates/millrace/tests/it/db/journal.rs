@@ -12,7 +12,7 @@ use millrace::db::{AttemptRow, ConnectionKey, Database, DbError, EffectDecision,
 use super::world::{DEADLINE, LEASE, World, arm_of, batched, carry_out, effect, on_both, settlement};
 
 async fn claim(db: &Database, key: &ConnectionKey, limit: usize) -> Vec<millrace::db::EffectRow> {
-    db.claim_effects(key, Side::Source, "test", LEASE, limit).await.unwrap()
+    db.claim_effects(key, Side::Source, "test", LEASE, limit).await.unwrap().rows
 }
 
 async fn states(world: &World, key: &ConnectionKey) -> Vec<String> {
@@ -140,7 +140,7 @@ async fn only_a_live_claim_arms_and_settles() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
         world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "k", "lane")]).await.unwrap();
-        let short = world.db.claim_effects(&key, Side::Source, "slow", Duration::ZERO, 10).await.unwrap();
+        let short = world.db.claim_effects(&key, Side::Source, "slow", Duration::ZERO, 10).await.unwrap().rows;
         // The lease does not outlast a call.
         assert_eq!(world.db.arm(&key, vec![arm_of(&short[0])], DEADLINE).await.unwrap(), [None]);
         // Taken over by somebody else: the fence has moved.
@@ -176,7 +176,7 @@ async fn an_ended_lease_makes_it_unknown() {
     on_both(|world: World| async move {
         let key = world.connection("acme").await;
         world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "k", "lane")]).await.unwrap();
-        let gone = world.db.claim_effects(&key, Side::Source, "gone", LEASE, 10).await.unwrap();
+        let gone = world.db.claim_effects(&key, Side::Source, "gone", LEASE, 10).await.unwrap().rows;
         assert!(world.db.arm(&key, vec![arm_of(&gone[0])], DEADLINE).await.unwrap()[0].is_some());
         assert!(claim(&world.db, &key, 10).await.is_empty(), "while the lease lasts nobody touches it");
         world.raw().await.run("UPDATE effect SET lease_until = 1").await.unwrap();
@@ -245,9 +245,9 @@ async fn nothing_goes_where_it_is_stopped() {
         world.db.set_frozen(true).await.unwrap();
         assert!(world.db.frozen().await.unwrap());
         assert_eq!(world.db.arm(&key, vec![arm_of(&rows[0])], DEADLINE).await.unwrap(), [None]);
-        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         world.db.set_frozen(false).await.unwrap();
-        assert_eq!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().len(), 1);
+        assert_eq!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.len(), 1);
     })
     .await;
 }
@@ -271,7 +271,8 @@ async fn claimers_never_share() {
             tasks.spawn(async move {
                 let mut mine = Vec::new();
                 loop {
-                    let rows = db.claim_effects(&key, Side::Source, &format!("w{worker}"), LEASE, 7).await.unwrap();
+                    let rows =
+                        db.claim_effects(&key, Side::Source, &format!("w{worker}"), LEASE, 7).await.unwrap().rows;
                     if rows.is_empty() {
                         return mine;
                     }

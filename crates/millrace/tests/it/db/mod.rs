@@ -10,6 +10,7 @@ mod journal;
 mod keys;
 mod lists;
 mod many;
+mod numbers;
 mod oauth;
 mod orders;
 mod people;

@@ -56,7 +56,7 @@ async fn an_order_goes_all_the_way() {
         let planned = &db.planned_as(&key, &[1, 2]).await.unwrap()[&1][&request_key(1)];
         assert_eq!((planned.lines.len(), planned.ship_to.city.as_str()), (2, "London"));
 
-        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows[0].body_sha256, planned.body_sha256);
         db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
         assert!(db.known_orders(&key, &[1]).await.unwrap()[&1].sent);
@@ -123,7 +123,7 @@ async fn what_was_not_sent_is_planned_again() {
     on_both(|world: World| async move {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
-        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         // Another quantity: the old payload is given up, and whoever has claimed it cannot arm it.
         let changed = |order_id: i64| {
             let mut order = order(order_id);
@@ -134,7 +134,7 @@ async fn what_was_not_sent_is_planned_again() {
         db.record_orders(&key, "acme", vec![changed(1)]).await.unwrap();
         let armed = db.arm(&key, claimed.iter().map(arm_of).collect(), super::world::DEADLINE).await.unwrap();
         assert_eq!(armed.iter().filter(|armed| armed.is_some()).count(), 1, "order 2 only");
-        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         assert_eq!((rows.len(), rows[0].revision), (1, 2));
         assert!(rows[0].body.contains("\"quantity\":\"2\""), "{}", rows[0].body);
         assert_eq!(rows[0].body_sha256, db.planned_as(&key, &[1]).await.unwrap()[&1][&request_key(1)].body_sha256);
@@ -143,18 +143,18 @@ async fn what_was_not_sent_is_planned_again() {
             .await
             .unwrap();
         assert_eq!(shown(&world, &key).await[0], (OrderState::Held, "no SKU".to_owned()));
-        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
-        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         assert_eq!((rows.len(), rows[0].revision), (1, 3));
         // Refused: the same payload is left alone, another goes again.
         db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
         db.settle(&key, vec![settlement(&rows[0], &[Refused])]).await.unwrap();
         assert_eq!(shown(&world, &key).await[0].0, OrderState::Error);
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
-        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         db.record_orders(&key, "acme", vec![changed(1)]).await.unwrap();
-        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap()[0].revision, 4);
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows[0].revision, 4);
     })
     .await;
 }
@@ -191,7 +191,7 @@ async fn what_was_sent_is_not_planned_again() {
 }
 
 async fn carry_out_probe(world: &World, key: &ConnectionKey) {
-    let rows = world.db.claim_effects(key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+    let rows = world.db.claim_effects(key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
     assert_eq!(rows[0].state, EffectState::Probing);
     world.db.settle(key, vec![settlement(&rows[0], &[Applied])]).await.unwrap();
 }
@@ -203,11 +203,11 @@ async fn people_hold_archive_and_void() {
         db.record_orders(&key, "acme", vec![requested(1), requested(2), requested(3)]).await.unwrap();
         let first = id(&world, &key, 1).await;
         db.held_by_person(&key, &first, Some("ask the customer"), "ada").await.unwrap();
-        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let claimed = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         assert_eq!(claimed.len(), 2, "a held order is not sent");
         assert_eq!(shown(&world, &key).await[0], (OrderState::Held, "ask the customer".to_owned()));
         db.held_by_person(&key, &first, None, "ada").await.unwrap();
-        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().len(), 1);
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.len(), 1);
         // Put away: not sent, whoever has claimed it.
         db.archive_order(&key, &id(&world, &key, 2).await, true, "ada").await.unwrap();
         let armed = db.arm(&key, claimed.iter().map(arm_of).collect(), super::world::DEADLINE).await.unwrap();
@@ -243,14 +243,14 @@ async fn a_submit_given_up_by_itself_waits_for_import() {
     on_both(|world: World| async move {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
-        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         db.settle(&key, vec![settlement(&rows[0], &[EffectState::Voided])]).await.unwrap();
         assert_eq!(shown(&world, &key).await[0].0, OrderState::New);
         assert_eq!(db.unsent_orders(&key).await.unwrap(), [1]);
         let page = db.list_effects(&(&key).into(), EffectQuery { limit: 5, ..EffectQuery::default() }).await.unwrap();
         db.decide(&key.scope, &page.items[0].id, EffectDecision::Retry, "ada", "now").await.unwrap_err();
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
-        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap()[0].revision, 2);
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows[0].revision, 2);
     })
     .await;
 }

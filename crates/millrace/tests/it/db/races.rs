@@ -78,7 +78,7 @@ async fn plan_cancel(world: &World, key: &ConnectionKey, order_id: i64) {
 
 /// Carries the cancel out: the states it passes, and what the connector says came of it.
 async fn carry_cancel(world: &World, key: &ConnectionKey, path: &[EffectState], said: Option<&str>) {
-    let rows = world.db.claim_effects(key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+    let rows = world.db.claim_effects(key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
     assert_eq!((rows.len(), rows[0].kind), (1, EffectKind::CancelRequest));
     world.db.arm(key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
     let mut settlement = settlement(&rows[0], path);
@@ -162,7 +162,7 @@ async fn a_cancel_ends_as_the_warehouse_says() {
         world.db.record_orders(&key, "acme", vec![requested(5)]).await.unwrap();
         carry_out(&world.db, &key, Side::Warehouse, &[Unknown]).await;
         cancel(&world, &key, 5, status, &patience()).await;
-        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         let submits: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         assert_eq!(world.db.unwanted_submits(&key, &submits).await.unwrap().len(), 1, "it is not sent to find out");
         let gone = settlement(&rows[0], &[EffectState::AbsentConfirmed, Voided]);
@@ -176,13 +176,13 @@ async fn a_cancel_ends_as_the_warehouse_says() {
         assert_eq!(shown(&world, &key, 5).await.0, OrderState::Open);
         // One that did not leave after all, and was cancelled while it might have.
         world.db.record_orders(&key, "acme", vec![requested(6)]).await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         world.db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
         cancel(&world, &key, 6, WishOrigin::Person, &patience()).await;
         let mut back = settlement(&rows[0], &[EffectState::NotSent]);
         back.next_at = Some(jiff::Timestamp::UNIX_EPOCH);
         world.db.settle(&key, vec![back]).await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows[0].state, EffectState::NotSent);
         let asked = [rows[0].id.clone()];
         assert_eq!(world.db.unwanted_submits(&key, &asked).await.unwrap().len(), 1, "O4: nobody wants it any more");
@@ -236,7 +236,7 @@ async fn a_cancel_is_taken_back() {
         cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 1).await;
         assert!(!world.db.take_back_cancel(&key, 1).await.unwrap());
-        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         assert_eq!(race(&world, &key, 1).await.shown.outcome, Outcome::Withdrawn);
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Open);
         cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
@@ -258,7 +258,7 @@ async fn a_cancel_is_taken_back() {
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
         cancel(&world, &key, 2, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 2).await;
-        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         world.db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
         assert!(!world.db.take_back_cancel(&key, 2).await.unwrap());
         assert_eq!(race(&world, &key, 2).await.shown.outcome, Outcome::Pending);
@@ -294,7 +294,7 @@ async fn a_change_goes_again_once_the_old_one_is_cancelled() {
         // While the old one lives, nothing of the new one is planned.
         let early = world.db.record_orders(&key, "acme", vec![changed(1, "2", "BPacme-O1-R2")]).await.unwrap();
         assert!(matches!(early[0], Recorded::ClaimedElsewhere(_)), "{early:?}");
-        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         world.db.send_again(&key, 1, "the customer wants two", "ada", &patience()).await.unwrap();
         plan_cancel(&world, &key, 1).await;
         carry_cancel(&world, &key, &[Applied], None).await;
@@ -366,7 +366,7 @@ async fn the_time_for_second_thoughts_costs_nothing() {
         world.db.record_orders(&key, "acme", vec![changed(2, "2", &key2)]).await.unwrap();
         assert_eq!(shown(&world, &key, 2).await.0, OrderState::Held);
         assert_eq!(requests(&world, &key, 2).await[0].leaves_at.map(|at| at.as_second()), Some(leaves.as_second()));
-        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().is_empty());
+        assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
     })
     .await;
 }

@@ -54,7 +54,7 @@ async fn intents_are_counted_and_witnessed() {
         let outside = Arc::new(Told::default());
         world.db.set_guard(Guard { outside: Arc::clone(&outside) as Arc<dyn Outside>, synchronous: false });
         world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "1", "lane/1")]).await.unwrap();
-        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().rows.remove(0);
         let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
         assert!(world.db.arm(&key, vec![arm], HTTP).await.unwrap()[0].is_some());
         assert_eq!((outside.known(), world.db.safety().await.unwrap().kept.armed), (1, 1));
@@ -62,7 +62,7 @@ async fn intents_are_counted_and_witnessed() {
 
         // What cannot be witnessed is not acted upon.
         outside.refuses.store(1, Ordering::SeqCst);
-        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().rows.remove(0);
         let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
         let refused = world.db.arm(&key, vec![arm], HTTP).await;
         assert!(matches!(refused, Err(DbError::Unavailable { .. })), "{refused:?}");
@@ -71,7 +71,7 @@ async fn intents_are_counted_and_witnessed() {
         // The database went back while the program ran.
         outside.refuses.store(0, Ordering::SeqCst);
         outside.known.store(100, Ordering::SeqCst);
-        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let row = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().rows.remove(0);
         let arm = Arm { id: row.id.clone(), fence: row.fence, from: row.state, baseline: serde_json::json!({}) };
         assert_eq!(world.db.arm(&key, vec![arm], HTTP).await.unwrap(), [None]);
         let state = world.db.safety().await.unwrap();
@@ -93,27 +93,27 @@ async fn frozen_looks_and_sends_nothing() {
             )
             .await
             .unwrap();
-        let first = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().remove(0);
+        let first = world.db.claim_effects(&key, Side::Source, "node", LEASE, 1).await.unwrap().rows.remove(0);
         let arm = Arm { id: first.id.clone(), fence: first.fence, from: first.state, baseline: serde_json::json!({}) };
         world.db.arm(&key, vec![arm], HTTP).await.unwrap();
         world.db.settle(&key, vec![settlement(&first, &[EffectState::Unknown])]).await.unwrap();
         assert!(world.db.freeze(FrozenKind::Person, "a stocktake", "ann").await.unwrap());
         assert!(!world.db.freeze(FrozenKind::Person, "again", "ann").await.unwrap());
         assert!(world.db.next_effect_due(&key, Side::Source).await.unwrap().is_some());
-        let looks = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let looks = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(
             looks.iter().map(|row| (&row.id, row.state)).collect::<Vec<_>>(),
             [(&first.id, EffectState::Probing)]
         );
         world.db.settle(&key, vec![settlement(&looks[0], &[EffectState::Applied])]).await.unwrap();
-        assert!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().is_empty());
+        assert!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows.is_empty());
         assert_eq!(world.db.next_effect_due(&key, Side::Source).await.unwrap(), None);
         // A loss noticed meanwhile takes the place of the person's reason.
         let alarm = Some((FrozenKind::Cloned, "it ran elsewhere".to_owned()));
         assert!(world.db.settle_home(Home::default(), 0, alarm).await.unwrap());
         assert_eq!(world.db.safety().await.unwrap().frozen.unwrap().kind, FrozenKind::Cloned);
         world.db.release("ann", "all is well").await.unwrap();
-        assert_eq!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().len(), 1);
+        assert_eq!(world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows.len(), 1);
     })
     .await;
 }
@@ -141,7 +141,7 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
         assert!(world.db.stock_waits(&key).await.unwrap().is_some());
 
         // One of each lane at a time, all of them as looks.
-        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         let mut keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
         keys.sort_unstable();
         assert_eq!(keys, ["1", "3", "4"]);
@@ -159,7 +159,7 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
             })
             .collect();
         world.db.settle(&key, settlements).await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["2"], "then the next of the lane");
         world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
         let expected: Vec<(String, i64)> =
@@ -169,7 +169,7 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
 
         // What is planned meanwhile is suspect as well; what was found absent waits for the release.
         world.db.plan_effects(&key, vec![effect(EffectKind::PostShipped, "5", "lane/5")]).await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("5", true)]);
         world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
 
@@ -178,7 +178,7 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
         assert_eq!(world.db.import_waits(&key).await.unwrap(), None);
         assert!(world.db.passes(&access).await.unwrap()[0].done_at.is_some());
         world.db.release("ann", "looked at").await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         let mut keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
         keys.sort_unstable();
         assert_eq!(keys, ["2", "5"], "it goes on with what had not been done");
@@ -186,7 +186,7 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
         assert!(world.db.stock_waits(&key).await.unwrap().is_some(), "the first comparison is a person's");
         // Later work that has nothing to do with the window is like any other.
         world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "6", "lane/6")]).await.unwrap();
-        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap();
+        let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("6", false)]);
         assert!(world.db.verify_audit(&Access::System).await.unwrap().is_none());
     })

@@ -223,7 +223,7 @@ async fn an_overtaken_line_is_left_out() {
 }
 
 async fn settle_claimed(db: &Database, key: &ConnectionKey, path: &[EffectState]) -> usize {
-    let rows = db.claim_effects(key, Side::Source, "test", LEASE, 100).await.unwrap();
+    let rows = db.claim_effects(key, Side::Source, "test", LEASE, 100).await.unwrap().rows;
     db.settle(key, rows.iter().map(|row| settlement(row, path)).collect()).await.unwrap().len()
 }
 
@@ -257,7 +257,7 @@ async fn what_was_given_up_is_looked_for_and_taken_back_once() {
         assert!(db.watched_corrections(&key, DAY).await.unwrap().is_empty());
         let again = inverse(&db, &key, std::slice::from_ref(&view)).await.pop();
         assert!(db.found_late(&key, late(again)).await.is_err(), "once");
-        assert!(db.claim_effects(&key, Side::Source, "test", LEASE, 10).await.unwrap().is_empty());
+        assert!(db.claim_effects(&key, Side::Source, "test", LEASE, 10).await.unwrap().rows.is_empty());
         let raised = db.list_exceptions(&(&key.scope).into(), Some(&key), false, None, 10).await.unwrap();
         assert_eq!(raised.items[0].row.kind, "late_correction");
         assert!(raised.items[0].row.reason.contains("note 8001"));

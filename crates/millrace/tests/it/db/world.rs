@@ -176,6 +176,7 @@ pub fn effect(kind: EffectKind, key: &str, lane: &str) -> NewEffect {
             batch: None,
             body: format!("{{\"key\":\"{key}\"}}"),
             title: format!("Test {key}"),
+            numbering: None,
         },
         lane: lane.to_owned(),
         subject: Subject::default(),
@@ -217,7 +218,7 @@ pub fn arm_of(row: &EffectRow) -> Arm {
 
 /// Takes everything that is due on one side through arming to these states.
 pub async fn carry_out(db: &Database, key: &ConnectionKey, side: Side, path: &[EffectState]) -> Vec<EffectRow> {
-    let rows = db.claim_effects(key, side, "test", LEASE, 100).await.unwrap();
+    let rows = db.claim_effects(key, side, "test", LEASE, 100).await.unwrap().rows;
     let armed = db.arm(key, rows.iter().map(arm_of).collect(), DEADLINE).await.unwrap();
     assert!(armed.iter().all(Option::is_some), "everything claimed can be armed");
     let settled = db.settle(key, rows.iter().map(|row| settlement(row, path)).collect()).await.unwrap();
@@ -302,6 +303,7 @@ pub fn request(order: &Order, key: &str, lines: Vec<RequestLine>) -> NewRequest 
             batch: None,
             body: format!("{{\"order\":{},\"lines\":{body}}}", order.order_id),
             title: format!("Send order {}", order.order_id),
+            numbering: None,
         },
         not_before: None,
     }

@@ -33,6 +33,9 @@ const OF_ONE: u64 = 24;
 const SUITE: [(u64, u64); 3] = [(0, 6), (9, 6), (17, 5)];
 const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
 
+/// From this seed on the warehouses of files talk in X12; otherwise the configurations are the same again.
+const X12: u64 = 100;
+
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
     let place = seed % (OF_ONE + 1);
@@ -51,6 +54,7 @@ fn setup(seed: u64) -> Setup {
         // Each start has a call budget of its own, and there are several in a minute.
         calls_per_minute: if two { 90 } else { 120 },
         lines: true,
+        x12: seed >= X12,
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -207,6 +211,14 @@ async fn kills_neither_lose_nor_double_anything() {
 async fn one_of_two_nodes_is_killed_while_the_other_goes_on() {
     let (seed, kills) = SUITE_OF_TWO;
     play(seed, kills).await;
+}
+
+/// SQLite and a folder, PostgreSQL and SFTP.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_in_x12() {
+    for (seed, kills) in [(X12, 4), (X12 + 3, 4)] {
+        play(seed, kills).await;
+    }
 }
 
 #[test]

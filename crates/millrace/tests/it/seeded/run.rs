@@ -12,7 +12,7 @@ use connect::{
 use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
 use futures_util::future::join_all;
 use millrace::{
-    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Scope},
+    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Ran, Scope},
     flow::{self, FlowError},
     journal,
     metrics::Metrics,
@@ -95,6 +95,8 @@ pub struct Run {
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
     pub dice: Dice,
+    /// The hub's clock is set now and then, by minutes; otherwise it is off by what the contract allows for.
+    pub sets_clock: bool,
     /// Counts that speak of nothing under way, at the end.
     counts_at_rest: u32,
     hub_random: Arc<Dice>,
@@ -164,7 +166,8 @@ impl Run {
         drop(to_the_end(Database::open(&config(&database, &clock, &hub_random))).unwrap());
         let witness = Arc::new(Witness::new(&database));
         configure(&witness, &key, now, &hub_random);
-        let watch = Arc::new(Watch::new(Arc::clone(&witness)));
+        let sets_clock = !calm && Dice::new(seed, "clock").chance(150);
+        let watch = Arc::new(Watch::new(Arc::clone(&witness), sets_clock));
         let account = Brightpearl::new(seed, Arc::clone(&clock), Arc::clone(&trace), account, Arc::clone(&watch) as _);
         let folder = Arc::new(ModelFolder::new(seed, Arc::clone(&clock), Arc::clone(&trace), Arc::clone(&watch) as _));
         let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
@@ -185,6 +188,7 @@ impl Run {
             settings,
             counts: BTreeMap::new(),
             dice,
+            sets_clock,
             counts_at_rest: if calm { 1 } else { 3 },
             hub_random,
             database_faults,
@@ -548,13 +552,13 @@ async fn channel(
     kind: ChannelKind,
     run: impl Future<Output = Result<String, FlowError>>,
 ) -> Result<(), FlowError> {
-    process.db.start_run(&process.key, kind).await?;
+    let started = process.start_run(kind).await?;
     let outcome = run.await;
     let told = match &outcome {
-        Ok(summary) => Ok(summary.clone()),
+        Ok(summary) => Ok(Ran { words: summary.clone(), ..Ran::default() }),
         Err(error) => Err(error.to_string()),
     };
-    process.db.finish_run(&process.key, kind, told).await?;
+    process.db.finish_run(&process.key, kind, &started, told).await?;
     outcome.map(|_| ())
 }
 
@@ -626,7 +630,7 @@ fn settings(dice: &Dice) -> ConnectionSettings {
 fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, random: &Dice) {
     let (tenant, merchant, connection) = (&key.scope.tenant, &key.scope.merchant, &key.connection);
     let (store, warehouse) = (StoreId::generate(now, random), WarehouseId::generate(now, random));
-    witness.write(&format!("INSERT INTO tenant VALUES ('{tenant}', 'Tenant', 0)"));
+    witness.write(&format!("INSERT INTO tenant (tenant, name, created_at) VALUES ('{tenant}', 'Tenant', 0)"));
     witness.write(&format!("INSERT INTO merchant VALUES ('{tenant}', '{merchant}', 'Merchant', 0)"));
     witness.write(&format!(
         "INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"
@@ -635,11 +639,13 @@ fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, rando
         "INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"
     ));
     witness.write(&format!(
-        "INSERT INTO connection VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
+        "INSERT INTO connection (tenant, merchant, id, name, store, warehouse, enabled, revision, settings, created_at)
+             VALUES ('{tenant}', '{merchant}', '{connection}', 'Seeded', '{store}', '{warehouse}', 1, 1, '{{}}', 0)"
     ));
     for kind in ChannelKind::ALL {
         witness.write(&format!(
-            "INSERT INTO channel VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, NULL, NULL, NULL, NULL, NULL, '')",
+            "INSERT INTO channel (tenant, merchant, connection, kind, enabled, every_seconds, summary)
+                 VALUES ('{tenant}', '{merchant}', '{connection}', '{}', 1, 60, '')",
             kind.as_str()
         ));
     }

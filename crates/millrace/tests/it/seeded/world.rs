@@ -13,7 +13,11 @@ use super::{
 impl Run {
     /// One round of the world. Orders come in during the first rounds only.
     pub fn world(&mut self, round: u64) {
-        if self.dice.chance(100) {
+        if self.sets_clock && self.dice.chance(60) {
+            // Somebody sets the machine's clock, or its time server does.
+            self.clock.skew(self.dice.between(-300_000, 300_000));
+            self.count("clocks set");
+        } else if !self.sets_clock && self.dice.chance(100) {
             self.clock.skew(self.dice.between(-2_000, 2_000));
         }
         if round < 35 && self.dice.chance(300) {

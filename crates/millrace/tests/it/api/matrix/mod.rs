@@ -284,9 +284,11 @@ impl World {
             }
             let path = format!("{}{}", self.path(template), row.query);
             let answer = self.installation.ask("GET", &path, Some(&self.keys["Administrator"]), None).await;
-            // The drift says when it was worked out, which is now.
-            let now = if row.id == "get_drift" { text(&answer.json()["at"]) } else { String::new() };
-            let told = if now.is_empty() { answer.text } else { answer.text.replace(&now, "now") };
+            // The drift says when it was worked out, which is now; a refusal names its own request.
+            let own = if answer.status.is_success() { "at" } else { "instance" };
+            let now =
+                if own == "instance" || row.id == "get_drift" { text(&answer.json()[own]) } else { String::new() };
+            let told = if now.is_empty() { answer.text } else { answer.text.replace(&now, "its own") };
             seen.insert(path, (answer.status, told));
         }
         seen

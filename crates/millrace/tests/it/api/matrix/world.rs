@@ -75,7 +75,12 @@ impl World {
         let key = ConnectionKey { scope, connection: connection.parse().unwrap() };
         let mut objects = furnish(&installation, &key).await;
         objects.insert("connection", connection);
+        let draft = installation.post("/api/v1/drafts", json!({ "name": "Begun", "content": {} })).await.json();
+        objects.insert("draft", text(&draft["id"]));
         let list = async |path: &str| installation.get(&format!("/api/v1/{path}")).await.json();
+        let merchants = list("merchants").await;
+        let acme = merchants.as_array().unwrap().iter().find(|merchant| merchant["name"] == "Acme").unwrap();
+        objects.insert("merchant", text(&acme["id"]));
         objects.insert("store", text(&list("stores").await[0]["id"]));
         objects.insert("warehouse", text(&list("warehouses").await[0]["id"]));
         for (name, path) in [

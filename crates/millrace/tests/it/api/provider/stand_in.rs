@@ -70,10 +70,6 @@ impl Drop for StandIn {
 }
 
 impl StandIn {
-    pub fn issuer(&self) -> &str {
-        &self.shared.issuer
-    }
-
     pub fn inner(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().unwrap()
     }

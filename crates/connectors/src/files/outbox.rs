@@ -1,8 +1,8 @@
 //! The folder the warehouse writes into: which files are complete, reading them, putting them away.
 //!
 //! A file may be read while it is still written. It counts as complete when its size and time are the same in two looks,
-//! some time apart, and its last line is ended; whether every row parses is seen afterwards. Names are matched by prefix
-//! and suffix only: the time in them is documented inconsistently and never read.
+//! some time apart, and it ends as its format does; whether all of it can be read is seen afterwards. What the name says
+//! beside the kind of file is never read.
 
 use std::{
     collections::BTreeMap,
@@ -24,27 +24,27 @@ const MOST_FILES: usize = 200;
 const KEPT: usize = 1024 * 1024;
 
 /// A complete file.
-pub(super) struct Complete {
-    pub(super) name: String,
-    pub(super) modified: Option<Timestamp>,
-    pub(super) content: Vec<u8>,
+pub(crate) struct Complete {
+    pub(crate) name: String,
+    pub(crate) modified: Option<Timestamp>,
+    pub(crate) content: Vec<u8>,
 }
 
 impl Complete {
-    pub(super) fn taken(&self) -> Inbound {
+    pub(crate) fn taken(&self) -> Inbound {
         inbound(&self.name, &self.content)
     }
 }
 
 /// What one reading gave.
 #[derive(Default)]
-pub(super) struct Reading {
-    pub(super) files: Vec<Complete>,
-    pub(super) rejected: Vec<RejectedInput>,
+pub(crate) struct Reading {
+    pub(crate) files: Vec<Complete>,
+    pub(crate) rejected: Vec<RejectedInput>,
     /// Where the next reading goes on, when this one was full.
-    pub(super) more_after: Option<String>,
+    pub(crate) more_after: Option<String>,
     /// Files are there that are not complete yet, or not known to be: what they hold is not in this reading.
-    pub(super) incomplete: bool,
+    pub(crate) incomplete: bool,
 }
 
 /// How a file looked.
@@ -57,12 +57,16 @@ struct Look {
     done: bool,
 }
 
+/// Whether a file ends as its format does; else what is wrong with its end.
+pub(crate) type Whole = fn(&[u8]) -> Result<(), String>;
+
 /// The folder the warehouse writes into.
-pub(super) struct Outbox {
+pub(crate) struct Outbox {
     store: Arc<dyn FileStore>,
     clock: Arc<dyn Clock>,
     folder: String,
     archive: bool,
+    whole: Whole,
     /// Least time between the two looks: files that grow are written to at least this often.
     settle: Duration,
     /// A file that is unchanged for this long and still not whole will never be.
@@ -71,11 +75,12 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(
+    pub(crate) fn new(
         store: Arc<dyn FileStore>,
         clock: Arc<dyn Clock>,
         folder: &str,
         archive: bool,
+        whole: Whole,
         waits: Waits,
     ) -> Self {
         let factor = waits.factor.max(1);
@@ -84,6 +89,7 @@ impl Outbox {
             clock,
             folder: folder.to_owned(),
             archive,
+            whole,
             settle: Duration::from_secs(1) / factor,
             give_up: Duration::from_secs(600) / factor,
             looks: Mutex::default(),
@@ -94,10 +100,14 @@ impl Outbox {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The complete files of this prefix whose names come after `after`, by name.
-    pub(super) async fn read(&self, prefix: &str, after: Option<&str>) -> Result<Reading, ConnectorError> {
+    /// The complete files that are ours by name, of those whose names come after `after`, by name.
+    pub(crate) async fn read(
+        &self,
+        ours: impl Fn(&str) -> bool,
+        after: Option<&str>,
+    ) -> Result<Reading, ConnectorError> {
         let entries = self.store.list(&self.folder).await?;
-        let (candidates, incomplete) = self.look(prefix, entries);
+        let (candidates, incomplete) = self.look(ours, entries);
         let mut reading = Reading { incomplete, ..Reading::default() };
         let (mut files, mut bytes) = (0, 0);
         let mut last: Option<String> = None;
@@ -124,10 +134,9 @@ impl Outbox {
 
     /// Remembers how the files look now. Gives those that looked the same at an earlier call, with the time since then, and
     /// whether there are others that the hub does not have.
-    fn look(&self, prefix: &str, entries: Vec<FileEntry>) -> (Vec<(FileEntry, Duration)>, bool) {
+    fn look(&self, ours: impl Fn(&str) -> bool, entries: Vec<FileEntry>) -> (Vec<(FileEntry, Duration)>, bool) {
         let now = self.clock.monotonic();
         let mut looks = self.looks();
-        let ours = |name: &str| name.starts_with(prefix) && name.ends_with(".csv");
         looks.retain(|name, _| !ours(name) || entries.iter().any(|entry| entry.name == *name));
         let mut settled = Vec::new();
         let mut incomplete = false;
@@ -178,23 +187,20 @@ impl Outbox {
             self.looks().remove(&entry.name);
             return Ok(None);
         }
-        if content.last() == Some(&b'\n') {
+        let Err(wrong) = (self.whole)(&content) else {
             return Ok(Some(Ok(Complete { name: entry.name.clone(), modified: entry.modified, content })));
-        }
+        };
         if age < self.give_up {
             return Ok(None);
         }
-        let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
         Ok(Some(Err(RejectedInput {
             input: inbound(&entry.name, &content),
-            reason: format!(
-                "its last line ({lines}) is not ended: the file was cut off. Ask the warehouse to send it again"
-            ),
+            reason: format!("{wrong}: the file was cut off. Ask the warehouse to send it again"),
         })))
     }
 
     /// Puts away what the hub has committed. What has changed since, or is gone, is left alone.
-    pub(super) async fn put_away(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
+    pub(crate) async fn put_away(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
         self.move_all("archive", taken.iter()).await?;
         self.move_all("rejected", rejected.iter().map(|rejected| &rejected.input)).await
     }
@@ -246,9 +252,10 @@ impl Outbox {
     }
 
     async fn move_one(&self, input: &Inbound, target: &str) -> Result<(), ConnectorError> {
-        let (stem, hash) = (input.name.trim_end_matches(".csv"), input.content_hash.get(..8).unwrap_or_default());
-        let names = [input.name.clone(), format!("{stem}-{hash}.csv")];
-        let more = (2..100).map(|number| format!("{stem}-{hash}-{number}.csv"));
+        let (stem, ending) = input.name.rsplit_once('.').unwrap_or((&input.name, "txt"));
+        let hash = input.content_hash.get(..8).unwrap_or_default();
+        let names = [input.name.clone(), format!("{stem}-{hash}.{ending}")];
+        let more = (2..100).map(|number| format!("{stem}-{hash}-{number}.{ending}"));
         for name in names.into_iter().chain(more) {
             match self.store.rename(&self.path(&input.name), &format!("{target}/{name}")).await? {
                 Renamed::Done | Renamed::SourceGone => return Ok(()),
@@ -275,6 +282,6 @@ fn inbound(name: &str, content: &[u8]) -> Inbound {
 }
 
 /// SHA-256 in hexadecimal.
-pub(super) fn sha256(content: &[u8]) -> String {
+pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
 }

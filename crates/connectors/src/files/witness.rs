@@ -1,4 +1,4 @@
-//! The temporary file of an order file, which is the witness of its rename (docs/reliability.md).
+//! The temporary file of a file that is sent, which is the witness of its rename (docs/reliability.md).
 //!
 //! An attempt renames one temporary file, whose name nothing else ever has. While it lies there the rename has not happened;
 //! once it is gone the rename has, however late and whatever was answered, even if the warehouse has taken the file away
@@ -8,33 +8,33 @@
 use connect::{Effect, FileError, FileErrorKind, FileStore, RemoteRef, Renamed};
 use serde::{Deserialize, Serialize};
 
-/// What a file's effects keep between preparing, sending and probing.
+/// What the effects of a file keep between preparing, sending and probing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Baseline {
+pub(crate) struct Baseline {
     /// Where the temporary file was written. In another place its absence would say nothing.
-    pub(super) place: String,
-    pub(super) temp: String,
+    pub(crate) place: String,
+    pub(crate) temp: String,
     #[serde(rename = "final")]
-    pub(super) target: String,
-    pub(super) sha256: String,
-    pub(super) size: u64,
-    /// The orders in it. An order that is not sent with the others must not travel along.
-    pub(super) keys: Vec<String>,
+    pub(crate) target: String,
+    pub(crate) sha256: String,
+    pub(crate) size: u64,
+    /// What is in it, by key. What is not sent with the others must not travel along.
+    pub(crate) keys: Vec<String>,
 }
 
 impl Baseline {
     /// What was kept, where it was kept by this connector.
-    pub(super) fn of(kept: &serde_json::Value) -> Option<Self> {
+    pub(crate) fn of(kept: &serde_json::Value) -> Option<Self> {
         serde_json::from_value(kept.clone()).ok()
     }
 
     /// Of the last attempt at this place, where there was one.
-    pub(super) fn tried(effect: &Effect, place: &str) -> Option<Self> {
+    pub(crate) fn tried(effect: &Effect, place: &str) -> Option<Self> {
         effect.tried.as_ref().and_then(Self::of).filter(|tried| tried.place == place)
     }
 
     /// The file, as people know it.
-    pub(super) fn file(&self) -> RemoteRef {
+    pub(crate) fn file(&self) -> RemoteRef {
         RemoteRef::new(self.target.rsplit('/').next().unwrap_or(&self.target))
     }
 
@@ -46,7 +46,7 @@ impl Baseline {
 
 /// What became of a temporary file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It lies where it was written.
     Waits,
     /// It is out of reach: nothing of it was published, and nothing will be.
@@ -56,7 +56,7 @@ pub(super) enum Fate {
 }
 
 /// Where it stands now.
-pub(super) async fn fate(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
+pub(crate) async fn fate(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
     if store.stat(&baseline.temp).await?.is_some() {
         return Ok(Fate::Waits);
     }
@@ -64,7 +64,7 @@ pub(super) async fn fate(store: &dyn FileStore, baseline: &Baseline) -> Result<F
 }
 
 /// Takes a temporary file out of reach, unless it was published: never [`Fate::Waits`].
-pub(super) async fn withdraw(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
+pub(crate) async fn withdraw(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
     match store.rename(&baseline.temp, &baseline.withdrawn()).await? {
         Renamed::Done | Renamed::TargetExists => Ok(Fate::Withdrawn),
         Renamed::SourceGone => Ok(match store.stat(&baseline.withdrawn()).await? {
@@ -75,12 +75,12 @@ pub(super) async fn withdraw(store: &dyn FileStore, baseline: &Baseline) -> Resu
 }
 
 /// Notes that somebody removed a temporary file that no rename had touched, as if it had been withdrawn.
-pub(super) async fn mark_removed(store: &dyn FileStore, baseline: &Baseline) -> Result<(), FileError> {
+pub(crate) async fn mark_removed(store: &dyn FileStore, baseline: &Baseline) -> Result<(), FileError> {
     store.write(&baseline.withdrawn(), b"removed by somebody\n").await
 }
 
 /// Whether a file is there with exactly this content.
-pub(super) async fn holds(store: &dyn FileStore, path: &str, content: &[u8]) -> Result<bool, FileError> {
+pub(crate) async fn holds(store: &dyn FileStore, path: &str, content: &[u8]) -> Result<bool, FileError> {
     let size = content.len() as u64;
     if store.stat(path).await?.map(|entry| entry.size) != Some(size) {
         return Ok(false);

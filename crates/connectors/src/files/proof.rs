@@ -1,0 +1,63 @@
+//! What the test of the settings proves of a place for files: everything real work does, on files of its own.
+
+use connect::{ConnectorError, FileStore, Random, Renamed, WarehouseCheck};
+
+/// Shows the host key of a server that is not known yet.
+pub(crate) async fn host_key(store: &dyn FileStore, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {
+    if let Some(seen) = store.host_key().await? {
+        check.reached.push(format!("The server answers. Its host key is {seen}."));
+        check.warnings.push(
+            "Nothing was signed in to yet. Compare the fingerprint with the one the server's owner gives you; if it is the \
+             same, keep it and test again."
+                .to_owned(),
+        );
+        check.learned.insert("host_key".to_owned(), seen);
+    }
+    Ok(())
+}
+
+/// Proves, on two files of its own, that what is written is what lies there and that a rename never replaces a file: a file
+/// that is sent could otherwise be lost.
+pub(crate) async fn prove(
+    store: &dyn FileStore,
+    random: &dyn Random,
+    folder: &str,
+    check: &mut WarehouseCheck,
+) -> Result<(), ConnectorError> {
+    let mut bytes = [0_u8; 8];
+    random.fill(&mut bytes);
+    let unique: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let first = format!("{folder}/millrace-test-{unique}.a.part");
+    let second = format!("{folder}/millrace-test-{unique}.b.part");
+    let proven = rename(store, &first, &second).await;
+    // Removed whatever was found, and a failure to remove is worth less than what was found.
+    let removed = [store.remove(&first).await, store.remove(&second).await];
+    check.reached.push(proven?);
+    for failed in removed.into_iter().filter_map(Result::err) {
+        check.warnings.push(format!("A test file could not be removed: {failed}"));
+    }
+    Ok(())
+}
+
+async fn rename(store: &dyn FileStore, first: &str, second: &str) -> Result<String, ConnectorError> {
+    let text = b"This file is a test and may be removed.\n";
+    store.write(first, text).await?;
+    if store.read(first, 1024).await? != text {
+        return Err(ConnectorError::unexpected(format!("{first} does not hold what was written to it")));
+    }
+    if store.rename(first, second).await? != Renamed::Done {
+        return Err(ConnectorError::unexpected(format!("{first} could not be renamed although its new name was free")));
+    }
+    store.write(first, b"second\n").await?;
+    let renamed = store.rename(first, second).await?;
+    if renamed != Renamed::TargetExists || store.read(second, 1024).await? != text {
+        return Err(ConnectorError::unsupported(
+            "the server replaces a file when another is renamed to its name. Orders could be lost that way, so it is not \
+             used; ask its owner to turn that off, or use another server",
+        ));
+    }
+    if store.stat(first).await?.is_none() {
+        return Err(ConnectorError::unexpected(format!("{first} vanished although its rename was refused")));
+    }
+    Ok("A file was written, read back and renamed; renaming onto a file is refused, as it must be.".to_owned())
+}

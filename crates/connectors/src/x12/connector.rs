@@ -1,0 +1,429 @@
+//! The warehouse that is driven with X12 documents in files.
+//!
+//! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
+//! under the same number and name, so that the receiver's own duplicate check protects both sides.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use connect::{
+    Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
+    EffectKind, Effects, FeedCursor, FileError, FileErrorKind, FileStore, FoundAgain, Inbound, PlanError, Prepared,
+    Probe, Random, RejectedInput, RemoteRef, RequestState, Role, Sent, Settings, SettingsError, ShipmentPage,
+    ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall,
+    WebhookHint,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    incoming::is_stock,
+    outgoing::{Outgoing, key_of_file, orders_of},
+    profile::{FIELDS, Profile},
+    reader::{decode, read},
+    taking::set_aside,
+};
+use crate::files::{
+    mailbox::{LARGEST, Mailbox, equal, json},
+    outbox::{Complete, Outbox, sha256},
+    proof,
+    witness::{self, Baseline, Fate},
+};
+
+/// What the hub knows of this connector.
+pub static SPEC: ConnectorSpec = ConnectorSpec {
+    name: "x12",
+    title: "X12 (EDI)",
+    summary: "Orders (940), shipping advices (945) and stock reports (846) as X12 documents, in a folder or over SFTP.",
+    proven: "a real OpenSSH server; documents against an independent validator; the conversation against no real partner",
+    role: Role::Warehouse(build),
+    fields: FIELDS,
+};
+
+/// Files read at once.
+const MOST_FILES: usize = 200;
+/// How much earlier than the window a file may have been written and still be looked at: it may have been waiting, and the
+/// other side's clock writes the time.
+const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
+
+fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {
+    let profile = Profile::new(settings)?;
+    let store = context.files.open(profile.place.location.clone());
+    Ok(Arc::new(X12 {
+        to: Mailbox {
+            store: Arc::clone(&store),
+            place: profile.place.place.clone(),
+            folder: profile.place.in_folder.clone(),
+            random: Arc::clone(&context.random),
+        },
+        from: Outbox::new(
+            Arc::clone(&store),
+            Arc::clone(&context.clock),
+            &profile.place.out_folder,
+            profile.place.archive,
+            is_whole,
+            context.waits,
+        ),
+        random: Arc::clone(&context.random),
+        store,
+        profile,
+    }))
+}
+
+/// A document that is cut off has no end of its interchange. What is wrong otherwise will not become right by waiting.
+fn is_whole(content: &[u8]) -> Result<(), String> {
+    match read(content) {
+        Err(broken) if broken.note == "023" || content.len() < SHORTEST => Err(broken.why),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Shorter than the head of an interchange.
+const SHORTEST: usize = 106;
+
+/// Hidden and unfinished files are somebody's own business.
+fn is_ours(name: &str) -> bool {
+    let unfinished = [".tmp", ".filepart", ".part", ".writing", ".done"];
+    !name.starts_with('.') && !unfinished.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+}
+
+struct X12 {
+    profile: Profile,
+    store: Arc<dyn FileStore>,
+    random: Arc<dyn Random>,
+    to: Mailbox,
+    from: Outbox,
+}
+
+/// What a cancel that was delivered has come to.
+fn asked(mut reference: RemoteRef, kind: EffectKind) -> RemoteRef {
+    if kind == EffectKind::CancelRequest {
+        reference = reference.with("outcome", "asked");
+    }
+    reference
+}
+
+impl X12 {
+    async fn prepare_one(&self, effect: &Effect) -> Result<Prepared, ConnectorError> {
+        if !matches!(effect.kind, EffectKind::SubmitRequest | EffectKind::CancelRequest) {
+            return Err(ConnectorError::unsupported("there is no document for this"));
+        }
+        let impossible = |why: &str| Ok(Prepared::Impossible { why: why.to_owned() });
+        let Ok(outgoing) = serde_json::from_str::<Outgoing>(&effect.body) else {
+            return impossible("its document cannot be read back; plan it again");
+        };
+        let Some(number) = effect.number else {
+            return impossible("it was planned without a control number; plan it again");
+        };
+        let (name, text) = outgoing.file(number);
+        let (target, content) = (format!("{}/{name}", self.to.folder), text.into_bytes());
+        if let Some(tried) = Baseline::tried(effect, &self.to.place) {
+            let same = tried.target == target && tried.sha256 == sha256(&content);
+            let fate = witness::fate(&*self.store, &tried).await?;
+            match fate {
+                // The same file once more: whichever attempt renames it, it is published once.
+                Fate::Waits if same && witness::holds(&*self.store, &tried.temp, &content).await? => {
+                    return Ok(match self.lies_there(&name, &content).await? {
+                        Some(found) => found,
+                        None => Prepared::Ready { baseline: json(&tried)? },
+                    });
+                }
+                Fate::Published => return Ok(equal(&tried)),
+                // Another attempt must not come late any more; if it did just now, it is what was sent.
+                Fate::Waits | Fate::Withdrawn => {
+                    if witness::withdraw(&*self.store, &tried).await? == Fate::Published {
+                        return Ok(equal(&tried));
+                    }
+                }
+            }
+        }
+        if let Some(found) = self.lies_there(&name, &content).await? {
+            return Ok(found);
+        }
+        let baseline = self.to.put(target, &content, vec![effect.key.clone()]).await?;
+        Ok(Prepared::Ready { baseline: json(&baseline)? })
+    }
+
+    /// What lies under the final name, or in the archive under it; `None` when nothing does.
+    async fn lies_there(&self, name: &str, content: &[u8]) -> Result<Option<Prepared>, ConnectorError> {
+        for path in [format!("{}/{name}", self.to.folder), format!("{}/archive/{name}", self.to.folder)] {
+            let reference = RemoteRef::new(name);
+            let there = match self.store.read(&path, LARGEST).await {
+                Ok(there) => there,
+                Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
+                Err(FileError { kind: FileErrorKind::Refused, .. }) => match self.store.stat(&path).await? {
+                    Some(_) => Vec::new(),
+                    None => continue,
+                },
+                Err(error) => return Err(error.into()),
+            };
+            return Ok(Some(Prepared::Found(if there == content {
+                Probe::Equal(reference)
+            } else {
+                Probe::Different {
+                    reference,
+                    difference: format!("{path} is there already and is not what would be written"),
+                }
+            })));
+        }
+        Ok(None)
+    }
+
+    /// The orders that lie in a folder, by key, of files of the window.
+    async fn orders_in(
+        &self,
+        folder: &str,
+        since: Timestamp,
+        found: &mut BTreeMap<String, Vec<(RemoteRef, super::Order)>>,
+    ) -> Result<bool, ConnectorError> {
+        let entries = match self.store.list(folder).await {
+            Ok(entries) => entries,
+            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let from = since.checked_sub(LOOK_BACK).unwrap_or(since);
+        let of_window = |modified: Option<Timestamp>| modified.is_none_or(|modified| modified >= from);
+        for entry in entries.iter().filter(|entry| key_of_file(&entry.name).is_some() && of_window(entry.modified)) {
+            let content = match self.store.read(&format!("{folder}/{}", entry.name), LARGEST).await {
+                Ok(content) => content,
+                Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for order in orders_of(&content) {
+                let there = found.entry(order.key.clone()).or_default();
+                if !there.iter().any(|(reference, _)| reference.id == entry.name) {
+                    there.push((RemoteRef::new(&entry.name), order));
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Effects for X12 {
+    /// C1 as in every exchange of files: a given temporary file can be renamed only once.
+    fn capabilities(&self, kind: EffectKind) -> Option<Capabilities> {
+        let can = match kind {
+            EffectKind::SubmitRequest => true,
+            EffectKind::CancelRequest => self.profile.cancel.is_some(),
+            _ => false,
+        };
+        can.then_some(Capabilities { classes: &[Capability::IdempotencyKey], index_lag: Duration::ZERO })
+    }
+
+    async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
+        let mut prepared = Vec::with_capacity(effects.len());
+        for effect in effects {
+            prepared.push(match self.prepare_one(effect).await? {
+                Prepared::Found(Probe::Equal(reference)) => {
+                    Prepared::Found(Probe::Equal(asked(reference, effect.kind)))
+                }
+                other => other,
+            });
+        }
+        Ok(prepared)
+    }
+
+    // A rename that comes late is known by its witness, so that no clock decides about it.
+    async fn send(&self, batch: &[Armed], _until: Duration) -> Delivery {
+        let mut delivery = self.to.send(batch).await;
+        for (outcome, armed) in delivery.outcomes.iter_mut().zip(batch) {
+            if let Sent::Accepted { reference } = outcome {
+                *reference = reference.take().map(|reference| asked(reference, armed.effect.kind));
+            }
+        }
+        delivery
+    }
+
+    async fn probe(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
+        let probes = self.to.probe(effects).await?;
+        let with = |(probe, armed): (Probe, &Armed)| match probe {
+            Probe::Equal(reference) => Probe::Equal(asked(reference, armed.effect.kind)),
+            other => other,
+        };
+        Ok(probes.into_iter().zip(effects).map(with).collect())
+    }
+
+    async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
+        let mut found = BTreeMap::new();
+        // What is taken in while this looks goes from the first to the second, and is then seen twice, never missed.
+        self.orders_in(&self.to.folder, since, &mut found).await?;
+        let archived = self.orders_in(&format!("{}/archive", self.to.folder), since, &mut found).await?;
+        let one = |armed: &Armed| {
+            let order = serde_json::from_str::<Outgoing>(&armed.effect.body).ok().and_then(|outgoing| outgoing.order());
+            let order = order.ok_or_else(|| ConnectorError::unexpected("its document cannot be read back"))?;
+            // A cancel of the same key is another document.
+            let there: Vec<&(RemoteRef, super::Order)> =
+                found.get(&order.key).into_iter().flatten().filter(|(_, there)| there.status == order.status).collect();
+            Ok(match there.as_slice() {
+                [(reference, known)] if *known == order => {
+                    FoundAgain::Seen(Probe::Equal(asked(reference.clone(), armed.effect.kind)))
+                }
+                [(reference, _)] => FoundAgain::Seen(Probe::Different {
+                    reference: reference.clone(),
+                    difference: "the order was sent with other content than it would be sent with now".to_owned(),
+                }),
+                [] if archived => FoundAgain::Seen(Probe::Absent),
+                [] => FoundAgain::CannotBeAsked {
+                    compare: format!(
+                        "order {} is in no file in {}, and the warehouse keeps no archive of what it took in: ask it whether it has \
+                         the order",
+                        order.key, self.to.folder
+                    ),
+                },
+                several => {
+                    FoundAgain::Seen(Probe::Many(several.iter().map(|(reference, _)| reference.clone()).collect()))
+                }
+            })
+        };
+        effects.iter().map(one).collect()
+    }
+}
+
+#[async_trait]
+impl Warehouse for X12 {
+    async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
+        let place = &self.profile.place;
+        let mut check = WarehouseCheck::default();
+        if place.host_key_missing() {
+            proof::host_key(&*self.store, &mut check).await?;
+            return Ok(check);
+        }
+        let orders = self.store.list(&place.in_folder).await?;
+        check.reached.push(format!("The folder for orders ({}) holds {} files.", place.in_folder, orders.len()));
+        let results = self.store.list(&place.out_folder).await?;
+        check.reached.push(format!("The folder for results ({}) holds {} files.", place.out_folder, results.len()));
+        proof::prove(&*self.store, &*self.random, &place.in_folder, &mut check).await?;
+        if place.archive {
+            for folder in ["archive", "rejected"] {
+                self.store.create_folder(&format!("{}/{folder}", place.out_folder)).await?;
+            }
+            check.reached.push(format!("Files that were read go to {0}/archive and {0}/rejected.", place.out_folder));
+        }
+        let envelope = &self.profile.envelope;
+        check.reached.push(format!(
+            "Documents go from {} {} to {} {}, version {}, {}.",
+            envelope.sender.qualifier,
+            envelope.sender.id,
+            envelope.receiver.qualifier,
+            envelope.receiver.id,
+            envelope.version,
+            if envelope.test { "as tests" } else { "in production" }
+        ));
+        Ok(check)
+    }
+
+    fn features(&self) -> &'static [WarehouseFeature] {
+        match self.profile.cancel {
+            Some(_) => &[WarehouseFeature::Stock, WarehouseFeature::Cancel],
+            None => &[WarehouseFeature::Stock],
+        }
+    }
+
+    fn plan_submit(&self, requests: &[ShipmentRequest], now: Timestamp) -> Vec<Result<EffectDraft, PlanError>> {
+        requests.iter().map(|request| self.profile.plan_order(request, now)).collect()
+    }
+
+    fn plan_release(&self, _: &str, _: &RemoteRef) -> Option<EffectDraft> {
+        None
+    }
+
+    fn plan_cancel(&self, key: &str, _: &RemoteRef, now: Timestamp) -> Result<EffectDraft, PlanError> {
+        self.profile.plan_cancelling(key, now)
+    }
+
+    /// The cursor is the name of the last file while one reading is spread over several pages; which files are new is for the
+    /// folder to say.
+    async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        let reading = self.from.read(is_ours, cursor.0.as_deref()).await?;
+        let mut page = ShipmentPage {
+            more: reading.more_after.is_some() || reading.incomplete,
+            next: FeedCursor(reading.more_after),
+            rejected: reading.rejected,
+            ..ShipmentPage::default()
+        };
+        for file in reading.files.iter().filter(|file| !is_stock(&decode(&file.content))) {
+            self.profile.take(file, &mut page);
+        }
+        Ok(page)
+    }
+
+    async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        let folder = format!("{}/archive", self.profile.place.out_folder);
+        let entries = match self.store.list(&folder).await {
+            Ok(entries) => entries,
+            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
+        let from = since.checked_sub(LOOK_BACK).unwrap_or(since);
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .filter(|entry| is_ours(&entry.name) && entry.modified.is_none_or(|modified| modified >= from))
+            .map(|entry| entry.name)
+            .filter(|name| cursor.0.as_ref().is_none_or(|after| name > after))
+            .collect();
+        names.sort();
+        let mut page = ShipmentPage { more: names.len() > MOST_FILES, ..ShipmentPage::default() };
+        names.truncate(MOST_FILES);
+        page.next = FeedCursor(names.last().cloned());
+        for name in names {
+            let content = match self.store.read(&format!("{folder}/{name}"), LARGEST).await {
+                Ok(content) => content,
+                Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if !is_stock(&decode(&content)) {
+                self.profile.take(&Complete { name, modified: None, content }, &mut page);
+            }
+        }
+        Ok(page)
+    }
+
+    /// A folder can be looked into, and the warehouse behind it cannot be asked: order files that still lie there are seen;
+    /// one that has been taken says nothing more, and not finding it proves nothing.
+    async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+        let mut sightings = Sightings::blind(
+            "a file exchange cannot be asked: only order files that were not taken yet can be seen in the folder",
+        );
+        for entry in self.store.list(&self.to.folder).await? {
+            let Some(key) = key_of_file(&entry.name).filter(|key| keys.iter().any(|known| known == key)) else {
+                continue;
+            };
+            let there = sightings.found.entry(key.to_owned()).or_insert_with(|| Sighting {
+                references: Vec::new(),
+                state: RequestState::Waiting,
+                left: Vec::new(),
+                since: None,
+            });
+            // A cancel lies beside the order it is for, and is not a second one.
+            if there.references.is_empty() {
+                there.references.push(entry.name);
+            }
+        }
+        Ok(sightings)
+    }
+
+    async fn stock(&self) -> Result<StockPage, ConnectorError> {
+        let reading = self.from.read(is_ours, None).await?;
+        let mut page = StockPage { rejected: reading.rejected, ..StockPage::default() };
+        for file in reading.files.iter().filter(|file| is_stock(&decode(&file.content))) {
+            match self.profile.stock_of(file) {
+                Ok(feeds) => {
+                    page.feeds.extend(feeds);
+                    page.taken.push(file.taken());
+                }
+                Err(broken) => page.rejected.push(set_aside(file.taken(), &broken)),
+            }
+        }
+        page.feeds.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
+        Ok(page)
+    }
+
+    async fn acknowledge(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
+        self.from.put_away(taken, rejected).await
+    }
+
+    async fn parse_webhook(&self, _: &WebhookCall) -> Result<Vec<WebhookHint>, ConnectorError> {
+        Err(ConnectorError::unsupported("an exchange of files does not call"))
+    }
+}

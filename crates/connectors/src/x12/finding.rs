@@ -1,0 +1,106 @@
+//! What is wrong with a document that came in: what is passed over and shown, and what nothing may be taken from.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A fault that is passed over: the document is used, and the fault is shown and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// Elements of the ISA do not have their fixed length.
+    IsaNotPadded,
+    /// The ISA ends otherwise than the segments behind it.
+    IsaEnd,
+    /// The ISA names no component separator: ISA16 is missing, or is the terminator.
+    NoComponentSeparator,
+    /// A line end stands inside a segment.
+    LineBreakInside,
+    /// SE01 does not count the segments that are there.
+    SegmentCount,
+    /// SE02 is not ST02.
+    SetControl,
+    /// GE01 does not count the sets that are there.
+    SetCount,
+    /// GE02 is not GS06.
+    GroupControl,
+    /// IEA01 does not count the groups that are there.
+    GroupCount,
+    /// IEA02 is not ISA13.
+    InterchangeControl,
+    /// CTT01 does not count the lines that are there.
+    LineCount,
+    /// GS01 is not the group code of the set; the set's own code decides.
+    GroupCode,
+    /// ISA12 and GS08 name different versions; GS08 decides.
+    VersionsDisagree,
+    /// An element is shorter or longer than the standard lets it be.
+    ElementLength,
+    /// A date or time that is none.
+    BadDate,
+    /// A number that is none.
+    BadNumber,
+    /// Of a qualifier and its value, one is missing.
+    HalfPair,
+    /// The set has no such segment; it is kept and shown.
+    UnknownSegment,
+    /// The last segment has no end.
+    LastEndMissing,
+}
+
+/// A fault that was passed over, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Which.
+    pub kind: FindingKind,
+    /// The segment, counted in the file from 1.
+    pub at: usize,
+    /// What it is, for people.
+    pub words: String,
+}
+
+impl Finding {
+    pub(super) fn new(kind: FindingKind, at: usize, words: impl Into<String>) -> Self {
+        Self { kind, at, words: words.into() }
+    }
+
+    /// Whether a stock figure may not be used any more: a damaged snapshot could empty a shop, while a damaged shipment only
+    /// delays.
+    pub fn spoils_stock(&self) -> bool {
+        matches!(
+            self.kind,
+            FindingKind::SegmentCount
+                | FindingKind::SetControl
+                | FindingKind::SetCount
+                | FindingKind::GroupControl
+                | FindingKind::GroupCount
+                | FindingKind::InterchangeControl
+                | FindingKind::LineCount
+                | FindingKind::BadNumber
+        )
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "segment {}: {}", self.at, self.words)
+    }
+}
+
+/// A document that nothing may be taken from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("segment {at}: {why}")]
+pub struct Broken {
+    /// The segment, counted in the file from 1.
+    pub at: usize,
+    /// What is wrong, and what to do.
+    pub why: String,
+    /// What an interchange acknowledgement (TA1) calls it: element 5.
+    pub note: &'static str,
+}
+
+impl Broken {
+    pub(super) fn new(at: usize, note: &'static str, why: impl Into<String>) -> Self {
+        Self { at, why: why.into(), note }
+    }
+}

@@ -1,0 +1,378 @@
+//! From documents of the warehouse to shipments and stock: which documents are for us, and what of them counts.
+
+use std::collections::BTreeMap;
+
+use connect::{Package, PackageLine, ShipMethod, Shipment, StockFeed, StockLevel};
+use jiff::{Timestamp, civil};
+use rust_decimal::Decimal;
+
+use super::{
+    advice::{Advice, AdviceBox, AdviceLine, LineStatus},
+    dictionary,
+    finding::Broken,
+    inventory::{Inventory, Item},
+    profile::Profile,
+    reader::{Interchange, Set},
+    segment::value_of,
+};
+
+/// What became of one set.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// Goods left.
+    Shipment(Shipment),
+    /// Nothing of the order will leave.
+    Cancelled(String),
+    /// Nothing has left yet, and something still will.
+    Nothing,
+}
+
+impl Profile {
+    /// Whether an interchange is for us, and from whom we expect it.
+    ///
+    /// # Errors
+    /// Why nothing may be taken from it.
+    pub(super) fn judge(&self, interchange: &Interchange) -> Result<(), Broken> {
+        let at = interchange.head.at;
+        let (them, us) = (&self.envelope.receiver, &self.envelope.sender);
+        if interchange.sender.id != them.id {
+            let why = format!("it comes from {:?}, and {:?} is expected", interchange.sender.id, them.id);
+            return Err(Broken::new(at, "006", why));
+        }
+        if interchange.receiver.id != us.id {
+            let why = format!("it is meant for {:?}, and we are {:?}", interchange.receiver.id, us.id);
+            return Err(Broken::new(at, "009", why));
+        }
+        if interchange.is_test() && !self.envelope.test {
+            return Err(Broken::new(at, "020", "it is marked as a test, and this connection is in production"));
+        }
+        for group in &interchange.groups {
+            if !self.versions_in.iter().any(|known| group.version().starts_with(known.as_str())) {
+                let why = format!(
+                    "its version {:?} is none of those that are read here ({})",
+                    group.version(),
+                    self.versions_in.join(", ")
+                );
+                return Err(Broken::new(group.head.at, "003", why));
+            }
+        }
+        Ok(())
+    }
+
+    /// What a shipping advice says.
+    ///
+    /// # Errors
+    /// Why it is held for a person.
+    pub(super) fn shipment(&self, interchange: &Interchange, set: &Set) -> Result<Said, Broken> {
+        let advice = Advice::read(set)?;
+        let at = set.segments.first().map_or(0, |segment| segment.at);
+        let hold = |why: String| Broken::new(at, "024", why);
+        let Some(key) = advice.key.clone() else {
+            return Err(hold("it names no order (W0602): ask the warehouse which order left".to_owned()));
+        };
+        if advice.lines().next().is_none() {
+            return Err(hold(format!("it names no line of order {key}: ask the warehouse what left")));
+        }
+        let left: Decimal = advice.lines().map(|line| line.shipped).sum();
+        if let Some(total) = advice.total
+            && total != left
+        {
+            return Err(hold(format!(
+                "order {key}: its lines add up to {left}, and its total (W0301) says {total}: ask the warehouse what left"
+            )));
+        }
+        for line in advice.lines() {
+            self.look_at_line(&key, line)?;
+        }
+        let follows = advice.lines().any(|line| line.status == LineStatus::RestFollows);
+        let ends = |line: &AdviceLine| matches!(line.status, LineStatus::RestCancelled | LineStatus::Cancelled);
+        if left.is_zero() {
+            return Ok(if advice.lines().all(ends) { Said::Cancelled(key) } else { Said::Nothing });
+        }
+        let shipped_at = self.shipped_at(interchange, &advice);
+        let (packages, loose) = self.boxes(&advice)?;
+        let reference =
+            advice.shipment_id.clone().unwrap_or_else(|| format!("{}-{}", interchange.control(), set.control));
+        let carrier = if advice.scac.is_empty() { advice.routing.clone() } else { advice.scac.clone() };
+        Ok(Said::Shipment(Shipment {
+            reference,
+            key,
+            shipped_at,
+            ship_method: ShipMethod { carrier, service: advice.routing.clone() },
+            packages,
+            loose,
+            is_final: self.part_is_final && !follows && advice.lines().any(ends),
+        }))
+    }
+
+    fn look_at_line(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
+        let hold = |why: String| Err(Broken::new(line.at, "024", format!("order {key}: {why}")));
+        if !line.unit.is_empty() && line.unit != self.unit {
+            return hold(format!(
+                "it is counted in {}, and was ordered in {}: ask the warehouse how many that is",
+                line.unit, self.unit
+            ));
+        }
+        let short = line.ordered.is_some_and(|ordered| line.shipped < ordered);
+        match &line.status {
+            LineStatus::Other(code) if short => {
+                hold(format!("the line status {code:?} does not say whether the rest follows: ask the warehouse"))
+            }
+            LineStatus::Substituted => hold(
+                "something else left in place of what was ordered (CS): decide what the customer is told".to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn sku<'a>(&self, ids: &'a [(String, String)]) -> Option<&'a str> {
+        value_of(ids, &self.sku_qualifier)
+    }
+
+    /// The boxes, and the goods of which the document does not say in which box they are.
+    fn boxes(&self, advice: &Advice) -> Result<(Vec<Package>, Vec<PackageLine>), Broken> {
+        let (mut packages, mut loose): (Vec<Package>, Vec<PackageLine>) = (Vec::new(), Vec::new());
+        let everywhere = match advice.tracking.as_slice() {
+            [] => advice.shipment_id.iter().filter(|id| looks_like_tracking(id)).cloned().collect(),
+            given => given.to_vec(),
+        };
+        for one in &advice.boxes {
+            let mut lines = Vec::new();
+            for line in one.lines.iter().filter(|line| !line.shipped.is_zero()) {
+                lines.push(self.package_line(line)?);
+            }
+            match own_tracking(one).as_slice() {
+                [] => loose.extend(lines),
+                [tracking] => match packages.iter_mut().find(|known| known.tracking.as_deref() == Some(tracking)) {
+                    Some(known) => known.lines.extend(lines),
+                    None => packages.push(Package { tracking: Some(tracking.clone()), weight: None, lines }),
+                },
+                several => {
+                    let numbered =
+                        several.iter().map(|number| Package { tracking: Some(number.clone()), ..Package::default() });
+                    packages.extend(numbered);
+                    loose.extend(lines);
+                }
+            }
+        }
+        // Numbers of the head are of all boxes: they count where no box has one of its own.
+        if packages.is_empty() {
+            match everywhere.as_slice() {
+                [only] => packages.push(Package {
+                    tracking: Some(only.clone()),
+                    weight: None,
+                    lines: std::mem::take(&mut loose),
+                }),
+                several => {
+                    packages.extend(
+                        several.iter().map(|number| Package { tracking: Some(number.clone()), ..Package::default() }),
+                    );
+                }
+            }
+        }
+        Ok((packages, loose))
+    }
+
+    fn package_line(&self, line: &AdviceLine) -> Result<PackageLine, Broken> {
+        let sku = self.sku(&line.ids).ok_or_else(|| {
+            Broken::new(
+                line.at,
+                "024",
+                format!("the line has no product id of kind {}: which goods left?", self.sku_qualifier),
+            )
+        })?;
+        Ok(PackageLine {
+            line_number: line.line_number.as_deref().and_then(|number| number.parse().ok()),
+            sku: sku.to_owned(),
+            quantity: line.shipped,
+            lot: line.lot.clone(),
+            serials: line.serials.clone(),
+        })
+    }
+
+    /// The date of the advice; of today's, the moment the interchange was written.
+    fn shipped_at(&self, interchange: &Interchange, advice: &Advice) -> Timestamp {
+        let written = self.written(interchange);
+        let date = dictionary::date(&advice.date).or(advice.shipped_on);
+        match (date, written) {
+            (Some(date), Some(written)) if written.date() == date => self.moment(written),
+            (Some(date), _) => self.moment(date.at(0, 0, 0, 0)),
+            (None, Some(written)) => self.moment(written),
+            (None, None) => Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// ISA09 and ISA10.
+    fn written(&self, interchange: &Interchange) -> Option<civil::DateTime> {
+        let date = dictionary::date(&format!("20{}", interchange.head.get(9)))?;
+        let time = dictionary::time(interchange.head.get(10)).unwrap_or_default();
+        Some(date.to_datetime(time))
+    }
+
+    fn moment(&self, at: civil::DateTime) -> Timestamp {
+        at.to_zoned(self.place.zone.clone()).map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp())
+    }
+
+    /// The stock of a report.
+    ///
+    /// # Errors
+    /// Why no figure of it may be used.
+    pub(super) fn feed(
+        &self,
+        interchange: &Interchange,
+        set: &Set,
+        reference: &str,
+        content_hash: &str,
+    ) -> Result<StockFeed, Broken> {
+        if let Some(finding) = interchange.findings.iter().find(|finding| finding.spoils_stock()) {
+            return Err(Broken::new(
+                finding.at,
+                "024",
+                format!(
+                    "{}: a damaged stock report could empty a shop. Ask the warehouse to send it again",
+                    finding.words
+                ),
+            ));
+        }
+        let report = Inventory::read(set)?;
+        let at = set.segments.first().map_or(0, |segment| segment.at);
+        let mut levels: BTreeMap<(String, Option<String>), Sum> = BTreeMap::new();
+        for item in &report.items {
+            self.add(&report, item, &mut levels)?;
+        }
+        if levels.is_empty() {
+            return Err(Broken::new(
+                at,
+                "024",
+                "it names no product with a figure that is read here: an empty report must not mean that all stock is gone",
+            ));
+        }
+        let written = self.written(interchange);
+        let cut_off = match (report.date, report.time) {
+            (Some(date), Some(time)) => Some(date.to_datetime(time)),
+            (Some(date), None) => {
+                Some(written.filter(|written| written.date() == date).unwrap_or_else(|| date.at(0, 0, 0, 0)))
+            }
+            (None, _) => written,
+        };
+        let cut_off =
+            cut_off.ok_or_else(|| Broken::new(at, "024", "neither BIA nor the envelope says of when it is"))?;
+        Ok(StockFeed {
+            reference: reference.to_owned(),
+            content_hash: content_hash.to_owned(),
+            cut_off: self.moment(cut_off),
+            sequence: None,
+            absent_is_zero: self.full_snapshot,
+            levels: levels
+                .into_iter()
+                .map(|((sku, facility), sum)| StockLevel {
+                    sku,
+                    facility,
+                    available: sum.available.filter(|_| !sum.lacks_available),
+                    physical: sum.physical.filter(|_| !sum.lacks_physical),
+                })
+                .collect(),
+        })
+    }
+
+    fn add(
+        &self,
+        report: &Inventory,
+        item: &Item,
+        levels: &mut BTreeMap<(String, Option<String>), Sum>,
+    ) -> Result<(), Broken> {
+        let wrong = |why: String| Broken::new(item.at, "024", why);
+        let sku = self
+            .sku(&item.ids)
+            .ok_or_else(|| wrong(format!("the product has no id of kind {}", self.sku_qualifier)))?;
+        for (facility, figures) in item.by_facility() {
+            let of = |qualifiers: &[String]| -> Option<Decimal> {
+                let mut found = figures.iter().filter(|figure| qualifiers.contains(&figure.qualifier)).peekable();
+                found.peek()?;
+                Some(found.map(|figure| figure.quantity).sum())
+            };
+            let (available, physical) = (of(&self.available), of(&self.on_hand));
+            if available.is_none() && physical.is_none() {
+                continue;
+            }
+            if let Some(other) = figures.iter().find(|figure| !figure.unit.is_empty() && figure.unit != self.unit) {
+                return Err(wrong(format!("{sku} is counted in {}, and {} is read here", other.unit, self.unit)));
+            }
+            if physical.is_some_and(|physical| physical < Decimal::ZERO) {
+                return Err(wrong(format!("{sku}: less than nothing cannot lie on a shelf")));
+            }
+            let facility = facility.map(str::to_owned).or_else(|| report.facility.clone());
+            let sum = levels.entry((sku.to_owned(), facility)).or_default();
+            sum.lacks_available |= available.is_none();
+            sum.lacks_physical |= physical.is_none();
+            // The lots of one SKU are one figure.
+            sum.available = add(sum.available, available);
+            sum.physical = add(sum.physical, physical);
+        }
+        Ok(())
+    }
+}
+
+/// A figure of a SKU over its lots. One that a lot lacks is not known.
+#[derive(Default)]
+struct Sum {
+    available: Option<Decimal>,
+    physical: Option<Decimal>,
+    lacks_available: bool,
+    lacks_physical: bool,
+}
+
+fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
+    match (sum, more) {
+        (Some(sum), Some(more)) => sum.checked_add(more),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The tracking numbers of one box, each once.
+fn own_tracking(one: &AdviceBox) -> Vec<String> {
+    let mut numbers: Vec<String> = Vec::new();
+    let under_lines = one.lines.iter().flat_map(|line| &line.tracking);
+    let given: Vec<&String> =
+        if one.tracking.is_empty() { under_lines.collect() } else { one.tracking.iter().collect() };
+    for number in given {
+        if !numbers.contains(number) {
+            numbers.push(number.clone());
+        }
+    }
+    numbers
+}
+
+/// Whether a shipment id is really a tracking number: of UPS, of the post, or all digits and long.
+fn looks_like_tracking(id: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let ups = id.len() == 18 && id.starts_with("1Z") && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let post = id.len() == 13
+        && id.get(..2).is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_uppercase()))
+        && id.get(2..11).is_some_and(digits)
+        && id.get(11..).is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_uppercase()));
+    ups || post || ((12..=22).contains(&id.len()) && digits(id))
+}
+
+/// Whether a document is about stock alone, so that the stock channel takes it; told from its text, since it may be too
+/// damaged to be read.
+pub(super) fn is_stock(text: &str) -> bool {
+    let sets = ["846", "947"];
+    let mut others = false;
+    let mut stock = false;
+    let mut rest = text;
+    while let Some(found) = rest.find("ST") {
+        rest = rest.get(found + 2..).unwrap_or_default();
+        let mut characters = rest.chars();
+        let separator = characters.next();
+        let code: String = characters.take(3).collect();
+        let begins_a_set = separator.is_some_and(|mark| !mark.is_alphanumeric() && mark != ' ')
+            && code.len() == 3
+            && code.bytes().all(|byte| byte.is_ascii_digit());
+        if begins_a_set {
+            stock |= sets.contains(&code.as_str());
+            others |= !sets.contains(&code.as_str());
+        }
+    }
+    stock && !others
+}

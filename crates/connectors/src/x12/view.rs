@@ -1,0 +1,121 @@
+//! A file as people read it: segment by segment, with what each element and code means.
+
+use serde::Serialize;
+
+use super::{
+    codes::meaning,
+    dictionary::{segment_kind, set_name},
+    finding::{Broken, Finding},
+    reader::{Interchange, read},
+    segment::Segment,
+};
+
+/// An element that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownElement {
+    /// Its number in the segment, from 1.
+    pub number: usize,
+    /// What it is called, where that is known.
+    pub name: Option<&'static str>,
+    /// What stands there.
+    pub value: String,
+    /// What the code means, where it is one that is known.
+    pub meaning: Option<&'static str>,
+}
+
+/// A segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShownSegment {
+    /// Its place in the file, from 1.
+    pub at: usize,
+    /// E.g. `W05`.
+    pub id: String,
+    /// What it is called, where that is known.
+    pub name: Option<&'static str>,
+    /// Its elements.
+    pub elements: Vec<ShownElement>,
+    /// What is wrong with it and was passed over.
+    pub findings: Vec<String>,
+}
+
+/// A file segment by segment. The ends of groups and interchanges say nothing of their own and are left out, but for what is
+/// wrong with them.
+///
+/// # Errors
+/// When it cannot be told apart; a file that the hub sets aside for that reason cannot be shown either.
+pub fn show(content: &[u8]) -> Result<Vec<ShownSegment>, Broken> {
+    Ok(read(content)?.iter().flat_map(shown).collect())
+}
+
+fn shown(interchange: &Interchange) -> Vec<ShownSegment> {
+    let mut segments: Vec<&Segment> = vec![&interchange.head];
+    segments.extend(&interchange.acknowledgements);
+    for group in &interchange.groups {
+        segments.push(&group.head);
+        segments.extend(group.sets.iter().flat_map(|set| &set.segments));
+    }
+    let mut left: Vec<&Finding> = interchange.findings.iter().collect();
+    let mut out: Vec<ShownSegment> = segments
+        .into_iter()
+        .map(|segment| {
+            let (here, others): (Vec<&Finding>, Vec<&Finding>) =
+                std::mem::take(&mut left).into_iter().partition(|finding| finding.at == segment.at);
+            left = others;
+            one(segment, here.into_iter().map(|finding| finding.words.clone()).collect())
+        })
+        .collect();
+    for finding in left {
+        let end = Segment::new("", []);
+        out.push(ShownSegment { at: finding.at, ..one(&end, vec![finding.words.clone()]) });
+    }
+    out.sort_by_key(|segment| segment.at);
+    out
+}
+
+fn one(segment: &Segment, findings: Vec<String>) -> ShownSegment {
+    let kind = segment_kind(&segment.id);
+    let elements = segment.elements.iter().enumerate().filter(|(_, value)| !value.is_empty()).map(|(place, value)| {
+        let number = place + 1;
+        let name = kind.and_then(|kind| kind.elements.iter().find(|element| element.number == number));
+        ShownElement {
+            number,
+            name: name.map(|element| element.name),
+            value: value.clone(),
+            meaning: meaning(&segment.id, number, value),
+        }
+    });
+    ShownSegment {
+        at: segment.at,
+        id: segment.id.clone(),
+        name: match segment.id.as_str() {
+            "ST" => set_name(segment.get(1)),
+            _ => kind.map(|kind| kind.name),
+        },
+        elements: elements.collect(),
+        findings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::show;
+
+    const ADVICE: &str = "ISA*00*          *00*          *ZZ*THREEPL        *ZZ*BPMERCHANT     *261123*0630*U*00401*000000001*0*T*>~\
+        GS*SW*THREEPL*BPMERCHANT*20261123*0630*1*X*004010~ST*945*0001~W06*F*A*20261123*S1~ZZZ*odd~\
+        W12*CP*5*2**EA**VN*SKU~SE*9*0001~GE*1*1~IEA*2*000000001~";
+
+    #[test]
+    fn segments_are_shown_with_their_meanings_and_faults() {
+        let shown = show(ADVICE.as_bytes()).unwrap();
+        let ids: Vec<&str> = shown.iter().map(|segment| segment.id.as_str()).collect();
+        assert_eq!(ids, ["ISA", "GS", "ST", "W06", "ZZZ", "W12", "SE", ""]);
+        assert_eq!(shown[2].name, Some("Warehouse shipping advice"));
+        let status = &shown[5].elements[0];
+        assert_eq!((status.name, status.meaning), (Some("Status"), Some("part shipped, the rest is cancelled")));
+        assert_eq!(shown[5].elements.last().unwrap().number, 8);
+        assert!(shown[4].name.is_none() && shown[4].findings[0].contains("no segment ZZZ"));
+        assert!(shown[6].findings[0].contains("counts 9"));
+        assert!(shown[7].findings[0].contains("counts 2 groups"));
+        assert!(show(&ADVICE.as_bytes()[..150]).is_err());
+    }
+}

@@ -1,0 +1,397 @@
+//! The warehouse that is driven with X12: a folder and a real OpenSSH server, with a simulated warehouse at the other end.
+
+use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+
+use connect::{
+    Armed, EffectDraft, EffectKind, FeedCursor, FoundAgain, Prepared, Probe, RemoteRef, RequestState, Sent,
+    ShipmentPage, StockPage, Warehouse,
+};
+use connectors::x12::Order;
+use simulators::{
+    dsfx::{self, Dsfx, Handling, OrderState, SeedStock},
+    openssh::OpenSsh,
+};
+use tempfile::TempDir;
+
+use super::{set, validator::refused};
+use crate::hub::{HandClock, NoNetwork, arm, at, context, effects, folder, request, settings, warehouse};
+
+/// A connector, and the folder between it and a warehouse.
+struct Exchange {
+    root: PathBuf,
+    clock: Arc<HandClock>,
+    connector: Arc<dyn Warehouse>,
+    simulator: Dsfx,
+    _ssh: Option<OpenSsh>,
+    _folder: TempDir,
+}
+
+const NOW: &str = "2026-11-23T06:30:00Z";
+const PARTNERS: [(&str, &str); 2] = [("our_id", "BPMERCHANT"), ("their_id", "THREEPL")];
+
+impl Exchange {
+    fn by_folder(more: &[(&str, &str)]) -> Self {
+        Self::new(more, false)
+    }
+
+    fn new(more: &[(&str, &str)], by_sftp: bool) -> Self {
+        let holder = tempfile::tempdir().unwrap();
+        let root = holder.path().join("root");
+        let simulator = Dsfx::open(dsfx::Config {
+            x12: Some(dsfx::Partners::default()),
+            stock: ["SKU-A", "SKU-LOT"].map(|sku| SeedStock::plain(sku, "1", 100.into())).to_vec(),
+            ..dsfx::Config::new(&root)
+        })
+        .unwrap();
+        let ssh =
+            by_sftp.then(|| OpenSsh::start(&root).expect("sshd; if it is missing: apt-get install openssh-server"));
+        let shown = root.display().to_string();
+        let port = ssh.as_ref().map(|ssh| ssh.port().to_string()).unwrap_or_default();
+        let mut values = PARTNERS.to_vec();
+        let mut secrets = Vec::new();
+        match &ssh {
+            Some(ssh) => {
+                values.extend([("host", "127.0.0.1"), ("port", port.as_str()), ("user", ssh.user())]);
+                values.extend([("host_key", ssh.host_key()), ("root", shown.as_str())]);
+                secrets.push(("private_key", ssh.private_key()));
+            }
+            None => values.extend([("transport", "folder"), ("folder", shown.as_str())]),
+        }
+        values.extend_from_slice(more);
+        let clock = HandClock::new();
+        let hub = context(Arc::clone(&clock), Arc::new(NoNetwork), None);
+        let connector = warehouse("x12", &settings(&values, &secrets), &hub);
+        Self { root, clock, connector, simulator, _ssh: ssh, _folder: holder }
+    }
+
+    fn plan(&self, key: &str) -> EffectDraft {
+        self.connector.plan_submit(&[request(key)], at(NOW)).remove(0).unwrap()
+    }
+
+    async fn send(&self, draft: EffectDraft) -> Vec<Armed> {
+        let effects = effects(&[draft]);
+        let armed = arm(&effects, &self.connector.prepare(&effects).await.unwrap());
+        let sent = self.connector.send(&armed, Duration::from_secs(1_000_000)).await;
+        assert!(matches!(sent.outcomes[..], [Sent::Accepted { .. }]), "{sent:?}");
+        armed
+    }
+
+    /// Two looks.
+    async fn shipments(&self) -> ShipmentPage {
+        self.connector.shipments(&FeedCursor::default()).await.unwrap();
+        self.clock.pass(Duration::from_secs(60));
+        self.connector.shipments(&FeedCursor::default()).await.unwrap()
+    }
+
+    async fn stock(&self) -> StockPage {
+        self.connector.stock().await.unwrap();
+        self.clock.pass(Duration::from_secs(60));
+        self.connector.stock().await.unwrap()
+    }
+
+    fn put(&self, name: &str, content: &str) {
+        fs::write(self.root.join("out").join(name), content).unwrap();
+    }
+}
+
+/// The whole conversation, through a folder and through OpenSSH's server.
+#[tokio::test]
+async fn an_order_goes_out_and_what_left_comes_back() {
+    for by_sftp in [false, true] {
+        let exchange = Exchange::new(&[], by_sftp);
+        let checked = exchange.connector.check().await.unwrap();
+        assert!(checked.warnings.is_empty(), "{checked:?}");
+        exchange.send(exchange.plan("BPacme-O1")).await;
+        let name = "940_BPMERCHANT_000000001_BPacme-O1.edi";
+        let files = folder(&exchange.root.join("in"));
+        let order = Order::read(&set(files[name].as_bytes())).unwrap();
+        assert_eq!((order.key.as_str(), order.lines.len(), order.status.as_str()), ("BPacme-O1", 2, "N"));
+        assert_eq!(refused(&[exchange.root.join("in").join(name)]), Vec::<String>::new());
+
+        exchange.simulator.tell("BPacme-O1", Handling::Boxes(2));
+        exchange.simulator.tick(at("2026-11-23T06:31:00Z")).unwrap();
+        assert_eq!(exchange.simulator.ledger().rejected, [], "the warehouse takes the document");
+        exchange.simulator.tick(at("2026-11-23T06:41:00Z")).unwrap();
+        let page = exchange.shipments().await;
+        assert_eq!(page.rejected, []);
+        assert_eq!(page.taken.len(), 2, "the acknowledgement and the shipping advice");
+        let [shipment] = page.shipments.as_slice() else { panic!("{page:?}") };
+        assert_eq!((shipment.key.as_str(), shipment.reference.as_str()), ("BPacme-O1", "DS00000001"));
+        assert_eq!((shipment.packages.len(), shipment.tracking_numbers().len(), shipment.loose.len()), (2, 2, 0));
+        assert_eq!(shipment.lines().map(|line| line.quantity).sum::<rust_decimal::Decimal>(), 8.into());
+        assert!(shipment.lines().all(|line| line.line_number.is_some()));
+        assert_eq!(shipment.ship_method.carrier, "UPS");
+        assert_eq!(shipment.shipped_at, at("2026-11-23T06:41:00Z"));
+        exchange.connector.acknowledge(&page.taken, &page.rejected).await.unwrap();
+        assert!(folder(&exchange.root.join("out")).is_empty(), "what was read is put away");
+
+        exchange.simulator.count(at("2026-11-23T06:42:07Z")).unwrap();
+        assert!(exchange.shipments().await.taken.is_empty(), "stock is for the stock channel");
+        let page = exchange.stock().await;
+        let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
+        assert_eq!((feed.cut_off, feed.absent_is_zero), (at("2026-11-23T06:42:07Z"), false));
+        let figures: Vec<String> = feed
+            .levels
+            .iter()
+            .map(|level| {
+                format!("{} {:?} {} {}", level.sku, level.facility, level.available.unwrap(), level.physical.unwrap())
+            })
+            .collect();
+        assert_eq!(figures, ["SKU-A Some(\"1\") 95 95", "SKU-LOT Some(\"1\") 97 97"]);
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_neither_loses_nor_doubles_an_order() {
+    let exchange = Exchange::by_folder(&[]);
+    let connector = exchange.connector.as_ref();
+    let planned = effects(&[exchange.plan("A")]);
+    let armed = arm(&planned, &connector.prepare(&planned).await.unwrap());
+    // Crash between arming and renaming: the temporary file says so.
+    assert_eq!(connector.probe(&armed).await.unwrap(), [Probe::Absent]);
+    assert!(matches!(
+        connector.send(&armed, Duration::from_secs(1_000_000)).await.outcomes[..],
+        [Sent::Accepted { .. }]
+    ));
+    let there = Probe::Equal(RemoteRef::new("940_BPMERCHANT_000000001_A.edi"));
+    assert_eq!(connector.probe(&armed).await.unwrap(), std::slice::from_ref(&there));
+    // A second send does nothing, and a restored backup finds the file, also once the warehouse has taken it in.
+    let again: Vec<Armed> = armed.iter().map(|armed| Armed { attempt: 2, ..armed.clone() }).collect();
+    assert!(matches!(
+        connector.send(&again, Duration::from_secs(1_000_000)).await.outcomes[..],
+        [Sent::Unknown { .. }]
+    ));
+    assert_eq!(connector.prepare(&planned).await.unwrap(), [Prepared::Found(there.clone())]);
+    exchange.simulator.read_orders(at(NOW)).unwrap();
+    assert_eq!(connector.probe(&armed).await.unwrap(), std::slice::from_ref(&there));
+    assert_eq!(connector.prepare(&planned).await.unwrap(), [Prepared::Found(there.clone())]);
+    assert_eq!(exchange.simulator.ledger().orders["A"].len(), 1);
+
+    // A journal that was lost planned it again, on another day and without its number.
+    let later = connector.plan_submit(&[request("A")], at("2026-11-25T06:30:00Z")).remove(0).unwrap();
+    let lost =
+        Armed { effect: effects(&[later]).remove(0), baseline: serde_json::Value::Null, attempt: 0, armed_at: at(NOW) };
+    let found = connector.find_again(std::slice::from_ref(&lost), at("2020-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(found, [FoundAgain::Seen(there)]);
+    let other = Armed { effect: effects(&[exchange.plan("B")]).remove(0), ..lost };
+    let found = connector.find_again(&[other], at("2020-01-01T00:00:00Z")).await.unwrap();
+    assert_eq!(found, [FoundAgain::Seen(Probe::Absent)]);
+}
+
+#[tokio::test]
+async fn a_repeat_is_the_same_bytes_and_a_number_is_needed() {
+    let exchange = Exchange::by_folder(&[]);
+    let draft = exchange.plan("A");
+    let numbering = draft.numbering.clone().unwrap();
+    assert_eq!(numbering.series, "x12 ZZ:BPMERCHANT ZZ:THREEPL P");
+    assert_eq!((numbering.first, numbering.last), (1, 999_999_999));
+    let planned = effects(&[draft]);
+    for _ in 0..2 {
+        exchange.connector.prepare(&planned).await.unwrap();
+    }
+    let written: Vec<String> = folder(&exchange.root.join("in")).into_values().collect();
+    assert_eq!(written.len(), 2, "each attempt has a file of its own");
+    assert_eq!(written[0], written[1]);
+    let mut without = planned;
+    without[0].number = None;
+    let prepared = exchange.connector.prepare(&without).await.unwrap();
+    assert!(matches!(&prepared[0], Prepared::Impossible { why } if why.contains("control number")), "{prepared:?}");
+}
+
+#[tokio::test]
+async fn a_cancel_is_told_and_the_next_advice_answers() {
+    let exchange = Exchange::by_folder(&[]);
+    exchange.simulator.tell("A", Handling::Wait);
+    exchange.send(exchange.plan("A")).await;
+    exchange.simulator.tick(at(NOW)).unwrap();
+    let mut cancel = exchange.connector.plan_cancel("A", &RemoteRef::new("x"), at(NOW)).unwrap();
+    assert_eq!(cancel.kind, EffectKind::CancelRequest);
+    cancel.numbering.as_mut().unwrap().first = 2;
+    let planned = effects(&[cancel]);
+    let armed = arm(&planned, &exchange.connector.prepare(&planned).await.unwrap());
+    let sent = exchange.connector.send(&armed, Duration::from_secs(1_000_000)).await;
+    let [Sent::Accepted { reference: Some(reference) }] = sent.outcomes.as_slice() else { panic!("{sent:?}") };
+    // Delivered is not obeyed.
+    assert_eq!(reference.facts.get("outcome").map(String::as_str), Some("asked"));
+    assert_eq!(refused(&[exchange.root.join("in/940_BPMERCHANT_000000002_A.edi")]), Vec::<String>::new());
+    exchange.simulator.tick(at(NOW)).unwrap();
+    assert_eq!(exchange.simulator.ledger().orders["A"][0].state, OrderState::Cancelled);
+    let page = exchange.shipments().await;
+    assert_eq!(page.states, [("A".to_owned(), RequestState::Cancelled)]);
+    assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{page:?}");
+
+    let silent = Exchange::by_folder(&[("cancel", "none")]);
+    assert!(silent.connector.plan_cancel("A", &RemoteRef::new("x"), at(NOW)).is_err());
+    assert!(silent.connector.capabilities(EffectKind::CancelRequest).is_none());
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_said_before_it_is_sent() {
+    let exchange = Exchange::by_folder(&[]);
+    let plan = |change: &dyn Fn(&mut connect::ShipmentRequest)| {
+        let mut order = request("BPacme-O1");
+        change(&mut order);
+        exchange.connector.plan_submit(&[order], at(NOW)).remove(0)
+    };
+    assert!(plan(&|_| {}).is_ok());
+    for (told, problem) in [
+        ("order key prefix", plan(&|order| order.key = "K".repeat(23)).unwrap_err()),
+        ("order key prefix", plan(&|order| order.key = "A B".to_owned()).unwrap_err()),
+        ("no line", plan(&|order| order.lines.clear()).unwrap_err()),
+        ("cannot be written as it is", plan(&|order| order.lines[0].sku = "SKU*A".to_owned()).unwrap_err()),
+        ("something to ship", plan(&|order| order.lines[0].quantity = 0.into()).unwrap_err()),
+        ("carrier", plan(&|order| order.ship_method.carrier.clear()).unwrap_err()),
+        ("two-letter", plan(&|order| order.ship_to.country = "GBR".to_owned()).unwrap_err()),
+        ("town", plan(&|order| order.ship_to.city = "~".to_owned()).unwrap_err()),
+        ("plain letter", plan(&|order| order.ship_to.name = "東京".to_owned()).unwrap_err()),
+        ("N403", plan(&|order| order.ship_to.postcode = "0123456789ABCDEF".to_owned()).unwrap_err()),
+    ] {
+        assert!(problem.why.contains(told), "{told}: {problem}");
+    }
+    let capitals = Exchange::by_folder(&[("upper_case", "true")]);
+    let problem = capitals.connector.plan_submit(&[request("BPacme-O1")], at(NOW)).remove(0).unwrap_err();
+    assert!(problem.why.contains("capitals"), "{problem}");
+    assert!(capitals.connector.plan_submit(&[request("BPACME-O1")], at(NOW)).remove(0).is_ok());
+    // A county is kept, where it does not pass for a state.
+    let county = plan(&|order| order.ship_to.state = "West Yorkshire".to_owned()).unwrap();
+    assert!(county.body.contains("West Yorkshire") && !county.body.contains("N4*Leeds*W"), "{}", county.body);
+}
+
+/// A sample of the warehouse, for a production connection.
+fn document(name: &str) -> String {
+    String::from_utf8(super::sample(name)).unwrap().replace("*0*T*>", "*0*P*>")
+}
+
+#[tokio::test]
+async fn advices_of_every_shape_become_shipments() {
+    let exchange = Exchange::by_folder(&[]);
+    for name in ["945", "945_part_backorder", "945_rest", "945_no_boxes"] {
+        exchange.put(&format!("{name}.edi"), &document(&format!("reference/{name}.edi")));
+    }
+    let page = exchange.shipments().await;
+    assert_eq!(page.rejected, []);
+    let shipment = |reference: &str| page.shipments.iter().find(|shipment| shipment.reference == reference).unwrap();
+    let short = shipment("SHP9001");
+    assert!(short.is_final, "the rest of line 1 is cancelled");
+    assert_eq!(short.tracking_numbers(), ["1Z999AA10123456784", "1Z999AA10123456795"]);
+    assert_eq!(short.packages[1].lines[0].serials, ["SN001"]);
+    assert_eq!(short.packages[1].lines[0].lot.as_deref(), Some("LOT1"));
+    assert_eq!(short.shipped_at, at("2026-11-23T06:30:00Z"));
+    // Its number in the head is of everything, and the cancelled line adds nothing.
+    let bare = shipment("1Z999AA10123456823");
+    assert_eq!((bare.packages.len(), bare.lines().count(), bare.loose.len()), (1, 1, 0));
+    assert_eq!(bare.ship_method.carrier, "RDWY");
+    let parts: Vec<bool> = page
+        .shipments
+        .iter()
+        .filter(|shipment| shipment.reference != "SHP9001" && shipment.reference != "1Z999AA10123456823")
+        .map(|shipment| shipment.is_final)
+        .collect();
+    assert_eq!(parts, [false, false], "of an order in two parts neither says that nothing follows");
+}
+
+#[tokio::test]
+async fn what_is_not_for_us_or_damaged_is_set_aside_with_the_reason() {
+    let good = document("reference/945.edi");
+    for (told, content) in [
+        ("THREEPL", good.replace("*ZZ*THREEPL ", "*ZZ*SOMEBODY")),
+        ("BPMERCHANT", good.replace("*ZZ*BPMERCHANT ", "*ZZ*OTHERMERCH ")),
+        ("marked as a test", good.replace("*0*P*>", "*0*T*>")),
+        ("version", good.replace("*X*004010", "*X*999999")),
+        ("more than 16", good.replace("*0*P*>~", "*0*P*>*MORE~")),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("945.edi", &content);
+        let page = exchange.shipments().await;
+        assert!(page.shipments.is_empty() && page.taken.is_empty(), "{told}: {page:?}");
+        assert!(page.rejected.len() == 1 && page.rejected[0].reason.contains(told), "{told}: {:?}", page.rejected);
+        exchange.connector.acknowledge(&page.taken, &page.rejected).await.unwrap();
+        assert!(exchange.root.join("out/rejected/945.edi").exists(), "{told}");
+    }
+    // One document that a person must look at does not hold up the file.
+    for (told, content) in [
+        ("W0301", good.replace("W03*5*", "W03*6*")),
+        ("names no order", good.replace("W06*F*BP100001-1*", "W06*F**")),
+        ("was ordered in EA", good.replace("*3*3*0*EA*", "*3*3*0*CA*")),
+        ("no plain number", good.replace("W12*CC*3*3*", "W12*CC*3*3,0*")),
+        ("whether the rest follows", good.replace("W12*CP*5*2*", "W12*XX*5*2*")),
+        ("in place of", good.replace("W12*CP*5*2*", "W12*CS*5*2*")),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("945.edi", &content);
+        let page = exchange.shipments().await;
+        assert!(page.shipments.is_empty() && page.taken.len() == 1, "{told}: {page:?}");
+        assert!(page.rejected.len() == 1 && page.rejected[0].reason.contains(told), "{told}: {:?}", page.rejected);
+    }
+    // Cut off: it is waited for, and set aside when nothing more comes.
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("945.edi", &good[..good.len() / 2]);
+    let page = exchange.shipments().await;
+    assert!(page.taken.is_empty() && page.rejected.is_empty() && page.more, "{page:?}");
+    exchange.clock.pass(Duration::from_secs(600));
+    let page = exchange.connector.shipments(&FeedCursor::default()).await.unwrap();
+    assert!(page.rejected[0].reason.contains("cut off"), "{page:?}");
+}
+
+#[tokio::test]
+async fn refusals_of_the_warehouse_are_shown() {
+    let exchange = Exchange::by_folder(&[]);
+    for name in ["997_accept", "997_reject", "997_partial", "997_group_only", "ta1_accept", "ta1_duplicate"] {
+        exchange.put(&format!("{name}.edi"), &document(&format!("reference/{name}.edi")));
+    }
+    exchange.put("ta1_refused.edi", &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009"));
+    let page = exchange.shipments().await;
+    assert_eq!(page.taken.len(), 7);
+    let reasons: Vec<&str> = page.rejected.iter().map(|rejected| rejected.reason.as_str()).collect();
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("group OW 101") && reason.contains("too long")), "{reasons:?}");
+    assert!(reasons.iter().any(|reason| reason.contains("group OW 105") && reason.contains("940 0002")), "{reasons:?}");
+    assert!(
+        reasons.iter().any(|reason| reason.contains("interchange 000000101") && reason.contains("unknown receiver"))
+    );
+}
+
+#[tokio::test]
+async fn stock_is_summed_over_lots_and_damaged_stock_is_never_used() {
+    let exchange = Exchange::by_folder(&[("full_snapshot", "true")]);
+    exchange.put("a.edi", &document("reference/846_zero_and_lots.edi"));
+    exchange.put("b.edi", &document("reference/947.edi"));
+    let page = exchange.stock().await;
+    assert_eq!(
+        (page.rejected.len(), page.taken.len()),
+        (0, 2),
+        "an adjustment is filed, and changes nothing: {page:?}"
+    );
+    let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
+    let figures: Vec<(&str, Option<&str>, String, String)> = feed
+        .levels
+        .iter()
+        .map(|level| {
+            let (available, physical) = (level.available.unwrap(), level.physical.unwrap());
+            (level.sku.as_str(), level.facility.as_deref(), available.to_string(), physical.to_string())
+        })
+        .collect();
+    let expected = [("SKU-A", "0", "3"), ("SKU-LOT", "10", "13")];
+    let expected =
+        expected.map(|(sku, available, physical)| (sku, Some("WH1"), available.to_owned(), physical.to_owned()));
+    assert_eq!(figures, expected);
+    assert!(feed.absent_is_zero && feed.cut_off == at("2026-11-24T06:30:00Z"));
+
+    let good = document("reference/846.edi");
+    for (told, content) in [
+        ("CTT01", good.replace("CTT*2", "CTT*3")),
+        ("SE01", good.replace("SE*12", "SE*11")),
+        ("ends as number", good.replace("GE*1*5002", "GE*1*5003")),
+        ("which is no number", good.replace("QTY*33*97", "QTY*33*1,097")),
+        ("counted in CA", good.replace("QTY*33*97*EA", "QTY*33*97*CA")),
+        ("less than nothing", good.replace("QTY*17*100", "QTY*17*-1")),
+        ("no product with a figure", good.replace("QTY*33", "QTY*QA").replace("QTY*17", "QTY*QH")),
+        ("stands there twice", good.replace("QTY*17*100*EA", "QTY*33*100*EA")),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("846.edi", &content);
+        let page = exchange.stock().await;
+        assert!(page.feeds.is_empty() && page.taken.is_empty(), "{told}: {page:?}");
+        assert!(page.rejected.len() == 1 && page.rejected[0].reason.contains(told), "{told}: {:?}", page.rejected);
+    }
+}

@@ -1,0 +1,163 @@
+import { Button, Group, List, Modal, Paper, Stack, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
+import { useRights } from '../api/session';
+import { useAct } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { To } from '../parts/link';
+import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
+import { Time } from '../parts/values';
+import { MapSku } from './map-sku';
+
+type Cause = Schemas['GroupOut'];
+
+const KINDS: Record<string, string> = {
+  order_error: 'Orders in error',
+  order_held: 'Orders held',
+  change_refused: 'Changes that were refused',
+  change_unclear: 'Changes whose outcome is not known',
+};
+
+/** Orders and changes that need somebody. What came in and could not be used has a list of its own. */
+export function CauseGroups({ connection }: { connection: string | undefined }) {
+  const query = useQuery(reading('/api/v1/exceptions/groups', { query: { connection } }));
+  // Kept here: the group itself goes away as soon as what is tried again goes on.
+  const [retried, setRetried] = useState<Cause | null>(null);
+  const dialog = retried && <RetryDialog group={retried} close={() => setRetried(null)} />;
+  if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
+  if (!query.data) return <Waiting />;
+  const groups = query.data.filter((group) => group.kind !== 'exception');
+  return (
+    <>
+      {dialog}
+      {groups.length === 0 && (
+        <Paper withBorder>
+          <EmptyNote title="No order and no change needs you">
+            What stands still appears here by its cause, with what mends it and one button that tries all of it again.
+          </EmptyNote>
+        </Paper>
+      )}
+      {groups.map((group) => (
+        <OneCause key={group.id} group={group} retry={() => setRetried(group)} />
+      ))}
+    </>
+  );
+}
+
+function OneCause({ group, retry }: { group: Cause; retry: () => void }) {
+  const names = useNames();
+  const { decides } = useRights();
+  const title = KINDS[group.kind] ?? group.kind;
+  return (
+    <Paper withBorder p="md" component="section" aria-label={`${title}: ${group.cause}`}>
+      <Stack gap="xs">
+        <Group gap="xs">
+          <Title order={2} size="h4">
+            {title} ({group.count})
+          </Title>
+          <StateBadge state={group.kind} tone={group.kind === 'order_held' ? 'wait' : 'bad'} label={names.connection(group.connection)} />
+        </Group>
+        <Text>{sentence(group.example)}</Text>
+        <Text size="sm" className="quiet">
+          {group.remedy} Since <Time at={group.first_at} />
+          {group.count > 1 && (
+            <>
+              , the newest <Time at={group.last_at} />
+            </>
+          )}
+          .
+        </Text>
+        <Group gap="xs">
+          {decides && <Mends group={group} />}
+          {decides && group.can_retry && (
+            <Button size="xs" onClick={retry}>
+              Try all again
+            </Button>
+          )}
+        </Group>
+        <Text size="sm">
+          Such as:{' '}
+          {group.examples.map((id, index) => (
+            <span key={id}>
+              {index > 0 && ', '}
+              <Example id={id} />
+            </span>
+          ))}
+          {group.kind.startsWith('order_') && (
+            <>
+              {' · '}
+              <To href={`/orders?state=${group.kind.replace('order_', '')}&connection=${group.connection}`}>all such orders</To>
+            </>
+          )}
+        </Text>
+      </Stack>
+    </Paper>
+  );
+}
+
+/** An order by its number, a change by what it does. */
+function Example({ id }: { id: string }) {
+  const isOrder = id.startsWith('ord_');
+  const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), enabled: isOrder, staleTime: 300_000 });
+  const effect = useQuery({ ...reading('/api/v1/effects/{effect}', { path: { effect: id } }), enabled: !isOrder, staleTime: 300_000 });
+  return <To href={isOrder ? `/orders/${id}` : `/effects/${id}`}>{order.data?.number ?? effect.data?.title ?? id}</To>;
+}
+
+/** What mends the cause: where the words name a SKU, the SKU itself; else the page for it. */
+function Mends({ group }: { group: Cause }) {
+  const [, sku] = /\bSKU (\S+) is not mapped/.exec(group.example) ?? [];
+  const mappings = /not mapped|kit /i.test(group.example);
+  return (
+    <>
+      {sku && <MapSku connection={group.connection} sku={sku} then="Now try all of them again." />}
+      {mappings && (
+        <To href={`/connections/${group.connection}/mappings`} size="sm">
+          To the mappings
+        </To>
+      )}
+    </>
+  );
+}
+
+/** All of one cause again, once it is mended; says what became of them. */
+function RetryDialog({ group, close }: { group: Cause; close: () => void }) {
+  const retry = useAct(() => done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: group.id } } })));
+  const told = retry.data;
+  return (
+    <Modal opened onClose={close} title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`} centered>
+      <Stack>
+        {told ? (
+          <>
+            <Text size="sm" role="status">
+              {told.retried} {told.retried === 1 ? 'is' : 'are'} tried again
+              {told.failed.length > 0 ? `, ${told.failed.length} could not be` : ''}
+              {told.left > 0 ? `, ${told.left} are left for the next time` : ''}. What still cannot go on stays on this page.
+            </Text>
+            <List size="sm">
+              {told.failed.slice(0, 20).map((one) => (
+                <List.Item key={one.id}>
+                  <Example id={one.id} />: {sentence(one.why)}
+                </List.Item>
+              ))}
+            </List>
+          </>
+        ) : (
+          <Text size="sm">Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more.</Text>
+        )}
+        {retry.error && <ProblemNote error={retry.error} />}
+        <Group justify="flex-end">
+          {told || retry.error ? (
+            <Button onClick={close}>Close</Button>
+          ) : (
+            <Button loading={retry.isPending} onClick={() => retry.mutate()}>
+              Try all again
+            </Button>
+          )}
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}

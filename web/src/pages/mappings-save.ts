@@ -1,0 +1,32 @@
+import { api, done, type Schemas } from '../api/client';
+import { say, useAct } from '../parts/act';
+
+/** Keeps some of the tables; those that are not given stay as they are. */
+export function useSave(connection: string, said: string) {
+  return useAct(
+    (body: Schemas['MappingsIn']) =>
+      done(api.PUT('/api/v1/connections/{connection}/mappings', { params: { path: { connection } }, body })),
+    () => say(said),
+  );
+}
+
+/** Sends lines of Brightpearl's SKU and the warehouse's. */
+export function sendListings(connection: string, body: string, query: { preview: boolean; overwrite: boolean }) {
+  return done(
+    api.POST('/api/v1/connections/{connection}/mappings/listings.csv', {
+      params: { path: { connection }, query },
+      body,
+      bodySerializer: (text: string) => text,
+      headers: { 'content-type': 'text/csv' },
+    }),
+  );
+}
+
+function csvField(sku: string): string {
+  return `"${sku.trim().replaceAll('"', '""')}"`;
+}
+
+/** One line of the file: a large table is not sent back whole for one SKU. */
+export function listing(from: string, to: string): string {
+  return [from, to].map(csvField).join(',');
+}

@@ -1,0 +1,88 @@
+import type { Schemas } from '../api/client';
+
+type Order = Schemas['OrderDetailOut'];
+type Effect = Schemas['EffectOut'];
+
+/** One station on an order's way. */
+export interface Hop {
+  title: string;
+  /** What happens there, for somebody who sees it for the first time. */
+  about: string;
+  /** When it was passed. */
+  at: string | null;
+  /** What can be seen there: a key, a number, a tracking number. */
+  proof: string;
+  /** The change that it waits for, once it is planned. */
+  effect?: string | undefined;
+}
+
+const passed = (effect: Effect | undefined) => (effect?.state === 'applied' ? effect.changed_at : null);
+const latest = (moments: (string | null)[]) =>
+  moments.length > 0 && moments.every((moment) => moment !== null) ? (moments as string[]).sort().at(-1) ?? null : null;
+
+/** The way of an order from Brightpearl to the warehouse and back, with what was passed so far. */
+export function hops(order: Order): Hop[] {
+  const of = (kind: string) => order.effects.filter((effect) => effect.kind === kind);
+  const request = order.requests.filter((one) => !one.given_up).at(-1);
+  const submit = of('submit_request').at(-1);
+  const notes = of('create_note');
+  const tracking = of('update_shipping');
+  const told = of('post_shipped');
+  const shipment = order.shipments[0];
+  const numbers = order.shipments.flatMap((one) => one.tracking);
+  return [
+    { title: 'Placed', about: 'A customer placed it, and it stands in Brightpearl.', at: order.placed_at, proof: `Order ${order.number}` },
+    {
+      title: 'Found',
+      about: 'Its status is one that the connection imports from.',
+      at: order.imported_at,
+      proof: order.reference && `Reference ${order.reference}`,
+    },
+    {
+      title: 'Planned',
+      about: 'SKUs and shipping method are translated, and what the warehouse shall ship is written down.',
+      at: submit?.created_at ?? (request ? order.imported_at : null),
+      proof: request ? `${request.lines.length === 1 ? '1 line' : `${request.lines.length} lines`}, key ${request.key}` : '',
+      effect: submit?.id,
+    },
+    {
+      title: 'At the warehouse',
+      about: 'The warehouse has the order.',
+      at: passed(submit),
+      proof: submit?.reference ?? '',
+      effect: submit?.id,
+    },
+    {
+      title: 'Shipped',
+      about: 'Goods left the warehouse, and Millrace has read so.',
+      at: shipment?.shipped_at ?? null,
+      proof: shipment ? `${shipment.carrier} ${shipment.service}, ${shipment.reference}` : '',
+    },
+    {
+      title: 'Goods-out note',
+      about: 'Brightpearl gets a note of exactly what left.',
+      at: latest(notes.map(passed)) ?? (request?.note && shipment ? shipment.shipped_at : null),
+      proof: notes.map((note) => note.reference).filter(Boolean).join(', ') || (request?.note ? `Note ${request.note}` : ''),
+      effect: notes.at(-1)?.id,
+    },
+    {
+      title: 'Tracking',
+      about: 'Carrier and tracking numbers are written on the note; the customer can be told.',
+      at: latest(tracking.map(passed)),
+      proof: numbers.join(', '),
+      effect: tracking.at(-1)?.id,
+    },
+    {
+      title: 'Brightpearl knows',
+      about: 'The note is marked as shipped: stock, accounts and the shop follow by themselves.',
+      at: latest(told.map(passed)),
+      proof: '',
+      effect: told.at(-1)?.id,
+    },
+  ];
+}
+
+/** The first order has gone all the way: the last station is passed, and nothing of it is left to do. */
+export function isProven(order: Order): boolean {
+  return ['shipped', 'closed'].includes(order.state) && hops(order).at(-1)?.at !== null;
+}

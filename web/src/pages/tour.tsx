@@ -1,0 +1,171 @@
+import { Alert, Group, Loader, Stack, Text, Timeline } from '@mantine/core';
+import IconCheck from '@tabler/icons-react/dist/esm/icons/IconCheck.mjs';
+import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useParams } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import { paging, reading, type Schemas } from '../api/client';
+import { StateBadge } from '../parts/badge';
+import { Facts } from '../parts/facts';
+import { useFilters } from '../parts/filters';
+import { To, ToButton } from '../parts/link';
+import { ProblemNote, Waiting } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { Code, Time, took } from '../parts/values';
+import { Explanation } from './explanation';
+import { hops, isProven } from './tour-hops';
+
+type Connection = Schemas['ConnectionDetailOut'];
+type Order = Schemas['OrderDetailOut'];
+
+/** Follows the first order of a connection through every station, and says when the connection is proven. */
+export function TourPage() {
+  const { id = '' } = useParams({ strict: false }) as { id?: string };
+  const [filters] = useFilters();
+  return (
+    <Loaded of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}>
+      {(connection) => (
+        <Page
+          title="Follow the first order"
+          back={{ href: `/connections/${id}`, title: connection.name }}
+          about="Watch one order go from Brightpearl to the warehouse and back. It moves by itself; you can leave and come back."
+        >
+          {filters.order ? (
+            <Followed connection={connection} id={filters.order} />
+          ) : (
+            <First connection={connection} since={filters.since} />
+          )}
+        </Page>
+      )}
+    </Loaded>
+  );
+}
+
+/** Left out on purpose, or put away: nothing to follow. */
+const ASIDE = ['skipped', 'cancelled', 'archived'];
+
+/** Waits for the first order since the connection was switched on, and stays with it. */
+function First({ connection, since }: { connection: Connection; since: string | undefined }) {
+  const [filters, setFilters] = useFilters();
+  const orders = useInfiniteQuery(
+    paging('/api/v1/orders', { query: { connection: connection.id, imported_from: since, limit: 200 } }),
+  );
+  const found = orders.data?.pages.flatMap((page) => page.items).filter((order) => !ASIDE.includes(order.state));
+  // Newest first; without a moment to begin at, the newest is the one to look at.
+  const first = (since ? found?.at(-1) : found?.[0])?.id;
+  useEffect(() => {
+    if (first) setFilters({ ...filters, order: first });
+    // Only what was found decides: the address changes with it.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [first]);
+  if (orders.error) return <ProblemNote error={orders.error} retry={() => void orders.refetch()} />;
+  if (!orders.data || first) return <Waiting />;
+  return <NoneYet connection={connection} />;
+}
+
+function NoneYet({ connection }: { connection: Connection }) {
+  const channel = connection.channels.find((one) => one.channel === 'orders');
+  return (
+    <Section
+      title="Waiting for the first order"
+      actions={<Loader size="sm" aria-hidden />}
+      about="It appears here as soon as Millrace finds one. To try it, give an order in Brightpearl one of the statuses that the connection imports from; its stock must be allocated."
+    >
+      <Facts
+        of={[
+          ['Connection', <StateBadge key="s" state={connection.state} />],
+          ['Last looked', <Time key="t" at={channel?.succeeded_at} none="Not yet" />],
+          ['It did', channel?.summary],
+          ['Problem', channel?.problem],
+        ]}
+      />
+      {connection.state !== 'on' && (
+        <Group>
+          <ToButton href={`/connections/${connection.id}`}>To the connection, to switch it on</ToButton>
+        </Group>
+      )}
+    </Section>
+  );
+}
+
+function Followed({ connection, id }: { connection: Connection; id: string }) {
+  // Live changes make it be read at once; the interval is for stations that no event tells of.
+  const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), refetchInterval: 5_000 });
+  if (order.error) return <ProblemNote error={order.error} retry={() => void order.refetch()} />;
+  if (!order.data) return <Waiting />;
+  const needsPerson = ['held', 'error'].includes(order.data.state) || order.data.effects.some((effect) => effect.needs_person);
+  return (
+    <Stack>
+      {isProven(order.data) && (
+        <Alert color="teal" title="The connection is proven" role="status">
+          <Stack gap="xs" align="flex-start">
+            <Text size="sm">
+              Order {order.data.number} went from Brightpearl to the warehouse and back in {took(span(order.data))}. What comes
+              from now on goes the same way by itself; you hear only of what needs you.
+            </Text>
+            <Group gap="xs">
+              <ToButton size="xs" href="/">
+                To the overview
+              </ToButton>
+              <ToButton size="xs" variant="default" href="/alerts">
+                Who shall be told
+              </ToButton>
+            </Group>
+          </Stack>
+        </Alert>
+      )}
+      {needsPerson && <Explanation explain={order.data.explain} order={order.data.id} connection={connection.id} />}
+      <Way order={order.data} />
+    </Stack>
+  );
+}
+
+function span(order: Order): number {
+  const moments = hops(order).flatMap((hop) => (hop.at ? [Date.parse(hop.at)] : []));
+  return Math.max(...moments) - Math.min(...moments);
+}
+
+function Way({ order }: { order: Order }) {
+  const way = hops(order);
+  const next = way.findIndex((hop) => hop.at === null);
+  return (
+    <Section title={`Order ${order.number}`} actions={<StateBadge state={order.state} />}>
+      <Timeline active={(next === -1 ? way.length : next) - 1} bulletSize={26} lineWidth={2} color="teal.8">
+        {way.map((hop, index) => {
+          const before = way[index - 1]?.at;
+          const gap = hop.at && before ? Date.parse(hop.at) - Date.parse(before) : 0;
+          return (
+            <Timeline.Item
+              key={hop.title}
+              title={hop.title}
+              bullet={hop.at ? <IconCheck size={16} aria-hidden /> : index === next ? <Loader size={14} aria-hidden /> : undefined}
+            >
+              <Text size="sm" className="quiet">
+                {hop.about}
+              </Text>
+              {hop.proof && <Code>{hop.proof}</Code>}
+              {hop.at && (
+                <Text size="sm">
+                  <Time at={hop.at} />
+                  {gap >= 1_000 && `, ${took(gap)} later`}
+                  {hop.effect && (
+                    <>
+                      {' · '}
+                      <To href={`/effects/${hop.effect}`} underline="always">
+                        what was sent
+                      </To>
+                    </>
+                  )}
+                </Text>
+              )}
+              {!hop.at && index === next && order.explain.waits_for && <Text size="sm">It waits for {order.explain.waits_for}.</Text>}
+            </Timeline.Item>
+          );
+        })}
+      </Timeline>
+      <To href={`/orders/${order.id}`} size="sm">
+        Everything about this order
+      </To>
+    </Section>
+  );
+}

@@ -1,0 +1,103 @@
+import { Table } from '@mantine/core';
+import { useMediaQuery } from '@mantine/hooks';
+import { useWindowVirtualizer } from '@tanstack/react-virtual';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { Head, OneRow, useToggle, type RowsProps } from './table';
+
+/** How high a row of the table is, in pixels; app.css sets it. Measuring each would cost more than drawing it. */
+const HEIGHT = 45;
+/** About how high a card is on a phone, until it was measured. */
+const CARD = 150;
+/** Below this width rows are cards; app.css has the same. */
+const NARROW = '(max-width: 48em)';
+/** Rows drawn beyond what is seen, on either side. */
+const BEYOND = 12;
+/** So many rows before the end the next page is asked for. */
+const AHEAD = 60;
+
+interface Props<T> extends RowsProps<T> {
+  /** Asks for the next page, if there is one. */
+  more: () => void;
+}
+
+/**
+ * Rows of a list that may be very long: only those near what is seen are in the document, with room kept for the others. A
+ * screen reader is told how many there are and which one it is at.
+ */
+export function LongRows<T>({ more, ...table }: Props<T>) {
+  const { rows, columns, id, label, called, chosen } = table;
+  const toggle = useToggle(table);
+  const body = useRef<HTMLTableSectionElement>(null);
+  const [top, setTop] = useState(0);
+  // What stands above the list grows and shrinks with the width and with what is chosen.
+  const cards = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false });
+  const bar = (chosen?.size ?? 0) > 0;
+  useLayoutEffect(() => {
+    const measure = () => setTop((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
+    measure();
+    window.addEventListener('resize', measure);
+    return () => window.removeEventListener('resize', measure);
+  }, [bar, rows.length]);
+  const list = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => (cards ? CARD : HEIGHT),
+    getItemKey: (index) => {
+      const row = rows[index];
+      return row === undefined ? index : id(row);
+    },
+    overscan: BEYOND,
+    scrollMargin: top,
+  });
+  // Heights that were known are of the other kind once a phone is turned.
+  useLayoutEffect(() => list.measure(), [cards, list]);
+  const drawn = list.getVirtualItems();
+  const last = drawn.at(-1)?.index ?? 0;
+  const scrolled = (list.scrollOffset ?? 0) > 0;
+  useEffect(() => {
+    // Until somebody scrolls, the next page is left to the button.
+    if (scrolled && last >= rows.length - AHEAD) more();
+  }, [scrolled, last, rows.length, more]);
+  const before = (drawn[0]?.start ?? top) - top;
+  const after = list.getTotalSize() - ((drawn.at(-1)?.end ?? top) - top);
+  return (
+    <Table
+      aria-label={label}
+      aria-rowcount={rows.length + 1}
+      className="cards long"
+      verticalSpacing="xs"
+    >
+      <Head {...table} />
+      <Table.Tbody ref={body}>
+        {before > 0 && <Room height={before} />}
+        {drawn.map((item) => {
+          const row = rows[item.index];
+          if (row === undefined) return null;
+          const key = id(row);
+          return (
+            <OneRow
+              key={key}
+              row={row}
+              id={key}
+              columns={columns}
+              called={called}
+              isChosen={chosen?.has(key) ?? false}
+              toggle={toggle}
+              place={item.index}
+              measure={cards ? list.measureElement : undefined}
+            />
+          );
+        })}
+        {after > 0 && <Room height={after} />}
+      </Table.Tbody>
+    </Table>
+  );
+}
+
+/** Room for rows that are not drawn. */
+function Room({ height }: { height: number }) {
+  return (
+    <tr className="room" aria-hidden>
+      <td style={{ height }} />
+    </tr>
+  );
+}

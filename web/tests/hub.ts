@@ -1,0 +1,161 @@
+import { spawn, execFileSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+const BINARY = process.env.MILLRACE_BIN ?? '../target/debug/millrace';
+const ACCOUNT = 'example';
+/** The Brightpearl warehouse that the stand-in calls *Example 3PL*. */
+const WAREHOUSE = 5;
+/** Of the products whose SKU is their own. */
+const PRODUCTS = Array.from({ length: 20 }, (_, place) => 1010 + place);
+
+/** A process whose words are kept. */
+class Process {
+  readonly said: string[] = [];
+  readonly child: ChildProcess;
+
+  constructor(args: string[]) {
+    this.child = spawn(BINARY, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.child.stdout, this.child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.said.push(line));
+    }
+  }
+
+  async says(what: RegExp): Promise<RegExpExecArray> {
+    for (let tries = 0; tries < 300 && this.child.exitCode === null; tries += 1) {
+      for (const line of this.said) {
+        const found = what.exec(line);
+        if (found) return found;
+      }
+      await new Promise((wake) => setTimeout(wake, 200));
+    }
+    throw new Error(`it did not say ${what}; it said:\n${this.said.join('\n')}`);
+  }
+
+  async stop(): Promise<void> {
+    if (this.child.exitCode !== null) return;
+    const ended = new Promise((wake) => this.child.once('exit', wake));
+    this.child.kill('SIGINT');
+    await ended;
+  }
+}
+
+/** What the stand-in of Brightpearl tells of a goods-out note. */
+export interface Note {
+  shipped: boolean;
+  /** Its tracking numbers. */
+  reference: string;
+}
+
+/** A new installation with nobody in it, and a stand-in of either side. */
+export class Hub {
+  base = '';
+  setup = '';
+  brightpearl = '';
+  readonly account = ACCOUNT;
+  readonly email = 'api.user@example.test';
+  readonly password = 'example-password';
+  readonly folder: string;
+  private readonly home = mkdtempSync(join(tmpdir(), 'millrace-browser-'));
+  private readonly processes: Process[] = [];
+  private key = '';
+  private ready = 0;
+
+  constructor() {
+    this.folder = join(this.home, 'warehouse');
+  }
+
+  private start(...args: string[]): Process {
+    const process = new Process(args);
+    this.processes.push(process);
+    return process;
+  }
+
+  async begin(): Promise<void> {
+    const brightpearl = this.start('simulate', 'brightpearl', '--account', ACCOUNT, '--orders', '0', '--json');
+    [, this.brightpearl = ''] = await brightpearl.says(/"base_url": "([^"]+)"/);
+    // The warehouse has what Brightpearl says that it has.
+    const all = await this.ask<{ product_id: number; warehouse_id: number; in_stock: number }[]>('stock');
+    const shelves = PRODUCTS.map((product) => {
+      const row = all.find((one) => one.product_id === product && one.warehouse_id === WAREHOUSE);
+      return `W-${this.sku(product)},${row?.in_stock ?? 0}`;
+    });
+    const stock = join(this.home, 'stock.csv');
+    writeFileSync(stock, `${shelves.join('\n')}\n`);
+    mkdirSync(this.folder);
+    const warehouse = this.start('simulate', 'dsfx', this.folder, '--every', '1', '--stock', stock, '--json');
+    await warehouse.says(/"folder"/);
+    const data = join(this.home, 'data');
+    const made = execFileSync(BINARY, ['--data', data, '--json', 'init'], { encoding: 'utf8' });
+    this.key = String((JSON.parse(made) as Record<string, unknown>).administrator_key);
+    const program = this.start('--data', data, '--allow-stand-ins', 'serve', '--listen', '127.0.0.1:0');
+    [, this.base = ''] = await program.says(/listening on (http:\S+)/);
+    [, this.setup = ''] = await program.says(/(http:\S+\/setup#\S+)/);
+  }
+
+  async end(): Promise<void> {
+    for (const process of this.processes.reverse()) await process.stop();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  sku(product: number): string {
+    return `SKU-${String(product).padStart(5, '0')}`;
+  }
+
+  private async ask<T>(path: string): Promise<T> {
+    const answer = await fetch(`${this.brightpearl}/_sim/accounts/${ACCOUNT}/${path}`);
+    return (await answer.json()) as T;
+  }
+
+  /** Somebody does something in Brightpearl. */
+  private async does(what: Record<string, unknown>): Promise<Record<string, number>> {
+    const answer = await fetch(`${this.brightpearl}/_sim/accounts/${ACCOUNT}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(what),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as Record<string, number>;
+  }
+
+  /** A customer places an order of so many units of one product. Its number. */
+  async place(product: number, units = 1): Promise<number> {
+    // The account's own status *Ready to ship*, whose id differs between accounts.
+    this.ready ||= 21 + [...ACCOUNT].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 7;
+    const { created = 0 } = await this.does({
+      do: 'create_order',
+      order: {
+        lines: [{ item: { product }, quantity: units }],
+        status_id: this.ready,
+        warehouse_id: WAREHOUSE,
+        channel_id: 1,
+        shipping_method_id: 49,
+      },
+    });
+    return created;
+  }
+
+  /** Brightpearl is wrong about a product from now on. */
+  async disturb(product: number, units: number): Promise<void> {
+    await this.does({ do: 'change_stock', product, warehouse: WAREHOUSE, quantity: units });
+  }
+
+  /** The goods-out notes of an order, as Brightpearl has them. */
+  async notes(order: number): Promise<Note[]> {
+    const { goods_out_notes } = await this.ask<{ goods_out_notes: Note[] }>(`orders/${order}`);
+    return goods_out_notes;
+  }
+
+  /** The API, as a program would use it. */
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await fetch(`${this.base}/api/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as T;
+  }
+}
