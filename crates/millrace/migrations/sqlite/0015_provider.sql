@@ -29,5 +29,7 @@ CREATE TABLE provider_flow (
     -- Who came back and still has to give the code of a second factor.
     person_tenant TEXT,
     person TEXT,
+    -- When the provider asked that person who they are.
+    asked_at BIGINT,
     PRIMARY KEY (tenant, hash)
 );

@@ -62,6 +62,8 @@ pub struct Claims {
     pub verified_email: Option<String>,
     /// The provider asked for more than one factor.
     pub several_factors: bool,
+    /// When the person was last asked there who they are, where the provider tells. It may be long ago.
+    pub asked_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +81,7 @@ struct Body {
     azp: Option<String>,
     exp: Number,
     iat: Option<Number>,
+    auth_time: Option<Number>,
     nbf: Option<Number>,
     nonce: Option<String>,
     email: Option<String>,
@@ -181,9 +184,17 @@ fn judge(body: Body, expected: Expected<'_>, now: Timestamp) -> Result<Claims, S
     let verified = body.email_verified == Some(Value::Bool(true));
     Ok(Claims {
         subject: body.sub,
-        verified_email: body.email.filter(|_| verified).map(|email| email.trim().to_lowercase()),
+        verified_email: body.email.filter(|_| verified).and_then(|email| lower(&email)),
         several_factors: body.amr.iter().any(|method| method == "mfa"),
+        asked_at: body.auth_time.as_ref().and_then(time),
     })
+}
+
+/// An address in lower case. None where a letter beyond ASCII would change: the sign of Kelvin becomes a k, and with it another
+/// person's address.
+fn lower(email: &str) -> Option<String> {
+    let lower = email.to_ascii_lowercase();
+    (lower == email.to_lowercase()).then_some(lower)
 }
 
 #[cfg(test)]
@@ -248,6 +259,7 @@ mod tests {
             subject: "248".to_owned(),
             verified_email: Some("ada@example.com".to_owned()),
             several_factors: false,
+            asked_at: None,
         };
         assert_eq!(taken(&claims()), Ok(good.clone()));
         let with = |name: &str, value: Value| {
@@ -258,9 +270,18 @@ mod tests {
         // What it may say besides.
         assert!(taken(&with("amr", json!(["pwd", "mfa"]))).unwrap().several_factors);
         assert!(!taken(&with("amr", json!(["pwd", "otp"]))).unwrap().several_factors);
-        for unproved in [json!(false), json!("true"), Value::Null] {
+        for unproved in [json!(false), json!("true"), json!(1), Value::Null] {
             assert_eq!(taken(&with("email_verified", unproved)).unwrap().verified_email, None);
         }
+        for (email, read) in [
+            ("ad\u{e4}@example.com", Some("ad\u{e4}@example.com")),
+            ("Ad\u{c4}@example.com", None),
+            ("\u{212a}im@example.com", None),
+        ] {
+            assert_eq!(taken(&with("email", json!(email))).unwrap().verified_email.as_deref(), read, "{email}");
+        }
+        assert_eq!(taken(&with("auth_time", json!(NOW - 7))).unwrap().asked_at, Timestamp::from_second(NOW - 7).ok());
+        assert_eq!(taken(&with("auth_time", json!(1e300))).unwrap().asked_at, None);
         assert!(taken(&with("exp", json!(NOW - 59))).is_ok(), "clocks are a little apart");
         assert!(taken(&with("exp", json!(1_800_000_300.5))).is_ok());
         let mut several = with("aud", json!(["millrace", "other"]));
@@ -293,6 +314,8 @@ mod tests {
             (signed(&pair, &json!({ "alg": "RS256", "kid": "two" }), &body), "no such key"),
             (signed(&pair, &json!({ "alg": "none" }), &body), "RS256"),
             (signed(&pair, &json!({ "alg": "HS256", "kid": "one" }), &body), "RS256"),
+            (signed(&pair, &json!({ "alg": "rs256", "kid": "one" }), &body), "RS256"),
+            (signed(&pair, &json!({ "alg": "RS512", "kid": "one" }), &body), "RS256"),
             (signed(&pair, &json!({ "alg": "RS256", "kid": "one", "crit": ["x"] }), &body), "RS256"),
             (format!("{}.{}.", encoded(&json!({ "alg": "none" })), encoded(&body)), "RS256"),
             (format!("{}.{}.", encoded(&header), encoded(&body)), "does not fit"),

@@ -51,11 +51,11 @@ pub(super) async fn create_backup(
 ///
 /// For administrators of the installation, with the password given lately: it holds every tenant's data, readable but for
 /// secrets, which are sealed with a key that is not in it.
-#[utoipa::path(get, path = "/backups/{backup}/file", operation_id = "fetch_backup", tag = "safety",
+#[utoipa::path(get, path = "/backups/{backup}/file", operation_id = "export_backup", tag = "safety",
     params(("backup" = String, Path, description = "`bak_…`")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
         (status = "default", body = ProblemOut)))]
-pub(super) async fn fetch_backup(
+pub(super) async fn export_backup(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Named(backup): Named<String>,

@@ -128,7 +128,7 @@ fn installation() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(tenants::disable_tenant))
         .routes(routes!(tenants::enable_tenant))
         .routes(routes!(backups::list_backups, backups::create_backup))
-        .routes(routes!(backups::fetch_backup))
+        .routes(routes!(backups::export_backup))
         .routes(routes!(backups::remove_backup))
 }
 

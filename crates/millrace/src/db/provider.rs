@@ -87,14 +87,15 @@ impl Database {
         .await
     }
 
-    /// Notes who came back and still has to give a code.
-    pub async fn provider_flow_waits(&self, browser: &str, person: &Person) -> R<()> {
+    /// Notes who came back and still has to give a code, and when the provider asked them who they are.
+    pub async fn provider_flow_waits(&self, browser: &str, person: &Person, asked_at: Timestamp) -> R<()> {
         let (browser, tenant, id) = (browser.to_owned(), person.tenant.clone(), person.id.clone());
         self.write(Access::System, "provider_flow_waits", move |tx| {
             Box::pin(async move {
                 tx.execute(
-                    "UPDATE provider_flow SET person_tenant = $3, person = $4 WHERE tenant = $1 AND browser = $2",
-                    &[INSTALLATION.into(), browser.into(), (&tenant).into(), id.into()],
+                    "UPDATE provider_flow SET person_tenant = $3, person = $4, asked_at = $5
+                     WHERE tenant = $1 AND browser = $2",
+                    &[INSTALLATION.into(), browser.into(), (&tenant).into(), id.into(), asked_at.into()],
                 )
                 .await?;
                 Ok(())
@@ -103,8 +104,8 @@ impl Database {
         .await
     }
 
-    /// Who came back with this browser and still has to give a code.
-    pub async fn waiting_provider_flow(&self, browser: &str) -> R<Option<(Person, Secret)>> {
+    /// Who came back with this browser and still has to give a code, and when the provider asked them.
+    pub async fn waiting_provider_flow(&self, browser: &str) -> R<Option<(Person, Secret, Timestamp)>> {
         let browser = browser.to_owned();
         let found = self
             .read(Access::System, "waiting_provider_flow", move |tx| {
@@ -112,20 +113,23 @@ impl Database {
                     let now = tx.now;
                     let row = tx
                         .first(
-                            "SELECT person_tenant, person FROM provider_flow
+                            "SELECT person_tenant, person, asked_at FROM provider_flow
                              WHERE tenant = $1 AND browser = $2 AND person IS NOT NULL AND expires_at > $3",
                             &[INSTALLATION.into(), browser.into(), now.into()],
                         )
                         .await?;
-                    row.as_ref().map(whose).transpose()
+                    row.map(|row| Ok((whose(&row)?, row.time(2)?))).transpose()
                 })
             })
             .await?;
-        let Some((tenant, person)) = found else { return Ok(None) };
-        self.read(&tenant.clone(), "person_to_sign_in", move |tx| {
-            Box::pin(async move { signs_in(tx, &tenant, &person).await })
-        })
-        .await
+        let Some(((tenant, person), asked_at)) = found else { return Ok(None) };
+        let known = self
+            .read(&tenant.clone(), "person_to_sign_in", move |tx| {
+                Box::pin(async move { signs_in(tx, &tenant, &person).await })
+            })
+            .await?;
+        // Whoever took the link away meanwhile took this with it.
+        Ok(known.filter(|(person, _)| person.linked).map(|(person, hash)| (person, hash, asked_at)))
     }
 
     /// A sign-in has ended. `false`: it had before, so it lets nobody in a second time.
@@ -205,6 +209,17 @@ impl Database {
                     )
                     .await?;
                 if linked == 0 {
+                    let same = tx
+                        .first(
+                            "SELECT person FROM person_identity
+                             WHERE tenant = $1 AND issuer = $2 AND subject = $3 AND person = $4",
+                            &[(&tenant).into(), (&issuer).into(), (&subject).into(), (&person).into()],
+                        )
+                        .await?;
+                    if same.is_some() {
+                        // Another of their windows was first.
+                        return Ok(());
+                    }
                     return Err(DbError::Conflict("this person is somebody else at the provider already".to_owned()));
                 }
                 let detail = serde_json::json!({ "issuer": issuer, "subject": subject }).to_string();

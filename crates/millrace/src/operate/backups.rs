@@ -91,8 +91,8 @@ pub async fn take(hub: &Arc<Hub>, caller: &Caller) -> Result<KeptBackupOut, Fail
             private(&folder).map_err(|error| cannot(&folder, &error))?;
         }
         let path = folder.join(format!("{id}.backup"));
-        let taken = backup::take(&hub, &caller, &path, |_, _| {}).await?;
-        Ok(KeptBackupOut { id, file: taken.file, bytes: taken.bytes, taken_at: taken.taken_at })
+        backup::take(&hub, &caller, &path, |_, _| {}).await?;
+        Ok(find(&hub, &id)?.0)
     });
     task.await.map_err(|_| Failure::new(FailureKind::Internal, "the backup stopped by a fault of the program"))?
 }

@@ -4,7 +4,7 @@
 //! for a short time, and in the browser that began it only. What the provider says is believed for people who are there
 //! already; it makes nobody, and gives no rights. Why so: docs/decisions/0025.
 
-use connect::{HttpRequest, HttpResponse, Secret, TransportError};
+use connect::{HttpRequest, HttpResponse, Secret, TenantId, TransportError};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -18,12 +18,12 @@ use base64::{
 };
 
 use super::{
-    Failure, FailureKind, Hub,
+    Failure, FailureKind, Hub, PROOF,
     endpoints::SecretIn,
     keys,
     second_factor::{self, CodeIn, Given},
     setup,
-    sign_in::{self, Begun, Visitor},
+    sign_in::{self, Begun, Proved, Visitor},
     webhooks::below,
 };
 use crate::{
@@ -214,13 +214,16 @@ pub async fn begin(hub: &Hub, visitor: &Visitor, given: &ProviderIn) -> Result<B
     let provider = provider(hub)?;
     let redirect_uri = callback(hub)?;
     // Counted against the network address until it ends well: it costs a call, and a row.
-    sign_in::count_address(hub, visitor).await?;
+    sign_in::count_beginning(hub, visitor).await?;
     let wanted = match given.tenant.as_deref() {
-        Some(named) => Some(setup::tenant(hub, Some(named)).await.map_err(|failure| match failure.kind {
-            // Whether there is such a tenant is nobody's business.
-            FailureKind::NotFound => Failure::new(FailureKind::SignIn, "there is nobody of this tenant to sign in"),
-            _ => failure,
-        })?),
+        Some(named) => Some(match setup::tenant(hub, Some(named)).await {
+            Ok(tenant) => tenant,
+            // Whether there is such a tenant is nobody's business: the way is the same, and in this one there is nobody.
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                TenantId::generate(hub.seams.clock.now(), &*hub.seams.random)
+            }
+            Err(failure) => return Err(failure),
+        }),
         None => None,
     };
     let places = discover(hub, provider).await?;
@@ -285,15 +288,22 @@ pub async fn come_back(hub: &Hub, visitor: &Visitor, token: Option<&str>, given:
         }
     };
     let (person, hash) = who(hub, visitor, provider, wanted.as_ref(), &claims).await?;
+    let asked_at = asked_at(&claims, hub.seams.clock.now());
+    // So far all was right; the codes of a second factor are counted on their own.
+    hub.db.end_try(vec![sign_in::beginning(visitor)], None).await?;
     if person.factor_since.is_some() && !claims.several_factors {
-        hub.db.provider_flow_waits(&browser, &person).await?;
-        // So far all was right; the codes are counted on their own.
-        hub.db.end_try(vec![sign_in::address(visitor)], None).await?;
+        hub.db.provider_flow_waits(&browser, &person, asked_at).await?;
         return Ok(Came::Waits);
     }
     hub.db.end_provider_flow(&browser).await?;
-    sign_in::forgive(hub, visitor, &person.email).await?;
-    Ok(Came::In(Box::new(sign_in::begin(hub, visitor, person, &hash).await?)))
+    Ok(Came::In(Box::new(sign_in::begin(hub, visitor, person, &hash, Proved::Provider(asked_at)).await?)))
+}
+
+/// When the person last proved who they are. A provider that knows the browser asks nobody anything, so unless it tells when it
+/// did, that is no proof for what needs a fresh one.
+fn asked_at(claims: &Claims, now: Timestamp) -> Timestamp {
+    let long_ago = now.checked_sub(PROOF).unwrap_or(Timestamp::UNIX_EPOCH);
+    claims.asked_at.map_or(long_ago, |asked_at| asked_at.clamp(long_ago, now.max(long_ago)))
 }
 
 /// Gives the code of the second factor, for somebody who came back from the provider.
@@ -302,7 +312,7 @@ pub async fn come_back(hub: &Hub, visitor: &Visitor, token: Option<&str>, given:
 /// When nobody waits in this browser, the code is wrong, or there were too many tries.
 pub async fn finish(hub: &Hub, visitor: &Visitor, token: Option<&str>, given: &CodeIn) -> Result<Begun, Failure> {
     let (_, browser) = browser(token)?;
-    let (person, hash) = hub.db.waiting_provider_flow(&browser).await?.ok_or_else(unknown)?;
+    let (person, hash, asked_at) = hub.db.waiting_provider_flow(&browser).await?.ok_or_else(unknown)?;
     sign_in::begin_try(hub, visitor, &person.email).await?;
     match second_factor::given(hub, &person, Some(&given.code)).await? {
         Given::Right => {}
@@ -315,7 +325,7 @@ pub async fn finish(hub: &Hub, visitor: &Visitor, token: Option<&str>, given: &C
         return Err(unknown());
     }
     sign_in::forgive(hub, visitor, &person.email).await?;
-    sign_in::begin(hub, visitor, person, &hash).await
+    sign_in::begin(hub, visitor, person, &hash, Proved::Provider(asked_at)).await
 }
 
 /// The call that exchanges a code.

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     accounts::{
         password, session,
-        throttle::{ACCOUNT, ADDRESS, Rule},
+        throttle::{ACCOUNT, ADDRESS, BEGINNING, Rule},
     },
     db::{Access, NewSession, Person, SessionRow},
 };
@@ -151,12 +151,17 @@ pub(super) async fn count(hub: &Hub, visitor: &Visitor, subject: String) -> Resu
     counted(hub, visitor, vec![(subject, ACCOUNT), (address(visitor), ADDRESS)]).await
 }
 
-/// Counts a try of the address it comes from, where nobody is named yet, or refuses to look at it.
+/// What is counted of sign-ins that begin elsewhere, where nobody is named yet.
+pub(super) fn beginning(visitor: &Visitor) -> String {
+    subject("beginning", &visitor.address)
+}
+
+/// Counts a sign-in that begins elsewhere, or refuses to begin it. It is no try of a password, and keeps nobody from giving one.
 ///
 /// # Errors
-/// When there were too many.
-pub(super) async fn count_address(hub: &Hub, visitor: &Visitor) -> Result<(), Failure> {
-    counted(hub, visitor, vec![(address(visitor), ADDRESS)]).await
+/// When there were too many that did not end well.
+pub(super) async fn count_beginning(hub: &Hub, visitor: &Visitor) -> Result<(), Failure> {
+    counted(hub, visitor, vec![(beginning(visitor), BEGINNING)]).await
 }
 
 async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) -> Result<(), Failure> {
@@ -249,12 +254,33 @@ pub(super) fn actor(person: &Person) -> String {
     format!("person {} ({})", person.id, person.email)
 }
 
-pub(super) async fn begin(hub: &Hub, visitor: &Visitor, person: Person, hash: &Secret) -> Result<Begun, Failure> {
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proved {
+    /// By the password, just now.
+    Password,
+    /// By the word of an identity provider, which asked them then.
+    Provider(Timestamp),
+}
+
+pub(super) async fn begin(
+    hub: &Hub,
+    visitor: &Visitor,
+    person: Person,
+    hash: &Secret,
+    proved: Proved,
+) -> Result<Begun, Failure> {
+    let (by, proved_at) = match proved {
+        Proved::Password => ("password", None),
+        Proved::Provider(asked_at) => ("provider", Some(asked_at)),
+    };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
         hash: keys::hash(&token),
         address: visitor.address.clone(),
         agent: visitor.agent.chars().filter(|letter| !letter.is_control()).take(200).collect(),
+        by,
+        proved_at,
     };
     // Disabled, or another password, since it was compared.
     let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
@@ -300,7 +326,7 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         None => None,
     };
     let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
-    begin(hub, visitor, person, &hash).await
+    begin(hub, visitor, person, &hash, Proved::Password).await
 }
 
 /// Who has this session; `None` when it is unknown or ended. An administrator of the installation works in the tenant that
@@ -425,7 +451,7 @@ pub async fn change_password(
     let (person, _) = prove_oneself(hub, caller, visitor, &given.current, given.code.as_ref()).await?;
     let hash = Secret::new(hub.hashing.hash(&given.new.0).await?);
     hub.db.change_password(&own.tenant, &own.person, hash.clone(), &caller.actor).await?;
-    begin(hub, visitor, person, &hash).await
+    begin(hub, visitor, person, &hash, Proved::Password).await
 }
 
 /// The caller's own open sessions, newest first.

@@ -57,8 +57,13 @@ async fn a_sign_in_comes_back_once_to_its_browser() {
         assert_eq!(taken.iter().flatten().collect::<Vec<_>>(), [&Some(ada.tenant.clone())], "once");
         // Who still has to give a code waits in that browser, and comes in once.
         assert!(db.waiting_provider_flow("browser").await.unwrap().is_none());
-        db.provider_flow_waits("browser", &ada).await.unwrap();
-        assert_eq!(db.waiting_provider_flow("browser").await.unwrap().unwrap().0, ada);
+        db.link_identity(&ada, ISSUER, "248", "ada").await.unwrap();
+        db.provider_flow_waits("browser", &ada, now).await.unwrap();
+        let (waits, _, asked_at) = db.waiting_provider_flow("browser").await.unwrap().unwrap();
+        assert_eq!((waits.id, asked_at.as_millisecond()), (ada.id.clone(), now.as_millisecond()));
+        db.unlink_identity(&ada.tenant, &ada.id, "op").await.unwrap();
+        assert!(db.waiting_provider_flow("browser").await.unwrap().is_none(), "the link was taken away");
+        db.link_identity(&ada, ISSUER, "248", "ada").await.unwrap();
         assert!(db.waiting_provider_flow("another").await.unwrap().is_none());
         db.set_tenant_disabled(&ada.tenant, true, "op").await.unwrap();
         assert!(db.waiting_provider_flow("browser").await.unwrap().is_none());
@@ -87,7 +92,15 @@ async fn a_person_is_one_somebody_at_the_provider() {
         assert_eq!(found(Some(&south.tenant)).await, None);
         // One person is not two there, and two are not one in a tenant.
         assert!(matches!(db.link_identity(&north, ISSUER, "249", "ada").await, Err(DbError::Conflict(_))));
-        assert!(matches!(db.link_identity(&north, ISSUER, "248", "ada").await, Err(DbError::Conflict(_))));
+        let mut namesake = north.clone();
+        namesake.id = "per_another".to_owned();
+        assert!(matches!(db.link_identity(&namesake, ISSUER, "248", "ada").await, Err(DbError::Conflict(_))));
+        let links = async || {
+            let trail = db.audit_after(&(&north.tenant).into(), 0, 50).await.unwrap();
+            trail.iter().filter(|row| row.action == "person.link").count()
+        };
+        db.link_identity(&north, ISSUER, "248", "ada").await.unwrap();
+        assert_eq!(links().await, 1, "two windows link once");
         db.link_identity(&north, "https://another.example.com", "249", "ada").await.unwrap();
         db.link_identity(&south, ISSUER, "248", "ada").await.unwrap();
         assert_eq!(found(None).await.as_ref(), Some(&north.id), "the first");

@@ -243,7 +243,7 @@ pub fn expected() -> Vec<Row> {
         row("end_persons_sessions", Admin, Value::Null, &[200], 404),
         row("list_backups", Operator, Value::Null, &[200], 403),
         row("create_backup", Operator, Value::Null, &[201], 403),
-        row("fetch_backup", Operator, Value::Null, &[200], 403),
+        row("export_backup", Operator, Value::Null, &[200], 403),
         row("remove_backup", Operator, Value::Null, &[204, 404], 403),
         row("list_tenants", Operator, Value::Null, &[200], 403),
         row("create_tenant", Operator, json!({ "name": "another" }), &[201, 409], 403),

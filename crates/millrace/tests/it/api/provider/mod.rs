@@ -191,8 +191,82 @@ async fn nobody_is_made_and_nobody_comes_in_who_may_not() {
     let (address, flow) = begin(&installation, json!({ "tenant": "North" })).await;
     let answer = come_back(&installation, &consent(&address).await, Some(&flow)).await;
     assert_eq!(place(&answer), "/sign-in#provider=refused");
+    // Whether there is such a tenant cannot be told: the way is the same.
+    let (address, flow) = begin(&installation, json!({ "tenant": "Nowhere" })).await;
+    let answer = come_back(&installation, &consent(&address).await, Some(&flow)).await;
+    assert_eq!(place(&answer), "/sign-in#provider=refused");
     // Without a name it is the first, who still may.
     comes_in(&installation).await;
+}
+
+/// Somebody at a browser that the provider knows comes in without being asked anything. What needs the password given lately
+/// asks for it then, unless the provider says when it last asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn coming_in_is_a_proof_only_where_the_provider_asked_lately() {
+    let (installation, _, provider) = installed().await;
+    administrator(&installation).await;
+    let now = clock_seconds(&installation);
+    for (auth_time, proves) in [
+        (Value::Null, false),
+        (json!(0), false),
+        (json!(now - 601), false),
+        (json!("now"), false),
+        (json!(now - 300), true),
+        // A clock that is ahead proves no longer than one that is right.
+        (json!(now + 86_400), true),
+    ] {
+        provider.inner().person["auth_time"] = auth_time.clone();
+        if auth_time == "now" {
+            assert_eq!(place(&there_and_back(&installation).await), "/sign-in#provider=failed");
+            continue;
+        }
+        let mut browser = comes_in(&installation).await;
+        let session = browser.get("/api/v1/session").await.json();
+        browser.csrf = Some(session["csrf"].as_str().unwrap().to_owned());
+        let until: jiff::Timestamp = session["proved_until"].as_str().unwrap().parse().unwrap();
+        let left = until.duration_since(installation.hub.seams.clock.now());
+        assert!(left <= SignedDuration::from_mins(10), "{auth_time}: {left}");
+        let made = browser.post("/api/v1/keys", json!({ "name": "k", "role": "read" })).await;
+        if proves {
+            assert_eq!(made.status, StatusCode::CREATED, "{auth_time}: {}", made.text);
+        } else {
+            assert_eq!(made.problem(), "proof_needed", "{auth_time}");
+            let proof = browser.post("/api/v1/session/proof", json!({ "password": PASSWORD })).await;
+            assert_eq!(proof.status, StatusCode::OK, "{}", proof.text);
+            let made = browser.post("/api/v1/keys", json!({ "name": "k", "role": "read" })).await;
+            assert_eq!(made.status, StatusCode::CREATED, "{auth_time}: {}", made.text);
+        }
+    }
+}
+
+/// The keys are read at each sign-in, so a provider that changes its key locks nobody out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_may_change_its_key_and_may_be_down() {
+    let (installation, _, provider) = installed().await;
+    administrator(&installation).await;
+    comes_in(&installation).await;
+    provider.inner().next_key = true;
+    comes_in(&installation).await;
+
+    // A token endpoint that sends on to another place is not followed there.
+    let elsewhere = provider.inner().asked.len();
+    let moved = format!("{}/moved", provider.issuer());
+    provider.inner().description = json!({ "token_endpoint": moved });
+    assert_eq!(place(&there_and_back(&installation).await), "/sign-in#provider=failed");
+    let asked = provider.inner().asked.split_off(elsewhere);
+    assert!(asked.iter().all(|what| what != "elsewhere" && what != "token"), "{asked:?}");
+    provider.inner().description = json!({});
+
+    let (address, flow) = begin(&installation, json!({})).await;
+    let back = consent(&address).await;
+    drop(provider);
+    assert_eq!(place(&come_back(&installation, &back, Some(&flow)).await), "/sign-in#provider=failed");
+    for _ in 0..40 {
+        let begun = Browser::new(&installation).post("/api/v1/session/provider", json!({})).await;
+        assert!([StatusCode::BAD_GATEWAY, StatusCode::TOO_MANY_REQUESTS].contains(&begun.status), "{}", begun.text);
+    }
+    // Whoever pressed the button in vain can still use the password.
+    Browser::new(&installation).signed_in("ada@example.com", PASSWORD).await;
 }
 
 /// The installation's own audit trail: of tries by nobody that is known.
@@ -266,6 +340,8 @@ fn clock_seconds(installation: &Installation) -> i64 {
 async fn our_second_factor_is_asked_for_unless_the_provider_asked_for_one() {
     let (installation, clock, provider) = installed().await;
     let mut ada = administrator(&installation).await;
+    // Another one, so that she may be disabled.
+    invited(&mut ada, "bob@example.com", json!({ "role": "administrator" })).await;
     let factor = ada.post("/api/v1/session/second-factor", json!({})).await.json();
     let secret = factor["secret"].as_str().unwrap();
     let now = || installation.hub.seams.clock.now();
@@ -294,6 +370,24 @@ async fn our_second_factor_is_asked_for_unless_the_provider_asked_for_one() {
     assert!(set(&right, COOKIE).is_some());
     clock.pass(SignedDuration::from_secs(30));
     assert_eq!(finish(&flow, &app(secret, now())).await.status, StatusCode::NOT_FOUND, "it lets in once");
+
+    // Who is disabled, or no longer linked, while the code is waited for does not come in.
+    for (method, path) in [("POST", "disable"), ("DELETE", "provider")] {
+        let (address, flow) = begin(&installation, json!({})).await;
+        let answer = come_back(&installation, &consent(&address).await, Some(&flow)).await;
+        assert_eq!(place(&answer), "/sign-in#provider=code");
+        let changed = installation
+            .ask(method, &format!("/api/v1/people/ada@example.com/{path}"), Some(&installation.administrator), None)
+            .await;
+        assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+        let late = finish(&flow, &app(secret, now())).await;
+        assert!([StatusCode::UNAUTHORIZED, StatusCode::NOT_FOUND].contains(&late.status), "{path}: {}", late.text);
+        assert!(set(&late, COOKIE).is_none(), "{path}");
+        installation
+            .ask("POST", "/api/v1/people/ada@example.com/enable", Some(&installation.administrator), None)
+            .await;
+        clock.pass(SignedDuration::from_secs(30));
+    }
 
     // Codes cannot be tried out: the account's throttle holds here as well.
     let (address, flow) = begin(&installation, json!({})).await;
@@ -351,6 +445,8 @@ async fn a_provider_leads_nowhere_else_and_is_not_asked_without_end() {
     assert!((20..=30).contains(&taken), "{taken}");
     let slowed = begun().await;
     assert_eq!((slowed.status, slowed.problem().as_str()), (StatusCode::TOO_MANY_REQUESTS, "too_many_tries"));
+    // They are no tries of a password, and keep nobody from giving one.
+    Browser::new(&installation).signed_in("ada@example.com", PASSWORD).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,8 @@ pub struct Inner {
     pub twist: Value,
     /// Signs with a key that is not published.
     pub foreign_key: bool,
+    /// Signs with that key, and publishes it beside the one before.
+    pub next_key: bool,
     /// Fields of the description that are put in the place of the right ones.
     pub description: Value,
     grants: BTreeMap<String, Grant>,
@@ -70,6 +72,10 @@ impl Drop for StandIn {
 }
 
 impl StandIn {
+    pub fn issuer(&self) -> &str {
+        &self.shared.issuer
+    }
+
     pub fn inner(&self) -> MutexGuard<'_, Inner> {
         self.shared.inner.lock().unwrap()
     }
@@ -88,6 +94,7 @@ pub fn start(listener: tokio::net::TcpListener, issuer: &str, clock: Arc<dyn Clo
             person: json!({ "sub": "248", "email": "ada@example.com", "email_verified": true }),
             twist: json!({}),
             foreign_key: false,
+            next_key: false,
             description: json!({}),
             grants: BTreeMap::new(),
             asked: Vec::new(),
@@ -102,6 +109,8 @@ pub fn start(listener: tokio::net::TcpListener, issuer: &str, clock: Arc<dyn Clo
         .route("/authorize", get(authorize))
         .route("/token", post(token))
         .route("/keys", get(keys))
+        .route("/moved", post(moved))
+        .route("/elsewhere", get(elsewhere).post(elsewhere))
         .with_state(Arc::clone(&shared));
     let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     StandIn { shared, task }
@@ -183,21 +192,42 @@ async fn token(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     });
     put(&mut claims, &grant.claims);
     put(&mut claims, &inner.twist);
-    let pair = if inner.foreign_key { &shared.foreign } else { &shared.own };
+    let pair = if inner.foreign_key || inner.next_key { &shared.foreign } else { &shared.own };
+    let kid = if inner.next_key { "two" } else { "one" };
     let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let text = format!("{}.{}", encoded(&json!({ "alg": "RS256", "kid": "one", "typ": "JWT" })), encoded(&claims));
+    let text = format!("{}.{}", encoded(&json!({ "alg": "RS256", "kid": kid, "typ": "JWT" })), encoded(&claims));
     let mut signature = vec![0; pair.public_modulus_len()];
     pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature).unwrap();
     let id_token = format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature));
     Json(json!({ "access_token": "unused", "token_type": "Bearer", "id_token": id_token })).into_response()
 }
 
-async fn keys(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    shared.inner.lock().unwrap().asked.push("keys".to_owned());
-    let public = shared.own.public_key();
-    Json(json!({ "keys": [{
-        "kty": "RSA", "kid": "one", "use": "sig", "alg": "RS256",
+/// A token endpoint that sends on to another place, as no client may follow: the code and the secret would go there.
+async fn moved(State(shared): State<Arc<Shared>>) -> Response {
+    let to = format!("{}/elsewhere", shared.issuer);
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, to)]).into_response()
+}
+
+async fn elsewhere(State(shared): State<Arc<Shared>>) -> StatusCode {
+    shared.inner.lock().unwrap().asked.push("elsewhere".to_owned());
+    StatusCode::OK
+}
+
+fn published(pair: &KeyPair, kid: &str) -> Value {
+    let public = pair.public_key();
+    json!({
+        "kty": "RSA", "kid": kid, "use": "sig", "alg": "RS256",
         "n": URL_SAFE_NO_PAD.encode(public.modulus().big_endian_without_leading_zero()),
         "e": URL_SAFE_NO_PAD.encode(public.exponent().big_endian_without_leading_zero()),
-    }] }))
+    })
+}
+
+async fn keys(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let mut inner = shared.inner.lock().unwrap();
+    inner.asked.push("keys".to_owned());
+    let mut keys = vec![published(&shared.own, "one")];
+    if inner.next_key {
+        keys.push(published(&shared.foreign, "two"));
+    }
+    Json(json!({ "keys": keys }))
 }
