@@ -51,6 +51,7 @@ mod payload;
 mod people;
 mod postgres;
 mod preflight;
+mod provider;
 mod queries;
 mod race_answers;
 mod races;
@@ -117,6 +118,7 @@ pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use overview::{Figures, HourCount};
 pub use people::{Person, PersonRights};
 pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
+pub use provider::NewProviderFlow;
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
 pub use records::{

@@ -15,6 +15,7 @@ mod oauth;
 mod orders;
 mod people;
 mod preflight;
+mod provider;
 mod races;
 mod recovery;
 mod secrets;
