@@ -20,6 +20,11 @@ export function setProofAsker(asker: () => Promise<boolean>): void {
   askProof = asker;
 }
 
+/** Asks the person for the password now, for what the browser does by itself; true when it was right. */
+export function prove(): Promise<boolean> {
+  return askProof();
+}
+
 export function setEndedListener(listener: () => void): void {
   onEnded = listener;
 }

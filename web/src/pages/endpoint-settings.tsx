@@ -10,6 +10,7 @@ import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { AskOther } from './ask-other';
 import { CheckResult } from './check-result';
+import { StoreOauth } from './store-oauth';
 
 type Side = Schemas['Side'];
 type Endpoint = Schemas['EndpointOut'];
@@ -91,6 +92,7 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           {save.error && <ProblemNote error={save.error} />}
           {test.error && <ProblemNote error={test.error} />}
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
+          {side === 'store' && endpoint.settings.sign_in === 'oauth' && <StoreOauth store={endpoint.id} name={endpoint.name} />}
           {side === 'store' && <AskOther store={endpoint.id} />}
           <Group justify="flex-end">
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>

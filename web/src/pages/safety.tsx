@@ -10,6 +10,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { Backups } from './backups';
 
 type SafetyOut = Schemas['SafetyOut'];
 
@@ -43,6 +44,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
         />
         {!installation && <Text size="sm">An administrator of the installation freezes and releases it.</Text>}
       </Section>
+      {installation && <Backups />}
       {safety.recovery && <Recovery recovery={safety.recovery} />}
       {installation && safety.frozen && !safety.recovery && <Recover />}
     </Stack>

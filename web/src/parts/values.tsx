@@ -44,6 +44,12 @@ export function took(ms: number): string {
   return `${Math.round(ms / (1_440 * MINUTE))} days`;
 }
 
+/** How large a file is. */
+export function bytes(count: number): string {
+  const [unit, size] = ([['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const).find(([, least]) => count >= least) ?? ['bytes', 1];
+  return `${size === 1 ? count : (count / size).toFixed(1)} ${unit}`;
+}
+
 /** Every so many seconds, in words. */
 export function every(seconds: number): string {
   if (seconds === 1) return 'every second';
