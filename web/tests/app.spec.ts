@@ -150,6 +150,77 @@ test('a connection that was left is found again with its password, and is discar
   await expect(left).toHaveCount(0);
 });
 
+test('a store that signs in by OAuth is connected at Brightpearl, which asks for consent', async ({ page, demo }) => {
+  const [, brightpearl = ''] = await demo.says(/stands in on (http:[^;]+);/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('By consent');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('region', { name: 'Warehouse Setup' }).getByRole('button', { name: 'Next' }).click();
+  const store = page.getByRole('region', { name: 'Store Setup' });
+  await store.getByLabel('A new one').check();
+  await store.getByLabel('Name of the store').fill('Shop by consent');
+  await page.getByRole('combobox', { name: 'Datacenter Code' }).click();
+  await page.getByRole('option', { name: 'eu1' }).click();
+  await store.getByLabel('Account ID').fill('demo');
+  await page.getByRole('combobox', { name: 'Sign in with' }).click();
+  await page.getByRole('option', { name: 'OAuth' }).click();
+  await expect(store.getByLabel('API User Password')).toHaveCount(0);
+  await store.getByLabel('App reference').fill('millrace');
+  await store.getByLabel('Developer reference').fill('example');
+  await store.getByLabel('Client secret').fill('example-secret');
+  await store.getByLabel('Base address').fill(brightpearl);
+  await store.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(store.getByText('Not connected at Brightpearl')).toBeVisible();
+  await store.getByRole('button', { name: 'Connect at Brightpearl' }).click();
+  expect(await faults(page)).toEqual([]);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'To Brightpearl' }).click();
+  // The demo has no public address, so Brightpearl could not send anybody back: that is said, with what to do.
+  await expect(dialog.getByRole('alert')).toContainText('--public-url');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Discard' }).click();
+  await page.goto(`${demo.base}/merchants`);
+  await page.getByRole('button', { name: 'Remove Shop by consent' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Stores' })).not.toContainText('Shop by consent');
+});
+
+test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/safety`);
+  const backups = page.getByRole('region', { name: 'Backups' });
+  await expect(backups).toContainText('No backup is kept here');
+  await backups.getByRole('button', { name: 'Take a backup' }).click();
+  const row = backups.getByRole('table').locator('tbody tr');
+  await expect(row).toHaveCount(1, { timeout: 60_000 });
+  const coming = page.waitForEvent('download');
+  await row.getByRole('button', { name: 'Download' }).click();
+  const file = await (await coming).createReadStream();
+  const [first] = (await file.take(1).toArray()) as Buffer[];
+  expect(first?.subarray(0, 15).toString()).toBe('SQLite format 3');
+  expect(await faults(page)).toEqual([]);
+  await row.getByRole('button', { name: /^Remove/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(backups).toContainText('No backup is kept here');
+});
+
+test('who comes back from an identity provider is told what came of it', async ({ page, demo }) => {
+  // The demo has none; what the program would say of one is put in its place.
+  await page.route('**/api/v1/session/provider', (route) =>
+    route.fulfill({ json: { configured: true, name: 'Example login' } }),
+  );
+  await page.goto(`${demo.base}/sign-in#provider=refused`);
+  await expect(page.getByRole('button', { name: 'Sign in with Example login' })).toBeVisible();
+  await expect(page.getByRole('alert')).toContainText('Use the address you were invited with');
+  expect(await faults(page)).toEqual([]);
+  await page.goto(`${demo.base}/`);
+  await page.goto(`${demo.base}/sign-in#provider=code`);
+  await expect(page.getByLabel('Code')).toBeVisible();
+});
+
 test('a channel has rules, and a run that somebody asked for', async ({ page, demo }) => {
   await demo.says(/Still serving/);
   await demo.signIn(page);

@@ -121,6 +121,9 @@ test('schedules, drafts, other names and tenants', async ({ page, demo }) => {
   await dialog.getByRole('button', { name: 'Make it' }).click();
   await expect(page.getByRole('status').filter({ hasText: '/setup#' })).toBeVisible();
   await take(page, 'tenants-made');
+  await page.goto(`${demo.base}/safety`);
+  await page.getByRole('button', { name: 'Take a backup' }).click();
+  await expect(page.getByRole('table', { name: 'Backups' }).locator('tbody tr')).toHaveCount(1);
 });
 
 /** Pictures of every page, for people to look at: web/screenshots, which git ignores. */

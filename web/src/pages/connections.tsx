@@ -11,7 +11,7 @@ import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { runs, Time } from '../parts/values';
+import { runs, Time, words } from '../parts/values';
 import { useSwitch } from './connection-switch';
 import { discard, draftOf, isOurs, STEPS, type Kept } from './wizard/draft';
 
@@ -99,7 +99,7 @@ function Unfinished() {
   const drafts = (data?.items ?? []).filter(isOurs);
   if (drafts.length === 0) return null;
   return (
-    <Section title="Not finished" about="Connections that you have begun to add. Nobody else sees them; one that is not changed for 30 days goes.">
+    <Section title="Not finished" about="Connections that you have begun to add. Nobody else sees them.">
       <Rows<Kept>
         label="Not finished"
         rows={drafts}
@@ -108,7 +108,7 @@ function Unfinished() {
           { title: 'Connection', show: (draft) => <To href={`/connections/add?draft=${draft.id}`}>{draft.name}</To> },
           { title: 'Step', show: (draft) => STEPS[draftOf(draft).step] },
           { title: 'Changed', show: (draft) => <Time at={draft.changed_at} /> },
-          { title: 'Goes', show: (draft) => <Time at={draft.expires_at} />, wide: true },
+          { title: 'Kept until', show: (draft) => <Time at={draft.expires_at} />, wide: true },
           {
             title: 'Do',
             show: (draft) => (
@@ -136,7 +136,7 @@ function Unfinished() {
 function Channels({ connection }: { connection: Connection }) {
   return connection.channels.map((channel) => (
     <Text key={channel.channel} size="sm">
-      {channel.channel}: {channel.enabled ? runs(channel) : 'off'}
+      {words(channel.channel)}: {channel.enabled ? runs(channel) : 'off'}
       {channel.enabled && channel.succeeded_at ? (
         <>
           , last <Time at={channel.succeeded_at} />

@@ -10,7 +10,9 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
       <Stack gap="xs">
-        <Text size="sm">{sentence(told.detail)}</Text>
+        <Text size="sm" className="breaks">
+          {sentence(told.detail)}
+        </Text>
         {told.problems && told.problems.length > 0 && (
           <List size="sm">
             {told.problems.map((problem) => (
@@ -31,7 +33,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
             </Button>
           )}
           {told.instance && (
-            <Text size="xs" className="quiet">
+            <Text size="xs" className="quiet breaks">
               In the log: {told.instance}
             </Text>
           )}

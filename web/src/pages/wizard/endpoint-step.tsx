@@ -11,6 +11,7 @@ import { Section } from '../../parts/section';
 import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
 import { byField, sides } from '../endpoint-settings';
+import { StoreOauth } from '../store-oauth';
 import { KEPT_AFTER, type Keeping } from './draft';
 
 type Platform = Schemas['PlatformOut'];
@@ -89,6 +90,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
       test.mutate({ id: made.id, keep: false });
     },
   );
+  const there = present.find((one) => one.id === id);
   const works = test.data?.ok === true;
   return (
     <Section title={TITLES[side]}>
@@ -103,7 +105,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
           <Select
             label={sides[side].title}
             required
-            data={present.map((one) => ({ value: one.id, label: `${one.name} (${one.platform})` }))}
+            data={present.map((one) => ({ value: one.id, label: `${one.name} (${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform})` }))}
             value={id || null}
             onChange={(value) => {
               setId(value ?? '');
@@ -158,7 +160,8 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             </Stack>
           </form>
         )}
-        {side === 'store' && how === 'existing' && id && !works && (
+        {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
+        {side === 'store' && how === 'existing' && id && !works && there?.settings.sign_in !== 'oauth' && (
           <div>
             <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
             <AskOther store={id} />

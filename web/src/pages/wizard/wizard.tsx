@@ -99,12 +99,16 @@ function Frame({ step, actions, children }: { step: number; actions?: ReactNode;
     <Page
       title="Add a connection"
       back={{ href: '/connections', title: 'Connections' }}
-      about="Nothing is imported or sent before you switch the connection on at the end. You can leave at any step and go on later: what you have entered is kept."
+      about={
+        step === 0
+          ? 'Nothing is imported or sent before you switch the connection on at the end. You can leave at any step and go on later: what you have entered is kept.'
+          : 'What you enter is kept. Nothing is imported or sent before you switch the connection on.'
+      }
       actions={actions}
     >
       <Stepper active={step} size="sm" allowNextStepsSelect={false} visibleFrom="sm" wrap={false}>
         {STEPS.map((one) => (
-          <Stepper.Step key={one} label={one} />
+          <Stepper.Step key={one} label={one.replace('-', '\u2011')} />
         ))}
       </Stepper>
       <Text size="sm" className="quiet" hiddenFrom="sm">
