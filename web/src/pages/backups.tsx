@@ -17,6 +17,7 @@ export function Backups() {
       about="Whole copies of the database, taken while it is used and kept in the folder beside it. A backup that lies on the same disk is lost with it: download it, or copy the folder elsewhere. The key that opens its secrets is not in it; keep that apart."
       actions={
         <Action
+          size="xs"
           label="Take a backup"
           said="The backup is taken."
           run={() => done(api.POST('/api/v1/backups'))}

@@ -60,11 +60,11 @@ export function ChannelCard({ connection, channel }: { connection: Connection; c
 }
 
 /** Has a channel run as soon as it can. */
-export function RunNow({ connection, channel }: { connection: Connection; channel: Channel }) {
+export function RunNow({ connection, channel, size = 'xs' }: { connection: Connection; channel: Channel; size?: 'xs' | 'sm' }) {
   const path = { connection: connection.id, channel: channel.channel };
   return (
     <Action
-      size="xs"
+      size={size}
       label="Run now"
       disabled={!channel.enabled || !connection.enabled}
       said={`${words(channel.channel)} run as soon as they can.`}

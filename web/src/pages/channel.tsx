@@ -40,7 +40,7 @@ function Shown({ connection, name }: { connection: Detail; name: string }) {
       back={{ href: `/connections/${connection.id}`, title: connection.name }}
       badge={<StateBadge state={channel.enabled ? 'on' : 'off'} />}
       about={`${moves(name)}.`}
-      actions={decides && connection.state !== 'archived' && <RunNow connection={connection} channel={channel} />}
+      actions={decides && connection.state !== 'archived' && <RunNow size="sm" connection={connection} channel={channel} />}
     >
       <Section title="Now">
         <ChannelFacts connection={connection} channel={channel} />

@@ -132,7 +132,7 @@ function Test({ connection }: { connection: string }) {
       title="Test"
       about="Reads from both sides for real and changes nothing."
       actions={
-        <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false, { onError: complain })}>
+        <Button size="xs" variant="default" loading={test.isPending} onClick={() => test.mutate(false, { onError: complain })}>
           Test both sides
         </Button>
       }
@@ -169,6 +169,7 @@ function Calls({ connection }: { connection: Detail }) {
         </div>
         {administers && data.state !== 'on' && (
           <Action
+            size="xs"
             label="Ask Brightpearl to call"
             run={() => done(api.POST('/api/v1/connections/{connection}/webhooks', { params }))}
           />

@@ -79,7 +79,7 @@ export function People() {
             { title: 'State', show: (one) => <StateBadge state={one.state} /> },
             { title: 'Ends', show: (one) => <Time at={one.expires_at} />, wide: true },
             {
-              title: 'Withdraw',
+              title: 'Do',
               show: (one) =>
                 one.state === 'open' ? (
                   <Action
@@ -306,7 +306,7 @@ function Shown({ person }: { person: Person }) {
       >
         <Loaded of={reading('/api/v1/people/{person}/sessions', params)}>
           {(sessions) => (
-            <Paper withBorder>
+            <Paper withBorder className="list">
               <SessionRows sessions={sessions} />
             </Paper>
           )}

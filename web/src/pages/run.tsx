@@ -41,7 +41,7 @@ function Shown({ run }: { run: Run }) {
       title={`Stock run of ${names.connection(run.connection)}`}
       back={{ href: `/stock?connection=${run.connection}`, title: 'Stock' }}
       badge={<RunBadge state={run.state} />}
-      about={run.reason && sentence(run.reason)}
+      about={run.reason && (run.state === 'planned' ? `Before it was acted upon: ${run.reason}.` : sentence(run.reason))}
       actions={
         decides && (
           <>

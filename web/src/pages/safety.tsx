@@ -54,6 +54,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
 function Freeze() {
   return (
     <Action
+      size="xs"
       label="Freeze sending"
       danger
       wantsReason
@@ -67,6 +68,7 @@ function Release() {
   const [force, setForce] = useState(false);
   return (
     <Action
+      size="xs"
       label="Release sending"
       wantsReason
       explains={

@@ -67,7 +67,7 @@ export function EmptyNote({ title, children, action }: { title: string; children
   return (
     <Center py="xl" px="md">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={3} size="h4">
+        <Title order={3} size="h4" ta="center">
           {title}
         </Title>
         {children && (

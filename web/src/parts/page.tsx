@@ -37,7 +37,7 @@ export function Page({ title, back, badge, about, actions, children }: Props) {
               {badge}
             </Group>
             {about && (
-              <Text className="quiet" maw={760}>
+              <Text className="quiet" maw={760} mt={4}>
                 {about}
               </Text>
             )}
