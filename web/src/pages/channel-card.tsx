@@ -8,7 +8,7 @@ import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { ToButton } from '../parts/link';
 import { Section } from '../parts/section';
-import { runs, Time, words } from '../parts/values';
+import { runs, Time, told, words } from '../parts/values';
 import { did, RunProgress, WATCH } from './channel-runs';
 
 type Channel = Schemas['ChannelOut'];
@@ -93,7 +93,7 @@ export function ChannelFacts({ connection, channel }: { connection: Connection; 
       <Facts
         of={[
           ['Last run', <Time key="l" at={channel.succeeded_at} none="Not yet" />],
-          ['It did', newest?.outcome === 'done' ? did(newest) : channel.summary],
+          ['It did', newest?.outcome === 'done' ? did(newest) : told(channel.summary)],
           ['Next run', running ? 'It runs now' : asked ? 'As soon as it can' : next(connection, channel)],
         ]}
       />

@@ -112,7 +112,10 @@ function Listings({ connection, listings }: { connection: string; listings: stri
         maw={300}
       />
       {shown.length === 0 ? (
-        <EmptyNote title="No SKU is mapped so">Orders with SKUs that are not mapped are held, or sent as they are.</EmptyNote>
+        <EmptyNote title={text ? 'No SKU is mapped so' : 'No SKU is mapped yet'}>
+          Orders with SKUs that are not mapped are held, or sent as they are. Import a table of two columns, Brightpearl's SKU and the
+          warehouse's, or enter them one by one below.
+        </EmptyNote>
       ) : (
         <Rows
           label="SKUs"

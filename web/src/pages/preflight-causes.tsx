@@ -5,7 +5,7 @@ import { api, done, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
-import { To } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { Section } from '../parts/section';
 import { Rows, type Column } from '../parts/table';
 import { Code } from '../parts/values';
@@ -61,15 +61,37 @@ export function Causes({ connection, of }: { connection: string; of: Schemas['Pr
         ),
     },
   ];
-  return FAMILIES.map((family) => {
-    const causes = of.causes.filter((cause) => familyOf(cause) === family);
-    if (causes.length === 0) return null;
+  return byWeight(of.causes).map(({ family, causes }) => {
     return (
-      <Section key={family} title={family} about={<Remedies of={causes} />}>
+      <Section
+        key={family}
+        title={family}
+        about={<Remedies of={causes} />}
+        actions={
+          decides &&
+          causes.length >= MANY &&
+          causes.some((cause) => cause.kind === 'unknown_sku') && (
+            <ToButton href={`/connections/${connection}/mappings`} size="xs" variant="default">
+              Import a table of SKUs
+            </ToButton>
+          )
+        }
+      >
         <Rows label={family} rows={causes} id={(cause) => `${cause.kind} ${cause.subject}`} columns={columns} />
       </Section>
     );
   });
+}
+
+/** From so many causes on, a table is less work than one after the other. */
+const MANY = 5;
+
+/** The families that there are; those whose worst cause holds the most orders come first, what is left out on purpose last. */
+function byWeight(all: Cause[]) {
+  const worst = (causes: Cause[]) => Math.max(...causes.map((cause) => (cause.left_out ? 0 : cause.orders)));
+  return FAMILIES.map((family) => ({ family, causes: all.filter((cause) => familyOf(cause) === family) }))
+    .filter(({ causes }) => causes.length > 0)
+    .sort((one, other) => worst(other.causes) - worst(one.causes));
 }
 
 /** What to do about each kind, said once. */
@@ -83,18 +105,29 @@ function Remedies({ of }: { of: Cause[] }) {
   ));
 }
 
+/** So many of one kind are named. */
+const NAMED = 12;
+
 /** Causes of the run before that no order has any more. */
 export function Gone({ mended }: { mended: Schemas['MendedOut'][] }) {
   if (mended.length === 0) return null;
+  const kinds = [...new Set(mended.map((one) => one.kind))];
   return (
     <Section title="Gone since the run before">
       <List size="sm">
-        {mended.map((one) => (
-          <List.Item key={`${one.kind} ${one.subject}`}>
-            {KINDS[one.kind]?.[0] ?? 'Other'}: {titleOf(one.kind).toLowerCase()} {one.subject && <Code>{one.subject}</Code>} (
-            {one.orders === 1 ? '1 order' : `${one.orders} orders`})
-          </List.Item>
-        ))}
+        {kinds.map((kind) => {
+          const these = mended.filter((one) => one.kind === kind);
+          const subjects = these.map((one) => one.subject).filter(Boolean);
+          return (
+            <List.Item key={kind}>
+              {KINDS[kind]?.[0] ?? 'Other'}, {titleOf(kind).toLowerCase()}
+              {these.length > 1 && ` (${these.length})`}
+              {subjects.length > 0 && ': '}
+              {subjects.length > 0 && <Code>{subjects.slice(0, NAMED).join(', ')}</Code>}
+              {subjects.length > NAMED && ` and ${subjects.length - NAMED} more`}
+            </List.Item>
+          );
+        })}
       </List>
     </Section>
   );

@@ -11,7 +11,7 @@ import { To, ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Code, Time, took } from '../parts/values';
+import { Code, Time, took, told } from '../parts/values';
 import { Explanation } from './explanation';
 import { hops, isProven } from './tour-hops';
 
@@ -75,7 +75,7 @@ function NoneYet({ connection }: { connection: Connection }) {
         of={[
           ['Connection', <StateBadge key="s" state={connection.state} />],
           ['Last looked', <Time key="t" at={channel?.succeeded_at} none="Not yet" />],
-          ['It did', channel?.summary],
+          ['It did', channel && told(channel.summary)],
           ['Problem', channel?.problem],
         ]}
       />

@@ -33,6 +33,7 @@ const TONES: Record<string, Tone> = {
   paused: 'bad',
   // Runs of channels
   running: 'busy',
+  finished: 'good',
   done: 'good',
   cut_off: 'wait',
   // Stock

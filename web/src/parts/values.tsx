@@ -45,6 +45,13 @@ export function took(ms: number): string {
   return `${Math.round(ms / (1_440 * MINUTE))} days`;
 }
 
+/** What a run did, without what it had none of: `0 in scope, 2 read: 2 sent on` → `2 read, 2 sent on`. */
+export function told(summary: string): string {
+  if (summary === '') return '';
+  const some = summary.split(/, |: /).filter((part) => !part.startsWith('0 '));
+  return some.length > 0 ? some.join(', ') : 'Nothing was new';
+}
+
 /** How large a file is. */
 export function bytes(count: number): string {
   const [unit, size] = ([['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const).find(([, least]) => count >= least) ?? ['bytes', 1];
