@@ -49,7 +49,11 @@ export function IssueList({ limit = 50, all = false }: { limit?: number; all?: b
   if (!query.data) return <Waiting />;
   const issues = query.data.pages.flatMap((page) => page.items);
   if (issues.length === 0) {
-    return <EmptyNote title="Nothing needs you">What cannot go on without a person appears here.</EmptyNote>;
+    return (
+      <Paper withBorder className="list">
+        <EmptyNote title="Nothing needs you">What cannot go on without a person appears here, with what mends it.</EmptyNote>
+      </Paper>
+    );
   }
   return (
     <Stack gap="sm">
