@@ -119,6 +119,14 @@ export function reading<P extends Readable>(path: P, params?: Asked<P>) {
   });
 }
 
+/**
+ * The same for what fills a form: read anew each time the form is opened, so that it begins with what is there, and not by itself
+ * while it is filled in.
+ */
+export function filling<P extends Readable>(path: P, params?: Asked<P>) {
+  return { ...reading(path, params), staleTime: Infinity, gcTime: 0 };
+}
+
 type Item<P extends Readable> = Read<P> extends { items: (infer I)[] } ? I : never;
 
 export interface Page<T> {

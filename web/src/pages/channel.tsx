@@ -1,5 +1,5 @@
 import { useParams } from '@tanstack/react-router';
-import { reading, type Schemas } from '../api/client';
+import { filling, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { EmptyNote } from '../parts/notes';
@@ -45,7 +45,7 @@ function Shown({ connection, name }: { connection: Detail; name: string }) {
       <Section title="Now">
         <ChannelFacts connection={connection} channel={channel} />
       </Section>
-      <Loaded of={reading('/api/v1/connections/{connection}/channels/{channel}/schedule', { path })}>
+      <Loaded of={filling('/api/v1/connections/{connection}/channels/{channel}/schedule', { path })}>
         {(schedule) => <ScheduleForm key={name} connection={connection} channel={channel} schedule={schedule} />}
       </Loaded>
       <Section title="Runs of the last week" about="Newest first: why each was begun, and what it did.">

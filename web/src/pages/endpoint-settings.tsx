@@ -1,7 +1,7 @@
 import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, basis, done, ifMatch, reading, type Schemas } from '../api/client';
+import { api, basis, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { problemFrom } from '../api/problem';
 import { say, useAct } from '../parts/act';
 import { given, type Values } from '../parts/fields';
@@ -19,7 +19,7 @@ type Endpoint = Schemas['EndpointOut'];
 export const sides = {
   store: {
     title: 'Store',
-    one: (id: string) => reading('/api/v1/stores/{store}', { path: { store: id } }),
+    one: (id: string) => filling('/api/v1/stores/{store}', { path: { store: id } }),
     create: (body: Schemas['NewEndpointIn']) => done(api.POST('/api/v1/stores', { body })),
     update: (from: Endpoint, body: Schemas['UpdateEndpointIn']) =>
       done(api.PUT('/api/v1/stores/{store}', { params: { path: { store: from.id }, header: ifMatch(from) }, body })),
@@ -30,7 +30,7 @@ export const sides = {
   },
   warehouse: {
     title: 'Warehouse',
-    one: (id: string) => reading('/api/v1/warehouses/{warehouse}', { path: { warehouse: id } }),
+    one: (id: string) => filling('/api/v1/warehouses/{warehouse}', { path: { warehouse: id } }),
     create: (body: Schemas['NewEndpointIn']) => done(api.POST('/api/v1/warehouses', { body })),
     update: (from: Endpoint, body: Schemas['UpdateEndpointIn']) =>
       done(api.PUT('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse: from.id }, header: ifMatch(from) }, body })),
@@ -51,7 +51,7 @@ export function byField(error: unknown): Record<string, string> {
 
 /** Credentials and settings of one side of a connection. Secrets are never shown; an empty one stays as it is. */
 export function EndpointSettings({ side, id }: { side: Side; id: string }) {
-  const endpoint = useQuery({ ...(sides[side].one(id) as ReturnType<typeof sides.store.one>), staleTime: Infinity });
+  const endpoint = useQuery(sides[side].one(id) as ReturnType<typeof sides.store.one>);
   if (!endpoint.data) return null;
   return <Form side={side} endpoint={endpoint.data} />;
 }

@@ -6,15 +6,20 @@ import { say, useAct } from '../parts/act';
 export function useSave(connection: string, said: string) {
   const client = useQueryClient();
   const path = { connection };
+  const { queryKey } = reading('/api/v1/connections/{connection}/mappings', { path });
   return useAct(
     (body: Schemas['MappingsIn']) => {
       // The tables that are on the page: a change is made from them.
-      const from = client.getQueryData(reading('/api/v1/connections/{connection}/mappings', { path }).queryKey);
+      const from = client.getQueryData(queryKey);
       return done(
         api.PUT('/api/v1/connections/{connection}/mappings', { params: { path, header: ifMatch(from) }, body }),
       );
     },
-    () => say(said),
+    (kept) => {
+      // The next change is made from these, which may come before they are read again.
+      client.setQueryData(queryKey, kept);
+      say(said);
+    },
   );
 }
 

@@ -2,7 +2,7 @@ import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, Text, 
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, basis, done, ifMatch, paging, reading, type Schemas } from '../api/client';
+import { api, basis, done, filling, ifMatch, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights, useSession } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
@@ -199,7 +199,7 @@ function Invite({ made }: { made: (link: string) => void }) {
 export function PersonPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   return (
-    <Loaded of={reading('/api/v1/people/{person}', { path: { person: id } })}>
+    <Loaded of={filling('/api/v1/people/{person}', { path: { person: id } })}>
       {(person) => <Shown key={person.id} person={person} />}
     </Loaded>
   );

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Paper, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, ifMatch, reading, type Schemas } from '../api/client';
+import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
@@ -50,7 +50,7 @@ export function Policies({ policies }: { policies: Policy[] }) {
       </Group>
       {edited === 'new' && <PolicyDialog policy={null} close={() => setEdited(null)} />}
       {edited && edited !== 'new' && (
-        <Loaded of={reading('/api/v1/alerts/policies/{policy}', { path: { policy: edited.id } })}>
+        <Loaded of={filling('/api/v1/alerts/policies/{policy}', { path: { policy: edited.id } })}>
           {(policy) => <PolicyDialog key={policy.id} policy={policy} close={() => setEdited(null)} />}
         </Loaded>
       )}

@@ -2,7 +2,7 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, ifMatch, reading, type Schemas } from '../api/client';
+import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { Action, say, useAct } from '../parts/act';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -23,7 +23,7 @@ export function SettingsPage() {
           title={`Settings of ${connection.name}`}
           back={{ href: `/connections/${connection.id}`, title: connection.name }}
         >
-          <Loaded of={{ ...reading('/api/v1/connections/{connection}/settings', { path: { connection: id } }), staleTime: Infinity }}>
+          <Loaded of={filling('/api/v1/connections/{connection}/settings', { path: { connection: id } })}>
             {(kept) => <Chosen connection={connection} kept={kept} />}
           </Loaded>
           <EndpointSettings side="store" id={connection.store} />

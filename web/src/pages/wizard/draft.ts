@@ -1,6 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { api, done, ifMatch, reading, type Schemas } from '../../api/client';
+import { api, done, filling, ifMatch, type Schemas } from '../../api/client';
 import type { Values } from '../../parts/fields';
 import type { Settings } from '../settings-form';
 
@@ -60,10 +60,7 @@ export function bodyOf({ name, ...content }: Draft, secrets: Values): Schemas['D
 export const isOurs = ({ content }: Kept): boolean => (content as Record<string, unknown>).wizard === WIZARD;
 
 /** A draft as it was left. While it is worked on, nothing but that work changes what is shown. */
-export const readingDraft = (draft: string) => ({
-  ...reading('/api/v1/drafts/{draft}', { path: { draft } }),
-  staleTime: Infinity,
-});
+export const readingDraft = (draft: string) => filling('/api/v1/drafts/{draft}', { path: { draft } });
 
 /** Begins a draft: it has a name, and the first step is done. */
 export function begin(name: string): Promise<Kept> {
