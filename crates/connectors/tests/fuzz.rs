@@ -16,6 +16,8 @@ mod hooks;
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "it/hub.rs"]
 mod hub;
+#[path = "fuzz/oauth.rs"]
+mod oauth;
 #[path = "fuzz/record.rs"]
 mod record;
 #[path = "fuzz/replay.rs"]

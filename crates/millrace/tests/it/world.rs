@@ -437,6 +437,15 @@ impl World {
         kill(&mut self.second);
     }
 
+    /// Stops a node where it stands, as a frozen machine does, and lets it go on after so long.
+    pub async fn stand_still(&self, first: bool, how_long: Duration) {
+        let node = if first { &self.program } else { &self.second };
+        let process = node.as_ref().expect("it runs").id().to_string();
+        signal("-STOP", &process);
+        tokio::time::sleep(how_long).await;
+        signal("-CONT", &process);
+    }
+
     /// Whether the program still runs.
     pub fn runs(&mut self) -> bool {
         self.program.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
@@ -727,6 +736,11 @@ fn kill(program: &mut Option<Child>) {
         child.kill().expect("the program can be killed");
         child.wait().expect("it ends");
     }
+}
+
+fn signal(which: &str, process: &str) {
+    let done = Command::new("kill").args([which, process]).status().expect("kill is there");
+    assert!(done.success(), "kill {which} {process}");
 }
 
 impl Drop for World {

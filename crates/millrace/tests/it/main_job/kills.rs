@@ -29,6 +29,8 @@ use crate::world::{Setup, Ships, Store, Warehouse, World};
 const HOLD: Duration = Duration::from_secs(3);
 /// Configurations of one node; the one after them has two.
 const OF_ONE: u64 = 24;
+/// How long a node stands still: claims last 4.5 s with these waits, and a late call may come after up to 7.75 s.
+const STANDS: std::ops::Range<Duration> = Duration::from_secs(5)..Duration::from_millis(6_500);
 /// What `./dev test` plays: seed and kills, 25 in all.
 const SUITE: [(u64, u64); 3] = [(0, 6), (9, 6), (17, 5)];
 const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
@@ -104,7 +106,7 @@ async fn play(seed: u64, kills: u64) {
     for line in world.lines() {
         line.weather(Some(Weather { chance: 0.2, within: 64 * 1024, hold: Duration::from_secs(2) }));
     }
-    let mut expected = BTreeSet::new();
+    let (mut expected, mut stood) = (BTreeSet::new(), 0);
     for round in 0..kills {
         let first = !two || dice.random_bool(0.5);
         if round == 0 && two {
@@ -116,6 +118,13 @@ async fn play(seed: u64, kills: u64) {
         expected.extend(place(&world, 3, seed * 10_000 + round).expected);
         let moment = Duration::from_millis(dice.random_range(100..2_500));
         disturb(&world, moment, &mut dice).await;
+        if two && dice.random_bool(0.5) {
+            // Longer than its claims last, so that the other one takes over, and then it goes on where it stood. Not as long
+            // as a late call may take: what stands that long with a call in its hands is the hole that remains (§5).
+            world.stand_still(first, dice.random_range(STANDS)).await;
+            stood += 1;
+            tokio::time::sleep(Duration::from_millis(dice.random_range(0..1_500))).await;
+        }
         match first {
             true => world.kill(),
             false => world.kill_second(),
@@ -148,7 +157,16 @@ async fn play(seed: u64, kills: u64) {
     world.start();
     let decided = drains(&mut world, &expected, Duration::from_secs(400)).await;
     stock(&mut world).await;
-    told(&world, &[("worlds", 1), ("kills", kills), ("orders", count(expected.len())), ("decided", count(decided))]);
+    told(
+        &world,
+        &[
+            ("worlds", 1),
+            ("kills", kills),
+            ("orders", count(expected.len())),
+            ("stood still", stood),
+            ("decided", count(decided)),
+        ],
+    );
 }
 
 /// Waits until the moment of the kill, and does something to a line on the way there.
