@@ -27,6 +27,7 @@ mod sign_in;
 mod surface;
 mod tenants;
 mod tls;
+mod two_people;
 mod versions;
 
 use std::sync::Arc;
