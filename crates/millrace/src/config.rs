@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use connect::Waits;
+use connect::{Secret, Waits};
 
 use crate::{notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
 
@@ -18,6 +18,25 @@ pub struct Roles {
 impl Default for Roles {
     fn default() -> Self {
         Self { web: true, workers: true }
+    }
+}
+
+/// An identity provider (OpenID Connect) at which people can sign in, and this installation's client there.
+#[derive(Clone)]
+pub struct Provider {
+    /// What it calls itself, letter by letter; its description is found below it.
+    pub issuer: String,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: Secret,
+    /// What people call it.
+    pub name: String,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Provider").field("issuer", &self.issuer).finish_non_exhaustive()
     }
 }
 
@@ -50,6 +69,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// How long clients of the web role may take.
     pub patience: Patience,
+    /// Where people can sign in besides.
+    pub provider: Option<Provider>,
     /// Where e-mail is handed over; without it alert channels of this kind take nothing.
     pub mail: Option<MailSettings>,
 }
@@ -76,6 +97,7 @@ impl Config {
             tls: None,
             patience: Patience::default(),
             mail: None,
+            provider: None,
             synchronous_replication: false,
         }
     }

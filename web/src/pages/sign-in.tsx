@@ -8,6 +8,7 @@ import type { Session } from '../api/session';
 import { ProblemNote } from '../parts/notes';
 import { target } from '../parts/link';
 import { Door } from '../shell/door';
+import { ProviderSignIn } from './provider-sign-in';
 
 interface Entered {
   email: string;
@@ -46,18 +47,20 @@ export function SignIn() {
     window.addEventListener('hashchange', refill);
     return () => window.removeEventListener('hashchange', refill);
   }, []);
+  const comeIn = (session: Session) => {
+    client.clear();
+    client.setQueryData(reading('/api/v1/session').queryKey, session);
+    void navigate(target(inside(search.to)));
+  };
   const attempt = useMutation<Session, Problem, Entered>({
     mutationFn: signIn,
-    onSuccess: (session) => {
-      client.clear();
-      client.setQueryData(reading('/api/v1/session').queryKey, session);
-      void navigate(target(inside(search.to)));
-    },
+    onSuccess: comeIn,
   });
   const wantsCode = attempt.error?.kind === 'second_factor_needed' || code !== '';
   const refused = attempt.error && attempt.error.kind !== 'second_factor_needed';
   return (
     <Door title="Sign in">
+      <ProviderSignIn onSession={comeIn} />
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -1,7 +1,8 @@
-//! How people prove who they are: passwords, second factors, and how often that may be tried. Pure, but for
-//! [`hashing`], which keeps the slow work off the threads that answer.
+//! How people prove who they are: passwords, second factors, the word of an identity provider, and how often that may be tried.
+//! Pure, but for [`hashing`], which keeps the slow work off the threads that answer.
 
 pub mod hashing;
+pub mod id_token;
 pub mod password;
 pub mod session;
 pub mod throttle;

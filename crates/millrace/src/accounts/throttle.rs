@@ -19,6 +19,10 @@ pub const ACCOUNT: Rule = Rule { free: 5, longest: SignedDuration::from_mins(15)
 /// Of one network address, behind which a whole office may sit.
 pub const ADDRESS: Rule = Rule { free: 30, longest: SignedDuration::from_mins(15) };
 
+/// Of sign-ins that one network address begins at the identity provider and does not end there: people change their minds, and
+/// the provider may be down. Each costs it a call, so there is an end to them; but a short one.
+pub const BEGINNING: Rule = Rule { free: 30, longest: SignedDuration::from_secs(30) };
+
 /// Without any try for so long, all is forgotten.
 pub const FORGOTTEN: SignedDuration = SignedDuration::from_hours(24);
 

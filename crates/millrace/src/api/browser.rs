@@ -17,6 +17,12 @@ pub(super) const COOKIE: &str = "__Host-millrace";
 /// The same on this machine without TLS, where not every browser takes a `Secure` cookie.
 pub(super) const LOCAL_COOKIE: &str = "millrace-local";
 
+/// What a browser holds while somebody signs in at an identity provider.
+const FLOW_COOKIE: &str = "__Host-millrace-flow";
+
+/// The same on this machine without TLS.
+const LOCAL_FLOW_COOKIE: &str = "millrace-local-flow";
+
 /// Carries what only our own pages know.
 pub(super) const CSRF: &str = "millrace-csrf";
 
@@ -54,6 +60,20 @@ fn host<'r>(headers: &'r HeaderMap, uri: &'r Uri) -> Option<&'r str> {
     text(headers, "host").or_else(|| uri.authority().map(|authority| authority.as_str()))
 }
 
+/// The value of the cookie of this name. Two of them are none: one may be somebody else's.
+fn one(headers: &HeaderMap, name: &str) -> Option<String> {
+    let mut found = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(known, _)| *known == name)
+        .map(|(_, value)| value.to_owned());
+    let token = found.next()?;
+    found.next().is_none().then_some(token)
+}
+
 /// How the session's cookie looks on this connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cookie {
@@ -87,34 +107,47 @@ impl Cookie {
 
     /// The token it carries. Two of them are none: one may be somebody else's.
     pub(super) fn token(self, headers: &HeaderMap) -> Option<String> {
-        let mut found = headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|line| line.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(name, _)| *name == self.name())
-            .map(|(_, value)| value.to_owned());
-        let token = found.next()?;
-        found.next().is_none().then_some(token)
+        one(headers, self.name())
+    }
+
+    fn flow_name(self) -> &'static str {
+        match self {
+            Self::Secure => FLOW_COOKIE,
+            Self::Local => LOCAL_FLOW_COOKIE,
+        }
+    }
+
+    /// The same of a sign-in at an identity provider.
+    pub(super) fn flow_token(self, headers: &HeaderMap) -> Option<String> {
+        one(headers, self.flow_name())
     }
 
     /// The header that sets it. It ends with the browser at the latest; the session's limits are kept here.
     pub(super) fn set(self, token: &str) -> Option<HeaderValue> {
-        self.header(token, "")
+        self.header(self.name(), token, "")
     }
 
     /// The header that takes it away.
     pub(super) fn clear(self) -> Option<HeaderValue> {
-        self.header("", "; Max-Age=0")
+        self.header(self.name(), "", "; Max-Age=0")
     }
 
-    fn header(self, value: &str, life: &str) -> Option<HeaderValue> {
+    /// The header that sets the cookie of a sign-in at an identity provider, for as long as that may take.
+    pub(super) fn set_flow(self, token: &str) -> Option<HeaderValue> {
+        self.header(self.flow_name(), token, "; Max-Age=600")
+    }
+
+    /// The header that takes it away.
+    pub(super) fn clear_flow(self) -> Option<HeaderValue> {
+        self.header(self.flow_name(), "", "; Max-Age=0")
+    }
+
+    fn header(self, name: &str, value: &str, life: &str) -> Option<HeaderValue> {
         let secure = match self {
             Self::Secure => "; Secure",
             Self::Local => "",
         };
-        let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}", self.name());
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{life}");
         let mut header = HeaderValue::from_str(&text).ok()?;
         header.set_sensitive(true);
         Some(header)

@@ -10,8 +10,9 @@ use utoipa::openapi::{
 use super::versions;
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 17] = [
+const REMOTE: [&str; 18] = [
     "begin_consent",
+    "begin_provider_sign_in",
     "create_connection",
     "get_choices",
     "get_drift",
@@ -31,7 +32,8 @@ const REMOTE: [&str; 17] = [
 ];
 
 /// Routes that look at a password, here or elsewhere: too many tries, and the next one waits.
-const THROTTLED: [&str; 4] = ["change_password", "prove", "sign_in", "submit_hand_off"];
+const THROTTLED: [&str; 6] =
+    ["begin_provider_sign_in", "change_password", "finish_provider_sign_in", "prove", "sign_in", "submit_hand_off"];
 
 /// Gives each operation every status that it has, in place of a `default`.
 pub(super) fn complete(document: &mut OpenApi) {
@@ -110,7 +112,7 @@ fn refusals(operation: &mut Operation, changes: bool) {
         ("422", true, "What was given cannot be used, or it must be said which tenant is meant"),
         ("429", throttled, "There were too many tries"),
         ("500", true, "A fault of the program"),
-        ("501", remote, "The installation is not set up for it"),
+        ("501", remote || id == "create_backup", "The installation is not set up for it"),
         ("502", remote, "The remote system refused, or did not answer"),
         ("503", true, "Not available at the moment"),
         ("504", true, "The answer took too long"),

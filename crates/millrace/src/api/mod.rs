@@ -7,6 +7,7 @@ mod activity;
 mod alerts;
 mod app;
 mod auth;
+mod backups;
 mod browser;
 mod census;
 mod configuration;
@@ -29,6 +30,7 @@ mod outgoing;
 mod people;
 mod preflight;
 mod problem;
+mod provider;
 mod reference;
 mod removal;
 mod repeatable;
@@ -99,6 +101,8 @@ impl Api {
 fn open() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(session::sign_in))
+        .routes(routes!(provider::get_provider, provider::begin_provider_sign_in))
+        .routes(routes!(provider::finish_provider_sign_in))
         .routes(routes!(links::describe_link))
         .routes(routes!(links::redeem_link))
         .routes(routes!(hand_offs::submit_hand_off))
@@ -116,13 +120,16 @@ fn own() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(session::end_own_session))
 }
 
-/// The routes about the installation's tenants, where none of them is meant.
+/// The routes about the installation, where no tenant is meant.
 fn installation() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
         .routes(routes!(tenants::list_tenants, tenants::create_tenant))
         .routes(routes!(tenants::set_up_tenant))
         .routes(routes!(tenants::disable_tenant))
         .routes(routes!(tenants::enable_tenant))
+        .routes(routes!(backups::list_backups, backups::create_backup))
+        .routes(routes!(backups::export_backup))
+        .routes(routes!(backups::remove_backup))
 }
 
 /// The other routes of v1 with their documentation.
@@ -140,7 +147,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
             removal::delete_store
         ))
         .routes(routes!(connections::test_store))
-        .routes(routes!(oauth::get_grant, oauth::begin_consent))
+        .routes(routes!(oauth::get_grant, oauth::begin_consent, oauth::forget_grant))
         .routes(routes!(drafts::list_drafts, drafts::create_draft))
         .routes(routes!(drafts::get_draft, drafts::update_draft, drafts::delete_draft))
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
@@ -221,6 +228,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(people::enable_person))
         .routes(routes!(people::reset_person))
         .routes(routes!(people::remove_persons_second_factor))
+        .routes(routes!(people::unlink_person))
         .routes(routes!(people::list_persons_sessions, people::end_persons_sessions))
         .routes(routes!(people::list_invitations, people::create_invitation))
         .routes(routes!(people::withdraw_invitation))
@@ -344,6 +352,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
         .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
+        .route("/sign-in/provider", routing::get(provider::come_back))
         .merge(reference::routes())
         .nest("/api/v1", open.merge(own).merge(installation).merge(private))
         .fallback(otherwise)

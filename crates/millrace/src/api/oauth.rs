@@ -54,6 +54,21 @@ pub(super) async fn begin_consent(
     Ok(response)
 }
 
+/// Disconnect a store
+///
+/// Administrators only, with the password given lately. Its tokens are forgotten; remove the app at Brightpearl as well where it is
+/// to end there. A store that was granted nothing is not found.
+#[utoipa::path(delete, path = "/stores/{store}/oauth", operation_id = "forget_grant", tag = "connections",
+    params(("store" = String, Path, description = "`sto_…`, or the name.")),
+    responses((status = 200, body = GrantOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn forget_grant(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(store): Named<String>,
+) -> Result<Json<GrantOut>, Failure> {
+    Ok(Json(oauth::disconnect(&api.hub, &caller, &store).await?))
+}
+
 /// Where Brightpearl sends the browser back to. The session says who it is; a browser without the one that began this gets
 /// nothing. Words only: nothing that came with the address is shown.
 pub(super) async fn come_back(

@@ -127,6 +127,20 @@ pub(super) async fn remove_persons_second_factor(
     Ok(Json(people::remove_factor(&api.hub, &caller, &person).await?))
 }
 
+/// Forget who a person is at the identity provider
+///
+/// For somebody who is another one there now: their verified address links them anew.
+#[utoipa::path(delete, path = "/people/{person}/provider", operation_id = "unlink_person", tag = "people",
+    params(("person" = String, Path, description = "`per_…` or e-mail address")),
+    responses((status = 200, body = PersonOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn unlink_person(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(person): Named<String>,
+) -> Result<Json<PersonOut>, Failure> {
+    Ok(Json(people::unlink(&api.hub, &caller, &person).await?))
+}
+
 /// List a person's sessions
 ///
 /// Those that are open.

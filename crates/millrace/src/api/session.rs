@@ -26,7 +26,7 @@ use crate::operate::{
 /// The browser that asks, as far as its request tells.
 pub(super) struct Browser {
     pub(super) visitor: Visitor,
-    cookie: Cookie,
+    pub(super) cookie: Cookie,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Browser {
@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Browser {
 
 impl Browser {
     /// An answer that gives the browser the session's new token.
-    fn keeps(&self, status: StatusCode, begun: Begun) -> Response {
+    pub(super) fn keeps(&self, status: StatusCode, begun: Begun) -> Response {
         let mut response = (status, Json(begun.session)).into_response();
         if let Some(value) = self.cookie.set(begun.token.expose()) {
             response.headers_mut().insert(header::SET_COOKIE, value);

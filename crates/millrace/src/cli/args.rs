@@ -1,6 +1,7 @@
 //! What may be typed.
 
 pub mod notify;
+pub mod provider;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -112,6 +113,16 @@ pub enum Command {
     Apply(FromFile),
     /// Print the configuration as a file, secrets as references.
     Export,
+    /// One look at everything: what flows, what needs somebody, how long it takes.
+    Overview,
+    /// Everything of one kind as CSV, to standard output or a file.
+    Exports(super::figures::Exports),
+    /// Stores: whether they work, settings to try, access that was granted.
+    #[command(subcommand)]
+    Stores(super::endpoints::Stores),
+    /// Warehouses: whether they work, settings to try.
+    #[command(subcommand)]
+    Warehouses(super::endpoints::Warehouses),
     /// Connections, their channels, settings, tables and webhooks.
     #[command(subcommand)]
     Connections(Connections),
@@ -274,6 +285,9 @@ pub struct Serve {
     /// The certificate's private key (PEM).
     #[arg(long, env = "MILLRACE_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+    /// Where people can sign in besides.
+    #[command(flatten)]
+    pub provider: provider::Provider,
     /// Name of this node for leases; for tests. A node that comes back under its own name goes on at once, with a fresh call
     /// budget, where another would wait until the lease ends.
     #[arg(long, hide = true, value_name = "NAME")]
@@ -513,6 +527,8 @@ pub enum Orders {
         /// A JSON file: any of `ship_to`, `ship_method`, `deliver_on`, `notes`, `take_back`; `-` reads standard input.
         file: std::path::PathBuf,
     },
+    /// Do the same to many: shows what would happen, and does it with --yes.
+    Bulk(super::bulk::Bulk),
     /// How many there are of each state.
     Counts {
         /// Only those with words that begin so.
@@ -763,6 +779,17 @@ pub enum Exceptions {
         #[command(flatten)]
         paging: Paging,
     },
+    /// What needs somebody, put together by its cause.
+    Groups {
+        /// Only of this connection (name or id).
+        #[arg(long)]
+        connection: Option<String>,
+    },
+    /// Retry everything of one cause.
+    Retry {
+        /// Id of the group (`grp_…`).
+        group: String,
+    },
     /// Mark one as dealt with.
     Resolve {
         /// Id (`exc_…`).
@@ -791,6 +818,12 @@ pub struct Backup {
     /// File to write; it must not exist.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+    /// Write it to the folder `backups` beside the database.
+    #[arg(long)]
+    pub keep: bool,
+    /// Take none: list those in the folder `backups`.
+    #[arg(long)]
+    pub list: bool,
     /// Take none: note that one was taken by other means (pg_dump, a snapshot).
     #[arg(long)]
     pub record: bool,

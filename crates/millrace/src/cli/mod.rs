@@ -3,9 +3,12 @@
 
 mod alerts;
 pub mod args;
+mod bulk;
 mod census;
 mod channels;
 mod connections;
+mod endpoints;
+mod figures;
 mod file;
 mod hand_offs;
 mod logging;
@@ -162,6 +165,10 @@ async fn within(
         Command::Preflight(command) => return preflight::run(session, command, printer, &shutdown).await,
         Command::Doctor(command) => census::doctor(session, command, printer).await?,
         Command::Export => file::export(session).await?,
+        Command::Overview => figures::overview(session, printer).await?,
+        Command::Exports(asked) => figures::export(session, asked).await?,
+        Command::Stores(command) => return endpoints::stores(session, command, printer).await,
+        Command::Warehouses(command) => return endpoints::warehouses(session, command, printer).await,
         Command::Connections(command) => connections::run(session, command, printer).await?,
         Command::Channels(command) => channels::run(session, command, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,
@@ -281,6 +288,7 @@ fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
         _ => None,
     };
+    config.provider = serve.provider.settings(&config)?;
     if let Some(node) = &serve.node {
         config.node.clone_from(node);
     }

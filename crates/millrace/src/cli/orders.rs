@@ -5,6 +5,7 @@ use engine::race::Answer;
 use super::{
     Session,
     args::{Effects, Orders, Shipments, WarehouseSaid},
+    bulk,
     print::{self, Printer, table, time, yes},
 };
 use crate::operate::{
@@ -67,6 +68,7 @@ pub(super) async fn orders(session: &Session, command: Orders, printer: Printer)
             let given = edit_file(&file)?;
             printer.answer(&order_edits::edit(hub, caller, &order, given).await?, order_detail)
         }
+        Orders::Bulk(asked) => bulk::run(session, asked, printer).await,
         Orders::Counts { text, connection } => {
             let query = OrdersQuery { text, connection, ..OrdersQuery::default() };
             printer.answer(&orders::counts(hub, caller, query).await?, |counts| {

@@ -73,6 +73,11 @@ pub enum People {
         /// Id or e-mail address.
         person: String,
     },
+    /// Forget who a person is at the identity provider: their verified address links them anew.
+    Unlink {
+        /// Id or e-mail address.
+        person: String,
+    },
     /// List a person's open sessions.
     Sessions {
         /// Id or e-mail address.
@@ -194,6 +199,9 @@ pub(super) async fn run(session: &Session, command: People, printer: Printer) ->
             .answer(&people::remove_factor(hub, caller, &person).await?, |person| {
                 format!("{} signs in with the password alone.", person.email)
             }),
+        People::Unlink { person } => printer.answer(&people::unlink(hub, caller, &person).await?, |person| {
+            format!("{} is not known at the identity provider any more.", person.email)
+        }),
         People::Sessions { person } => {
             let list = people::sessions(hub, caller, &person).await?;
             printer.answer(&list, |list| {

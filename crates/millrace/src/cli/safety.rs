@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     NEEDS_PERSON, Session, actor,
     args::{Backup, Recover, Release, Restore, WithReason},
-    print::{Printer, time},
+    print::{Printer, table, time},
 };
 use crate::{
     config::Config,
     operate::{
-        Failure, FailureKind, backup,
+        Failure, FailureKind, PagingQuery, backup, backups,
         safety::{self, LookOut, RecoverIn, RecoveryOut, ReleaseIn, SafetyOut},
     },
     worker::Seams,
@@ -39,6 +39,23 @@ fn spinner(printer: Printer) -> ProgressBar {
 /// # Errors
 /// As the operation.
 pub(super) async fn backup(session: &Session, options: Backup, printer: Printer) -> Result<(), Failure> {
+    if options.list {
+        let page = backups::list(&session.hub, &session.caller, &PagingQuery { limit: Some(500), cursor: None })?;
+        return printer.answer(&page, |page| {
+            let rows = page
+                .items
+                .iter()
+                .map(|one| [one.id.clone(), time(Some(one.taken_at)), one.bytes.to_string(), one.file.clone()]);
+            table(["ID", "TAKEN", "BYTES", "FILE"], rows)
+        });
+    }
+    if options.keep {
+        let bar = spinner(printer);
+        bar.set_message("copying");
+        let taken = backups::take(&session.hub, &session.caller).await;
+        bar.finish_and_clear();
+        return printer.answer(&taken?, |taken| format!("{}\n{} ({} bytes)", taken.id, taken.file, taken.bytes));
+    }
     let Some(to) = options.to else {
         backup::record(&session.hub, &session.caller).await?;
         return printer.answer(&serde_json::json!({ "recorded": true }), |_| "Noted.".to_owned());

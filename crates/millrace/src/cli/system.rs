@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     NEEDS_PERSON, Session,
     args::{Audit, AuditCommand, Check, Events, Exceptions, KeyRole, Keys},
+    figures,
     orders::more,
     print::{self, Printer, table, time, yes},
 };
@@ -104,7 +105,7 @@ fn checked(told: &CheckOut) -> String {
     print::clean(&lines.join("\n"))
 }
 
-fn endpoint(told: &EndpointCheckOut) -> Vec<String> {
+pub(super) fn endpoint(told: &EndpointCheckOut) -> Vec<String> {
     let mut lines = vec![format!("  {} \"{}\" ({})", told.side.as_str(), told.name, told.platform)];
     lines.extend(told.reached.iter().map(|reached| format!("    ok: {reached}")));
     lines.extend(told.warnings.iter().map(|warning| format!("    note: {warning}")));
@@ -140,6 +141,8 @@ pub(super) async fn exceptions(session: &Session, command: Exceptions, printer: 
                 more(table(["ID", "KIND", "ABOUT", "AT", "DEALT WITH", "WHAT"], rows), page.next.as_deref())
             })
         }
+        Exceptions::Groups { connection } => figures::groups(session, connection, printer).await,
+        Exceptions::Retry { group } => figures::retry(session, &group, printer).await,
         Exceptions::Resolve { exception } => {
             exceptions::resolve(&session.hub, &session.caller, &exception).await?;
             printer.answer(&serde_json::json!({ "resolved": exception }), |_| "Marked as dealt with.".to_owned())

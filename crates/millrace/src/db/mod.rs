@@ -10,6 +10,7 @@
 //! - The database's own clock decides about leases where several nodes share it.
 
 mod alerts;
+mod assents;
 mod audit;
 pub mod backup;
 mod bulk;
@@ -17,6 +18,7 @@ mod census;
 mod channel_runs;
 mod channels;
 mod config;
+
 mod corrections;
 mod deliveries;
 mod drafts;
@@ -51,6 +53,7 @@ mod payload;
 mod people;
 mod postgres;
 mod preflight;
+mod provider;
 mod queries;
 mod race_answers;
 mod races;
@@ -93,6 +96,7 @@ pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};
 pub use config::{ConnectionSummary, MerchantRecord};
+pub use assents::Assent;
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};
@@ -117,6 +121,7 @@ pub use outlets::{Outlet, OutletKind, OutletSettings, field};
 pub use overview::{Figures, HourCount};
 pub use people::{Person, PersonRights};
 pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
+pub use provider::NewProviderFlow;
 pub use race_answers::SentRequest;
 pub use races::{Patience, WishOrigin};
 pub use records::{

@@ -210,6 +210,28 @@ impl Database {
         .await
     }
 
+    /// Forgets what a store was granted, and consents on their way. The store's connections are built anew, without it.
+    pub async fn forget_grant(&self, key: &StoreKey, actor: &str) -> R<()> {
+        let (key, actor) = (key.clone(), actor.to_owned());
+        self.write(&key.scope.clone(), "forget_grant", move |tx| {
+            Box::pin(async move {
+                let known = tx
+                    .first(
+                        "SELECT version FROM oauth_grant WHERE tenant = $1 AND merchant = $2 AND store = $3",
+                        &key.values(),
+                    )
+                    .await?;
+                if known.is_none() {
+                    return Err(DbError::NotFound("access that was granted to this store".to_owned()));
+                }
+                forget(tx, &key.scope, key.store.as_str()).await?;
+                audited(tx, &key, &actor, "oauth.disconnect", serde_json::json!({})).await?;
+                touch_endpoint(tx, &key.scope, key.store.as_str()).await
+            })
+        })
+        .await
+    }
+
     /// What a store was granted, without its tokens.
     pub async fn grant_view(&self, key: &StoreKey) -> R<Option<GrantView>> {
         let key = key.clone();

@@ -30,6 +30,8 @@ pub struct Person {
     pub factor_since: Option<Timestamp>,
     /// When they came.
     pub created_at: Timestamp,
+    /// Known at an identity provider.
+    pub linked: bool,
 }
 
 /// What a person may do, and where.
@@ -54,7 +56,9 @@ fn limited(rights: &PersonRights) -> R<Vec<MerchantId>> {
     }
 }
 
-const COLUMNS: &str = "tenant, id, email, name, role, installation, disabled, factor_since, created_at";
+const COLUMNS: &str = "tenant, id, email, name, role, installation, disabled, factor_since, created_at,
+    CAST(CASE WHEN EXISTS (SELECT 1 FROM person_identity AS i WHERE i.tenant = person.tenant AND i.person = person.id)
+        THEN 1 ELSE 0 END AS BIGINT)";
 
 fn person(row: &Row) -> R<Person> {
     Ok(Person {
@@ -66,6 +70,7 @@ fn person(row: &Row) -> R<Person> {
         disabled: row.flag(6)?,
         factor_since: row.opt_time(7)?,
         created_at: row.time(8)?,
+        linked: row.flag(9)?,
     })
 }
 
@@ -343,7 +348,7 @@ pub(super) async fn number_of_people(tx: &mut Tx, tenant: &TenantId) -> R<i64> {
     row.map_or(Ok(0), |row| row.int(0))
 }
 
-async fn password_hash(tx: &mut Tx, tenant: &TenantId, id: &str) -> R<Option<Secret>> {
+pub(super) async fn password_hash(tx: &mut Tx, tenant: &TenantId, id: &str) -> R<Option<Secret>> {
     let row =
         tx.first("SELECT password_hash FROM person WHERE tenant = $1 AND id = $2", &[tenant.into(), id.into()]).await?;
     Ok(row.map_or(Ok(None), |row| row.opt_string(0))?.map(Secret::new))

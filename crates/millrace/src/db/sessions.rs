@@ -20,6 +20,10 @@ pub struct NewSession {
     pub address: String,
     /// What the browser calls itself.
     pub agent: String,
+    /// How the person proved who they are, for the audit trail.
+    pub by: &'static str,
+    /// When they last did; `None`: just now.
+    pub proved_at: Option<Timestamp>,
 }
 
 /// A session as kept; its token is not.
@@ -35,7 +39,7 @@ pub struct SessionRow {
     pub agent: String,
     /// When it was begun.
     pub started_at: Timestamp,
-    /// When the password was last given.
+    /// When the person last proved who they are.
     pub proved_at: Timestamp,
     /// When it was last used, to the minute.
     pub seen_at: Timestamp,
@@ -103,7 +107,7 @@ impl Database {
                 let id = format!("ses_{}", ulid(now, &*tx.random));
                 tx.execute(
                     "INSERT INTO session (tenant, id, person, hash, address, agent, started_at, proved_at, seen_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $7, $7)",
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
                     &[
                         (&tenant).into(),
                         (&id).into(),
@@ -112,10 +116,11 @@ impl Database {
                         (&new.address).into(),
                         new.agent.into(),
                         now.into(),
+                        new.proved_at.map_or(now, |at| at.min(now)).into(),
                     ],
                 )
                 .await?;
-                let detail = serde_json::json!({ "address": new.address, "session": id }).to_string();
+                let detail = serde_json::json!({ "address": new.address, "session": id, "by": new.by }).to_string();
                 audit::append(tx, tenant.as_str(), &actor, "sign_in.success", &person, &detail).await?;
                 one(tx, &tenant, &id).await
             })

@@ -141,7 +141,7 @@ pub async fn record(hub: &Hub, caller: &Caller) -> Result<(), Failure> {
     Ok(())
 }
 
-fn allowed(caller: &Caller) -> Result<(), Failure> {
+pub(super) fn allowed(caller: &Caller) -> Result<(), Failure> {
     caller.needs(Role::Admin)?;
     if caller.installation {
         return Ok(());

@@ -13,11 +13,13 @@ use super::{
     Caller, Failure, Hub, PageOut, PagingQuery, activity, connections,
     effects::{self, EffectsQuery},
     exceptions::{self, ExceptionsQuery},
+    findings::{self, FindingsQuery},
     mappings::cell,
     orders::{self, OrdersQuery},
     shipments::{self, ShipmentsQuery},
-    stock::{self, LevelsQuery},
+    stock::{self, LevelsQuery, RunOut},
 };
+use crate::db::CensusRun;
 
 /// Rows read at a time.
 const PAGE: u32 = 500;
@@ -40,6 +42,12 @@ pub enum ExportKind {
     Audit,
     /// SKUs of Brightpearl and of the warehouse.
     Mappings,
+    /// Comparisons of stock.
+    StockRuns,
+    /// Findings of the census, those that are gone too.
+    Findings,
+    /// When the census of each connection ran, and what it could not account for.
+    Census,
 }
 
 impl ExportKind {
@@ -53,6 +61,9 @@ impl ExportKind {
             Self::Effects => "effects.csv",
             Self::Audit => "audit.csv",
             Self::Mappings => "mappings.csv",
+            Self::StockRuns => "stock_runs.csv",
+            Self::Findings => "findings.csv",
+            Self::Census => "census.csv",
         }
     }
 
@@ -101,6 +112,24 @@ impl ExportKind {
             ],
             Self::Audit => &["number", "at", "actor", "action", "target", "detail", "hash"],
             Self::Mappings => &["connection", "brightpearl_sku", "warehouse_sku"],
+            Self::StockRuns => {
+                &["id", "connection", "feed", "cut_off", "made_at", "state", "reason", "skus", "compared", "changed"]
+            }
+            Self::Findings => &[
+                "id",
+                "connection",
+                "kind",
+                "subject",
+                "order",
+                "what",
+                "repair",
+                "first_at",
+                "last_at",
+                "resolved_at",
+                "repaired_at",
+                "repaired_by",
+            ],
+            Self::Census => &["connection", "extent", "started_at", "finished_at", "unaccounted", "problem"],
         }
     }
 }
@@ -122,7 +151,7 @@ struct Export {
     caller: Caller,
     kind: ExportKind,
     connection: Option<String>,
-    /// Of stock levels and mappings: the connections that are still to come.
+    /// Of what is listed by connection: those that are still to come.
     connections: VecDeque<String>,
     cursor: Option<String>,
     ended: bool,
@@ -171,7 +200,9 @@ impl Export {
             return Ok(None);
         }
         let rows = match self.kind {
-            ExportKind::StockLevels | ExportKind::Mappings => self.of_a_connection().await?,
+            ExportKind::StockLevels | ExportKind::Mappings | ExportKind::StockRuns | ExportKind::Census => {
+                self.of_a_connection().await?
+            }
             _ => {
                 let PageOut { items, next } = self.page().await?;
                 self.ended = next.is_none();
@@ -248,7 +279,30 @@ impl Export {
                     one.hash,
                 ]
             }),
-            ExportKind::Orders | ExportKind::StockLevels | ExportKind::Mappings => {
+            ExportKind::Findings => {
+                let query = FindingsQuery { connection, all: true, limit, cursor, ..FindingsQuery::default() };
+                rows(findings::list(hub, caller, query).await?, |one| {
+                    vec![
+                        one.id,
+                        one.connection,
+                        one.kind,
+                        one.subject,
+                        one.order.map(|order| order.to_string()).unwrap_or_default(),
+                        one.what,
+                        one.repair,
+                        one.first_at.to_string(),
+                        one.last_at.to_string(),
+                        time(one.resolved_at),
+                        time(one.repaired_at),
+                        one.repaired_by.unwrap_or_default(),
+                    ]
+                })
+            }
+            ExportKind::Orders
+            | ExportKind::StockLevels
+            | ExportKind::Mappings
+            | ExportKind::StockRuns
+            | ExportKind::Census => {
                 let every = engine::order::OrderState::ALL.map(engine::order::OrderState::as_str).join(",");
                 let query = OrdersQuery { state: Some(every), connection, limit, cursor, ..OrdersQuery::default() };
                 rows(orders::list(hub, caller, query).await?, |one| {
@@ -270,6 +324,14 @@ impl Export {
         })
     }
 
+    /// Goes on in the same connection, or with the one after it.
+    fn goes_on(&mut self, next: Option<String>) {
+        self.cursor = next;
+        if self.cursor.is_none() {
+            self.connections.pop_front();
+        }
+    }
+
     /// What is listed by connection: a page of one, or all of its mappings.
     async fn of_a_connection(&mut self) -> Result<Rows, Failure> {
         let Some(connection) = self.connections.front().cloned() else {
@@ -282,12 +344,20 @@ impl Export {
             let listings = self.hub.db.mappings(&key).await?.listings;
             return Ok(listings.into_iter().map(|(ours, theirs)| vec![connection.clone(), ours, theirs]).collect());
         }
+        if self.kind == ExportKind::Census {
+            let key = connections::find(&self.hub, &self.caller, &connection).await?;
+            self.connections.pop_front();
+            return Ok(self.hub.db.census_runs(&key).await?.iter().map(|run| census_row(&connection, run)).collect());
+        }
+        if self.kind == ExportKind::StockRuns {
+            let query = PagingQuery { limit: Some(PAGE), cursor: self.cursor.take() };
+            let page = stock::runs(&self.hub, &self.caller, &connection, &query).await?;
+            self.goes_on(page.next);
+            return Ok(page.items.into_iter().map(run_row).collect());
+        }
         let query = LevelsQuery { limit: Some(PAGE), cursor: self.cursor.take(), ..LevelsQuery::default() };
         let page = stock::levels(&self.hub, &self.caller, &connection, query).await?;
-        self.cursor = page.next;
-        if self.cursor.is_none() {
-            self.connections.pop_front();
-        }
+        self.goes_on(page.next);
         let number = |figure: Option<Decimal>| figure.map(|figure| figure.to_string()).unwrap_or_default();
         Ok(page
             .items
@@ -305,6 +375,32 @@ impl Export {
             })
             .collect())
     }
+}
+
+fn run_row(run: RunOut) -> Vec<String> {
+    vec![
+        run.id,
+        run.connection,
+        run.feed,
+        run.cut_off.to_string(),
+        run.made_at.to_string(),
+        run.state,
+        run.reason,
+        run.skus.to_string(),
+        run.compared.to_string(),
+        run.changed.to_string(),
+    ]
+}
+
+fn census_row(connection: &str, run: &CensusRun) -> Vec<String> {
+    vec![
+        connection.to_owned(),
+        run.extent.as_str().to_owned(),
+        time(run.started_at),
+        time(run.finished_at),
+        run.unaccounted.map(|count| count.to_string()).unwrap_or_default(),
+        run.problem.clone().unwrap_or_default(),
+    ]
 }
 
 fn rows<T>(page: PageOut<T>, row: impl Fn(T) -> Vec<String>) -> PageOut<Vec<String>> {

@@ -336,7 +336,8 @@ pub async fn export_csv(hub: &Hub, caller: &Caller, named: &str) -> Result<Strin
     Ok(text)
 }
 
-const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\0'];
+/// What makes a spreadsheet take a cell for a formula, or look past its first character for one.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
 
 pub(super) fn cell(text: &str) -> String {
     let guarded = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };

@@ -6,6 +6,7 @@ pub mod activity;
 pub mod alert_channels;
 pub mod alerts;
 pub mod backup;
+pub mod backups;
 pub mod bulk;
 pub mod census;
 pub mod check;
@@ -33,6 +34,7 @@ pub mod outlets;
 pub mod overview;
 pub mod people;
 pub mod preflight;
+pub mod provider;
 pub mod races;
 pub mod removal;
 pub mod safety;
@@ -76,6 +78,8 @@ pub struct Hub {
     pub keyring: Keyring,
     /// Hashes people's passwords.
     pub hashing: Hashing,
+    /// Held while a backup is taken on request: one at a time.
+    pub backing_up: tokio::sync::Mutex<()>,
     /// Connections, running here or built for one look.
     pub workers: Arc<Workers>,
     /// Time, randomness, network, files.
@@ -104,7 +108,15 @@ impl Hub {
         })?;
         let workers = Workers::new(db.clone(), keyring.clone(), seams.clone(), config.waits, config.node.clone());
         let hashing = Hashing::new(Arc::clone(&seams.random));
-        Ok(Arc::new(Self { config, db, keyring, hashing, workers: Arc::new(workers), seams }))
+        Ok(Arc::new(Self {
+            config,
+            db,
+            keyring,
+            hashing,
+            backing_up: tokio::sync::Mutex::new(()),
+            workers: Arc::new(workers),
+            seams,
+        }))
     }
 }
 

@@ -159,6 +159,19 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<GrantOut, F
     Ok(hub.db.grant_view(&key).await?.into())
 }
 
+/// Forgets the access that a store was granted: its tokens are gone here. At Brightpearl the app stays installed until somebody
+/// removes it there.
+///
+/// # Errors
+/// When the caller may not, there is no such store, or it was granted nothing.
+pub async fn disconnect(hub: &Hub, caller: &Caller, named: &str) -> Result<GrantOut, Failure> {
+    caller.administers()?;
+    let (_, key) = store(hub, caller, named).await?;
+    caller.proves(hub)?;
+    hub.db.forget_grant(&key, &caller.actor).await?;
+    Ok(hub.db.grant_view(&key).await?.into())
+}
+
 /// Unknown, used, ended and other people's consents answer alike.
 fn unknown() -> Failure {
     Failure::not_found("a connection of this kind that was begun in this browser and not ended")

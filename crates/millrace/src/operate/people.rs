@@ -109,6 +109,8 @@ pub struct PersonOut {
     pub disabled: bool,
     /// They have a second factor.
     pub second_factor: bool,
+    /// They have signed in at the identity provider, and are known by who they are there.
+    pub linked: bool,
     /// When they came.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -126,6 +128,7 @@ impl From<Person> for PersonOut {
             installation,
             disabled: person.disabled,
             second_factor: person.factor_since.is_some(),
+            linked: person.linked,
             created_at: person.created_at,
         }
     }
@@ -348,6 +351,17 @@ pub async fn remove_factor(hub: &Hub, caller: &Caller, named: &str) -> Result<Pe
     administers(hub, caller)?;
     let person = find(hub, caller, named).await?;
     hub.db.clear_factor(&person.tenant, &person.id, &caller.actor).await?;
+    show(hub, caller, &person.id).await
+}
+
+/// Forgets who a person is at the identity provider: their verified address links them anew.
+///
+/// # Errors
+/// When the caller may not, or they are not linked.
+pub async fn unlink(hub: &Hub, caller: &Caller, named: &str) -> Result<PersonOut, Failure> {
+    administers(hub, caller)?;
+    let person = find(hub, caller, named).await?;
+    hub.db.unlink_identity(&person.tenant, &person.id, &caller.actor).await?;
     show(hub, caller, &person.id).await
 }
 

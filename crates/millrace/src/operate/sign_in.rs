@@ -20,7 +20,7 @@ use super::{
 use crate::{
     accounts::{
         password, session,
-        throttle::{ACCOUNT, ADDRESS},
+        throttle::{ACCOUNT, ADDRESS, BEGINNING, Rule},
     },
     db::{Access, NewSession, Person, SessionRow},
 };
@@ -139,7 +139,7 @@ pub(super) fn subject(kind: &str, what: &str) -> String {
 }
 
 /// Counts a try, or refuses to look at it.
-async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
+pub(super) async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
     count(hub, visitor, account(email)).await
 }
 
@@ -148,7 +148,23 @@ async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Fail
 /// # Errors
 /// When there were too many.
 pub(super) async fn count(hub: &Hub, visitor: &Visitor, subject: String) -> Result<(), Failure> {
-    let subjects = vec![(subject, ACCOUNT), (address(visitor), ADDRESS)];
+    counted(hub, visitor, vec![(subject, ACCOUNT), (address(visitor), ADDRESS)]).await
+}
+
+/// What is counted of sign-ins that begin elsewhere, where nobody is named yet.
+pub(super) fn beginning(visitor: &Visitor) -> String {
+    subject("beginning", &visitor.address)
+}
+
+/// Counts a sign-in that begins elsewhere, or refuses to begin it. It is no try of a password, and keeps nobody from giving one.
+///
+/// # Errors
+/// When there were too many that did not end well.
+pub(super) async fn count_beginning(hub: &Hub, visitor: &Visitor) -> Result<(), Failure> {
+    counted(hub, visitor, vec![(beginning(visitor), BEGINNING)]).await
+}
+
+async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) -> Result<(), Failure> {
     match hub.db.begin_try(subjects).await? {
         Ok(()) => Ok(()),
         Err(until) => {
@@ -177,7 +193,13 @@ pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, email: &str) -> Result
 }
 
 /// Writes a failure to the audit trail: the tenant's, or the installation's where nobody has this address.
-async fn told(hub: &Hub, visitor: &Visitor, email: &str, person: Option<&Person>, why: &str) -> Result<(), Failure> {
+pub(super) async fn told(
+    hub: &Hub,
+    visitor: &Visitor,
+    email: &str,
+    person: Option<&Person>,
+    why: &str,
+) -> Result<(), Failure> {
     let access = person.map_or(Access::System, |person| Access::Tenant(person.tenant.clone()));
     let target = person.map_or("", |person| person.id.as_str());
     let email: String = email.chars().take(254).collect();
@@ -228,16 +250,37 @@ async fn prove(
 }
 
 /// How the audit trail names a person.
-fn actor(person: &Person) -> String {
+pub(super) fn actor(person: &Person) -> String {
     format!("person {} ({})", person.id, person.email)
 }
 
-async fn begin(hub: &Hub, visitor: &Visitor, person: Person, hash: &Secret) -> Result<Begun, Failure> {
+/// How somebody proved who they are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Proved {
+    /// By the password, just now.
+    Password,
+    /// By the word of an identity provider, which asked them then.
+    Provider(Timestamp),
+}
+
+pub(super) async fn begin(
+    hub: &Hub,
+    visitor: &Visitor,
+    person: Person,
+    hash: &Secret,
+    proved: Proved,
+) -> Result<Begun, Failure> {
+    let (by, proved_at) = match proved {
+        Proved::Password => ("password", None),
+        Proved::Provider(asked_at) => ("provider", Some(asked_at)),
+    };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
         hash: keys::hash(&token),
         address: visitor.address.clone(),
         agent: visitor.agent.chars().filter(|letter| !letter.is_control()).take(200).collect(),
+        by,
+        proved_at,
     };
     // Disabled, or another password, since it was compared.
     let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
@@ -283,7 +326,7 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         None => None,
     };
     let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
-    begin(hub, visitor, person, &hash).await
+    begin(hub, visitor, person, &hash, Proved::Password).await
 }
 
 /// Who has this session; `None` when it is unknown or ended. An administrator of the installation works in the tenant that
@@ -408,7 +451,7 @@ pub async fn change_password(
     let (person, _) = prove_oneself(hub, caller, visitor, &given.current, given.code.as_ref()).await?;
     let hash = Secret::new(hub.hashing.hash(&given.new.0).await?);
     hub.db.change_password(&own.tenant, &own.person, hash.clone(), &caller.actor).await?;
-    begin(hub, visitor, person, &hash).await
+    begin(hub, visitor, person, &hash, Proved::Password).await
 }
 
 /// The caller's own open sessions, newest first.

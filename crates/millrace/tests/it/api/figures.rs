@@ -2,7 +2,12 @@
 
 use axum::http::StatusCode;
 use connect::{FeedCursor, Inbound, RejectedInput, Side};
-use engine::{effect::EffectState, order::Disposition};
+use engine::{
+    effect::EffectState,
+    finding::{Finding, FindingKind, Subject},
+    order::Disposition,
+};
+use millrace::db::{CensusOutcome, Extent};
 use serde_json::{Value, json};
 
 use super::orders::Shop;
@@ -110,6 +115,16 @@ async fn everything_is_exported_and_nothing_is_a_formula() {
     let counted = feed("inv_1", now, &[("W-1001", "5")], false);
     let waiting = crate::db::stock::run("inv_1", now, millrace::db::RunState::Waiting);
     db.record_run(&shop.key, waiting, Vec::new(), &counted).await.unwrap();
+    let orphan = Finding {
+        kind: FindingKind::OrphanNote,
+        subject: Subject::Note(7),
+        order_id: Some(1),
+        what: "=goods-out note 7 belongs to nothing".to_owned(),
+    };
+    let outcome =
+        CensusOutcome { unaccounted: 0, report: Vec::new(), findings: vec![orphan], checked: FindingKind::ALL.into() };
+    db.begin_census(&shop.key).await.unwrap();
+    db.finish_census(&shop.key, Extent::Recent, outcome).await.unwrap();
     let listings = json!({ "listings": [["A", "@B"]] });
     let mapped = shop.installation.put("/api/v1/connections/main/mappings", listings).await;
     assert_eq!(mapped.status, StatusCode::OK, "{}", mapped.text);
@@ -120,6 +135,9 @@ async fn everything_is_exported_and_nothing_is_a_formula() {
         ("mappings", 2, ",A,'@B"),
         ("shipments", 1, "tracking"),
         ("exceptions", 1, "subject"),
+        ("stock_runs", 2, "inv_1"),
+        ("findings", 2, "'=goods-out note 7 belongs to nothing"),
+        ("census", 3, "recent"),
     ] {
         let answer = shop.installation.get(&format!("/api/v1/exports/{kind}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{kind}: {}", answer.text);

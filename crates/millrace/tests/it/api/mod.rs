@@ -2,6 +2,7 @@
 
 pub mod access;
 mod app;
+mod backups;
 mod brands;
 mod browser;
 mod census;
@@ -16,6 +17,7 @@ mod oauth;
 mod orders;
 mod people;
 mod preflight;
+mod provider;
 mod reference;
 mod removal;
 mod schedules;
@@ -25,6 +27,7 @@ mod sign_in;
 mod surface;
 mod tenants;
 mod tls;
+mod two_people;
 mod versions;
 
 use std::sync::Arc;

@@ -366,3 +366,35 @@ async fn a_turn_left_behind_ends() {
     assert_eq!(told["ok"], true, "{told}");
     assert_eq!(token_calls(&source), 2);
 }
+
+/// Disconnected, the tokens are gone here, the store says so, and a new consent connects it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_disconnected() {
+    let (installation, source) = (installation().await, account().await);
+    let mut ada = administrator(&installation).await;
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    store(&mut ada, &source.base_url()).await;
+    assert_eq!(ada.delete("/api/v1/stores/BP/oauth").await.status, StatusCode::NOT_FOUND, "nothing was granted yet");
+    let back = consent(&begin(&mut ada).await).await;
+    assert_eq!(come_back(&ada, &back).await.status, StatusCode::OK);
+    assert_eq!(test(&mut ada).await["ok"], true);
+    // A consent on its way is gone as well.
+    let late = consent(&begin(&mut ada).await).await;
+    assert_eq!(bob.delete("/api/v1/stores/BP/oauth").await.status, StatusCode::FORBIDDEN);
+    let gone = ada.delete("/api/v1/stores/BP/oauth").await;
+    assert_eq!((gone.status, &gone.json()["state"]), (StatusCode::OK, &json!("none")), "{}", gone.text);
+    assert!(gone.json()["next"].as_str().unwrap().contains("Connect the store"));
+    assert_eq!(ada.get("/api/v1/stores/BP/oauth").await.json()["state"], "none");
+    assert_eq!(come_back(&ada, &late).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(ada.delete("/api/v1/stores/BP/oauth").await.status, StatusCode::NOT_FOUND);
+    let calls = source.requests().len();
+    let told = test(&mut ada).await;
+    assert_eq!((&told["ok"], &told["credentials_refused"]), (&json!(false), &json!(true)), "{told}");
+    assert_eq!(source.requests().len(), calls, "no token is left to call with");
+    let key = key(&installation).await;
+    assert!(installation.hub.db.grant(&key, &installation.hub.keyring).await.unwrap().is_none());
+    assert!(ada.get("/api/v1/audit?limit=200").await.text.contains("oauth.disconnect"));
+    let back = consent(&begin(&mut ada).await).await;
+    assert_eq!(come_back(&ada, &back).await.status, StatusCode::OK);
+    assert_eq!(test(&mut ada).await["ok"], true);
+}

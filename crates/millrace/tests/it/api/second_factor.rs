@@ -9,7 +9,7 @@ use sha1::Sha1;
 use super::browser::{Browser, PASSWORD, administrator, with_time};
 
 /// The authenticator app, written from RFC 6238.
-fn app(secret: &str, now: Timestamp) -> String {
+pub fn app(secret: &str, now: Timestamp) -> String {
     let mut bits = String::new();
     for letter in secret.chars() {
         let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).unwrap();

@@ -5,6 +5,7 @@ mod backup;
 mod bench;
 mod canary;
 mod configuration;
+mod figures;
 mod hand_offs;
 mod notify;
 mod people;

@@ -156,3 +156,33 @@ fn the_book_lists_every_setting() {
         assert!(book.contains(&format!("| {code} | {means} |")), "{line}");
     }
 }
+
+/// What is wrong with an identity provider is said at the start, and nothing of its secret.
+#[test]
+fn a_provider_that_cannot_be_used_is_refused_at_the_start() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    let (good, public) = ("https://login.example.com", "https://hub.example.com");
+    for (issuer, public, secret, why) in [
+        ("https://10.0.0.1", public, "CANARY", "--oidc-issuer"),
+        ("https://login.example.com/?x=1", public, "CANARY", "query"),
+        ("login.example.com", public, "CANARY", "not an address"),
+        (good, "", "CANARY", "--public-url"),
+        (good, public, "", "MILLRACE_OIDC_CLIENT_SECRET"),
+    ] {
+        let mut command = desk.command();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--oidc-issuer", issuer, "--oidc-client-id", "millrace"]);
+        command.env_remove("MILLRACE_OIDC_CLIENT_SECRET").env_remove("MILLRACE_PUBLIC_URL");
+        if !public.is_empty() {
+            command.args(["--public-url", public]);
+        }
+        if !secret.is_empty() {
+            command.env("MILLRACE_OIDC_CLIENT_SECRET", secret);
+        }
+        let refused = super::ended(&command.output().unwrap());
+        assert_eq!(refused.code, 3, "{issuer}: {}", refused.all());
+        assert!(refused.err.contains(why) && !refused.all().contains("CANARY"), "{issuer}: {}", refused.all());
+    }
+    let alone = desk.type_in(&["serve", "--oidc-client-id", "millrace"]);
+    assert_eq!(alone.code, 2, "{}", alone.all());
+}

@@ -47,7 +47,13 @@ fn redeeming(hash: &str) -> Redeeming {
 }
 
 fn session(hash: &str) -> NewSession {
-    NewSession { hash: hash.to_owned(), address: "192.0.2.1".to_owned(), agent: "Test".to_owned() }
+    NewSession {
+        hash: hash.to_owned(),
+        address: "192.0.2.1".to_owned(),
+        agent: "Test".to_owned(),
+        by: "password",
+        proved_at: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

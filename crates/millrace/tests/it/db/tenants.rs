@@ -56,8 +56,13 @@ async fn nothing_of_a_disabled_tenant_is_found() {
         };
         db.create_api_key(key, "op").await.unwrap();
         let (ada, hash) = db.person_by_email(None, "ada@example.com").await.unwrap().unwrap();
-        let new =
-            |hash: &str| NewSession { hash: hash.to_owned(), address: "192.0.2.1".to_owned(), agent: "T".to_owned() };
+        let new = |hash: &str| NewSession {
+            hash: hash.to_owned(),
+            address: "192.0.2.1".to_owned(),
+            agent: "T".to_owned(),
+            by: "password",
+            proved_at: None,
+        };
         db.begin_session(&ada, &hash, new("session"), "ada").await.unwrap().unwrap();
 
         let found = async || {

@@ -219,6 +219,7 @@ pub fn expected() -> Vec<Row> {
         row("update_alert_policy", Manage, json!({ "name": "Policy" }), &[200], 404),
         row("delete_alert_policy", Manage, Value::Null, &[204, 404], 404),
         // A key is nobody who could give consent, and the store has another sign-in.
+        row("forget_grant", Admin, Value::Null, &[404], 404),
         row("begin_consent", Admin, Value::Null, &[403, 409], 404),
         // From here on the other tenant has a merchant of the same name.
         row("create_merchant", Admin, json!({ "name": "Acme" }), &[409], 201),
@@ -238,7 +239,12 @@ pub fn expected() -> Vec<Row> {
         row("enable_person", Admin, Value::Null, &[200], 404),
         row("reset_person", Admin, Value::Null, &[201], 404),
         row("remove_persons_second_factor", Admin, Value::Null, &[200, 404], 404),
+        row("unlink_person", Admin, Value::Null, &[200, 404], 404),
         row("end_persons_sessions", Admin, Value::Null, &[200], 404),
+        row("list_backups", Operator, Value::Null, &[200], 403),
+        row("create_backup", Operator, Value::Null, &[201], 403),
+        row("export_backup", Operator, Value::Null, &[200], 403),
+        row("remove_backup", Operator, Value::Null, &[204, 404], 403),
         row("list_tenants", Operator, Value::Null, &[200], 403),
         row("create_tenant", Operator, json!({ "name": "another" }), &[201, 409], 403),
         row("set_up_tenant", Operator, Value::Null, &[201], 403),
@@ -263,6 +269,9 @@ pub fn expected() -> Vec<Row> {
         row("recover", Operator, json!({ "since": "2026-01-01T00:00:00Z" }), &[200], 403),
         row("release_sending", Operator, json!({ "reason": "the matrix", "force": true }), &[200, 409], 403),
         // One after another: the first who comes uses the link, and from then on everybody may sign in as who came.
+        open("get_provider", Value::Null, &[200]),
+        open("begin_provider_sign_in", json!({}), &[501]),
+        open("finish_provider_sign_in", json!({ "code": "123456" }), &[404]),
         open("describe_link", json!({ "token": "{token}" }), &[200]),
         open("submit_hand_off", entered, &[200, 404]),
         open("redeem_link", json!({ "token": "{token}", "password": PASSWORD }), &[201, 404]),

@@ -108,6 +108,7 @@ impl World {
             }
         }
         let other = installation.tenant("other").await;
+        objects.insert("backup", text(&installation.ask("POST", "/api/v1/backups", Some(&installation.administrator), None).await.json()["id"]));
         let brand = db.create_merchant(&own, "Brand").await.unwrap();
         let mut keys = BTreeMap::new();
         for (who, tenant, role, merchant) in [
@@ -265,6 +266,8 @@ async fn known(
     let person = come(installation, key, "ann@example.com", json!({ "role": "staff" })).await;
     let (hub, secret) = (&installation.hub, Secret::new("JBSWY3DPEHPK3PXP"));
     hub.db.begin_factor(tenant, &person, secret, &hub.keyring).await.unwrap();
+    let known = hub.db.person(tenant, &person).await.unwrap();
+    hub.db.link_identity(&known, "https://login.example.com", "248", "test").await.unwrap();
     objects.insert("person", person);
     // A second session of the administrator.
     let mut second = Browser::new(installation).signed_in("bob@example.com", PASSWORD).await;

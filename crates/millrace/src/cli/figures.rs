@@ -1,0 +1,173 @@
+//! What needs somebody, by its cause; one look at everything; everything as CSV: typed.
+
+use std::{io::Write as _, path::PathBuf, pin::pin, sync::Arc};
+
+use clap::{Args, ValueEnum};
+use futures_util::TryStreamExt as _;
+
+use super::{
+    Session,
+    print::{self, Printer, table, time},
+};
+use crate::operate::{
+    Failure, FailureKind,
+    exports::{self, ExportKind, ExportQuery},
+    groups::{self, GroupOut, GroupsQuery},
+    overview::{self, OverviewOut},
+};
+
+/// What to write out.
+#[derive(Debug, Args)]
+pub struct Exports {
+    /// Of what.
+    #[arg(value_enum)]
+    kind: Kind,
+    /// Only of this connection (name or id); the audit trail has none.
+    #[arg(long)]
+    connection: Option<String>,
+    /// File to write; it must not exist. Without, standard output.
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+}
+
+/// What can be written out as CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// Orders of every state.
+    Orders,
+    /// Shipments.
+    Shipments,
+    /// The warehouses' latest figures.
+    StockLevels,
+    /// Comparisons of stock.
+    StockRuns,
+    /// Exceptions, those that were dealt with too.
+    Exceptions,
+    /// Effects.
+    Effects,
+    /// The audit trail.
+    Audit,
+    /// SKUs of Brightpearl and of the warehouse.
+    Mappings,
+    /// Findings of the census, those that are gone too.
+    Findings,
+    /// When the census ran, and what it could not account for.
+    Census,
+}
+
+impl From<Kind> for ExportKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Orders => Self::Orders,
+            Kind::Shipments => Self::Shipments,
+            Kind::StockLevels => Self::StockLevels,
+            Kind::StockRuns => Self::StockRuns,
+            Kind::Exceptions => Self::Exceptions,
+            Kind::Effects => Self::Effects,
+            Kind::Audit => Self::Audit,
+            Kind::Mappings => Self::Mappings,
+            Kind::Findings => Self::Findings,
+            Kind::Census => Self::Census,
+        }
+    }
+}
+
+/// Writes everything of one kind as CSV, piece by piece.
+///
+/// # Errors
+/// As the operation, or when it cannot be written.
+pub(super) async fn export(session: &Session, asked: Exports) -> Result<(), Failure> {
+    let query = ExportQuery { connection: asked.connection };
+    let pieces = exports::export(Arc::clone(&session.hub), session.caller.clone(), asked.kind.into(), query).await?;
+    let mut pieces = pin!(pieces);
+    let Some(path) = asked.to else {
+        while let Some(piece) = pieces.try_next().await? {
+            // A piece ends with a line end, and an empty one is no line.
+            if !piece.is_empty() {
+                print::write(&piece)?;
+            }
+        }
+        return Ok(());
+    };
+    let cannot = |error: std::io::Error| {
+        Failure::new(FailureKind::Setup, format!("{}: {error}", path.display()))
+            .remedy("Choose a file that does not exist, in a folder that may be written.")
+    };
+    let mut file = std::fs::File::create_new(&path).map_err(cannot)?;
+    while let Some(piece) = pieces.try_next().await? {
+        file.write_all(piece.as_bytes()).map_err(cannot)?;
+    }
+    file.sync_all().map_err(cannot)
+}
+
+/// Shows what needs somebody, by its cause.
+///
+/// # Errors
+/// As the operation.
+pub(super) async fn groups(session: &Session, connection: Option<String>, printer: Printer) -> Result<(), Failure> {
+    let found = groups::list(&session.hub, &session.caller, GroupsQuery { connection }).await?;
+    printer.answer(&found, |found: &Vec<GroupOut>| {
+        let rows = found.iter().map(|group| {
+            [
+                group.id.clone(),
+                group.kind.clone(),
+                group.count.to_string(),
+                time(Some(group.first_at)),
+                print::yes(group.can_retry),
+                group.cause.clone(),
+                group.remedy.clone(),
+            ]
+        });
+        table(["ID", "KIND", "HOW MANY", "SINCE", "RETRIES", "CAUSE", "WHAT TO DO"], rows)
+    })
+}
+
+/// Retries everything of one cause.
+///
+/// # Errors
+/// As the operation.
+pub(super) async fn retry(session: &Session, group: &str, printer: Printer) -> Result<(), Failure> {
+    let told = groups::retry(&session.hub, &session.caller, group).await?;
+    printer.answer(&told, |told| {
+        let mut lines = vec![format!("{} retried, {} left.", told.retried, told.left)];
+        lines.extend(told.failed.iter().map(|one| format!("{}: {}", one.id, print::clean(&one.why))));
+        lines.join("\n")
+    })
+}
+
+/// Shows the figures of the first page.
+///
+/// # Errors
+/// As the operation.
+pub(super) async fn overview(session: &Session, printer: Printer) -> Result<(), Failure> {
+    printer.answer(&overview::show(&session.hub, &session.caller).await?, shown)
+}
+
+fn shown(told: &OverviewOut) -> String {
+    let flowed = |pick: fn(&overview::HourOut) -> i64| told.hours.iter().map(pick).sum::<i64>();
+    let needs = &told.needs;
+    let mut lines = vec![
+        format!("last 24 hours   {} orders, {} shipments", flowed(|hour| hour.orders), flowed(|hour| hour.shipments)),
+        format!(
+            "needs somebody  {} orders in error, {} held, {} exceptions, {} changes, {} stock runs, {} findings, {} issues",
+            needs.orders_in_error,
+            needs.orders_held,
+            needs.exceptions,
+            needs.changes,
+            needs.stock_runs,
+            needs.findings,
+            needs.issues
+        ),
+    ];
+    let census = match (told.unaccounted, told.census_at) {
+        (Some(unaccounted), at) => format!("unaccounted     {unaccounted} (by the census of {})", time(at)),
+        (None, _) => "unaccounted     no census yet".to_owned(),
+    };
+    lines.push(census);
+    for hop in &told.latency {
+        let figure = |ms: Option<i64>| ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+        lines.push(format!("{}: {}, p50 {}, p99 {}", hop.hop, hop.count, figure(hop.p50_ms), figure(hop.p99_ms)));
+    }
+    lines.push(table(["STATE", "ORDERS"], told.states.iter().map(|(state, count)| [state.clone(), count.to_string()])));
+    lines.join("\n")
+}
