@@ -13,7 +13,7 @@ use connect::{BuildContext, ConnectorSpec, Role, Settings, SettingsError, Wareho
 
 use self::settings::Config;
 use crate::{
-    files::exchange::Exchange,
+    files::{exchange::Exchange, place::anywhere},
     layouts::{Sample, Shown},
 };
 
@@ -34,6 +34,6 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
 
 /// How a sample file is read with these settings, and what an order looks like.
 pub(crate) fn show(settings: &Settings, sample: &Sample<'_>) -> Result<Shown, SettingsError> {
-    let Config { orders, incoming, .. } = Config::new(settings)?;
+    let Config { orders, incoming, .. } = Config::new(&anywhere(settings))?;
     Ok(sample.shown(&incoming, &orders))
 }

@@ -98,6 +98,17 @@ pub(crate) fn orders_per_file(settings: &Settings, fields: &[Field]) -> Result<u
         .ok_or_else(|| SettingsError::field(ORDERS_PER_FILE.name, "must be a whole number from 1 to 1000"))
 }
 
+/// The same settings for a place that does not matter: for looking at what is exchanged there.
+pub(crate) fn anywhere(settings: &Settings) -> Settings {
+    let mut values = settings.values.clone();
+    for field in [TRANSPORT, FOLDER, HOST, PORT, USER, HOST_KEY, ROOT] {
+        values.remove(field.name);
+    }
+    values.insert(TRANSPORT.name.to_owned(), "folder".to_owned());
+    values.insert(FOLDER.name.to_owned(), "/".to_owned());
+    Settings { values, ..Settings::default() }
+}
+
 /// Where files are exchanged.
 pub(crate) struct Place {
     pub(crate) location: FileLocation,

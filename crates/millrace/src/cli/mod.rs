@@ -8,6 +8,7 @@ mod channels;
 mod connections;
 mod file;
 mod hand_offs;
+mod layouts;
 mod logging;
 mod orders;
 mod people;
@@ -164,6 +165,7 @@ async fn within(
         Command::Export => file::export(session).await?,
         Command::Connections(command) => connections::run(session, command, printer).await?,
         Command::Channels(command) => channels::run(session, command, printer).await?,
+        Command::Preview(asked) => layouts::preview(session, asked, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,
         Command::Shipments(command) => orders::shipments(session, command, printer).await?,
         Command::Effects(command) => orders::effects(session, command, printer).await?,

@@ -296,6 +296,11 @@ impl Dsfx {
         self.with(|state| state.warehouse.tell(order_number, handling));
     }
 
+    /// Takes another SKU for a line of an order, as people do when a shelf is empty. `false` when there is no such line.
+    pub fn substitute(&self, order_number: &str, line: &str, sku: &str) -> bool {
+        self.with(|state| state.warehouse.substitute(order_number, line, sku))
+    }
+
     /// Gives up the orders of a number of which nothing has left, as the people there would, and says so where its files can.
     /// How many there were.
     ///
