@@ -10,6 +10,7 @@ mod drafts;
 mod figures;
 mod hand_offs;
 mod hooks;
+mod layouts;
 mod limits;
 mod matrix;
 mod oauth;
