@@ -11,6 +11,7 @@ mod classes;
 mod extensiv;
 mod files;
 mod harness;
+mod reading;
 mod run;
 mod scenarios;
 
