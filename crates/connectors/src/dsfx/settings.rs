@@ -7,9 +7,24 @@ use super::order_file::{OrderFormat, PhVersion};
 use crate::files::{
     exchange::{Incoming, Kind, Names},
     place::{self, Place, field},
-    table::{Form, Layout, shipments, stock},
+    table::{Form, Layout, stock},
 };
 
+/// What can be mapped of shipments: the files say what left, not whether more will follow.
+const SHIPMENT_FIELDS: &[&str] = &[
+    "order_number",
+    "shipment_id",
+    "shipped_at",
+    "carrier",
+    "service",
+    "package_number",
+    "tracking_number",
+    "line_number",
+    "sku",
+    "quantity",
+    "lot",
+    "serial",
+];
 /// What must be mapped of shipments: without a shipment id of the warehouse's own, a repeat could not be told from a second
 /// shipment.
 const SHIPMENT_REQUIRED: &[&str] = &["order_number", "shipment_id", "shipped_at", "sku", "quantity"];
@@ -142,13 +157,7 @@ impl Config {
                 form: form.clone(),
             },
             incoming: Incoming {
-                shipments: kind(
-                    "shipment_columns",
-                    "shipment_has_header",
-                    "shp_",
-                    shipments::FIELDS,
-                    SHIPMENT_REQUIRED,
-                )?,
+                shipments: kind("shipment_columns", "shipment_has_header", "shp_", SHIPMENT_FIELDS, SHIPMENT_REQUIRED)?,
                 stock,
                 form,
                 full_snapshot: is("full_snapshot"),

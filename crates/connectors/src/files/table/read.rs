@@ -195,7 +195,8 @@ impl<'a> Table<'a> {
         rows.sort_by_key(|row| row.record.line);
         let text = |row: &Row<'_>| self.text.get(row.record.place.clone()).unwrap_or_default().to_owned() + "\n";
         SetAside {
-            what: what.to_owned(),
+            // It becomes part of a name.
+            what: what.chars().take(100).collect(),
             why: why.to_owned(),
             lines: rows.iter().map(|row| row.record.line).collect(),
             text: rows.iter().map(text).collect(),
