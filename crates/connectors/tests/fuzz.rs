@@ -1,4 +1,4 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, file exchange, X12, webhook calls. See docs/gates.md.
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, file exchange, CSV, X12, webhook calls. See docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
 //! connector through its own doors. `MILLRACE_FUZZ_RECORD=1 cargo test -p connectors --test fuzz record` records them anew.
@@ -7,6 +7,8 @@
 
 #[path = "fuzz/brightpearl.rs"]
 mod brightpearl;
+#[path = "fuzz/csv.rs"]
+mod csv;
 #[path = "fuzz/dsfx.rs"]
 mod dsfx;
 #[path = "fuzz/extensiv.rs"]

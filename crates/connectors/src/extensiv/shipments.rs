@@ -35,6 +35,19 @@ struct Place {
     going_on: bool,
 }
 
+/// By key, the parts of an order that are not cancelled, with when each left: `None` while it is open.
+type Parts = BTreeMap<String, Vec<(i64, Option<String>)>>;
+
+/// Whether nothing more of an order follows what left then. One order closes once; more can follow only in a part that was
+/// split off it. Said by what leaves last alone, so that what was said of the others before stays true when they are read
+/// again.
+fn is_last(order_id: i64, left: &str, parts: &[(i64, Option<String>)]) -> bool {
+    let before = |(id, other): &(i64, Option<String>)| {
+        *id == order_id || other.as_deref().is_some_and(|other| (other, *id) < (left, order_id))
+    };
+    parts.iter().all(before)
+}
+
 impl Extensiv {
     /// The orders that changed since the cursor, oldest change first. A new reading goes ten minutes back, and further
     /// where clocks may have been put back: the times carry no zone.
@@ -73,9 +86,9 @@ impl Extensiv {
                 Err(error) => read.rejected.push(rejected(&value, &error.message)),
             }
         }
-        let open = self.open_siblings(&orders).await?;
+        let parts = self.parts_of(&orders).await?;
         for (value, order) in &orders {
-            match self.shipment_of(order, &open).await {
+            match self.shipment_of(order, &parts).await {
                 Ok(Some(shipment)) => read.shipments.push(shipment),
                 Ok(None) => read.states.extend(state_of(order)),
                 Err(error) if error.is_passing() => return Err(error),
@@ -126,27 +139,26 @@ impl Extensiv {
         Ok(list.first().and_then(|order| order.pointer("/readOnly/lastModifiedDate")?.as_str()).map(str::to_owned))
     }
 
-    /// The keys of closed orders of which another part is still open. Asked of the service, since a part may have been
-    /// split off and never touched again.
-    async fn open_siblings(&self, orders: &[(Value, Order)]) -> Result<BTreeSet<String>, ConnectorError> {
+    /// What closed orders were split into. Asked of the service, since a part may have been split off and never touched again.
+    async fn parts_of(&self, orders: &[(Value, Order)]) -> Result<Parts, ConnectorError> {
         let keys: BTreeSet<&str> = orders
             .iter()
             .filter(|(_, order)| order.is_closed())
             .map(|(_, order)| base_key(&order.reference_num))
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        let mut open = BTreeSet::new();
+        let mut parts = Parts::new();
         for some in keys.chunks(KEYS_AT_ONCE) {
-            for order in self.search(POLL, some, ";readOnly.isClosed==false").await? {
-                if !order.is_closed() && !order.is_cancelled() {
-                    open.insert(base_key(&order.reference_num).to_owned());
-                }
+            for order in self.search(POLL, some, "").await?.into_iter().filter(|order| !order.is_cancelled()) {
+                let left = if order.is_closed() { left_at(&order).map(str::to_owned) } else { None };
+                let key = base_key(&order.reference_num).to_owned();
+                parts.entry(key).or_default().push((order.read_only.order_id, left));
             }
         }
-        Ok(open)
+        Ok(parts)
     }
 
-    async fn shipment_of(&self, order: &Order, open: &BTreeSet<String>) -> Result<Option<Shipment>, ConnectorError> {
+    async fn shipment_of(&self, order: &Order, parts: &Parts) -> Result<Option<Shipment>, ConnectorError> {
         if !order.is_closed() {
             return Ok(None);
         }
@@ -165,8 +177,7 @@ impl Extensiv {
             },
             packages,
             loose,
-            // One order closes once; more can follow only in a part that was split off it.
-            is_final: !open.contains(&key),
+            is_final: is_last(facts.order_id, left, parts.get(&key).map(Vec::as_slice).unwrap_or_default()),
             key,
         }))
     }
@@ -378,6 +389,21 @@ fn earlier(text: &str, span: jiff::Span) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_last_part_ends_the_order_and_the_others_never_will() {
+        let left = |id, at: &str| (id, Some(at.to_owned()));
+        let (early, late) = ("2026-11-23T06:30:00", "2026-11-23T07:30:00");
+        assert!(super::is_last(1, early, &[]) && super::is_last(1, early, &[left(1, early)]));
+        assert!(!super::is_last(1, early, &[left(1, early), (2, None)]), "a part is still open");
+        // Read again once that has left, it is what it was.
+        assert!(!super::is_last(1, early, &[left(1, early), left(2, late)]));
+        assert!(super::is_last(2, late, &[left(1, early), left(2, late)]));
+        // The part that was split off first may leave last, and two may leave in one second.
+        assert!(super::is_last(2, late, &[left(3, early), left(2, late)]));
+        assert!(super::is_last(3, early, &[left(2, early), left(3, early)]));
+        assert!(!super::is_last(2, early, &[left(2, early), left(3, early)]));
+    }
+
     use jiff::tz::TimeZone;
 
     use super::{can_go_on_from, earlier, overlap};

@@ -129,6 +129,8 @@ pub enum Command {
     /// When the flows of a connection run, and what became of their runs.
     #[command(subcommand)]
     Channels(super::channels::Channels),
+    /// How a sample file of a warehouse would be read with its settings, and how an order would be written. Changes nothing.
+    Preview(super::layouts::Preview),
     /// Orders.
     #[command(subcommand)]
     Orders(Orders),

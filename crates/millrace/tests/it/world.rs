@@ -33,6 +33,50 @@ pub const FACTOR: u32 = 20;
 /// The password of the API user; planted, so that tests can look for it where it must not be.
 pub const PASSWORD: &str = "example-password";
 
+/// The settings for a warehouse that talks in flat files of its own making.
+const FLAT: &str = r#"
+order_files = "ORDERS_*.csv"
+order_columns = """
+Order=order_number
+Ref=reference
+Name=name
+Company=company
+Street=address1
+Street 2=address2
+Town=city
+County=state
+Postcode=postcode
+Country=country
+Phone=phone
+E-mail=email
+Ship by=ship_method
+Notes=notes
+Line=line_number
+Item=sku
+Qty=quantity
+"""
+shipment_columns = """
+shipment_id=Despatch No
+order_number=Order
+shipped_at=Despatched
+carrier=Carrier
+service=Service
+package_number=Parcel
+tracking_number=Tracking
+line_number=Line
+sku=Item
+quantity=Qty
+lot=Lot
+serial=Serials
+status=Status
+"""
+stock_columns = "sku=Item, facility_id=Site, available=Free, on_hand=Physical, counted_at=Counted"
+delimiter = "semicolon"
+decimal = "comma"
+dates = "DD.MM.YYYY HH:mm:ss"
+time_zone = "Europe/Berlin"
+"#;
+
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Store {
@@ -70,6 +114,8 @@ pub struct Setup {
     pub stock: String,
     /// A warehouse of files talks in X12 documents instead of CSV.
     pub x12: bool,
+    /// Or in flat files of its own making.
+    pub flat: bool,
     /// Further lines of `[warehouse.settings]`, for a folder.
     pub exchange: String,
     /// Brightpearl's answers to open questions.
@@ -104,6 +150,7 @@ impl Default for Setup {
             settings: String::new(),
             stock: String::new(),
             x12: false,
+            flat: false,
             exchange: String::new(),
             switches: brightpearl::Switches::default(),
             habits: Habits {
@@ -215,6 +262,7 @@ impl World {
                     },
                     seed: setup.seed,
                     x12: setup.x12.then(dsfx::Partners::default),
+                    flat: setup.flat,
                     ..dsfx::Config::new(&root)
                 };
                 let dsfx = Dsfx::open(config).expect("the warehouse opens");
@@ -514,12 +562,13 @@ merchant = "Acme"
         );
         let root = self.folder.path().join("wms");
         // Some customers have names without a single letter of the alphabet.
-        let (platform, exchange) = match self.setup.x12 {
-            true => (
+        let (platform, exchange) = match (self.setup.x12, self.setup.flat) {
+            (true, _) => (
                 "x12",
                 format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\nascii_only = false\n{}", self.setup.exchange),
             ),
-            false => ("dsfx", self.setup.exchange.clone()),
+            (false, true) => ("csv", format!("{FLAT}{}", self.setup.exchange)),
+            (false, false) => ("dsfx", self.setup.exchange.clone()),
         };
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Dsfx { .. }, None) => {

@@ -11,6 +11,7 @@ mod drafts;
 mod figures;
 mod hand_offs;
 mod hooks;
+mod layouts;
 mod limits;
 mod matrix;
 mod oauth;

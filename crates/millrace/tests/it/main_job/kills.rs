@@ -37,6 +37,8 @@ const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
 
 /// From this seed on the warehouses of files talk in X12; otherwise the configurations are the same again.
 const X12: u64 = 100;
+/// And from this one on in flat files of their own making.
+const FLAT: u64 = 200;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -56,7 +58,8 @@ fn setup(seed: u64) -> Setup {
         // Each start has a call budget of its own, and there are several in a minute.
         calls_per_minute: if two { 90 } else { 120 },
         lines: true,
-        x12: seed >= X12,
+        x12: (X12..FLAT).contains(&seed),
+        flat: seed >= FLAT,
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -235,6 +238,14 @@ async fn one_of_two_nodes_is_killed_while_the_other_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_in_x12() {
     for (seed, kills) in [(X12, 4), (X12 + 3, 4)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite and a folder, PostgreSQL and SFTP.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_in_flat_files() {
+    for (seed, kills) in [(FLAT, 4), (FLAT + 3, 4)] {
         play(seed, kills).await;
     }
 }

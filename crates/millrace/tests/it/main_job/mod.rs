@@ -1,6 +1,7 @@
 //! The main job through the real program, judged by the ledgers of the two ends.
 
 mod census;
+mod csv;
 mod edits;
 mod failover;
 mod faults;
