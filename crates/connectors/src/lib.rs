@@ -8,11 +8,14 @@ pub mod brightpearl;
 pub mod dsfx;
 pub mod extensiv;
 pub mod files;
+pub mod mintsoft;
 mod numbers;
+mod times;
 pub mod x12;
 
 /// Every connector there is.
-pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC, &x12::SPEC];
+pub static CONNECTORS: &[&ConnectorSpec] =
+    &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &x12::SPEC];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {
