@@ -35,6 +35,8 @@ const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
 
 /// From this seed on the warehouses of files talk in X12; otherwise the configurations are the same again.
 const X12: u64 = 100;
+/// From this seed on the warehouse is Mintsoft, which counts what is on hand.
+const MINTSOFT: u64 = 200;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -43,9 +45,13 @@ fn setup(seed: u64) -> Setup {
     let notes = (place / 6) % 2 == 1;
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
-        ships: [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
+        ships: match seed {
+            MINTSOFT.. => Ships::Mintsoft,
+            _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
+        },
+        unique_numbers: seed % 2 == 0,
         start_mode: if notes { "goods_out_note" } else { "order" },
-        basis: if place / 12 % 2 == 1 { "physical" } else { "available" },
+        basis: if place / 12 % 2 == 1 || seed >= MINTSOFT { "physical" } else { "available" },
         settings: if notes {
             "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned()
         } else {
@@ -54,7 +60,7 @@ fn setup(seed: u64) -> Setup {
         // Each start has a call budget of its own, and there are several in a minute.
         calls_per_minute: if two { 90 } else { 120 },
         lines: true,
-        x12: seed >= X12,
+        x12: (X12..MINTSOFT).contains(&seed),
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -76,8 +82,10 @@ fn bad_days(plan: &FaultPlan) {
 
 fn plans(world: &World) -> Vec<FaultPlan> {
     let mut plans = vec![world.brightpearl.faults().clone()];
-    if let Warehouse::Extensiv(running) = &world.warehouse {
-        plans.push(running.faults().clone());
+    match &world.warehouse {
+        Warehouse::Extensiv(running) => plans.push(running.faults()),
+        Warehouse::Mintsoft(running) => plans.push(running.faults()),
+        Warehouse::Dsfx { .. } => {}
     }
     plans
 }
@@ -217,6 +225,14 @@ async fn one_of_two_nodes_is_killed_while_the_other_goes_on() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_in_x12() {
     for (seed, kills) in [(X12, 4), (X12 + 3, 4)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite where numbers are unique, PostgreSQL where they are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_with_mintsoft() {
+    for (seed, kills) in [(MINTSOFT, 5), (MINTSOFT + 3, 5)] {
         play(seed, kills).await;
     }
 }

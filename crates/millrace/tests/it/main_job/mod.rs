@@ -7,6 +7,7 @@ mod faults;
 mod feeds;
 mod flow;
 mod kills;
+mod mintsoft;
 mod notify;
 mod overlap;
 mod people;
