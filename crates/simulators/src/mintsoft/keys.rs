@@ -27,13 +27,17 @@ impl Keys {
 
 impl Handle {
     /// Whether the caller has a key in force. A key in the address has not worked since 2024.
-    pub(super) fn authorise(&self, headers: &HeaderMap) -> Result<(), Response> {
+    pub(super) fn is_signed_in(&self, headers: &HeaderMap) -> bool {
         let key = headers.get("ms-apikey").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let lasting = self.shared.config.lasting_key.as_deref() == Some(key);
-        let in_force = lasting || self.with(|world, now| world.keys.given.get(key).is_some_and(|ends| *ends > now));
-        let told = json!({"Message": "Authorization has been denied for this request."});
-        if in_force { Ok(()) } else { Err((StatusCode::UNAUTHORIZED, Json(told)).into_response()) }
+        lasting || self.with(|world, now| world.keys.given.get(key).is_some_and(|ends| *ends > now))
     }
+}
+
+/// The answer to whoever has none.
+pub(super) fn denied() -> Response {
+    let told = json!({"Message": "Authorization has been denied for this request."});
+    (StatusCode::UNAUTHORIZED, Json(told)).into_response()
 }
 
 /// `POST /api/Auth`: the key is a JSON text by itself.
