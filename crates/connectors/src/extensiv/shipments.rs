@@ -6,7 +6,7 @@ use connect::{
     ConnectorError, FeedCursor, Inbound, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
     ShipmentPage, budget::Priority,
 };
-use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
+use jiff::{ToSpan as _, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -15,17 +15,15 @@ use super::{
     Extensiv,
     client::{Purpose, parse, rql},
     orders::base_key,
-    stock::http_date,
-    wire::{Order, OrderItem, WirePackage, filled, moment, page, typed},
+    wire::{Order, OrderItem, WirePackage, filled, page, typed},
 };
+use crate::times::{can_go_on_from, earlier, http_date, moment, overlap};
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Orders a page.
 const PAGE: usize = 100;
 /// Keys in one filter.
 const KEYS_AT_ONCE: usize = 15;
-/// How far the local times of warehouses may be ahead of the service's clock, which is told in UTC.
-const AHEAD: SignedDuration = SignedDuration::from_hours(48);
 
 /// Where the reading stands, in the service's own times: `2026-11-23T06:30:04`, and while a reading goes on over several
 /// pages, `2026-11-23T06:30:04|2` for the page from that time on.
@@ -116,7 +114,11 @@ impl Extensiv {
                         page.parse().map_err(|_| ConnectorError::unexpected(format!("{text:?} is not a cursor")))?;
                     return Ok(Some(Place { from: from.to_owned(), page, going_on: true }));
                 }
-                None => earlier(text, overlap(text, &self.config.zone)),
+                // The warehouse's zone, or the vendor's own.
+                None => {
+                    let zones = [Some(self.config.zone.clone()), TimeZone::get("America/Los_Angeles").ok()];
+                    earlier(text, overlap(text, &zones.into_iter().flatten().collect::<Vec<_>>()))
+                }
             },
             None => match self.newest_change().await? {
                 // The first reading of a connection: its own orders are not older than this.
@@ -350,43 +352,6 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
     }
 }
 
-/// How far back a new reading goes: ten minutes, and an hour more when clocks were put back around that time in the
-/// warehouse's zone or in the vendor's own.
-fn overlap(text: &str, zone: &TimeZone) -> jiff::Span {
-    let put_back = |zone: &TimeZone| {
-        let near = |hours: i64| {
-            let local = text.parse::<civil::DateTime>().ok()?.checked_add(hours.hours()).ok()?;
-            Some(local.to_zoned(zone.clone()).ok()?.offset().seconds())
-        };
-        matches!((near(-4), near(4)), (Some(before), Some(after)) if after < before)
-    };
-    let vendor = TimeZone::get("America/Los_Angeles");
-    if put_back(zone) || vendor.is_ok_and(|vendor| put_back(&vendor)) { 70.minutes() } else { 10.minutes() }
-}
-
-/// Whether the reading may go on from a time. One that is none would stop every later reading, and one that has not come yet
-/// would pass over everything until then.
-fn can_go_on_from(changed: &str, now: Option<Timestamp>) -> Result<(), ConnectorError> {
-    let has_been = match (moment(changed, &TimeZone::UTC), now.map(|now| now.checked_add(AHEAD))) {
-        (Ok(moment), Some(Ok(latest))) => moment <= latest,
-        (Ok(_), _) => true,
-        (Err(_), _) => false,
-    };
-    if has_been && earlier(changed, 7.days()).is_some() {
-        return Ok(());
-    }
-    Err(ConnectorError::unexpected(format!(
-        "an order's last change is given as {:?}, which is not a time that can have been; nothing was read",
-        changed.chars().take(40).collect::<String>()
-    )))
-}
-
-/// A time of the service, earlier by so much, in its own form.
-fn earlier(text: &str, span: jiff::Span) -> Option<String> {
-    let local: civil::DateTime = text.parse().ok()?;
-    Some(local.checked_sub(span).ok()?.strftime("%Y-%m-%dT%H:%M:%S").to_string())
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
@@ -402,37 +367,5 @@ mod tests {
         assert!(super::is_last(2, late, &[left(3, early), left(2, late)]));
         assert!(super::is_last(3, early, &[left(2, early), left(3, early)]));
         assert!(!super::is_last(2, early, &[left(2, early), left(3, early)]));
-    }
-
-    use jiff::tz::TimeZone;
-
-    use super::{can_go_on_from, earlier, overlap};
-
-    #[test]
-    fn a_reading_goes_back_further_where_clocks_are_put_back() {
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let from = |text: &str| earlier(text, overlap(text, &zone)).unwrap();
-        assert_eq!(from("2026-11-23T06:30:04.123"), "2026-11-23T06:20:04");
-        assert_eq!(from("2026-11-01T01:59:00"), "2026-11-01T00:49:00");
-        assert_eq!(from("2026-11-01T04:00:00"), "2026-11-01T02:50:00");
-        assert_eq!(from("2026-03-08T03:10:00"), "2026-03-08T03:00:00", "put forward: nothing repeats");
-        assert_eq!(earlier("soon", overlap("soon", &zone)), None);
-    }
-
-    #[test]
-    fn a_reading_goes_on_only_from_a_time_that_can_have_been() {
-        let now = "2026-11-23T06:30:04Z".parse().ok();
-        for (changed, fine) in [
-            ("2026-11-23T06:30:04.123", true),
-            ("2026-11-24T06:30:04", true),
-            ("1999-01-01T00:00:00", true),
-            ("2026-11-26T06:30:04", false),
-            ("9999-12-31T00:00:00", false),
-            ("5-1", false),
-            ("", false),
-        ] {
-            assert_eq!(can_go_on_from(changed, now).is_ok(), fine, "{changed}");
-        }
-        assert!(can_go_on_from("2026-11-26T06:30:04", None).is_ok());
     }
 }

@@ -9,5 +9,6 @@ mod dsfx;
 mod extensiv;
 mod guard;
 mod hub;
+mod mintsoft;
 mod sftp;
 mod x12;

@@ -91,12 +91,12 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
+pub use assents::Assent;
 pub use audit::{AuditChain, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};
 pub use config::{ConnectionSummary, MerchantRecord};
-pub use assents::Assent;
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};

@@ -39,6 +39,8 @@ const SUITE_OF_TWO: (u64, u64) = (OF_ONE, 8);
 const X12: u64 = 100;
 /// And from this one on in flat files of their own making.
 const FLAT: u64 = 200;
+/// And from this one on the warehouse is Mintsoft, which counts what is on hand.
+const MINTSOFT: u64 = 300;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -47,9 +49,13 @@ fn setup(seed: u64) -> Setup {
     let notes = (place / 6) % 2 == 1;
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
-        ships: [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
+        ships: match seed {
+            MINTSOFT.. => Ships::Mintsoft,
+            _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
+        },
+        unique_numbers: seed % 2 == 0,
         start_mode: if notes { "goods_out_note" } else { "order" },
-        basis: if place / 12 % 2 == 1 { "physical" } else { "available" },
+        basis: if place / 12 % 2 == 1 || seed >= MINTSOFT { "physical" } else { "available" },
         settings: if notes {
             "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned()
         } else {
@@ -59,7 +65,7 @@ fn setup(seed: u64) -> Setup {
         calls_per_minute: if two { 90 } else { 120 },
         lines: true,
         x12: (X12..FLAT).contains(&seed),
-        flat: seed >= FLAT,
+        flat: (FLAT..MINTSOFT).contains(&seed),
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -81,8 +87,10 @@ fn bad_days(plan: &FaultPlan) {
 
 fn plans(world: &World) -> Vec<FaultPlan> {
     let mut plans = vec![world.brightpearl.faults().clone()];
-    if let Warehouse::Extensiv(running) = &world.warehouse {
-        plans.push(running.faults().clone());
+    match &world.warehouse {
+        Warehouse::Extensiv(running) => plans.push(running.faults()),
+        Warehouse::Mintsoft(running) => plans.push(running.faults()),
+        Warehouse::Dsfx { .. } => {}
     }
     plans
 }
@@ -246,6 +254,14 @@ async fn kills_neither_lose_nor_double_anything_in_x12() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_in_flat_files() {
     for (seed, kills) in [(FLAT, 4), (FLAT + 3, 4)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite where numbers are unique, PostgreSQL where they are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_with_mintsoft() {
+    for (seed, kills) in [(MINTSOFT, 5), (MINTSOFT + 3, 5)] {
         play(seed, kills).await;
     }
 }

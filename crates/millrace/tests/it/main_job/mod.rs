@@ -8,6 +8,7 @@ mod faults;
 mod feeds;
 mod flow;
 mod kills;
+mod mintsoft;
 mod notify;
 mod overlap;
 mod people;
