@@ -1,4 +1,4 @@
-import { createTheme, Modal, Tooltip } from '@mantine/core';
+import { createTheme, Modal, Notification, Tooltip } from '@mantine/core';
 
 /** Plain, and dark enough for text to be read: filled colours take the shade that white stands out from. */
 export const theme = createTheme({
@@ -9,7 +9,9 @@ export const theme = createTheme({
   cursorType: 'pointer',
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", "DejaVu Sans", sans-serif',
   components: {
-    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
+    // At once: while one fades, it lies over the page and takes the click that is meant for what stands behind it.
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, transitionProps: { duration: 0 } } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     Tooltip: Tooltip.extend({ defaultProps: { events: { hover: true, focus: true, touch: true } } }),
   },
 });

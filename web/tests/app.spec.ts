@@ -100,19 +100,226 @@ test('the wizard makes a connection that is off, and says what switching it on d
     await page.getByRole('button', { name: 'Next' }).click();
   }
   // What was done so far is there when one comes back.
+  await expect(page.getByRole('group', { name: /^Step 5 of 6/ })).toBeVisible();
   await page.reload();
   await page.getByRole('combobox', { name: 'Import from these statuses' }).click();
   await page.getByRole('option', { name: 'Ready to ship' }).click();
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Make the connection' }).click();
   await expect(page.getByRole('region', { name: 'Pre-flight' })).toBeVisible();
-  await page.getByRole('button', { name: 'To the connection, to switch it on' }).click();
+  await page.getByRole('link', { name: 'To the connection, to switch it on' }).click();
   await expect(page.getByRole('heading', { name: 'Second', level: 1 })).toBeVisible();
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   const dialog = page.getByRole('dialog');
   await expect(dialog).toContainText('What will happen');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
+});
+
+test('a connection that was left is found again with its password, and is discarded', async ({ page, demo }) => {
+  const [, brightpearl = ''] = await demo.says(/stands in on (http:[^;]+);/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Left');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('region', { name: 'Warehouse Setup' }).getByRole('button', { name: 'Next' }).click();
+  const store = page.getByRole('region', { name: 'Store Setup' });
+  await store.getByLabel('A new one').check();
+  await store.getByLabel('Name of the store').fill('Shop');
+  await page.getByRole('combobox', { name: 'Datacenter Code' }).click();
+  await page.getByRole('option', { name: 'eu1' }).click();
+  await store.getByLabel('Account ID').fill('demo');
+  await store.getByLabel('API User Email').fill('api.user@example.test');
+  await store.getByLabel('Base address').fill(brightpearl);
+  await store.getByLabel('API User Password').fill('example-password');
+  await page.getByRole('link', { name: 'Go on later' }).click();
+  const left = page.getByRole('region', { name: 'Not finished' });
+  await expect(left).toContainText('Store Setup');
+  await page.reload();
+  await left.getByRole('link', { name: 'Go on', exact: true }).click();
+  await expect(store.getByLabel('Account ID')).toHaveValue('demo');
+  // The password came back as something that is kept, and nobody sees it.
+  await expect(store.getByLabel('API User Password')).toHaveValue('');
+  await store.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 60_000 });
+  expect(await faults(page)).toEqual([]);
+  await page.getByRole('link', { name: '‹ Connections' }).click();
+  await left.getByRole('button', { name: 'Discard Left' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+  await expect(left).toHaveCount(0);
+});
+
+test('a store that signs in by OAuth is connected at Brightpearl, which asks for consent', async ({ page, demo }) => {
+  const [, brightpearl = ''] = await demo.says(/stands in on (http:[^;]+);/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('By consent');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('region', { name: 'Warehouse Setup' }).getByRole('button', { name: 'Next' }).click();
+  const store = page.getByRole('region', { name: 'Store Setup' });
+  await store.getByLabel('A new one').check();
+  await store.getByLabel('Name of the store').fill('Shop by consent');
+  await page.getByRole('combobox', { name: 'Datacenter Code' }).click();
+  await page.getByRole('option', { name: 'eu1' }).click();
+  await store.getByLabel('Account ID').fill('demo');
+  await page.getByRole('combobox', { name: 'Sign in with' }).click();
+  await page.getByRole('option', { name: 'OAuth' }).click();
+  await expect(store.getByLabel('API User Password')).toHaveCount(0);
+  await store.getByLabel('App reference').fill('millrace');
+  await store.getByLabel('Developer reference').fill('example');
+  await store.getByLabel('Client secret').fill('example-secret');
+  await store.getByLabel('Base address').fill(brightpearl);
+  await store.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(store.getByText('Not connected at Brightpearl')).toBeVisible();
+  await store.getByRole('button', { name: 'Connect at Brightpearl' }).click();
+  expect(await faults(page)).toEqual([]);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'To Brightpearl' }).click();
+  // The demo has no public address, so Brightpearl could not send anybody back: that is said, with what to do.
+  await expect(dialog.getByRole('alert')).toContainText('--public-url');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Discard' }).click();
+  await page.goto(`${demo.base}/merchants`);
+  await page.getByRole('button', { name: 'Remove Shop by consent' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Stores' })).not.toContainText('Shop by consent');
+});
+
+test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/safety`);
+  const backups = page.getByRole('region', { name: 'Backups' });
+  await expect(backups).toContainText('No backup is kept here');
+  await backups.getByRole('button', { name: 'Take a backup' }).click();
+  const row = backups.getByRole('table').locator('tbody tr');
+  await expect(row).toHaveCount(1, { timeout: 60_000 });
+  const coming = page.waitForEvent('download');
+  await row.getByRole('button', { name: 'Download' }).click();
+  const file = await (await coming).createReadStream();
+  const [first] = (await file.take(1).toArray()) as Buffer[];
+  expect(first?.subarray(0, 15).toString()).toBe('SQLite format 3');
+  expect(await faults(page)).toEqual([]);
+  await row.getByRole('button', { name: /^Remove/ }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(backups).toContainText('No backup is kept here');
+});
+
+test('who comes back from an identity provider is told what came of it', async ({ page, demo }) => {
+  // The demo has none; what the program would say of one is put in its place.
+  await page.route('**/api/v1/session/provider', (route) =>
+    route.fulfill({ json: { configured: true, name: 'Example login' } }),
+  );
+  await page.goto(`${demo.base}/sign-in#provider=refused`);
+  await expect(page.getByRole('button', { name: 'Sign in with Example login' })).toBeVisible();
+  await expect(page.getByRole('alert')).toContainText('Use the address you were invited with');
+  expect(await faults(page)).toEqual([]);
+  await page.goto(`${demo.base}/`);
+  await page.goto(`${demo.base}/sign-in#provider=code`);
+  await expect(page.getByLabel('Code')).toBeVisible();
+});
+
+test('a channel has rules, and a run that somebody asked for', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('region', { name: 'Shipments' }).getByRole('link', { name: 'Schedule and runs' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toContainText('Shipments of Demo');
+  const schedule = page.getByRole('region', { name: 'Schedule' });
+  await schedule.getByLabel('By rules').check();
+  await schedule.getByRole('combobox', { name: 'Rule 1' }).click();
+  await page.getByRole('option', { name: 'Once a day' }).click();
+  await schedule.getByLabel('At', { exact: true }).fill('02:30');
+  await schedule.getByRole('button', { name: 'Add a rule' }).click();
+  await schedule.getByRole('combobox', { name: 'Rule 2' }).click();
+  await page.getByRole('option', { name: 'On days' }).click();
+  await schedule.getByRole('group', { name: 'Days' }).getByText('Sat').click();
+  await schedule.getByRole('button', { name: 'Save the schedule' }).click();
+  await expect(schedule).toContainText('every day at 02:30; Mon, Tue, Wed, Thu, Fri, Sat 08:00-18:00 every 15 minutes (Europe/London)');
+  await expect(schedule.getByText('Next, on the clock of Europe/London')).toBeVisible();
+  expect(await faults(page)).toEqual([]);
+
+  // Somebody else changes it while this page is open.
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.getByRole('button', { name: 'Remove rule 2' }).click();
+  await other.getByRole('button', { name: 'Save the schedule' }).click();
+  await expect(other.getByRole('region', { name: 'Schedule' })).toContainText('every day at 02:30 (Europe/London)');
+  await other.close();
+  await schedule.getByLabel('At', { exact: true }).fill('03:30');
+  await schedule.getByRole('button', { name: 'Save the schedule' }).click();
+  await expect(schedule.getByRole('alert')).toContainText('Changed by somebody else meanwhile');
+  await schedule.getByRole('button', { name: 'Load what is there now' }).click();
+  await expect(schedule.getByLabel('At', { exact: true })).toHaveValue('02:30');
+  await expect(schedule.getByRole('group', { name: 'Rule 2' })).toHaveCount(0);
+
+  await page.getByRole('button', { name: 'Run now' }).click();
+  const run = page.getByRole('table', { name: 'Runs' }).locator('tbody tr').filter({ hasText: demo.person });
+  await expect(run).toContainText('Done', { timeout: 30_000 });
+
+  await schedule.getByLabel('At its own pace').check();
+  await schedule.getByLabel('Seconds between runs').fill('3');
+  await schedule.getByRole('button', { name: 'Save the schedule' }).click();
+  await expect(schedule).toContainText('Shipments are looked for every 3 seconds.');
+});
+
+test('merchants and connections get other names, and go; what is used stays', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/merchants`);
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Add a merchant' }).click();
+  await dialog.getByLabel('Name of the merchant').fill('Brief brand');
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('button', { name: 'Rename Brief brand' }).click();
+  await dialog.getByLabel('Name of the merchant').fill('Short brand');
+  await dialog.getByRole('button', { name: 'Rename', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove Short brand' }).click();
+  expect(await faults(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByRole('table', { name: 'Merchants' })).not.toContainText('brand');
+  await page.getByRole('button', { name: 'Remove Example merchant' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Remove what belongs to it first');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+
+  // The one that the wizard made: nothing has happened with it.
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Second', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await page.getByRole('button', { name: 'Rename Second' }).click();
+  await dialog.getByLabel('Name of the connection').fill('Third');
+  await dialog.getByRole('button', { name: 'Rename', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Settings of Third' })).toBeVisible();
+  await page.getByRole('button', { name: 'Remove Third' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Connections', level: 1 })).toBeVisible();
+  await expect(page.getByRole('table', { name: 'Connections' })).not.toContainText('Third');
+});
+
+test('a tenant is made with the link for its first administrator, and disabled', async ({ page, demo, browser }) => {
+  await demo.signIn(page);
+  await page.getByRole('link', { name: 'Tenants' }).click();
+  await page.getByRole('button', { name: 'Make a tenant' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Another house');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  const shown = await page.getByRole('status').filter({ hasText: '/setup#' }).innerText();
+  const link = /\/setup#\w+/.exec(shown)?.[0] ?? '';
+  const row = page.getByRole('row', { name: /^Another house/ });
+  await expect(row).toContainText('Nobody has come in yet');
+  expect(await faults(page)).toEqual([]);
+  const theirs = await (await browser.newContext()).newPage();
+  await theirs.goto(`${demo.base}${link}`);
+  await expect(theirs.getByRole('heading', { name: 'Set up Millrace' })).toBeVisible();
+  await page.getByRole('button', { name: 'Disable Another house' }).click();
+  await dialog.getByRole('button', { name: 'Disable' }).click();
+  await expect(row).toContainText('Disabled');
+  await theirs.reload();
+  await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
 });
 
 /** Invites a merchant's person on screen and signs in as them, in a browser of their own. */
@@ -234,4 +441,23 @@ test('credentials are entered by somebody without an account, and tested on the 
   // Once.
   await theirs.reload();
   await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
+});
+
+test('a connection with a history is put away, and what happened with it can be read', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('button', { name: 'Switch off' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Switch off' }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove Demo' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('heading', { name: 'Connections', level: 1 })).toBeVisible();
+  await page.getByRole('link', { name: 'Those that were put away' }).click();
+  await page.getByRole('link', { name: /^Demo \(archived/ }).click();
+  await expect(page.getByText('It was put away')).toBeVisible();
+  expect(await faults(page)).toEqual([]);
+  await page.getByRole('link', { name: 'orders', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Orders' }).locator('tbody tr').first()).toBeVisible();
 });

@@ -175,7 +175,7 @@ test('a pre-flight shows two faults, which are mended in place', async ({ desk: 
 });
 
 test('it is switched on, and the first order is followed until the connection is proven', async ({ desk: page, hub }) => {
-  await page.getByRole('button', { name: 'To the connection, to switch it on' }).click();
+  await page.getByRole('link', { name: 'To the connection, to switch it on' }).click();
   await expect(page.getByRole('heading', { name: 'Shop to shed', level: 1 })).toBeVisible();
   const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
   for (const channel of ['orders', 'shipments']) {

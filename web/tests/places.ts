@@ -8,6 +8,8 @@ export const PLACES: [name: string, path: string][] = [
   ['shipments', '/shipments'],
   ['connections', '/connections'],
   ['wizard', '/connections/add'],
+  ['merchants', '/merchants'],
+  ['tenants', '/tenants'],
   ['exceptions', '/exceptions'],
   ['findings', '/findings'],
   ['issues', '/issues'],
@@ -29,6 +31,7 @@ const LISTS: [name: string, list: string, then?: string][] = [
   ['order', '/orders'],
   ['shipment', '/shipments'],
   ['connection', '/connections'],
+  ['channel', '/connections', '/channels/orders'],
   ['settings', '/connections', '/settings'],
   ['mappings', '/connections', '/mappings'],
   ['preflight', '/connections', '/preflight'],
@@ -45,7 +48,9 @@ export async function places(demo: Demo, page: Page): Promise<[string, string][]
   const found = [...PLACES];
   for (const [name, list, then = ''] of LISTS) {
     await page.goto(demo.base + list);
-    const link = page.locator('tbody a').first();
+    // Connections that are not finished stand above the others, in a table of their own.
+    const table = list === '/connections' ? page.getByRole('table', { name: 'Connections' }) : page;
+    const link = table.locator('tbody a').first();
     found.push([name, `${(await link.getAttribute('href')) ?? ''}${then}`]);
   }
   await page.goto(demo.base + (found.find(([name]) => name === 'order')?.[1] ?? ''));

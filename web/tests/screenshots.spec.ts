@@ -82,10 +82,48 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await dialog.getByLabel('Carrier').fill('UPS');
   await dialog.getByRole('button', { name: 'Map it' }).click();
   await expect(page.getByText('Mended since').first()).toBeVisible();
-  await page.getByRole('button', { name: 'To the connection, to switch it on' }).click();
+  await page.getByRole('link', { name: 'To the connection, to switch it on' }).click();
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   await expect(dialog).toContainText('What will happen');
   await take(page, 'switch-on');
+});
+
+/** What stands behind a button, or is there only after something was done. */
+test('schedules, drafts, other names and tenants', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Later');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('link', { name: 'Go on later' }).click();
+  await expect(page.getByRole('region', { name: 'Not finished' })).toBeVisible();
+  await take(page, 'connections-not-finished');
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('region', { name: 'Stock' }).getByRole('link', { name: 'Schedule and runs' }).click();
+  await page.getByLabel('By rules').check();
+  await page.getByRole('button', { name: 'Add a rule' }).click();
+  await pick(page, 'Rule 2', 'On days');
+  await page.getByRole('button', { name: 'Save the schedule' }).click();
+  await expect(page.getByText(/^Next, on the clock/)).toBeVisible();
+  await take(page, 'channel-rules');
+  await page.goto(`${demo.base}/merchants`);
+  await page.getByRole('button', { name: 'Rename Example merchant' }).click();
+  await take(page, 'merchants-rename');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Remove Example merchant' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(dialog.getByRole('alert')).toBeVisible();
+  await take(page, 'merchants-refused');
+  await page.goto(`${demo.base}/tenants`);
+  await page.getByRole('button', { name: 'Make a tenant' }).click();
+  await dialog.getByLabel('Name').fill('Another house');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await expect(page.getByRole('status').filter({ hasText: '/setup#' })).toBeVisible();
+  await take(page, 'tenants-made');
+  await page.goto(`${demo.base}/safety`);
+  await page.getByRole('button', { name: 'Take a backup' }).click();
+  await expect(page.getByRole('table', { name: 'Backups' }).locator('tbody tr')).toHaveCount(1);
 });
 
 /** Pictures of every page, for people to look at: web/screenshots, which git ignores. */

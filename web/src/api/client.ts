@@ -1,5 +1,5 @@
 import createClient, { type ClientPathsWithMethod } from 'openapi-fetch';
-import { queryOptions, infiniteQueryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, queryOptions, replaceEqualDeep } from '@tanstack/react-query';
 import type { components, paths } from './schema';
 import { problemOf, type Problem } from './problem';
 
@@ -18,6 +18,11 @@ export function setCsrf(token: string): void {
 
 export function setProofAsker(asker: () => Promise<boolean>): void {
   askProof = asker;
+}
+
+/** Asks the person for the password now, for what the browser does by itself; true when it was right. */
+export function prove(): Promise<boolean> {
+  return askProof();
 }
 
 export function setEndedListener(listener: () => void): void {
@@ -50,6 +55,34 @@ interface Answer<T> {
   response: Response;
 }
 
+/** The version of what was read, as its `ETag` said. */
+const versions = new WeakMap<object, string>();
+
+/**
+ * Goes with a change as its header: nothing is written when somebody else has changed meanwhile what the change was made from.
+ * Where that has no version, nothing is compared.
+ */
+export function ifMatch(from: object | undefined): { 'If-Match'?: string } {
+  const version = from && versions.get(from);
+  return version ? { 'If-Match': version } : {};
+}
+
+/**
+ * What a form's change is made from: what is there now, as long as the part that the form shows is what it was filled with; else
+ * what it was filled with, so that the change is refused.
+ */
+export function basis<T extends object>(filled: T, now: T, part: (of: T) => unknown): T {
+  return JSON.stringify(part(filled)) === JSON.stringify(part(now)) ? now : filled;
+}
+
+/** Keeps what has not changed the same object, so that it is not drawn anew; its version is that of the newer answer. */
+function share(before: unknown, after: unknown): unknown {
+  const shared: unknown = replaceEqualDeep(before, after);
+  const version = typeof after === 'object' && after !== null ? versions.get(after) : undefined;
+  if (version && typeof shared === 'object' && shared !== null) versions.set(shared, version);
+  return shared;
+}
+
 /** The body of a success. Anything else is thrown as a {@link Problem}. */
 export async function done<T>(call: Promise<Answer<T>>): Promise<T> {
   let answer: Answer<T>;
@@ -59,6 +92,8 @@ export async function done<T>(call: Promise<Answer<T>>): Promise<T> {
     throw problemOf(undefined, 0);
   }
   if (!answer.response.ok) throw problemOf(answer.error, answer.response.status);
+  const version = answer.response.headers.get('etag');
+  if (version && typeof answer.data === 'object' && answer.data !== null) versions.set(answer.data, version);
   return answer.data as T;
 }
 
@@ -80,6 +115,7 @@ export function reading<P extends Readable>(path: P, params?: Asked<P>) {
   return queryOptions<Read<P>, Problem>({
     queryKey: [path, params],
     queryFn: ({ signal }) => done(get(path, { params, signal })) as Promise<Read<P>>,
+    structuralSharing: share,
   });
 }
 

@@ -31,7 +31,7 @@ export function Account() {
       <Section title="Where you are signed in">
         <Loaded of={reading('/api/v1/session/all')}>
           {(sessions) => (
-            <Paper withBorder>
+            <Paper withBorder className="list">
               <SessionRows
                 sessions={sessions}
                 act={(session) =>

@@ -1,4 +1,4 @@
-import { Code as Block, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
@@ -6,13 +6,12 @@ import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
-import { Code, Time } from '../parts/values';
+import { Code, Time, who } from '../parts/values';
 import { Target } from './target';
 
-/** The name that stands behind an id: `person per_… (ada@example.com)`. */
-function called(actor: string): string {
-  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
-}
+/** A detail as it is read: texts as they are, lists one after the other, everything else as it was written down. */
+const inWords = (value: unknown): string =>
+  typeof value === 'string' ? value : Array.isArray(value) ? value.map(inWords).join(', ') : JSON.stringify(value);
 
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
 export function Audit() {
@@ -45,15 +44,23 @@ export function Audit() {
         columns={[
           { title: 'Number', figure: true, show: (row) => row.number, wide: true },
           { title: 'When', show: (row) => <Time at={row.at} /> },
-          { title: 'Who', show: (row) => <span title={row.actor}>{called(row.actor)}</span> },
+          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span> },
           { title: 'What', show: (row) => row.action },
           { title: 'On what', show: (row) => <Target id={row.target} /> },
           {
             title: 'Further',
             wide: true,
             show: (row) => {
-              const text = JSON.stringify(row.detail);
-              return text === '{}' ? '–' : <Block className="breaks">{text}</Block>;
+              const details = Object.entries(row.detail as Record<string, unknown>)
+                .map(([name, value]) => [name.replaceAll('_', ' '), value === null ? '' : inWords(value)])
+                .filter(([, value]) => value !== '');
+              return (
+                details.length > 0 && (
+                  <Text size="sm" className="breaks">
+                    {details.map(([name, value]) => `${name}: ${value}`).join('; ')}
+                  </Text>
+                )
+              );
             },
           },
         ]}

@@ -38,7 +38,7 @@ function Account({ account, budget }: { account: string; budget: Schemas['Budget
   const purposes = Object.entries(budget.calls).sort((one, other) => other[1] - one[1]);
   const most = Math.max(1, ...purposes.map(([, count]) => count));
   return (
-    <Section title={account}>
+    <Section title={account.replace(/^brightpearl:/, 'Brightpearl account ')}>
       <Facts
         of={[
           ['Most calls in a minute', budget.limit],

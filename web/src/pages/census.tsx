@@ -90,7 +90,7 @@ function Shown({ census }: { census: Census }) {
                   <List size="sm" listStyleType="none">
                     {bucket.reasons.map((reason) => (
                       <List.Item key={reason.why}>
-                        {reason.why} ({reason.count})
+                        {words(reason.why)} ({reason.count})
                       </List.Item>
                     ))}
                   </List>

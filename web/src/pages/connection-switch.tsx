@@ -7,7 +7,7 @@ import { sentence } from '../api/problem';
 import { useAct } from '../parts/act';
 import { ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
-import { every, words } from '../parts/values';
+import { runs, words } from '../parts/values';
 
 type Connection = Schemas['ConnectionOut'];
 type Detail = Schemas['ConnectionDetailOut'];
@@ -36,10 +36,10 @@ function plan(connection: Detail, on: Channels): string[] {
   const from = settings.placed_from ? `placed from ${settings.placed_from.slice(0, 10)} on` : 'however old they are';
   return [
     orders?.enabled
-      ? `Orders with the chosen statuses, ${from}, are looked for ${every(orders.every_seconds)} and sent to ${connection.warehouse_name}.`
+      ? `Orders with the chosen statuses, ${from}, are looked for ${runs(orders)} and sent to ${connection.warehouse_name}.`
       : 'Orders: the channel is off, so none is imported.',
     shipments?.enabled
-      ? `Shipments are read ${every(shipments.every_seconds)}; tracking and the shipped event are written to Brightpearl.`
+      ? `Shipments are read ${runs(shipments)}; tracking and the shipped event are written to Brightpearl.`
       : 'Shipments: the channel is off, so Brightpearl is not told of any.',
     stock?.enabled
       ? settings.stock?.first_run === 'approve'

@@ -1,15 +1,19 @@
-import { Paper, Stack, Switch, Text } from '@mantine/core';
+import { Group, Paper, Stack, Switch, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
+import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { FilterBar, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { every, Time } from '../parts/values';
+import { runs, Time, words } from '../parts/values';
 import { useSwitch } from './connection-switch';
+import { discard, draftOf, isOurs, STEPS, type Kept } from './wizard/draft';
 
 type Connection = Schemas['ConnectionOut'];
 
@@ -29,11 +33,15 @@ export function Connections() {
       about="Each joins one Brightpearl account and one warehouse, for one merchant."
       actions={administers && <ToButton href="/connections/add">Add a connection</ToButton>}
     >
-      <Loaded of={reading('/api/v1/connections')}>
+      {administers && <Unfinished />}
+      <Loaded of={reading('/api/v1/connections', filters.state === 'archived' ? { query: { archived: true } } : undefined)}>
         {(connections) =>
-          connections.length === 0 ? (
+          connections.length === 0 && filters.state !== 'archived' ? (
             <Paper withBorder>
-              <EmptyNote title="No connections yet">
+              <EmptyNote
+                title="No connections yet"
+                action={administers && <To href="/connections?state=archived">Those that were put away</To>}
+              >
                 {administers
                   ? 'Add one: merchant, warehouse, store. It stays off until you switch it on.'
                   : 'An administrator adds them.'}
@@ -52,12 +60,16 @@ export function Connections() {
                       { value: 'on', label: 'On' },
                       { value: 'off', label: 'Off' },
                       { value: 'paused', label: 'Paused' },
+                      { value: 'archived', label: 'Archived' },
                     ],
                   },
                   { name: 'merchant', label: 'Merchant', choices: names.merchants },
                 ]}
               />
               <Paper withBorder>
+                {connections.every((one) => !fits(one)) && (
+                  <EmptyNote title="No connection is like that">Choose other filters, or clear them.</EmptyNote>
+                )}
                 <Rows
                   label="Connections"
                   rows={connections.filter(fits)}
@@ -69,7 +81,7 @@ export function Connections() {
                     { title: 'Store', show: (one) => one.store_name },
                     { title: 'Warehouse', show: (one) => one.warehouse_name },
                     { title: 'Channels', show: (one) => <Channels connection={one} />, wide: true },
-                    ...(decides ? [{ title: 'On', show: (one: Connection) => <OnSwitch connection={one} /> }] : []),
+                    ...(decides ? [{ title: 'On', show: (one: Connection) => one.state !== 'archived' && <OnSwitch connection={one} /> }] : []),
                   ]}
                 />
               </Paper>
@@ -81,10 +93,50 @@ export function Connections() {
   );
 }
 
+/** Connections that somebody has begun to add, and not finished: one's own. */
+function Unfinished() {
+  const { data } = useQuery(reading('/api/v1/drafts', { query: { limit: 50 } }));
+  const drafts = (data?.items ?? []).filter(isOurs);
+  if (drafts.length === 0) return null;
+  return (
+    <Section title="Not finished" about="Connections that you have begun to add. Nobody else sees them.">
+      <Rows<Kept>
+        label="Not finished"
+        rows={drafts}
+        id={(draft) => draft.id}
+        columns={[
+          { title: 'Connection', show: (draft) => <To href={`/connections/add?draft=${draft.id}`}>{draft.name}</To> },
+          { title: 'Step', show: (draft) => STEPS[draftOf(draft).step] },
+          { title: 'Changed', show: (draft) => <Time at={draft.changed_at} /> },
+          { title: 'Kept until', show: (draft) => <Time at={draft.expires_at} />, wide: true },
+          {
+            title: 'Do',
+            show: (draft) => (
+              <Group gap="xs">
+                <ToButton href={`/connections/add?draft=${draft.id}`} size="xs" variant="default">
+                  Go on
+                </ToButton>
+                <Action
+                  size="xs"
+                  label="Discard"
+                  about={draft.name}
+                  danger
+                  explains={`What was entered for ${draft.name} is forgotten, passwords included. Merchants, warehouses and stores that were made stay.`}
+                  run={() => discard(draft.id)}
+                />
+              </Group>
+            ),
+          },
+        ]}
+      />
+    </Section>
+  );
+}
+
 function Channels({ connection }: { connection: Connection }) {
   return connection.channels.map((channel) => (
     <Text key={channel.channel} size="sm">
-      {channel.channel}: {channel.enabled ? every(channel.every_seconds) : 'off'}
+      {words(channel.channel)}: {channel.enabled ? runs(channel) : 'off'}
       {channel.enabled && channel.succeeded_at ? (
         <>
           , last <Time at={channel.succeeded_at} />

@@ -48,7 +48,7 @@ export function EffectPage() {
                     ['Connection', <To key="c" href={`/connections/${effect.connection}`}>{names.connection(effect.connection)}</To>],
                     ['Called there', effect.reference && <Code>{effect.reference}</Code>],
                     ['Own key', <Code key="k">{effect.key}</Code>],
-                    ['Tried', `${effect.attempt} times`],
+                    ['Tried', effect.attempt === 1 ? 'once' : `${effect.attempt} times`],
                     ['Planned', <Time key="p" at={effect.created_at} />],
                     ['Changed', <Time key="s" at={effect.changed_at} />],
                     ['Looked at again', effect.next_at && <Time at={effect.next_at} />],

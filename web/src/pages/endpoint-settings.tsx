@@ -1,7 +1,7 @@
 import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, basis, done, ifMatch, reading, type Schemas } from '../api/client';
 import { problemFrom } from '../api/problem';
 import { say, useAct } from '../parts/act';
 import { given, type Values } from '../parts/fields';
@@ -10,6 +10,7 @@ import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { AskOther } from './ask-other';
 import { CheckResult } from './check-result';
+import { StoreOauth } from './store-oauth';
 
 type Side = Schemas['Side'];
 type Endpoint = Schemas['EndpointOut'];
@@ -20,8 +21,8 @@ export const sides = {
     title: 'Store',
     one: (id: string) => reading('/api/v1/stores/{store}', { path: { store: id } }),
     create: (body: Schemas['NewEndpointIn']) => done(api.POST('/api/v1/stores', { body })),
-    update: (id: string, body: Schemas['UpdateEndpointIn']) =>
-      done(api.PUT('/api/v1/stores/{store}', { params: { path: { store: id } }, body })),
+    update: (from: Endpoint, body: Schemas['UpdateEndpointIn']) =>
+      done(api.PUT('/api/v1/stores/{store}', { params: { path: { store: from.id }, header: ifMatch(from) }, body })),
     test: (id: string, trust: boolean) =>
       done(
         api.POST('/api/v1/stores/{store}/test', { params: { path: { store: id }, query: { trust_host_key: trust } } }),
@@ -31,8 +32,8 @@ export const sides = {
     title: 'Warehouse',
     one: (id: string) => reading('/api/v1/warehouses/{warehouse}', { path: { warehouse: id } }),
     create: (body: Schemas['NewEndpointIn']) => done(api.POST('/api/v1/warehouses', { body })),
-    update: (id: string, body: Schemas['UpdateEndpointIn']) =>
-      done(api.PUT('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse: id } }, body })),
+    update: (from: Endpoint, body: Schemas['UpdateEndpointIn']) =>
+      done(api.PUT('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse: from.id }, header: ifMatch(from) }, body })),
     test: (id: string, trust: boolean) =>
       done(
         api.POST('/api/v1/warehouses/{warehouse}/test', {
@@ -60,9 +61,14 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
   const [values, setValues] = useState<Values>(endpoint.settings);
   const platform = platforms?.find((one) => one.name === endpoint.platform);
   const fields = platform?.fields ?? [];
-  const save = useAct(
-    () => sides[side].update(endpoint.id, given(fields, values)),
-    () => say(`${endpoint.name} is kept.`),
+  const [filled, setFilled] = useState(endpoint);
+  const save = useAct<void, Endpoint>(
+    // What a test learns beside the form is no other's change.
+    () => sides[side].update(basis(filled, endpoint, (one) => given(fields, one.settings).settings), given(fields, values)),
+    (kept) => {
+      setFilled(kept);
+      say(`${endpoint.name} is kept.`);
+    },
   );
   const test = useAct((trust: boolean) => sides[side].test(endpoint.id, trust));
   return (
@@ -86,6 +92,7 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           {save.error && <ProblemNote error={save.error} />}
           {test.error && <ProblemNote error={test.error} />}
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
+          {side === 'store' && endpoint.settings.sign_in === 'oauth' && <StoreOauth store={endpoint.id} name={endpoint.name} />}
           {side === 'store' && <AskOther store={endpoint.id} />}
           <Group justify="flex-end">
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>

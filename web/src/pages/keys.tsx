@@ -39,7 +39,7 @@ export function Keys() {
                   { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
                   { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
                   {
-                    title: 'Revoke',
+                    title: 'Do',
                     show: (key) =>
                       key.revoked_at ? (
                         <>

@@ -3,6 +3,7 @@ import IconX from '@tabler/icons-react/dist/esm/icons/IconX.mjs';
 import { useState } from 'react';
 import type { Schemas } from '../api/client';
 import { useRights } from '../api/session';
+import { DialogEnd } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
@@ -52,11 +53,11 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
                     title: 'Do',
                     show: (kit: Kit) => (
                       <Group gap="xs">
-                        <Button size="compact-xs" variant="default" onClick={() => setEdited(kit)}>
+                        <Button size="xs" variant="default" onClick={() => setEdited(kit)}>
                           Edit
                         </Button>
                         <Button
-                          size="compact-xs"
+                          size="xs"
                           variant="default"
                           onClick={() => save.mutate({ kits: kits.filter((one) => one.sku !== kit.sku) })}
                         >
@@ -142,14 +143,7 @@ function KitDialog({ connection, kits, kit, close }: { connection: string; kits:
             </Button>
           </Group>
           {save.error && <ProblemNote error={save.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              Keep
-            </Button>
-          </Group>
+          <DialogEnd close={close} label="Keep" busy={save.isPending} />
         </Stack>
       </form>
     </Modal>

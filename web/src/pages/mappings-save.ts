@@ -1,11 +1,19 @@
-import { api, done, type Schemas } from '../api/client';
+import { useQueryClient } from '@tanstack/react-query';
+import { api, done, ifMatch, reading, type Schemas } from '../api/client';
 import { say, useAct } from '../parts/act';
 
 /** Keeps some of the tables; those that are not given stay as they are. */
 export function useSave(connection: string, said: string) {
+  const client = useQueryClient();
+  const path = { connection };
   return useAct(
-    (body: Schemas['MappingsIn']) =>
-      done(api.PUT('/api/v1/connections/{connection}/mappings', { params: { path: { connection } }, body })),
+    (body: Schemas['MappingsIn']) => {
+      // The tables that are on the page: a change is made from them.
+      const from = client.getQueryData(reading('/api/v1/connections/{connection}/mappings', { path }).queryKey);
+      return done(
+        api.PUT('/api/v1/connections/{connection}/mappings', { params: { path, header: ifMatch(from) }, body }),
+      );
+    },
     () => say(said),
   );
 }

@@ -251,7 +251,7 @@ function Methods({ connection, title, about, part, mappings, choices }: MethodsP
                   {
                     title: 'Remove',
                     show: (row: Schemas['ShipMethodRow']) => (
-                      <Button size="compact-xs" variant="default" onClick={() => keep(rows.filter((one) => one !== row))}>
+                      <Button size="xs" variant="default" onClick={() => keep(rows.filter((one) => one !== row))}>
                         Remove
                       </Button>
                     ),
@@ -312,7 +312,7 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
                     title: 'Remove',
                     show: (row: Schemas['LocationRow']) => (
                       <Button
-                        size="compact-xs"
+                        size="xs"
                         variant="default"
                         onClick={() => save.mutate({ locations: rows.filter((one) => one !== row) })}
                       >

@@ -101,7 +101,7 @@ function Shipments({ order }: { order: Detail }) {
           columns={[
             { title: 'Shipment', show: (shipment) => <To href={`/shipments/${shipment.id}`}>{shipment.reference}</To> },
             { title: 'Carrier', show: (shipment) => `${shipment.carrier} ${shipment.service}` },
-            { title: 'Tracking', show: (shipment) => <Code>{shipment.tracking.join(', ') || '–'}</Code> },
+            { title: 'Tracking', show: (shipment) => shipment.tracking.map((number) => <Code key={number} className="line">{number}</Code>) },
             { title: 'Left', show: (shipment) => <Time at={shipment.shipped_at} /> },
             { title: 'Brightpearl knows', show: (shipment) => shipment.problem ?? <Time at={shipment.confirmed_at} none="Not yet" /> },
           ]}

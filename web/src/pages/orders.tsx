@@ -52,10 +52,10 @@ export function Orders() {
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 118 },
       { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
       { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 170 },
+      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 160 },
       { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 110 },
-      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 125 },
-      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 125 },
+      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 135 },
+      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 135 },
     ],
     [called],
   );
@@ -64,7 +64,7 @@ export function Orders() {
     <Page title="Orders">
       <FilterBar
         list="orders"
-        search="Order, customer, SKU, tracking"
+        search="Order, name, SKU, tracking"
         fields={[
           { name: 'state', label: 'State', choices: STATES.map((value) => ({ value, label: words(value) })) },
           { name: 'connection', label: 'Connection', choices: names.connections },

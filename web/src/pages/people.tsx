@@ -1,7 +1,8 @@
-import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, TextInput } from '@mantine/core';
+import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, paging, reading, type Schemas } from '../api/client';
+import { api, basis, done, ifMatch, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights, useSession } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
@@ -25,6 +26,21 @@ const ROLES: { value: Schemas['PersonRole']; label: string }[] = [
 ];
 
 const LINK = 'Give this link to the person yourself: Millrace sends no e-mail. It works once, and is shown this once.';
+
+/** Whether people can also sign in at the organisation's identity provider, which only the operator sets up. */
+function Provider() {
+  const { data } = useQuery({ ...reading('/api/v1/session/provider'), staleTime: Infinity });
+  if (!data) return null;
+  return (
+    <Section title="Identity provider">
+      <Text size="sm" maw={720}>
+        {data.configured
+          ? `People who are listed above can also sign in with ${data.name ?? 'the identity provider'}: the first time by the address that it has verified, from then on by who they are there. It lets in nobody who was not invited.`
+          : 'People sign in with a password of their own. To let them sign in at an OpenID Connect provider as well, the operator starts millrace serve with --oidc-issuer, --oidc-client-id and the client’s secret; a button appears on the sign-in page then.'}
+      </Text>
+    </Section>
+  );
+}
 
 /** Who may sign in, and who is invited. */
 export function People() {
@@ -63,7 +79,7 @@ export function People() {
             { title: 'State', show: (one) => <StateBadge state={one.state} /> },
             { title: 'Ends', show: (one) => <Time at={one.expires_at} />, wide: true },
             {
-              title: 'Withdraw',
+              title: 'Do',
               show: (one) =>
                 one.state === 'open' ? (
                   <Action
@@ -77,9 +93,14 @@ export function People() {
                 ),
             },
           ]}
-          empty={<EmptyNote title="Nobody is invited" />}
+          empty={
+            <EmptyNote title="Nobody is invited">
+              Invitations are listed here until they are used: press Invite a person, and give the link to them.
+            </EmptyNote>
+          }
         />
       </Section>
+      <Provider />
     </Page>
   );
 }
@@ -193,9 +214,16 @@ function Shown({ person }: { person: Person }) {
     installation: person.installation,
   });
   const params = { path: { person: person.id } };
-  const save = useAct(
-    () => done(api.PUT('/api/v1/people/{person}', { params, body: rights })),
-    () => say('It holds from the next request on.'),
+  const [filled, setFilled] = useState(person);
+  const save = useAct<void, Person>(
+    () => {
+      const header = ifMatch(basis(filled, person, ({ role, merchants, installation }) => [role, merchants, installation]));
+      return done(api.PUT('/api/v1/people/{person}', { params: { ...params, header }, body: rights }));
+    },
+    (kept) => {
+      setFilled(kept);
+      say('It holds from the next request on.');
+    },
   );
   return (
     <Page
@@ -217,6 +245,14 @@ function Shown({ person }: { person: Person }) {
               danger
               explains="For somebody who lost the app and the recovery codes. Be sure that it is them who ask."
               run={() => done(api.DELETE('/api/v1/people/{person}/second-factor', { params }))}
+            />
+          )}
+          {person.linked && (
+            <Action
+              label="Unlink from the provider"
+              danger
+              explains={`Who ${person.name} is at the identity provider is forgotten. The next time, the address that it has verified finds them anew.`}
+              run={() => done(api.DELETE('/api/v1/people/{person}/provider', { params }))}
             />
           )}
           {person.disabled ? (
@@ -270,7 +306,7 @@ function Shown({ person }: { person: Person }) {
       >
         <Loaded of={reading('/api/v1/people/{person}/sessions', params)}>
           {(sessions) => (
-            <Paper withBorder>
+            <Paper withBorder className="list">
               <SessionRows sessions={sessions} />
             </Paper>
           )}

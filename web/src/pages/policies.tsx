@@ -1,10 +1,11 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Paper, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, ifMatch, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, complain, say, useAct } from '../parts/act';
+import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
+import { Loaded } from '../parts/page';
 import { words } from '../parts/values';
 
 type Policy = Schemas['PolicyOut'];
@@ -47,7 +48,12 @@ export function Policies({ policies }: { policies: Policy[] }) {
           Add a policy
         </Button>
       </Group>
-      {edited && <PolicyDialog policy={edited === 'new' ? null : edited} close={() => setEdited(null)} />}
+      {edited === 'new' && <PolicyDialog policy={null} close={() => setEdited(null)} />}
+      {edited && edited !== 'new' && (
+        <Loaded of={reading('/api/v1/alerts/policies/{policy}', { path: { policy: edited.id } })}>
+          {(policy) => <PolicyDialog key={policy.id} policy={policy} close={() => setEdited(null)} />}
+        </Loaded>
+      )}
     </Stack>
   );
 }
@@ -120,6 +126,8 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
       ? givenOf(policy)
       : { name: '', enabled: true, kinds: [], connections: [], channels: [], remind_hours: 0, quiet: null },
   );
+  // What the form was filled from: nobody's change that came after it is overwritten.
+  const [was] = useState(policy ?? undefined);
   const set = (part: Partial<Given>) => setGiven({ ...given, ...part });
   const [from, setFrom] = useState(given.quiet?.from ?? '');
   const [until, setUntil] = useState(given.quiet?.until ?? '');
@@ -128,7 +136,7 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
     () => {
       const body = { ...given, name: given.name?.trim() ?? '', quiet: from && until ? { from, until, zone } : null };
       return policy
-        ? done(api.PUT('/api/v1/alerts/policies/{policy}', { params: { path: { policy: policy.id } }, body }))
+        ? done(api.PUT('/api/v1/alerts/policies/{policy}', { params: { path: { policy: policy.id }, header: ifMatch(was) }, body }))
         : done(api.POST('/api/v1/alerts/policies', { body }));
     },
     () => {
@@ -183,14 +191,7 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
             <TextInput label="Until" description="Told afterwards." type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
           </SimpleGrid>
           {save.error && <ProblemNote error={save.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={save.isPending}>
-              Keep
-            </Button>
-          </Group>
+          <DialogEnd close={close} label="Keep" busy={save.isPending} />
         </Stack>
       </form>
     </Modal>

@@ -13,7 +13,7 @@ import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { Time } from '../parts/values';
+import { Time, who } from '../parts/values';
 import { Causes, Gone } from './preflight-causes';
 
 type Run = Schemas['PreflightOut'];
@@ -81,7 +81,7 @@ export function Preflight({ connection, chosen }: { connection: string; chosen?:
               { title: 'Days', figure: true, show: (run) => run.days },
               { title: 'Orders', figure: true, show: (run) => run.orders },
               { title: 'Stood still', figure: true, show: (run) => run.stuck },
-              { title: 'By', show: (run) => run.wanted_by, wide: true },
+              { title: 'By', show: (run) => who(run.wanted_by), wide: true },
             ]}
           />
           {runs.hasNextPage && (

@@ -1,11 +1,11 @@
-import { Button, Checkbox, Group, Modal, Paper, Stack, Switch, Text, Textarea } from '@mantine/core';
+import { Button, Checkbox, Modal, Paper, Stack, Switch, Text, Textarea } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
-import { Action, useAct } from '../parts/act';
+import { Action, DialogEnd, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { RunBadge } from './run-badge';
 import { Facts } from '../parts/facts';
@@ -41,7 +41,7 @@ function Shown({ run }: { run: Run }) {
       title={`Stock run of ${names.connection(run.connection)}`}
       back={{ href: `/stock?connection=${run.connection}`, title: 'Stock' }}
       badge={<RunBadge state={run.state} />}
-      about={run.reason && sentence(run.reason)}
+      about={run.reason && (run.state === 'planned' ? `Before it was acted upon: ${run.reason}.` : sentence(run.reason))}
       actions={
         decides && (
           <>
@@ -246,14 +246,13 @@ function Undo({ run }: { run: Run }) {
               onChange={(event) => setReason(event.currentTarget.value)}
             />
             {undo.error && <ProblemNote error={undo.error} />}
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setOpened(false)}>
-                Cancel
-              </Button>
-              <Button type="submit" color="red" disabled={!look.data} loading={undo.isPending}>
-                {chosen.length > 0 ? 'Undo what is chosen' : `Undo all ${look.data?.undone ?? ''}`}
-              </Button>
-            </Group>
+            <DialogEnd
+              close={() => setOpened(false)}
+              label={chosen.length > 0 ? 'Undo what is chosen' : `Undo all ${look.data?.undone ?? ''}`}
+              busy={undo.isPending}
+              disabled={!look.data}
+              danger
+            />
           </Stack>
         </form>
       </Modal>

@@ -10,6 +10,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { Backups } from './backups';
 
 type SafetyOut = Schemas['SafetyOut'];
 
@@ -43,6 +44,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
         />
         {!installation && <Text size="sm">An administrator of the installation freezes and releases it.</Text>}
       </Section>
+      {installation && <Backups />}
       {safety.recovery && <Recovery recovery={safety.recovery} />}
       {installation && safety.frozen && !safety.recovery && <Recover />}
     </Stack>
@@ -52,6 +54,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
 function Freeze() {
   return (
     <Action
+      size="xs"
       label="Freeze sending"
       danger
       wantsReason
@@ -65,6 +68,7 @@ function Release() {
   const [force, setForce] = useState(false);
   return (
     <Action
+      size="xs"
       label="Release sending"
       wantsReason
       explains={

@@ -12,7 +12,7 @@ export function Once({ title, secret, children }: { title: string; secret: strin
           </Text>
           <CopyButton value={secret}>
             {({ copied, copy }) => (
-              <Button size="xs" variant="default" onClick={copy}>
+              <Button size="xs" variant="default" flex="none" onClick={copy}>
                 {copied ? 'Copied' : 'Copy'}
               </Button>
             )}

@@ -2,11 +2,13 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
-import { say, useAct } from '../parts/act';
+import { api, done, ifMatch, reading, type Schemas } from '../api/client';
+import { Action, say, useAct } from '../parts/act';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
 import { EndpointSettings } from './endpoint-settings';
+import { Rename } from './rename';
 import { SettingsForm, type Settings } from './settings-form';
 
 type Detail = Schemas['ConnectionDetailOut'];
@@ -21,22 +23,30 @@ export function SettingsPage() {
           title={`Settings of ${connection.name}`}
           back={{ href: `/connections/${connection.id}`, title: connection.name }}
         >
-          <Chosen connection={connection} />
+          <Loaded of={{ ...reading('/api/v1/connections/{connection}/settings', { path: { connection: id } }), staleTime: Infinity }}>
+            {(kept) => <Chosen connection={connection} kept={kept} />}
+          </Loaded>
           <EndpointSettings side="store" id={connection.store} />
           <EndpointSettings side="warehouse" id={connection.warehouse} />
+          <NameAndEnd connection={connection} />
         </Page>
       )}
     </Loaded>
   );
 }
 
-function Chosen({ connection }: { connection: Detail }) {
+function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
   const navigate = useNavigate();
   const params = { path: { connection: connection.id } };
   const choices = useQuery({ ...reading('/api/v1/connections/{connection}/choices', params), staleTime: 300_000 });
-  const [settings, setSettings] = useState<Settings>(connection.settings);
+  const [settings, setSettings] = useState<Settings>(kept);
+  // What the form was filled from: nobody's change that came after it is overwritten.
+  const [from] = useState(kept);
   const save = useAct(
-    () => done(api.PUT('/api/v1/connections/{connection}/settings', { params, body: settings })),
+    () =>
+      done(
+        api.PUT('/api/v1/connections/{connection}/settings', { params: { ...params, header: ifMatch(from) }, body: settings }),
+      ),
     () => {
       say('The settings are kept, and hold from the next run on.');
       void navigate({ to: `/connections/${connection.id}` });
@@ -61,5 +71,44 @@ function Chosen({ connection }: { connection: Detail }) {
         </Group>
       </Stack>
     </form>
+  );
+}
+
+/** Another name, and taking the connection away: wholly, or put away with its history. */
+function NameAndEnd({ connection }: { connection: Detail }) {
+  const navigate = useNavigate();
+  const params = { path: { connection: connection.id } };
+  return (
+    <Section
+      title="Name and end"
+      about="A connection with which nothing has happened is removed wholly. Any other is put away: its orders, shipments and audit trail stay and can be read, its name is free, and it cannot be switched on again."
+    >
+      <Group>
+        <Rename
+          name={connection.name}
+          what="connection"
+          run={(name) => done(api.PATCH('/api/v1/connections/{connection}', { params, body: { name } }))}
+        />
+        <Action
+          label="Remove"
+          about={connection.name}
+          danger
+          explains={
+            connection.enabled
+              ? `${connection.name} is switched on. Switch it off first: what is on its way ends then.`
+              : 'Nothing is read or sent for it any more. This cannot be taken back. Where something of it is still on its way, that is named and nothing is removed.'
+          }
+          run={async () => {
+            const { outcome, name } = await done(api.DELETE('/api/v1/connections/{connection}', { params }));
+            await navigate({ to: '/connections' });
+            say(
+              outcome === 'archived'
+                ? `It is put away with its history as “${name ?? connection.name}”: choose the state Archived to see it.`
+                : `${connection.name} is removed; nothing had happened with it.`,
+            );
+          }}
+        />
+      </Group>
+    </Section>
   );
 }

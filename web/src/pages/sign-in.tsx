@@ -73,6 +73,7 @@ export function SignIn() {
             type="email"
             autoComplete="username"
             required
+            withAsterisk={false}
             value={email}
             onChange={(event) => setEmail(event.currentTarget.value)}
           />
@@ -80,6 +81,7 @@ export function SignIn() {
             label="Password"
             autoComplete="current-password"
             required
+            withAsterisk={false}
             value={password}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
@@ -90,6 +92,7 @@ export function SignIn() {
               autoComplete="one-time-code"
               autoFocus
               required
+              withAsterisk={false}
               value={code}
               onChange={(event) => setCode(event.currentTarget.value)}
             />

@@ -1,5 +1,6 @@
 import { Paper, Select, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { sentence } from '../api/problem';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
@@ -70,7 +71,7 @@ function Runs({ connection }: { connection: string }) {
       columns={[
         { title: 'Made', show: (run) => <To href={`/stock/runs/${run.id}`}><Time at={run.made_at} /></To> },
         { title: 'State', show: (run) => <RunBadge state={run.state} /> },
-        { title: 'Why', show: (run) => run.reason && <Text size="sm" maw={340}>{run.reason}</Text> },
+        { title: 'Why', show: (run) => run.reason && <Text size="sm" maw={340}>{sentence(run.reason)}</Text> },
         { title: 'Feed', show: (run) => <Code>{run.feed}</Code>, wide: true },
         { title: 'Counted', show: (run) => <Time at={run.cut_off} />, wide: true },
         { title: 'Compared', figure: true, show: (run) => run.compared },

@@ -1,5 +1,27 @@
 import { To } from '../parts/link';
-import { Code } from '../parts/values';
+
+/** What an id of each kind names. */
+const KINDS: Record<string, string> = {
+  ord: 'order',
+  shr: 'request',
+  shp: 'shipment',
+  con: 'connection',
+  sto: 'store',
+  whs: 'warehouse',
+  mer: 'merchant',
+  ten: 'tenant',
+  eff: 'change',
+  run: 'stock run',
+  per: 'person',
+  key: 'key',
+  ses: 'session',
+  lnk: 'link',
+  whk: 'webhook',
+  exc: 'exception',
+  fnd: 'finding',
+  dft: 'draft',
+  bak: 'backup',
+};
 
 const PAGES: Record<string, string> = {
   ord: '/orders/',
@@ -10,9 +32,15 @@ const PAGES: Record<string, string> = {
   per: '/people/',
 };
 
-/** An id, leading to the page of what it names where there is one. */
+/** An id, by its kind and its end, leading to the page of what it names where there is one; the whole of it on hover. */
 export function Target({ id }: { id: string }) {
-  const page = PAGES[id.split('_')[0] ?? ''];
-  const short = <Code>{id || '–'}</Code>;
+  const prefix = id.split('_')[0] ?? '';
+  const kind = KINDS[prefix];
+  const page = PAGES[prefix];
+  const short = (
+    <span className="nowrap" title={id}>
+      {kind ? `${kind} …${id.slice(-5)}` : id || '–'}
+    </span>
+  );
   return page ? <To href={`${page}${id}`}>{short}</To> : short;
 }

@@ -23,6 +23,21 @@ export function complain(error: unknown): void {
   });
 }
 
+/** The end of a form in a dialog: leave it, or do what it says. */
+export function DialogEnd(props: { close: () => void; label: string; busy: boolean; danger?: boolean; disabled?: boolean }) {
+  const { close, label, busy, danger = false, disabled = false } = props;
+  return (
+    <Group justify="flex-end">
+      <Button variant="default" onClick={close}>
+        Cancel
+      </Button>
+      <Button type="submit" color={danger ? 'red' : undefined} loading={busy} disabled={disabled}>
+        {label}
+      </Button>
+    </Group>
+  );
+}
+
 /** A change. Whatever it comes to, everything that is shown is read again. */
 export function useAct<Given = void, Result = unknown>(
   run: (given: Given) => Promise<Result>,
@@ -38,6 +53,8 @@ export function useAct<Given = void, Result = unknown>(
 
 interface ActionProps extends Omit<ButtonProps, 'children'> {
   label: string;
+  /** What it is done to, where several such buttons stand on a page: part of its name for those who do not see where it stands. */
+  about?: string;
   /** What it does, in words; without it and without a reason nothing is asked first. */
   explains?: ReactNode;
   /** Asks why; the answer is kept in the audit trail. */
@@ -53,7 +70,7 @@ interface ActionProps extends Omit<ButtonProps, 'children'> {
 
 /** A button that changes something: says what, asks why where that is kept, shows what went wrong. */
 export function Action(props: ActionProps) {
-  const { label, explains, wantsReason = false, confirm, danger = false, said, run, then, ...button } = props;
+  const { label, about, explains, wantsReason = false, confirm, danger = false, said, run, then, ...button } = props;
   const asks = wantsReason || explains !== undefined;
   const [opened, dialog] = useDisclosure(false);
   const [reason, setReason] = useState('');
@@ -68,13 +85,12 @@ export function Action(props: ActionProps) {
     if (asks) dialog.open();
     else act.mutate('', { onError: complain });
   };
-  const colour = danger ? 'red' : undefined;
   return (
     <>
-      <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start}>
+      <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start} aria-label={about && `${label} ${about}`}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={dialog.close} title={label} centered>
+      <Modal opened={opened} onClose={dialog.close} title={about ? `${label} ${about}` : label} centered>
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -96,14 +112,7 @@ export function Action(props: ActionProps) {
               />
             )}
             {act.error && <ProblemNote error={act.error} />}
-            <Group justify="flex-end">
-              <Button variant="default" onClick={dialog.close}>
-                Cancel
-              </Button>
-              <Button type="submit" color={colour} loading={act.isPending}>
-                {confirm ?? label}
-              </Button>
-            </Group>
+            <DialogEnd close={dialog.close} label={confirm ?? label} busy={act.isPending} danger={danger} />
           </Stack>
         </form>
       </Modal>

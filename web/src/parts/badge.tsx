@@ -31,6 +31,10 @@ const TONES: Record<string, Tone> = {
   // Connections
   on: 'good',
   paused: 'bad',
+  // Runs of channels
+  running: 'busy',
+  done: 'good',
+  cut_off: 'wait',
   // Stock
   waiting: 'wait',
   correct: 'busy',

@@ -63,3 +63,10 @@ export function given(fields: Field[], values: Values): { settings: Values; secr
   }
   return { settings, secrets };
 }
+
+/** Parts what was entered into what may be shown again and what may not. A secret that was emptied is among them, empty. */
+export function apart(fields: Field[], values: Values): { plain: Values; sealed: Values } {
+  const isSecret = (name: string) => SECRET.has(fields.find((field) => field.name === name)?.kind ?? '');
+  const pick = (secret: boolean) => Object.fromEntries(Object.entries(values).filter(([name]) => isSecret(name) === secret));
+  return { plain: pick(false), sealed: pick(true) };
+}

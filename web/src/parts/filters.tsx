@@ -48,7 +48,10 @@ interface Props {
 /** Search, filters, and the views that this person keeps in this browser. */
 export function FilterBar({ list, search, fields }: Props) {
   const [filters, setFilters] = useFilters();
-  const any = Object.keys(filters).length > 0;
+  // What else stands in the address, such as a tab, is no filter.
+  const own = ['text', ...fields.map((field) => field.name)];
+  const any = own.some((name) => filters[name] !== undefined);
+  const others = Object.fromEntries(Object.entries(filters).filter(([name]) => !own.includes(name)));
   return (
     <Group gap="xs" align="flex-end" role="search" aria-label={`Filter ${list}`}>
       {search && <SearchField label={search} filters={filters} setFilters={setFilters} />}
@@ -58,7 +61,7 @@ export function FilterBar({ list, search, fields }: Props) {
             key={field.name}
             label={field.label}
             size="sm"
-            w={170}
+            w={150}
             clearable
             searchable={field.choices.length > 8}
             placeholder="Any"
@@ -79,7 +82,7 @@ export function FilterBar({ list, search, fields }: Props) {
         ),
       )}
       {any && (
-        <Button variant="subtle" size="sm" onClick={() => setFilters({})}>
+        <Button variant="subtle" size="sm" onClick={() => setFilters(others)}>
           Clear
         </Button>
       )}

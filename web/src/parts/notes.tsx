@@ -6,10 +6,13 @@ import { problemFrom, sentence } from '../api/problem';
 /** An error in words: what happened, why, and what to do. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
   const { told } = problemFrom(error);
+  if (told.type === 'changed_meanwhile') return <Overtaken />;
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
       <Stack gap="xs">
-        <Text size="sm">{sentence(told.detail)}</Text>
+        <Text size="sm" className="breaks">
+          {sentence(told.detail)}
+        </Text>
         {told.problems && told.problems.length > 0 && (
           <List size="sm">
             {told.problems.map((problem) => (
@@ -30,10 +33,29 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
             </Button>
           )}
           {told.instance && (
-            <Text size="xs" className="quiet">
+            <Text size="xs" className="quiet breaks">
               In the log: {told.instance}
             </Text>
           )}
+        </Group>
+      </Stack>
+    </Alert>
+  );
+}
+
+/** Nothing was written, because what the change was made from is no longer what is kept. */
+function Overtaken() {
+  return (
+    <Alert color="yellow" variant="light" icon={<IconAlertTriangle size={20} />} title="Changed by somebody else meanwhile" role="alert">
+      <Stack gap="xs">
+        <Text size="sm">
+          Since you opened this, somebody else has changed it. Nothing of yours was kept, and nothing of theirs was overwritten. Load what
+          is there now, and make your change again where it is still wanted.
+        </Text>
+        <Group>
+          <Button size="xs" variant="default" onClick={() => window.location.reload()}>
+            Load what is there now
+          </Button>
         </Group>
       </Stack>
     </Alert>
@@ -45,7 +67,7 @@ export function EmptyNote({ title, children, action }: { title: string; children
   return (
     <Center py="xl" px="md">
       <Stack align="center" gap="xs" maw={460}>
-        <Title order={3} size="h4">
+        <Title order={3} size="h4" ta="center">
           {title}
         </Title>
         {children && (

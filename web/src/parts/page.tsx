@@ -28,20 +28,22 @@ export function Page({ title, back, badge, about, actions, children }: Props) {
             ‹ {back.title}
           </To>
         )}
-        <Group justify="space-between" align="center" gap="sm">
-          <Group gap="sm">
-            <Title order={1} size="h2" tabIndex={-1}>
-              {title}
-            </Title>
-            {badge}
-          </Group>
+        <Group justify="space-between" align="flex-start" gap="sm">
+          <div className="heading">
+            <Group gap="sm">
+              <Title order={1} size="h2" tabIndex={-1}>
+                {title}
+              </Title>
+              {badge}
+            </Group>
+            {about && (
+              <Text className="quiet" maw={760} mt={4}>
+                {about}
+              </Text>
+            )}
+          </div>
           {actions && <Group gap="xs">{actions}</Group>}
         </Group>
-        {about && (
-          <Text className="quiet" maw={760}>
-            {about}
-          </Text>
-        )}
       </div>
       {children}
     </Stack>

@@ -166,7 +166,7 @@ export function DataTable<T>({ of, empty, bulk, long = false, ...rest }: ListPro
   if (pages === undefined) {
     return query.error ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : <Waiting />;
   }
-  if (rows.length === 0 && chosen.size === 0) return <Paper withBorder>{empty}</Paper>;
+  if (rows.length === 0 && chosen.size === 0) return <Paper withBorder className="list">{empty}</Paper>;
   const picked = () => {
     const shown = new Map(rows.map((row) => [rest.id(row), row]));
     return [...chosen].map(([key, row]) => shown.get(key) ?? row);
@@ -179,7 +179,7 @@ export function DataTable<T>({ of, empty, bulk, long = false, ...rest }: ListPro
   };
   const table = { ...rest, rows, ...(bulk ? { chosen: keys, choose } : {}) };
   return (
-    <Paper withBorder>
+    <Paper withBorder className="list">
       {bulk && chosen.size > 0 && (
         <Group px="md" py="xs" gap="sm" className="bulk" role="region" aria-label="Several at once">
           <Text size="sm" fw={600}>

@@ -8,7 +8,8 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['second', 1_000],
 ];
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+// With the name of the zone: that of the browser, which need not be the account's.
+const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 
 /** "3 minutes ago", "in 2 hours", "now". */
@@ -19,15 +20,18 @@ export function ago(at: string, now = Date.now()): string {
   return relative.format(Math.round(span / size), unit);
 }
 
-/** A moment: near ones by distance, others by date; the exact one on hover and for screen readers' `time`. */
-export function Time({ at, none = '–' }: { at: string | null | undefined; none?: string }) {
+/**
+ * A moment: near ones by distance, others by date; the exact one on hover and for screen readers' `time`. `past` stands for one
+ * that was to come and is over.
+ */
+export function Time({ at, none = '–', past }: { at: string | null | undefined; none?: string; past?: string }) {
   if (!at) return <span>{none}</span>;
   const date = new Date(at);
   const near = Math.abs(Date.now() - date.getTime()) < 86_400_000;
   return (
     // The browser's own tip: lists have hundreds of these.
     <time dateTime={at} className="nowrap" title={exact.format(date)}>
-      {near ? ago(at) : short.format(date)}
+      {past && date.getTime() < Date.now() ? past : near ? ago(at) : short.format(date)}
     </time>
   );
 }
@@ -41,11 +45,23 @@ export function took(ms: number): string {
   return `${Math.round(ms / (1_440 * MINUTE))} days`;
 }
 
+/** How large a file is. */
+export function bytes(count: number): string {
+  const [unit, size] = ([['GB', 1e9], ['MB', 1e6], ['kB', 1e3]] as const).find(([, least]) => count >= least) ?? ['bytes', 1];
+  return `${size === 1 ? count : (count / size).toFixed(1)} ${unit}`;
+}
+
 /** Every so many seconds, in words. */
 export function every(seconds: number): string {
+  if (seconds === 1) return 'every second';
   if (seconds % 3_600 === 0) return seconds === 3_600 ? 'every hour' : `every ${seconds / 3_600} hours`;
   if (seconds % 60 === 0) return seconds === 60 ? 'every minute' : `every ${seconds / 60} minutes`;
   return `every ${seconds} seconds`;
+}
+
+/** When a channel runs, in words: its rules, or its own pace in the largest unit that fits. */
+export function runs({ recurrence, every_seconds }: { recurrence: string; every_seconds: number }): string {
+  return recurrence === `every ${every_seconds} seconds` || every_seconds === 1 ? every(every_seconds) : recurrence;
 }
 
 /** A decimal of the API as people write it: without zeros at its end. Never through floating point. */
@@ -74,4 +90,9 @@ export function Code({ children, ...rest }: { children: string } & TextProps) {
 export function words(name: string): string {
   const text = name.replaceAll('_', ' ');
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Who did something: of `person per_… (ada@example.com)` what stands behind the id. */
+export function who(actor: string): string {
+  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
 }

@@ -1,9 +1,10 @@
-import { Button, Group, Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { api, done, reading, setCsrf, setProofAsker } from '../api/client';
 import type { Problem } from '../api/problem';
 import { useSession, type Session } from '../api/session';
+import { DialogEnd } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
 
 /** Asks for the password once more when a change wants it, then lets the change go on. */
@@ -65,14 +66,7 @@ export function ProofDialog() {
             />
           )}
           {prove.error && prove.error.kind !== 'second_factor_needed' && <ProblemNote error={prove.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={() => settle(false)}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={prove.isPending}>
-              Go on
-            </Button>
-          </Group>
+          <DialogEnd close={() => settle(false)} label="Go on" busy={prove.isPending} />
         </Stack>
       </form>
     </Modal>

@@ -17,7 +17,7 @@ interface Place {
   title: string;
   href: string;
   /** Shown to those who may use it. */
-  who?: 'administers' | 'decides';
+  who?: 'administers' | 'decides' | 'installation';
 }
 
 const PLACES: { title: string; places: Place[] }[] = [
@@ -37,6 +37,7 @@ const PLACES: { title: string; places: Place[] }[] = [
     title: 'Set-up',
     places: [
       { title: 'Connections', href: '/connections' },
+      { title: 'Merchants', href: '/merchants', who: 'administers' },
       { title: 'Alerts', href: '/alerts', who: 'administers' },
       { title: 'Webhooks', href: '/webhooks', who: 'administers' },
       { title: 'Keys', href: '/keys', who: 'administers' },
@@ -49,6 +50,7 @@ const PLACES: { title: string; places: Place[] }[] = [
       { title: 'API budget', href: '/budget', who: 'decides' },
       { title: 'Audit', href: '/audit', who: 'administers' },
       { title: 'Safety', href: '/safety', who: 'decides' },
+      { title: 'Tenants', href: '/tenants', who: 'installation' },
     ],
   },
 ];

@@ -1,34 +1,41 @@
 import { Button, Group, Stack } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { SettingsForm, type Settings } from '../settings-form';
-import type { Draft } from './wizard';
+import { KEPT_AFTER, type Keeping } from './draft';
 
 interface Props {
-  draft: Draft;
+  keeping: Keeping;
   /** Told the connection that was made. */
-  made: (connection: string) => void;
+  made: (connection: string) => Promise<void>;
   back: () => void;
 }
 
 /** Picks from the account's own lists what the connection shall do, and makes it. It is off. */
-export function ChooseStep({ draft, made, back }: Props) {
+export function ChooseStep({ keeping: { draft, keep }, made, back }: Props) {
   const choices = useQuery({
     ...reading('/api/v1/stores/{store}/choices', { path: { store: draft.store } }),
     staleTime: 300_000,
   });
-  const [settings, setSettings] = useState<Settings>({});
+  const [settings, setSettings] = useState<Settings>(draft.settings);
+  const later = useDebouncedCallback((chosen: Settings) => void keep({ settings: chosen }), { delay: KEPT_AFTER, flushOnUnmount: true });
+  const change = (chosen: Settings) => {
+    setSettings(chosen);
+    later(chosen);
+  };
   const create = useAct<void, Schemas['ConnectionDetailOut']>(
-    () =>
-      done(
-        api.POST('/api/v1/connections', {
-          body: { name: draft.name, store: draft.store, warehouse: draft.warehouse, settings },
-        }),
-      ),
-    (connection) => made(connection.id),
+    async () => {
+      const body = { name: draft.name, store: draft.store, warehouse: draft.warehouse, settings };
+      const connection = await done(api.POST('/api/v1/connections', { body }));
+      // The draft goes next: nothing of it is kept any more.
+      later.cancel();
+      return connection;
+    },
+    (connection) => void made(connection.id),
   );
   return (
     <form
@@ -40,7 +47,7 @@ export function ChooseStep({ draft, made, back }: Props) {
       <Stack>
         {choices.error && <ProblemNote error={choices.error} retry={() => void choices.refetch()} />}
         {choices.isPending && <Waiting what="Reading the account's lists" />}
-        {choices.data && <SettingsForm settings={settings} choices={choices.data} change={setSettings} />}
+        {choices.data && <SettingsForm settings={settings} choices={choices.data} change={change} />}
         {create.error && <ProblemNote error={create.error} />}
         <Group justify="space-between">
           <Button variant="default" onClick={back}>

@@ -1,23 +1,27 @@
 import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
-import { given, type Values } from '../../parts/fields';
+import { apart, given, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
 import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
 import { byField, sides } from '../endpoint-settings';
-import type { Draft } from './wizard';
+import { StoreOauth } from '../store-oauth';
+import { KEPT_AFTER, type Keeping } from './draft';
 
 type Platform = Schemas['PlatformOut'];
 type Endpoint = Schemas['EndpointOut'];
 
 interface Props {
+  /** The draft's. */
+  id: string;
   side: Schemas['Side'];
-  draft: Draft;
+  keeping: Keeping;
   next: (id: string) => void;
   back: () => void;
 }
@@ -31,28 +35,62 @@ export function EndpointStep(props: Props) {
   const warehouses = useQuery(reading('/api/v1/warehouses'));
   const all = (props.side === 'store' ? stores : warehouses).data;
   if (!platforms.data || !all) return <Waiting />;
-  const present = all.filter((one) => one.merchant === props.draft.merchant);
+  const present = all.filter((one) => one.merchant === props.keeping.draft.merchant);
   const offered = platforms.data.filter((platform) => platform.role === props.side);
   return <Form {...props} present={present} platforms={offered} />;
 }
 
-function Form({ side, draft, next, back, present, platforms }: Props & { present: Endpoint[]; platforms: Platform[] }) {
+function Form({ id: draftId, side, keeping, next, back, present, platforms }: Props & { present: Endpoint[]; platforms: Platform[] }) {
+  const { draft, keep, moving, secrets } = keeping;
+  const entered = draft.entered[side];
   const [id, setId] = useState(draft[side] || (present[0]?.id ?? ''));
-  const [how, setHow] = useState(present.length > 0 ? 'existing' : 'new');
-  const [platform, setPlatform] = useState(platforms[0]?.name ?? '');
-  const [name, setName] = useState('');
-  const [values, setValues] = useState<Values>({});
+  const [how, setHow] = useState(present.length > 0 && !entered ? 'existing' : 'new');
+  const [platform, setPlatform] = useState(entered?.platform ?? platforms[0]?.name ?? '');
+  const [name, setName] = useState(entered?.name ?? '');
+  const [values, setValues] = useState<Values>(entered?.values ?? {});
   const chosen = platforms.find((one) => one.name === platform);
   const fields = chosen?.fields ?? [];
+  const hidden = [...secrets].filter((secret) => secret.startsWith(`${side}.`));
+  const later = useDebouncedCallback(
+    (form: { name: string; platform: string; values: Values }) => {
+      const { plain, sealed } = apart(fields, form.values);
+      const bySide = Object.fromEntries(Object.entries(sealed).map(([field, value]) => [`${side}.${field}`, value]));
+      void keep({ entered: { ...draft.entered, [side]: { ...form, values: plain } } }, bySide);
+    },
+    { delay: KEPT_AFTER, flushOnUnmount: true },
+  );
+  const enter = (part: { name?: string; platform?: string; values?: Values }) => {
+    const form = { name, platform, values, ...part };
+    setName(form.name);
+    setPlatform(form.platform);
+    setValues(form.values);
+    later(form);
+  };
+  const forget = () => Object.fromEntries(hidden.map((secret) => [secret, '']));
+  const choosePlatform = (next: string) => {
+    // The passwords of one platform are of no use to another.
+    if (hidden.length > 0) void keep({}, forget());
+    enter({ platform: next, values: {} });
+  };
   const test = useAct((trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep));
-  const keep = useAct<void, Endpoint>(
-    () => sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, ...given(fields, values) }),
+  const make = useAct<void, Endpoint>(
+    async () => {
+      later.flush();
+      await keep({});
+      return sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, draft: draftId, ...given(fields, values) });
+    },
     (made) => {
+      const { [side]: _, ...others } = draft.entered;
+      // It is made, and has its secrets: the draft needs them no more.
+      void keep({ [side]: made.id, entered: others }, forget());
       setId(made.id);
       setHow('existing');
+      setName('');
+      setValues({});
       test.mutate({ id: made.id, keep: false });
     },
   );
+  const there = present.find((one) => one.id === id);
   const works = test.data?.ok === true;
   return (
     <Section title={TITLES[side]}>
@@ -67,7 +105,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
           <Select
             label={sides[side].title}
             required
-            data={present.map((one) => ({ value: one.id, label: `${one.name} (${one.platform})` }))}
+            data={present.map((one) => ({ value: one.id, label: `${one.name} (${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform})` }))}
             value={id || null}
             onChange={(value) => {
               setId(value ?? '');
@@ -79,7 +117,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
             id="endpoint"
             onSubmit={(event) => {
               event.preventDefault();
-              keep.mutate();
+              make.mutate();
             }}
           >
             <Stack>
@@ -87,7 +125,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
                 label={`Name of the ${side}`}
                 required
                 value={name}
-                onChange={(event) => setName(event.currentTarget.value)}
+                onChange={(event) => enter({ name: event.currentTarget.value })}
               />
               <Select
                 label="Platform"
@@ -96,10 +134,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
                 data={platforms.map((one) => ({ value: one.name, label: one.title }))}
                 value={platform}
                 allowDeselect={false}
-                onChange={(value) => {
-                  setPlatform(value ?? '');
-                  setValues({});
-                }}
+                onChange={(value) => choosePlatform(value ?? '')}
               />
               {chosen && (
                 <Text size="xs" className="quiet">
@@ -112,12 +147,21 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
                   Staff: then its password can change without touching anybody else.
                 </Text>
               )}
-              <SchemaForm platform={platform} fields={fields} values={values} onChange={setValues} problems={byField(keep.error)} standIns={chosen?.stand_ins ?? false} />
-              {keep.error && <ProblemNote error={keep.error} />}
+              <SchemaForm
+                platform={platform}
+                fields={fields}
+                values={values}
+                onChange={(changed) => enter({ values: changed })}
+                kept={hidden.map((secret) => secret.slice(side.length + 1))}
+                problems={byField(make.error)}
+                standIns={chosen?.stand_ins ?? false}
+              />
+              {make.error && <ProblemNote error={make.error} />}
             </Stack>
           </form>
         )}
-        {side === 'store' && how === 'existing' && id && !works && (
+        {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
+        {side === 'store' && how === 'existing' && id && !works && there?.settings.sign_in !== 'oauth' && (
           <div>
             <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
             <AskOther store={id} />
@@ -141,7 +185,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
           </Button>
           <Group>
             {how === 'new' ? (
-              <Button type="submit" form="endpoint" loading={keep.isPending}>
+              <Button type="submit" form="endpoint" loading={make.isPending}>
                 Keep and test
               </Button>
             ) : (
@@ -154,7 +198,7 @@ function Form({ side, draft, next, back, present, platforms }: Props & { present
                 >
                   Test connection
                 </Button>
-                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} onClick={() => next(id)}>
+                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} loading={moving} onClick={() => next(id)}>
                   Next
                 </Button>
               </>

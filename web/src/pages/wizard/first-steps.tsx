@@ -5,22 +5,18 @@ import { api, done, reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
-import type { Draft } from './wizard';
-
-interface Props {
-  draft: Draft;
-  next: (part: Partial<Draft>) => void;
-}
+import type { Draft } from './draft';
 
 /** How the connection will be called. */
-export function BasicStep({ draft, next }: Props) {
-  const [name, setName] = useState(draft.name);
+export function BasicStep({ name: before, next }: { name: string; next: (name: string) => Promise<unknown> }) {
+  const [name, setName] = useState(before);
+  const go = useAct(() => next(name.trim()));
   return (
     <Section title="Basic Information">
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          next({ name: name.trim() });
+          go.mutate();
         }}
       >
         <Stack maw={520}>
@@ -28,11 +24,15 @@ export function BasicStep({ draft, next }: Props) {
             label="Name of the connection"
             description="As you would call it, e.g. the shop's and the warehouse's names."
             required
+            maxLength={100}
             value={name}
             onChange={(event) => setName(event.currentTarget.value)}
           />
+          {go.error && <ProblemNote error={go.error} />}
           <Group justify="flex-end">
-            <Button type="submit">Next</Button>
+            <Button type="submit" loading={go.isPending}>
+              Next
+            </Button>
           </Group>
         </Stack>
       </form>
@@ -40,25 +40,29 @@ export function BasicStep({ draft, next }: Props) {
   );
 }
 
+interface Props {
+  draft: Draft;
+  next: (part: Partial<Draft>) => Promise<unknown>;
+  back: () => void;
+}
+
 /** Whose goods they are. */
-export function MerchantStep({ draft, next, back }: Props & { back: () => void }) {
+export function MerchantStep({ draft, next, back }: Props) {
   const { data: merchants } = useQuery(reading('/api/v1/merchants'));
   if (!merchants) return <Waiting />;
   return <PickMerchant merchants={merchants} draft={draft} next={next} back={back} />;
 }
 
-function PickMerchant(props: Props & { back: () => void; merchants: Schemas['MerchantOut'][] }) {
+function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
   const { merchants, draft, next, back } = props;
   const [how, setHow] = useState(merchants.length > 0 ? 'existing' : 'new');
   const [chosen, setChosen] = useState<string | null>(draft.merchant || (merchants[0]?.id ?? null));
   const [name, setName] = useState('');
-  const go = useAct<void, { id: string }>(
-    () =>
-      how === 'existing'
-        ? Promise.resolve({ id: chosen ?? '' })
-        : done(api.POST('/api/v1/merchants', { body: { name: name.trim() } })),
-    (merchant) => next({ merchant: merchant.id }),
-  );
+  const go = useAct(async () => {
+    const merchant = how === 'existing' ? (chosen ?? '') : (await done(api.POST('/api/v1/merchants', { body: { name: name.trim() } }))).id;
+    // What was chosen for another merchant is not this one's.
+    await next({ merchant, ...(merchant === draft.merchant ? {} : { warehouse: '', store: '' }) });
+  });
   return (
     <Section title="Merchant" about="The brand that owns the stock. Two merchants never see each other's orders.">
       <form

@@ -1,11 +1,10 @@
-import { Button, Group, Stack, Text } from '@mantine/core';
-import { useNavigate } from '@tanstack/react-router';
+import { Group, Stack, Text } from '@mantine/core';
+import { ToButton } from '../../parts/link';
 import { Section } from '../../parts/section';
 import { Preflight } from '../preflight';
 
 /** The connection is made, and off. What would have become of past orders shows whether it is ready. */
-export function PreflightStep({ connection, finish }: { connection: string; finish: () => void }) {
-  const navigate = useNavigate();
+export function PreflightStep({ connection }: { connection: string }) {
   return (
     <Stack>
       <Section title="Pre-flight">
@@ -16,15 +15,9 @@ export function PreflightStep({ connection, finish }: { connection: string; fini
       </Section>
       <Preflight connection={connection} />
       <Group justify="flex-end">
-        <Button
-          variant="default"
-          onClick={() => {
-            finish();
-            void navigate({ to: `/connections/${connection}` });
-          }}
-        >
+        <ToButton href={`/connections/${connection}`} variant="default">
           To the connection, to switch it on
-        </Button>
+        </ToButton>
       </Group>
     </Stack>
   );

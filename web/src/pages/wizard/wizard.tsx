@@ -1,75 +1,122 @@
-import { Stepper, Text } from '@mantine/core';
-import { useLocalStorage } from '@mantine/hooks';
-import { useSession } from '../../api/session';
-import { Page } from '../../parts/page';
-import { Action } from '../../parts/act';
-import { BasicStep, MerchantStep } from './first-steps';
-import { EndpointStep } from './endpoint-step';
+import { Stack, Stepper, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { Action, complain } from '../../parts/act';
+import { ToButton } from '../../parts/link';
+import { ProblemNote } from '../../parts/notes';
+import { Loaded, Page } from '../../parts/page';
 import { ChooseStep } from './choose-step';
+import { begin, discard, readingDraft, STEPS, useDraft, type Draft, type Kept } from './draft';
+import { EndpointStep } from './endpoint-step';
+import { BasicStep, MerchantStep } from './first-steps';
 import { PreflightStep } from './preflight-step';
 
-/** How far somebody has come. Kept in this browser; never a secret. */
-export interface Draft {
-  step: number;
-  name: string;
-  merchant: string;
-  warehouse: string;
-  store: string;
-  /** Made in the fifth step. */
-  connection: string;
-}
-
-const EMPTY: Draft = { step: 0, name: '', merchant: '', warehouse: '', store: '', connection: '' };
-
-const STEPS = ['Basic Information', 'Merchant', 'Warehouse Setup', 'Store Setup', 'What to import', 'Pre-flight'];
+const here = (search: Record<string, string>) => ({ to: '/connections/add', search, replace: true }) as const;
 
 /**
- * Makes a connection in six steps. Each step keeps what it makes, so one can leave and come back; credentials go straight
- * to the program and stay there. The connection is off until somebody switches it on.
+ * Makes a connection in six steps. What is entered is kept as a draft by the program, so one can leave, come back from another
+ * browser, and go on; the connection that is made of it is off until somebody switches it on.
  */
 export function Wizard() {
-  const { person } = useSession();
-  const [draft, setDraft] = useLocalStorage<Draft>({
-    key: `millrace.wizard.${person.id}`,
-    defaultValue: EMPTY,
-    getInitialValueInEffect: false,
-  });
-  const next = (part: Partial<Draft>) => setDraft({ ...draft, ...part, step: draft.step + 1 });
-  const back = () => setDraft({ ...draft, step: Math.max(0, draft.step - 1) });
+  const { draft, connection }: { draft?: string; connection?: string } = useSearch({ strict: false });
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  if (connection) {
+    return (
+      <Frame step={5}>
+        <PreflightStep connection={connection} />
+      </Frame>
+    );
+  }
+  if (draft) {
+    return (
+      <Loaded of={readingDraft(draft)}>
+        {(kept) => <Steps key={kept.id} kept={kept} />}
+      </Loaded>
+    );
+  }
+  const start = async (name: string) => {
+    const kept = await begin(name);
+    client.setQueryData(readingDraft(kept.id).queryKey, kept);
+    await navigate(here({ draft: kept.id }));
+  };
+  return (
+    <Frame step={0}>
+      <BasicStep name="" next={start} />
+    </Frame>
+  );
+}
+
+function Steps({ kept }: { kept: Kept }) {
+  const navigate = useNavigate();
+  const keeping = useDraft(kept);
+  const { draft, keep, problem } = keeping;
+  const next = async (part: Partial<Draft>) => {
+    await keep({ ...part, step: draft.step + 1 });
+  };
+  const back = () => void keep({ step: draft.step - 1 });
+  const made = async (connection: string) => {
+    await navigate(here({ connection }));
+    await discard(kept.id).catch(complain);
+  };
   const steps = [
-    <BasicStep key="basic" draft={draft} next={next} />,
+    <BasicStep key="basic" name={draft.name} next={(name) => next({ name })} />,
     <MerchantStep key="merchant" draft={draft} next={next} back={back} />,
-    <EndpointStep key="warehouse" side="warehouse" draft={draft} next={(id) => next({ warehouse: id })} back={back} />,
-    <EndpointStep key="store" side="store" draft={draft} next={(id) => next({ store: id })} back={back} />,
-    <ChooseStep key="choose" draft={draft} made={(id) => next({ connection: id })} back={back} />,
-    <PreflightStep key="preflight" connection={draft.connection} finish={() => setDraft(EMPTY)} />,
+    <EndpointStep key="warehouse" id={kept.id} side="warehouse" keeping={keeping} next={(id) => void next({ warehouse: id })} back={back} />,
+    <EndpointStep key="store" id={kept.id} side="store" keeping={keeping} next={(id) => void next({ store: id })} back={back} />,
+    <ChooseStep key="choose" keeping={keeping} made={made} back={back} />,
   ];
+  return (
+    <Frame
+      step={draft.step}
+      actions={
+        <>
+          <ToButton href="/connections" variant="default">
+            Go on later
+          </ToButton>
+          <Action
+            label="Discard"
+            danger
+            explains="What was entered here is forgotten, passwords included. Merchants, warehouses and stores that were made stay, and can be picked again."
+            run={async () => {
+              await discard(kept.id);
+              await navigate({ to: '/connections' });
+            }}
+          />
+        </>
+      }
+    >
+      {problem !== null && <ProblemNote error={problem} />}
+      {steps[draft.step]}
+    </Frame>
+  );
+}
+
+function Frame({ step, actions, children }: { step: number; actions?: ReactNode; children: ReactNode }) {
+  const title = STEPS[step] ?? '';
   return (
     <Page
       title="Add a connection"
       back={{ href: '/connections', title: 'Connections' }}
-      about="Nothing is imported or sent before you switch the connection on at the end."
-      actions={
-        draft.step > 0 && (
-          <Action
-            label="Start over"
-            explains="The steps begin anew. What was made stays: merchant, warehouse and store can be picked again, and a connection stands in the list, switched off."
-            run={() => Promise.resolve(setDraft(EMPTY))}
-          />
-        )
+      about={
+        step === 0
+          ? 'Nothing is imported or sent before you switch the connection on at the end. You can leave at any step and go on later: what you have entered is kept.'
+          : 'What you enter is kept. Nothing is imported or sent before you switch the connection on.'
       }
+      actions={actions}
     >
-      <Stepper active={draft.step} size="sm" allowNextStepsSelect={false} visibleFrom="sm" wrap={false}>
-        {STEPS.map((title) => (
-          <Stepper.Step key={title} label={title} />
+      <Stepper active={step} size="sm" allowNextStepsSelect={false} visibleFrom="sm" wrap={false}>
+        {STEPS.map((one) => (
+          <Stepper.Step key={one} label={one.replace('-', '\u2011')} />
         ))}
       </Stepper>
       <Text size="sm" className="quiet" hiddenFrom="sm">
-        Step {draft.step + 1} of {STEPS.length}
+        Step {step + 1} of {STEPS.length}: {title}
       </Text>
-      <div role="group" aria-label={`Step ${draft.step + 1} of ${STEPS.length}: ${STEPS[draft.step] ?? ''}`}>
-        {steps[Math.min(draft.step, steps.length - 1)]}
-      </div>
+      <Stack role="group" aria-label={`Step ${step + 1} of ${STEPS.length}: ${title}`}>
+        {children}
+      </Stack>
     </Page>
   );
 }

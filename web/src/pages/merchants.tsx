@@ -1,0 +1,196 @@
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, done, reading, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
+import { Action, DialogEnd, useAct } from '../parts/act';
+import { To } from '../parts/link';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Loaded, Page } from '../parts/page';
+import { Section } from '../parts/section';
+import { Rows } from '../parts/table';
+import { Rename } from './rename';
+
+type Side = Schemas['Side'];
+type Endpoint = Schemas['EndpointOut'];
+type Merchant = Schemas['MerchantOut'];
+
+/** Whose goods there are, and the accounts of both sides: other names, and taking away what is not needed. */
+export function Merchants() {
+  return (
+    <Page
+      title="Merchants"
+      about="The brands whose goods are shipped, and the stores and warehouses that belong to them. A store or a warehouse is made while a connection is added."
+      actions={<NewMerchant />}
+    >
+      <Section title="Merchants" about="Two merchants never see each other's orders.">
+        <Loaded of={reading('/api/v1/merchants')}>{(merchants) => <MerchantRows merchants={merchants} />}</Loaded>
+      </Section>
+      <Section title="Stores" about="Accounts at Brightpearl, where orders come from.">
+        <Loaded of={reading('/api/v1/stores')}>{(stores) => <Endpoints side="store" all={stores} />}</Loaded>
+      </Section>
+      <Section title="Warehouses" about="Accounts at warehouses, where orders go.">
+        <Loaded of={reading('/api/v1/warehouses')}>{(warehouses) => <Endpoints side="warehouse" all={warehouses} />}</Loaded>
+      </Section>
+    </Page>
+  );
+}
+
+function NewMerchant() {
+  const [opened, setOpened] = useState(false);
+  const [name, setName] = useState('');
+  const close = () => {
+    setOpened(false);
+    setName('');
+  };
+  const make = useAct(() => done(api.POST('/api/v1/merchants', { body: { name: name.trim() } })), close);
+  return (
+    <>
+      <Button
+        onClick={() => {
+          make.reset();
+          setOpened(true);
+        }}
+      >
+        Add a merchant
+      </Button>
+      <Modal opened={opened} onClose={close} title="Add a merchant" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            make.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput
+              label="Name of the merchant"
+              required
+              maxLength={100}
+              data-autofocus
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            {make.error && <ProblemNote error={make.error} />}
+            <DialogEnd close={close} label="Add" busy={make.isPending} />
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}
+
+/** All connections, those that were put away included: they keep what belongs to them. */
+const CONNECTIONS = reading('/api/v1/connections', { query: { archived: true } });
+
+function Uses({ of }: { of: Schemas['ConnectionOut'][] }) {
+  return of.map((one, place) => (
+    <span key={one.id}>
+      {place > 0 && ', '}
+      <To href={`/connections/${one.id}`}>{one.name}</To>
+    </span>
+  ));
+}
+
+function MerchantRows({ merchants }: { merchants: Merchant[] }) {
+  const { data: connections } = useQuery(CONNECTIONS);
+  if (merchants.length === 0) {
+    return <EmptyNote title="No merchants yet">Add one here, or while you add a connection.</EmptyNote>;
+  }
+  return (
+    <Rows<Merchant>
+      label="Merchants"
+      rows={merchants}
+      id={(merchant) => merchant.id}
+      columns={[
+        { title: 'Merchant', show: (merchant) => merchant.name },
+        { title: 'Connections', show: (merchant) => uses(connections, (one) => one.merchant === merchant.id) },
+        {
+          title: 'Do',
+          show: (merchant) => (
+            <Group gap="xs">
+              <Rename
+                size="xs"
+                name={merchant.name}
+                what="merchant"
+                run={(name) => done(api.PATCH('/api/v1/merchants/{merchant}', { params: { path: { merchant: merchant.id } }, body: { name } }))}
+              />
+              <Action
+                size="xs"
+                label="Remove"
+                about={merchant.name}
+                danger
+                explains={`${merchant.name} is removed, if no store, warehouse, order or person belongs to it. What does is named, and nothing is removed then.`}
+                run={() => done(api.DELETE('/api/v1/merchants/{merchant}', { params: { path: { merchant: merchant.id } } }))}
+              />
+            </Group>
+          ),
+        },
+      ]}
+    />
+  );
+}
+
+function uses(connections: Schemas['ConnectionOut'][] | undefined, fits: (one: Schemas['ConnectionOut']) => boolean) {
+  const found = connections?.filter(fits) ?? [];
+  return found.length > 0 && <Uses of={found} />;
+}
+
+/** Renames and removes either side. */
+const SIDES = {
+  store: {
+    rename: (store: string, name: string) => done(api.PATCH('/api/v1/stores/{store}', { params: { path: { store } }, body: { name } })),
+    remove: (store: string) => done(api.DELETE('/api/v1/stores/{store}', { params: { path: { store } } })),
+  },
+  warehouse: {
+    rename: (warehouse: string, name: string) =>
+      done(api.PATCH('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse } }, body: { name } })),
+    remove: (warehouse: string) => done(api.DELETE('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse } } })),
+  },
+} as const;
+
+function Endpoints({ side, all }: { side: Side; all: Endpoint[] }) {
+  const names = useNames();
+  const { data: connections } = useQuery(CONNECTIONS);
+  const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
+  if (all.length === 0) {
+    return (
+      <EmptyNote title={`No ${side}s yet`} action={<To href="/connections/add">Add a connection</To>}>
+        One is made in the step {side === 'store' ? 'Store' : 'Warehouse'} Setup of adding a connection.
+      </EmptyNote>
+    );
+  }
+  return (
+    <Rows<Endpoint>
+      label={side === 'store' ? 'Stores' : 'Warehouses'}
+      rows={all}
+      id={(one) => one.id}
+      columns={[
+        { title: side === 'store' ? 'Store' : 'Warehouse', show: (one) => one.name },
+        { title: 'Platform', show: (one) => platforms?.find(({ name }) => name === one.platform)?.title ?? one.platform },
+        { title: 'Merchant', show: (one) => names.merchant(one.merchant) },
+        { title: 'Connections', show: (one) => uses(connections, (connection) => connection[side] === one.id) },
+        {
+          title: 'Do',
+          show: (one) => (
+            <Group gap="xs">
+              <Rename size="xs" name={one.name} what={side} run={(name) => SIDES[side].rename(one.id, name)} />
+              <Action
+                size="xs"
+                label="Remove"
+                about={one.name}
+                danger
+                explains={
+                  <Text size="sm">
+                    {one.name} is removed with its credentials, if no connection uses it. A connection that was put away still does:
+                    what happened with it stays, and its accounts with it.
+                  </Text>
+                }
+                run={() => SIDES[side].remove(one.id)}
+              />
+            </Group>
+          ),
+        },
+      ]}
+    />
+  );
+}

@@ -1,0 +1,158 @@
+import { Button, Modal, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { api, done, paging, type Schemas } from '../api/client';
+import { useRights } from '../api/session';
+import { Action, DialogEnd, useAct } from '../parts/act';
+import { StateBadge } from '../parts/badge';
+import { EmptyNote, ProblemNote } from '../parts/notes';
+import { Page } from '../parts/page';
+import { DataTable } from '../parts/table';
+import { Time } from '../parts/values';
+import { Once } from './secret';
+
+type Tenant = Schemas['TenantOut'];
+
+/** A link that lets the first administrator of a tenant in. */
+interface Entry {
+  tenant: string;
+  link: string;
+}
+
+/** The organisations that use this installation; for whoever administers it. */
+export function Tenants() {
+  const { installation } = useRights();
+  const [entry, setEntry] = useState<Entry | null>(null);
+  if (!installation) {
+    return (
+      <EmptyNote title="Tenants are the operator's">
+        Only administrators of the whole installation see and make them. Ask one of them.
+      </EmptyNote>
+    );
+  }
+  return (
+    <Page
+      title="Tenants"
+      about="The organisations that use this installation. Each has its own people, merchants and connections, and sees nothing of another."
+      actions={<NewTenant made={setEntry} />}
+    >
+      {entry && (
+        <Once title={`The link for the first administrator of ${entry.tenant}`} secret={entry.link}>
+          Give it to that person yourself: Millrace sends no e-mail. It works once, within 24 hours, and is shown this once.
+        </Once>
+      )}
+      <DataTable<Tenant>
+        of={paging('/api/v1/tenants', { query: { limit: 50 } })}
+        label="Tenants"
+        id={(tenant) => tenant.id}
+        columns={[
+          { title: 'Tenant', show: (tenant) => tenant.name },
+          {
+            title: 'State',
+            show: (tenant) =>
+              tenant.disabled_at ? (
+                <StateBadge state="off" label="Disabled" />
+              ) : tenant.people === 0 ? (
+                <StateBadge state="waiting" label="Nobody has come in yet" />
+              ) : (
+                <StateBadge state="on" label="Works" />
+              ),
+          },
+          { title: 'People', figure: true, show: (tenant) => tenant.people },
+          { title: 'Made', show: (tenant) => <Time at={tenant.created_at} />, wide: true },
+          { title: 'Do', show: (tenant) => <Deeds tenant={tenant} made={setEntry} /> },
+        ]}
+        empty={<EmptyNote title="No tenants" />}
+      />
+    </Page>
+  );
+}
+
+function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void }) {
+  const params = { path: { tenant: tenant.id } };
+  if (tenant.disabled_at) {
+    return (
+      <Action
+        size="xs"
+        label="Enable"
+        about={tenant.name}
+        explains={`${tenant.name} goes on where it stopped. Its people sign in again.`}
+        run={() => done(api.POST('/api/v1/tenants/{tenant}/enable', { params }))}
+      />
+    );
+  }
+  return (
+    <Stack gap={6} align="flex-start">
+      {tenant.people === 0 && (
+        <Action
+          size="xs"
+          label="New link"
+          about={`for ${tenant.name}`}
+          explains="Another link for the first administrator is made. The one before opens nothing any more."
+          confirm="Make the link"
+          run={async () => {
+            const { link } = await done(api.POST('/api/v1/tenants/{tenant}/set-up', { params }));
+            made({ tenant: tenant.name, link });
+          }}
+        />
+      )}
+      <Action
+        size="xs"
+        label="Disable"
+        about={tenant.name}
+        danger
+        explains={`The connections, webhooks and alerts of ${tenant.name} stop, its people, keys and links let nobody in, and its sessions end. Its data stays, and it can be enabled again.`}
+        run={() => done(api.POST('/api/v1/tenants/{tenant}/disable', { params }))}
+      />
+    </Stack>
+  );
+}
+
+function NewTenant({ made }: { made: (entry: Entry) => void }) {
+  const [opened, setOpened] = useState(false);
+  const [name, setName] = useState('');
+  const close = () => {
+    setOpened(false);
+    setName('');
+  };
+  const make = useAct(
+    () => done(api.POST('/api/v1/tenants', { body: { name: name.trim() } })),
+    ({ tenant, link }) => {
+      close();
+      made({ tenant: tenant.name, link: link.link });
+    },
+  );
+  return (
+    <>
+      <Button
+        onClick={() => {
+          make.reset();
+          setOpened(true);
+        }}
+      >
+        Make a tenant
+      </Button>
+      <Modal opened={opened} onClose={close} title="Make a tenant" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            make.mutate();
+          }}
+        >
+          <Stack>
+            <TextInput
+              label="Name"
+              description="The organisation's, as people call it. Unique in this installation."
+              required
+              maxLength={100}
+              data-autofocus
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            {make.error && <ProblemNote error={make.error} />}
+            <DialogEnd close={close} label="Make it" busy={make.isPending} />
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  );
+}
