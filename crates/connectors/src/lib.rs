@@ -5,14 +5,19 @@
 use connect::ConnectorSpec;
 
 pub mod brightpearl;
+pub mod csv;
 pub mod dsfx;
 pub mod extensiv;
 pub mod files;
+pub mod layouts;
+pub mod mintsoft;
 mod numbers;
+mod times;
 pub mod x12;
 
 /// Every connector there is.
-pub static CONNECTORS: &[&ConnectorSpec] = &[&brightpearl::SPEC, &dsfx::SPEC, &extensiv::SPEC, &x12::SPEC];
+pub static CONNECTORS: &[&ConnectorSpec] =
+    &[&brightpearl::SPEC, &csv::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &x12::SPEC];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {

@@ -3,7 +3,8 @@
 use std::str::FromStr as _;
 
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde_json::Number;
+use serde::{Deserialize as _, Deserializer, de::Error as _};
+use serde_json::{Number, Value};
 
 /// Digits that survive the way through a 64-bit float whatever they are.
 const SAFE_DIGITS: u32 = 15;
@@ -34,6 +35,16 @@ pub(crate) fn decimal(number: &Number) -> Option<Decimal> {
     }
     // Nine digits before the point leave six behind it: finer than any quantity or price.
     (digits <= 9).then(|| read.round_dp_with_strategy(SAFE_DIGITS - digits, RoundingStrategy::MidpointNearestEven))
+}
+
+/// A quantity, sent as a number (`5.0`) or as text.
+pub(crate) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let number = match Value::deserialize(deserializer)? {
+        Value::Number(number) => decimal(&number),
+        Value::String(text) => decimal_text(text.trim()),
+        _ => return Err(D::Error::custom("a quantity is neither a number nor text")),
+    };
+    number.map(|number| number.normalize()).ok_or_else(|| D::Error::custom("a quantity is not a number"))
 }
 
 /// Digits before the point; 0 for numbers below one, whose zeros behind the point count as digits: finer is noise.

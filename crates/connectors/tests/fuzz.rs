@@ -1,4 +1,5 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, file exchange, X12, webhook calls. See docs/gates.md.
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, file exchange, CSV, X12, webhook calls. See
+//! docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
 //! connector through its own doors. `MILLRACE_FUZZ_RECORD=1 cargo test -p connectors --test fuzz record` records them anew.
@@ -7,6 +8,8 @@
 
 #[path = "fuzz/brightpearl.rs"]
 mod brightpearl;
+#[path = "fuzz/csv.rs"]
+mod csv;
 #[path = "fuzz/dsfx.rs"]
 mod dsfx;
 #[path = "fuzz/extensiv.rs"]
@@ -16,10 +19,16 @@ mod hooks;
 #[allow(dead_code, reason = "shared with the other tests, which use all of it")]
 #[path = "it/hub.rs"]
 mod hub;
+#[path = "fuzz/mintsoft.rs"]
+mod mintsoft;
+#[path = "fuzz/oauth.rs"]
+mod oauth;
 #[path = "fuzz/record.rs"]
 mod record;
 #[path = "fuzz/replay.rs"]
 mod replay;
+#[path = "fuzz/rest.rs"]
+mod rest;
 #[path = "fuzz/session.rs"]
 mod session;
 #[path = "fuzz/x12.rs"]

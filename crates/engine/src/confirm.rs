@@ -141,6 +141,8 @@ pub struct Done {
     pub state: EffectState,
     /// The note it made, for [`EffectKind::CreateNote`].
     pub note_id: Option<i64>,
+    /// Why it stands there, in words; empty where there is nothing to say.
+    pub note: String,
 }
 
 /// What the next step of one shipment follows from.
@@ -196,7 +198,7 @@ pub fn next(facts: &ShipmentSteps<'_>) -> NextStep {
     // Whatever ended and is not applied needs a person: nothing may be built on it.
     let stopped = facts.done.iter().find(|done| done.state != EffectState::Applied);
     if let Some(stopped) = stopped {
-        return NextStep::Hold(format!("{} is {}", words(stopped.kind), stopped.state.as_str().replace('_', " ")));
+        return NextStep::Hold(self::stopped(stopped.kind, stopped.state, &stopped.note));
     }
     if facts.rows.is_empty() {
         // Only odd parts of kits left with it: their units are confirmed with the shipment that completes them.
@@ -244,6 +246,12 @@ fn same_rows(a: &[NoteRow], b: &[NoteRow]) -> bool {
         by_row
     };
     sum(a) == sum(b)
+}
+
+/// What is said of an effect that ended and was not applied, in people's words; `note` is why, where that is known.
+pub fn stopped(kind: EffectKind, state: EffectState, note: &str) -> String {
+    let stands = format!("{} is {}", words(kind), state.as_str().replace('_', " "));
+    if note.is_empty() { stands } else { format!("{stands}: {note}") }
 }
 
 /// What an effect does, in people's words.

@@ -128,6 +128,8 @@ pub struct StockSettings {
     /// Work accepted or shipped within so many seconds before the feed's cut-off makes its products wait for the next feed:
     /// the warehouse's count may or may not know of it.
     pub settle_seconds: u32,
+    /// What waits for approval is approved by two people, who both signed in.
+    pub two_people: bool,
     /// Brakes.
     pub brakes: Brakes,
 }
@@ -141,6 +143,7 @@ impl Default for StockSettings {
             batch: 100,
             revive_archived: false,
             settle_seconds: 30,
+            two_people: false,
             brakes: Brakes::default(),
         }
     }

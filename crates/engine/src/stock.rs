@@ -9,6 +9,7 @@ use connect::{
     FeedBasis, Money, SourceStock,
     planted::{Planted, planted},
 };
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use crate::settings::{Brakes, Increases, StockSettings};
@@ -183,6 +184,44 @@ fn difference(facts: &ProductFacts, basis: FeedBasis) -> (Decimal, Decimal, BTre
             (facts.figure - not_accepted - facts.source.on_hand, facts.source.on_hand, parts)
         }
     }
+}
+
+/// A count, as far as it says which of two is the newer one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted<'a> {
+    /// When it was counted.
+    pub cut_off: Timestamp,
+    /// Its name at the warehouse; of two counts of one moment the later name is the newer.
+    pub reference: &'a str,
+    /// The warehouse's running number, where it gives one.
+    pub sequence: Option<i64>,
+}
+
+/// Why a count is not acted upon because of what is known already; `None`: it is the newest (K4). `last` is the newest count of
+/// the same facilities that was not refused, `newest_figure` the latest time that any kept figure of these facilities speaks of.
+///
+/// It is asked before a count is worked out, and again in the transaction that keeps the result: a process that stood still
+/// in between would otherwise take back what another one made of a newer count.
+pub fn outdated(count: Counted<'_>, last: Option<Counted<'_>>, newest_figure: Option<Timestamp>) -> Option<String> {
+    if planted(Planted::OldCount) {
+        return None;
+    }
+    if let Some(last) = last {
+        if (count.cut_off, count.reference) <= (last.cut_off, last.reference) {
+            return Some("it is not newer than the last count acted upon".to_owned());
+        }
+        if let (Some(this), Some(before)) = (count.sequence, last.sequence)
+            && this <= before
+        {
+            return Some(format!(
+                "its running number {this} is not above {before}, that of the last count acted upon; have the warehouse \
+                 export again"
+            ));
+        }
+    }
+    newest_figure
+        .filter(|at| *at > count.cut_off)
+        .map(|at| format!("a count of {at} of the same facilities was acted upon, and it is older"))
 }
 
 /// What a whole run looks like.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::{brightpearl::Brightpearl, dsfx, extensiv};
+use crate::{brightpearl::Brightpearl, dsfx, extensiv, mintsoft};
 
 /// Units by SKU.
 pub type Units = BTreeMap<String, Decimal>;
@@ -147,6 +147,50 @@ fn extensiv_shipment(order: &extensiv::LedgerOrder) -> Option<WarehouseShipment>
         shipped_at,
         tracking: if boxed.is_empty() { whole.cloned().into_iter().collect() } else { boxed },
         boxes: order.packages.len(),
+        units,
+    })
+}
+
+/// The orders of one client of a Mintsoft warehouse. Parts are shipments of the order they were split from.
+#[must_use]
+pub fn mintsoft_orders(ledger: &mintsoft::Ledger, client: u64) -> Vec<WarehouseOrder> {
+    let mine: Vec<&mintsoft::LedgerOrder> = ledger.orders.iter().filter(|order| order.client == client).collect();
+    let whole = mine.iter().filter(|order| order.split_of.is_none());
+    whole
+        .map(|order| {
+            let parts: Vec<&mintsoft::LedgerOrder> = mine
+                .iter()
+                .copied()
+                .filter(|part| part.order_id == order.order_id || part.split_of == Some(order.order_id))
+                .collect();
+            let mut asked = Units::new();
+            for (_, sku, units, _) in parts.iter().flat_map(|part| &part.lines) {
+                *asked.entry(sku.clone()).or_default() += Decimal::from(*units);
+            }
+            let mut shipments: Vec<WarehouseShipment> =
+                parts.iter().filter_map(|part| mintsoft_shipment(part)).collect();
+            shipments.sort_by(|a, b| (a.shipped_at, &a.reference).cmp(&(b.shipped_at, &b.reference)));
+            WarehouseOrder {
+                key: order.number.clone(),
+                received_at: order.created_at,
+                live: parts.iter().any(|part| part.status != mintsoft::Status::Cancelled),
+                asked,
+                shipments,
+            }
+        })
+        .collect()
+}
+
+fn mintsoft_shipment(order: &mintsoft::LedgerOrder) -> Option<WarehouseShipment> {
+    let mut units = Units::new();
+    for (_, sku, quantity) in &order.shipped {
+        *units.entry(sku.clone()).or_default() += Decimal::from(*quantity);
+    }
+    Some(WarehouseShipment {
+        reference: order.order_id.to_string(),
+        shipped_at: order.despatched_at?,
+        tracking: order.parcels.clone(),
+        boxes: order.parcels.len(),
         units,
     })
 }

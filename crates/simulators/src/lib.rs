@@ -10,6 +10,7 @@
 //! | [`brightpearl`] | Brightpearl's HTTP API: orders, goods-out notes, stock, products, search, webhooks |
 //! | [`dsfx`] | a warehouse that lives in a folder and talks in CSV files |
 //! | [`extensiv`] | Extensiv 3PL Warehouse Manager: tokens, orders, packages, stock, webhooks |
+//! | [`mintsoft`] | Mintsoft: keys, orders and their parts, stock, call-backs |
 //! | [`openssh`] | nothing: starts the real OpenSSH server, for SFTP |
 //! | [`audit`] | nothing: compares the ledgers of both ends of a run |
 //! | [`proxy`] | the network below HTTP: a TCP line that can be disturbed |
@@ -23,6 +24,7 @@ pub mod dsfx;
 pub mod extensiv;
 pub mod faults;
 pub mod fuzz;
+pub mod mintsoft;
 pub mod openssh;
 pub mod postgres;
 pub mod proxy;

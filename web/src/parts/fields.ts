@@ -14,15 +14,17 @@ const ONLY_WITH: Record<string, Record<string, { field: string; values: string[]
     dev_ref: { field: 'sign_in', values: ['oauth'] },
     client_secret: { field: 'sign_in', values: ['oauth'] },
   },
-  dsfx: {
-    folder: { field: 'transport', values: ['folder'] },
-    ...Object.fromEntries(
-      ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
-        name,
-        { field: 'transport', values: ['sftp'] },
-      ]),
-    ),
-  },
+};
+
+/** Where files are exchanged: the same fields on every platform that asks for a transport. */
+const OF_FILES: Record<string, { field: string; values: string[] }> = {
+  folder: { field: 'transport', values: ['folder'] },
+  ...Object.fromEntries(
+    ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
+      name,
+      { field: 'transport', values: ['sftp'] },
+    ]),
+  ),
 };
 
 /**
@@ -35,7 +37,7 @@ export function asked(
   values: Values,
   standIns: boolean,
 ): { first: Field[]; more: Field[] } {
-  const rules = ONLY_WITH[platform] ?? {};
+  const rules = ONLY_WITH[platform] ?? (fields.some((field) => field.name === 'transport') ? OF_FILES : {});
   const matters = (field: Field) => {
     const rule = rules[field.name];
     if (!rule) return true;

@@ -109,7 +109,7 @@ impl Brightpearl {
 
     /// The contact that Brightpearl keeps as the creator of goods-out notes that the hub makes: from the settings
     /// (`note_author`), or learned from the first such note that was read. Until it is known, a note that may be the
-    /// hub's own is never taken for it.
+    /// hub's own is taken for it only where it holds the time the hub wrote and the API user's own contact made it.
     pub fn note_author(&self) -> Option<i64> {
         let author = self.note_author.load(Ordering::Relaxed);
         (author > 0).then_some(author)

@@ -4,16 +4,16 @@
 //! published (DropStream help centre, "DSFX: orders"). What stands behind the payment type is known from one sample only;
 //! notes as the last field of version 2, and the facility behind them in version 3, are an assumption of this project.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use connect::{Address, EffectDraft, EffectKind, PlanError, ShipmentRequest};
-use encoding_rs::{Encoding, UTF_8};
+use connect::{Address, PlanError, ShipmentRequest};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 
-/// Longest order number. The format names no limit; this keeps file names well below those of file systems.
-const LONGEST_KEY: usize = 64;
+use crate::files::{
+    orders::{OrderFiles, OrderRows, is_key_character},
+    table::{Form, is_one_line},
+};
 
 /// Layout of the PH row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,46 +33,11 @@ pub(super) struct OrderFormat {
     /// Of orders that name none.
     pub(super) facility: String,
     pub(super) payment_type: String,
-    pub(super) encoding: &'static Encoding,
+    pub(super) form: Form,
 }
 
-/// One order of a file: the frozen body of its effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct OrderRows {
-    /// Name of the file it belongs to.
-    pub(super) file: String,
-    /// Its place in the file, from 0.
-    pub(super) place: usize,
-    /// Its PH row and its PD rows.
-    pub(super) rows: Vec<Vec<String>>,
-}
-
-impl OrderFormat {
-    /// One effect for each request, in order; as many as fit share a file.
-    pub(super) fn plan(&self, requests: &[ShipmentRequest], now: Timestamp) -> Vec<Result<EffectDraft, PlanError>> {
-        let mut seen = BTreeSet::new();
-        let mut file: Option<(String, usize)> = None;
-        let mut plan = Vec::with_capacity(requests.len());
-        for request in requests {
-            let rows = if seen.insert(request.key.as_str()) {
-                self.rows(request)
-            } else {
-                Err(PlanError::new(format!("order number {} is given twice", request.key)))
-            };
-            plan.push(rows.map(|rows| {
-                let (name, place) = file
-                    .take()
-                    .filter(|(_, used)| *used < self.orders_per_file)
-                    .unwrap_or_else(|| (file_name(&request.key, now), 0));
-                file = Some((name.clone(), place + 1));
-                draft(request, OrderRows { file: name, place, rows })
-            }));
-        }
-        plan
-    }
-
+impl OrderFiles for OrderFormat {
     fn rows(&self, request: &ShipmentRequest) -> Result<Vec<Vec<String>>, PlanError> {
-        check_key(&request.key)?;
         if request.lines.is_empty() {
             return Err(PlanError::new("the order has no line to ship"));
         }
@@ -97,20 +62,59 @@ impl OrderFormat {
                 price,
             ]);
         }
-        if self.encoding != UTF_8 {
-            for cell in rows.iter().flatten() {
-                if self.encoding.encode(cell).2 {
-                    return Err(PlanError::new(format!(
-                        "{cell:?} holds characters that {} cannot carry: change them on the order, or agree on UTF-8 with \
-                         the warehouse",
-                        self.encoding.name()
-                    )));
-                }
-            }
+        if let Some(cell) = rows.iter().flatten().find(|cell| !self.form.carries(cell)) {
+            return Err(PlanError::new(format!(
+                "{cell:?} holds characters that {} cannot carry: change them on the order, or agree on UTF-8 with the warehouse",
+                self.form.encoding.name()
+            )));
         }
         Ok(rows)
     }
 
+    fn name(&self, first_key: &str, now: Timestamp) -> String {
+        format!("ord_{first_key}_{}.csv", now.strftime("%y%m%d%H%M%S"))
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        let stem = name.strip_prefix("ord_").and_then(|rest| rest.strip_suffix(".csv"));
+        stem.is_some_and(|stem| !stem.is_empty() && stem.chars().all(is_key_character))
+    }
+
+    fn most(&self) -> usize {
+        self.orders_per_file
+    }
+
+    /// Every field quoted, lines ended with a line feed.
+    fn write(&self, orders: &[&OrderRows]) -> Result<Vec<u8>, String> {
+        let mut writer = csv::WriterBuilder::new()
+            .quote_style(csv::QuoteStyle::Always)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .flexible(true)
+            .from_writer(Vec::new());
+        for row in orders.iter().flat_map(|order| &order.rows) {
+            writer.write_record(row).map_err(|error| error.to_string())?;
+        }
+        let content = writer.into_inner().map_err(|error| error.to_string())?;
+        self.form.encode(String::from_utf8(content).map_err(|error| error.to_string())?)
+    }
+
+    fn by_order(&self, content: &[u8]) -> BTreeMap<String, Vec<Vec<String>>> {
+        let text = self.form.decode(content);
+        let mut orders: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        for row in reader.records() {
+            let Ok(row) = row else { return BTreeMap::new() };
+            let cells: Vec<String> = row.iter().map(str::to_owned).collect();
+            match cells.as_slice() {
+                [kind, key, ..] if kind == "PH" || kind == "PD" => orders.entry(key.clone()).or_default().push(cells),
+                _ => return BTreeMap::new(),
+            }
+        }
+        orders
+    }
+}
+
+impl OrderFormat {
     fn header(&self, request: &ShipmentRequest) -> Result<Vec<String>, PlanError> {
         let to = &request.ship_to;
         let (name, attention) = named(to);
@@ -181,87 +185,6 @@ impl OrderFormat {
     }
 }
 
-/// The bytes of a file: every field quoted, lines ended with a line feed.
-///
-/// # Errors
-/// When a row cannot be written as CSV in the encoding.
-pub(super) fn write<'a>(
-    orders: impl IntoIterator<Item = &'a OrderRows>,
-    encoding: &'static Encoding,
-) -> Result<Vec<u8>, String> {
-    let mut writer = csv::WriterBuilder::new()
-        .quote_style(csv::QuoteStyle::Always)
-        .terminator(csv::Terminator::Any(b'\n'))
-        .flexible(true)
-        .from_writer(Vec::new());
-    for row in orders.into_iter().flat_map(|order| &order.rows) {
-        writer.write_record(row).map_err(|error| error.to_string())?;
-    }
-    let content = writer.into_inner().map_err(|error| error.to_string())?;
-    if encoding == UTF_8 {
-        return Ok(content);
-    }
-    let text = String::from_utf8(content).map_err(|error| error.to_string())?;
-    let (content, _, lost) = encoding.encode(&text);
-    if lost { Err(format!("the file does not fit {}", encoding.name())) } else { Ok(content.into_owned()) }
-}
-
-/// The rows of a file of orders by order number; empty when it is not one.
-pub(super) fn rows_by_order(content: &[u8], encoding: &'static Encoding) -> BTreeMap<String, Vec<Vec<String>>> {
-    let (text, _) = encoding.decode_without_bom_handling(content);
-    let mut orders: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-    for row in reader.records() {
-        let Ok(row) = row else { return BTreeMap::new() };
-        let cells: Vec<String> = row.iter().map(str::to_owned).collect();
-        match cells.as_slice() {
-            [kind, key, ..] if kind == "PH" || kind == "PD" => orders.entry(key.clone()).or_default().push(cells),
-            _ => return BTreeMap::new(),
-        }
-    }
-    orders
-}
-
-/// Whether this is a name that [`OrderFormat::plan`] gives.
-pub(super) fn is_file_name(name: &str) -> bool {
-    let stem = name.strip_prefix("ord_").and_then(|rest| rest.strip_suffix(".csv"));
-    stem.is_some_and(|stem| !stem.is_empty() && stem.chars().all(is_key_character))
-}
-
-fn file_name(first_key: &str, now: Timestamp) -> String {
-    format!("ord_{first_key}_{}.csv", now.strftime("%y%m%d%H%M%S"))
-}
-
-fn draft(request: &ShipmentRequest, order: OrderRows) -> EffectDraft {
-    let lines = request.lines.len();
-    EffectDraft {
-        kind: EffectKind::SubmitRequest,
-        key: request.key.clone(),
-        batch: Some(order.file.clone()),
-        body: serde_json::json!(order).to_string(),
-        numbering: None,
-        title: format!(
-            "Send order {} to the warehouse ({lines} {})",
-            request.order_number,
-            if lines == 1 { "line" } else { "lines" }
-        ),
-    }
-}
-
-fn is_key_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || character == '-' || character == '_'
-}
-
-fn check_key(key: &str) -> Result<(), PlanError> {
-    if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(is_key_character) {
-        return Err(PlanError::new(format!(
-            "order number {key:?} may hold letters, digits, dash and underscore only, and at most {LONGEST_KEY} of them: \
-             shorten the order key prefix of the connection"
-        )));
-    }
-    Ok(())
-}
-
 /// Name and attention: a company is addressed first, the person then gets the attention.
 fn named(address: &Address) -> (String, String) {
     let (company, person) = (clean(&address.company), clean(&address.name));
@@ -270,21 +193,27 @@ fn named(address: &Address) -> (String, String) {
 
 /// One line of text: whatever could begin a new line or confuse a reader becomes a space.
 fn clean(text: &str) -> String {
-    let odd = |character: char| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}');
-    text.chars().map(|character| if odd(character) { ' ' } else { character }).collect::<String>().trim().to_owned()
+    let spaced = |character: char| if is_one_line(character) { character } else { ' ' };
+    text.chars().map(spaced).collect::<String>().trim().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use connect::{Address, OsRandom, RequestId, RequestLine, ShipMethod, ShipmentRequest};
-    use encoding_rs::UTF_8;
     use jiff::Timestamp;
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
-    use super::{OrderFormat, OrderRows, PhVersion, is_file_name, write};
+    use super::{OrderFiles as _, OrderFormat, OrderRows, PhVersion};
+    use crate::files::{orders::plan, table::Form};
 
     fn format(version: PhVersion) -> OrderFormat {
-        OrderFormat { version, orders_per_file: 50, facility: String::new(), payment_type: "P".into(), encoding: UTF_8 }
+        OrderFormat {
+            version,
+            orders_per_file: 50,
+            facility: String::new(),
+            payment_type: "P".into(),
+            form: Form::plain(),
+        }
     }
 
     fn request(texts: &[String], quantity: rust_decimal::Decimal) -> ShipmentRequest {
@@ -356,10 +285,11 @@ mod tests {
             for (version, columns) in [(PhVersion::One, 25), (PhVersion::Two, 27), (PhVersion::Three, 28)] {
                 let quantity = rust_decimal::Decimal::new(units, scale);
                 let request = request(&texts, quantity);
-                let draft = format(version).plan(std::slice::from_ref(&request), Timestamp::UNIX_EPOCH).remove(0).unwrap();
+                let format = format(version);
+                let draft = plan(&format, std::slice::from_ref(&request), Timestamp::UNIX_EPOCH).remove(0).unwrap();
                 let order: OrderRows = serde_json::from_str(&draft.body).unwrap();
-                prop_assert!(is_file_name(&order.file));
-                let content = write([&order], UTF_8).unwrap();
+                prop_assert!(format.is_name(&order.file));
+                let content = format.write(&[&order]).unwrap();
                 prop_assert_eq!(content.iter().filter(|byte| **byte == b'\n').count(), 2);
                 prop_assert!(!content.contains(&b'\r'));
                 let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(&content[..]);

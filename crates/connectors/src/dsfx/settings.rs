@@ -1,15 +1,33 @@
 //! The settings of a file exchange.
 
-use connect::{Field, FieldKind, FileLocation, Settings, SettingsError};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use jiff::tz::TimeZone;
+use connect::{Field, FieldKind, Settings, SettingsError};
+use encoding_rs::{UTF_8, WINDOWS_1252};
 
-use super::{
-    columns::Layout,
-    order_file::{OrderFormat, PhVersion},
-    shipments, stock,
+use super::order_file::{OrderFormat, PhVersion};
+use crate::files::{
+    exchange::{Incoming, Kind, Names},
+    place::{self, Place, field},
+    table::{Form, Layout, stock},
 };
-use crate::files::place::{self, Place, field};
+
+/// What can be mapped of shipments: the files say what left, not whether more will follow.
+const SHIPMENT_FIELDS: &[&str] = &[
+    "order_number",
+    "shipment_id",
+    "shipped_at",
+    "carrier",
+    "service",
+    "package_number",
+    "tracking_number",
+    "line_number",
+    "sku",
+    "quantity",
+    "lot",
+    "serial",
+];
+/// What must be mapped of shipments: without a shipment id of the warehouse's own, a repeat could not be told from a second
+/// shipment.
+const SHIPMENT_REQUIRED: &[&str] = &["order_number", "shipment_id", "shipped_at", "sku", "quantity"];
 
 const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_id, shipped_at=shipped_at, carrier=carrier, \
     service=service, package_number=package_number, tracking_number=tracking_number, line_number=line_number, sku=sku, \
@@ -42,7 +60,7 @@ pub(super) static FIELDS: &[Field] = &[
         "Version of the pick header row the warehouse expects. The public description gives versions 2 and 3 in part: notes \
          as the last field, and the facility behind them, are an assumption. Version 1 carries no notes.",
     ),
-    field("orders_per_file", "Orders per file", FieldKind::Integer, Some("50"), "Most orders in one file, 1 to 1000."),
+    place::ORDERS_PER_FILE,
     field("facility", "Facility", FieldKind::Text, None, "Facility of orders that name none (version 3 only)."),
     field(
         "ship_payment_type",
@@ -101,20 +119,9 @@ pub(super) static FIELDS: &[Field] = &[
 
 /// What the connector works with.
 pub(super) struct Config {
-    pub(super) location: FileLocation,
-    /// Names the place in what is kept, so that work begun in one place is not judged by another.
-    pub(super) place: String,
-    /// Whether a host key is needed and not agreed yet.
-    pub(super) host_key_missing: bool,
-    pub(super) in_folder: String,
-    pub(super) out_folder: String,
+    pub(super) place: Place,
     pub(super) orders: OrderFormat,
-    pub(super) shipments: Layout,
-    pub(super) stock: Layout,
-    pub(super) full_snapshot: bool,
-    pub(super) archive: bool,
-    pub(super) zone: TimeZone,
-    pub(super) encoding: &'static Encoding,
+    pub(super) incoming: Incoming,
 }
 
 impl Config {
@@ -123,46 +130,41 @@ impl Config {
         let text = |name: &str| settings.get(FIELDS, name);
         let given = |name: &str| settings.require(FIELDS, name);
         let is = |name: &str| text(name).as_deref() == Some("true");
-        let layout = |name: &str, header, known, required| {
-            Layout::parse(&given(name)?, header, known, required).map_err(|problem| SettingsError::field(name, problem))
+        let kind = |name: &str, header: &str, before: &str, known, required| {
+            let layout = Layout::parse(&given(name)?, is(header), known, required)
+                .map_err(|problem| SettingsError::field(name, problem))?;
+            // The time in names is documented inconsistently and never read.
+            let names = Names { before: before.to_owned(), after: ".csv".to_owned(), exact: true };
+            Ok::<Kind, SettingsError>(Kind { names, layout })
         };
-        let number = |name: &str, least: i64, most: i64| {
-            given(name)?
-                .parse::<i64>()
-                .ok()
-                .filter(|number| (least..=most).contains(number))
-                .ok_or_else(|| SettingsError::field(name, format!("must be a whole number from {least} to {most}")))
-        };
-
-        let Place { location, place, in_folder, out_folder, archive, zone } = Place::of(settings, FIELDS)?;
+        let place = Place::of(settings, FIELDS)?;
         let encoding = if given("encoding")? == "windows-1252" { WINDOWS_1252 } else { UTF_8 };
-        let stock = layout("stock_columns", is("stock_has_header"), stock::FIELDS, stock::REQUIRED)?;
-        if !stock.has("available") && !stock.has("on_hand") {
+        let form = Form { zone: place.zone.clone(), encoding, ..Form::plain() };
+        let stock = kind("stock_columns", "stock_has_header", "inv_", stock::FIELDS, stock::REQUIRED)?;
+        if !stock.layout.has("available") && !stock.layout.has("on_hand") {
             return Err(SettingsError::field("stock_columns", "available or on_hand must be there"));
         }
         Ok(Self {
-            host_key_missing: matches!(&location, FileLocation::Sftp { host_key: None, .. }),
-            location,
-            place,
-            in_folder,
-            out_folder,
             orders: OrderFormat {
                 version: match given("ph_version")?.as_str() {
                     "1" => PhVersion::One,
                     "3" => PhVersion::Three,
                     _ => PhVersion::Two,
                 },
-                orders_per_file: usize::try_from(number("orders_per_file", 1, 1000)?).unwrap_or(1),
+                orders_per_file: place::orders_per_file(settings, FIELDS)?,
                 facility: text("facility").unwrap_or_default(),
                 payment_type: text("ship_payment_type").unwrap_or_default(),
-                encoding,
+                form: form.clone(),
             },
-            shipments: layout("shipment_columns", is("shipment_has_header"), shipments::FIELDS, shipments::REQUIRED)?,
-            stock,
-            full_snapshot: is("full_snapshot"),
-            archive,
-            zone,
-            encoding,
+            incoming: Incoming {
+                shipments: kind("shipment_columns", "shipment_has_header", "shp_", SHIPMENT_FIELDS, SHIPMENT_REQUIRED)?,
+                stock,
+                form,
+                full_snapshot: is("full_snapshot"),
+                closed: Vec::new(),
+                by_row: false,
+            },
+            place,
         })
     }
 }

@@ -349,7 +349,12 @@ fn outcome(effect: &Effect, response: &HttpResponse) -> Sent {
 
 fn done(effect: &Effect, response: &HttpResponse) -> Sent {
     if effect.kind != EffectKind::SubmitRequest {
-        return Sent::Accepted { reference: None };
+        // The service answers with nothing, or in JSON. A page is from something on the way, which knows nothing of the order.
+        let is_blank = response.body.iter().all(u8::is_ascii_whitespace);
+        return match is_blank || serde_json::from_slice::<Value>(&response.body).is_ok() {
+            true => Sent::Accepted { reference: None },
+            false => Sent::unknown("the answer is not the service's own"),
+        };
     }
     let created: Option<Value> = serde_json::from_slice(&response.body).ok();
     match created.as_ref().and_then(|order| order.pointer("/readOnly/orderId")?.as_i64()) {
@@ -427,6 +432,9 @@ mod tests {
             (SubmitRequest, 500, "An error has occurred.".to_owned(), "unknown"),
             (SubmitRequest, 503, error("Busy"), "unknown"),
             (ReleaseRequest, 204, String::new(), "accepted"),
+            (ReleaseRequest, 200, "{}".to_owned(), "accepted"),
+            (ReleaseRequest, 200, "<html>".to_owned(), "unknown"),
+            (CancelRequest, 200, "<html>".to_owned(), "unknown"),
             (ReleaseRequest, 403, error("AlreadyCompleted"), "accepted"),
             (ReleaseRequest, 403, error("OrderCanceled"), "refused"),
             (ReleaseRequest, 403, error("InUse"), "refused"),

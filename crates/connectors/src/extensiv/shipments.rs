@@ -6,7 +6,7 @@ use connect::{
     ConnectorError, FeedCursor, Inbound, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
     ShipmentPage, budget::Priority,
 };
-use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
+use jiff::{ToSpan as _, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -15,17 +15,15 @@ use super::{
     Extensiv,
     client::{Purpose, parse, rql},
     orders::base_key,
-    stock::http_date,
-    wire::{Order, OrderItem, WirePackage, filled, moment, page, typed},
+    wire::{Order, OrderItem, WirePackage, filled, page, typed},
 };
+use crate::times::{can_go_on_from, earlier, http_date, moment, overlap};
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Orders a page.
 const PAGE: usize = 100;
 /// Keys in one filter.
 const KEYS_AT_ONCE: usize = 15;
-/// How far the local times of warehouses may be ahead of the service's clock, which is told in UTC.
-const AHEAD: SignedDuration = SignedDuration::from_hours(48);
 
 /// Where the reading stands, in the service's own times: `2026-11-23T06:30:04`, and while a reading goes on over several
 /// pages, `2026-11-23T06:30:04|2` for the page from that time on.
@@ -33,6 +31,19 @@ struct Place {
     from: String,
     page: usize,
     going_on: bool,
+}
+
+/// By key, the parts of an order that are not cancelled, with when each left: `None` while it is open.
+type Parts = BTreeMap<String, Vec<(i64, Option<String>)>>;
+
+/// Whether nothing more of an order follows what left then. One order closes once; more can follow only in a part that was
+/// split off it. Said by what leaves last alone, so that what was said of the others before stays true when they are read
+/// again.
+fn is_last(order_id: i64, left: &str, parts: &[(i64, Option<String>)]) -> bool {
+    let before = |(id, other): &(i64, Option<String>)| {
+        *id == order_id || other.as_deref().is_some_and(|other| (other, *id) < (left, order_id))
+    };
+    parts.iter().all(before)
 }
 
 impl Extensiv {
@@ -73,9 +84,9 @@ impl Extensiv {
                 Err(error) => read.rejected.push(rejected(&value, &error.message)),
             }
         }
-        let open = self.open_siblings(&orders).await?;
+        let parts = self.parts_of(&orders).await?;
         for (value, order) in &orders {
-            match self.shipment_of(order, &open).await {
+            match self.shipment_of(order, &parts).await {
                 Ok(Some(shipment)) => read.shipments.push(shipment),
                 Ok(None) => read.states.extend(state_of(order)),
                 Err(error) if error.is_passing() => return Err(error),
@@ -103,7 +114,11 @@ impl Extensiv {
                         page.parse().map_err(|_| ConnectorError::unexpected(format!("{text:?} is not a cursor")))?;
                     return Ok(Some(Place { from: from.to_owned(), page, going_on: true }));
                 }
-                None => earlier(text, overlap(text, &self.config.zone)),
+                // The warehouse's zone, or the vendor's own.
+                None => {
+                    let zones = [Some(self.config.zone.clone()), TimeZone::get("America/Los_Angeles").ok()];
+                    earlier(text, overlap(text, &zones.into_iter().flatten().collect::<Vec<_>>()))
+                }
             },
             None => match self.newest_change().await? {
                 // The first reading of a connection: its own orders are not older than this.
@@ -126,27 +141,26 @@ impl Extensiv {
         Ok(list.first().and_then(|order| order.pointer("/readOnly/lastModifiedDate")?.as_str()).map(str::to_owned))
     }
 
-    /// The keys of closed orders of which another part is still open. Asked of the service, since a part may have been
-    /// split off and never touched again.
-    async fn open_siblings(&self, orders: &[(Value, Order)]) -> Result<BTreeSet<String>, ConnectorError> {
+    /// What closed orders were split into. Asked of the service, since a part may have been split off and never touched again.
+    async fn parts_of(&self, orders: &[(Value, Order)]) -> Result<Parts, ConnectorError> {
         let keys: BTreeSet<&str> = orders
             .iter()
             .filter(|(_, order)| order.is_closed())
             .map(|(_, order)| base_key(&order.reference_num))
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        let mut open = BTreeSet::new();
+        let mut parts = Parts::new();
         for some in keys.chunks(KEYS_AT_ONCE) {
-            for order in self.search(POLL, some, ";readOnly.isClosed==false").await? {
-                if !order.is_closed() && !order.is_cancelled() {
-                    open.insert(base_key(&order.reference_num).to_owned());
-                }
+            for order in self.search(POLL, some, "").await?.into_iter().filter(|order| !order.is_cancelled()) {
+                let left = if order.is_closed() { left_at(&order).map(str::to_owned) } else { None };
+                let key = base_key(&order.reference_num).to_owned();
+                parts.entry(key).or_default().push((order.read_only.order_id, left));
             }
         }
-        Ok(open)
+        Ok(parts)
     }
 
-    async fn shipment_of(&self, order: &Order, open: &BTreeSet<String>) -> Result<Option<Shipment>, ConnectorError> {
+    async fn shipment_of(&self, order: &Order, parts: &Parts) -> Result<Option<Shipment>, ConnectorError> {
         if !order.is_closed() {
             return Ok(None);
         }
@@ -165,8 +179,7 @@ impl Extensiv {
             },
             packages,
             loose,
-            // One order closes once; more can follow only in a part that was split off it.
-            is_final: !open.contains(&key),
+            is_final: is_last(facts.order_id, left, parts.get(&key).map(Vec::as_slice).unwrap_or_default()),
             key,
         }))
     }
@@ -339,74 +352,20 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
     }
 }
 
-/// How far back a new reading goes: ten minutes, and an hour more when clocks were put back around that time in the
-/// warehouse's zone or in the vendor's own.
-fn overlap(text: &str, zone: &TimeZone) -> jiff::Span {
-    let put_back = |zone: &TimeZone| {
-        let near = |hours: i64| {
-            let local = text.parse::<civil::DateTime>().ok()?.checked_add(hours.hours()).ok()?;
-            Some(local.to_zoned(zone.clone()).ok()?.offset().seconds())
-        };
-        matches!((near(-4), near(4)), (Some(before), Some(after)) if after < before)
-    };
-    let vendor = TimeZone::get("America/Los_Angeles");
-    if put_back(zone) || vendor.is_ok_and(|vendor| put_back(&vendor)) { 70.minutes() } else { 10.minutes() }
-}
-
-/// Whether the reading may go on from a time. One that is none would stop every later reading, and one that has not come yet
-/// would pass over everything until then.
-fn can_go_on_from(changed: &str, now: Option<Timestamp>) -> Result<(), ConnectorError> {
-    let has_been = match (moment(changed, &TimeZone::UTC), now.map(|now| now.checked_add(AHEAD))) {
-        (Ok(moment), Some(Ok(latest))) => moment <= latest,
-        (Ok(_), _) => true,
-        (Err(_), _) => false,
-    };
-    if has_been && earlier(changed, 7.days()).is_some() {
-        return Ok(());
-    }
-    Err(ConnectorError::unexpected(format!(
-        "an order's last change is given as {:?}, which is not a time that can have been; nothing was read",
-        changed.chars().take(40).collect::<String>()
-    )))
-}
-
-/// A time of the service, earlier by so much, in its own form.
-fn earlier(text: &str, span: jiff::Span) -> Option<String> {
-    let local: civil::DateTime = text.parse().ok()?;
-    Some(local.checked_sub(span).ok()?.strftime("%Y-%m-%dT%H:%M:%S").to_string())
-}
-
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
-
-    use super::{can_go_on_from, earlier, overlap};
-
     #[test]
-    fn a_reading_goes_back_further_where_clocks_are_put_back() {
-        let zone = TimeZone::get("America/New_York").unwrap();
-        let from = |text: &str| earlier(text, overlap(text, &zone)).unwrap();
-        assert_eq!(from("2026-11-23T06:30:04.123"), "2026-11-23T06:20:04");
-        assert_eq!(from("2026-11-01T01:59:00"), "2026-11-01T00:49:00");
-        assert_eq!(from("2026-11-01T04:00:00"), "2026-11-01T02:50:00");
-        assert_eq!(from("2026-03-08T03:10:00"), "2026-03-08T03:00:00", "put forward: nothing repeats");
-        assert_eq!(earlier("soon", overlap("soon", &zone)), None);
-    }
-
-    #[test]
-    fn a_reading_goes_on_only_from_a_time_that_can_have_been() {
-        let now = "2026-11-23T06:30:04Z".parse().ok();
-        for (changed, fine) in [
-            ("2026-11-23T06:30:04.123", true),
-            ("2026-11-24T06:30:04", true),
-            ("1999-01-01T00:00:00", true),
-            ("2026-11-26T06:30:04", false),
-            ("9999-12-31T00:00:00", false),
-            ("5-1", false),
-            ("", false),
-        ] {
-            assert_eq!(can_go_on_from(changed, now).is_ok(), fine, "{changed}");
-        }
-        assert!(can_go_on_from("2026-11-26T06:30:04", None).is_ok());
+    fn the_last_part_ends_the_order_and_the_others_never_will() {
+        let left = |id, at: &str| (id, Some(at.to_owned()));
+        let (early, late) = ("2026-11-23T06:30:00", "2026-11-23T07:30:00");
+        assert!(super::is_last(1, early, &[]) && super::is_last(1, early, &[left(1, early)]));
+        assert!(!super::is_last(1, early, &[left(1, early), (2, None)]), "a part is still open");
+        // Read again once that has left, it is what it was.
+        assert!(!super::is_last(1, early, &[left(1, early), left(2, late)]));
+        assert!(super::is_last(2, late, &[left(1, early), left(2, late)]));
+        // The part that was split off first may leave last, and two may leave in one second.
+        assert!(super::is_last(2, late, &[left(3, early), left(2, late)]));
+        assert!(super::is_last(3, early, &[left(2, early), left(3, early)]));
+        assert!(!super::is_last(2, early, &[left(2, early), left(3, early)]));
     }
 }

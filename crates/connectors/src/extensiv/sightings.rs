@@ -7,8 +7,9 @@ use super::{
     Extensiv,
     client::Purpose,
     shipments::{left_at, standing},
-    wire::{Order, filled, moment},
+    wire::{Order, filled},
 };
+use crate::times::moment;
 
 const SWEEP: Purpose = Purpose(Priority::Sweeps, "sightings");
 

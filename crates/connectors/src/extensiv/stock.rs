@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{ConnectorError, StockFeed, StockLevel, StockPage, budget::Priority};
-use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -14,6 +13,7 @@ use super::{
     settings::InventoryMode,
     wire::{StockSummary, page, typed},
 };
+use crate::times::http_date;
 
 const STOCK: Purpose = Purpose(Priority::Stock, "stock");
 /// Rows a page, the most that is allowed.
@@ -136,22 +136,5 @@ impl Extensiv {
         let mut seen = self.items_seen.lock().await;
         seen.extend(unseen.into_iter().filter(|sku| !strangers.contains(sku)));
         Ok(strangers)
-    }
-}
-
-/// The moment in a `Date` header.
-pub(super) fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::http_date;
-
-    #[test]
-    fn the_servers_date_is_read() {
-        let read = http_date("Mon, 23 Nov 2026 06:30:04 GMT").map(|moment| moment.to_string());
-        assert_eq!(read.as_deref(), Some("2026-11-23T06:30:04Z"));
-        assert_eq!(http_date("soon"), None);
     }
 }

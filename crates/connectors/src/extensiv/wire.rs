@@ -6,9 +6,8 @@
 use std::collections::BTreeMap;
 
 use connect::ConnectorError;
-use jiff::{Timestamp, civil, tz::TimeZone};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error as _};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::numbers;
@@ -117,7 +116,7 @@ pub(super) struct WirePackage {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireContent {
     pub(super) order_item_id: i64,
-    #[serde(deserialize_with = "decimal")]
+    #[serde(deserialize_with = "numbers::quantity")]
     pub(super) qty: Decimal,
     #[serde(default)]
     pub(super) lot_number: Option<String>,
@@ -135,7 +134,7 @@ pub(super) struct OrderItem {
     pub(super) item_identifier: ItemIdentifier,
     #[serde(default)]
     pub(super) external_id: Option<String>,
-    #[serde(deserialize_with = "decimal")]
+    #[serde(deserialize_with = "numbers::quantity")]
     pub(super) qty: Decimal,
     #[serde(default)]
     pub(super) lot_number: Option<String>,
@@ -154,9 +153,9 @@ pub(super) struct OrderItemFacts {
 #[serde(rename_all = "camelCase")]
 pub(super) struct StockSummary {
     pub(super) item_identifier: ItemIdentifier,
-    #[serde(deserialize_with = "decimal")]
+    #[serde(deserialize_with = "numbers::quantity")]
     pub(super) available: Decimal,
-    #[serde(deserialize_with = "decimal")]
+    #[serde(deserialize_with = "numbers::quantity")]
     pub(super) on_hand: Decimal,
     pub(super) facility_id: i64,
 }
@@ -234,27 +233,6 @@ pub(super) fn page(what: &str, answer: &Value) -> Result<(usize, Vec<Value>), Co
     }
 }
 
-/// A time. Without an offset it is the warehouse's local time, in the zone of the settings.
-pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, ConnectorError> {
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    let local = text.parse::<civil::DateTime>().ok().and_then(|local| local.to_zoned(zone.clone()).ok());
-    local.map(|zoned| zoned.timestamp()).ok_or_else(|| {
-        ConnectorError::unexpected(format!("{:?} is not a time", text.chars().take(60).collect::<String>()))
-    })
-}
-
 fn ends_with(rel: &str, name: &str) -> bool {
     rel.rsplit_once("/rels/").is_some_and(|(_, rel)| rel.eq_ignore_ascii_case(name))
-}
-
-/// A quantity, sent as a number (`5.0`) or as text.
-fn decimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    let number = match Value::deserialize(deserializer)? {
-        Value::Number(number) => numbers::decimal(&number),
-        Value::String(text) => numbers::decimal_text(text.trim()),
-        _ => return Err(D::Error::custom("a quantity is neither a number nor text")),
-    };
-    number.map(|number| number.normalize()).ok_or_else(|| D::Error::custom("a quantity is not a number"))
 }

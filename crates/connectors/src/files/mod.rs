@@ -4,14 +4,19 @@
 //! returns (as far as an SFTP server can say so), links inside the root are never followed, and every operation ends
 //! within a deadline.
 //!
-//! What every exchange of files does with them is here too: publishing one exactly once, and collecting what is complete.
+//! What every exchange of files does with them is here too: publishing one exactly once, collecting what is complete, finding
+//! again what was sent and read, tables (CSV), and the warehouse that is driven with them.
 
+pub(crate) mod again;
+pub(crate) mod exchange;
 mod local;
 pub(crate) mod mailbox;
+pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod place;
 pub(crate) mod proof;
 mod sftp;
+pub(crate) mod table;
 pub(crate) mod witness;
 
 use std::{sync::Arc, time::Duration};

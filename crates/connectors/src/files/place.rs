@@ -73,6 +73,8 @@ pub(crate) const OUT_FOLDER: Field = field(
     Some("out"),
     "Where the warehouse writes, seen from the root.",
 );
+pub(crate) const ORDERS_PER_FILE: Field =
+    field("orders_per_file", "Orders per file", FieldKind::Integer, Some("50"), "Most orders in one file, 1 to 1000.");
 pub(crate) const AFTER_READING: Field = field(
     "after_reading",
     "After reading",
@@ -82,6 +84,30 @@ pub(crate) const AFTER_READING: Field = field(
 );
 pub(crate) const TIME_ZONE: Field =
     field("time_zone", "Time zone", FieldKind::Text, Some("UTC"), "Zone of times that name none, e.g. Europe/London.");
+
+/// What [`ORDERS_PER_FILE`] says.
+///
+/// # Errors
+/// When it is not within its bounds.
+pub(crate) fn orders_per_file(settings: &Settings, fields: &[Field]) -> Result<usize, SettingsError> {
+    let given = settings.require(fields, ORDERS_PER_FILE.name)?;
+    given
+        .parse::<usize>()
+        .ok()
+        .filter(|number| (1..=1000).contains(number))
+        .ok_or_else(|| SettingsError::field(ORDERS_PER_FILE.name, "must be a whole number from 1 to 1000"))
+}
+
+/// The same settings for a place that does not matter: for looking at what is exchanged there.
+pub(crate) fn anywhere(settings: &Settings) -> Settings {
+    let mut values = settings.values.clone();
+    for field in [TRANSPORT, FOLDER, HOST, PORT, USER, HOST_KEY, ROOT] {
+        values.remove(field.name);
+    }
+    values.insert(TRANSPORT.name.to_owned(), "folder".to_owned());
+    values.insert(FOLDER.name.to_owned(), "/".to_owned());
+    Settings { values, ..Settings::default() }
+}
 
 /// Where files are exchanged.
 pub(crate) struct Place {

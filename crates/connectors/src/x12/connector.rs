@@ -3,7 +3,7 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -13,7 +13,7 @@ use connect::{
     ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall,
     WebhookHint,
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     incoming::is_stock,
@@ -23,8 +23,10 @@ use super::{
     taking::set_aside,
 };
 use crate::files::{
+    again,
+    exchange::is_unfinished,
     mailbox::{LARGEST, Mailbox, equal, json},
-    outbox::{Complete, Outbox, sha256},
+    outbox::{Outbox, sha256},
     proof,
     witness::{self, Baseline, Fate},
 };
@@ -38,12 +40,6 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     role: Role::Warehouse(build),
     fields: FIELDS,
 };
-
-/// Files read at once.
-const MOST_FILES: usize = 200;
-/// How much earlier than the window a file may have been written and still be looked at: it may have been waiting, and the
-/// other side's clock writes the time.
-const LOOK_BACK: SignedDuration = SignedDuration::from_hours(24);
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {
     let profile = Profile::new(settings)?;
@@ -80,10 +76,8 @@ fn is_whole(content: &[u8]) -> Result<(), String> {
 /// Shorter than the head of an interchange.
 const SHORTEST: usize = 106;
 
-/// Hidden and unfinished files are somebody's own business.
 fn is_ours(name: &str) -> bool {
-    let unfinished = [".tmp", ".filepart", ".part", ".writing", ".done"];
-    !name.starts_with('.') && !unfinished.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending))
+    !is_unfinished(name)
 }
 
 struct X12 {
@@ -167,36 +161,6 @@ impl X12 {
         }
         Ok(None)
     }
-
-    /// The orders that lie in a folder, by key, of files of the window.
-    async fn orders_in(
-        &self,
-        folder: &str,
-        since: Timestamp,
-        found: &mut BTreeMap<String, Vec<(RemoteRef, super::Order)>>,
-    ) -> Result<bool, ConnectorError> {
-        let entries = match self.store.list(folder).await {
-            Ok(entries) => entries,
-            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        let from = since.checked_sub(LOOK_BACK).unwrap_or(since);
-        let of_window = |modified: Option<Timestamp>| modified.is_none_or(|modified| modified >= from);
-        for entry in entries.iter().filter(|entry| key_of_file(&entry.name).is_some() && of_window(entry.modified)) {
-            let content = match self.store.read(&format!("{folder}/{}", entry.name), LARGEST).await {
-                Ok(content) => content,
-                Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            for order in orders_of(&content) {
-                let there = found.entry(order.key.clone()).or_default();
-                if !there.iter().any(|(reference, _)| reference.id == entry.name) {
-                    there.push((RemoteRef::new(&entry.name), order));
-                }
-            }
-        }
-        Ok(true)
-    }
 }
 
 #[async_trait]
@@ -245,35 +209,18 @@ impl Effects for X12 {
     }
 
     async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
-        let mut found = BTreeMap::new();
-        // What is taken in while this looks goes from the first to the second, and is then seen twice, never missed.
-        self.orders_in(&self.to.folder, since, &mut found).await?;
-        let archived = self.orders_in(&format!("{}/archive", self.to.folder), since, &mut found).await?;
+        let is_order = |name: &str| key_of_file(name).is_some();
+        let by_key = |content: &[u8]| orders_of(content).into_iter().map(|order| (order.key.clone(), order));
+        let memory = again::orders(&self.to, since, is_order, by_key).await?;
         let one = |armed: &Armed| {
             let order = serde_json::from_str::<Outgoing>(&armed.effect.body).ok().and_then(|outgoing| outgoing.order());
             let order = order.ok_or_else(|| ConnectorError::unexpected("its document cannot be read back"))?;
             // A cancel of the same key is another document.
-            let there: Vec<&(RemoteRef, super::Order)> =
-                found.get(&order.key).into_iter().flatten().filter(|(_, there)| there.status == order.status).collect();
-            Ok(match there.as_slice() {
-                [(reference, known)] if *known == order => {
-                    FoundAgain::Seen(Probe::Equal(asked(reference.clone(), armed.effect.kind)))
+            Ok(match memory.of(&order.key, &order, |there| there.status == order.status) {
+                FoundAgain::Seen(Probe::Equal(reference)) => {
+                    FoundAgain::Seen(Probe::Equal(asked(reference, armed.effect.kind)))
                 }
-                [(reference, _)] => FoundAgain::Seen(Probe::Different {
-                    reference: reference.clone(),
-                    difference: "the order was sent with other content than it would be sent with now".to_owned(),
-                }),
-                [] if archived => FoundAgain::Seen(Probe::Absent),
-                [] => FoundAgain::CannotBeAsked {
-                    compare: format!(
-                        "order {} is in no file in {}, and the warehouse keeps no archive of what it took in: ask it whether it has \
-                         the order",
-                        order.key, self.to.folder
-                    ),
-                },
-                several => {
-                    FoundAgain::Seen(Probe::Many(several.iter().map(|(reference, _)| reference.clone()).collect()))
-                }
+                other => other,
             })
         };
         effects.iter().map(one).collect()
@@ -349,32 +296,11 @@ impl Warehouse for X12 {
     }
 
     async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
-        let folder = format!("{}/archive", self.profile.place.out_folder);
-        let entries = match self.store.list(&folder).await {
-            Ok(entries) => entries,
-            Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Vec::new(),
-            Err(error) => return Err(error.into()),
-        };
-        let from = since.checked_sub(LOOK_BACK).unwrap_or(since);
-        let mut names: Vec<String> = entries
-            .into_iter()
-            .filter(|entry| is_ours(&entry.name) && entry.modified.is_none_or(|modified| modified >= from))
-            .map(|entry| entry.name)
-            .filter(|name| cursor.0.as_ref().is_none_or(|after| name > after))
-            .collect();
-        names.sort();
-        let mut page = ShipmentPage { more: names.len() > MOST_FILES, ..ShipmentPage::default() };
-        names.truncate(MOST_FILES);
-        page.next = FeedCursor(names.last().cloned());
-        for name in names {
-            let content = match self.store.read(&format!("{folder}/{name}"), LARGEST).await {
-                Ok(content) => content,
-                Err(FileError { kind: FileErrorKind::NotFound, .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            if !is_stock(&decode(&content)) {
-                self.profile.take(&Complete { name, modified: None, content }, &mut page);
-            }
+        let out = &self.profile.place.out_folder;
+        let found = again::put_away(&*self.store, out, since, cursor.0.as_deref(), is_ours).await?;
+        let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
+        for file in found.files.iter().filter(|file| !is_stock(&decode(&file.content))) {
+            self.profile.take(file, &mut page);
         }
         Ok(page)
     }

@@ -2,31 +2,19 @@
 
 use std::sync::Arc;
 
-use connect::{BuildContext, EffectKind, FeedCursor, Sent, Waits, Warehouse};
-use serde::{Deserialize, Serialize};
+use connect::{BuildContext, EffectKind, Sent, Waits, Warehouse};
 use serde_json::Value;
 
 use super::{
-    PASSWORD, campaign,
-    replay::{Dial, Replay, SEND_BY, context},
-    runtime, said,
-    session::{Answer, Session, Written, corpus, damage},
+    PASSWORD,
+    replay::{Dial, Replay, context, last_change},
+    rest::{Op, Subject},
+    runtime,
+    session::{Answer, Session, corpus},
 };
 use crate::hub::{settings, warehouse};
 
 pub const CORPUS: &str = "extensiv.json";
-
-/// Everything the hub asks of this warehouse.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "op", rename_all = "snake_case")]
-pub enum Op {
-    Check,
-    Shipments { cursor: FeedCursor },
-    Stock,
-    Prepare { effects: Vec<Written> },
-    Send { effects: Vec<Written> },
-    Probe { effects: Vec<Written> },
-}
 
 pub fn connector(base: &str, context: &BuildContext) -> Arc<dyn Warehouse> {
     let values = [
@@ -38,69 +26,6 @@ pub fn connector(base: &str, context: &BuildContext) -> Arc<dyn Warehouse> {
         ("calls_per_minute", "100000"),
     ];
     warehouse("extensiv", &settings(&values, &[("client_secret", PASSWORD)]), context)
-}
-
-async fn perform(connector: &dyn Warehouse, session: &Session<Op>, replay: &Replay) -> Result<(), String> {
-    let at = session.at;
-    match &session.op {
-        Op::Check => drop(said(connector.check().await)?),
-        Op::Shipments { cursor } => {
-            let Some(page) = said(connector.shipments(cursor).await)? else { return Ok(()) };
-            for shipment in &page.shipments {
-                if shipment.key.is_empty() || shipment.lines().any(|line| line.quantity <= 0.into()) {
-                    return Err(format!("a shipment of nothing, or of nobody: {shipment:?}"));
-                }
-            }
-            if page.rejected.iter().any(|rejected| rejected.reason.trim().is_empty()) {
-                return Err("something was set aside without a reason".to_owned());
-            }
-            return reads_on(&page.next).await;
-        }
-        Op::Stock => drop(said(connector.stock().await)?),
-        Op::Prepare { effects } => {
-            let effects: Vec<_> = effects.iter().map(|effect| effect.effect(at)).collect();
-            let prepared = said(connector.prepare(&effects).await)?;
-            if prepared.is_some_and(|prepared| prepared.len() != effects.len()) {
-                return Err("not one preparation for each effect".to_owned());
-            }
-        }
-        Op::Probe { effects } => {
-            let armed: Vec<_> = effects.iter().map(|effect| effect.armed(at)).collect();
-            let probes = said(connector.probe(&armed).await)?;
-            if probes.is_some_and(|probes| probes.len() != armed.len()) {
-                return Err("not one probe for each effect".to_owned());
-            }
-        }
-        Op::Send { effects } => {
-            let armed: Vec<_> = effects.iter().map(|effect| effect.armed(at)).collect();
-            let delivery = connector.send(&armed, SEND_BY).await;
-            if delivery.outcomes.len() != armed.len() {
-                return Err(format!("{} outcomes of {} effects", delivery.outcomes.len(), armed.len()));
-            }
-            if format!("{delivery:?}").contains(PASSWORD) {
-                return Err("a secret is in the delivery".to_owned());
-            }
-            for (effect, outcome) in effects.iter().zip(&delivery.outcomes) {
-                classified(effect.kind, outcome, replay.change().as_ref())?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// One damaged reading must not spoil those that follow: with good answers again, reading goes on from its cursor.
-async fn reads_on(next: &FeedCursor) -> Result<(), String> {
-    let sessions: Vec<Session<Op>> = corpus(CORPUS);
-    let good = sessions.iter().find(|session| matches!(&session.op, Op::Shipments { cursor } if cursor.0.is_none()));
-    let good = good.ok_or("no reading of shipments is recorded")?;
-    let (replay, dial) = (Replay::new(&good.answers), Dial::at(good.at));
-    let connector = connector("http://127.0.0.1:9", &context(replay, dial, Waits::default()));
-    match connector.shipments(next).await {
-        Ok(_) => Ok(()),
-        // The recorded answers are those to another cursor, so they may not fit together; they are read again.
-        Err(error) if error.is_passing() => Ok(()),
-        Err(error) => Err(format!("reading cannot go on from {next:?}: {error}")),
-    }
 }
 
 /// Whether an answer may be taken for what it was taken for, by the reference alone (reliability.md §4.4 and the vendor's
@@ -143,34 +68,16 @@ fn classified(kind: EffectKind, outcome: &Sent, answer: Option<&Answer>) -> Resu
     }
 }
 
-async fn drive(session: &Session<Op>) -> Result<(), String> {
-    let (replay, dial) = (Replay::new(&session.answers), Dial::at(session.at));
-    let connector = connector("http://127.0.0.1:9", &context(replay.clone(), dial.clone(), Waits::default()));
-    perform(connector.as_ref(), session, &replay).await?;
-    replay.bounded()?;
-    dial.bounded()
+pub const WAREHOUSE: Subject =
+    Subject { name: "extensiv_answers", corpus: CORPUS, connector, classified: by_the_change };
+
+fn by_the_change(kind: EffectKind, outcome: &Sent, served: &[Answer]) -> Result<(), String> {
+    classified(kind, outcome, last_change(served).as_ref())
 }
 
 #[test]
 fn extensiv_answers() {
-    let (sessions, runtime): (Vec<Session<Op>>, _) = (corpus(CORPUS), runtime());
-    let bodies: Vec<Vec<u8>> =
-        sessions.iter().flat_map(|session| &session.answers).map(|answer| answer.body.clone()).collect();
-    let donors: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();
-    for session in &sessions {
-        runtime.block_on(drive(session)).unwrap_or_else(|problem| panic!("undamaged {:?}: {problem}", session.op));
-    }
-    campaign("extensiv_answers").run(
-        |dice| {
-            let session = &sessions[rand::RngExt::random_range(dice, 0..sessions.len())];
-            serde_json::to_vec(&damage(session, &donors, dice)).unwrap()
-        },
-        |input| {
-            let session =
-                serde_json::from_slice(input).map_err(|error| format!("the input is not a session: {error}"))?;
-            runtime.block_on(drive(&session))
-        },
-    );
+    WAREHOUSE.fuzz();
 }
 
 /// Quantities are decimals from the first byte on: what a float would round is kept, or refused.

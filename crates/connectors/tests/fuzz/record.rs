@@ -15,8 +15,9 @@ use simulators::{
 
 use super::{
     brightpearl::{self, Op},
-    extensiv::{self, Op as WarehouseOp},
+    extensiv,
     replay::{Recorder, context},
+    rest::Op as WarehouseOp,
     session::{Session, Written},
 };
 use crate::hub::{at, request};
@@ -24,22 +25,22 @@ use crate::hub::{at, request};
 const ACCOUNT: &str = "exampleeu";
 const WAREHOUSE: i64 = 5;
 
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     SystemClock::default().now()
 }
 
-fn is_wanted() -> bool {
+pub fn is_wanted() -> bool {
     std::env::var_os("MILLRACE_FUZZ_RECORD").is_some()
 }
 
-fn write<Op: Serialize>(name: &str, sessions: &[Session<Op>]) {
+pub fn write<Op: Serialize>(name: &str, sessions: &[Session<Op>]) {
     let folder = crate::folder().join("corpus");
     std::fs::create_dir_all(&folder).unwrap();
     let lines: Vec<String> = sessions.iter().map(|session| serde_json::to_string(session).unwrap()).collect();
     std::fs::write(folder.join(name), format!("[\n{}\n]\n", lines.join(",\n"))).unwrap();
 }
 
-fn network() -> Arc<Recorder> {
+pub fn network() -> Arc<Recorder> {
     let waits = HttpWaits { total: Duration::from_secs(10), ..HttpWaits::default() };
     Recorder::new(Arc::new(HttpTransport::new(waits, Guard::stand_ins()).unwrap()))
 }
@@ -230,7 +231,19 @@ async fn record_extensiv() {
         exchange(&mut sessions, &recorder, &connector, &next).await;
     }
     while handle.work() > 0 {}
-    for cursor in [None, Some("2026-11-23T06:30:04".to_owned())] {
+    let cursors = [None, Some("2026-11-23T06:30:04".to_owned())];
+    read(&mut sessions, &recorder, &connector, cursors).await;
+    write(extensiv::CORPUS, &sessions);
+}
+
+/// Reads shipments from these places on, stock, and makes the test of the settings.
+pub async fn read(
+    sessions: &mut Vec<Session<WarehouseOp>>,
+    recorder: &Recorder,
+    connector: &impl Fn() -> Arc<dyn Warehouse>,
+    cursors: [Option<String>; 2],
+) {
+    for cursor in cursors {
         let op = WarehouseOp::Shipments { cursor: connect::FeedCursor(cursor) };
         recorder.take();
         let session = Session { op, at: now(), answers: Vec::new() };
@@ -244,11 +257,10 @@ async fn record_extensiv() {
     sessions.push(Session { op: WarehouseOp::Check, at: now(), answers: recorder.take() });
     connector().stock().await.unwrap();
     sessions.push(Session { op: WarehouseOp::Stock, at: now(), answers: recorder.take() });
-    write(extensiv::CORPUS, &sessions);
 }
 
 /// Prepares, looks, sends and looks again, each as a session of its own.
-async fn exchange(
+pub async fn exchange(
     sessions: &mut Vec<Session<WarehouseOp>>,
     recorder: &Recorder,
     connector: &impl Fn() -> Arc<dyn Warehouse>,

@@ -56,7 +56,8 @@ impl Replay {
     }
 }
 
-fn last_change(answers: &[Answer]) -> Option<Answer> {
+/// The answer to the last request that changes something.
+pub fn last_change(answers: &[Answer]) -> Option<Answer> {
     let signs_in = |path: &str| path.contains("authorise") || path.contains("/Token");
     answers.iter().rev().find(|answer| answer.method != "GET" && !signs_in(&answer.path)).cloned()
 }

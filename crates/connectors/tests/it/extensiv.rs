@@ -549,7 +549,7 @@ async fn calls_of_the_warehouse_are_hints_once_their_signature_fits() {
 }
 
 /// One call, answered.
-async fn receive(listener: &TcpListener) -> WebhookCall {
+pub async fn receive(listener: &TcpListener) -> WebhookCall {
     let (mut stream, _) =
         tokio::time::timeout(Duration::from_secs(20), listener.accept()).await.expect("a call comes").unwrap();
     let mut bytes = Vec::new();

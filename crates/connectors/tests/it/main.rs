@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod brightpearl;
+mod contract;
+mod csv;
 mod dsfx;
 mod extensiv;
 mod guard;
 mod hub;
+mod mintsoft;
 mod sftp;
 mod x12;

@@ -269,7 +269,7 @@ fn note_row(row_id: i64, quantity: i64) -> NoteRow {
 
 fn done(kind: EffectKind, state: EffectState) -> Done {
     let made = kind == EffectKind::CreateNote && state == EffectState::Applied;
-    Done { kind, state, note_id: made.then_some(NEW_NOTE) }
+    Done { kind, state, note_id: made.then_some(NEW_NOTE), note: String::new() }
 }
 
 const GIVEN_NOTE: i64 = 77;
@@ -351,7 +351,7 @@ fn a_replacement_that_began_is_finished_whatever_the_setting_says_then() {
 
 #[test]
 fn a_note_without_a_number_is_held() {
-    let made = [Done { kind: EffectKind::CreateNote, state: EffectState::Applied, note_id: None }];
+    let made = [Done { kind: EffectKind::CreateNote, state: EffectState::Applied, note_id: None, note: String::new() }];
     let rows = [note_row(1, 1)];
     let facts = ShipmentSteps { rows: &rows, given_note: None, short_ship: ShortShip::Hold, done: &made };
     assert!(matches!(next(&facts), NextStep::Hold(_)));

@@ -2,7 +2,7 @@ use connect::{FeedBasis, Money, SourceStock};
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 use rust_decimal::Decimal;
 
-use super::{Line, ProductFacts, RunFacts, RunVerdict, Verdict, line, run};
+use super::{Counted, Line, ProductFacts, RunFacts, RunVerdict, Verdict, line, outdated, run};
 use crate::settings::{Brakes, Increases, StockSettings};
 
 const BASES: [FeedBasis; 2] = [FeedBasis::Physical, FeedBasis::Available];
@@ -408,4 +408,26 @@ fn a_run_is_braked() {
         };
         assert!(right, "{what}: {verdict:?}");
     }
+}
+
+#[test]
+fn only_the_newest_count_is_acted_upon() {
+    let at = |minute: i64| jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_mins(minute);
+    let count = |minute, reference, sequence| Counted { cut_off: at(minute), reference, sequence };
+    let first = count(5, "b", Some(7));
+    for (this, newer) in [
+        (count(6, "a", Some(8)), true),
+        (count(5, "c", Some(8)), true),
+        (count(5, "b", Some(8)), false),
+        (count(5, "a", Some(8)), false),
+        (count(4, "z", Some(8)), false),
+        // The warehouse's own number is believed above its clock.
+        (count(6, "c", Some(7)), false),
+        (count(6, "c", None), true),
+    ] {
+        assert_eq!(outdated(this, Some(first), None).is_none(), newer, "{this:?}");
+    }
+    assert_eq!(outdated(first, None, None), None);
+    assert_eq!(outdated(first, None, Some(at(5))), None, "figures of the same moment");
+    assert!(outdated(first, None, Some(at(6))).is_some(), "figures of a later moment");
 }

@@ -23,6 +23,7 @@ use crate::operate::{
         UpdateEndpointIn,
     },
     file::{ChannelIn, ConnectionSettingsIn, MappingsIn},
+    layouts::{self, PreviewIn, PreviewOut},
     mappings::{self, ImportQuery, ImportedOut},
     switches,
     webhooks::{self, CallAddressOut, WebhooksOut},
@@ -157,6 +158,21 @@ pub(super) async fn test_new_warehouse(
     Given(given): Given<TestEndpointIn>,
 ) -> Result<Json<EndpointCheckOut>, Failure> {
     Ok(Json(check::unsaved(&api.hub, &caller, Side::Warehouse, given).await?))
+}
+
+/// Preview a warehouse's files
+///
+/// Administrators only. How a sample file would be read with given settings, what is wrong with which row, and how an order
+/// would be written: for warehouses whose files have columns that settings describe. Nothing is sent and nothing is kept.
+#[utoipa::path(post, path = "/warehouses/preview", operation_id = "preview_files", tag = "connections",
+    request_body = PreviewIn,
+    responses((status = 200, body = PreviewOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn preview_files(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Given(given): Given<PreviewIn>,
+) -> Result<Json<PreviewOut>, Failure> {
+    Ok(Json(layouts::preview(&api.hub, &caller, given).await?))
 }
 
 /// Get a store's lists

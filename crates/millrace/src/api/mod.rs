@@ -155,6 +155,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::get_store_choices))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::test_new_warehouse))
+        .routes(routes!(connections::preview_files))
         .routes(routes!(
             connections::get_warehouse,
             connections::update_warehouse,

@@ -48,6 +48,7 @@ pub(super) async fn get_run(
 /// Approve a stock run
 ///
 /// It is worked out anew, and what still differs is corrected. With `skus`, single held lines of a run that was acted upon.
+/// Where two people approve, the first one's yes is written down (`assents`), and the second one's decides.
 #[utoipa::path(post, path = "/stock/runs/{run}/approve", operation_id = "approve_stock_run", tag = "stock",
     params(("run" = String, Path, description = "`run_…`")), request_body = Option<ApproveIn>,
     responses((status = 200, body = RunDetailOut), (status = "default", body = ProblemOut)))]

@@ -129,6 +129,8 @@ pub enum Command {
     /// When the flows of a connection run, and what became of their runs.
     #[command(subcommand)]
     Channels(super::channels::Channels),
+    /// How a sample file of a warehouse would be read with its settings, and how an order would be written. Changes nothing.
+    Preview(super::layouts::Preview),
     /// Orders.
     #[command(subcommand)]
     Orders(Orders),
@@ -950,6 +952,15 @@ pub enum Simulate {
     },
     /// Extensiv 3PL Warehouse Manager.
     Extensiv {
+        /// Port; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Divides its waits.
+        #[arg(long, default_value_t = 1)]
+        time_factor: u32,
+    },
+    /// Mintsoft.
+    Mintsoft {
         /// Port; 0 takes a free one.
         #[arg(long, default_value_t = 0)]
         port: u16,

@@ -11,6 +11,7 @@ mod endpoints;
 mod figures;
 mod file;
 mod hand_offs;
+mod layouts;
 mod logging;
 mod orders;
 mod people;
@@ -171,6 +172,7 @@ async fn within(
         Command::Warehouses(command) => return endpoints::warehouses(session, command, printer).await,
         Command::Connections(command) => connections::run(session, command, printer).await?,
         Command::Channels(command) => channels::run(session, command, printer).await?,
+        Command::Preview(asked) => layouts::preview(session, asked, printer).await?,
         Command::Orders(command) => orders::orders(session, command, printer).await?,
         Command::Shipments(command) => orders::shipments(session, command, printer).await?,
         Command::Effects(command) => orders::effects(session, command, printer).await?,

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use rust_decimal::Decimal;
 use serde_json::json;
-use simulators::{brightpearl, dsfx, extensiv};
+use simulators::{brightpearl, dsfx, extensiv, mintsoft};
 use tokio_util::sync::CancellationToken;
 
 use super::{args::Simulate, print::Printer};
@@ -75,6 +75,24 @@ pub async fn run(which: Simulate, printer: Printer, shutdown: CancellationToken)
                 "user_login": user_login, "customer_id": customer, "facility_id": facility,
             });
             tell(printer, "Extensiv stand-in", &told)?;
+            shutdown.cancelled().await;
+            running.stop().await;
+        }
+        Simulate::Mintsoft { port, time_factor } => {
+            let config = mintsoft::Config {
+                listen: local(port),
+                work_every: Some(Duration::from_secs(5) / time_factor.max(1)),
+                ..mintsoft::Config::default()
+            };
+            let (username, password) = (config.username.clone(), config.password.clone());
+            let (client, warehouse) =
+                (config.clients.first().map(|client| client.id), config.buildings.first().map(|building| building.id));
+            let running = mintsoft::Mintsoft::start(config).await.map_err(|error| failed(&error))?;
+            let told = json!({
+                "base_url": running.base_url(), "username": username, "password": password, "client_id": client,
+                "warehouse_id": warehouse,
+            });
+            tell(printer, "Mintsoft stand-in", &told)?;
             shutdown.cancelled().await;
             running.stop().await;
         }

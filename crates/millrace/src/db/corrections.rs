@@ -85,8 +85,9 @@ pub(super) type LeftOut = BTreeMap<(i64, i64), String>;
 /// States in which nothing of a correction happened.
 const NOTHING_HAPPENED: [EffectState; 2] = [EffectState::Refused, EffectState::Voided];
 
-/// Keeps every other planning of corrections of this connection out until the transaction ends. SQLite has one writer.
-async fn lock(tx: &mut Tx, key: &ConnectionKey) -> R<()> {
+/// Keeps every other run and planning of corrections of this connection out until the transaction ends, so it comes before
+/// any run is touched. SQLite has one writer.
+pub(super) async fn lock(tx: &mut Tx, key: &ConnectionKey) -> R<()> {
     if tx.is_postgres() {
         tx.query(
             "SELECT id FROM connection WHERE tenant = $1 AND merchant = $2 AND id = $3 FOR NO KEY UPDATE",

@@ -89,6 +89,7 @@ impl EffectBrief {
             key: self.key.clone(),
             state: self.state,
             remote: self.remote.clone(),
+            note: self.note.clone(),
             changed_at: self.changed_at,
         }
     }

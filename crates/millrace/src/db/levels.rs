@@ -59,29 +59,21 @@ impl Database {
     }
 }
 
-impl Database {
-    /// The latest time that figures of this feed's facilities speak of, whichever feeds they came with.
-    pub async fn newest_level(&self, key: &ConnectionKey, feed: &StockFeed) -> R<Option<Timestamp>> {
-        let key = key.clone();
-        let facilities: BTreeSet<String> =
-            feed.levels.iter().map(|level| level.facility.clone().unwrap_or_default()).collect();
-        self.read(&key.clone(), "newest_level", move |tx| {
-            Box::pin(async move {
-                let rows = tx
-                    .among(
-                        "SELECT max(cut_off) FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3
-                             AND facility IN (",
-                        ") GROUP BY facility",
-                        &key_values(&key),
-                        &facilities,
-                    )
-                    .await?;
-                let times = rows.iter().map(|row| row.opt_time(0)).collect::<R<Vec<_>>>()?;
-                Ok(times.into_iter().flatten().max())
-            })
-        })
-        .await
-    }
+/// The latest time that figures of this feed's facilities speak of, whichever feeds they came with.
+pub(super) async fn newest(tx: &mut Tx, key: &ConnectionKey, feed: &StockFeed) -> R<Option<Timestamp>> {
+    let facilities: BTreeSet<String> =
+        feed.levels.iter().map(|level| level.facility.clone().unwrap_or_default()).collect();
+    let rows = tx
+        .among(
+            "SELECT max(cut_off) FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3
+                 AND facility IN (",
+            ") GROUP BY facility",
+            &key_values(key),
+            &facilities,
+        )
+        .await?;
+    let times = rows.iter().map(|row| row.opt_time(0)).collect::<R<Vec<_>>>()?;
+    Ok(times.into_iter().flatten().max())
 }
 
 /// The latest figures, unless a later feed has been seen already.

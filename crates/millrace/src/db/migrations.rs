@@ -27,7 +27,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (12, "schedules", include_str!("../../migrations/sqlite/0012_schedules.sql")),
     (13, "settings", include_str!("../../migrations/sqlite/0013_settings.sql")),
     (14, "tenants", include_str!("../../migrations/sqlite/0014_tenants.sql")),
-    (15, "provider", include_str!("../../migrations/sqlite/0015_provider.sql")),
+    (15, "people", include_str!("../../migrations/sqlite/0015_people.sql")),
     (16, "numbers", include_str!("../../migrations/sqlite/0016_numbers.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -45,7 +45,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (12, "schedules", include_str!("../../migrations/postgres/0012_schedules.sql")),
     (13, "settings", include_str!("../../migrations/postgres/0013_settings.sql")),
     (14, "tenants", include_str!("../../migrations/postgres/0014_tenants.sql")),
-    (15, "provider", include_str!("../../migrations/postgres/0015_provider.sql")),
+    (15, "people", include_str!("../../migrations/postgres/0015_people.sql")),
     (16, "numbers", include_str!("../../migrations/postgres/0016_numbers.sql")),
 ];
 

@@ -10,6 +10,7 @@
 //! - The database's own clock decides about leases where several nodes share it.
 
 mod alerts;
+mod assents;
 mod audit;
 pub mod backup;
 mod bulk;
@@ -17,6 +18,7 @@ mod census;
 mod channel_runs;
 mod channels;
 mod config;
+
 mod corrections;
 mod deliveries;
 mod drafts;
@@ -89,6 +91,7 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
+pub use assents::Assent;
 pub use audit::{AuditChain, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};

@@ -381,6 +381,8 @@ pub struct StepState {
     pub state: EffectState,
     /// What came to be.
     pub remote: Option<RemoteRef>,
+    /// Why it stands there, in words; empty where there is nothing to say.
+    pub note: String,
     /// When it last changed.
     pub changed_at: Timestamp,
 }

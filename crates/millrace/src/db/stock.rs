@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use connect::StockFeed;
+use engine::stock::Counted;
 
 use super::{
     ConnectionKey, Database, DbError, NewCorrection, Origin, R, RunState, StockRun, audit, corrections,
@@ -54,23 +55,11 @@ fn facilities(feed: &StockFeed) -> String {
 }
 
 impl Database {
-    /// The run of the newest feed of the same facilities, by cut-off and name; refused ones do not count.
-    pub async fn last_run(&self, key: &ConnectionKey, feed: &StockFeed) -> R<Option<StockRun>> {
-        let (key, facilities) = (key.clone(), facilities(feed));
-        self.read(&key.clone(), "last_run", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant, connection] = key_values(&key);
-                let sql = format!(
-                    "SELECT {RUN_COLUMNS} FROM stock_run
-                     WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
-                         AND (facilities = $4 OR facilities = '')
-                     ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1"
-                );
-                let rows = tx.query_built(sql, &[tenant, merchant, connection, facilities.into()]).await?;
-                rows.first().map(stock_run).transpose()
-            })
-        })
-        .await
+    /// Why this count is not acted upon, whatever it says: [`engine::stock::outdated`] of what is kept.
+    pub async fn outdated(&self, key: &ConnectionKey, feed: &StockFeed) -> R<Option<String>> {
+        let (key, feed) = (key.clone(), feed.clone());
+        self.read(&key.clone(), "outdated_count", move |tx| Box::pin(async move { outdated(tx, &key, &feed).await }))
+            .await
     }
 
     /// SKUs of the newest feed of the same facilities that was acted upon.
@@ -96,20 +85,7 @@ impl Database {
     /// The newest run of all, whatever became of it; refused ones do not count.
     pub async fn newest_run(&self, key: &ConnectionKey) -> R<Option<String>> {
         let key = key.clone();
-        self.read(&key.clone(), "newest_run", move |tx| {
-            Box::pin(async move {
-                let row = tx
-                    .first(
-                        "SELECT id FROM stock_run
-                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
-                         ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1",
-                        &key_values(&key),
-                    )
-                    .await?;
-                row.map(|row| row.string(0)).transpose()
-            })
-        })
-        .await
+        self.read(&key.clone(), "newest_run", move |tx| Box::pin(async move { newest_run(tx, &key).await })).await
     }
 
     /// Whether a feed with this content was worked out before.
@@ -180,8 +156,8 @@ impl Database {
     }
 
     /// Keeps a run with the corrections that follow from it and the feed's figures, in one transaction, and returns it as kept:
-    /// a line whose product was corrected or held meanwhile is skipped. An older run of the same facilities that still waits
-    /// for a person is dropped.
+    /// refused where a newer count was kept while this one was worked out, and else a line whose product was corrected or held
+    /// meanwhile is skipped. An older run of the same facilities that still waits for a person is dropped.
     pub async fn record_run(
         &self,
         key: &ConnectionKey,
@@ -228,6 +204,7 @@ impl Database {
         let (key, actor) = (key.clone(), actor.to_owned());
         self.write(&key.clone(), "approve_run", move |tx| {
             Box::pin(async move {
+                corrections::lock(tx, &key).await?;
                 decide_run(tx, &key, &run.id, RunState::Planned, &actor).await?;
                 let mut run = run;
                 run.state = RunState::Planned;
@@ -242,7 +219,7 @@ impl Database {
     /// A person approves single lines of a run that was acted upon: what they were held for is overruled.
     ///
     /// # Errors
-    /// [`DbError::Fenced`] when the run was not acted upon.
+    /// [`DbError::Fenced`] when the run was not acted upon, or a newer one was kept meanwhile.
     pub async fn approve_lines(
         &self,
         key: &ConnectionKey,
@@ -253,6 +230,7 @@ impl Database {
         let (key, actor) = (key.clone(), actor.to_owned());
         self.write(&key.clone(), "approve_lines", move |tx| {
             Box::pin(async move {
+                corrections::lock(tx, &key).await?;
                 let [tenant, merchant, connection] = key_values(&key);
                 let planned = tx
                     .first(
@@ -261,7 +239,7 @@ impl Database {
                         &[tenant, merchant, connection, (&run.id).into()],
                     )
                     .await?;
-                if planned.is_none() {
+                if planned.is_none() || newest_run(tx, &key).await?.as_ref() != Some(&run.id) {
                     return Err(DbError::Fenced(format!("stock run {}", run.id)));
                 }
                 let mut run = run;
@@ -291,16 +269,56 @@ impl Database {
     }
 }
 
+/// The run of the newest feed of the same facilities, by cut-off and name; refused ones do not count.
+async fn last_run(tx: &mut Tx, key: &ConnectionKey, feed: &StockFeed) -> R<Option<StockRun>> {
+    let [tenant, merchant, connection] = key_values(key);
+    let sql = format!(
+        "SELECT {RUN_COLUMNS} FROM stock_run
+         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
+             AND (facilities = $4 OR facilities = '')
+         ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1"
+    );
+    let rows = tx.query_built(sql, &[tenant, merchant, connection, facilities(feed).into()]).await?;
+    rows.first().map(stock_run).transpose()
+}
+
+async fn outdated(tx: &mut Tx, key: &ConnectionKey, feed: &StockFeed) -> R<Option<String>> {
+    let last = last_run(tx, key, feed).await?;
+    let newest_figure = levels::newest(tx, key, feed).await?;
+    let this = Counted { cut_off: feed.cut_off, reference: &feed.reference, sequence: feed.sequence };
+    let last = last.as_ref().map(|run| Counted { cut_off: run.cut_off, reference: &run.feed, sequence: run.sequence });
+    Ok(engine::stock::outdated(this, last, newest_figure))
+}
+
+async fn newest_run(tx: &mut Tx, key: &ConnectionKey) -> R<Option<String>> {
+    let row = tx
+        .first(
+            "SELECT id FROM stock_run
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'
+             ORDER BY cut_off DESC, feed DESC, id DESC LIMIT 1",
+            &key_values(key),
+        )
+        .await?;
+    row.map(|row| row.string(0)).transpose()
+}
+
 async fn record(
     tx: &mut Tx,
     key: &ConnectionKey,
     mut run: StockRun,
-    corrections: Vec<NewCorrection>,
+    mut corrections: Vec<NewCorrection>,
     feed: &StockFeed,
 ) -> R<StockRun> {
     let [tenant, merchant, connection] = key_values(key);
     let now = tx.now;
     let facilities = facilities(feed);
+    if run.state != RunState::Refused {
+        corrections::lock(tx, key).await?;
+        if let Some(why) = outdated(tx, key, feed).await? {
+            run = StockRun { state: RunState::Refused, reason: why, compared: 0, changed: 0, lines: Vec::new(), ..run };
+            corrections.clear();
+        }
+    }
     if run.state != RunState::Refused {
         tx.execute(
             "UPDATE stock_run SET state = 'dropped', reason = 'a newer count took its place', decided_at = $4

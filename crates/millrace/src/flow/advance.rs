@@ -77,9 +77,7 @@ fn next_steps(runtime: &Runtime, request: &RequestWork, wait_until: &mut Option<
     let answered = request.race.as_ref().is_some_and(|race| race.outcome.answered());
     let matters = |step: &StepState| !(answered && step.kind == EffectKind::CancelRequest);
     if let Some(failed) = request.effects.iter().find(|step| step.state.needs_person() && matters(step)) {
-        problem.get_or_insert_with(|| {
-            format!("{} is {}", confirm::words(failed.kind), failed.state.as_str().replace('_', " "))
-        });
+        problem.get_or_insert_with(|| confirm::stopped(failed.kind, failed.state, &failed.note));
     }
     let everything: Vec<&Shipment> = request.shipments.iter().map(|facts| &facts.shipment).collect();
     let odd = confirm::odd_parts(&request.lines, &everything);
@@ -202,6 +200,7 @@ fn advance_shipment(
             kind: step.kind,
             state: step.state,
             note_id: step.remote.as_ref().and_then(|reference| reference.id.parse().ok()),
+            note: step.note.clone(),
         })
         .collect();
     let given_rows = plan::note_rows(&request.lines);

@@ -25,6 +25,7 @@ pub mod findings;
 pub mod groups;
 pub mod hand_offs;
 pub mod keys;
+pub mod layouts;
 pub mod links;
 pub mod mappings;
 pub mod oauth;

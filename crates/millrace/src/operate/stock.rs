@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, Hub, PageOut, PagingQuery, Role, connections, limit};
+use super::{Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, connections, limit};
 use crate::{
     db::{ConnectionKey, CorrectionView, RunState, StockLine, StockRun},
     flow,
@@ -52,6 +52,20 @@ pub struct RunDetailOut {
     pub run: RunOut,
     /// Lines that differ, are skipped or held.
     pub lines: Vec<RunLineOut>,
+    /// Who has said yes, where two people approve.
+    pub assents: Vec<AssentOut>,
+}
+
+/// One person's yes, where two people approve.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AssentOut {
+    /// The SKUs of the lines it is for; none: the run itself.
+    pub skus: Vec<String>,
+    /// Who.
+    pub by: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
 }
 
 /// One product of a comparison.
@@ -171,7 +185,9 @@ async fn detail(hub: &Hub, key: &ConnectionKey, run: StockRun) -> Result<RunDeta
             ..line_out(line)
         }
     };
-    Ok(RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect() })
+    let assents = hub.db.assents(key, &run.id).await?;
+    let assents = assents.into_iter().map(|one| AssentOut { skus: one.skus, by: one.actor, at: one.at }).collect();
+    Ok(RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect(), assents })
 }
 
 fn line_out(line: StockLine) -> RunLineOut {
@@ -211,7 +227,7 @@ pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut,
 }
 
 /// Approves a comparison that waits, or single held lines of one that was acted upon: they are worked out anew, and what still
-/// differs is corrected.
+/// differs is corrected. Where two people approve, the first one's yes is written down, and the second one's decides.
 ///
 /// # Errors
 /// When it does not wait, a SKU is none of its held lines, or a remote system cannot be read.
@@ -223,6 +239,9 @@ pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<Stri
         return Err(Failure::conflict("sending is frozen: a difference approved now would be old when it is sent")
             .remedy("See `millrace safety`; approve the first comparison after sending is released."));
     }
+    if !agreed(hub, caller, &key, run, skus).await? {
+        return detail(hub, &key, hub.db.run(&key, run).await?).await;
+    }
     let runtime = ready(hub, &key).await?;
     let approved = if skus.is_empty() {
         flow::stock::approve(&runtime, run, &caller.actor).await?
@@ -230,6 +249,35 @@ pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<Stri
         flow::stock::approve_lines(&runtime, run, skus, &caller.actor).await?
     };
     detail(hub, &key, approved).await
+}
+
+/// Whether nothing but this yes is missing: always, unless two people approve.
+async fn agreed(
+    hub: &Hub,
+    caller: &Caller,
+    key: &ConnectionKey,
+    run: &str,
+    skus: &BTreeSet<String>,
+) -> Result<bool, Failure> {
+    // As it is kept, not as it runs: the switch holds from its commit on.
+    if !hub.db.connection(key, &hub.keyring).await?.settings.stock.two_people {
+        return Ok(true);
+    }
+    // A key or a command line is nobody, and one person may hold several.
+    let Some(person) = &caller.signed_in else {
+        return Err(Failure::new(
+            FailureKind::Forbidden,
+            "stock of this connection is approved by two people who signed in",
+        )
+        .remedy("Approve it in the app, and have somebody else approve it as well; or set `two_people` off."));
+    };
+    let state = hub.db.run(key, run).await?.state;
+    if state != (if skus.is_empty() { RunState::Waiting } else { RunState::Planned }) {
+        // It cannot be approved, and approving says why.
+        return Ok(true);
+    }
+    let skus: Vec<&str> = skus.iter().map(String::as_str).collect();
+    Ok(hub.db.assent(key, run, &skus, &person.person, &caller.actor).await?)
 }
 
 /// The connection as it runs here; on another node, or not at all: built for this one reading.

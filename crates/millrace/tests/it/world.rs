@@ -13,7 +13,7 @@ use simulators::{
     audit::{self, Audit, Terms, Units, WarehouseOrder},
     brightpearl::{self, AccountConfig, Config, DataConfig, NewLine, NewOrder},
     dsfx::{self, Dsfx, Habits, SeedStock},
-    extensiv,
+    extensiv, mintsoft,
     openssh::OpenSsh,
     postgres::Postgres,
     proxy::Proxy,
@@ -28,10 +28,56 @@ pub const WAREHOUSE: i64 = 5;
 pub const FACILITY: &str = "1";
 /// The customer of an Extensiv warehouse.
 pub const CUSTOMER: u64 = 143;
+/// The client of a Mintsoft warehouse.
+pub const CLIENT: u64 = 12;
 /// Every wait of the program and of the simulators is divided by this where a test says nothing else.
 pub const FACTOR: u32 = 20;
 /// The password of the API user; planted, so that tests can look for it where it must not be.
 pub const PASSWORD: &str = "example-password";
+
+/// The settings for a warehouse that talks in flat files of its own making.
+const FLAT: &str = r#"
+order_files = "ORDERS_*.csv"
+order_columns = """
+Order=order_number
+Ref=reference
+Name=name
+Company=company
+Street=address1
+Street 2=address2
+Town=city
+County=state
+Postcode=postcode
+Country=country
+Phone=phone
+E-mail=email
+Ship by=ship_method
+Notes=notes
+Line=line_number
+Item=sku
+Qty=quantity
+"""
+shipment_columns = """
+shipment_id=Despatch No
+order_number=Order
+shipped_at=Despatched
+carrier=Carrier
+service=Service
+package_number=Parcel
+tracking_number=Tracking
+line_number=Line
+sku=Item
+quantity=Qty
+lot=Lot
+serial=Serials
+status=Status
+"""
+stock_columns = "sku=Item, facility_id=Site, available=Free, on_hand=Physical, counted_at=Counted"
+delimiter = "semicolon"
+decimal = "comma"
+dates = "DD.MM.YYYY HH:mm:ss"
+time_zone = "Europe/Berlin"
+"#;
 
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +97,8 @@ pub enum Ships {
     Sftp,
     /// Extensiv over REST.
     Extensiv,
+    /// Mintsoft over REST.
+    Mintsoft,
 }
 
 /// What a world is made of.
@@ -70,8 +118,14 @@ pub struct Setup {
     pub stock: String,
     /// A warehouse of files talks in X12 documents instead of CSV.
     pub x12: bool,
-    /// Further lines of `[warehouse.settings]`, for a folder.
+    /// Or in flat files of its own making.
+    pub flat: bool,
+    /// Further lines of `[warehouse.settings]`, for a folder or Mintsoft.
     pub exchange: String,
+    /// Whether a Mintsoft warehouse refuses a second order of one number, and the settings say so.
+    pub unique_numbers: bool,
+    /// Answers of a Mintsoft warehouse to open questions.
+    pub mintsoft: mintsoft::Switches,
     /// Brightpearl's answers to open questions.
     pub switches: brightpearl::Switches,
     /// How the warehouse works.
@@ -80,7 +134,7 @@ pub struct Setup {
     pub told: bool,
     /// Brightpearl calls the program, at a port chosen before it starts.
     pub webhooks: Option<u16>,
-    /// Whether an Extensiv warehouse works by itself; otherwise a test ships what it wants shipped.
+    /// Whether an Extensiv or Mintsoft warehouse works by itself; otherwise a test ships what it wants shipped.
     pub works: bool,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
@@ -104,7 +158,10 @@ impl Default for Setup {
             settings: String::new(),
             stock: String::new(),
             x12: false,
+            flat: false,
             exchange: String::new(),
+            unique_numbers: true,
+            mintsoft: mintsoft::Switches::default(),
             switches: brightpearl::Switches::default(),
             habits: Habits {
                 delay: Duration::from_millis(300),
@@ -136,6 +193,8 @@ pub enum Warehouse {
     },
     /// Extensiv.
     Extensiv(extensiv::Running),
+    /// Mintsoft.
+    Mintsoft(mintsoft::Running),
 }
 
 /// The world.
@@ -156,6 +215,8 @@ pub struct World {
     served_database: String,
     lines: Vec<Proxy>,
     environment: Vec<(String, String)>,
+    /// The file that holds the address a Mintsoft warehouse calls, once it has one.
+    callback_address: Option<PathBuf>,
     program: Option<Child>,
     second: Option<Child>,
     starts: usize,
@@ -215,6 +276,7 @@ impl World {
                     },
                     seed: setup.seed,
                     x12: setup.x12.then(dsfx::Partners::default),
+                    flat: setup.flat,
                     ..dsfx::Config::new(&root)
                 };
                 let dsfx = Dsfx::open(config).expect("the warehouse opens");
@@ -227,6 +289,7 @@ impl World {
                 Warehouse::Dsfx { dsfx, stop }
             }
             Ships::Extensiv => Warehouse::Extensiv(extensiv_with(&setup, &stock).await),
+            Ships::Mintsoft => Warehouse::Mintsoft(mintsoft_with(&setup, &stock).await),
         };
         let (database, postgres) = match setup.store {
             Store::Sqlite => (format!("sqlite:{}", folder.path().join("millrace.db").display()), None),
@@ -247,6 +310,7 @@ impl World {
             database,
             lines: Vec::new(),
             environment: Vec::new(),
+            callback_address: None,
             program: None,
             second: None,
             starts: 0,
@@ -256,10 +320,22 @@ impl World {
             world.lay_lines().await;
         }
         world.command(&["init"]);
-        let file = world.folder.path().join("millrace.toml");
-        std::fs::write(&file, world.configuration()).expect("the configuration is written");
-        world.command(&["apply", "-f", file.to_str().expect("a plain path")]);
+        world.apply();
         world
+    }
+
+    /// Writes the configuration and applies it.
+    pub fn apply(&self) {
+        let file = self.folder.path().join("millrace.toml");
+        std::fs::write(&file, self.configuration()).expect("the configuration is written");
+        self.command(&["apply", "-f", file.to_str().expect("a plain path")]);
+    }
+
+    /// From now on a Mintsoft warehouse is told to call here. Takes effect with [`World::apply`].
+    pub fn call_back_at(&mut self, address: &str) {
+        let file = self.folder.path().join("callback-address");
+        std::fs::write(&file, address).expect("the address is written");
+        self.callback_address = Some(file);
     }
 
     /// Puts a line in front of everything that is reached over the network. Commands reach the database without one: they are
@@ -269,6 +345,7 @@ impl World {
         let mut ports: Vec<u16> = vec![port_of(&self.brightpearl.base_url()).expect("a port")];
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Extensiv(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
+            (Warehouse::Mintsoft(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Dsfx { .. }, Some(ssh)) => ports.push(ssh.port()),
             (Warehouse::Dsfx { .. }, None) => {}
         }
@@ -437,6 +514,15 @@ impl World {
         kill(&mut self.second);
     }
 
+    /// Stops a node where it stands, as a frozen machine does, and lets it go on after so long.
+    pub async fn stand_still(&self, first: bool, how_long: Duration) {
+        let node = if first { &self.program } else { &self.second };
+        let process = node.as_ref().expect("it runs").id().to_string();
+        signal("-STOP", &process);
+        tokio::time::sleep(how_long).await;
+        signal("-CONT", &process);
+    }
+
     /// Whether the program still runs.
     pub fn runs(&mut self) -> bool {
         self.program.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
@@ -505,12 +591,13 @@ merchant = "Acme"
         );
         let root = self.folder.path().join("wms");
         // Some customers have names without a single letter of the alphabet.
-        let (platform, exchange) = match self.setup.x12 {
-            true => (
+        let (platform, exchange) = match (self.setup.x12, self.setup.flat) {
+            (true, _) => (
                 "x12",
                 format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\nascii_only = false\n{}", self.setup.exchange),
             ),
-            false => ("dsfx", self.setup.exchange.clone()),
+            (false, true) => ("csv", format!("{FLAT}{}", self.setup.exchange)),
+            (false, false) => ("dsfx", self.setup.exchange.clone()),
         };
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Dsfx { .. }, None) => {
@@ -533,6 +620,17 @@ merchant = "Acme"
                     "platform = \"extensiv\"\n[warehouse.settings]\nclient_id = \"client\"\nuser_login_id = \"millrace\"\ncustomer_id = {CUSTOMER}\nfacility_id = 10\ntime_zone = \"America/New_York\"\nbase_url = \"{}\"\ncalls_per_minute = 4000\n[warehouse.secrets]\nclient_secret = {{ env = \"WMS_SECRET\" }}\n",
                     self.behind_line(&running.base_url())
                 ));
+            }
+            (Warehouse::Mintsoft(running), _) => {
+                toml.push_str(&format!(
+                    "platform = \"mintsoft\"\n[warehouse.settings]\nusername = \"hub\"\nclient_id = {CLIENT}\nwarehouse_id = 3\nunique_numbers = {}\nbase_url = \"{}\"\ncalls_per_minute = 4000\n{}\n[warehouse.secrets]\npassword = {{ env = \"WMS_SECRET\" }}\n",
+                    self.setup.unique_numbers,
+                    self.behind_line(&running.base_url()),
+                    self.setup.exchange,
+                ));
+                if let Some(address) = &self.callback_address {
+                    toml.push_str(&format!("callback_address = {{ file = \"{}\" }}\n", address.display()));
+                }
             }
         }
         let listings: Vec<String> =
@@ -603,6 +701,7 @@ listings = [{}]
         match &self.warehouse {
             Warehouse::Dsfx { dsfx, .. } => audit::dsfx_orders(&dsfx.ledger()),
             Warehouse::Extensiv(running) => audit::extensiv_orders(&running.handle().ledger(), CUSTOMER),
+            Warehouse::Mintsoft(running) => audit::mintsoft_orders(&running.handle().ledger(), CLIENT),
         }
     }
 
@@ -657,6 +756,11 @@ listings = [{}]
             Warehouse::Extensiv(running) => {
                 for row in running.handle().ledger().stock {
                     add(&row.sku, row.physical);
+                }
+            }
+            Warehouse::Mintsoft(running) => {
+                for row in running.handle().ledger().stock {
+                    add(&row.sku, Decimal::from(row.units));
                 }
             }
         }
@@ -729,6 +833,11 @@ fn kill(program: &mut Option<Child>) {
     }
 }
 
+fn signal(which: &str, process: &str) {
+    let done = Command::new("kill").args([which, process]).status().expect("kill is there");
+    assert!(done.success(), "kill {which} {process}");
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         self.kill();
@@ -757,6 +866,31 @@ async fn extensiv_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> extensiv
     for (sku, units) in stock {
         running.handle().add_item(CUSTOMER, sku);
         running.handle().receive(&extensiv::Received::plain(CUSTOMER, 10, sku, Decimal::from(*units)));
+    }
+    running
+}
+
+async fn mintsoft_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> mintsoft::Running {
+    let uniqueness = match setup.unique_numbers {
+        true => mintsoft::Uniqueness::PerClient,
+        false => mintsoft::Uniqueness::None,
+    };
+    let running = mintsoft::Mintsoft::start(mintsoft::Config {
+        seed: setup.seed,
+        switches: mintsoft::Switches { uniqueness, ..setup.mintsoft },
+        habits: mintsoft::Habits {
+            split_percent: setup.habits.part_then_rest_percent,
+            short_percent: setup.habits.short_percent,
+            boxes_percent: setup.habits.boxes_percent,
+        },
+        work_every: (setup.works && !setup.told).then_some(Duration::from_millis(150)),
+        ..mintsoft::Config::default()
+    })
+    .await
+    .expect("the Mintsoft simulator starts");
+    for (sku, units) in stock {
+        running.handle().add_product(CLIENT, sku);
+        running.handle().receive(&mintsoft::Received::plain(CLIENT, 3, sku, *units));
     }
     running
 }

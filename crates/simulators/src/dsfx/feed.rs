@@ -132,12 +132,19 @@ pub(super) const SHIPMENT_COLUMNS: [&str; 12] = [
 pub(super) const STOCK_COLUMNS: [&str; 5] = ["sku", "available", "on_hand", "facility_id", "counted_at"];
 
 /// Where a content fault strikes: columns by position.
-struct Places {
-    sku: usize,
-    quantities: &'static [usize],
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    pub order: usize,
+    pub sku: usize,
+    pub quantities: &'static [usize],
     /// A free-text cell that is not part of any key.
-    text: usize,
+    pub text: usize,
+    /// When it left, or was counted.
+    pub time: usize,
 }
+
+const SHIPMENT_PLACES: Places = Places { order: 0, sku: 8, quantities: &[9], text: 4, time: 2 };
+const STOCK_PLACES: Places = Places { order: 0, sku: 0, quantities: &[1, 2], text: 3, time: 4 };
 
 /// Rows of a file before they become bytes. Cells are bytes, because some faults are not text.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +153,9 @@ pub(super) struct Table {
     header: Vec<&'static str>,
     rows: Vec<Vec<Vec<u8>>>,
     trailer: Option<Vec<Vec<u8>>>,
+    places: Places,
+    /// Between cells.
+    delimiter: u8,
     /// The whole file, where it is no table, and the number of things in it.
     document: Option<(Vec<u8>, usize)>,
 }
@@ -174,7 +184,17 @@ impl Table {
                 }
             }
         }
-        Self { feed: Feed::Shipments, header: SHIPMENT_COLUMNS.to_vec(), rows, trailer: None, document: None }
+        Self::of(Feed::Shipments, SHIPMENT_COLUMNS.to_vec(), rows, SHIPMENT_PLACES)
+    }
+
+    /// A table of any columns.
+    pub(super) fn of(feed: Feed, header: Vec<&'static str>, rows: Vec<Vec<Vec<u8>>>, places: Places) -> Self {
+        Self { feed, header, rows, trailer: None, places, delimiter: b',', document: None }
+    }
+
+    /// The same with another mark between cells.
+    pub(super) fn parted_by(self, delimiter: u8) -> Self {
+        Self { delimiter, ..self }
     }
 
     /// One row per SKU and facility. `sequence` adds the trailer `TRAILER,<row count>,<sequence>`.
@@ -191,19 +211,14 @@ impl Table {
                 ])
             })
             .collect();
-        Self {
-            feed: Feed::Stock,
-            header: STOCK_COLUMNS.to_vec(),
-            trailer: sequence
-                .map(|sequence| cells(["TRAILER".to_owned(), rows.len().to_string(), sequence.to_string()])),
-            rows,
-            document: None,
-        }
+        let trailer =
+            sequence.map(|sequence| cells(["TRAILER".to_owned(), rows.len().to_string(), sequence.to_string()]));
+        Self { trailer, ..Self::of(Feed::Stock, STOCK_COLUMNS.to_vec(), rows, STOCK_PLACES) }
     }
 
     /// A file that is no table. Faults of delivery and those that cut it off strike it, others leave it as it is.
     pub(super) fn document(feed: Feed, bytes: Vec<u8>, things: usize) -> Self {
-        Self { feed, header: Vec::new(), rows: Vec::new(), trailer: None, document: Some((bytes, things)) }
+        Self { document: Some((bytes, things)), ..Self::of(feed, Vec::new(), Vec::new(), STOCK_PLACES) }
     }
 
     /// How names of such files end.
@@ -234,15 +249,8 @@ impl Table {
         bytes
     }
 
-    fn places(&self) -> Places {
-        match self.feed {
-            Feed::Shipments => Places { sku: 8, quantities: &[9], text: 4 },
-            Feed::Stock => Places { sku: 0, quantities: &[1, 2], text: 3 },
-        }
-    }
-
     fn spoil(&mut self, fault: &Fault, now: Timestamp) {
-        let places = self.places();
+        let places = self.places;
         match fault {
             Fault::DuplicateRows => {
                 self.rows = self.rows.iter().flat_map(|row| [row.clone(), row.clone()]).collect();
@@ -257,17 +265,18 @@ impl Table {
                 }
             }
             Fault::UnknownSku => self.strike(places.sku, b"NO-SUCH-SKU"),
-            Fault::UnknownOrder => self.strike(0, b"NO-SUCH-ORDER"),
+            Fault::UnknownOrder => self.strike(places.order, b"NO-SUCH-ORDER"),
             Fault::WrongQuantity => {
+                let place = places.quantities.first().copied().unwrap_or_default();
                 let quantity = self
                     .rows
                     .first()
-                    .and_then(|row| row.get(9))
+                    .and_then(|row| row.get(place))
                     .map(|cell| String::from_utf8_lossy(cell).into_owned())
                     .and_then(|text| text.parse::<rust_decimal::Decimal>().ok())
                     .unwrap_or_default();
                 let more = quantity + rust_decimal::Decimal::ONE_HUNDRED;
-                self.strike(9, more.to_string().as_bytes());
+                self.strike(place, more.to_string().as_bytes());
             }
             Fault::ZeroFeed => {
                 for row in &mut self.rows {
@@ -281,7 +290,7 @@ impl Table {
             Fault::StaleFeed { age } => {
                 let counted_at = now.checked_sub(*age).unwrap_or(Timestamp::UNIX_EPOCH);
                 for row in &mut self.rows {
-                    if let Some(cell) = row.get_mut(4) {
+                    if let Some(cell) = row.get_mut(places.time) {
                         *cell = seconds(counted_at).into_bytes();
                     }
                 }
@@ -302,14 +311,15 @@ impl Table {
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let mut out = self.header.join(",").into_bytes();
+        let delimiter = char::from(self.delimiter);
+        let mut out = self.header.join(&delimiter.to_string()).into_bytes();
         out.push(b'\n');
         for row in self.rows.iter().chain(&self.trailer) {
             for (at, cell) in row.iter().enumerate() {
                 if at > 0 {
-                    out.push(b',');
+                    out.push(self.delimiter);
                 }
-                push_cell(&mut out, cell);
+                push_cell(&mut out, cell, self.delimiter);
             }
             out.push(b'\n');
         }
@@ -322,13 +332,13 @@ pub(super) fn seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-fn cells<const N: usize>(texts: [String; N]) -> Vec<Vec<u8>> {
+pub(super) fn cells<const N: usize>(texts: [String; N]) -> Vec<Vec<u8>> {
     texts.into_iter().map(String::into_bytes).collect()
 }
 
 /// RFC 4180: quoted where needed, quotes doubled.
-fn push_cell(out: &mut Vec<u8>, cell: &[u8]) {
-    if !cell.iter().any(|byte| b",\"\r\n".contains(byte)) {
+fn push_cell(out: &mut Vec<u8>, cell: &[u8], delimiter: u8) {
+    if !cell.iter().any(|byte| *byte == delimiter || b"\"\r\n".contains(byte)) {
         out.extend_from_slice(cell);
         return;
     }

@@ -87,6 +87,8 @@ pub struct LedgerLine {
     pub shipped: Decimal,
     /// Unit price as ordered.
     pub unit_price: Option<Decimal>,
+    /// What leaves is something else than was ordered.
+    pub substituted: bool,
 }
 
 impl LedgerLine {

@@ -16,7 +16,8 @@
 //!
 //! Both begin with the column names. Times are ISO 8601 in UTC, to the second.
 //!
-//! With [`Config::x12`] the same warehouse talks in X12: it takes `940_*.edi`, and writes 945, 846 and 997.
+//! With [`Config::x12`] the same warehouse talks in X12: it takes `940_*.edi`, and writes 945, 846 and 997. With
+//! [`Config::flat`] it talks in flat files of its own making ([`flat`]).
 //!
 //! ```no_run
 //! use simulators::dsfx::{Config, Dsfx, SeedStock};
@@ -32,6 +33,7 @@
 //! ```
 
 mod feed;
+pub mod flat;
 mod folder;
 mod ledger;
 mod order_file;
@@ -72,6 +74,8 @@ pub struct Config {
     pub ph_version: PhVersion,
     /// Whether it talks in X12 documents instead of CSV, and to whom.
     pub x12: Option<Partners>,
+    /// Whether it talks in flat files of its own making instead.
+    pub flat: bool,
     /// Whether a ship-to state is required.
     pub state_rule: StateRule,
     /// Facility of orders that name none.
@@ -105,6 +109,7 @@ impl Config {
             label: "w1".to_owned(),
             ph_version: PhVersion::Two,
             x12: None,
+            flat: false,
             state_rule: StateRule::WhereUsed,
             default_facility: "1".to_owned(),
             stock: Vec::new(),
@@ -179,7 +184,11 @@ impl Dsfx {
     /// # Errors
     /// When the folders cannot be created.
     pub fn open(config: Config) -> Result<Self, DsfxError> {
-        let orders = if config.x12.is_some() { ("940_", ".edi") } else { ("ord_", ".csv") };
+        let orders = match (&config.x12, config.flat) {
+            (Some(_), _) => ("940_", ".edi"),
+            (None, true) => ("ORDERS_", ".csv"),
+            (None, false) => ("ord_", ".csv"),
+        };
         let folder =
             Folder::open(&config.root, &config.label, config.after_reading, config.repair_after, config.seed, orders)
                 .map_err(|source| DsfxError::Folder { root: config.root.clone(), source })?;
@@ -285,6 +294,20 @@ impl Dsfx {
     /// Says what becomes of an order number, whether it is here already or still to come.
     pub fn tell(&self, order_number: &str, handling: Handling) {
         self.with(|state| state.warehouse.tell(order_number, handling));
+    }
+
+    /// Takes another SKU for a line of an order, as people do when a shelf is empty. `false` when there is no such line.
+    pub fn substitute(&self, order_number: &str, line: &str, sku: &str) -> bool {
+        self.with(|state| state.warehouse.substitute(order_number, line, sku))
+    }
+
+    /// Gives up the orders of a number of which nothing has left, as the people there would, and says so where its files can.
+    /// How many there were.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn give_up(&self, order_number: &str, now: Timestamp) -> Result<usize, DsfxError> {
+        self.with_folder(|state| state.give_up(order_number, now))
     }
 
     /// Makes the next file of a feed wrong. Faults of one feed queue up, one per file.
@@ -397,6 +420,7 @@ impl State {
                     }
                     (std::mem::take(&mut asked.orders), Some(asked))
                 }),
+                None if self.config.flat => flat::parse(&bytes).map(|orders| (orders, None)),
                 None => order_file::parse(&bytes, self.config.ph_version, self.config.state_rule)
                     .map(|orders| (orders, None)),
             };
@@ -450,6 +474,7 @@ impl State {
                 let bytes = x12::shipments(&partners, control, self.warehouse.shipped(shipped), now);
                 Table::document(Feed::Shipments, bytes, shipped.len())
             }
+            None if self.config.flat => flat::shipments(self.warehouse.shipped(shipped)),
             None => Table::shipments(self.warehouse.shipped(shipped)),
         }
     }
@@ -465,13 +490,28 @@ impl State {
         let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, now);
         self.folder.tell(&format!("997_{control:09}.edi"), &bytes)?;
         for number in std::mem::take(&mut asked.cancels) {
-            for order in self.warehouse.cancel(&number) {
-                let control = self.next_control();
-                let bytes = x12::cancelled(&partners, control, &order, now);
-                self.folder.tell(&format!("945_{control:09}_cancelled.edi"), &bytes)?;
-            }
+            self.give_up(&number, now)?;
         }
         Ok(())
+    }
+
+    /// Gives up the orders of a number of which nothing has left, and says so where its files can.
+    fn give_up(&mut self, number: &str, now: Timestamp) -> io::Result<usize> {
+        let orders = self.warehouse.cancel(number);
+        for order in &orders {
+            let control = self.next_control();
+            match &self.config.x12 {
+                Some(partners) => {
+                    let bytes = x12::cancelled(partners, control, order, now);
+                    self.folder.tell(&format!("945_{control:09}_cancelled.edi"), &bytes)?;
+                }
+                None if self.config.flat => {
+                    self.folder.tell(&format!("shp_cancelled_{control:06}.csv"), &flat::cancelled(order, now))?;
+                }
+                None => {}
+            }
+        }
+        Ok(orders.len())
     }
 
     fn facility_of<'a>(&'a self, named: &'a str) -> &'a str {
@@ -487,6 +527,7 @@ impl State {
                 let bytes = x12::stock(&partners, self.next_control(), &rows, now);
                 Table::document(Feed::Stock, bytes, rows.len())
             }
+            None if self.config.flat => flat::stock(&self.warehouse.stock(), now),
             None => Table::stock(&self.warehouse.stock(), now, sequence),
         };
         let entries = self.folder.deliver(&table, now)?;

@@ -210,6 +210,7 @@ impl Warehouse {
                         ordered: line.quantity,
                         shipped: Decimal::ZERO,
                         unit_price: line.unit_price,
+                        substituted: false,
                     })
                     .collect(),
                 shipments: Vec::new(),
@@ -233,6 +234,20 @@ impl Warehouse {
             }
         }
         self.told.insert(number.to_owned(), handling);
+    }
+
+    /// Takes another SKU for a line of the orders of this number; `false` when there is no such line.
+    pub(super) fn substitute(&mut self, number: &str, line: &str, sku: &str) -> bool {
+        let mut found = false;
+        for at in self.by_number.get(number).into_iter().flatten() {
+            let lines = self.work.get_mut(*at).map(|work| work.order.lines.iter_mut()).into_iter().flatten();
+            for one in lines.filter(|one| one.number == line) {
+                sku.clone_into(&mut one.sku);
+                one.substituted = true;
+                found = true;
+            }
+        }
+        found
     }
 
     /// Gives up the orders of this number of which nothing has left, and returns them.

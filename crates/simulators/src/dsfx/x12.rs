@@ -240,7 +240,9 @@ pub(super) fn shipments<'a>(
                 let line = order.lines.iter().find(|line| line.number == content.line_number);
                 let (ordered, left) =
                     line.map_or((content.quantity, Decimal::ZERO), |line| (line.ordered, line.remaining()));
+                let substituted = line.is_some_and(|line| line.substituted);
                 let status = match (left.is_zero(), order.state == OrderState::ShippedShort) {
+                    _ if substituted => "CS",
                     (true, _) => "CC",
                     (false, true) => "CP",
                     (false, false) => "BP",

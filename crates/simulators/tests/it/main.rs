@@ -3,3 +3,4 @@
 mod brightpearl;
 mod dsfx;
 mod extensiv;
+mod mintsoft;

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     bodies,
     prepare::{note_ref, quantities},
-    probe,
+    probe::{self, learn_author},
 };
 use crate::brightpearl::{Brightpearl, client::Purpose};
 
@@ -31,7 +31,7 @@ pub(in crate::brightpearl) async fn find_again(
     // Everything else is found by what it is about or by its marker, whatever was there before.
     let effects: Vec<Armed> =
         effects.iter().map(|armed| Armed { armed_at: armed.armed_at.min(since), ..armed.clone() }).collect();
-    Ok(probe(connector, &effects).await?.into_iter().map(FoundAgain::Seen).collect())
+    Ok(probe::probe(connector, &effects).await?.into_iter().map(FoundAgain::Seen).collect())
 }
 
 async fn find_notes(
@@ -54,19 +54,14 @@ async fn find_notes(
         authors.extend(of_order.iter().filter(|note| is_made_for(wanted, note)).map(|note| note.created_by));
         found.push(note_again(wanted, &of_order, since));
     }
-    // Under which contact the hub's notes are kept may have been lost as well. It takes both to learn it again: what is written
-    // into a note, and that the contact is the API user's own.
-    if let (Some(author), 1, None) = (authors.first(), authors.len(), connector.note_author())
-        && connector.staff_id().await? == Some(*author)
-    {
-        connector.keep_author(*author);
-    }
+    // Under which contact the hub's notes are kept may have been lost as well.
+    learn_author(connector, &authors).await?;
     Ok(found)
 }
 
 /// The same goods from the same warehouse, to leave at the very time the shipment left: that time is written into each note
 /// the hub makes.
-fn is_made_for(wanted: &NewNote, note: &GoodsOutNote) -> bool {
+pub(super) fn is_made_for(wanted: &NewNote, note: &GoodsOutNote) -> bool {
     holds(wanted, note) && note.release_at.is_some_and(|at| at.duration_since(wanted.released_at).abs() <= SAME_TIME)
 }
 

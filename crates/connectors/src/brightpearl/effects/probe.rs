@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 
 use super::{
+    again::is_made_for,
     bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status},
     prepare::{
         NotesBefore, StockBefore, Unsaid, baseline, difference, note_ref, order_ref, quantities, shipped_ref,
@@ -54,6 +55,17 @@ fn bodies_of<T: DeserializeOwned>(effects: &[Armed]) -> Result<Vec<T>, Connector
     effects.iter().map(|armed| bodies::read(&armed.effect.body).map_err(ConnectorError::unexpected)).collect()
 }
 
+/// Under which contact the hub's notes are kept, while it is not known: `made` are the creators of the notes that hold the very
+/// time the hub wrote into them. It takes both: what is written into a note, and that the contact is the API user's own.
+pub(super) async fn learn_author(connector: &Brightpearl, made: &BTreeSet<i64>) -> Result<Option<i64>, ConnectorError> {
+    if let (Some(author), 1, None) = (made.first(), made.len(), connector.note_author())
+        && connector.staff_id().await? == Some(*author)
+    {
+        connector.keep_author(*author);
+    }
+    Ok(connector.note_author())
+}
+
 async fn probe_notes(
     connector: &Brightpearl,
     wanted: &[NewNote],
@@ -64,9 +76,17 @@ async fn probe_notes(
     let mut probes = Vec::with_capacity(effects.len());
     for (wanted, armed) in wanted.iter().zip(effects) {
         let before: NotesBefore = baseline(&armed.baseline).map_err(ConnectorError::unexpected)?;
-        let author = before.author.or(connector.note_author());
-        let of_order = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
-        probes.push(note_was_made(wanted, &before, &of_order.collect::<Vec<_>>(), author));
+        let of_order: Vec<&GoodsOutNote> =
+            notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id).collect();
+        let author = match before.author.or(connector.note_author()) {
+            None => {
+                let new = of_order.iter().copied().filter(|note| !before.notes.contains_key(&note.note_id));
+                let made = new.filter(|note| is_made_for(wanted, note)).map(|note| note.created_by).collect();
+                learn_author(connector, &made).await?
+            }
+            known => known,
+        };
+        probes.push(note_was_made(wanted, &before, &of_order, author));
     }
     Ok(probes)
 }

@@ -16,6 +16,7 @@ use simulators::{
 };
 
 use super::{ACCOUNT, Bench, FACTOR, LOCATION, WAREHOUSE, small, transport};
+use crate::hub::settings;
 
 impl Bench {
     fn now(&self) -> Timestamp {
@@ -166,13 +167,28 @@ async fn who_makes_the_hubs_notes_is_learned_from_one_that_is_found() {
     let bench = Bench::small().await;
     let order = bench.order(&[3, 1]);
     let (first, second) = (bench.note("first", order, &[2]), bench.note("second", order, &[1]));
-    // Its answer is lost before any was confirmed: a candidate is there, and whose it is is a person's to say.
+    // Its answer is lost before any was confirmed: a candidate is there. Who does not know the API user's contact leaves it to a
+    // person whose it is; who does knows it by the contact and the time that was written into it.
     let armed = bench.armed(&first).await;
     bench.sim.faults().add(FaultRule::new(Fault::ErrorAfterEffect { html: false }).method("POST").first(1));
     assert!(matches!(bench.send(&armed).await, Sent::Unknown { .. }));
     assert_eq!(bench.connector.note_author(), None);
+    let base = bench.sim.base_url();
+    let values = [
+        ("datacenter_code", "use"),
+        ("account_id", ACCOUNT),
+        ("sign_in", "account_token"),
+        ("app_ref", "exampleeu_hub"),
+        ("base_url", base.as_str()),
+    ];
+    let app = settings(&values, &[("account_token", "EXAMPLE-ACCOUNT-TOKEN")]);
+    let app = connectors::brightpearl::build_source(&app, &bench.context).unwrap();
+    let probe = app.probe(std::slice::from_ref(&armed)).await.unwrap();
+    assert!(matches!(probe[..], [Probe::Different { .. }]), "{probe:?}");
+    assert_eq!(app.note_author(), None);
     let probe = bench.probe(&armed).await;
-    assert!(matches!(probe, Probe::Different { .. }), "{probe:?}");
+    assert!(matches!(probe, Probe::Equal(_)), "{probe:?}");
+    assert_eq!(bench.connector.note_author(), Some(4));
 
     // A program that has lost its journal meets it as a stranger's, until it is found again.
     let settings = super::staff_log_in(&bench.sim.base_url(), &[]);

@@ -16,11 +16,7 @@ mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{
-    ConnectorError, Inbound, RejectedInput, StockFeed,
-    planted::{Planted, planted},
-    ulid,
-};
+use connect::{ConnectorError, Inbound, RejectedInput, StockFeed, ulid};
 use engine::stock::{self, RunFacts, RunVerdict, Verdict};
 
 use super::{FlowError, counts, shipments};
@@ -156,24 +152,7 @@ impl From<crate::db::DbError> for Unfinished {
 }
 
 async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfinished> {
-    let last = runtime.db.last_run(&runtime.key, feed).await?;
-    if let Some(last) = last.filter(|_| !planted(Planted::OldCount)) {
-        if (feed.cut_off, &feed.reference) <= (last.cut_off, &last.feed) {
-            return Ok(refuse(runtime, feed, "it is not newer than the last count acted upon").await?);
-        }
-        if let (Some(this), Some(before)) = (feed.sequence, last.sequence)
-            && this <= before
-        {
-            let why = format!(
-                "its running number {this} is not above {before}, that of the last count acted upon; have the warehouse \
-                 export again"
-            );
-            return Ok(refuse(runtime, feed, &why).await?);
-        }
-    }
-    let counted_later = runtime.db.newest_level(&runtime.key, feed).await?;
-    if let Some(at) = counted_later.filter(|at| *at > feed.cut_off && !planted(Planted::OldCount)) {
-        let why = format!("a count of {at} of the same facilities was acted upon, and it is older");
+    if let Some(why) = runtime.db.outdated(&runtime.key, feed).await? {
         return Ok(refuse(runtime, feed, &why).await?);
     }
     // Everything that left by the cut-off must be known before the source's figure is read: a unit that left the shelves

@@ -178,6 +178,8 @@ pub struct StockSettingsIn {
     pub revive_archived: bool,
     /// Work within so many seconds of the feed's cut-off makes its products wait for the next feed.
     pub settle_seconds: u32,
+    /// What waits for approval is approved by two people, who both signed in.
+    pub two_people: bool,
     /// Limits beyond which a run asks a person.
     pub brakes: BrakesIn,
 }
@@ -190,13 +192,14 @@ impl Default for StockSettingsIn {
 
 impl From<&StockSettings> for StockSettingsIn {
     fn from(settings: &StockSettings) -> Self {
-        let StockSettings { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes } = *settings;
+        let StockSettings { basis, increases, first_run, batch, revive_archived, settle_seconds, two_people, brakes } =
+            *settings;
         let Brakes { line, run, share_percent, zero_percent, missing_percent, feed_age_minutes } = brakes;
         // Zero is how "no limit" is written, because a file cannot say that a value is none.
         let written = |limit: Option<Decimal>| Some(limit.unwrap_or_default());
         let (line, run) = (written(line), written(run));
         let brakes = BrakesIn { line, run, share_percent, zero_percent, missing_percent, feed_age_minutes };
-        Self { basis, increases, first_run, batch, revive_archived, settle_seconds, brakes }
+        Self { basis, increases, first_run, batch, revive_archived, settle_seconds, two_people, brakes }
     }
 }
 
@@ -211,6 +214,7 @@ impl From<&StockSettingsIn> for StockSettings {
             batch: settings.batch,
             revive_archived: settings.revive_archived,
             settle_seconds: settings.settle_seconds,
+            two_people: settings.two_people,
             brakes: Brakes {
                 line: meant(line),
                 run: meant(run),

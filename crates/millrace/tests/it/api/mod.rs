@@ -11,6 +11,7 @@ mod drafts;
 mod figures;
 mod hand_offs;
 mod hooks;
+mod layouts;
 mod limits;
 mod matrix;
 mod oauth;
@@ -27,6 +28,7 @@ mod sign_in;
 mod surface;
 mod tenants;
 mod tls;
+mod two_people;
 mod versions;
 
 use std::sync::Arc;

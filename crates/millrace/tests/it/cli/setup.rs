@@ -124,6 +124,45 @@ fn x12_documents_are_shown_without_an_installation() {
     assert!(!desk.data().join("millrace.db").exists(), "it opened no database");
 }
 
+#[test]
+fn a_sample_file_is_shown_as_it_would_be_read() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    let file = desk.path().join("despatch.csv");
+    std::fs::write(&file, "Order|Date|Item|Qty\nA|23/11/2026|SKU-A|2\nB|2026|SKU-A|1\n").unwrap();
+    let file = file.display().to_string();
+    let arguments = [
+        "preview",
+        &file,
+        "--holds",
+        "shipments",
+        "--platform",
+        "csv",
+        "--set",
+        "shipment_files=desp*.csv",
+        "--set",
+        "delimiter=pipe",
+        "--set",
+        "dates=DD/MM/YYYY",
+        "--set",
+        "shipment_columns=order_number=Order, shipped_at=Date, sku=Item, quantity=Qty",
+    ];
+    let shown = desk.works(&arguments).out;
+    for told in [
+        "Columns: Order | Date | Item | Qty",
+        "order A: shipment 20261123T000000Z, 2 units",
+        "line 3, column 2",
+        "BPexample-O100001",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    assert!(!shown.contains("left alone"), "{shown}");
+    let other = desk.works(&["preview", &file, "--holds", "shipments", "--platform", "csv"]).out;
+    assert!(other.contains("left alone") && other.contains("Nothing of the file would be used"), "{other}");
+    let none = desk.type_in(&["preview", &file, "--holds", "shipments", "--platform", "extensiv"]);
+    assert!(none.code != 0 && none.err.contains("no layout to describe"), "{}", none.all());
+}
+
 /// The book lists every setting and every exit code that there is.
 #[test]
 fn the_book_lists_every_setting() {

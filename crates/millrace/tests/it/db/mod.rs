@@ -23,4 +23,5 @@ pub mod stock;
 mod tenants;
 mod trigger;
 mod undo;
+mod upgrade;
 pub mod world;

@@ -182,7 +182,7 @@ async fn runs_are_kept_with_their_corrections() {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         let at = |hour: i64| "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
         let any = feed("", at(0), &[], false);
-        assert!(db.last_run(&key, &any).await.unwrap().is_none());
+        assert_eq!(db.outdated(&key, &any).await.unwrap(), None, "nothing was counted before");
         assert!(!db.runs_planned_before(&key).await.unwrap());
         let first = feed("inv_1", at(1), &[("A", "5"), ("B", "2")], false);
         let waiting = run("inv_1", at(1), RunState::Waiting);
@@ -202,7 +202,10 @@ async fn runs_are_kept_with_their_corrections() {
         let second = run("inv_2", at(2), RunState::Waiting);
         db.record_run(&key, second.clone(), Vec::new(), &feed("inv_2", at(2), &[("A", "4")], false)).await.unwrap();
         assert_eq!(db.run(&key, &waiting.id).await.unwrap().state, RunState::Dropped);
-        assert_eq!(db.last_run(&key, &any).await.unwrap().unwrap().id, second.id);
+        let words = db.outdated(&key, &first).await.unwrap().unwrap();
+        assert_eq!(words, "it is not newer than the last count acted upon");
+        let newer = feed("inv_3", at(3), &[("A", "1")], false);
+        assert_eq!(db.outdated(&key, &newer).await.unwrap(), None, "the one that was refused does not count");
         assert_eq!(db.last_skus(&key, &any).await.unwrap(), None, "none was acted upon");
         let late = db.approve_run(&key, waiting.clone(), Vec::new(), "ada").await;
         assert!(matches!(late, Err(DbError::Fenced(_))));
@@ -222,16 +225,15 @@ async fn runs_are_kept_with_their_corrections() {
         let third = run("inv_3", at(3), RunState::Planned);
         db.record_run(&key, third.clone(), Vec::new(), &feed("inv_3", at(3), &[("A", "1")], true)).await.unwrap();
         assert_eq!(db.levels(&key, None, 10).await.unwrap().len(), 1);
-        db.record_run(
-            &key,
-            run("old", at(0), RunState::Planned),
-            Vec::new(),
-            &feed("old", at(0), &[("A", "9")], false),
-        )
-        .await
-        .unwrap();
+        // It was worked out while the newer one was kept: nothing of it happens.
+        let late = corrections(&db, &key, "b2", &[(1, "8")]).await;
+        let old = StockRun { lines: vec![line(1, "8")], ..run("old", at(0), RunState::Planned) };
+        let old = db.record_run(&key, old, late, &feed("old", at(0), &[("A", "9")], false)).await.unwrap();
+        assert_eq!((old.state, old.changed, old.lines.len()), (RunState::Refused, 0, 0), "{}", old.reason);
+        assert_eq!(db.corrections_of_run(&key, &old.id).await.unwrap(), Vec::new());
         assert_eq!(db.levels(&key, None, 10).await.unwrap()[0].available, Some(decimal("1")));
-        assert_eq!(db.last_run(&key, &any).await.unwrap().unwrap().id, third.id);
+        let lines = db.approve_lines(&key, second.clone(), Vec::new(), "ada").await;
+        assert!(matches!(lines, Err(DbError::Fenced(_))), "its lines are not those of the newest count any more");
         let page = db.runs(&key, None, 2).await.unwrap();
         assert_eq!(page.items.len(), 2);
         assert_eq!(db.runs(&key, page.next.as_deref(), 10).await.unwrap().items.len(), 3);
@@ -258,10 +260,11 @@ async fn facilities_are_kept_apart() {
         let (north, south) = (of("n1", 9, "north", "5"), of("s1", 1, "south", "2"));
         let first = run("n1", at(9), RunState::Waiting);
         db.record_run(&key, first.clone(), Vec::new(), &north).await.unwrap();
-        assert!(db.last_run(&key, &south).await.unwrap().is_none(), "nothing of the south yet");
+        assert_eq!(db.outdated(&key, &south).await.unwrap(), None, "nothing of the south yet");
         db.record_run(&key, run("s1", at(1), RunState::Planned), Vec::new(), &south).await.unwrap();
         assert_eq!(db.run(&key, &first.id).await.unwrap().state, RunState::Waiting, "the south replaces nothing here");
-        assert_eq!(db.last_run(&key, &north).await.unwrap().unwrap().id, first.id);
+        let earlier = of("n0", 8, "north", "5");
+        assert!(db.outdated(&key, &earlier).await.unwrap().is_some(), "older than the north's");
         assert_eq!(db.newest_run(&key).await.unwrap().as_ref(), Some(&first.id));
         assert_eq!(
             (db.last_skus(&key, &north).await.unwrap(), db.last_skus(&key, &south).await.unwrap()),

@@ -191,3 +191,31 @@ async fn notes_by_extensiv_on_sqlite() {
     )
     .await;
 }
+
+/// Mintsoft says what is on hand, and not what is available.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_by_mintsoft_on_postgres() {
+    run(Setup { store: Store::Postgres, ships: Ships::Mintsoft, basis: "physical", ..Setup::default() }, 150).await;
+}
+
+/// An account that refuses no second order, whose list has no pages and whose search shows no parts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_by_mintsoft_on_sqlite() {
+    run(
+        Setup {
+            ships: Ships::Mintsoft,
+            basis: "physical",
+            start_mode: "goods_out_note",
+            settings: "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned(),
+            unique_numbers: false,
+            mintsoft: simulators::mintsoft::Switches {
+                pages: false,
+                search_finds_parts: false,
+                ..simulators::mintsoft::Switches::default()
+            },
+            ..Setup::default()
+        },
+        150,
+    )
+    .await;
+}

@@ -1,12 +1,14 @@
 //! The main job through the real program, judged by the ledgers of the two ends.
 
 mod census;
+mod csv;
 mod edits;
 mod failover;
 mod faults;
 mod feeds;
 mod flow;
 mod kills;
+mod mintsoft;
 mod notify;
 mod overlap;
 mod people;

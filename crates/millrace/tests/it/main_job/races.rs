@@ -105,7 +105,7 @@ pub async fn at_warehouse(world: &mut World, order: i64, live: &[String]) {
 
 /// Waits until Brightpearl has the status that follows. A person's own change right before would be one that nobody can tell
 /// from the order as it was.
-async fn status_told(world: &mut World, order: i64) {
+pub async fn status_told(world: &mut World, order: i64) {
     world
         .until(&format!("order {order} has the status of one at the warehouse"), LIMIT, |world| {
             let status = world.brightpearl.order(ACCOUNT, order).map_err(|error| error.to_string())?.status_id;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::settings::StartMode;
+use engine::settings::{ShortShip, StartMode};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -34,6 +34,7 @@ pub fn at_rest(run: &mut Run) {
     nobody_is_lost(run, &state.account, &shown, &mut findings);
     cancelled_is_not_sent(run, &state.account, &mut findings);
     what_was_asked(run, &state.account, &mut findings);
+    parks_are_explained(run, &state.account, &shown, &mut findings);
     let told = shipments_are_told(run, &state.account, &shown, &mut findings);
     never_more_than_ordered(&state.account, &mut findings);
     stock(run, &state.account, &mut findings);
@@ -141,6 +142,35 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// L2: what is left to a person is left for a reason that happened here, the one that is shown.
+fn parks_are_explained(
+    run: &Run,
+    account: &Account,
+    shown: &BTreeMap<i64, (String, String)>,
+    findings: &mut Vec<String>,
+) {
+    let twice: BTreeSet<String> = run
+        .witness
+        .rows("SELECT o.order_id FROM effect AS e JOIN orders AS o ON o.id = e.order_ref WHERE e.attempt > 1")
+        .concat()
+        .into_iter()
+        .collect();
+    for (id, (_, why)) in shown.iter().filter(|(_, (state, _))| state == "error") {
+        let Some(order) = account.orders.get(id) else { continue };
+        let by_person = order.person_edit.is_some() || order.person_status.is_some();
+        let explained = if why.contains("its outcome was unknown twice") {
+            twice.contains(&id.to_string())
+        } else if why.contains("less left than goods-out note") {
+            run.settings.start_mode == StartMode::GoodsOutNote && run.settings.short_ship == ShortShip::Hold
+        } else {
+            by_person
+        };
+        if !explained {
+            findings.push(format!("L2: order {id} needs a person, and nothing that happened says why: {why}"));
         }
     }
 }

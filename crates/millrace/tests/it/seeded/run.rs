@@ -174,6 +174,8 @@ impl Run {
         let settings = settings(&dice);
         if calm {
             account.state().strength = 0;
+            // The small world is over before an old index would know of it.
+            account.state().search_lag = 0;
             folder.held().strength = 0;
             database_faults.stop();
         }
@@ -423,6 +425,7 @@ impl Run {
     /// Works on until nothing is left to do. When that was.
     async fn come_to_rest(&mut self, process: &Runtime, ship: bool) -> Duration {
         let mut calm_rounds = 0;
+        let began = self.clock.monotonic();
         for _ in 0..QUIET_ROUNDS {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let now = self.clock.true_time();
@@ -443,7 +446,8 @@ impl Run {
             let files = held.names("out").len() + held.names("in").iter().filter(|name| name.ends_with(".csv")).count();
             drop(held);
             calm_rounds = if open == 0 && files == 0 { calm_rounds + 1 } else { 0 };
-            if calm_rounds == 3 {
+            // Nothing is at rest before the searches know of it.
+            if calm_rounds >= 3 && (self.clock.monotonic() - began).as_secs() >= self.search_lag() {
                 return self.clock.monotonic();
             }
         }
@@ -453,6 +457,10 @@ impl Run {
         );
         self.watch.finding(format!("L1: it does not come to rest: {open:?}, {:?}", self.folder.held().names("out")));
         self.clock.monotonic()
+    }
+
+    fn search_lag(&self) -> u64 {
+        self.account.state().search_lag.unsigned_abs()
     }
 
     fn is_time_to_watch(&mut self, steps: &[Step]) -> bool {

@@ -149,6 +149,12 @@ impl Watcher for Watch {
                             "K: at {now} product {product} is corrected by {units} after {before}, and {found} were found"
                         ));
                     }
+                    // So what takes back a part of what an earlier correction did was worked out on a count older than that.
+                    if units.signum() * found.signum() < 0 {
+                        self.finding(format!(
+                            "K4: at {now} product {product} is corrected back by {units}, and {found} were found"
+                        ));
+                    }
                 }
             }
             _ => {}

@@ -199,6 +199,13 @@ pub fn expected() -> Vec<Row> {
         row("revoke_hand_off", Staff, Value::Null, &[204, 404], 404),
         row("test_new_store", Admin, json!({ "platform": "brightpearl", "of": "BP" }), &[422], 404),
         row("test_new_warehouse", Admin, json!({ "platform": "dsfx", "of": "WH" }), &[422], 404),
+        row(
+            "preview_files",
+            Admin,
+            json!({ "of": "WH", "holds": "stock", "name": "inv_1.csv", "content_base64": "c2t1LGF2YWlsYWJsZQpBLDUK" }),
+            &[200],
+            404,
+        ),
         row("create_store", Admin, store, &[201, 409], 404),
         row("create_warehouse", Admin, warehouse, &[201, 409], 404),
         row("create_connection", Admin, json!({ "name": "main", "store": "BP", "warehouse": "WH" }), &[409, 422], 404),

@@ -2,10 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{Timestamp, tz};
+use jiff::{SignedDuration, Timestamp, tz};
 use serde_json::{Map, Value, json};
 
 use super::account::{self, Account, Answer, HUB, LOCATION, PERSON, WAREHOUSE, refused};
+
+/// How old what searches answer is, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Ages {
+    /// Of movements.
+    pub movements: i64,
+    /// Of orders and goods-out notes.
+    pub searches: i64,
+}
 
 /// Rows of one page of a search: few, so that every run pages.
 const PAGE: usize = 6;
@@ -35,7 +44,7 @@ fn response(value: Value) -> Answer {
 }
 
 /// The answer to a GET.
-pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, now: Timestamp, lag: i64) -> Answer {
+pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, now: Timestamp, age: Ages) -> Answer {
     let some = |text: &&str| id_set(text).unwrap_or_default();
     match path {
         ["integration-service", "account-configuration"] => response(json!({"configuration": {
@@ -70,19 +79,22 @@ pub fn get(account: &Account, path: &[&str], query: &BTreeMap<String, String>, n
                 vec![json!(PERSON), json!("jane@example.test"), json!(true)],
             ],
         ),
-        ["order-service", "order-search"] => orders_found(account, query),
+        ["order-service", "order-search"] => {
+            orders_found(account, query, now - SignedDuration::from_secs(age.searches))
+        }
         ["warehouse-service", "goods-note", "goods-out-search"] => {
-            let rows = account
-                .notes
-                .iter()
-                .map(|(id, note)| vec![json!(id), json!(note.order), json!(WAREHOUSE), json!(note.shipped.is_some())]);
+            let then = now - SignedDuration::from_secs(age.searches);
+            let rows = account.notes.iter().filter(|(_, note)| note.created <= then).map(|(id, note)| {
+                let shipped = note.shipped.is_some_and(|(at, _)| at <= then);
+                vec![json!(id), json!(note.order), json!(WAREHOUSE), json!(shipped)]
+            });
             search(query, &["goodsOutNoteId", "orderId", "warehouseId", "shipped"], rows.collect())
         }
         ["product-service", "product-search"] => {
             let rows = account.products.iter().map(|(id, product)| vec![json!(id), json!(product.sku)]);
             search(query, &["productId", "SKU"], rows.collect())
         }
-        ["warehouse-service", "goods-movement-search"] => movements(account, query, now, lag),
+        ["warehouse-service", "goods-movement-search"] => movements(account, query, now, age.movements),
         ["order-service", "order", ids] => {
             let ids = some(ids);
             let found = account.orders.keys().filter(|id| ids.contains(id)).map(|id| order(account, *id));
@@ -229,10 +241,15 @@ fn goods_out_note(note: &account::Note) -> Value {
     document
 }
 
-fn orders_found(account: &Account, query: &BTreeMap<String, String>) -> Answer {
-    let rows = account.orders.iter().map(|(id, order)| {
-        let updated = order.updated.map_or(Value::Null, |at| json!(written(at)));
-        vec![json!(id), json!(1), json!(order.status), json!(shipping_code(account, *id).0), json!(WAREHOUSE), updated]
+/// The orders as the search's index knew them `then`: its documents are a while old (A6).
+fn orders_found(account: &Account, query: &BTreeMap<String, String>, then: Timestamp) -> Answer {
+    let rows = account.orders.iter().filter(|(_, order)| order.placed <= then).map(|(id, order)| {
+        let known = account.statuses.iter().rev().find(|(at, of, _)| of == id && *at <= then);
+        let status = known.map_or(account::NEW, |(_, _, status)| *status);
+        // Where it changed since, the index still has a time before; which one is not kept here, so the earliest.
+        let updated = order.updated.map(|at| if at <= then { at } else { order.placed });
+        let updated = updated.map_or(Value::Null, |at| json!(written(at)));
+        vec![json!(id), json!(1), json!(status), json!(shipping_code(account, *id).0), json!(WAREHOUSE), updated]
     });
     let columns = ["orderId", "orderTypeId", "orderStatusId", "orderShippingStatusId", "warehouseId", "updatedOn"];
     search(query, &columns, rows.collect())

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     account::{Account, Answer, HUB, refused},
-    answers,
+    answers::{self, Ages},
 };
 use crate::seeded::{
     cells::{self, Kind, Moment},
@@ -106,6 +106,9 @@ const OF_READS: [(Fault, u64); 7] = [
     (Fault::Expired, 5),
 ];
 
+/// The longest time, in seconds, in which a search of orders or notes does not know what happened.
+pub const LONGEST_SEARCH_LAG: i64 = 50;
+
 /// What a run knows of the account.
 pub struct State {
     pub account: Account,
@@ -119,6 +122,8 @@ pub struct State {
     pub strength: u64,
     /// Seconds until a movement shows in a search.
     pub lag: i64,
+    /// Seconds until what happened to an order or a goods-out note shows in a search (A6); mostly none.
+    pub search_lag: i64,
     /// Until then the API user's password is not the hub's.
     pub locked_until: Option<Timestamp>,
     tokens: u64,
@@ -160,6 +165,8 @@ impl Brightpearl {
         let dice = Dice::new(seed, "brightpearl");
         let strength = *dice.pick(&[0, 1, 1, 2, 4]);
         let lag = dice.between(0, 55);
+        let index = Dice::new(seed, "index");
+        let search_lag = if index.chance(300) { index.between(1, LONGEST_SEARCH_LAG) } else { 0 };
         let state = State {
             account,
             changes: Vec::new(),
@@ -167,6 +174,7 @@ impl Brightpearl {
             faults: BTreeMap::new(),
             strength,
             lag,
+            search_lag,
             locked_until: None,
             tokens: 0,
             token: None,
@@ -333,7 +341,10 @@ impl Brightpearl {
             None => {
                 let path = path.strip_prefix(ROOT).unwrap_or_default();
                 let path: Vec<&str> = path.split('/').collect();
-                answers::get(&state.account, &path, &query(request), now, state.lag)
+                {
+                    let age = Ages { movements: state.lag, searches: state.search_lag };
+                    answers::get(&state.account, &path, &query(request), now, age)
+                }
             }
         };
         match fault {

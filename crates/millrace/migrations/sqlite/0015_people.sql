@@ -1,4 +1,4 @@
--- Signing in at an identity provider (OpenID Connect).
+-- Signing in at an identity provider (OpenID Connect), and what takes two people.
 
 -- Who somebody is there. Linked once, the provider's own name for the person counts, and no e-mail address any more.
 CREATE TABLE person_identity (
@@ -32,4 +32,19 @@ CREATE TABLE provider_flow (
     -- When the provider asked that person who they are.
     asked_at BIGINT,
     PRIMARY KEY (tenant, hash)
+);
+
+-- Yeses to stock of a connection that two people approve: the second person's decides.
+CREATE TABLE stock_assent (
+    tenant TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    run TEXT NOT NULL,
+    -- The SKUs of the lines, one a line; empty: the run itself.
+    what TEXT NOT NULL,
+    person TEXT NOT NULL,
+    -- The same person as the audit trail names them.
+    actor TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, merchant, run, what, person),
+    FOREIGN KEY (tenant, merchant, run) REFERENCES stock_run (tenant, merchant, id)
 );

@@ -1,30 +1,131 @@
-//! Putting orders into the folder the warehouse reads: which orders share a file, and what became of one that was tried before.
+//! Orders as rows of files: which orders share one, putting it into the folder the warehouse reads, and what became of one
+//! that was tried before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    ConnectorError, Effect, EffectKind, FileError, FileErrorKind, Prepared, Probe, RemoteRef, RequestState, Sighting,
-    Sightings,
+    Armed, ConnectorError, Effect, EffectDraft, EffectKind, FileError, FileErrorKind, FoundAgain, PlanError, Prepared,
+    Probe, RemoteRef, RequestState, ShipmentRequest, Sighting, Sightings,
 };
-use encoding_rs::Encoding;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::order_file::{OrderRows, is_file_name, rows_by_order, write};
-use crate::files::{
+use super::{
+    again,
     mailbox::{LARGEST, Mailbox, equal, json},
     outbox::sha256,
     witness::{self, Baseline, Fate},
 };
+
+/// Longest order number. Files of rows name no limit; this keeps file names well below those of file systems.
+const LONGEST_KEY: usize = 64;
 
 /// Files prepared at once.
 const AT_ONCE: usize = 4;
 /// Most untaken files that are looked into at once.
 const MOST_FILES: usize = 500;
 
+/// How orders are written, and read back.
+pub(crate) trait OrderFiles: Send + Sync {
+    /// The rows of an order.
+    ///
+    /// # Errors
+    /// Why the order can never be written so, and what to do.
+    fn rows(&self, request: &ShipmentRequest) -> Result<Vec<Vec<String>>, PlanError>;
+
+    /// The name of a file, by the key of its first order.
+    fn name(&self, first_key: &str, now: Timestamp) -> String;
+
+    /// Whether this is a name that [`OrderFiles::name`] gives.
+    fn is_name(&self, name: &str) -> bool;
+
+    /// Most orders in one file.
+    fn most(&self) -> usize;
+
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// When a row cannot be written.
+    fn write(&self, orders: &[&OrderRows]) -> Result<Vec<u8>, String>;
+
+    /// The rows of a file by order number; empty when it is not one.
+    fn by_order(&self, content: &[u8]) -> BTreeMap<String, Vec<Vec<String>>>;
+}
+
+/// One order of a file: the frozen body of its effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OrderRows {
+    /// Name of the file it belongs to.
+    pub(crate) file: String,
+    /// Its place in the file, from 0.
+    pub(crate) place: usize,
+    /// As they are written.
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+/// One effect for each request, in order; as many as fit share a file.
+pub(crate) fn plan(
+    files: &impl OrderFiles,
+    requests: &[ShipmentRequest],
+    now: Timestamp,
+) -> Vec<Result<EffectDraft, PlanError>> {
+    let mut seen = BTreeSet::new();
+    let mut file: Option<(String, usize)> = None;
+    let mut plan = Vec::with_capacity(requests.len());
+    for request in requests {
+        let rows = if seen.insert(request.key.as_str()) {
+            check_key(&request.key).and_then(|()| files.rows(request))
+        } else {
+            Err(PlanError::new(format!("order number {} is given twice", request.key)))
+        };
+        plan.push(rows.map(|rows| {
+            let (name, place) = file
+                .take()
+                .filter(|(_, used)| *used < files.most())
+                .unwrap_or_else(|| (files.name(&request.key, now), 0));
+            file = Some((name.clone(), place + 1));
+            draft(request, OrderRows { file: name, place, rows })
+        }));
+    }
+    plan
+}
+
+fn draft(request: &ShipmentRequest, order: OrderRows) -> EffectDraft {
+    let lines = request.lines.len();
+    EffectDraft {
+        kind: EffectKind::SubmitRequest,
+        key: request.key.clone(),
+        batch: Some(order.file.clone()),
+        body: serde_json::json!(order).to_string(),
+        numbering: None,
+        title: format!(
+            "Send order {} to the warehouse ({lines} {})",
+            request.order_number,
+            if lines == 1 { "line" } else { "lines" }
+        ),
+    }
+}
+
+/// Whether a character may stand in an order number.
+pub(crate) fn is_key_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || character == '-' || character == '_'
+}
+
+fn check_key(key: &str) -> Result<(), PlanError> {
+    if key.is_empty() || key.len() > LONGEST_KEY || !key.chars().all(is_key_character) {
+        return Err(PlanError::new(format!(
+            "order number {key:?} may hold letters, digits, dash and underscore only, and at most {LONGEST_KEY} of them: \
+             shorten the order key prefix of the connection"
+        )));
+    }
+    Ok(())
+}
+
 /// The folder the warehouse reads.
-pub(super) struct Inbox {
-    pub(super) to: Mailbox,
-    pub(super) encoding: &'static Encoding,
+pub(crate) struct Inbox<F> {
+    pub(crate) to: Mailbox,
+    pub(crate) files: F,
 }
 
 /// An order of a file.
@@ -37,8 +138,8 @@ struct Wanted {
     tried: Option<Baseline>,
 }
 
-impl Inbox {
-    pub(super) async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
+impl<F: OrderFiles> Inbox<F> {
+    pub(crate) async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
         let mut files: BTreeMap<String, Vec<Wanted>> = BTreeMap::new();
         let mut outcomes = Vec::with_capacity(effects.len());
         for (index, effect) in effects.iter().enumerate() {
@@ -48,7 +149,7 @@ impl Inbox {
             let why = "its rows cannot be read back; plan it again".to_owned();
             outcomes.push(Prepared::Impossible { why });
             if let Ok(order) = serde_json::from_str::<OrderRows>(&effect.body)
-                && is_file_name(&order.file)
+                && self.files.is_name(&order.file)
             {
                 let tried = Baseline::tried(effect, &self.to.place);
                 files.entry(order.file.clone()).or_default().push(Wanted {
@@ -80,8 +181,8 @@ impl Inbox {
     ) -> Result<Vec<(usize, Prepared)>, ConnectorError> {
         orders.sort_by_key(|wanted| wanted.order.place);
         let target = format!("{}/{name}", self.to.folder);
-        let content =
-            write(orders.iter().map(|wanted| &wanted.order), self.encoding).map_err(ConnectorError::unexpected)?;
+        let rows: Vec<&OrderRows> = orders.iter().map(|wanted| &wanted.order).collect();
+        let content = self.files.write(&rows).map_err(ConnectorError::unexpected)?;
         let mut settled: Vec<(usize, Prepared)> = Vec::new();
         if let Some(tried) = same_file(&orders, &target, &content) {
             // The same file once more: whichever attempt renames it, it is published once.
@@ -143,20 +244,20 @@ impl Inbox {
     }
 
     /// The orders of files that the warehouse has not taken out of its folder yet.
-    pub(super) async fn untaken(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
+    pub(crate) async fn untaken(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
         let mut sightings = Sightings::blind(
             "a file exchange cannot be asked: only order files that were not taken yet can be seen in the folder",
         );
         let wanted: BTreeSet<&str> = keys.iter().map(String::as_str).collect();
         let files = self.to.store.list(&self.to.folder).await?;
-        for file in files.iter().filter(|file| is_file_name(&file.name)).take(MOST_FILES) {
+        for file in files.iter().filter(|file| self.files.is_name(&file.name)).take(MOST_FILES) {
             let content = match self.to.store.read(&format!("{}/{}", self.to.folder, file.name), LARGEST).await {
                 Ok(content) => content,
                 // Taken, or not for us to read: it says nothing.
                 Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => continue,
                 Err(error) => return Err(error.into()),
             };
-            for key in rows_by_order(&content, self.encoding).into_keys().filter(|key| wanted.contains(key.as_str())) {
+            for key in self.files.by_order(&content).into_keys().filter(|key| wanted.contains(key.as_str())) {
                 let there = sightings.found.entry(key).or_insert_with(|| Sighting {
                     references: Vec::new(),
                     state: RequestState::Waiting,
@@ -167,6 +268,23 @@ impl Inbox {
             }
         }
         Ok(sightings)
+    }
+
+    /// Finds orders again by their number, in every file of the window: planned again, the same order gets a file of another
+    /// name.
+    pub(crate) async fn find_again(
+        &self,
+        effects: &[Armed],
+        since: Timestamp,
+    ) -> Result<Vec<FoundAgain>, ConnectorError> {
+        let is_name = |name: &str| self.files.is_name(name);
+        let memory = again::orders(&self.to, since, is_name, |content| self.files.by_order(content)).await?;
+        let one = |armed: &Armed| {
+            let order: OrderRows = serde_json::from_str(&armed.effect.body)
+                .map_err(|error| ConnectorError::unexpected(format!("its rows cannot be read back: {error}")))?;
+            Ok(memory.of(&armed.effect.key, &order.rows, |_| true))
+        };
+        effects.iter().map(one).collect()
     }
 
     /// What lies under a name, compared with what would be written: one answer for each order; `None` when nothing does.
@@ -191,7 +309,7 @@ impl Inbox {
         if there == content {
             return Ok(Some(orders.iter().map(|_| equal()).collect()));
         }
-        let others = rows_by_order(&there, self.encoding);
+        let others = self.files.by_order(&there);
         let one = |wanted: &Wanted| match others.get(&wanted.key) {
             Some(rows) if *rows == wanted.order.rows => equal(),
             // Orders planned for one file need not go together: one may have been held, or waited for its turn. Nothing of

@@ -1,4 +1,4 @@
--- Signing in at an identity provider (OpenID Connect).
+-- Signing in at an identity provider (OpenID Connect), and what takes two people.
 
 -- Who somebody is there. Linked once, the provider's own name for the person counts, and no e-mail address any more.
 CREATE TABLE person_identity (
@@ -34,7 +34,22 @@ CREATE TABLE provider_flow (
     PRIMARY KEY (tenant, hash)
 );
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON person_identity, provider_flow TO millrace_app;
+-- Yeses to stock of a connection that two people approve: the second person's decides.
+CREATE TABLE stock_assent (
+    tenant TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    run TEXT NOT NULL,
+    -- The SKUs of the lines, one a line; empty: the run itself.
+    what TEXT NOT NULL,
+    person TEXT NOT NULL,
+    -- The same person as the audit trail names them.
+    actor TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, merchant, run, what, person),
+    FOREIGN KEY (tenant, merchant, run) REFERENCES stock_run (tenant, merchant, id)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON person_identity, provider_flow, stock_assent TO millrace_app;
 DO $$
 DECLARE
     name text;
@@ -47,6 +62,13 @@ BEGIN
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
     END LOOP;
 END $$;
+CREATE POLICY own ON stock_assent TO millrace_app
+    USING (tenant = (SELECT current_setting('millrace.tenant', true))
+        AND (merchant = (SELECT current_setting('millrace.merchant', true))
+            OR (SELECT current_setting('millrace.merchant', true)) = '*'
+            OR merchant = ANY ((SELECT string_to_array(current_setting('millrace.merchant', true), ','))::text[])));
+ALTER TABLE stock_assent ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stock_assent FORCE ROW LEVEL SECURITY;
 
 -- Whose tenant somebody belongs to whom the provider names is not known before it is found out.
 GRANT SELECT ON person_identity TO millrace_system;

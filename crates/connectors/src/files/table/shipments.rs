@@ -1,0 +1,313 @@
+//! Shipment files: one row for each line in each box.
+
+use std::collections::BTreeMap;
+
+use connect::{Package, PackageLine, ShipMethod, Shipment};
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::read::{Row, SetAside, Table};
+
+/// What can be mapped.
+pub(crate) const FIELDS: &[&str] = &[
+    "order_number",
+    "shipment_id",
+    "shipped_at",
+    "carrier",
+    "service",
+    "package_number",
+    "tracking_number",
+    "line_number",
+    "sku",
+    "quantity",
+    "lot",
+    "serial",
+    "status",
+];
+
+/// What a file of shipments says.
+#[derive(Debug, Default)]
+pub(crate) struct Shipped {
+    pub(crate) shipments: Vec<Shipment>,
+    /// Orders of which nothing will leave.
+    pub(crate) cancelled: Vec<String>,
+    /// What cannot be used, shipment by shipment.
+    pub(crate) bad: Vec<SetAside>,
+}
+
+/// The rows of one shipment.
+struct Group<'a> {
+    order: &'a str,
+    id: String,
+    rows: Vec<Row<'a>>,
+    wrong: Option<String>,
+}
+
+/// What the rows of a shipment say.
+enum Said {
+    Left(Shipment),
+    Cancelled,
+    Nothing,
+}
+
+/// The shipments of a file, in order of first appearance. Rows are grouped by order number and shipment id; where the map
+/// names no shipment id, by order number and time, which are then the shipment's identity. Boxes are told apart by package
+/// number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
+/// a line left, and adds nothing. A status among `closed`, in lower case, says that nothing more of the order will come.
+///
+/// A shipment with a row that is wrong is set aside whole, since half of it would pass for all; so is one that a row with
+/// uncertain cells may belong to. The others of the file are read.
+pub(crate) fn read(table: &Table<'_>, closed: &[String]) -> Shipped {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut places: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    let mut loose: Vec<(Row<'_>, String)> = table.bad().map(|(row, why)| (row, why.to_owned())).collect();
+    for row in table.rows() {
+        match identity(table, row) {
+            Ok((order, id)) => {
+                let place = *places.entry((order, id.clone())).or_insert(groups.len());
+                if place == groups.len() {
+                    groups.push(Group { order, id, rows: Vec::new(), wrong: None });
+                }
+                if let Some(group) = groups.get_mut(place) {
+                    group.rows.push(row);
+                }
+            }
+            Err(why) => loose.push((row, why)),
+        }
+    }
+    let mut shipped = Shipped::default();
+    for (row, why) in loose {
+        let names = |group: &Group<'_>| (row.holds(group.order), row.holds(&group.id));
+        let exact = groups.iter().any(|group| names(group) == (true, true));
+        let mut belongs = false;
+        for group in &mut groups {
+            let (order, id) = names(group);
+            if (order && id) || (!exact && (order || id)) {
+                belongs = true;
+                group.rows.push(row);
+                group.wrong.get_or_insert_with(|| why.clone());
+            }
+        }
+        if !belongs {
+            shipped.bad.push(table.set_aside(&format!("line {}", row.line()), &why, &[row]));
+        }
+    }
+    for group in groups {
+        let said = match group.wrong.clone() {
+            Some(why) => Err(why),
+            None => group.said(closed),
+        };
+        match said {
+            Ok(Said::Left(shipment)) => shipped.shipments.push(shipment),
+            Ok(Said::Cancelled) => shipped.cancelled.push(group.order.to_owned()),
+            Ok(Said::Nothing) => {}
+            Err(why) => shipped.bad.push(table.set_aside(&format!("{}-{}", group.order, group.id), &why, &group.rows)),
+        }
+    }
+    shipped
+}
+
+fn identity<'a>(table: &Table<'_>, row: Row<'a>) -> Result<(&'a str, String), String> {
+    let order = row.require("order_number")?;
+    if table.has("shipment_id") {
+        return Ok((order, row.require("shipment_id")?.to_owned()));
+    }
+    row.require("shipped_at")?;
+    let at = row.moment("shipped_at")?.unwrap_or(Timestamp::UNIX_EPOCH);
+    Ok((order, at.strftime("%Y%m%dT%H%M%SZ").to_string()))
+}
+
+impl<'a> Group<'a> {
+    fn said(&self, closed: &[String]) -> Result<Said, String> {
+        let Some(first) = self.rows.first().copied() else { return Ok(Said::Nothing) };
+        first.require("shipped_at")?;
+        let shipped_at = first.moment("shipped_at")?.ok_or_else(|| first.wrong("shipped_at", "it is empty"))?;
+        let method = |field| first.text(field).unwrap_or_default().to_owned();
+        let mut shipment = Shipment {
+            reference: self.id.clone(),
+            key: self.order.to_owned(),
+            shipped_at,
+            ship_method: ShipMethod { carrier: method("carrier"), service: method("service") },
+            packages: Vec::new(),
+            loose: Vec::new(),
+            is_final: false,
+        };
+        let mut numbers: Vec<&str> = Vec::new();
+        let mut seen: BTreeMap<[&str; 6], u64> = BTreeMap::new();
+        let (mut ends, mut all_end) = (false, true);
+        for row in self.rows.iter().copied() {
+            let identity = ["package_number", "tracking_number", "line_number", "sku", "lot", "serial"]
+                .map(|field| row.text(field).unwrap_or_default());
+            if let Some(earlier) = seen.insert(identity, row.line()) {
+                return Err(
+                    row.wrong("sku", &format!("the same goods in the same box stand in line {earlier} already"))
+                );
+            }
+            for field in ["shipped_at", "carrier", "service"] {
+                if row.text(field) != first.text(field) {
+                    return Err(
+                        row.wrong(field, &format!("it differs from line {} of the same shipment", first.line()))
+                    );
+                }
+            }
+            let row_ends = row.text("status").is_some_and(|status| closed.contains(&status.to_lowercase()));
+            ends |= row_ends;
+            all_end &= row_ends;
+            if let Some(line) = package_line(row)? {
+                lines(row, &mut shipment, &mut numbers)?.push(line);
+            }
+        }
+        let something_left = shipment.lines().next().is_some();
+        shipment.is_final = ends;
+        Ok(match (something_left, all_end) {
+            (true, _) => Said::Left(shipment),
+            (false, true) => Said::Cancelled,
+            (false, false) => Said::Nothing,
+        })
+    }
+}
+
+/// The goods of a row; `None` when nothing left.
+fn package_line(row: Row<'_>) -> Result<Option<PackageLine>, String> {
+    row.require("quantity")?;
+    let quantity = row.number("quantity")?.unwrap_or_default();
+    if quantity < Decimal::ZERO {
+        return Err(row.wrong("quantity", "less than nothing cannot leave"));
+    }
+    let line_number = match row.text("line_number") {
+        Some(cell) => Some(cell.parse::<u32>().map_err(|_| row.wrong("line_number", "it is not a line number"))?),
+        None => None,
+    };
+    let sku = row.require("sku")?.to_owned();
+    let serials = row.text("serial").unwrap_or_default().split(';').map(str::trim).filter(|serial| !serial.is_empty());
+    Ok((!quantity.is_zero()).then(|| PackageLine {
+        line_number,
+        sku,
+        quantity,
+        lot: row.text("lot").map(str::to_owned),
+        serials: serials.map(str::to_owned).collect(),
+    }))
+}
+
+/// Where the row's goods go: its box, or the goods without one. `numbers` names each package of the shipment.
+fn lines<'s, 'a>(
+    row: Row<'a>,
+    shipment: &'s mut Shipment,
+    numbers: &mut Vec<&'a str>,
+) -> Result<&'s mut Vec<PackageLine>, String> {
+    let tracking = row.text("tracking_number");
+    let Some(number) = row.text("package_number").or(tracking) else {
+        return Ok(&mut shipment.loose);
+    };
+    let place = numbers.iter().position(|known| *known == number).unwrap_or_else(|| {
+        numbers.push(number);
+        shipment.packages.push(Package { tracking: tracking.map(str::to_owned), ..Package::default() });
+        numbers.len() - 1
+    });
+    let package = shipment.packages.get_mut(place).ok_or_else(|| row.wrong("package_number", "it is unknown"))?;
+    if package.tracking.as_deref() != tracking {
+        return Err(row.wrong("tracking_number", "it differs from another line of the same box"));
+    }
+    Ok(&mut package.lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{UTF_8, WINDOWS_1252};
+    use proptest::prelude::{Strategy, any, prop_assert, proptest};
+
+    use super::{FIELDS, Shipped, read};
+    use crate::files::table::{Form, Layout, Table, stock};
+
+    const MAP: &str = "order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5, status=6";
+
+    fn shipped(map: &str, content: &str) -> Shipped {
+        let (layout, form) = (Layout::parse(map, false, FIELDS, &[]).unwrap(), Form::plain());
+        let table = Table::read(content.as_bytes(), &layout, &form).unwrap();
+        read(&table, &["closed".to_owned()])
+    }
+
+    #[test]
+    fn a_wrong_row_takes_its_shipment_along_and_no_other() {
+        let read = shipped(
+            MAP,
+            "A,S1,2026-11-23,SKU,1,\nB,S2,2026-11-23,SKU,x,\nC,S3,2026-11-23,SKU,2,\nC,S3,2026-11-23,SKV\n\
+             ,S9,2026-11-23,SKU,1,\nD,S4,2026-11-23,SKU,3,\n?\n",
+        );
+        let left: Vec<&str> = read.shipments.iter().map(|shipment| shipment.reference.as_str()).collect();
+        assert_eq!(left, ["S1", "S4"]);
+        let bad: Vec<(&str, &[u64])> = read.bad.iter().map(|bad| (bad.what.as_str(), bad.lines.as_slice())).collect();
+        assert_eq!(bad, [("line 7", &[7_u64][..]), ("line 5", &[5]), ("B-S2", &[2]), ("C-S3", &[3, 4])]);
+        assert!(read.bad[2].why.contains("line 2, column 5 (quantity)"), "{}", read.bad[2].why);
+        assert_eq!(read.bad[3].text, "C,S3,2026-11-23,SKU,2,\nC,S3,2026-11-23,SKV\n");
+    }
+
+    #[test]
+    fn a_status_tells_what_is_still_to_come() {
+        let read = shipped(
+            MAP,
+            "A,S1,2026-11-23,SKU,1,Closed\nA,S1,2026-11-23,SKV,0,open\nB,S2,2026-11-23,SKU,0,closed\n\
+             C,S3,2026-11-23,SKU,0,open\nD,S4,2026-11-23,SKU,2,open\n",
+        );
+        let left: Vec<(&str, bool)> =
+            read.shipments.iter().map(|shipment| (shipment.key.as_str(), shipment.is_final)).collect();
+        assert_eq!(left, [("A", true), ("D", false)]);
+        assert_eq!((read.cancelled.as_slice(), read.bad.len()), (&["B".to_owned()][..], 0));
+    }
+
+    #[test]
+    fn without_an_id_the_time_is_the_identity() {
+        let read = shipped(
+            "order_number=1, shipped_at=2, sku=3, quantity=4",
+            "A,2026-11-23T06:00:00Z,SKU,1\nA,2026-11-23T07:00:00Z,SKU,1\nA,2026-11-23T06:00:00Z,SKV,2\n",
+        );
+        let left: Vec<(&str, usize)> =
+            read.shipments.iter().map(|shipment| (shipment.reference.as_str(), shipment.lines().count())).collect();
+        assert_eq!(left, [("20261123T060000Z", 2), ("20261123T070000Z", 1)]);
+    }
+
+    /// Bytes at random, and files that are nearly right.
+    fn content() -> impl Strategy<Value = Vec<u8>> {
+        let cell = proptest::sample::select(vec![
+            "A",
+            "S1",
+            "2026-11-23T06:00:00Z",
+            "2026-11-23",
+            "5",
+            "-1",
+            "0.5",
+            "1e3",
+            "",
+            "\"",
+            "\"x\"",
+            ",",
+            "\u{e9}",
+            "\0",
+            "TRAILER",
+        ]);
+        let row = proptest::collection::vec(cell, 0..7).prop_map(|cells| cells.join(","));
+        let rows = proptest::collection::vec(row, 0..6).prop_map(|rows| (rows.join("\n") + "\n").into_bytes());
+        proptest::prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), rows]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_a_file_holds_it_is_read_or_refused(content in content(), trailer in any::<bool>(), narrow in any::<bool>()) {
+            let form = Form { encoding: if narrow { WINDOWS_1252 } else { UTF_8 }, ..Form::plain() };
+            let more = if trailer { ", trailer=TRAILER" } else { "" };
+            let map = format!("order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5{more}");
+            let layout = Layout::parse(&map, false, FIELDS, &[]).unwrap();
+            if let Ok(table) = Table::read(&content, &layout, &form) {
+                let read = read(&table, &[]);
+                prop_assert!(read.shipments.iter().all(|shipment| shipment.lines().all(|line| line.quantity > 0.into())));
+                prop_assert!(read.bad.iter().all(|bad| !bad.why.is_empty() && !bad.lines.is_empty()));
+            }
+            let layout = Layout::parse(&format!("sku=1, available=2{more}, sequence=3"), false, stock::FIELDS, stock::REQUIRED);
+            let source = stock::Source { name: "inv_1.csv", content_hash: String::new(), modified: None, full_snapshot: true };
+            if let Ok(table) = Table::read(&content, &layout.unwrap(), &form) {
+                // Without a time of count and without a time of the file there is no cut-off.
+                prop_assert!(stock::read(&table, &source).is_err());
+            }
+        }
+    }
+}

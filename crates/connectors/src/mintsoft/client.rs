@@ -1,0 +1,282 @@
+//! Calls: the key, the budget, and whether anything left.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use connect::{
+    BuildContext, Clock, ConnectorError, ErrorKind, HttpRequest, HttpResponse, Secret, Transport, TransportError,
+    budget::{Budget, Limit, Priority},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::{
+    calls::{Change, Read},
+    judge::{retry_after, said, shortened},
+    settings::{Config, SignIn},
+};
+
+/// A key lives a day from when it was given; this long it is used without being refused.
+const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
+
+/// Who a call is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Purpose(pub(super) Priority, pub(super) &'static str);
+
+/// The service, as one of its users sees it.
+pub(super) struct Client {
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    budget: Arc<Budget>,
+    share: String,
+    base: Url,
+    sign_in: SignIn,
+    /// One lock, so that many callers that find the key old make one call for a new one.
+    key: Mutex<Option<Key>>,
+    refused_in_a_row: AtomicU32,
+}
+
+#[derive(Clone)]
+struct Key {
+    text: Secret,
+    until: Duration,
+}
+
+/// How a change ended.
+pub(super) enum Changed {
+    /// Certainly nothing happened there.
+    NotSent(ConnectorError),
+    /// An answer arrived whole.
+    Answered(HttpResponse),
+    /// It may have happened.
+    Unknown(String),
+}
+
+impl Client {
+    pub(super) fn new(config: &Config, context: &BuildContext) -> Self {
+        let limit = Limit { reserve: 0, ..Limit::new(config.calls_per_minute, context.waits.throttle_window) };
+        let who = match &config.sign_in {
+            SignIn::User { name, .. } => name.clone(),
+            SignIn::Key(key) => Sha256::digest(key.expose()).iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+        };
+        Self {
+            transport: Arc::clone(&context.transport),
+            clock: Arc::clone(&context.clock),
+            budget: context.budgets.account(&format!("mintsoft:{who}"), limit),
+            share: context.share.clone(),
+            base: config.base.clone(),
+            sign_in: config.sign_in.clone(),
+            key: Mutex::new(None),
+            refused_in_a_row: AtomicU32::new(0),
+        }
+    }
+
+    /// Reads. A key that has become invalid is renewed once.
+    pub(super) async fn read(
+        &self,
+        purpose: Purpose,
+        read: Read<'_>,
+        config: &Config,
+    ) -> Result<HttpResponse, ConnectorError> {
+        let path = read.path();
+        let url = self.address(&path, &read.query(config))?;
+        let mut response = self.read_once(purpose, &url).await?;
+        if response.status == 401 && matches!(self.sign_in, SignIn::User { .. }) {
+            self.forget_key().await;
+            response = self.read_once(purpose, &url).await?;
+        }
+        if response.status == 429 {
+            self.budget.throttled(retry_after(&response));
+        }
+        self.outcome(&path, response)
+    }
+
+    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<HttpResponse, ConnectorError> {
+        let key = self.key(purpose).await?;
+        self.budget.acquire(purpose.0, purpose.1, &self.share).await;
+        self.transport.send(signed(HttpRequest::new("GET", url.clone()), &key)).await.map_err(not_reached)
+    }
+
+    /// Changes something, once. It is over at `until`, on the monotonic clock: what has not left by then does not leave, and an
+    /// answer that has not come by then is none.
+    pub(super) async fn change(
+        &self,
+        purpose: Purpose,
+        change: Change,
+        body: Option<String>,
+        until: Duration,
+    ) -> Changed {
+        let url = match self.address(&change.path(), &[]) {
+            Ok(url) => url,
+            Err(error) => return Changed::NotSent(error),
+        };
+        let left = || until.saturating_sub(self.clock.monotonic());
+        let too_late =
+            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let ready = async {
+            let key = self.key(purpose).await?;
+            self.budget.acquire(purpose.0, purpose.1, &self.share).await;
+            Ok(key)
+        };
+        let key = tokio::select! {
+            biased;
+            ready = ready => match ready {
+                Ok(key) => key,
+                Err(error) => return Changed::NotSent(error),
+            },
+            () = self.clock.sleep(left() / 2) => return too_late(),
+        };
+        let left = left();
+        if left.is_zero() {
+            return too_late();
+        }
+        let mut request = signed(HttpRequest::new(change.verb(), url), &key);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = tokio::select! {
+            biased;
+            answer = self.transport.send(request) => answer,
+            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
+        };
+        let response = match answer {
+            Ok(response) => response,
+            Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
+            Err(TransportError::Unknown(why)) => return Changed::Unknown(why),
+        };
+        if response.status == 429 {
+            self.budget.throttled(retry_after(&response));
+        }
+        if response.status != 401 {
+            self.refused_in_a_row.store(0, Ordering::Relaxed);
+            return Changed::Answered(response);
+        }
+        Changed::NotSent(self.key_refused(purpose).await)
+    }
+
+    /// The call was not taken in. The journal arms again, with a new key; a second refusal in a row is no accident.
+    async fn key_refused(&self, purpose: Purpose) -> ConnectorError {
+        self.forget_key().await;
+        let refusals = self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        match (&self.sign_in, refusals, self.key(purpose).await) {
+            (SignIn::Key(_), _, _) => refused_for_good(),
+            (SignIn::User { .. }, 1, Ok(_)) => {
+                ConnectorError::transient("the service did not accept the key; it was renewed")
+            }
+            (SignIn::User { .. }, _, Ok(_)) => ConnectorError::credentials(
+                "the service accepted neither the key nor a new one: ask the warehouse whether the user may still write orders",
+            ),
+            (SignIn::User { .. }, _, Err(error)) => error,
+        }
+    }
+
+    async fn forget_key(&self) {
+        *self.key.lock().await = None;
+    }
+
+    async fn key(&self, purpose: Purpose) -> Result<Secret, ConnectorError> {
+        let (name, password) = match &self.sign_in {
+            SignIn::Key(key) => return Ok(key.clone()),
+            SignIn::User { name, password } => (name, password),
+        };
+        let mut kept = self.key.lock().await;
+        if let Some(key) = kept.as_ref().filter(|key| self.clock.monotonic() < key.until) {
+            return Ok(key.text.clone());
+        }
+        self.budget.acquire(purpose.0, "sign_in", &self.share).await;
+        let body = json!({ "Username": name, "Password": password.expose() }).to_string();
+        let request = HttpRequest::new("POST", self.address("/api/Auth", &[])?).header("accept", "application/json");
+        let asked_at = self.clock.monotonic();
+        let response = self.transport.send(request.json(body)).await.map_err(not_reached)?;
+        let text = given_key(&response)?;
+        *kept = Some(Key { text: text.clone(), until: asked_at + KEY_LIFE });
+        Ok(text)
+    }
+
+    fn outcome(&self, what: &str, response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
+        let told = || said(&response.body).unwrap_or_else(|| shortened(&String::from_utf8_lossy(&response.body)));
+        match response.status {
+            200..300 => Ok(response),
+            401 => Err(match &self.sign_in {
+                SignIn::Key(_) => refused_for_good(),
+                SignIn::User { .. } => {
+                    ConnectorError::credentials(format!("{what}: the service does not accept its own key: {}", told()))
+                }
+            }),
+            403 => Err(ConnectorError::credentials(format!(
+                "{what} is not allowed: {}. Ask the warehouse to give the user access to orders, products and stock",
+                told()
+            ))),
+            404 => Err(ConnectorError::new(ErrorKind::NotFound, format!("{what} does not exist there"))),
+            429 => Err(ConnectorError::new(
+                ErrorKind::RateLimited { retry_after: retry_after(&response) },
+                "the warehouse asks for fewer calls",
+            )),
+            status @ 400..500 => Err(ConnectorError::new(
+                ErrorKind::Rejected { code: status.to_string() },
+                format!("{what} was refused: {}", told()),
+            )),
+            status => Err(ConnectorError::transient(format!("{what}: the service answered {status}: {}", told()))),
+        }
+    }
+
+    fn address(&self, path: &str, query: &[(&str, String)]) -> Result<Url, ConnectorError> {
+        let mut url = self.base.join(path).map_err(|error| ConnectorError::unexpected(format!("{path}: {error}")))?;
+        if !query.is_empty() {
+            let parts: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+            url.set_query(Some(&parts.join("&")));
+        }
+        Ok(url)
+    }
+}
+
+fn signed(request: HttpRequest, key: &Secret) -> HttpRequest {
+    request.header("accept", "application/json").header("ms-apikey", key.expose())
+}
+
+fn encoded(text: &str) -> String {
+    const IN_QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(text, IN_QUERY).to_string()
+}
+
+fn not_reached(error: TransportError) -> ConnectorError {
+    ConnectorError::transient(format!("the warehouse was not reached: {error}"))
+}
+
+fn refused_for_good() -> ConnectorError {
+    ConnectorError::credentials("the warehouse refused the API key: ask it for a new one, and enter that")
+}
+
+/// The key is a JSON text by itself.
+fn given_key(response: &HttpResponse) -> Result<Secret, ConnectorError> {
+    let told = || said(&response.body).unwrap_or_else(|| "no reason".to_owned());
+    match response.status {
+        200..300 => match serde_json::from_slice(&response.body) {
+            Ok(Value::String(key))
+                if !key.trim().is_empty() && key.trim().bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
+                Ok(Secret::new(key.trim()))
+            }
+            Ok(Value::Null) => Err(wrong_password("it gave no key")),
+            _ => Err(ConnectorError::unexpected("the sign-in gave no key")),
+        },
+        400 | 401 | 403 => Err(wrong_password(&told())),
+        429 => Err(ConnectorError::new(
+            ErrorKind::RateLimited { retry_after: retry_after(response) },
+            "the warehouse asks for fewer sign-ins",
+        )),
+        status => Err(ConnectorError::transient(format!("the sign-in answered {status}: {}", told()))),
+    }
+}
+
+fn wrong_password(told: &str) -> ConnectorError {
+    ConnectorError::credentials(format!("the warehouse refused the sign-in: {told}. Check User name and Password"))
+}
