@@ -391,7 +391,7 @@ test('a wrong password is told in words', async ({ page, demo }) => {
 
 for (const scheme of ['light', 'dark'] as const) {
   test(`no page has a serious fault for axe (${scheme})`, async ({ page, demo }) => {
-    test.setTimeout(300_000);
+    test.setTimeout(600_000);
     await page.emulateMedia({ colorScheme: scheme });
     await demo.signIn(page);
     const found: Record<string, string[]> = {};
