@@ -422,7 +422,7 @@ test('the first page needs less than 250 kB of script', async ({ page, demo }) =
 test('credentials are entered by somebody without an account, and tested on the page', async ({ page, demo, browser }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/connections`);
-  await page.getByRole('table').getByRole('link').first().click();
+  await page.getByRole('table', { name: 'Connections' }).getByRole('link').first().click();
   await page.getByRole('link', { name: 'Settings', exact: true }).click();
   await page.getByRole('button', { name: 'Ask somebody else for them' }).click();
   const shown = await page.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();

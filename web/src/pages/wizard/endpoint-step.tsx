@@ -105,7 +105,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
           <Select
             label={sides[side].title}
             required
-            data={present.map((one) => ({ value: one.id, label: `${one.name} (${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform})` }))}
+            data={present.map((one) => ({ value: one.id, label: `${one.name} · ${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform}` }))}
             value={id || null}
             onChange={(value) => {
               setId(value ?? '');
