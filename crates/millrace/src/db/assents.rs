@@ -24,14 +24,7 @@ fn assent(row: &Row) -> R<Assent> {
 impl Database {
     /// A person says yes to a run, or to the lines of these SKUs. Whether somebody else, who may still sign in, has said yes to the
     /// same: then it is agreed. However often one says it, it is one yes.
-    pub async fn assent(
-        &self,
-        key: &ConnectionKey,
-        run: &str,
-        skus: &[&str],
-        person: &str,
-        actor: &str,
-    ) -> R<bool> {
+    pub async fn assent(&self, key: &ConnectionKey, run: &str, skus: &[&str], person: &str, actor: &str) -> R<bool> {
         let (key, run, what) = (key.clone(), run.to_owned(), skus.join("\n"));
         let (person, actor) = (person.to_owned(), actor.to_owned());
         self.write(&key.clone(), "assent", move |tx| {

@@ -18,7 +18,6 @@ mod census;
 mod channel_runs;
 mod channels;
 mod config;
-
 mod corrections;
 mod deliveries;
 mod drafts;
@@ -91,12 +90,12 @@ use tokio::sync::watch;
 use sql::Tx;
 
 pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
+pub use assents::Assent;
 pub use audit::{AuditChain, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};
 pub use config::{ConnectionSummary, MerchantRecord};
-pub use assents::Assent;
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
 pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};
@@ -106,7 +105,7 @@ pub use effect_records::{
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
-pub use hand_offs::{HandOff, NewHandOff, Target};
+pub use hand_offs::{HandOff, NewHandOff, Target, TargetKind};
 pub use holds::{RefusedAgain, StockHold};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey};

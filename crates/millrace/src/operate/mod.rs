@@ -26,6 +26,7 @@ pub mod groups;
 pub mod hand_offs;
 pub mod keys;
 pub mod links;
+mod mailing;
 pub mod mappings;
 pub mod oauth;
 pub mod order_edits;

@@ -265,8 +265,11 @@ async fn agreed(
     }
     // A key or a command line is nobody, and one person may hold several.
     let Some(person) = &caller.signed_in else {
-        return Err(Failure::new(FailureKind::Forbidden, "stock of this connection is approved by two people who signed in")
-            .remedy("Approve it in the app, and have somebody else approve it as well; or set `two_people` off."));
+        return Err(Failure::new(
+            FailureKind::Forbidden,
+            "stock of this connection is approved by two people who signed in",
+        )
+        .remedy("Approve it in the app, and have somebody else approve it as well; or set `two_people` off."));
     };
     let state = hub.db.run(key, run).await?.state;
     if state != (if skus.is_empty() { RunState::Waiting } else { RunState::Planned }) {
