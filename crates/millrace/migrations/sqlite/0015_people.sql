@@ -34,6 +34,10 @@ CREATE TABLE provider_flow (
     PRIMARY KEY (tenant, hash)
 );
 
+-- Credentials of warehouses are handed off as well: `store` or `warehouse`.
+ALTER TABLE hand_off ADD COLUMN side TEXT NOT NULL DEFAULT 'store';
+ALTER TABLE hand_off RENAME COLUMN store TO endpoint;
+
 -- Yeses to stock of a connection that two people approve: the second person's decides.
 CREATE TABLE stock_assent (
     tenant TEXT NOT NULL,

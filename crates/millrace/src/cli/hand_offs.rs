@@ -19,21 +19,24 @@ use crate::operate::{
 /// What to do with hand-offs.
 #[derive(Debug, Subcommand)]
 pub enum HandOffs {
-    /// Make a link through which somebody without an account enters a store's credentials, once. It is shown once.
+    /// Make a link through which somebody without an account enters the credentials of a store or warehouse, once. It is shown once.
     Create {
         /// A store that is there, by name or id.
         #[arg(long, conflicts_with_all = ["merchant", "name", "platform", "settled"])]
         store: Option<String>,
-        /// Of a store that saving will make: whose, by name or id.
+        /// A warehouse that is there, by name or id.
+        #[arg(long, conflicts_with_all = ["store", "merchant", "name", "platform", "settled"])]
+        warehouse: Option<String>,
+        /// Of one that saving will make: whose, by name or id.
         #[arg(long, requires = "name")]
         merchant: Option<String>,
-        /// Of a store that saving will make: what it is called.
+        /// Of one that saving will make: what it is called.
         #[arg(long, requires = "merchant")]
         name: Option<String>,
-        /// Of a store that saving will make: its connector.
+        /// Of one that saving will make: its connector, which says whether it is a store or a warehouse.
         #[arg(long)]
         platform: Option<String>,
-        /// Of a store that saving will make: a plain setting that is settled; may be given several times.
+        /// Of one that saving will make: a plain setting that is settled; may be given several times.
         #[arg(long = "set", value_name = "FIELD=VALUE", value_parser = pair)]
         settled: Vec<(String, String)>,
         /// A field that is asked for; may be given several times. Without it: secrets, and texts and choices without a value.
@@ -68,10 +71,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub(super) async fn run(session: &Session, command: HandOffs, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        HandOffs::Create { store, merchant, name, platform, settled, fields, days } => {
+        HandOffs::Create { store, warehouse, merchant, name, platform, settled, fields, days } => {
             let settings: BTreeMap<String, String> = settled.into_iter().collect();
             let fields = fields.into_iter().collect();
-            let given = NewHandOffIn { store, merchant, name, platform, settings, fields, days };
+            let given = NewHandOffIn { store, warehouse, merchant, name, platform, settings, fields, days };
             printer.answer(&hand_offs::create(hub, caller, given).await?, shown_once)
         }
         HandOffs::List { paging } => {
@@ -89,7 +92,7 @@ pub(super) async fn run(session: &Session, command: HandOffs, printer: Printer) 
                         one.created_by.clone(),
                     ]
                 });
-                let head = ["ID", "STORE", "STATE", "OPENED", "TESTS", "WORKED", "ENDS", "BY"];
+                let head = ["ID", "FOR", "STATE", "OPENED", "TESTS", "WORKED", "ENDS", "BY"];
                 more(table(head, rows), page.next.as_deref())
             })
         }

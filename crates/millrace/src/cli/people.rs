@@ -237,5 +237,13 @@ fn one(person: &PersonOut) -> String {
 }
 
 pub(super) fn shown_once(link: &LinkOut) -> String {
-    format!("{}\n{}\nIt is shown this once, works once, and ends {}.", link.id, link.link, time(Some(link.expires_at)))
+    let ends = time(Some(link.expires_at));
+    let mut text = format!("{}\n{}\nIt is shown this once, works once, and ends {ends}.", link.id, link.link);
+    if let Some(to) = &link.sent_to {
+        text.push_str(&format!("\nIt was sent to {to}."));
+    }
+    if let Some(why) = &link.not_sent {
+        text.push_str(&format!("\nIt was not sent: {why}."));
+    }
+    text
 }

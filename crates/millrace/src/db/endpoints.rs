@@ -95,6 +95,45 @@ pub(super) async fn rewrite_store(tx: &mut Tx, scope: &Scope, id: &StoreId, new:
     touch_endpoint(tx, scope, id.as_str()).await
 }
 
+/// Writes a new warehouse down.
+pub(super) async fn insert_warehouse(tx: &mut Tx, scope: &Scope, new: NewEndpoint) -> R<WarehouseId> {
+    let [tenant, merchant] = scope_values(scope);
+    let id = WarehouseId::generate(tx.now, &*tx.random);
+    let now = tx.now;
+    tx.execute(
+        "INSERT INTO warehouse (tenant, merchant, id, name, platform, settings, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        &[
+            tenant,
+            merchant,
+            (&id).into(),
+            (&new.name).into(),
+            new.platform.into(),
+            json(&new.values)?.into(),
+            now.into(),
+        ],
+    )
+    .await
+    .map_err(taken("warehouse", &new.name))?;
+    Ok(id)
+}
+
+/// Writes a warehouse's name and plain settings anew.
+pub(super) async fn rewrite_warehouse(tx: &mut Tx, scope: &Scope, id: &WarehouseId, new: NewEndpoint) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let done = tx
+        .execute(
+            "UPDATE warehouse SET name = $4, settings = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant, merchant, id.into(), (&new.name).into(), json(&new.values)?.into()],
+        )
+        .await
+        .map_err(taken("warehouse", &new.name))?;
+    if done == 0 {
+        return Err(DbError::NotFound(format!("warehouse {id}")));
+    }
+    touch_endpoint(tx, scope, id.as_str()).await
+}
+
 impl Database {
     /// Makes a store.
     pub async fn create_store(&self, scope: &Scope, new: NewEndpoint) -> R<StoreId> {
@@ -109,27 +148,7 @@ impl Database {
     pub async fn create_warehouse(&self, scope: &Scope, new: NewEndpoint) -> R<WarehouseId> {
         let scope = scope.clone();
         self.write(&scope.clone(), "create_warehouse", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                let id = WarehouseId::generate(tx.now, &*tx.random);
-                let now = tx.now;
-                tx.execute(
-                    "INSERT INTO warehouse (tenant, merchant, id, name, platform, settings, created_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                    &[
-                        tenant,
-                        merchant,
-                        (&id).into(),
-                        (&new.name).into(),
-                        new.platform.into(),
-                        json(&new.values)?.into(),
-                        now.into(),
-                    ],
-                )
-                .await
-                .map_err(taken("warehouse", &new.name))?;
-                Ok(id)
-            })
+            Box::pin(async move { insert_warehouse(tx, &scope, new).await })
         })
         .await
     }
@@ -147,20 +166,7 @@ impl Database {
     pub async fn update_warehouse(&self, scope: &Scope, id: &WarehouseId, new: NewEndpoint) -> R<()> {
         let (scope, id) = (scope.clone(), id.clone());
         self.write(&scope.clone(), "update_warehouse", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                let done = tx
-                    .execute(
-                        "UPDATE warehouse SET name = $4, settings = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                        &[tenant, merchant, (&id).into(), (&new.name).into(), json(&new.values)?.into()],
-                    )
-                    .await
-                    .map_err(taken("warehouse", &new.name))?;
-                if done == 0 {
-                    return Err(DbError::NotFound(format!("warehouse {id}")));
-                }
-                touch_endpoint(tx, &scope, id.as_str()).await
-            })
+            Box::pin(async move { rewrite_warehouse(tx, &scope, &id, new).await })
         })
         .await
     }

@@ -1,29 +1,57 @@
-//! Hand-offs: links by which somebody who is nobody here enters the credentials of one store, and what became of them.
+//! Hand-offs: links by which somebody who is nobody here enters the credentials of one store or warehouse, and what became of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{MerchantId, Secret, StoreId, ulid};
+use connect::{Id, IdKind, MerchantId, Secret, ulid};
 use jiff::Timestamp;
 
 use super::{
     Access, Database, DbError, LinkKind, NewEndpoint, NewLink, PersonRights, R, Scope, audit,
-    endpoints::{insert_store, rewrite_store},
+    endpoints::{insert_store, insert_warehouse, rewrite_store, rewrite_warehouse},
     facts::scope_values,
     links, secrets,
     sql::{Row, Tx, json},
 };
 use crate::seal::Keyring;
 
-/// Which store credentials are for.
+/// What credentials are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// A store.
+    Store,
+    /// A warehouse.
+    Warehouse,
+}
+
+impl TargetKind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Warehouse => "warehouse",
+        }
+    }
+
+    fn parse(text: &str) -> R<Self> {
+        [Self::Store, Self::Warehouse]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| DbError::Corrupt(format!("credentials are of a store or a warehouse, not of a {text:?}")))
+    }
+}
+
+/// Which store or warehouse credentials are for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The store; `None` until saving makes it.
-    pub store: Option<StoreId>,
+    /// Which of the two it is.
+    pub kind: TargetKind,
+    /// Its id; `None` until saving makes it.
+    pub endpoint: Option<String>,
     /// What people call it.
     pub name: String,
     /// The connector's name.
     pub platform: String,
-    /// Plain settings that are settled, where the store is not there yet.
+    /// Plain settings that are settled, where it is not there yet.
     pub settings: BTreeMap<String, String>,
 }
 
@@ -32,7 +60,7 @@ pub struct Target {
 pub struct NewHandOff {
     /// SHA-256 of its link's token, hex.
     pub hash: String,
-    /// Which store.
+    /// What they are for.
     pub target: Target,
     /// Names of the fields that are asked for.
     pub fields: BTreeSet<String>,
@@ -49,7 +77,7 @@ pub struct HandOff {
     pub scope: Scope,
     /// `lnk_…`: its link's id.
     pub id: String,
-    /// Which store.
+    /// What they are for.
     pub target: Target,
     /// Names of the fields that are asked for.
     pub fields: BTreeSet<String>,
@@ -75,8 +103,9 @@ pub struct HandOff {
     pub worked: Option<bool>,
 }
 
-const SELECT: &str = "SELECT h.tenant, h.merchant, h.id, h.store, h.name, h.platform, h.settings, h.fields, h.asked_by,
-        l.created_by, l.created_at, l.expires_at, l.used_at, l.withdrawn_at, h.opened_at, h.tests, h.tested_at, h.worked
+const SELECT: &str = "SELECT h.tenant, h.merchant, h.id, h.endpoint, h.name, h.platform, h.settings, h.fields, h.asked_by,
+        l.created_by, l.created_at, l.expires_at, l.used_at, l.withdrawn_at, h.opened_at, h.tests, h.tested_at, h.worked,
+        h.side
     FROM hand_off AS h JOIN person_link AS l ON l.tenant = h.tenant AND l.id = h.id";
 
 fn hand_off(row: &Row) -> R<HandOff> {
@@ -84,7 +113,8 @@ fn hand_off(row: &Row) -> R<HandOff> {
         scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed::<MerchantId>(1)? },
         id: row.string(2)?,
         target: Target {
-            store: row.opt_parsed(3)?,
+            kind: TargetKind::parse(row.text(18)?)?,
+            endpoint: row.opt_string(3)?,
             name: row.string(4)?,
             platform: row.string(5)?,
             settings: row.json(6)?,
@@ -103,12 +133,17 @@ fn hand_off(row: &Row) -> R<HandOff> {
     })
 }
 
+/// An id as it was kept.
+fn known<K: IdKind>(text: &str) -> R<Id<K>> {
+    text.parse().map_err(|_| DbError::Corrupt(format!("{text:?} is no id of what credentials were handed off for")))
+}
+
 async fn told(tx: &mut Tx, scope: &Scope, actor: &str, action: &str, id: &str, detail: serde_json::Value) -> R<()> {
     audit::append(tx, scope.tenant.as_str(), actor, action, id, &detail.to_string()).await
 }
 
 impl Database {
-    /// Keeps a hand-off; an open one for the same store ends. Its id.
+    /// Keeps a hand-off; an open one for the same store or warehouse ends. Its id.
     pub async fn create_hand_off(&self, scope: &Scope, new: NewHandOff, actor: &str) -> R<String> {
         let (scope, actor) = (scope.clone(), actor.to_owned());
         self.write(&scope.clone(), "create_hand_off", move |tx| {
@@ -120,8 +155,14 @@ impl Database {
                 tx.execute(
                     "UPDATE person_link SET withdrawn_at = $4
                      WHERE tenant = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND id IN (
-                         SELECT id FROM hand_off WHERE tenant = $1 AND merchant = $2 AND name = $3)",
-                    &[tenant.clone(), merchant.clone(), (&target.name).into(), now.into()],
+                         SELECT id FROM hand_off WHERE tenant = $1 AND merchant = $2 AND name = $3 AND side = $5)",
+                    &[
+                        tenant.clone(),
+                        merchant.clone(),
+                        (&target.name).into(),
+                        now.into(),
+                        target.kind.as_str().into(),
+                    ],
                 )
                 .await?;
                 let link = NewLink {
@@ -135,22 +176,24 @@ impl Database {
                 };
                 links::insert(tx, &scope.tenant, &id, link, &actor).await?;
                 tx.execute(
-                    "INSERT INTO hand_off (tenant, merchant, id, store, name, platform, settings, fields, asked_by, tests)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)",
+                    "INSERT INTO hand_off (tenant, merchant, id, endpoint, name, platform, settings, fields, asked_by,
+                         tests, side)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10)",
                     &[
                         tenant,
                         merchant,
                         (&id).into(),
-                        target.store.as_ref().into(),
+                        target.endpoint.as_deref().into(),
                         (&target.name).into(),
                         target.platform.into(),
                         json(&target.settings)?.into(),
                         json(&fields)?.into(),
                         asked_by.into(),
+                        target.kind.as_str().into(),
                     ],
                 )
                 .await?;
-                let detail = serde_json::json!({ "store": target.name, "fields": fields, "expires_at": expires_at });
+                let detail = serde_json::json!({ target.kind.as_str(): target.name, "fields": fields, "expires_at": expires_at });
                 told(tx, &scope, &actor, "hand_off.create", &id, detail).await?;
                 Ok(id)
             })
@@ -254,7 +297,8 @@ impl Database {
         .await
     }
 
-    /// Uses the link and keeps what was entered, both or neither: the store is made, or changed where `found` names one.
+    /// Uses the link and keeps what was entered, both or neither: the store or warehouse is made, or changed where
+    /// `found` names one.
     /// `None`: the link was used, taken back or has ended meanwhile.
     pub async fn save_hand_off(
         &self,
@@ -263,7 +307,7 @@ impl Database {
         new: NewEndpoint,
         given: BTreeMap<String, Secret>,
         keyring: &Keyring,
-    ) -> R<Option<StoreId>> {
+    ) -> R<Option<String>> {
         let (found, hash, keyring) = (found.clone(), hash.to_owned(), keyring.clone());
         self.write(&found.scope.clone(), "save_hand_off", move |tx| {
             Box::pin(async move {
@@ -272,26 +316,32 @@ impl Database {
                     return Ok(None);
                 }
                 let name = new.name.clone();
-                let store = match target.store {
-                    Some(store) => {
-                        rewrite_store(tx, &scope, &store, new).await?;
+                let endpoint = match (target.kind, target.endpoint) {
+                    (TargetKind::Store, Some(store)) => {
+                        rewrite_store(tx, &scope, &known(&store)?, new).await?;
                         store
                     }
-                    None => insert_store(tx, &scope, new).await?,
+                    (TargetKind::Warehouse, Some(warehouse)) => {
+                        rewrite_warehouse(tx, &scope, &known(&warehouse)?, new).await?;
+                        warehouse
+                    }
+                    (TargetKind::Store, None) => insert_store(tx, &scope, new).await?.to_string(),
+                    (TargetKind::Warehouse, None) => insert_warehouse(tx, &scope, new).await?.to_string(),
                 };
                 for (field, secret) in &given {
-                    secrets::put(tx, &scope, store.as_str(), field, secret, &keyring).await?;
+                    secrets::put(tx, &scope, &endpoint, field, secret, &keyring).await?;
                 }
                 let [tenant, merchant] = scope_values(&scope);
                 tx.execute(
-                    "UPDATE hand_off SET store = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                    &[tenant, merchant, (&id).into(), (&store).into()],
+                    "UPDATE hand_off SET endpoint = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, (&id).into(), (&endpoint).into()],
                 )
                 .await?;
                 let fields: BTreeSet<&str> = given.keys().map(String::as_str).collect();
-                let detail = serde_json::json!({ "store": store, "name": name, "secrets_changed": fields });
+                let detail =
+                    serde_json::json!({ target.kind.as_str(): endpoint, "name": name, "secrets_changed": fields });
                 told(tx, &scope, &format!("link {id}"), "hand_off.save", &id, detail).await?;
-                Ok(Some(store))
+                Ok(Some(endpoint))
             })
         })
         .await

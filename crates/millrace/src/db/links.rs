@@ -20,7 +20,7 @@ pub enum LinkKind {
     Invitation,
     /// A person who lost the password.
     Reset,
-    /// Somebody who enters the credentials of a store, and is nobody here.
+    /// Somebody who enters the credentials of a store or warehouse, and is nobody here.
     HandOff,
 }
 

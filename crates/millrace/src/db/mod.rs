@@ -18,7 +18,6 @@ mod census;
 mod channel_runs;
 mod channels;
 mod config;
-
 mod corrections;
 mod deliveries;
 mod drafts;
@@ -106,7 +105,7 @@ pub use effect_records::{
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
-pub use hand_offs::{HandOff, NewHandOff, Target};
+pub use hand_offs::{HandOff, NewHandOff, Target, TargetKind};
 pub use holds::{RefusedAgain, StockHold};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey};

@@ -28,7 +28,7 @@ impl Side {
         }
     }
 
-    fn plays(self, role: &connect::Role) -> bool {
+    pub(super) fn plays(self, role: &connect::Role) -> bool {
         matches!(
             (self, role),
             (Self::Store, connect::Role::OrderSource(_)) | (Self::Warehouse, connect::Role::Warehouse(_))

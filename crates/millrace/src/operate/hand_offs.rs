@@ -1,6 +1,6 @@
-//! Hand-offs: a store's credentials are entered by whoever has them, through a link that works once.
+//! Hand-offs: the credentials of a store or warehouse are entered by whoever has them, through a link that works once.
 //!
-//! Whoever asks settles which store it is for and which fields are asked for; the holder of the link fills these in and nothing
+//! Whoever asks settles which one it is for and which fields are asked for; the holder of the link fills these in and nothing
 //! else, sees how the test of them ended, and stays nobody. Secrets that are kept already are not shown, not tested and not
 //! sent anywhere by a hand-off. Nobody here sees what was entered: it is sealed like every secret.
 
@@ -19,7 +19,7 @@ use super::{
     quoted,
     sign_in::{self, Visitor},
 };
-use crate::db::{DbError, HandOff, Link, LinkKind, NewEndpoint, NewHandOff, Scope, Target};
+use crate::db::{DbError, HandOff, Link, LinkKind, NewEndpoint, NewHandOff, Scope, Target, TargetKind};
 
 /// So often the credentials of one link are tested at most: a guess at them is no way in, and the account is not locked.
 const MOST_TESTS: u32 = 20;
@@ -34,13 +34,16 @@ pub struct NewHandOffIn {
     /// A store that is there (name or id), whose credentials are to be entered.
     #[serde(default)]
     pub store: Option<String>,
-    /// Or a store that saving will make: whose (name or id of the merchant),
+    /// Or a warehouse that is there (name or id).
+    #[serde(default)]
+    pub warehouse: Option<String>,
+    /// Or one that saving will make: whose (name or id of the merchant),
     #[serde(default)]
     pub merchant: Option<String>,
     /// what it is called,
     #[serde(default)]
     pub name: Option<String>,
-    /// the connector's name (`brightpearl` where it is not given),
+    /// the connector's name, which says whether it is a store or a warehouse (`brightpearl` where it is not given),
     #[serde(default)]
     pub platform: Option<String>,
     /// and the plain settings that are settled. They are shown, and not asked for.
@@ -59,12 +62,17 @@ pub struct NewHandOffIn {
 pub struct HandOffOut {
     /// `lnk_…`.
     pub id: String,
-    /// Whose store it is for: id of the merchant.
+    /// Whose it is: id of the merchant.
     pub merchant: String,
     /// Id of the store; absent until saving makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store: Option<String>,
-    /// What the store is called.
+    /// Id of the warehouse; absent until saving makes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<String>,
+    /// Which of the two it is for.
+    pub side: Side,
+    /// What it is called.
     pub name: String,
     /// The connector's name.
     pub platform: String,
@@ -101,11 +109,15 @@ pub struct HandOffOut {
 
 impl HandOffOut {
     fn new(one: HandOff, now: Timestamp) -> Self {
+        let side = side(one.target.kind);
+        let at = |wanted| one.target.endpoint.clone().filter(|_| side == wanted);
         Self {
+            store: at(Side::Store),
+            warehouse: at(Side::Warehouse),
+            side,
             state: links::state(one.used_at, one.withdrawn_at, one.expires_at, now).to_owned(),
             id: one.id,
             merchant: one.scope.merchant.to_string(),
-            store: one.target.store.map(|store| store.to_string()),
             name: one.target.name,
             platform: one.target.platform,
             fields: one.fields,
@@ -128,7 +140,9 @@ pub struct HandOffAboutOut {
     pub asked_by: String,
     /// For whom: the merchant's name.
     pub merchant: String,
-    /// What the store is called.
+    /// Whether they are of a store or of a warehouse.
+    pub side: Side,
+    /// What the store or warehouse is called.
     pub store: String,
     /// What people call its kind, e.g. Brightpearl.
     pub title: String,
@@ -192,6 +206,20 @@ pub struct HandOffResultOut {
     pub tests_left: u32,
 }
 
+fn side(kind: TargetKind) -> Side {
+    match kind {
+        TargetKind::Store => Side::Store,
+        TargetKind::Warehouse => Side::Warehouse,
+    }
+}
+
+fn kind(side: Side) -> TargetKind {
+    match side {
+        Side::Store => TargetKind::Store,
+        Side::Warehouse => TargetKind::Warehouse,
+    }
+}
+
 /// Whether what was entered is kept.
 fn keeps(save: SaveIn, worked: bool) -> bool {
     match save {
@@ -232,19 +260,31 @@ fn refused(problems: Vec<Problem>) -> Failure {
     Failure::invalid(problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; "), problems)
 }
 
-/// The store that a hand-off is for, with the plain settings that are settled.
+/// What a hand-off is for, with the plain settings that are settled.
 async fn target(
     hub: &Hub,
     caller: &Caller,
     given: &NewHandOffIn,
 ) -> Result<(Scope, Target, BTreeMap<String, String>), Failure> {
-    if let Some(named) = &given.store {
-        if given.merchant.is_some() || given.name.is_some() || given.platform.is_some() || !given.settings.is_empty() {
-            return Err(refused(vec![Problem::new("store", "is there: its settings are changed there, not here")]));
+    let there = match (&given.store, &given.warehouse) {
+        (Some(_), Some(_)) => {
+            return Err(refused(vec![Problem::new("warehouse", "name a store or a warehouse, not both")]));
         }
-        let found = endpoints::find(hub, caller, Side::Store, named).await?;
+        (Some(named), None) => Some((Side::Store, named)),
+        (None, Some(named)) => Some((Side::Warehouse, named)),
+        (None, None) => None,
+    };
+    if let Some((side, named)) = there {
+        if given.merchant.is_some() || given.name.is_some() || given.platform.is_some() || !given.settings.is_empty() {
+            return Err(refused(vec![Problem::new(
+                side.as_str(),
+                "is there: its settings are changed there, not here",
+            )]));
+        }
+        let found = endpoints::find(hub, caller, side, named).await?;
         let target = Target {
-            store: Some(id(&found.summary.id)?),
+            kind: kind(side),
+            endpoint: Some(found.summary.id),
             name: found.summary.name,
             platform: found.summary.platform,
             settings: BTreeMap::new(),
@@ -252,13 +292,19 @@ async fn target(
         return Ok((found.scope, target, found.summary.values));
     }
     let (Some(merchant), Some(name)) = (&given.merchant, &given.name) else {
-        return Err(refused(vec![Problem::new("store", "name a store, or merchant and name of one to be made")]));
+        return Err(refused(vec![Problem::new(
+            "store",
+            "name a store or a warehouse, or merchant and name of one to be made",
+        )]));
     };
-    // Saving makes a store, which takes what making one takes.
+    // Saving makes one, which takes what making one takes.
     caller.administers()?;
     let merchant = endpoints::merchant(hub, caller, merchant).await?;
     let name = endpoints::name(name)?;
-    let spec = endpoints::platform(Side::Store, given.platform.as_deref().unwrap_or("brightpearl"))?;
+    let platform = given.platform.as_deref().unwrap_or("brightpearl");
+    let ships = connectors::find(platform).is_some_and(|spec| Side::Warehouse.plays(&spec.role));
+    let side = if ships { Side::Warehouse } else { Side::Store };
+    let spec = endpoints::platform(side, platform)?;
     let settings = endpoints::kept(given.settings.clone());
     endpoints::permitted(hub, spec, &settings, None)?;
     let unknown: Vec<Problem> = settings
@@ -269,13 +315,13 @@ async fn target(
     if !unknown.is_empty() {
         return Err(refused(unknown));
     }
-    if endpoints::all(hub, caller, Side::Store).await?.iter().any(|store| store.summary.name == name) {
-        return Err(Failure::conflict(format!("there is a store called {} already", quoted(&name)))
-            .remedy("Give another name, or hand that store off."));
+    if endpoints::all(hub, caller, side).await?.iter().any(|there| there.summary.name == name) {
+        return Err(Failure::conflict(format!("there is a {} called {} already", side.as_str(), quoted(&name)))
+            .remedy("Give another name, or hand that one off."));
     }
     let scope = Scope { tenant: caller.tenant.clone(), merchant: id(&merchant.id)? };
     let platform = spec.name.to_owned();
-    Ok((scope, Target { store: None, name, platform, settings: settings.clone() }, settings))
+    Ok((scope, Target { kind: kind(side), endpoint: None, name, platform, settings: settings.clone() }, settings))
 }
 
 /// Who asks, in words for somebody who knows nobody here.
@@ -288,15 +334,15 @@ async fn asker(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
     Ok(format!("{tenant}: {} ({})", person.name, person.email))
 }
 
-/// Makes a link for entering a store's credentials; an open one for the same store ends.
+/// Makes a link for entering the credentials of a store or warehouse; an open one for the same ends.
 ///
 /// # Errors
-/// When the caller may not, there is no such store, or it cannot be asked for so.
+/// When the caller may not, there is no such store or warehouse, or it cannot be asked for so.
 pub async fn create(hub: &Hub, caller: &Caller, given: NewHandOffIn) -> Result<LinkOut, Failure> {
     caller.needs(Role::Staff)?;
     caller.proves(hub)?;
     let (scope, target, settled) = target(hub, caller, &given).await?;
-    let spec = endpoints::platform(Side::Store, &target.platform)?;
+    let spec = endpoints::platform(side(target.kind), &target.platform)?;
     let fields = asked(spec, &given.fields, &settled).map_err(refused)?;
     let days = match given.days {
         None => links::life(LinkKind::HandOff),
@@ -312,7 +358,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewHandOffIn) -> Result<L
     let new = NewHandOff { hash: keys::hash(&token), target, fields, asked_by, expires_at };
     let id = hub.db.create_hand_off(&scope, new, &caller.actor).await?;
     let link = links::address(hub, hub.config.listen, LinkKind::HandOff, &token);
-    Ok(LinkOut { id, link, token, expires_at })
+    Ok(LinkOut::new(id, link, token, expires_at))
 }
 
 /// The hand-offs that the caller may see, newest first, ended ones as well.
@@ -347,13 +393,15 @@ pub async fn revoke(hub: &Hub, caller: &Caller, named: &str) -> Result<(), Failu
 pub(super) async fn about(hub: &Hub, visitor: &Visitor, link: &Link) -> Result<HandOffAboutOut, Failure> {
     let found = hub.db.hand_off(&(&link.tenant).into(), &link.id).await?;
     hub.db.open_hand_off(&found.scope, &found.id, &visitor.address).await?;
-    let spec = endpoints::platform(Side::Store, &found.target.platform)?;
+    let side = side(found.target.kind);
+    let spec = endpoints::platform(side, &found.target.platform)?;
     let settled = settled(hub, &found).await?;
     let merchants = hub.db.merchants(&link.tenant).await?;
     let merchant = merchants.into_iter().find(|merchant| merchant.id == found.scope.merchant);
     let asked = |field: &&Field| found.fields.contains(field.name);
     Ok(HandOffAboutOut {
         merchant: merchant.map_or_else(String::new, |merchant| merchant.name),
+        side,
         store: found.target.name,
         title: spec.title.to_owned(),
         settled: settled
@@ -371,11 +419,13 @@ pub(super) async fn about(hub: &Hub, visitor: &Visitor, link: &Link) -> Result<H
 
 /// The plain settings that are there before anything is entered.
 async fn settled(hub: &Hub, found: &HandOff) -> Result<BTreeMap<String, String>, Failure> {
-    let Some(store) = &found.target.store else { return Ok(found.target.settings.clone()) };
-    let stores = hub.db.stores(&(&found.scope).into()).await?;
-    // The store was removed: nothing can be entered for it any more.
-    let store = stores.into_iter().find(|known| known.id == store.as_str()).ok_or_else(gone)?;
-    Ok(store.values)
+    let Some(id) = &found.target.endpoint else { return Ok(found.target.settings.clone()) };
+    let all = match found.target.kind {
+        TargetKind::Store => hub.db.stores(&(&found.scope).into()).await?,
+        TargetKind::Warehouse => hub.db.warehouses(&(&found.scope).into()).await?,
+    };
+    // It was removed: nothing can be entered for it any more.
+    Ok(all.into_iter().find(|known| known.id == *id).ok_or_else(gone)?.values)
 }
 
 /// Tests what the holder of a link entered, and keeps it as asked.
@@ -389,7 +439,8 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
         return Err(gone());
     }
     let found = hub.db.hand_off(&(&link.tenant).into(), &link.id).await?;
-    let spec = endpoints::platform(Side::Store, &found.target.platform)?;
+    let side = side(found.target.kind);
+    let spec = endpoints::platform(side, &found.target.platform)?;
     let before = settled(hub, &found).await?;
     let settings = entered(&found, spec, &before, given.settings, given.secrets)?;
     endpoints::validate(hub, spec, &settings, Some(&before))?;
@@ -400,7 +451,7 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
         return Err(Failure::new(FailureKind::TooMany, "this link was tested as often as it may be")
             .remedy("Ask whoever sent it for a new one."));
     }
-    let told = check::test(hub, Side::Store, &found.target.name, spec.name, &settings, None).await;
+    let told = check::test(hub, side, &found.target.name, spec.name, &settings, None).await;
     hub.db.end_hand_off_test(&found.scope, &found.id, told.ok, &visitor.address).await?;
     if told.ok {
         hub.db.end_try(vec![sign_in::address(visitor)], Some(subject)).await?;
@@ -410,14 +461,17 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
         let new = NewEndpoint {
             name: found.target.name.clone(),
             platform: spec.name.to_owned(),
-            account: endpoints::account(&settings.values),
+            account: match side {
+                Side::Store => endpoints::account(&settings.values),
+                Side::Warehouse => String::new(),
+            },
             values: settings.values,
         };
         let hash = keys::hash(given.token.0.expose());
         let kept = hub.db.save_hand_off(&found, &hash, new, settings.secrets, &hub.keyring).await;
         kept.map_err(|error| match error {
             DbError::Conflict(_) => {
-                Failure::conflict("a store of this name was made meanwhile, so this one cannot be kept")
+                Failure::conflict("one of this name was made meanwhile, so this one cannot be kept")
                     .remedy("Tell whoever sent the link: they make a new one.")
             }
             other => other.into(),

@@ -3,7 +3,7 @@
 //!
 //! A hand-off is such a link too, whose holder stays nobody ([`super::hand_offs`]).
 //!
-//! A link is given to whoever asked for it; sending it by e-mail is for whoever has a way to send.
+//! A link is given to whoever asked for it; an invitation is sent by e-mail besides, where there is a mail server.
 
 use std::net::SocketAddr;
 
@@ -48,6 +48,19 @@ pub struct LinkOut {
     /// When it ends by itself.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+    /// The address it was sent to, where the installation sends invitations by e-mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_to: Option<String>,
+    /// Why it could not be sent, where it should have been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_sent: Option<String>,
+}
+
+impl LinkOut {
+    /// A link that goes nowhere by itself.
+    pub(super) fn new(id: String, link: String, token: String, expires_at: Timestamp) -> Self {
+        Self { id, link, token, expires_at, sent_to: None, not_sent: None }
+    }
 }
 
 /// An invitation, without its token.
@@ -179,7 +192,7 @@ pub(super) async fn create(
     let (token, expires_at) = draw(hub, kind).await?;
     let new = NewLink { kind, hash: keys::hash(&token), person, email, name, rights, expires_at };
     let id = hub.db.create_link(&caller.tenant, new, &caller.actor).await?;
-    Ok(LinkOut { id, link: address(hub, hub.config.listen, kind, &token), token, expires_at })
+    Ok(LinkOut::new(id, address(hub, hub.config.listen, kind, &token), token, expires_at))
 }
 
 /// The token of a new link, and when it ends by itself.

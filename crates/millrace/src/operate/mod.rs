@@ -27,6 +27,7 @@ pub mod hand_offs;
 pub mod keys;
 pub mod layouts;
 pub mod links;
+mod mailing;
 pub mod mappings;
 pub mod oauth;
 pub mod order_edits;

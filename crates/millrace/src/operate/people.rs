@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::{
     Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem, Role, endpoints, id,
     links::{self, LinkOut},
+    mailing,
 };
 use crate::db::{LinkKind, Person, PersonRights, SessionRow};
 
@@ -293,7 +294,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<PersonOut, 
     Ok(hub.db.person(&caller.tenant, named).await?.into())
 }
 
-/// Makes a link by which somebody comes in once. An open invitation to the same address ends.
+/// Makes a link by which somebody comes in once, and sends it to them where it can. An open invitation to the same address ends.
 ///
 /// # Errors
 /// When the caller may not, or there is such a person already.
@@ -301,7 +302,9 @@ pub async fn invite(hub: &Hub, caller: &Caller, given: &InviteIn) -> Result<Link
     administers(hub, caller)?;
     let rights = given_rights(hub, caller, given.role, &given.merchants, given.installation).await?;
     let name = endpoints::name(&given.name)?;
-    links::create(hub, caller, LinkKind::Invitation, None, email(&given.email)?, name, rights).await
+    let to = email(&given.email)?;
+    let link = links::create(hub, caller, LinkKind::Invitation, None, to.clone(), name.clone(), rights).await?;
+    mailing::send(hub, caller, link, &to, &name).await
 }
 
 /// Gives a person another role or other limits, from their next request on.

@@ -271,8 +271,8 @@ async fn agreed(
         )
         .remedy("Approve it in the app, and have somebody else approve it as well; or set `two_people` off."));
     };
-    let state = hub.db.run(key, run).await?.state;
-    if state != (if skus.is_empty() { RunState::Waiting } else { RunState::Planned }) {
+    let wanted = if skus.is_empty() { RunState::Waiting } else { RunState::Planned };
+    if hub.db.run(key, run).await?.state != wanted {
         // It cannot be approved, and approving says why.
         return Ok(true);
     }

@@ -109,7 +109,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: &NewTenantIn) -> Result<N
     let address = links::address(hub, hub.config.listen, LinkKind::Setup, &token);
     Ok(NewTenantOut {
         tenant: out(hub, find(hub, id.as_str()).await?).await?,
-        link: LinkOut { id: link, link: address, token, expires_at },
+        link: LinkOut::new(link, address, token, expires_at),
     })
 }
 

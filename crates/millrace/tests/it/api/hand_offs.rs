@@ -3,12 +3,16 @@
 use axum::http::StatusCode;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use simulators::extensiv::{self, Extensiv};
 
 use super::{
     Answer, Installation,
     access::brightpearl,
     browser::{Browser, PASSWORD as OWN_PASSWORD, administrator, invited, with_time},
 };
+
+/// What the warehouse's people type.
+const CLIENT_SECRET: &str = "secret";
 
 /// What the merchant types.
 const PASSWORD: &str = "example-password";
@@ -254,4 +258,58 @@ async fn saving_works_once() {
     came.sort();
     assert_eq!(came, [StatusCode::OK, StatusCode::NOT_FOUND], "{} {}", first.text, second.text);
     assert_eq!(ada.get("/api/v1/stores").await.json().as_array().unwrap().len(), 1);
+}
+
+/// A warehouse's credentials are handed off like a store's: made by saving, and entered anew where it is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warehouse_is_handed_off_too() {
+    let installation = Installation::new().await;
+    let remote = Extensiv::start(extensiv::Config::default()).await.unwrap();
+    let mut ada = administrator(&installation).await;
+    ada.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
+    let wanted = json!({
+        "merchant": "Acme", "name": "3PL", "platform": "extensiv",
+        "settings": {
+            "client_id": "client", "user_login_id": "millrace", "customer_id": "143", "facility_id": "10",
+            "time_zone": "America/New_York", "base_url": remote.base_url(),
+        },
+    });
+    let made = ada.post("/api/v1/hand-offs", wanted).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let link = made.json();
+    let mut holder = Browser::new(&installation);
+    let about = describe(&mut holder, &link["token"]).await.json();
+    assert_eq!((&about["hand_off"]["side"], &about["hand_off"]["store"]), (&json!("warehouse"), &json!("3PL")));
+    let asked: Vec<_> = about["hand_off"]["fields"].as_array().unwrap().iter().map(|field| &field["name"]).collect();
+    assert!(asked.contains(&&json!("client_secret")), "{asked:?}");
+    assert!(!asked.contains(&&json!("base_url")) && !about.to_string().contains(&remote.base_url()));
+
+    let given = |token: &Value, secret: &str| json!({ "token": token, "secrets": { "client_secret": secret } });
+    let wrong = submit(&mut holder, given(&link["token"], "a wrong secret")).await.json();
+    assert_eq!((&wrong["ok"], &wrong["saved"]), (&json!(false), &json!(false)), "{wrong}");
+    assert_eq!(ada.get("/api/v1/warehouses").await.json(), json!([]));
+    let saved = submit(&mut holder, given(&link["token"], CLIENT_SECRET)).await.json();
+    assert_eq!((&saved["ok"], &saved["saved"]), (&json!(true), &json!(true)), "{saved}");
+    let warehouse = ada.get("/api/v1/warehouses/3PL").await.json();
+    assert_eq!(warehouse["secrets"], json!(["client_secret"]));
+    assert_eq!(ada.get("/api/v1/stores").await.json(), json!([]), "it is no store");
+    assert_eq!(ada.post("/api/v1/warehouses/3PL/test", json!({})).await.json()["ok"], true);
+    let listed = ada.get("/api/v1/hand-offs").await.json();
+    let one = &listed["items"][0];
+    assert_eq!((&one["side"], &one["warehouse"]), (&json!("warehouse"), &warehouse["id"]));
+    assert!(one.get("store").is_none());
+
+    // One that is there; not both, and not what is there with other settings.
+    let again = ada.post("/api/v1/hand-offs", json!({ "warehouse": "3PL" })).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{}", again.text);
+    for refused in [
+        json!({ "warehouse": "3PL", "store": "BP" }),
+        json!({ "warehouse": "3PL", "settings": { "base_url": "https://example.net" } }),
+    ] {
+        assert_eq!(ada.post("/api/v1/hand-offs", refused).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(ada.post("/api/v1/hand-offs", json!({ "store": "3PL" })).await.status, StatusCode::NOT_FOUND);
+    let saved = submit(&mut holder, given(&again.json()["token"], CLIENT_SECRET)).await.json();
+    assert_eq!(saved["saved"], true, "{saved}");
+    assert_eq!(ada.get("/api/v1/warehouses").await.json().as_array().unwrap().len(), 1);
 }

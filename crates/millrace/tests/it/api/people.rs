@@ -2,12 +2,15 @@
 
 use axum::http::StatusCode;
 use jiff::SignedDuration;
+use millrace::notify::mail::MailSettings;
 use serde_json::{Value, json};
 
 use super::{
     Installation,
     browser::{Browser, PASSWORD, administrator, invited, with_time},
+    seams,
 };
+use crate::notify::receiver::MailServer;
 
 fn problem(answer: &super::Answer) -> (StatusCode, String) {
     (answer.status, answer.problem())
@@ -171,4 +174,61 @@ async fn a_stream_ends_with_its_session() {
     let stream = response.into_body().into_data_stream();
     let ended = tokio::time::timeout(std::time::Duration::from_secs(60), stream.collect::<Vec<_>>()).await;
     assert!(ended.is_ok(), "it goes on");
+}
+
+/// Where there is a mail server the invitation goes to whom it is for; whether or not it arrives, whoever invites has the link.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_goes_by_mail_where_there_is_a_mail_server() {
+    let mail = MailServer::start().await;
+    let settings = |url: &str| MailSettings {
+        server: url.parse().unwrap(),
+        password: None,
+        from: "Millrace <millrace@example.test>".to_owned(),
+    };
+    let public = || Some("https://hub.example.com".parse().unwrap());
+    let given = json!({ "email": "bob@example.com", "name": "Bob", "role": "staff" });
+
+    let installation = Installation::with(seams(), |config| {
+        config.mail = Some(settings(&mail.url));
+        config.public_url = public();
+    })
+    .await;
+    let mut ada = administrator(&installation).await;
+    let made = ada.post("/api/v1/invitations", given.clone()).await;
+    assert_eq!(
+        (made.status, &made.json()["sent_to"]),
+        (StatusCode::CREATED, &json!("bob@example.com")),
+        "{}",
+        made.text
+    );
+    let mails = mail.mails();
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    let text = mails[0].replace("=\r\n", "").replace("=3D", "=");
+    assert!(text.contains("To: bob@example.com") && text.contains(made.json()["link"].as_str().unwrap()), "{text}");
+    let trail = ada.get("/api/v1/audit?limit=50").await.text;
+    assert!(trail.contains("invitation.send") && !trail.contains(made.json()["token"].as_str().unwrap()), "{trail}");
+    // A link that sets a password is not sent: it is for whoever asked, who knows the person.
+    let reset = ada.post("/api/v1/people/ada@example.com/reset", json!({})).await.json();
+    assert!(reset.get("sent_to").is_none() && mail.mails().len() == 1, "{reset}");
+
+    // Nobody listens there.
+    let installation = Installation::with(seams(), |config| {
+        config.mail = Some(settings("smtp://127.0.0.1:9?tls=none"));
+        config.public_url = public();
+    })
+    .await;
+    let mut ada = administrator(&installation).await;
+    let made = ada.post("/api/v1/invitations", given.clone()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let made = made.json();
+    assert!(made["not_sent"].as_str().unwrap().contains("give the link") && made.get("sent_to").is_none(), "{made}");
+    let redeemed = json!({ "token": made["token"], "password": PASSWORD });
+    assert_eq!(Browser::new(&installation).post("/api/v1/links/redeem", redeemed).await.status, StatusCode::CREATED);
+
+    // Where others could not open it, it is not sent.
+    let installation = Installation::with(seams(), |config| config.mail = Some(settings(&mail.url))).await;
+    let mut ada = administrator(&installation).await;
+    let made = ada.post("/api/v1/invitations", given).await.json();
+    assert!(made.get("sent_to").is_none() && made.get("not_sent").is_none(), "{made}");
+    assert_eq!(mail.mails().len(), 1);
 }

@@ -1,5 +1,6 @@
 //! The conformance suite of the database: every function, on SQLite and on PostgreSQL.
 
+mod assents;
 mod census;
 mod claims;
 mod config;

@@ -8,7 +8,7 @@ use std::{
 use connect::{NewTokens, OsRandom, Refreshed, Secret};
 use jiff::SignedDuration;
 use millrace::{
-    db::{Access, Database, DbError, NewConsent, NewEndpoint, NewHandOff, Scope, StoreKey, Target},
+    db::{Access, Database, DbError, NewConsent, NewEndpoint, NewHandOff, Scope, StoreKey, Target, TargetKind},
     seal::Keyring,
 };
 
@@ -145,7 +145,8 @@ async fn a_hand_off_is_saved_once_and_belongs_to_its_merchant() {
         let new = NewHandOff {
             hash: "hash".to_owned(),
             target: Target {
-                store: None,
+                kind: TargetKind::Store,
+                endpoint: None,
                 name: "Handed".to_owned(),
                 platform: "brightpearl".to_owned(),
                 settings: BTreeMap::new(),
