@@ -165,7 +165,11 @@ impl Sample<'_> {
 }
 
 fn told(bad: &[SetAside], shown: &mut Shown) {
-    shown.problems.extend(bad.iter().take(MOST_TOLD).map(|bad| format!("{}: {}", bad.what, bad.why)));
+    let one = |bad: &SetAside| match bad.why.starts_with(&bad.what) {
+        true => bad.why.clone(),
+        false => format!("{}: {}", bad.what, bad.why),
+    };
+    shown.problems.extend(bad.iter().take(MOST_TOLD).map(one));
     if bad.len() > MOST_TOLD {
         shown.problems.push(format!("and {} more like these", bad.len() - MOST_TOLD));
     }

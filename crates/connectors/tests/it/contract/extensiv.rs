@@ -189,7 +189,7 @@ impl Site for Rest3pl {
 
     fn trouble(&self, trouble: Trouble, kind: EffectKind) {
         let fault = match trouble {
-            Trouble::LostAfter => Fault::ResetMidBody,
+            Trouble::LostAfter => Fault::ErrorAfterEffect { html: true },
             Trouble::LostBefore => Fault::Refuse,
             Trouble::Throttled => Fault::Throttled,
             Trouble::SignInEnded => Fault::ExpireTokens,

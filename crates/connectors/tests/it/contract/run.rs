@@ -122,14 +122,7 @@ impl<'e> Play<'e> {
         match step {
             Step::Order(key) => self.order(key).await,
             Step::Put(key) => self.put(key).await,
-            Step::SendAgain(key) => {
-                let armed = self.sent[&(EffectKind::SubmitRequest, key.to_owned())].clone();
-                let sent = self.send(&Armed { attempt: 2, ..armed.clone() }).await;
-                // Whatever it says: it must not be told that another one was made.
-                if let Sent::Accepted { reference: Some(reference) } = &sent {
-                    assert_eq!(reference.id, self.references[key].id, "{}", self.name);
-                }
-            }
+            Step::SendAgain(key) => self.send_again(key).await,
             Step::LookAgain(key) => {
                 let found = self.look(key, false).await;
                 assert!(matches!(found, FoundAgain::Seen(Probe::Equal(_))), "{}: {found:?}", self.name);
@@ -188,6 +181,21 @@ impl<'e> Play<'e> {
             Step::Nonsense => self.nonsense().await,
             Step::Call => self.call().await,
         }
+    }
+
+    /// As the journal would: at once where a repeat is safe, otherwise not before a look, which finds what is there.
+    async fn send_again(&mut self, key: &str) {
+        let armed = self.last(EffectKind::SubmitRequest, key);
+        let can = self.warehouse().capabilities(EffectKind::SubmitRequest).expect("it takes orders");
+        if can.repeat_is_safe() {
+            let sent = self.send(&Armed { attempt: 2, ..armed.clone() }).await;
+            // Whatever it says: it must not be told that another one was made.
+            if let Sent::Accepted { reference: Some(reference) } = &sent {
+                assert_eq!(reference.id, self.references[key].id, "{}", self.name);
+            }
+        }
+        let again = self.prepare(&Effect { tried: Some(armed.baseline), ..armed.effect }).await;
+        assert!(matches!(again, Prepared::Found(Probe::Equal(_))), "{}: {again:?}", self.name);
     }
 
     /// The effect as the journal would have it: a running number is taken once.

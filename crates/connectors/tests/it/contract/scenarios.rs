@@ -9,7 +9,7 @@ pub enum Step {
     Order(&'static str),
     /// The order is put there, and not let go.
     Put(&'static str),
-    /// The same effect is sent once more, as after a crash.
+    /// The same effect comes once more, as after a crash: it is found, and where a repeat is safe it is even sent.
     SendAgain(&'static str),
     /// A hub without memory plans it again, on another day, and looks: it is there, and equal.
     LookAgain(&'static str),
