@@ -165,7 +165,7 @@ fn parks_are_explained(
         let explained = if why.contains("its outcome was unknown twice") {
             twice.contains(&id.to_string())
         } else if why.contains("less left than goods-out note") {
-            run.settings.start_mode == StartMode::GoodsOutNote && run.settings.short_ship == ShortShip::Hold
+            run.settings.short_ship == ShortShip::Hold
         } else {
             by_person
         };
