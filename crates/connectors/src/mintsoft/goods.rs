@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{ConnectorError, ErrorKind, Package, PackageLine, ShipMethod, Shipment};
+use connect::{ConnectorError, ErrorKind, Package, PackageLine, RequestState, ShipMethod, Shipment};
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -11,14 +11,15 @@ use super::{
     Mintsoft,
     calls::Read,
     shipments::POLL,
-    statuses::Statuses,
+    statuses::{Standing, Statuses},
     wire::{Item, Order, Parcels, Scan, filled, list, parse, typed},
 };
 use crate::times::moment;
 
 impl Mintsoft {
-    /// The shipment that a despatched order is. Its id is the order's: each part of a split order leaves by itself.
-    pub(super) async fn shipment_of(&self, order: &Order, statuses: &Statuses) -> Result<Shipment, ConnectorError> {
+    /// The shipment that a despatched order is. Its id is the order's: each part of a split order leaves by itself, and none of
+    /// them says that it is the last, which may change after it was told. How they all end is told by [`Mintsoft::ending`].
+    pub(super) async fn shipment_of(&self, order: &Order) -> Result<Shipment, ConnectorError> {
         let changed = order.last_updated.clone().unwrap_or_default();
         if let Some((_, shipment)) = self.told.lock().await.get(&order.id).filter(|(known, _)| *known == changed) {
             return Ok(shipment.clone());
@@ -49,25 +50,45 @@ impl Mintsoft {
             },
             packages,
             loose,
-            is_final: !order.is_part() || self.is_last(order, statuses).await?,
+            is_final: !order.is_part(),
         };
         self.told.lock().await.insert(order.id, (changed, shipment.clone()));
         Ok(shipment)
+    }
+
+    /// How an order that was split has ended, seen from one part of it that has: `None` while another part is open or not found,
+    /// and from every part but the one that changed last, so that it is told once all of them have been read.
+    pub(super) async fn ending(
+        &self,
+        part: &Order,
+        statuses: &Statuses,
+    ) -> Result<Option<RequestState>, ConnectorError> {
+        let changed = part.last_updated.clone().unwrap_or_default();
+        if let Some((_, ending)) = self.ended.lock().await.get(&part.id).filter(|(known, _)| *known == changed) {
+            return Ok(ending.clone());
+        }
+        let found = self.find(POLL, part.key()).await?;
+        let parts = found.iter().filter_map(|one| one.number_of_parts).chain(part.number_of_parts).max();
+        if !parts.is_none_or(|parts| i64::try_from(found.len()).is_ok_and(|found| found >= parts)) {
+            return Ok(None);
+        }
+        let is_last = found.iter().all(|one| (&one.last_updated, one.id) <= (&part.last_updated, part.id));
+        let standings: Vec<Standing> = found.iter().map(|one| statuses.of(one.order_status_id)).collect();
+        let ending = match is_last && !standings.iter().any(|standing| standing.is_open()) {
+            true if standings.contains(&Standing::Despatched) => Some(RequestState::Finished),
+            true => Some(RequestState::Cancelled),
+            false => None,
+        };
+        // Whatever another part becomes, it changes later than this one has.
+        self.ended.lock().await.insert(part.id, (changed, ending.clone()));
+        Ok(ending)
     }
 
     /// Keeps what was told of these orders alone.
     pub(super) async fn forget_all_but(&self, orders: &[(Value, Order)]) {
         let ids: BTreeSet<i64> = orders.iter().map(|(_, order)| order.id).collect();
         self.told.lock().await.retain(|id, _| ids.contains(id));
-    }
-
-    /// Whether no other part can still leave. One that is not found yet can.
-    async fn is_last(&self, order: &Order, statuses: &Statuses) -> Result<bool, ConnectorError> {
-        let found = self.find(POLL, order.key()).await?;
-        let parts = found.iter().filter_map(|part| part.number_of_parts).chain(order.number_of_parts).max();
-        let all_found = parts.is_none_or(|parts| i64::try_from(found.len()).is_ok_and(|found| found >= parts));
-        let others = found.iter().filter(|part| part.id != order.id);
-        Ok(all_found && others.into_iter().all(|part| !statuses.of(part.order_status_id).is_open()))
+        self.ended.lock().await.retain(|id, _| ids.contains(id));
     }
 
     /// Tracking numbers in the order of parcels, each once.

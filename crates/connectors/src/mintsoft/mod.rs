@@ -25,9 +25,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
-    EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, Role, Settings,
-    SettingsError, Shipment, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse, WarehouseCheck,
-    WarehouseFeature, WebhookCall, WebhookHint,
+    EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, RequestState, Role,
+    Settings, SettingsError, Shipment, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse,
+    WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -52,6 +52,7 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
         waits: context.waits,
         statuses: Mutex::default(),
         told: Mutex::default(),
+        ended: Mutex::default(),
         counted: Mutex::default(),
         config,
     }))
@@ -65,6 +66,8 @@ struct Mintsoft {
     statuses: Mutex<KeptStatuses>,
     /// What left, by the order's id, with the time of its last change: an overlap is read again and again.
     told: Mutex<BTreeMap<i64, (String, Shipment)>>,
+    /// How split orders ended as seen from a part, by the part's id, with the time of its last change.
+    ended: Mutex<BTreeMap<i64, (String, Option<RequestState>)>>,
     counted: Mutex<Option<Counted>>,
 }
 

@@ -54,15 +54,24 @@ impl Mintsoft {
         let statuses = self.statuses(POLL, orders.iter().map(|(_, order)| order.order_status_id)).await?;
         for (value, order) in &orders {
             let standing = statuses.of(order.order_status_id);
-            if standing != Standing::Despatched {
-                // A part says nothing of the whole.
-                if !order.is_part() {
-                    read.states.push((order.key().to_owned(), standing.state()));
+            if standing == Standing::Despatched {
+                match self.shipment_of(order).await {
+                    Ok(shipment) => read.shipments.push(shipment),
+                    Err(error) if error.is_passing() => return Err(error),
+                    Err(error) => {
+                        read.rejected.push(rejected(value, &error.message));
+                        continue;
+                    }
                 }
-                continue;
             }
-            match self.shipment_of(order, &statuses).await {
-                Ok(shipment) => read.shipments.push(shipment),
+            let state = match order.is_part() {
+                // An open part says nothing of the whole.
+                true if standing.is_open() => Ok(None),
+                true => self.ending(order, &statuses).await,
+                false => Ok(Some(standing.state()).filter(|_| standing != Standing::Despatched)),
+            };
+            match state {
+                Ok(state) => read.states.extend(state.map(|state| (order.key().to_owned(), state))),
                 Err(error) if error.is_passing() => return Err(error),
                 Err(error) => read.rejected.push(rejected(value, &error.message)),
             }

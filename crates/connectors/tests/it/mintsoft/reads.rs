@@ -92,7 +92,7 @@ async fn boxes_batches_and_serial_numbers_come_as_they_were_scanned() {
 }
 
 #[tokio::test]
-async fn a_part_is_final_only_when_no_other_can_leave() {
+async fn a_split_order_has_ended_when_no_part_of_it_can_leave() {
     for finds in [true, false] {
         let site = Site::new(Switches { search_finds_parts: finds, ..Switches::default() }).await;
         let handle = site.handle();
@@ -100,16 +100,31 @@ async fn a_part_is_final_only_when_no_other_can_leave() {
         let part = |rest| Dispatch { only: Some(BTreeMap::from([("SKU-A".to_owned(), 2)])), rest, boxes: 1 };
         let rest = handle.ship(id, &part(Rest::Split)).unwrap().unwrap();
         let mut cursor = FeedCursor::default();
-        let (shipments, states) = site.shipments(&mut cursor).await;
-        assert!(!shipments[&id.to_string()].is_final, "{finds}");
-        assert_eq!(states, BTreeMap::new(), "a part says nothing of the whole");
-        // Of the rest some leaves, and the last of it never will.
-        let last = handle.ship(rest, &part(Rest::Cancel)).unwrap().unwrap();
-        let (shipments, _) = site.shipments(&mut cursor).await;
-        let second = &shipments[&rest.to_string()];
-        assert!(second.is_final && second.key == "BPacme-O1", "{finds}: {second:?}");
-        assert!(!shipments.contains_key(&last.to_string()));
+        let (first, states) = site.shipments(&mut cursor).await;
+        assert!(!first[&id.to_string()].is_final, "{finds}");
+        assert_eq!(states, BTreeMap::new(), "the rest can still leave");
+        // Of the rest some leaves; what is left is cancelled later.
+        let last = handle.ship(rest, &part(Rest::Split)).unwrap().unwrap();
+        let (second, states) = site.shipments(&mut cursor).await;
+        assert_eq!((second.len(), states.len()), (2, 0), "{finds}");
+        assert_eq!(second[&id.to_string()], first[&id.to_string()], "what was told stays as it was told");
+        assert_eq!(second[&rest.to_string()].key, "BPacme-O1");
+        assert!(handle.cancel(last));
+        for warehouse in [&site.warehouse, &connector(&site.simulator.base_url(), &site.clock, &[], &[])] {
+            let page = warehouse.shipments(&cursor).await.unwrap();
+            assert_eq!(page.states, [("BPacme-O1".to_owned(), RequestState::Finished)], "{finds}");
+            let told: BTreeMap<_, _> = page.shipments.into_iter().map(|one| (one.reference.clone(), one)).collect();
+            assert_eq!(told, second, "{finds}: also by a hub that has just begun");
+        }
     }
+    // All parts cancelled: so is the order.
+    let site = Site::new(Switches { splits_on_entry: true, ..Switches::default() }).await;
+    site.order("BPacme-O1").await;
+    for order in site.handle().ledger().orders {
+        assert!(site.handle().cancel(order.order_id));
+    }
+    let (_, states) = site.shipments(&mut FeedCursor::default()).await;
+    assert_eq!(states["BPacme-O1"], RequestState::Cancelled);
 }
 
 #[tokio::test]
