@@ -48,7 +48,8 @@ pub async fn every_class(entry: &Entry) {
         }
     }
     let play = Play::new(entry, "features", Opening::default()).await;
-    assert_eq!(play.offers(WarehouseFeature::Webhooks), entry.can.contains(&Can::Call), "{}", play.name());
+    let calls = entry.can.contains(&Can::Call) || entry.can.contains(&Can::CallAtASecretAddress);
+    assert_eq!(play.offers(WarehouseFeature::Webhooks), calls, "{}", play.name());
     assert!(play.offers(WarehouseFeature::Stock), "{}", play.name());
     let seen = play.warehouse().sightings(&[KEY.to_owned()]).await.unwrap();
     assert_eq!(seen.blind.is_none(), entry.can.contains(&Can::BeAskedWhatItHas), "{}: {seen:?}", play.name());

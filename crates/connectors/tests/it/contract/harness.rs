@@ -52,8 +52,10 @@ pub enum Can {
     EndASignIn,
     /// Give a whole answer that makes no sense to a change.
     AnswerNonsense,
-    /// Call us.
+    /// Call us, and prove each call.
     Call,
+    /// Call us at an address that nobody else knows, and prove nothing: a call is a hint to look.
+    CallAtASecretAddress,
     /// Be asked what it has under a key.
     BeAskedWhatItHas,
 }

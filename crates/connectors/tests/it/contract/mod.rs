@@ -11,6 +11,7 @@ mod classes;
 mod extensiv;
 mod files;
 mod harness;
+mod mintsoft;
 mod reading;
 mod run;
 mod scenarios;
@@ -25,7 +26,8 @@ use connect::Role;
 /// Every connector that ships is under the suite.
 #[test]
 fn every_warehouse_has_an_entry() {
-    let entries: BTreeSet<&str> = files::ENTRIES.iter().chain(extensiv::ENTRIES).map(|entry| entry.platform).collect();
+    let entries: BTreeSet<&str> =
+        files::ENTRIES.iter().chain(extensiv::ENTRIES).chain(mintsoft::ENTRIES).map(|entry| entry.platform).collect();
     let warehouses: BTreeSet<&str> = connectors::CONNECTORS
         .iter()
         .filter(|spec| matches!(spec.role, Role::Warehouse(_)))

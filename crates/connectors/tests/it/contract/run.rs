@@ -37,7 +37,7 @@ pub async fn every_scenario(entry: &Entry) {
             scenario.name,
             Opening {
                 tracked: scenario.needs.contains(&Can::NameLotsAndSerials),
-                calls: scenario.needs.contains(&Can::Call),
+                calls: [Can::Call, Can::CallAtASecretAddress].iter().any(|call| scenario.needs.contains(call)),
             },
         )
         .await;

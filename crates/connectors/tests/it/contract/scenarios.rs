@@ -43,7 +43,7 @@ pub enum Step {
     Disorder,
     /// The next reading meets nonsense: nothing comes of it, and the one after goes on.
     Nonsense,
-    /// A call comes: it is understood, twice the same; forged it is refused.
+    /// A call comes: it is understood, twice the same; forged it is refused, where calls are proven.
     Call,
 }
 
@@ -134,4 +134,5 @@ pub static SCENARIOS: &[Scenario] = &[
     ),
     of("nonsense", &[], &[Order(A), Nonsense, Work(A, Does::All), Read(A, 1, Final::Either)]),
     of("calls", &[Can::Call], &[Order(A), Call]),
+    of("calls that prove nothing", &[Can::CallAtASecretAddress], &[Order(A), Call]),
 ];
