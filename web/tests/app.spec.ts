@@ -437,7 +437,7 @@ test('credentials are entered by somebody without an account, and tested on the 
   await theirs.getByLabel('API User Password').fill('example-password');
   await theirs.getByRole('button', { name: 'Test and save' }).click();
   await expect(theirs.getByRole('heading', { name: 'Done' })).toBeVisible();
-  await expect(theirs.getByRole('status')).toContainText('The account was reached');
+  await expect(theirs.getByRole('status')).toContainText('It was reached');
   // Once.
   await theirs.reload();
   await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();

@@ -14,8 +14,13 @@ type About = Schemas['LinkAboutOut'];
 type Asked = Schemas['HandOffAboutOut'];
 type Result = Schemas['HandOffResultOut'];
 
-/** Orders come from this platform alone, and a link says nothing of it but its title. */
-const PLATFORM = 'brightpearl';
+/** Orders come from this platform alone, and a link says nothing of it but its title. Warehouses have no rules of their own here. */
+const PLATFORM = { store: 'brightpearl', warehouse: '' };
+
+const PURPOSE = {
+  store: 'so that orders reach the warehouse',
+  warehouse: 'so that orders reach it and what it ships is told',
+};
 
 /** For somebody without an account: enters the credentials that a link asks for, sees the test of them, and is done. */
 export function HandOff() {
@@ -58,7 +63,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
   return (
     <Door
       title={`${asked.title} access for ${asked.merchant}`}
-      about={`${asked.asked_by} asks you to connect ${asked.store}, so that orders reach the warehouse. What you enter is sealed: nobody can read it here, ${asked.asked_by} included.`}
+      about={`${asked.asked_by} asks you to connect ${asked.store}, ${PURPOSE[asked.side]}. What you enter is sealed: nobody can read it here, ${asked.asked_by} included.`}
     >
       <form
         onSubmit={(event) => {
@@ -73,7 +78,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
             </Text>
           ))}
           <SchemaForm
-            platform={PLATFORM}
+            platform={PLATFORM[asked.side]}
             fields={asked.fields}
             values={{ ...settled, ...values }}
             onChange={(all) => setValues(Object.fromEntries(Object.entries(all).filter(([name]) => !(name in settled))))}
@@ -91,7 +96,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
             )}
           </Group>
           <Text size="sm" className="quiet">
-            It is saved once the test has reached the account; then the link is used. It ends <Time at={ends} />.
+            It is saved once the test has reached {asked.store}; then the link is used. It ends <Time at={ends} />.
           </Text>
         </Stack>
       </form>
@@ -102,7 +107,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
 /** What the test reached, in the words of the program. */
 function Outcome({ result }: { result: Result }) {
   return (
-    <Alert color={result.ok ? 'teal' : 'red'} title={result.ok ? 'The account was reached' : 'It does not work yet'} role="status">
+    <Alert color={result.ok ? 'teal' : 'red'} title={result.ok ? 'It was reached' : 'It does not work yet'} role="status">
       <Stack gap="xs">
         <Found {...result} />
         {!result.saved && (

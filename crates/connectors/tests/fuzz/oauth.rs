@@ -3,7 +3,6 @@
 use connect::{Secret, Waits};
 use connectors::brightpearl::build_source;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     PASSWORD, campaign,
@@ -16,6 +15,14 @@ use crate::hub::settings;
 /// There is one thing to ask.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Exchange;
+
+/// What an answer must hold, whatever stands beside it: a value that nobody reads may be beyond every number.
+#[derive(Debug, Deserialize)]
+struct Documented {
+    access_token: String,
+    refresh_token: String,
+    expires_in: i64,
+}
 
 /// As recorded: the tokens, and what a wrong app, a used code and a wrong address are told.
 fn sessions() -> Vec<Session<Exchange>> {
@@ -60,12 +67,19 @@ async fn drive(session: &Session<Exchange>) -> Result<(), String> {
     let served = replay.served();
     let [answer] = served.as_slice() else { return Err(format!("a code was sent {} times", served.len())) };
     let Some(exchanged) = came else { return Ok(()) };
-    let body = answer.json();
-    let text = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str).unwrap_or_default();
-    let seconds = body.as_ref().and_then(|body| body.get("expires_in")).and_then(Value::as_i64).unwrap_or_default();
-    let (access, refresh) = (text("access_token"), text("refresh_token"));
-    if !(200..300).contains(&answer.status) || access.is_empty() || refresh.is_empty() || seconds <= 0 {
-        return Err(format!("HTTP {} {:?} was taken for tokens", answer.status, body));
+    let said: Documented = match serde_json::from_slice(&answer.body) {
+        Ok(said) if (200..300).contains(&answer.status) => said,
+        _ => {
+            return Err(format!(
+                "HTTP {} {} was taken for tokens",
+                answer.status,
+                String::from_utf8_lossy(&answer.body)
+            ));
+        }
+    };
+    let (access, refresh) = (said.access_token.as_str(), said.refresh_token.as_str());
+    if access.is_empty() || refresh.is_empty() || said.expires_in <= 0 {
+        return Err(format!("{said:?} was taken for tokens"));
     }
     if exchanged.tokens.access.expose() != access || exchanged.tokens.refresh.expose() != refresh {
         return Err("the tokens are not those of the answer".to_owned());

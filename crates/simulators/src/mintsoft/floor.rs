@@ -126,7 +126,7 @@ impl Floor {
         let building = self.buildings.iter().find(|known| Some(known.id) == building || known.name == by_name);
         let warehouse = building.ok_or("Warehouse not found")?.id;
         let courier = text("CourierService");
-        if courier != "AUTO" && !self.couriers.iter().any(|known| *known == courier) {
+        if courier != "AUTO" && !self.couriers.contains(&courier) {
             return Err(format!("Courier Service {courier} not found"));
         }
         let is_taken = |order: &Order| {

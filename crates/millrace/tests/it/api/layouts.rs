@@ -41,7 +41,9 @@ async fn a_sample_is_shown_with_given_settings_and_with_those_of_a_warehouse() {
     let made = ann.post("/api/v1/warehouses", made).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let again = ann.post(PATH, sample(json!({ "of": "Acme 3PL" }), content)).await;
-    assert_eq!(again.json()["found"], shown["found"]);
+    // But for the moment of the count, which the file does not name.
+    assert_eq!(again.json()["found"][1], shown["found"][1]);
+    assert_eq!(again.json()["rows"], shown["rows"]);
     let tried =
         ann.post(PATH, sample(json!({ "of": "Acme 3PL", "settings": { "delimiter": "comma" } }), content)).await;
     assert_eq!(tried.json()["found"], json!([]));

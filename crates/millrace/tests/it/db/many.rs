@@ -10,8 +10,9 @@ use super::world::{World, on_both, requested};
 /// Orders stored.
 const ORDERS: usize = 100_000;
 
-/// What half of the requests must stay under, in an unoptimised build on a machine that does other things.
-const LIMIT: Duration = Duration::from_millis(50);
+/// A request that reads the whole table takes longer in an unoptimised build, and one that uses its index much less, whatever else
+/// the machine does. What requests really take is measured by `./dev bench api`.
+const LIMIT: Duration = Duration::from_millis(500);
 
 /// Written straight into the tables: an order in a hundred is in error, a few are held, the rest is closed.
 async fn fill(world: &World) -> Access {

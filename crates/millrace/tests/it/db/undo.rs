@@ -1,10 +1,14 @@
 //! Corrections: planned only on what is still true, taken back once, held since, and looked for after they were given up.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 use connect::Side;
 use engine::effect::EffectState::{self, AbsentConfirmed, Applied, Refused, Unknown, Voided};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
     ConnectionKey, CorrectionView, Database, DbError, FoundLate, NewCorrection, RunState, Scope, StockRun,
 };
@@ -28,10 +32,13 @@ async fn corrected(db: &Database, key: &ConnectionKey, wanted: &[(i64, &str)]) -
 }
 
 async fn planned(db: &Database, key: &ConnectionKey, name: &str, wanted: &[(i64, &str)]) -> StockRun {
-    let mut run = run(name, noon(), RunState::Planned);
+    // Each is newer than the one before.
+    static COUNTS: AtomicI64 = AtomicI64::new(0);
+    let counted = noon() + SignedDuration::from_secs(COUNTS.fetch_add(1, Ordering::Relaxed));
+    let mut run = run(name, counted, RunState::Planned);
     run.lines = wanted.iter().map(|(product, difference)| line(*product, difference)).collect();
     let corrections = corrections(db, key, &run.id, wanted).await;
-    db.record_run(key, run, corrections, &feed(name, noon(), &[("A", "1")], false)).await.unwrap()
+    db.record_run(key, run, corrections, &feed(name, counted, &[("A", "1")], false)).await.unwrap()
 }
 
 /// What takes these corrections back.
@@ -201,10 +208,11 @@ async fn an_overtaken_line_is_left_out() {
         let (db, key) = (world.db.clone(), world.connection("acme").await);
         let stale = corrections(&db, &key, "b", &[(1, "-3"), (2, "1")]).await;
         corrected(&db, &key, &[(1, "-3")]).await;
-        let mut late = run("late", noon(), RunState::Planned);
+        let later = noon() + SignedDuration::from_hours(1);
+        let mut late = run("late", later, RunState::Planned);
         late.lines = vec![line(1, "-3"), line(2, "1")];
         late.changed = 2;
-        let kept = db.record_run(&key, late, stale, &feed("late", noon(), &[("A", "1")], false)).await.unwrap();
+        let kept = db.record_run(&key, late, stale, &feed("late", later, &[("A", "1")], false)).await.unwrap();
         assert_eq!((kept.lines[0].verdict.as_str(), kept.lines[1].verdict.as_str()), ("skip", "correct"));
         assert!(kept.lines[0].reason.contains("came in between"));
         assert_eq!(kept.changed, 1);
@@ -215,8 +223,8 @@ async fn an_overtaken_line_is_left_out() {
         let mut with_more = kept.clone();
         with_more.lines.push(line(3, "5"));
         assert_eq!(db.approve_lines(&key, with_more, more, "ada").await.unwrap().lines.len(), 3);
-        let waiting = run("waits", noon(), RunState::Waiting);
-        db.record_run(&key, waiting.clone(), Vec::new(), &feed("waits", noon(), &[], false)).await.unwrap();
+        let waiting = run("waits", later, RunState::Waiting);
+        db.record_run(&key, waiting.clone(), Vec::new(), &feed("waits", later, &[], false)).await.unwrap();
         assert!(matches!(db.approve_lines(&key, waiting, Vec::new(), "ada").await, Err(DbError::Fenced(_))));
     })
     .await;

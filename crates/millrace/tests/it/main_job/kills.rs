@@ -53,7 +53,7 @@ fn setup(seed: u64) -> Setup {
             MINTSOFT.. => Ships::Mintsoft,
             _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
         },
-        unique_numbers: seed % 2 == 0,
+        unique_numbers: seed.is_multiple_of(2),
         start_mode: if notes { "goods_out_note" } else { "order" },
         basis: if place / 12 % 2 == 1 || seed >= MINTSOFT { "physical" } else { "available" },
         settings: if notes {
