@@ -88,10 +88,10 @@ impl Client {
     ) -> Result<HttpResponse, ConnectorError> {
         let path = read.path();
         let url = self.address(&path, &read.query(config))?;
-        let mut response = self.read_once(purpose, &url).await?;
+        let (key, mut response) = self.read_once(purpose, &url).await?;
         if response.status == 401 && matches!(self.sign_in, SignIn::User { .. }) {
-            self.forget_key().await;
-            response = self.read_once(purpose, &url).await?;
+            self.forget_key(&key).await;
+            response = self.read_once(purpose, &url).await?.1;
         }
         if response.status == 429 {
             self.budget.throttled(retry_after(&response));
@@ -99,10 +99,12 @@ impl Client {
         self.outcome(&path, response)
     }
 
-    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<HttpResponse, ConnectorError> {
+    /// The answer, and the key that was used.
+    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<(Secret, HttpResponse), ConnectorError> {
         let key = self.key(purpose).await?;
         self.budget.acquire(purpose.0, purpose.1, &self.share).await;
-        self.transport.send(signed(HttpRequest::new("GET", url.clone()), &key)).await.map_err(not_reached)
+        let answer = self.transport.send(signed(HttpRequest::new("GET", url.clone()), &key)).await;
+        Ok((key, answer.map_err(not_reached)?))
     }
 
     /// Changes something, once. It is over at `until`, on the monotonic clock: what has not left by then does not leave, and an
@@ -159,13 +161,16 @@ impl Client {
             self.refused_in_a_row.store(0, Ordering::Relaxed);
             return Changed::Answered(response);
         }
-        Changed::NotSent(self.key_refused(purpose).await)
+        Changed::NotSent(self.key_refused(purpose, &key).await)
     }
 
-    /// The call was not taken in. The journal arms again, with a new key; a second refusal in a row is no accident.
-    async fn key_refused(&self, purpose: Purpose) -> ConnectorError {
-        self.forget_key().await;
-        let refusals = self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+    /// The call was not taken in. The journal arms again, with a new key; that a new one is refused as well is no accident. Calls
+    /// that left together meet the end of their key together: that is one refusal.
+    async fn key_refused(&self, purpose: Purpose, key: &Secret) -> ConnectorError {
+        let refusals = match self.forget_key(key).await {
+            true => self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1,
+            false => 1,
+        };
         match (&self.sign_in, refusals, self.key(purpose).await) {
             (SignIn::Key(_), _, _) => refused_for_good(),
             (SignIn::User { .. }, 1, Ok(_)) => {
@@ -178,8 +183,14 @@ impl Client {
         }
     }
 
-    async fn forget_key(&self) {
-        *self.key.lock().await = None;
+    /// Forgets a key that was refused, unless another caller has renewed it already. Whether it was the one in use.
+    async fn forget_key(&self, refused: &Secret) -> bool {
+        let mut kept = self.key.lock().await;
+        let in_use = kept.as_ref().is_some_and(|key| key.text.expose() == refused.expose());
+        if in_use {
+            *kept = None;
+        }
+        in_use
     }
 
     async fn key(&self, purpose: Purpose) -> Result<Secret, ConnectorError> {

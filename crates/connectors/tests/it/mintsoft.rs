@@ -466,6 +466,18 @@ async fn keys_end_and_are_renewed() {
     let sent = site.send(&armed).await;
     assert!(matches!(&sent, Sent::NotSent { cause } if cause.kind == ErrorKind::Transient), "{sent:?}");
     assert!(matches!(site.send(&armed).await, Sent::Accepted { .. }));
+    // Several that leave together meet its end together, and that is no reason to stop.
+    let mut together = Vec::new();
+    for number in 11..15 {
+        together.push(site.ready(&site.plan(&format!("BPacme-O{number}"))).await);
+    }
+    site.handle().expire_keys();
+    let until = site.clock.monotonic() + Duration::from_secs(30);
+    for sent in site.warehouse.send(&together, until).await.outcomes {
+        let fine = matches!(&sent, Sent::Accepted { .. })
+            || matches!(&sent, Sent::NotSent { cause } if cause.kind == ErrorKind::Transient);
+        assert!(fine, "{sent:?}");
+    }
     // After a day a new key is fetched before the old one is refused.
     site.clock.pass(Duration::from_secs(24 * 3600));
     site.handle().advance(Duration::from_secs(24 * 3600));
