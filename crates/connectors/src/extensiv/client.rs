@@ -89,10 +89,10 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<HttpResponse, ConnectorError> {
         let url = self.address(path, query)?;
-        let mut response = self.read_once(purpose, &url).await?;
+        let (token, mut response) = self.read_once(purpose, &url).await?;
         if response.status == 401 {
-            self.forget_token().await;
-            response = self.read_once(purpose, &url).await?;
+            self.forget_token(&token).await;
+            response = self.read_once(purpose, &url).await?.1;
         }
         if response.status == 429 {
             self.budget.throttled(retry_after(&response));
@@ -110,13 +110,14 @@ impl Client {
         parse(path, &self.get(purpose, path, query).await?)
     }
 
-    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<HttpResponse, ConnectorError> {
+    /// The answer, and the token that was used.
+    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<(Token, HttpResponse), ConnectorError> {
         let token = self.token(purpose).await?;
         self.budget.acquire(purpose.0, purpose.1, &self.share).await;
         let request = HttpRequest::new("GET", url.clone())
             .header("accept", HAL)
             .header("authorization", format!("Bearer {}", token.text.expose()));
-        self.transport.send(request).await.map_err(not_reached)
+        Ok((token, self.transport.send(request).await.map_err(not_reached)?))
     }
 
     /// Reads without signing in.
@@ -185,9 +186,12 @@ impl Client {
             self.refused_in_a_row.store(0, Ordering::Relaxed);
             return Changed::Answered(response);
         }
-        // The call was not taken in. The journal arms again, with a new token; a second refusal in a row is no accident.
-        self.forget_token().await;
-        let refusals = self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1;
+        // The call was not taken in. The journal arms again, with a new token; that a new one is refused as well is no accident.
+        // Calls that left together meet the end of their token together: that is one refusal.
+        let refusals = match self.forget_token(&token).await {
+            true => self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1,
+            false => 1,
+        };
         let message = "the service did not accept the token";
         Changed::NotSent(match (refusals, self.token(purpose).await) {
             (1, Ok(_)) => ConnectorError::transient(format!("{message}; it was renewed")),
@@ -198,8 +202,14 @@ impl Client {
         })
     }
 
-    async fn forget_token(&self) {
-        *self.token.lock().await = None;
+    /// Forgets a token that was refused, unless another caller has renewed it already. Whether it was the one in use.
+    async fn forget_token(&self, refused: &Token) -> bool {
+        let mut kept = self.token.lock().await;
+        let in_use = kept.as_ref().is_some_and(|token| token.text.expose() == refused.text.expose());
+        if in_use {
+            *kept = None;
+        }
+        in_use
     }
 
     async fn token(&self, purpose: Purpose) -> Result<Token, ConnectorError> {
