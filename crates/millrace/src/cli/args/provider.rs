@@ -18,7 +18,7 @@ const CLIENT_SECRET: &str = "MILLRACE_OIDC_CLIENT_SECRET";
 /// An identity provider (OpenID Connect).
 #[derive(Debug, Clone, Args)]
 pub struct Provider {
-    /// Identity provider (OpenID Connect) at which people can sign in, as it calls itself: https://login.example.com. The
+    /// Identity provider (OpenID Connect) at which people can sign in, as it calls itself: `https://login.example.com`. The
     /// client's secret is MILLRACE_OIDC_CLIENT_SECRET in the environment, or in --oidc-client-secret-file. Needs --public-url.
     #[arg(long, env = "MILLRACE_OIDC_ISSUER", value_name = "URL", requires = "oidc_client_id")]
     pub oidc_issuer: Option<String>,
