@@ -12,6 +12,7 @@ pub mod files;
 pub mod layouts;
 pub mod mintsoft;
 mod numbers;
+mod passes;
 mod times;
 pub mod x12;
 

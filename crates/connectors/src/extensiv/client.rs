@@ -1,12 +1,6 @@
 //! Calls: sign-in, budget, and what an answer means.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use connect::{
@@ -15,10 +9,10 @@ use connect::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::settings::Config;
+use crate::passes::{Pass, Passes};
 
 /// The media type decides the shape of answers; this is the documented one with links and camelCase names.
 const HAL: &str = "application/hal+json";
@@ -42,15 +36,7 @@ pub(super) struct Client {
     client_secret: Secret,
     tpl_key: Option<String>,
     user_login: String,
-    /// One lock, so that many callers that find the token old make one call for a new one.
-    token: Mutex<Option<Token>>,
-    refused_in_a_row: AtomicU32,
-}
-
-#[derive(Clone)]
-struct Token {
-    text: Secret,
-    until: Duration,
+    tokens: Passes,
 }
 
 /// How a changing call ended.
@@ -76,8 +62,7 @@ impl Client {
             client_secret: config.client_secret.clone(),
             tpl_key: config.tpl_key.clone(),
             user_login: config.user_login.clone(),
-            token: Mutex::new(None),
-            refused_in_a_row: AtomicU32::new(0),
+            tokens: Passes::default(),
         }
     }
 
@@ -91,7 +76,7 @@ impl Client {
         let url = self.address(path, query)?;
         let (token, mut response) = self.read_once(purpose, &url).await?;
         if response.status == 401 {
-            self.forget_token(&token).await;
+            self.tokens.forget(&token).await;
             response = self.read_once(purpose, &url).await?.1;
         }
         if response.status == 429 {
@@ -111,12 +96,12 @@ impl Client {
     }
 
     /// The answer, and the token that was used.
-    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<(Token, HttpResponse), ConnectorError> {
+    async fn read_once(&self, purpose: Purpose, url: &Url) -> Result<(Secret, HttpResponse), ConnectorError> {
         let token = self.token(purpose).await?;
         self.budget.acquire(purpose.0, purpose.1, &self.share).await;
         let request = HttpRequest::new("GET", url.clone())
             .header("accept", HAL)
-            .header("authorization", format!("Bearer {}", token.text.expose()));
+            .header("authorization", format!("Bearer {}", token.expose()));
         Ok((token, self.transport.send(request).await.map_err(not_reached)?))
     }
 
@@ -163,7 +148,7 @@ impl Client {
         }
         let mut request = HttpRequest::new("POST", url)
             .header("accept", HAL)
-            .header("authorization", format!("Bearer {}", token.text.expose()))
+            .header("authorization", format!("Bearer {}", token.expose()))
             .header("content-type", HAL);
         if let Some(version) = if_match {
             request = request.header("if-match", version);
@@ -183,63 +168,46 @@ impl Client {
             self.budget.throttled(retry_after(&response));
         }
         if response.status != 401 {
-            self.refused_in_a_row.store(0, Ordering::Relaxed);
+            self.tokens.accepted();
             return Changed::Answered(response);
         }
-        // The call was not taken in. The journal arms again, with a new token; that a new one is refused as well is no accident.
-        // Calls that left together meet the end of their token together: that is one refusal.
-        let refusals = match self.forget_token(&token).await {
-            true => self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1,
-            false => 1,
-        };
+        // The call was not taken in. The journal arms again, with a new token.
+        let new_one_too = self.tokens.refused(&token).await;
         let message = "the service did not accept the token";
-        Changed::NotSent(match (refusals, self.token(purpose).await) {
-            (1, Ok(_)) => ConnectorError::transient(format!("{message}; it was renewed")),
-            (_, Ok(_)) => ConnectorError::credentials(format!(
+        Changed::NotSent(match self.token(purpose).await {
+            Ok(_) if new_one_too => ConnectorError::credentials(format!(
                 "{message}, nor a new one: ask the warehouse whether the credentials may still write orders"
             )),
-            (_, Err(error)) => error,
+            Ok(_) => ConnectorError::transient(format!("{message}; it was renewed")),
+            Err(error) => error,
         })
     }
 
-    /// Forgets a token that was refused, unless another caller has renewed it already. Whether it was the one in use.
-    async fn forget_token(&self, refused: &Token) -> bool {
-        let mut kept = self.token.lock().await;
-        let in_use = kept.as_ref().is_some_and(|token| token.text.expose() == refused.text.expose());
-        if in_use {
-            *kept = None;
-        }
-        in_use
-    }
-
-    async fn token(&self, purpose: Purpose) -> Result<Token, ConnectorError> {
-        let mut kept = self.token.lock().await;
-        if let Some(token) = kept.as_ref().filter(|token| self.clock.monotonic() < token.until) {
-            return Ok(token.clone());
-        }
-        self.budget.acquire(purpose.0, "sign_in", &self.share).await;
-        let mut body = json!({ "grant_type": "client_credentials" });
-        let user =
-            if self.user_login.bytes().all(|byte| byte.is_ascii_digit()) { "user_login_id" } else { "user_login" };
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert(user.to_owned(), json!(self.user_login));
-            if let Some(tpl) = &self.tpl_key {
-                fields.insert("tpl".to_owned(), json!(tpl));
+    async fn token(&self, purpose: Purpose) -> Result<Secret, ConnectorError> {
+        let sign_in = async {
+            self.budget.acquire(purpose.0, "sign_in", &self.share).await;
+            let mut body = json!({ "grant_type": "client_credentials" });
+            let user =
+                if self.user_login.bytes().all(|byte| byte.is_ascii_digit()) { "user_login_id" } else { "user_login" };
+            if let Some(fields) = body.as_object_mut() {
+                fields.insert(user.to_owned(), json!(self.user_login));
+                if let Some(tpl) = &self.tpl_key {
+                    fields.insert("tpl".to_owned(), json!(tpl));
+                }
             }
-        }
-        let basic = STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret.expose()));
-        let mut request = HttpRequest::new("POST", self.address("/AuthServer/api/Token", &[])?)
-            .header("accept", "application/json")
-            .header("authorization", format!("Basic {basic}"))
-            .header("content-type", "application/json; charset=utf-8");
-        request.body = Some(body.to_string().into());
-        let asked_at = self.clock.monotonic();
-        let response = self.transport.send(request).await.map_err(not_reached)?;
-        let (text, life) = token_outcome(&response)?;
-        let life = life.saturating_sub(EARLY).max(life / 2).min(LONGEST_TOKEN);
-        let token = Token { text, until: asked_at + life };
-        *kept = Some(token.clone());
-        Ok(token)
+            let basic = STANDARD.encode(format!("{}:{}", self.client_id, self.client_secret.expose()));
+            let mut request = HttpRequest::new("POST", self.address("/AuthServer/api/Token", &[])?)
+                .header("accept", "application/json")
+                .header("authorization", format!("Basic {basic}"))
+                .header("content-type", "application/json; charset=utf-8");
+            request.body = Some(body.to_string().into());
+            let asked_at = self.clock.monotonic();
+            let response = self.transport.send(request).await.map_err(not_reached)?;
+            let (text, life) = token_outcome(&response)?;
+            let life = life.saturating_sub(EARLY).max(life / 2).min(LONGEST_TOKEN);
+            Ok(Pass { text, until: asked_at + life })
+        };
+        self.tokens.get(self.clock.monotonic(), sign_in).await
     }
 
     fn address(&self, path: &str, query: &[(&str, String)]) -> Result<Url, ConnectorError> {

@@ -1,12 +1,6 @@
 //! Calls: the key, the budget, and whether anything left.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use connect::{
     BuildContext, Clock, ConnectorError, ErrorKind, HttpRequest, HttpResponse, Secret, Transport, TransportError,
@@ -15,7 +9,6 @@ use connect::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::{
@@ -23,6 +16,7 @@ use super::{
     judge::{retry_after, said, shortened},
     settings::{Config, SignIn},
 };
+use crate::passes::{Pass, Passes};
 
 /// A key lives a day from when it was given; this long it is used without being refused.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
@@ -39,15 +33,7 @@ pub(super) struct Client {
     share: String,
     base: Url,
     sign_in: SignIn,
-    /// One lock, so that many callers that find the key old make one call for a new one.
-    key: Mutex<Option<Key>>,
-    refused_in_a_row: AtomicU32,
-}
-
-#[derive(Clone)]
-struct Key {
-    text: Secret,
-    until: Duration,
+    keys: Passes,
 }
 
 /// How a change ended.
@@ -74,8 +60,7 @@ impl Client {
             share: context.share.clone(),
             base: config.base.clone(),
             sign_in: config.sign_in.clone(),
-            key: Mutex::new(None),
-            refused_in_a_row: AtomicU32::new(0),
+            keys: Passes::default(),
         }
     }
 
@@ -90,7 +75,7 @@ impl Client {
         let url = self.address(&path, &read.query(config))?;
         let (key, mut response) = self.read_once(purpose, &url).await?;
         if response.status == 401 && matches!(self.sign_in, SignIn::User { .. }) {
-            self.forget_key(&key).await;
+            self.keys.forget(&key).await;
             response = self.read_once(purpose, &url).await?.1;
         }
         if response.status == 429 {
@@ -158,39 +143,25 @@ impl Client {
             self.budget.throttled(retry_after(&response));
         }
         if response.status != 401 {
-            self.refused_in_a_row.store(0, Ordering::Relaxed);
+            self.keys.accepted();
             return Changed::Answered(response);
         }
         Changed::NotSent(self.key_refused(purpose, &key).await)
     }
 
-    /// The call was not taken in. The journal arms again, with a new key; that a new one is refused as well is no accident. Calls
-    /// that left together meet the end of their key together: that is one refusal.
+    /// The call was not taken in. The journal arms again, with a new key.
     async fn key_refused(&self, purpose: Purpose, key: &Secret) -> ConnectorError {
-        let refusals = match self.forget_key(key).await {
-            true => self.refused_in_a_row.fetch_add(1, Ordering::Relaxed) + 1,
-            false => 1,
-        };
-        match (&self.sign_in, refusals, self.key(purpose).await) {
-            (SignIn::Key(_), _, _) => refused_for_good(),
-            (SignIn::User { .. }, 1, Ok(_)) => {
-                ConnectorError::transient("the service did not accept the key; it was renewed")
-            }
-            (SignIn::User { .. }, _, Ok(_)) => ConnectorError::credentials(
+        let new_one_too = self.keys.refused(key).await;
+        match (&self.sign_in, self.key(purpose).await) {
+            (SignIn::Key(_), _) => refused_for_good(),
+            (SignIn::User { .. }, Ok(_)) if new_one_too => ConnectorError::credentials(
                 "the service accepted neither the key nor a new one: ask the warehouse whether the user may still write orders",
             ),
-            (SignIn::User { .. }, _, Err(error)) => error,
+            (SignIn::User { .. }, Ok(_)) => {
+                ConnectorError::transient("the service did not accept the key; it was renewed")
+            }
+            (SignIn::User { .. }, Err(error)) => error,
         }
-    }
-
-    /// Forgets a key that was refused, unless another caller has renewed it already. Whether it was the one in use.
-    async fn forget_key(&self, refused: &Secret) -> bool {
-        let mut kept = self.key.lock().await;
-        let in_use = kept.as_ref().is_some_and(|key| key.text.expose() == refused.expose());
-        if in_use {
-            *kept = None;
-        }
-        in_use
     }
 
     async fn key(&self, purpose: Purpose) -> Result<Secret, ConnectorError> {
@@ -198,18 +169,16 @@ impl Client {
             SignIn::Key(key) => return Ok(key.clone()),
             SignIn::User { name, password } => (name, password),
         };
-        let mut kept = self.key.lock().await;
-        if let Some(key) = kept.as_ref().filter(|key| self.clock.monotonic() < key.until) {
-            return Ok(key.text.clone());
-        }
-        self.budget.acquire(purpose.0, "sign_in", &self.share).await;
-        let body = json!({ "Username": name, "Password": password.expose() }).to_string();
-        let request = HttpRequest::new("POST", self.address("/api/Auth", &[])?).header("accept", "application/json");
-        let asked_at = self.clock.monotonic();
-        let response = self.transport.send(request.json(body)).await.map_err(not_reached)?;
-        let text = given_key(&response)?;
-        *kept = Some(Key { text: text.clone(), until: asked_at + KEY_LIFE });
-        Ok(text)
+        let sign_in = async {
+            self.budget.acquire(purpose.0, "sign_in", &self.share).await;
+            let body = json!({ "Username": name, "Password": password.expose() }).to_string();
+            let request =
+                HttpRequest::new("POST", self.address("/api/Auth", &[])?).header("accept", "application/json");
+            let asked_at = self.clock.monotonic();
+            let response = self.transport.send(request.json(body)).await.map_err(not_reached)?;
+            Ok(Pass { text: given_key(&response)?, until: asked_at + KEY_LIFE })
+        };
+        self.keys.get(self.clock.monotonic(), sign_in).await
     }
 
     fn outcome(&self, what: &str, response: HttpResponse) -> Result<HttpResponse, ConnectorError> {
