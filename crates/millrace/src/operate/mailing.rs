@@ -41,7 +41,7 @@ you are invited to Millrace ({tenant}). Open this link to choose your password:
 
 {link}
 
-         It works once, until {ends}. If you do not expect it, leave it: nothing happens.
+It works once, until {ends}. If you do not expect it, leave it: nothing happens.
 "
     )
 }
@@ -64,6 +64,7 @@ https://hub.example.com/invitation#mrl_1
             ),
             "the link stands alone: {text}"
         );
+        assert!(text.lines().all(|line| !line.starts_with(' ')), "{text}");
         assert!(text.contains("until 15 January 2027, 08:00 UTC") && text.contains("(North)"), "{text}");
     }
 }
