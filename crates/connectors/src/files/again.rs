@@ -27,7 +27,8 @@ pub(crate) struct Memory<T> {
     folder: String,
     /// By key: each file that holds it, with what it says.
     found: BTreeMap<String, Vec<(RemoteRef, T)>>,
-    /// The warehouse keeps what it took in, so that what is not there never was.
+    /// The warehouse keeps what it took in, so that what is not there never was: its archive holds order files. One that holds
+    /// none may have been made by anybody.
     archived: bool,
 }
 
@@ -45,7 +46,7 @@ pub(crate) async fn orders<T, I: IntoIterator<Item = (String, T)>>(
     memory.add(mailbox, &mailbox.folder, &waiting, since, &is_order, &orders).await?;
     match mailbox.store.list(&archive).await {
         Ok(entries) => {
-            memory.archived = true;
+            memory.archived = entries.iter().any(|entry| is_order(&entry.name));
             memory.add(mailbox, &archive, &entries, since, &is_order, &orders).await?;
         }
         Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => {}

@@ -229,9 +229,11 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
     let mut effects = tx.query_built(sql, &values).await?.iter().map(effect_view).collect::<R<Vec<_>>>()?;
     effects.sort_by(|a, b| a.id.cmp(&b.id));
     let sql = format!(
+        // No join: without statistics SQLite reads the attempts of all orders for one.
         "SELECT {ATTEMPT} FROM attempt AS a
-         JOIN effect AS e ON e.tenant = a.tenant AND e.merchant = a.merchant AND e.id = a.effect
-         WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 ORDER BY a.recorded_at, a.effect, a.fence"
+         WHERE a.tenant = $1 AND a.merchant = $2
+             AND a.effect IN (SELECT e.id FROM effect AS e WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3)
+         ORDER BY a.recorded_at, a.effect, a.fence"
     );
     let attempts = tx.query_built(sql, &values).await?.iter().map(attempt_view).collect::<R<_>>()?;
     Ok(OrderDetail {

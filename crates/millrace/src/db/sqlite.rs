@@ -38,6 +38,11 @@ const LARGEST_LOG: u64 = 64 << 20;
 /// Commits between two looks at the size of the log.
 const LOOK_AT_LOG: u64 = 256;
 
+/// Pages that a connection keeps to itself, in KiB below zero. There are several readers, and what they read again the operating
+/// system has anyhow.
+const WRITER_CACHE: &str = "-32768";
+const READER_CACHE: &str = "-8192";
+
 fn options(config: &DatabaseConfig) -> R<SqliteConnectOptions> {
     let mut options = SqliteConnectOptions::from_str(&config.url)
         .map_err(DbError::from)?
@@ -49,7 +54,7 @@ fn options(config: &DatabaseConfig) -> R<SqliteConnectOptions> {
         .statement_cache_capacity(400)
         .pragma("journal_size_limit", LARGEST_LOG.to_string())
         .pragma("temp_store", "memory")
-        .pragma("cache_size", "-65536");
+        .pragma("cache_size", WRITER_CACHE);
     if let Some(pages) = config.max_pages {
         options = options.pragma("max_page_count", pages.to_string());
     }
@@ -175,7 +180,9 @@ impl Grouped {
             .max_connections(config.connections.max(1))
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(false)
-            .connect_lazy_with(options(config)?.read_only(true).create_if_missing(false));
+            .connect_lazy_with(
+                options(config)?.read_only(true).create_if_missing(false).pragma("cache_size", READER_CACHE),
+            );
         let mut log = options(config)?.get_filename().as_os_str().to_owned();
         log.push("-wal");
         let (jobs, waiting) = mpsc::channel(2 * GROUP);

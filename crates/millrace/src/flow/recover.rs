@@ -81,20 +81,19 @@ async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -
         marks.insert(order_id, seen.mark);
     }
     let own = own_statuses(runtime);
-    if !own.is_empty() {
-        let filter = OrderFilter {
-            statuses: own.clone(),
-            warehouses: match runtime.settings.start_mode {
-                StartMode::Order => runtime.settings.warehouses_in_scope(),
-                // In this mode the order's own warehouse says nothing about its notes.
-                StartMode::GoodsOutNote => BTreeSet::new(),
-            },
-            ..runtime.settings.order_filter()
-        };
-        for head in runtime.source.scan_changed(&filter, since).await?.heads {
-            let mark = format!("{}/{}#{}", head.status_id, head.updated, runtime.revision);
-            marks.entry(head.order_id).or_insert(mark);
-        }
+    let filter = OrderFilter {
+        // Any: what was sent may have been cancelled or set aside by a person since.
+        statuses: BTreeSet::new(),
+        warehouses: match runtime.settings.start_mode {
+            StartMode::Order => runtime.settings.warehouses_in_scope(),
+            // In this mode the order's own warehouse says nothing about its notes.
+            StartMode::GoodsOutNote => BTreeSet::new(),
+        },
+        ..runtime.settings.order_filter()
+    };
+    for head in runtime.source.scan_changed(&filter, since).await?.heads {
+        let mark = format!("{}/{}#{}", head.status_id, head.updated, runtime.revision);
+        marks.entry(head.order_id).or_insert(mark);
     }
     for order_id in runtime.db.unsent_orders(&runtime.key).await? {
         marks.entry(order_id).or_default();
@@ -135,12 +134,12 @@ async fn find_slice(
     let mut of_request: Vec<usize> = Vec::new();
     for (order_id, mark) in slice {
         let Some(order) = read.orders.get(order_id) else { continue };
-        if read.cancelled_status == Some(order.status_id) {
-            continue;
-        }
-        let plan = orders::decide(runtime, &before_it_was_sent(runtime, order, own), &read, known.get(order_id));
+        let stands = Stands::of(runtime, order, own, read.cancelled_status);
+        let plan = orders::decide(runtime, &before_it_was_sent(runtime, order, stands), &read, known.get(order_id));
         match &plan.disposition {
             Disposition::Requested => {}
+            // Most of them were never meant for the warehouse.
+            _ if stands == Stands::Elsewhere => continue,
             other if own.contains(&order.status_id) => {
                 report.unclear.push(format!("order {order_id}: {}: {}", other.kind(), other.reason()));
                 continue;
@@ -167,18 +166,25 @@ async fn find_slice(
     let mut recorded = Vec::new();
     for (place, (order, mark, plan)) in candidates.into_iter().enumerate() {
         let answers = there.remove(&place).unwrap_or_default();
+        let elsewhere = Stands::of(runtime, order, own, read.cancelled_status) == Stands::Elsewhere;
         if answers.iter().all(|answer| matches!(answer, FoundAgain::Seen(Probe::Absent))) {
             if own.contains(&order.status_id) {
                 report.not_there.push(format!("order {}", order.order_id));
-            } else {
+            } else if !elsewhere {
                 report.waiting += 1;
             }
             continue;
         }
+        let answers_found =
+            answers.iter().any(|answer| matches!(answer, FoundAgain::Seen(seen) if *seen != Probe::Absent));
         for answer in answers {
             if let FoundAgain::CannotBeAsked { compare } = answer {
                 report.to_compare.push(format!("order {}: {compare}", order.order_id));
             }
+        }
+        // Whether it was ever sent nothing says: it is told, and not taken for an order of the hub's.
+        if elsewhere && !answers_found {
+            continue;
         }
         report.found += 1;
         recorded.push((order, mark.to_owned(), plan));
@@ -240,10 +246,36 @@ fn as_they_were(notes: &mut Vec<GoodsOutNote>, mode: StartMode, author: Option<i
     }
 }
 
-/// The order as the lost journal saw it before it set a status and shipped it.
-fn before_it_was_sent(runtime: &Runtime, order: &Order, own: &BTreeSet<i64>) -> Order {
+/// Where an order stands now, for whoever does not know whether it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// At a status from which orders are imported.
+    Imported,
+    /// At one that the hub sets.
+    Sent,
+    /// A person cancelled it or put it elsewhere, or it never was the hub's.
+    Elsewhere,
+}
+
+impl Stands {
+    fn of(runtime: &Runtime, order: &Order, own: &BTreeSet<i64>, cancelled: Option<i64>) -> Self {
+        let from = &runtime.settings.import_statuses;
+        // None are named where notes are imported whatever the order's status.
+        let imported = from.contains(&order.status_id) || from.is_empty() && cancelled != Some(order.status_id);
+        if own.contains(&order.status_id) {
+            Self::Sent
+        } else if imported {
+            Self::Imported
+        } else {
+            Self::Elsewhere
+        }
+    }
+}
+
+/// The order as the lost journal saw it before it set a status and shipped it, and before a person moved it.
+fn before_it_was_sent(runtime: &Runtime, order: &Order, stands: Stands) -> Order {
     let mut order = order.clone();
-    if own.contains(&order.status_id) {
+    if stands != Stands::Imported {
         if let Some(status) = runtime.settings.import_statuses.first() {
             order.status_id = *status;
         }

@@ -1,7 +1,10 @@
 //! What must hold when a run has come to rest, by the ledgers of the account and the warehouse. What the hub itself keeps is
 //! asked only for what it says it could not do.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use engine::settings::{ShortShip, StartMode};
 use jiff::{SignedDuration, Timestamp};
@@ -17,9 +20,10 @@ use super::{
 
 /// An order is read once more before it is sent, at most so long before.
 const LAST_LOOK: SignedDuration = SignedDuration::from_secs(45);
-/// The longest time in which a call may still take effect, less the clocks' difference (Tq).
-const QUIESCENCE: SignedDuration = SignedDuration::from_secs(150);
-/// The contract's time to come to rest, with the longest pause between two tries and the wait for late calls before it.
+/// Whole-call limit (D_http).
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The contract's time to come to rest, with the longest pause between two tries and the wait for late calls before it; two such
+/// waits more where what is late may be later (`Run::works_on`).
 const LONGEST_DRAIN: u64 = 15 * 60;
 
 /// Everything.
@@ -41,7 +45,7 @@ pub fn at_rest(run: &mut Run) {
     findings.extend(state.account.balances().err());
     repeats(run, &state.changes, &mut findings);
     calls(&state.calls, &mut findings);
-    if run.counts["seconds until at rest"] > LONGEST_DRAIN {
+    if run.counts["seconds until at rest"] > LONGEST_DRAIN + 2 * run.works_longer().as_secs() {
         findings.push(format!("L1: it took {} s to come to rest", run.counts["seconds until at rest"]));
     }
     for (fault, times) in state.faults.iter().chain(&run.folder.held().faults) {
@@ -75,6 +79,14 @@ pub fn at_rest(run: &mut Run) {
     for finding in findings {
         run.watch.finding(finding);
     }
+}
+
+/// After a loss: the order numbers of shipments that are shown as belonging to no known request.
+fn unmatched(run: &Run) -> BTreeSet<String> {
+    if !run.lost_something() {
+        return BTreeSet::new();
+    }
+    run.witness.rows("SELECT key FROM shipment WHERE request IS NULL").concat().into_iter().collect()
 }
 
 /// What the hub shows of each order: state and reason.
@@ -242,6 +254,7 @@ fn shipments_are_told(
     findings: &mut Vec<String>,
 ) -> u64 {
     let needs_person = |order: i64| shown.get(&order).is_some_and(|(state, why)| state == "error" && !why.is_empty());
+    let unmatched = unmatched(run);
     let mut used: BTreeMap<i64, &str> = BTreeMap::new();
     let mut told = 0;
     for left in &run.warehouse.left {
@@ -277,7 +290,7 @@ fn shipments_are_told(
                     _ => {}
                 }
             }
-            [] if needs_person(order) => {}
+            [] if needs_person(order) || unmatched.contains(&left.key) => {}
             [] => findings.push(format!(
                 "S1: shipment {} of {} is told by no note, and the order is shown as {:?}",
                 left.id,
@@ -347,8 +360,20 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
     if last.is_empty() || last[0][0] != "planned" {
         findings.push(format!("K2: the last count was not acted upon: {last:?}"));
     }
+    let unmatched = unmatched(run);
+    let of_unmatched: BTreeSet<&String> = run
+        .warehouse
+        .left
+        .iter()
+        .filter(|left| unmatched.contains(&left.key))
+        .flat_map(|left| left.boxes.iter().flat_map(|(_, lines)| lines.iter().map(|(_, sku, _)| sku)))
+        .collect();
     for (id, product) in &account.products {
         let sku = warehouse_sku(*id);
+        // What has left and belongs to nothing that the hub knows is a difference like any other.
+        if of_unmatched.contains(&sku) {
+            continue;
+        }
         // What has left and is not posted is still in the account's figure.
         let posted: i64 = account
             .notes
@@ -386,6 +411,8 @@ fn is_explained(run: &Run, account: &Account, product: i64) -> bool {
 /// J2: what only a look guards is not sent again before two looks found nothing and nothing late can come any more; a stock
 /// difference is never sent again.
 fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
+    // The longest time in which a call may still take effect, less the clocks' difference (Tq).
+    let late = SignedDuration::try_from(PATIENCE + run.works_on).unwrap();
     let mut before: BTreeMap<&str, &Change> = BTreeMap::new();
     for change in changes {
         for effect in &change.effects {
@@ -406,7 +433,9 @@ fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
                         "SELECT count(*) FROM attempt WHERE effect = '{effect}' AND what = 'probe'
                              AND recorded_at BETWEEN {from} - {off} AND {to} + {off}"
                     ));
-                    if gap < QUIESCENCE || looks < 2 {
+                    // The attempts of before are gone with what the database lost; the wait is not.
+                    let forgotten = run.lost_last().is_some_and(|lost| earlier.arrived < lost);
+                    if gap < late || looks < 2 && !forgotten {
                         findings.push(format!(
                             "J2: {effect} ({}) was sent again {gap:#} later, after {looks} looks",
                             change.kind

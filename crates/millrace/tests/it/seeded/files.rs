@@ -48,6 +48,8 @@ pub struct Held {
     pub strength: u64,
     /// Times each fault happened.
     pub faults: BTreeMap<String, u64>,
+    /// The server may still carry out a rename so long after its caller has gone, in milliseconds.
+    works_on: i64,
     /// Renames that the server has yet to carry out.
     late: Vec<Late>,
 }
@@ -93,9 +95,16 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    pub fn new(seed: u64, clock: Arc<ModelClock>, trace: Arc<Trace>, watcher: Arc<dyn Publishing>) -> Self {
+    pub fn new(
+        seed: u64,
+        clock: Arc<ModelClock>,
+        trace: Arc<Trace>,
+        watcher: Arc<dyn Publishing>,
+        works_on: Duration,
+    ) -> Self {
         let dice = Dice::new(seed, "files");
-        let held = Held { strength: *dice.pick(&[0, 1, 1, 2, 4]), ..Held::default() };
+        let works_on = works_on.as_millis() as i64;
+        let held = Held { strength: *dice.pick(&[0, 1, 1, 2, 4]), works_on, ..Held::default() };
         Self { clock, trace, dice, watcher, held: Mutex::new(held) }
     }
 
@@ -223,14 +232,11 @@ impl ModelFolder {
 
     fn carry_out_later(&self, from: &str, to: &str) {
         let asked = self.clock.true_time();
-        let at = asked + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
-        let late = Late { asked, at, from: from.to_owned(), to: to.to_owned() };
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).late.push(late);
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = asked + SignedDuration::from_millis(self.dice.between(0, held.works_on));
+        held.late.push(Late { asked, at, from: from.to_owned(), to: to.to_owned() });
     }
 }
-
-/// The server may still carry out a rename so long after its caller has gone, in milliseconds.
-const WORKS_ON: i64 = 120_000;
 
 /// The name of an order file under its final path.
 fn order_file(path: &str) -> Option<&str> {

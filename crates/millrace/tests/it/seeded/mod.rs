@@ -9,6 +9,7 @@
 //! | `faults` | what fails inside the hub, planted faults among it |
 //! | `world` | sales, people, the warehouse's own work |
 //! | `run` | the hub in its loop |
+//! | `losses` | the database loses what it had committed, and a person recovers |
 //! | `crashes` | every place to die at, one after the other, and pairs of them |
 //! | `witness`, `watch`, `checks` | what must hold, on the way and at rest |
 //! | `cells` | which faults struck which change when |
@@ -25,6 +26,7 @@ mod clock;
 mod crashes;
 mod faults;
 mod files;
+mod losses;
 mod node;
 #[cfg(feature = "planted")]
 mod planted;
@@ -44,7 +46,7 @@ use faults::Plant;
 /// Seeds played when nothing else is said.
 const SEEDS: u64 = 500;
 /// Seeds that once broke the contract, each played every time.
-const REGRESSIONS: [u64; 12] = [23, 55, 275, 336, 409, 456, 733, 2311, 3898, 4135, 4167, 6481];
+const REGRESSIONS: [u64; 14] = [9, 23, 37, 55, 275, 336, 409, 456, 733, 2311, 3898, 4135, 4167, 6481];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
@@ -210,6 +212,7 @@ fn crash_pairs() {
     /// The second death comes at most so many crossings after the first.
     const MENDING: u64 = 60;
     let mut pairs: Vec<(u64, [Death; 2])> = Vec::new();
+    let from = number("MILLRACE_PAIR_FROM");
     for seed in crashed() {
         for first in crashes::every_death(seed) {
             // The way of the second follows from its place, so that each way comes everywhere.
@@ -218,16 +221,23 @@ fn crash_pairs() {
         }
     }
     let all = pairs.len() as u64;
-    let chosen: Vec<(u64, [Death; 2])> = match (number("MILLRACE_PAIR_FROM"), number("MILLRACE_PAIRS")) {
-        (None, None) => pairs.into_iter().step_by(997).collect(),
-        (from, many) => {
-            let many = many.unwrap_or(u64::MAX);
-            pairs.into_iter().skip(from.unwrap_or(0) as usize).take(many as usize).collect()
-        }
+    let places = pairs.into_iter().enumerate();
+    let chosen: Vec<(usize, (u64, [Death; 2]))> = match (from, number("MILLRACE_PAIRS")) {
+        (None, None) => places.step_by(997).collect(),
+        (from, many) => places.skip(from.unwrap_or(0) as usize).take(many.unwrap_or(u64::MAX) as usize).collect(),
     };
-    let played = each(&chosen, |(seed, deaths)| crash(*seed, deaths));
-    let both = played.iter().filter(|(_, died)| *died == 2).count() as u64;
-    let broken: Vec<String> = played.into_iter().flat_map(|(broken, _)| broken).collect();
+    let played = each(&chosen, |(place, (seed, deaths))| (*place, crash(*seed, deaths)));
+    let both = played.iter().filter(|(_, (_, died))| *died == 2).count() as u64;
+    let broken: Vec<String> = played
+        .into_iter()
+        .filter(|(_, (broken, _))| !broken.is_empty())
+        .map(|(place, (broken, _))| {
+            format!(
+                "pair {place} (replay: MILLRACE_PAIR_FROM={place} MILLRACE_PAIRS=1 cargo test -p millrace --test it seeded::crash_pairs)\n  {}",
+                broken.join("\n  ")
+            )
+        })
+        .collect();
     let counts = BTreeMap::from([
         ("pairs there are".to_owned(), all),
         ("pairs".to_owned(), chosen.len() as u64),

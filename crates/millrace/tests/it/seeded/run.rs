@@ -29,6 +29,7 @@ use super::{
     clock::ModelClock,
     faults::{DatabaseFaults, NodeDatabase, Plant, Retrying},
     files::ModelFolder,
+    losses::Losses,
     node::{Node, NodeFiles, NodeTransport, Stands},
     random::Dice,
     trace::{Fate, Trace},
@@ -59,6 +60,9 @@ const WATCH_SENT: Duration = Duration::from_secs(600);
 /// A process that stands still with a call in its hands stands at most so long: one that has gone on by then may still send
 /// it. What stands longer is the hole that remains (§5), and is not what these runs prove.
 const LONGEST_AT_THE_WIRE: Duration = Duration::from_secs(60);
+/// How long a remote system may be at work on a call whose caller has gone (P_max), and in some worlds, where the hub is told so.
+const WORKS_ON: Duration = Duration::from_secs(120);
+const WORKS_ON_LONG: Duration = Duration::from_secs(600);
 
 /// What the worker's loops do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,11 +101,15 @@ pub struct Run {
     pub dice: Dice,
     /// The hub's clock is set now and then, by minutes; otherwise it is off by what the contract allows for.
     pub sets_clock: bool,
+    /// What is still at work on a call whose caller has gone is at work at most so long (P_max).
+    pub works_on: Duration,
     /// Counts that speak of nothing under way, at the end.
     counts_at_rest: u32,
     hub_random: Arc<Dice>,
     database_faults: Arc<DatabaseFaults>,
-    database: PathBuf,
+    pub database: PathBuf,
+    /// The database loses something in this world.
+    pub losses: Option<Losses>,
     key: ConnectionKey,
     watched: Duration,
     plant: Plant,
@@ -168,8 +176,12 @@ impl Run {
         configure(&witness, &key, now, &hub_random);
         let sets_clock = !calm && Dice::new(seed, "clock").chance(150);
         let watch = Arc::new(Watch::new(Arc::clone(&witness), sets_clock));
-        let account = Brightpearl::new(seed, Arc::clone(&clock), Arc::clone(&trace), account, Arc::clone(&watch) as _);
-        let folder = Arc::new(ModelFolder::new(seed, Arc::clone(&clock), Arc::clone(&trace), Arc::clone(&watch) as _));
+        let works_long = !calm && Dice::new(seed, "works on").chance(150);
+        let works_on = if works_long { WORKS_ON_LONG } else { WORKS_ON };
+        let (time, told) = (Arc::clone(&clock), Arc::clone(&trace));
+        let account = Brightpearl::new(seed, time, told, account, Arc::clone(&watch) as _, works_on);
+        let (time, told) = (Arc::clone(&clock), Arc::clone(&trace));
+        let folder = Arc::new(ModelFolder::new(seed, time, told, Arc::clone(&watch) as _, works_on));
         let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
         let settings = settings(&dice);
         if calm {
@@ -191,10 +203,12 @@ impl Run {
             counts: BTreeMap::new(),
             dice,
             sets_clock,
+            works_on,
             counts_at_rest: if calm { 1 } else { 3 },
             hub_random,
             database_faults,
             database,
+            losses: (!calm && Dice::new(seed, "losses").chance(120)).then(Losses::default),
             key,
             watched: Duration::ZERO,
             plant,
@@ -207,7 +221,7 @@ impl Run {
     }
 
     fn waits(&self) -> Waits {
-        let waits = Waits::default();
+        let waits = Waits { vendor_work: self.works_on, ..Waits::default() };
         match self.plant {
             Plant::ShortWait => Waits { vendor_work: Duration::ZERO, ..waits },
             _ => waits,
@@ -222,6 +236,9 @@ impl Run {
     fn start_as(&self, owner: &str) -> Process {
         let node = Arc::new(Node::default());
         let db = to_the_end(Database::open(&config(&self.database, &self.clock, &self.hub_random))).unwrap();
+        if let Some(losses) = &self.losses {
+            losses.guard(&db);
+        }
         let faults = Arc::clone(&self.database_faults);
         db.set_observer(Arc::new(NodeDatabase { node: Arc::clone(&node), faults }));
         let clock = Arc::clone(&self.clock) as Arc<dyn connect::Clock>;
@@ -296,6 +313,8 @@ impl Run {
             self.trace.note(&format!("{} round {round}", self.clock.true_time()));
             self.world(round);
             self.somebody_resumes(&process).await;
+            self.somebody_approves(&process.runtime).await;
+            process = self.may_lose(round, process).await;
             let mut steps = STEPS.to_vec();
             self.dice.shuffle(&mut steps);
             steps.truncate(usize::try_from(self.dice.between(2, 6)).unwrap());
@@ -404,6 +423,7 @@ impl Run {
                 self.watch.finding("a side cannot be resumed".to_owned());
             }
         }
+        let process = self.recover_whole(process).await;
         self.warehouse.finish_files(self.clock.true_time());
         let began = self.clock.monotonic();
         let waited = self.come_to_rest(&process.runtime, true).await;
@@ -426,7 +446,7 @@ impl Run {
     async fn come_to_rest(&mut self, process: &Runtime, ship: bool) -> Duration {
         let mut calm_rounds = 0;
         let began = self.clock.monotonic();
-        for _ in 0..QUIET_ROUNDS {
+        for _ in 0..QUIET_ROUNDS + self.works_longer().as_secs() / 2 {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let now = self.clock.true_time();
             self.warehouse.pull(now);
@@ -434,6 +454,7 @@ impl Run {
                 self.warehouse.work(now, true);
                 self.warehouse.report(now);
             }
+            self.somebody_approves(process).await;
             if !self.steps(process, &STEPS, false).await {
                 self.watch.finding("the process died in the quiet time".to_owned());
             }
@@ -457,6 +478,11 @@ impl Run {
         );
         self.watch.finding(format!("L1: it does not come to rest: {open:?}, {:?}", self.folder.held().names("out")));
         self.clock.monotonic()
+    }
+
+    /// By how much longer than elsewhere what is late may be late here.
+    pub fn works_longer(&self) -> Duration {
+        self.works_on.saturating_sub(WORKS_ON)
     }
 
     fn search_lag(&self) -> u64 {
@@ -492,6 +518,7 @@ impl Run {
                 FlowError::Connector(_) => self.count("steps that a remote system stopped"),
                 FlowError::Db(error) if error.is_passing() => self.count("steps that the database stopped"),
                 FlowError::Db(DbError::Fenced(_)) => self.count("steps that were overtaken"),
+                FlowError::Settings(_) if self.is_frozen() => self.count("steps that waited for a recovery"),
                 FlowError::Db(_) | FlowError::Settings(_) => self.watch.finding(format!("{step:?}: {error}")),
             }
         }
@@ -571,7 +598,7 @@ async fn channel(
 }
 
 /// The work, until it ends or the process dies under it.
-async fn while_alive<F: Future>(trace: &Trace, work: F) -> Option<F::Output> {
+pub async fn while_alive<F: Future>(trace: &Trace, work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     std::future::poll_fn(|context| {
         let polled = work.as_mut().poll(context);
@@ -591,7 +618,7 @@ async fn while_it_moves<F: Future>(node: &Node, mut work: std::pin::Pin<&mut F>)
 }
 
 /// Work that waits for nothing outside.
-fn to_the_end<F: Future>(future: F) -> F::Output {
+pub fn to_the_end<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match future.as_mut().poll(&mut context) {

@@ -59,7 +59,8 @@ pub struct Warehouse {
     /// Files half written: path and whole content.
     half: Vec<(String, Vec<u8>)>,
     files: u64,
-    keeps_order_files: bool,
+    /// What it took in goes to an archive.
+    pub keeps_order_files: bool,
     /// The latest counts: when, and SKU, available and physical units.
     counts: Vec<Counted>,
 }
@@ -238,6 +239,11 @@ impl Warehouse {
             }
         }
         self.write(now, "shp", text);
+    }
+
+    /// When it counted last.
+    pub fn counted_at(&self) -> Option<Timestamp> {
+        self.counts.last().map(|(at, _)| *at)
     }
 
     /// An old count comes once more, in a new file: what was there some time ago, as counted then.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::{SignedDuration, Timestamp};
@@ -31,13 +34,27 @@ pub struct Watch {
     /// The hub's clock is set by minutes now and then: what left when, beside the warehouse's count, cannot be told by it, so that
     /// single corrections may be wrong until the next count (docs/reliability.md).
     sets_clock: bool,
+    /// Units may leave of which the hub cannot know, since its journal was lost.
+    blind: AtomicBool,
     /// Units found so far in the warehouse, by product; fewer where lost.
     found: Mutex<BTreeMap<i64, i64>>,
 }
 
 impl Watch {
     pub fn new(witness: Arc<Witness>, sets_clock: bool) -> Self {
-        Self { witness, sets_clock, findings: Mutex::default(), published: Mutex::default(), found: Mutex::default() }
+        Self {
+            witness,
+            sets_clock,
+            blind: AtomicBool::new(false),
+            findings: Mutex::default(),
+            published: Mutex::default(),
+            found: Mutex::default(),
+        }
+    }
+
+    /// From now on units may leave of which the hub cannot know.
+    pub fn is_blind(&self) {
+        self.blind.store(true, Ordering::Relaxed);
     }
 
     /// Something is not as promised.
@@ -130,7 +147,7 @@ impl Watcher for Watch {
             "goods-out-note event/post" if change.if_match.is_none() => {
                 self.finding(format!("C3: at {now} note {} is shipped whatever its version", change.target[0]));
             }
-            "stock-correction/post" if !self.sets_clock => {
+            "stock-correction/post" if !self.sets_clock && !self.blind.load(Ordering::Relaxed) => {
                 let found = self.found.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 for line in change.body["corrections"].as_array().into_iter().flatten() {
                     let (product, units) =

@@ -9,9 +9,11 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Column as _, ConnectOptions as _, Row as _, SqliteConnection, TypeInfo as _, ValueRef as _,
-    sqlite::SqliteConnectOptions,
+    AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Row as _, SqliteConnection, TypeInfo as _,
+    ValueRef as _, sqlite::SqliteConnectOptions,
 };
+
+use super::losses::files_of;
 
 /// A connection of its own, used to the end of each question while the run stands still.
 pub struct Witness(Mutex<SqliteConnection>);
@@ -19,8 +21,26 @@ pub struct Witness(Mutex<SqliteConnection>);
 impl Witness {
     /// On this file.
     pub fn new(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(path).foreign_keys(true).disable_statement_logging();
-        Self(Mutex::new(to_the_end(options.connect()).unwrap()))
+        Self(Mutex::new(to_the_end(open_at(path)).unwrap()))
+    }
+
+    /// Copies the database as it stands, to a file that is not there yet.
+    pub fn copy_to(&self, path: &Path) {
+        let _gone = std::fs::remove_file(path);
+        self.write(&format!("VACUUM INTO '{}'", path.display()));
+    }
+
+    /// Puts an older copy in the place of the database, which nobody else has open.
+    pub fn puts_back(&self, database: &Path, older: &Path) {
+        let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let nowhere = to_the_end(open_at(Path::new(":memory:"))).unwrap();
+        let open = std::mem::replace(&mut *connection, nowhere);
+        to_the_end(open.close()).unwrap();
+        for file in files_of(database) {
+            let _gone = std::fs::remove_file(file);
+        }
+        std::fs::copy(older, database).unwrap();
+        *connection = to_the_end(open_at(database)).unwrap();
     }
 
     /// The rows of a question, every value as text; empty for null.
@@ -44,11 +64,15 @@ impl Witness {
         self.rows(sql)[0][0].parse().unwrap()
     }
 
-    /// Writes, before the run begins.
+    /// Writes: what is there before the run begins, and what people do with the file.
     pub fn write(&self, sql: &str) {
         let mut connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         to_the_end(sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut *connection)).unwrap();
     }
+}
+
+async fn open_at(path: &Path) -> sqlx::Result<SqliteConnection> {
+    SqliteConnectOptions::new().filename(path).foreign_keys(true).disable_statement_logging().connect().await
 }
 
 struct Parked(Thread);

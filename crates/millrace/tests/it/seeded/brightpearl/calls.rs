@@ -30,8 +30,6 @@ const ROOT: &str = "/2.0.0/acme/";
 const ALLOWED: usize = 200;
 /// Whole-call limit of the other side (D_http).
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The account may still be working so long after the caller has given up, in milliseconds (P_max).
-const WORKS_ON: i64 = 120_000;
 
 /// A change that arrived.
 #[derive(Debug, Clone)]
@@ -126,6 +124,8 @@ pub struct State {
     pub search_lag: i64,
     /// Until then the API user's password is not the hub's.
     pub locked_until: Option<Timestamp>,
+    /// It may still be working so long after the caller has given up, in milliseconds (P_max).
+    works_on: i64,
     tokens: u64,
     token: Option<String>,
     /// Changes that are carried out later: place in `changes`, and when.
@@ -161,6 +161,7 @@ impl Brightpearl {
         trace: Arc<Trace>,
         account: Account,
         watcher: Arc<dyn Watcher>,
+        works_on: Duration,
     ) -> Self {
         let dice = Dice::new(seed, "brightpearl");
         let strength = *dice.pick(&[0, 1, 1, 2, 4]);
@@ -176,6 +177,7 @@ impl Brightpearl {
             lag,
             search_lag,
             locked_until: None,
+            works_on: works_on.as_millis() as i64,
             tokens: 0,
             token: None,
             late: Vec::new(),
@@ -317,7 +319,7 @@ impl Brightpearl {
                 if let Some(place) = place {
                     struck(Kind::Late, Moment::OnItsWay);
                     // Whether or not its caller is still there, and knows.
-                    let latest = PATIENCE.as_millis() as i64 + WORKS_ON;
+                    let latest = PATIENCE.as_millis() as i64 + state.works_on;
                     let due = now + SignedDuration::from_millis(self.dice.between(0, latest));
                     state.late.push((place, due));
                     return lost(false);
@@ -401,7 +403,7 @@ impl Brightpearl {
             state.changes[place].turned_away = true;
             return;
         }
-        let due = now + SignedDuration::from_millis(self.dice.between(0, WORKS_ON));
+        let due = now + SignedDuration::from_millis(self.dice.between(0, state.works_on));
         state.late.push((place, due));
     }
 }
