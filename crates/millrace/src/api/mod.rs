@@ -177,7 +177,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(schedules::list_channel_runs))
         .routes(routes!(connections::get_choices))
         .routes(routes!(connections::get_mappings, connections::update_mappings))
-        .routes(routes!(connections::export_listings, connections::import_listings))
+        .routes(routes!(connections::export_mappings, connections::import_mappings))
         .routes(routes!(connections::get_webhooks, connections::register_webhooks))
         .routes(routes!(preflight::list_preflights, preflight::start_preflight))
         .routes(routes!(preflight::get_preflight))

@@ -13,6 +13,7 @@ mod hand_offs;
 mod hooks;
 mod layouts;
 mod limits;
+mod mappings;
 mod matrix;
 mod oauth;
 mod orders;
@@ -48,8 +49,11 @@ use millrace::{
     worker::Seams,
 };
 use serde_json::Value;
+use simulators::postgres::Postgres;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+
+use crate::db::world::{server, unique};
 
 /// An installation of its own, with the API in front of it.
 pub struct Installation {
@@ -58,6 +62,8 @@ pub struct Installation {
     pub administrator: String,
     pub stop: CancellationToken,
     _folder: tempfile::TempDir,
+    /// Lives as long as its database is used.
+    _server: Option<Arc<Postgres>>,
 }
 
 /// An answer.
@@ -100,6 +106,17 @@ impl Installation {
         Self::with(seams(), |_| {}).await
     }
 
+    /// On a PostgreSQL database of its own.
+    pub async fn on_postgres() -> Self {
+        let server = server();
+        let name = format!("api_{}_{}", std::process::id(), unique());
+        server.create_database(&name).unwrap();
+        Self {
+            _server: Some(Arc::clone(&server)),
+            ..Self::with(seams(), |config| config.database = server.url(&name)).await
+        }
+    }
+
     /// With seams and settings of its own.
     pub async fn with(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -110,7 +127,7 @@ impl Installation {
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
-        Self { hub, router, administrator: installed.administrator_key, stop, _folder: folder }
+        Self { hub, router, administrator: installed.administrator_key, stop, _folder: folder, _server: None }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
