@@ -287,6 +287,15 @@ pub struct Serve {
     /// The certificate's private key (PEM).
     #[arg(long, env = "MILLRACE_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+    /// Requests a minute that an API key, or a person who signed in, may make at this node. 0: as many as they like.
+    #[arg(
+        long,
+        env = "MILLRACE_REQUESTS_PER_MINUTE",
+        default_value_t = crate::accounts::allowance::USUAL.get(),
+        value_parser = clap::value_parser!(u32).range(..=100_000),
+        value_name = "N"
+    )]
+    pub requests_per_minute: u32,
     /// Where people can sign in besides.
     #[command(flatten)]
     pub provider: provider::Provider,

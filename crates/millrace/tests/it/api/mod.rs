@@ -1,6 +1,7 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod allowance;
 mod app;
 mod backups;
 mod brands;
@@ -120,7 +121,9 @@ impl Installation {
     /// With seams and settings of its own.
     pub async fn with(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        // Tests ask more than anybody may; those about that set it.
+        let mut config =
+            Config { allow_stand_ins: true, requests_per_minute: None, ..Config::in_folder(folder.path()) };
         change(&mut config);
         let installed = operate::init(&config, &seams).await.unwrap();
         let hub = Hub::open(config, seams).await.unwrap();
