@@ -67,7 +67,7 @@ check_schema() {
         millrace apply -f "$folder/millrace.toml" >"$folder/apply.log" 2>&1 || fail "$(cat "$folder/apply.log")"
     # Not through the function: then the number would be that of a shell around it, and the program would outlive it.
     target/debug/millrace --data "$folder/data" --allow-stand-ins --time-factor 20 --json \
-        serve --listen 127.0.0.1:0 >"$folder/serve.log" 2>&1 &
+        serve --requests-per-minute 0 --listen 127.0.0.1:0 >"$folder/serve.log" 2>&1 &
     program=$!
     address=$(schema_line "$folder/serve.log" 'listening on (http://[0-9.:]+)')
     say "Asking $address what openapi.json says it answers …"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a Debian package of a built program: build-deb.sh PROGRAM FOLDER [VERSION]. Prints where it is. Needs dpkg-deb, which
-# every Debian has, and nothing else.
+# every Debian has, and what the bill of materials needs (sbom.sh).
 set -euo pipefail
 program=$1 into=$(realpath "$2")
 cd "$(dirname "$0")"
@@ -18,6 +18,8 @@ put 0640 millrace.env etc/millrace/millrace.env
 for page in ../docs/*.md ../README.md ../CHANGELOG.md ../SECURITY.md; do put 0644 "$page" "usr/share/doc/millrace/$(basename "$page")"; done
 put 0644 ../LICENSE usr/share/doc/millrace/copyright
 put 0644 ../openapi.json usr/share/doc/millrace/openapi.json
+./sbom.sh >"$root/usr/share/doc/millrace/millrace.cdx.json"
+chmod 0644 "$root/usr/share/doc/millrace/millrace.cdx.json"
 for script in postinst prerm postrm; do put 0755 "debian/$script" "DEBIAN/$script"; done
 echo /etc/millrace/millrace.env >"$root/DEBIAN/conffiles"
 cat >"$root/DEBIAN/control" <<CONTROL

@@ -43,10 +43,16 @@ answers() { curl -fsS -H "Authorization: Bearer $key" "$address$1"; }
 
 package=$(./build-deb.sh "$program" "$work" 0.0.1)
 dpkg-deb --contents "$package" >"$work/contents"
-for file in ./usr/bin/millrace ./lib/systemd/system/millrace.service ./etc/millrace/millrace.env ./usr/share/doc/millrace/operating.md; do
+for file in ./usr/bin/millrace ./lib/systemd/system/millrace.service ./etc/millrace/millrace.env ./usr/share/doc/millrace/operating.md ./usr/share/doc/millrace/millrace.cdx.json; do
     grep -q " $file\$" "$work/contents" || fail "the package lacks $file"
 done
 manage --install "$package"
+# Every package that is built in is listed with its licence, and every one of a registry of crates with its digest.
+jq -e '.specVersion == "1.6" and (["axum", "rustls", "react"] - [.components[].name] == [])
+    and all(.components[]; .licenses != []) and ([.dependencies[].dependsOn[]] - [.components[]."bom-ref"] == [])
+    and all(.components[] | select(.purl | startswith("pkg:cargo"))
+        | select(.name | IN("connect", "connectors", "engine", "simulators") | not); .hashes != null)' \
+    "$root/usr/share/doc/millrace/millrace.cdx.json" >/dev/null || fail 'the bill of materials lacks something'
 grep -q '^millrace:' "$root/etc/passwd" || fail 'there is no user millrace'
 grep -q 'nologin' "$root/etc/passwd" || fail 'the user can sign in'
 [ "$(stat -c %a "$root/var/lib/millrace")" = 700 ] || fail 'the data folder is open to others'

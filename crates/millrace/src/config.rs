@@ -1,10 +1,10 @@
 //! What the operator decides when the program starts.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use connect::{Secret, Waits};
 
-use crate::{notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
+use crate::{accounts::allowance, notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
 
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// How long clients of the web role may take.
     pub patience: Patience,
+    /// Requests a minute that an API key, or a person who signed in, may make at this node; without it nobody counts them.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// Where people can sign in besides.
     pub provider: Option<Provider>,
     /// Where e-mail is handed over; without it alert channels of this kind take nothing.
@@ -96,6 +98,7 @@ impl Config {
             outbound_ports: Vec::new(),
             tls: None,
             patience: Patience::default(),
+            requests_per_minute: Some(allowance::USUAL),
             mail: None,
             provider: None,
             synchronous_replication: false,

@@ -26,8 +26,8 @@ export function useSave(connection: string, said: string) {
 /** Sends lines of Brightpearl's SKU and the warehouse's. */
 export function sendListings(connection: string, body: string, query: { preview: boolean; overwrite: boolean }) {
   return done(
-    api.POST('/api/v1/connections/{connection}/mappings/listings.csv', {
-      params: { path: { connection }, query },
+    api.POST('/api/v1/connections/{connection}/mappings/{table}', {
+      params: { path: { connection, table: 'listings.csv' }, query },
       body,
       bodySerializer: (text: string) => text,
       headers: { 'content-type': 'text/csv' },

@@ -1,6 +1,7 @@
 //! How people prove who they are: passwords, second factors, the word of an identity provider, and how often that may be tried.
-//! Pure, but for [`hashing`], which keeps the slow work off the threads that answer.
+//! Pure, but for [`hashing`], which keeps the slow work off the threads that answer. And how much one of them may ask.
 
+pub mod allowance;
 pub mod hashing;
 pub mod id_token;
 pub mod password;

@@ -24,7 +24,8 @@ use crate::operate::{
     },
     file::{ChannelIn, ConnectionSettingsIn, MappingsIn},
     layouts::{self, PreviewIn, PreviewOut},
-    mappings::{self, ImportQuery, ImportedOut},
+    mappings,
+    mappings_csv::{self, ImportQuery, ImportedOut, MappingTable},
     switches,
     webhooks::{self, CallAddressOut, WebhooksOut},
 };
@@ -457,36 +458,37 @@ pub(super) async fn update_mappings(
     Ok(Json(mappings::put(&api.hub, &caller, &connection, given).await?))
 }
 
-/// Export listings
+/// Export a translation table
 ///
-/// As CSV: Brightpearl SKU, warehouse SKU.
-#[utoipa::path(get, path = "/connections/{connection}/mappings/listings.csv", operation_id = "export_listings", tag = "connections",
-    params(("connection" = String, Path, description = "`con_…`, or the name.")),
+/// As CSV with a line that names the columns; Brightpearl's shipping methods and warehouses by id.
+#[utoipa::path(get, path = "/connections/{connection}/mappings/{table}", operation_id = "export_mappings", tag = "connections",
+    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = MappingTable, Path)),
     responses((status = 200, body = String, content_type = "text/csv"), (status = "default", body = ProblemOut)))]
-pub(super) async fn export_listings(
+pub(super) async fn export_mappings(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Named(connection): Named<String>,
+    Named((connection, table)): Named<(String, MappingTable)>,
 ) -> Result<Response, Failure> {
-    let csv = mappings::export_csv(&api.hub, &caller, &connection).await?;
+    let csv = mappings_csv::export(&api.hub, &caller, &connection, table).await?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
 }
 
-/// Import listings
+/// Import a translation table
 ///
-/// From CSV with two columns: Brightpearl SKU, warehouse SKU. `preview=true` changes nothing.
-#[utoipa::path(post, path = "/connections/{connection}/mappings/listings.csv", operation_id = "import_listings", tag = "connections",
-    params(("connection" = String, Path, description = "`con_…`, or the name."), ImportQuery),
+/// From CSV with the columns of the export, shipping methods and warehouses by id or name. Entries that are not in the file stay;
+/// a wrong line is named, and then nothing is changed. `preview=true` changes nothing.
+#[utoipa::path(post, path = "/connections/{connection}/mappings/{table}", operation_id = "import_mappings", tag = "connections",
+    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = MappingTable, Path), ImportQuery),
     request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = ImportedOut), (status = "default", body = ProblemOut)))]
-pub(super) async fn import_listings(
+pub(super) async fn import_mappings(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Named(connection): Named<String>,
+    Named((connection, table)): Named<(String, MappingTable)>,
     Asked(query): Asked<ImportQuery>,
     csv: String,
 ) -> Result<Json<ImportedOut>, Failure> {
-    Ok(Json(mappings::import_csv(&api.hub, &caller, &connection, &csv, query).await?))
+    Ok(Json(mappings_csv::import(&api.hub, &caller, &connection, table, &csv, query).await?))
 }
 
 /// Get webhooks

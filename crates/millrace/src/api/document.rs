@@ -7,16 +7,17 @@ use utoipa::openapi::{
     schema::{ObjectBuilder, Schema, Type},
 };
 
-use super::versions;
+use super::{allowance, versions};
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 18] = [
+const REMOTE: [&str; 19] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",
     "get_choices",
     "get_drift",
     "get_store_choices",
+    "import_mappings",
     "plan_configuration",
     "register_webhooks",
     "repair_finding",
@@ -101,6 +102,8 @@ fn refusals(operation: &mut Operation, changes: bool) {
     let body = operation.request_body.is_some();
     let id = operation.operation_id.as_deref().unwrap_or_default();
     let (remote, throttled) = (REMOTE.contains(&id), THROTTLED.contains(&id));
+    // Whoever is known has an allowance; the others say that they need nothing.
+    let known = operation.security.is_none();
     let statuses = [
         ("400", in_query || in_header || body, "The query, the body or a header cannot be read"),
         ("401", true, "No key or session that is valid; or a password or a code is needed, or was wrong"),
@@ -110,7 +113,11 @@ fn refusals(operation: &mut Operation, changes: bool) {
         ("413", changes, "The body is larger than 1 MiB"),
         ("415", body, "The body is of another kind"),
         ("422", true, "What was given cannot be used, or it must be said which tenant is meant"),
-        ("429", throttled, "There were too many tries"),
+        (
+            "429",
+            throttled || known,
+            if throttled { "There were too many requests, or too many tries" } else { "There were too many requests" },
+        ),
         ("500", true, "A fault of the program"),
         ("501", remote || id == "create_backup", "The installation is not set up for it"),
         ("502", remote, "The remote system refused, or did not answer"),
@@ -130,9 +137,14 @@ fn problem(status: &str, about: &str) -> Response {
     let content = Content::builder().schema(Some(Ref::from_schema_name("ProblemOut"))).build();
     let response = ResponseBuilder::new().description(about).content("application/problem+json", content);
     let text = || Header::new(Schema::Object(ObjectBuilder::new().schema_type(Type::String).build()));
+    let whole = || Header::new(Schema::Object(ObjectBuilder::new().schema_type(Type::Integer).build()));
     match status {
         "401" => response.header("WWW-Authenticate", text()).build(),
-        "429" | "503" => response.header("Retry-After", text()).build(),
+        "429" => allowance::HEADERS
+            .iter()
+            .fold(response.header("Retry-After", text()), |response, name| response.header(*name, whole()))
+            .build(),
+        "503" => response.header("Retry-After", text()).build(),
         _ => response.build(),
     }
 }

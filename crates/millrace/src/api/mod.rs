@@ -5,6 +5,7 @@
 
 mod activity;
 mod alerts;
+mod allowance;
 mod app;
 mod auth;
 mod backups;
@@ -88,12 +89,20 @@ pub struct Api {
     pub shutdown: CancellationToken,
     listeners: Arc<Semaphore>,
     turns: versions::Turns,
+    allowances: allowance::Allowances,
 }
 
 impl Api {
     /// For this hub.
     pub fn new(hub: Arc<Hub>, prometheus: PrometheusHandle, shutdown: CancellationToken) -> Arc<Self> {
-        Arc::new(Self { hub, prometheus, shutdown, listeners: events::listeners(), turns: versions::Turns::default() })
+        Arc::new(Self {
+            hub,
+            prometheus,
+            shutdown,
+            listeners: events::listeners(),
+            turns: versions::Turns::default(),
+            allowances: allowance::Allowances::default(),
+        })
     }
 }
 
@@ -177,7 +186,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(schedules::list_channel_runs))
         .routes(routes!(connections::get_choices))
         .routes(routes!(connections::get_mappings, connections::update_mappings))
-        .routes(routes!(connections::export_listings, connections::import_listings))
+        .routes(routes!(connections::export_mappings, connections::import_mappings))
         .routes(routes!(connections::get_webhooks, connections::register_webhooks))
         .routes(routes!(preflight::list_preflights, preflight::start_preflight))
         .routes(routes!(preflight::get_preflight))
@@ -286,7 +295,8 @@ fn base() -> OpenApi {
                 .description(Some(
                     "Orders from Brightpearl to warehouses, shipments and stock back. Programs send `Authorization: Bearer \
                      mr_…` with every request; browsers sign in (`POST /session`) and send the cookie, and `Millrace-Csrf` \
-                     with every change. Lists answer `{items, next}`; give `next` as `cursor` to go on. Errors are \
+                     with every change. `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` \
+                     say how many requests a key or person has left. Lists answer `{items, next}`; give `next` as `cursor` to go on. Errors are \
                      `application/problem+json`.",
                 ))
                 .contact(Some(ContactBuilder::new().name(Some("Millrace")).build()))
@@ -328,21 +338,24 @@ fn base() -> OpenApi {
 /// Everything that is served.
 pub fn router(api: Arc<Api>) -> Router {
     let authenticate = || middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate);
+    let allowance = || middleware::from_fn_with_state(Arc::clone(&api), allowance::keep);
     let (routes, _) = open().split_for_parts();
     let open = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::from_here));
     let (routes, _) = own().split_for_parts();
-    let own = routes.layer(middleware::from_fn(auth::only_people)).layer(authenticate());
+    let own = routes.layer(middleware::from_fn(auth::only_people)).layer(allowance()).layer(authenticate());
     let (routes, _) = v1().split_for_parts();
     let versions = versions::Versions { api: Arc::clone(&api), routes: routes.clone().with_state(Arc::clone(&api)) };
     let private = routes
         .layer(middleware::from_fn_with_state(versions, versions::keep_versions))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
+        .layer(allowance())
         .layer(authenticate());
     let (routes, _) = installation().split_for_parts();
     let installation = routes
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
+        .layer(allowance())
         .layer(authenticate())
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));
     Router::new()

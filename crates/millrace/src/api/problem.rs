@@ -50,6 +50,11 @@ impl ProblemOut {
         }
     }
 
+    /// It is worth trying again after so many seconds.
+    pub fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// No key, or none that is valid.
     pub fn unauthorised() -> Self {
         Self::new(

@@ -287,6 +287,15 @@ pub struct Serve {
     /// The certificate's private key (PEM).
     #[arg(long, env = "MILLRACE_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
     pub tls_key: Option<PathBuf>,
+    /// Requests a minute that an API key, or a person who signed in, may make at this node. 0: as many as they like.
+    #[arg(
+        long,
+        env = "MILLRACE_REQUESTS_PER_MINUTE",
+        default_value_t = crate::accounts::allowance::USUAL.get(),
+        value_parser = clap::value_parser!(u32).range(..=100_000),
+        value_name = "N"
+    )]
+    pub requests_per_minute: u32,
     /// Where people can sign in besides.
     #[command(flatten)]
     pub provider: provider::Provider,
@@ -419,22 +428,31 @@ pub enum Connections {
     },
     /// Show the translation tables.
     Mappings(OneConnection),
-    /// Take listings in from a CSV file with two columns: Brightpearl SKU, warehouse SKU.
-    ImportListings {
+    /// Take a translation table in from a CSV file with the columns that `export-mappings` writes.
+    ImportMappings {
         /// Name or id.
         connection: String,
+        /// Which table.
+        #[arg(value_enum)]
+        table: TableName,
         /// CSV file.
         #[arg(short, long)]
         file: PathBuf,
-        /// What to do with SKUs that are mapped already.
+        /// What to do with entries that are there already.
         #[arg(long, value_enum, default_value = "ignore")]
         existing: Existing,
         /// Show what would change, and change nothing.
         #[arg(long)]
         preview: bool,
     },
-    /// Print listings as CSV.
-    ExportListings(OneConnection),
+    /// Print a translation table as CSV.
+    ExportMappings {
+        /// Name or id.
+        connection: String,
+        /// Which table.
+        #[arg(value_enum)]
+        table: TableName,
+    },
     /// Register webhooks at Brightpearl and show their state.
     Webhooks {
         /// Name or id.
@@ -467,6 +485,21 @@ pub enum ChannelName {
     Shipments,
     /// Stock back.
     Stock,
+}
+
+/// A translation table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableName {
+    /// SKUs: Brightpearl's, the warehouse's.
+    Listings,
+    /// Kits, a line for each part: Brightpearl's SKU, the part's SKU at the warehouse, units.
+    Kits,
+    /// Shipping methods: Brightpearl's, the warehouse's carrier and service.
+    ShipMethods,
+    /// Carriers back: the warehouse's carrier and service, Brightpearl's shipping method.
+    SourceMethods,
+    /// Facilities: the warehouse's, the Brightpearl warehouse.
+    Locations,
 }
 
 /// What to do with entries that exist already.

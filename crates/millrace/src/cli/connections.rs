@@ -2,7 +2,7 @@
 
 use super::{
     Session,
-    args::{ChannelName, Connections, Existing, Thing},
+    args::{ChannelName, Connections, Existing, TableName, Thing},
     print::{self, Printer, table, yes},
 };
 use crate::operate::{
@@ -10,7 +10,8 @@ use crate::operate::{
     connections::{self, ChoiceOut, ChoicesOut, ConnectionDetailOut, ConnectionsQuery},
     endpoints::Side,
     file::{ChannelIn, MappingsIn, NameOrId},
-    mappings::{self, ImportQuery, ImportedOut},
+    mappings,
+    mappings_csv::{self, ImportQuery, ImportedOut, MappingTable},
     removal::{self, RemovedOut, RenameIn},
     switches,
     webhooks::{self, WebhooksOut},
@@ -100,13 +101,15 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
             })
         }
         Connections::Mappings(one) => printer.answer(&mappings::show(hub, caller, &one.connection).await?, tables),
-        Connections::ImportListings { connection, file, existing, preview } => {
+        Connections::ImportMappings { connection, table, file, existing, preview } => {
             let csv = std::fs::read_to_string(&file)
                 .map_err(|error| Failure::invalid(format!("{} cannot be read: {error}", file.display()), Vec::new()))?;
             let query = ImportQuery { overwrite: existing == Existing::Overwrite, preview };
-            printer.answer(&mappings::import_csv(hub, caller, &connection, &csv, query).await?, imported)
+            printer.answer(&mappings_csv::import(hub, caller, &connection, table.into(), &csv, query).await?, imported)
         }
-        Connections::ExportListings(one) => print::write(&mappings::export_csv(hub, caller, &one.connection).await?),
+        Connections::ExportMappings { connection, table } => {
+            print::write(&mappings_csv::export(hub, caller, &connection, table.into()).await?)
+        }
         Connections::Webhooks { connection, register } => {
             let state = if register {
                 webhooks::register(hub, caller, &connection).await?
@@ -114,6 +117,18 @@ pub(super) async fn run(session: &Session, command: Connections, printer: Printe
                 webhooks::show(hub, caller, &connection).await?
             };
             printer.answer(&state, webhook_state)
+        }
+    }
+}
+
+impl From<TableName> for MappingTable {
+    fn from(table: TableName) -> Self {
+        match table {
+            TableName::Listings => Self::Listings,
+            TableName::Kits => Self::Kits,
+            TableName::ShipMethods => Self::ShipMethods,
+            TableName::SourceMethods => Self::SourceMethods,
+            TableName::Locations => Self::Locations,
         }
     }
 }

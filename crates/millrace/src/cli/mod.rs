@@ -290,6 +290,7 @@ fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
         _ => None,
     };
+    config.requests_per_minute = std::num::NonZeroU32::new(serve.requests_per_minute);
     config.provider = serve.provider.settings(&config)?;
     if let Some(node) = &serve.node {
         config.node.clone_from(node);

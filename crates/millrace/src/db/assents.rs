@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{ConnectionKey, Database, R, audit, facts::scope_values, sql::Row};
+use super::{ConnectionKey, Database, R, audit, corrections, facts::scope_values, sql::Row};
 
 /// One person's yes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ impl Database {
         let (person, actor) = (person.to_owned(), actor.to_owned());
         self.write(&key.clone(), "assent", move |tx| {
             Box::pin(async move {
+                // Of two who say yes at the same moment, the second one sees the first one's.
+                corrections::lock(tx, &key).await?;
                 let [tenant, merchant] = scope_values(&key.scope);
                 let now = tx.now;
                 let new = tx

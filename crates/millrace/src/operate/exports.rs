@@ -14,7 +14,7 @@ use super::{
     effects::{self, EffectsQuery},
     exceptions::{self, ExceptionsQuery},
     findings::{self, FindingsQuery},
-    mappings::cell,
+    mappings_csv::cell,
     orders::{self, OrdersQuery},
     shipments::{self, ShipmentsQuery},
     stock::{self, LevelsQuery, RunOut},

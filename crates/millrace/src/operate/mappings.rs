@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{Choices, ShipMethod};
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Caller, Failure, Hub, Problem, Role, check, connections,
@@ -13,8 +11,8 @@ use super::{
 };
 use crate::db::{ConnectionKey, Mappings};
 
-/// Longest SKU that is taken in.
-const LONGEST: usize = 200;
+/// Longest SKU or code that is taken in.
+pub(super) const LONGEST: usize = 200;
 
 /// The tables of a connection, by the account's ids.
 ///
@@ -69,6 +67,11 @@ pub(super) async fn write(
         return Ok(());
     }
     hub.db.replace_mappings(key, mappings).await?;
+    note(hub, caller, key, mappings).await
+}
+
+/// A row in the audit trail: how large the tables are now.
+pub(super) async fn note(hub: &Hub, caller: &Caller, key: &ConnectionKey, mappings: &Mappings) -> Result<(), Failure> {
     let detail = serde_json::json!({
         "listings": mappings.listings.len(), "kits": mappings.kits.len(), "ship_methods": mappings.ship_methods.len(),
         "source_methods": mappings.source_methods.len(), "locations": mappings.locations.len(),
@@ -97,12 +100,7 @@ pub(super) fn resolve(
         mappings.kits = self::kits(kits, &format!("{prefix}kits"), &mut problems);
     }
     let mut method = |one: &NameOrId, at: &str| -> Option<i64> {
-        let found = match (one, choices) {
-            (NameOrId::Id(id), None) => Ok(*id),
-            (one, Some(choices)) => file::ship_method(one, choices),
-            (NameOrId::Name(_), None) => Err("give its id".to_owned()),
-        };
-        found.map_err(|problem| problems.push(Problem::new(at, problem))).ok()
+        self::method(one, choices).map_err(|problem| problems.push(Problem::new(at, problem))).ok()
     };
     if let Some(rows) = &given.ship_methods {
         mappings.ship_methods = rows
@@ -119,12 +117,7 @@ pub(super) fn resolve(
     if let Some(rows) = &given.locations {
         mappings.locations.clear();
         for row in rows {
-            let found = match (&row.warehouse, choices) {
-                (NameOrId::Id(id), None) => Ok(*id),
-                (one, Some(choices)) => file::warehouse(one, choices),
-                (NameOrId::Name(_), None) => Err("give its id".to_owned()),
-            };
-            match found {
+            match warehouse(&row.warehouse, choices) {
                 Ok(id) => {
                     mappings.locations.insert(row.facility.trim().to_owned(), id);
                 }
@@ -133,6 +126,30 @@ pub(super) fn resolve(
         }
     }
     if problems.is_empty() { Ok(mappings) } else { Err(problems) }
+}
+
+/// The id of one of the account's shipping methods. Without the account's lists an id is believed.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn method(one: &NameOrId, choices: Option<&Choices>) -> Result<i64, String> {
+    match (one, choices) {
+        (NameOrId::Id(id), None) => Ok(*id),
+        (one, Some(choices)) => file::ship_method(one, choices),
+        (NameOrId::Name(_), None) => Err("give its id".to_owned()),
+    }
+}
+
+/// The id of one of the account's warehouses, likewise.
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn warehouse(one: &NameOrId, choices: Option<&Choices>) -> Result<i64, String> {
+    match (one, choices) {
+        (NameOrId::Id(id), None) => Ok(*id),
+        (one, Some(choices)) => file::warehouse(one, choices),
+        (NameOrId::Name(_), None) => Err("give its id".to_owned()),
+    }
 }
 
 fn carrier(row: &ShipMethodRow) -> ShipMethod {
@@ -210,170 +227,5 @@ pub(super) fn written(mappings: &Mappings, choices: &Choices) -> MappingsIn {
                 .map(|(facility, id)| LocationRow { facility: facility.clone(), warehouse: names.warehouse(*id) })
                 .collect(),
         ),
-    }
-}
-
-/// How a CSV is taken in.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
-#[serde(default)]
-#[into_params(parameter_in = Query)]
-pub struct ImportQuery {
-    /// Replace entries that exist; otherwise they are left as they are.
-    pub overwrite: bool,
-    /// Show what would change, and change nothing.
-    pub preview: bool,
-}
-
-/// What taking a CSV in did, or would do.
-#[derive(Debug, Clone, Default, Serialize, ToSchema)]
-pub struct ImportedOut {
-    /// Nothing was changed: it was a preview.
-    pub preview: bool,
-    /// New entries.
-    pub added: usize,
-    /// Entries with another SKU than before: SKU, before, after.
-    #[schema(value_type = Vec<Vec<String>>)]
-    pub changed: Vec<(String, String, String)>,
-    /// Entries that differ and were left as they are.
-    #[schema(value_type = Vec<Vec<String>>)]
-    pub left: Vec<(String, String, String)>,
-    /// Entries that were there already.
-    pub same: usize,
-}
-
-/// Takes listings in from CSV with two columns. Nothing is changed when a line is wrong.
-///
-/// # Errors
-/// When a line cannot be used; every one is listed.
-pub async fn import_csv(
-    hub: &Hub,
-    caller: &Caller,
-    named: &str,
-    csv: &str,
-    query: ImportQuery,
-) -> Result<ImportedOut, Failure> {
-    caller.needs(Role::Staff)?;
-    let key = connections::find(hub, caller, named).await?;
-    let rows = read_csv(csv)?;
-    let mut problems = Vec::new();
-    let listings = pairs(&rows, "CSV", &mut problems);
-    if !problems.is_empty() {
-        let example = problems.first().map(Problem::to_string).unwrap_or_default();
-        return Err(Failure::invalid(
-            format!("{} lines of the CSV cannot be used, e.g. {example}; nothing was changed", problems.len()),
-            problems,
-        ));
-    }
-    let before = hub.db.mappings(&key).await?;
-    let mut after = before.clone();
-    let mut told = ImportedOut { preview: query.preview, ..ImportedOut::default() };
-    for (ours, theirs) in listings {
-        match before.listings.get(&ours) {
-            None => {
-                told.added += 1;
-                after.listings.insert(ours, theirs);
-            }
-            Some(known) if *known == theirs => told.same += 1,
-            Some(known) if query.overwrite => {
-                told.changed.push((ours.clone(), known.clone(), theirs.clone()));
-                after.listings.insert(ours, theirs);
-            }
-            Some(known) => told.left.push((ours, known.clone(), theirs)),
-        }
-    }
-    if !query.preview {
-        write(hub, caller, &key, &before, &after).await?;
-    }
-    Ok(told)
-}
-
-/// Two columns; a first line that names them is skipped.
-pub(super) fn read_csv(text: &str) -> Result<Vec<(String, String)>, Failure> {
-    let text = text.trim_start_matches('\u{feff}');
-    let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let mut rows = Vec::new();
-    let mut problems = Vec::new();
-    for (place, record) in reader.records().enumerate() {
-        let at = format!("line {}", place + 1);
-        match record {
-            Ok(record) if record.iter().all(str::is_empty) => {}
-            Ok(record) if record.len() == 2 => {
-                let cell = |column| record.get(column).map(bare).unwrap_or_default();
-                let row = (cell(0), cell(1));
-                if place > 0 || !is_heading(&row) {
-                    rows.push(row);
-                }
-            }
-            Ok(record) => problems.push(Problem::new(at, format!("has {} columns instead of two", record.len()))),
-            Err(error) => problems.push(Problem::new(at, error.to_string())),
-        }
-    }
-    if problems.is_empty() {
-        return Ok(rows);
-    }
-    let detail = format!(
-        "the CSV cannot be read: {}",
-        problems.iter().take(5).map(Problem::to_string).collect::<Vec<_>>().join("; ")
-    );
-    Err(Failure::invalid(detail, problems).remedy("Two columns: Brightpearl SKU, warehouse SKU. Nothing was changed."))
-}
-
-fn is_heading((ours, theirs): &(String, String)) -> bool {
-    ours.to_lowercase().ends_with("sku") && theirs.to_lowercase().ends_with("sku")
-}
-
-/// Listings as CSV. A cell that a spreadsheet would take for a formula gets an apostrophe in front, which reading takes away.
-///
-/// # Errors
-/// When there is no such connection for this caller.
-pub async fn export_csv(hub: &Hub, caller: &Caller, named: &str) -> Result<String, Failure> {
-    let key = connections::find(hub, caller, named).await?;
-    let mut text = String::from("brightpearl_sku,warehouse_sku\r\n");
-    for (ours, theirs) in &hub.db.mappings(&key).await?.listings {
-        text.push_str(&format!("{},{}\r\n", cell(ours), cell(theirs)));
-    }
-    Ok(text)
-}
-
-/// What makes a spreadsheet take a cell for a formula, or look past its first character for one.
-const FORMULA: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
-
-pub(super) fn cell(text: &str) -> String {
-    let guarded = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
-    if guarded.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
-}
-
-fn bare(cell: &str) -> String {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(FORMULA) => rest.to_owned(),
-        _ => cell.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::{prop, prop_assert_eq, proptest};
-
-    use super::{cell, read_csv};
-
-    proptest! {
-        /// What is written out is read back, whatever a spreadsheet would make of it.
-        #[test]
-        fn csv_goes_round(rows in prop::collection::vec(("[!-~]([ -~]{0,10}[!-~])?", "[!-~]{1,12}"), 0..8)) {
-            let rows: Vec<(String, String)> = rows.into_iter().filter(|(ours, _)| !ours.starts_with('\'')).collect();
-            let rows: Vec<(String, String)> = rows.into_iter().filter(|(_, theirs)| !theirs.starts_with('\'')).collect();
-            let mut text = String::from("brightpearl_sku,warehouse_sku\r\n");
-            for (ours, theirs) in &rows {
-                text.push_str(&format!("{},{}\r\n", cell(ours), cell(theirs)));
-            }
-            prop_assert_eq!(read_csv(&text).unwrap(), rows);
-        }
-    }
-
-    #[test]
-    fn a_line_with_too_many_columns_is_named() {
-        let failure = read_csv("A,B\nC,D,E\n").unwrap_err();
-        assert!(failure.detail.contains("line 2"), "{}", failure.detail);
     }
 }

@@ -29,6 +29,7 @@ pub mod layouts;
 pub mod links;
 mod mailing;
 pub mod mappings;
+pub mod mappings_csv;
 pub mod oauth;
 pub mod order_edits;
 pub mod orders;

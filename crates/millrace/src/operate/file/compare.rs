@@ -21,7 +21,7 @@ use crate::{
     operate::{
         Caller, Failure, FailureKind, Hub, Problem, check,
         endpoints::{self, Endpoint, Side},
-        mappings, switches,
+        mappings, mappings_csv, switches,
     },
 };
 
@@ -596,7 +596,7 @@ impl Comparison<'_> {
             let path = folder.join(path);
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| wrong(format!("{} cannot be read: {error}", path.display())))?;
-            wanted.listings = Some(mappings::read_csv(&text).map_err(|failure| wrong(failure.detail))?);
+            wanted.listings = Some(mappings_csv::listings(&text).map_err(|failure| wrong(failure.detail))?);
         }
         mappings::resolve(&wanted, before, Some(choices), &format!("{prefix}mappings."))
     }

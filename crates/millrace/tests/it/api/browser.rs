@@ -46,7 +46,7 @@ impl Clock for Later {
     }
 
     fn monotonic(&self) -> Duration {
-        self.clock.monotonic()
+        self.clock.monotonic() + Duration::from_millis(self.passed_ms.load(Ordering::SeqCst).unsigned_abs())
     }
 
     async fn sleep(&self, time: Duration) {

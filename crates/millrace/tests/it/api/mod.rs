@@ -1,6 +1,7 @@
 //! The API, asked the way a program outside would, without a socket in between.
 
 pub mod access;
+mod allowance;
 mod app;
 mod backups;
 mod brands;
@@ -13,6 +14,7 @@ mod hand_offs;
 mod hooks;
 mod layouts;
 mod limits;
+mod mappings;
 mod matrix;
 mod oauth;
 mod orders;
@@ -48,8 +50,11 @@ use millrace::{
     worker::Seams,
 };
 use serde_json::Value;
+use simulators::postgres::Postgres;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+
+use crate::db::world::{server, unique};
 
 /// An installation of its own, with the API in front of it.
 pub struct Installation {
@@ -58,6 +63,8 @@ pub struct Installation {
     pub administrator: String,
     pub stop: CancellationToken,
     _folder: tempfile::TempDir,
+    /// Lives as long as its database is used.
+    _server: Option<Arc<Postgres>>,
 }
 
 /// An answer.
@@ -100,17 +107,30 @@ impl Installation {
         Self::with(seams(), |_| {}).await
     }
 
+    /// On a PostgreSQL database of its own.
+    pub async fn on_postgres() -> Self {
+        let server = server();
+        let name = format!("api_{}_{}", std::process::id(), unique());
+        server.create_database(&name).unwrap();
+        Self {
+            _server: Some(Arc::clone(&server)),
+            ..Self::with(seams(), |config| config.database = server.url(&name)).await
+        }
+    }
+
     /// With seams and settings of its own.
     pub async fn with(seams: Seams, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config { allow_stand_ins: true, ..Config::in_folder(folder.path()) };
+        // Tests ask more than anybody may; those about that set it.
+        let mut config =
+            Config { allow_stand_ins: true, requests_per_minute: None, ..Config::in_folder(folder.path()) };
         change(&mut config);
         let installed = operate::init(&config, &seams).await.unwrap();
         let hub = Hub::open(config, seams).await.unwrap();
         let stop = CancellationToken::new();
         let prometheus = PrometheusBuilder::new().build_recorder().handle();
         let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
-        Self { hub, router, administrator: installed.administrator_key, stop, _folder: folder }
+        Self { hub, router, administrator: installed.administrator_key, stop, _folder: folder, _server: None }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

@@ -96,3 +96,40 @@ async fn stock_goes_on_when_a_second_person_says_yes() {
     let third = waiting(&installation, &key, "3").await;
     assert_eq!(stands(&approve(&mut joe, &third).await).0, "planned");
 }
+
+/// Two people press at the same moment: both are written down, and the run is approved once.
+async fn pressed_at_once(installation: Installation) {
+    let source = brightpearl(0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut ada = administrator(&installation).await;
+    let (connection, merchant) = connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    let mut joe = invited(&mut ada, "joe@example.com", json!({ "role": "staff" })).await;
+    let path = format!("/api/v1/connections/{connection}/settings");
+    let mut settings = ada.get(&path).await.json();
+    settings["stock"]["two_people"] = json!(true);
+    assert_eq!(ada.put(&path, settings).await.status, StatusCode::OK);
+    let key = ConnectionKey {
+        scope: Scope { tenant: installation.tenant("default").await, merchant: merchant.parse().unwrap() },
+        connection: connection.parse::<ConnectionId>().unwrap(),
+    };
+    for round in 1..=3 {
+        let run = waiting(&installation, &key, &round.to_string()).await;
+        tokio::join!(approve(&mut bob, &run), approve(&mut joe, &run));
+        let shown = ada.get(&format!("/api/v1/stock/runs/{run}")).await.json();
+        assert_eq!((stands(&shown).0, stands(&shown).1.len()), ("planned", 2), "{shown}");
+    }
+    let trail = ada.get("/api/v1/audit?limit=500").await.text;
+    assert_eq!(trail.matches("\"stock.assent\"").count(), 6, "{trail}");
+    assert_eq!(trail.matches("\"stock.approve\"").count(), 3, "{trail}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_press_at_once_are_two() {
+    pressed_at_once(Installation::new().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_press_at_once_are_two_on_postgresql() {
+    pressed_at_once(Installation::on_postgres().await).await;
+}

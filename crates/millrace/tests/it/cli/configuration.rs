@@ -186,15 +186,18 @@ async fn listings_come_and_go_as_csv() {
     assert_eq!(typed(&desk, APPLY).await.code, 0);
     std::fs::write(desk.path().join("more.csv"), "SKU,Their SKU\nA,other\nE,F\n").unwrap();
     let preview =
-        typed(&desk, &["--json", "connections", "import-listings", "main", "-f", "more.csv", "--preview"]).await.json();
+        typed(&desk, &["--json", "connections", "import-mappings", "main", "listings", "-f", "more.csv", "--preview"])
+            .await
+            .json();
     assert_eq!((preview["added"].as_u64(), preview["left"].as_array().unwrap().len()), (Some(1), 1));
-    let csv = typed(&desk, &["connections", "export-listings", "main"]).await.out;
+    let csv = typed(&desk, &["connections", "export-mappings", "main", "listings"]).await.out;
     assert_eq!(csv, "brightpearl_sku,warehouse_sku\r\nA,B\r\nC,D\r\n");
-    typed(&desk, &["connections", "import-listings", "main", "-f", "more.csv", "--existing", "overwrite"]).await;
-    let csv = typed(&desk, &["connections", "export-listings", "main"]).await.out;
+    typed(&desk, &["connections", "import-mappings", "main", "listings", "-f", "more.csv", "--existing", "overwrite"])
+        .await;
+    let csv = typed(&desk, &["connections", "export-mappings", "main", "listings"]).await.out;
     assert_eq!(csv, "brightpearl_sku,warehouse_sku\r\nA,other\r\nC,D\r\nE,F\r\n");
     std::fs::write(desk.path().join("bad.csv"), "A,B\nonly one\n").unwrap();
-    let bad = typed(&desk, &["connections", "import-listings", "main", "-f", "bad.csv"]).await;
+    let bad = typed(&desk, &["connections", "import-mappings", "main", "listings", "-f", "bad.csv"]).await;
     assert_eq!(bad.code, 3);
     assert!(bad.err.contains("line 2"), "{}", bad.err);
 }

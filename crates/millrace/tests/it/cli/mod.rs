@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod bench;
 mod canary;
+mod certificates;
 mod configuration;
 mod figures;
 mod hand_offs;

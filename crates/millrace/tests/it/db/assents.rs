@@ -53,3 +53,20 @@ async fn a_second_person_decides() {
     })
     .await;
 }
+
+/// Two who press at the same moment, on two nodes: one of them is the second, and decides. Never neither, never both.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_at_once_one_decides() {
+    on_both(|world: World| async move {
+        let (db, node, key) = (world.db.clone(), world.another_node().await, world.connection("acme").await);
+        for round in 0..30 {
+            let one = waiting(&db, &key, &round.to_string()).await;
+            let (ada, bob) =
+                tokio::join!(db.assent(&key, &one, &[], "per_1", "Ada"), node.assent(&key, &one, &[], "per_2", "Bob"));
+            let (ada, bob) = (ada.unwrap(), bob.unwrap());
+            assert!(ada != bob, "round {round}: Ada {ada}, Bob {bob}");
+            assert_eq!(db.assents(&key, &one).await.unwrap().len(), 2);
+        }
+    })
+    .await;
+}

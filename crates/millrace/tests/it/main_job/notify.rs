@@ -129,7 +129,14 @@ async fn people_hear_of_stuck_orders_and_of_their_end() {
         .await;
     let listing = world.folder().join("listing.csv");
     std::fs::write(&listing, format!("{sku},{}\n", warehouse_sku(&sku))).expect("a file");
-    world.command(&["connections", "import-listings", "main", "-f", listing.to_str().expect("a plain path")]);
+    world.command(&[
+        "connections",
+        "import-mappings",
+        "main",
+        "listings",
+        "-f",
+        listing.to_str().expect("a plain path"),
+    ]);
     world.command(&["connections", "run", "main", "orders"]);
     world
         .until("the issue closes by itself", Duration::from_secs(120), |world| {

@@ -94,6 +94,7 @@ impl World {
         }
         objects.insert("group", text(&list("exceptions/groups").await[0]["id"]));
         objects.insert("kind", "orders".to_owned());
+        objects.insert("table", "listings.csv".to_owned());
         let db = &installation.hub.db;
         // As an operator makes them: one that somebody comes into, and one that routes are tried on.
         let mut set_up = None;
