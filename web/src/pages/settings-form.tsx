@@ -312,6 +312,12 @@ function StockForm({ settings, choices, change }: Props) {
         checked={stock.revive_archived ?? false}
         onChange={(event) => set({ revive_archived: event.currentTarget.checked })}
       />
+      <Switch
+        label="Two people approve stock"
+        description="A run that waits, and lines that were held: one person’s yes is written down, another’s decides. Both sign in here; API keys and the command line are refused. Dropping a run and taking one back take one person."
+        checked={stock.two_people ?? false}
+        onChange={(event) => set({ two_people: event.currentTarget.checked })}
+      />
       <BrakesForm brakes={stock.brakes ?? {}} change={(brakes) => set({ brakes })} />
     </Section>
   );
