@@ -166,6 +166,35 @@ export class Hub {
     return goods_out_notes;
   }
 
+  /** Connects both stand-ins, with the channel of stock on and some of its settings; one product is wrong in Brightpearl. */
+  async connect(stock: Record<string, unknown>): Promise<void> {
+    await this.api('POST', '/merchants', { name: 'First brand' });
+    await this.api('POST', '/warehouses', {
+      merchant: 'First brand',
+      name: 'Shed',
+      platform: 'dsfx',
+      settings: { transport: 'folder', folder: this.folder },
+    });
+    await this.api('POST', '/stores', {
+      merchant: 'First brand',
+      name: 'Shop',
+      platform: 'brightpearl',
+      settings: { datacenter_code: 'eu1', account_id: ACCOUNT, email: this.email, base_url: this.brightpearl },
+      secrets: { password: this.password },
+    });
+    const { id } = await this.api<{ id: string }>('POST', '/connections', {
+      name: 'Shop to shed',
+      store: 'Shop',
+      warehouse: 'Shed',
+      settings: { import_statuses: ['Ready to ship'], warehouse: 'Example 3PL', price_list: 'Cost', stock },
+    });
+    const listings = PRODUCTS.map((product) => [this.sku(product), `W-${this.sku(product)}`]);
+    await this.api('PUT', `/connections/${id}/mappings`, { listings });
+    await this.disturb(PRODUCTS[0] ?? 0, 4);
+    await this.api('PUT', `/connections/${id}/channels/stock`, { enabled: true, every_seconds: 3 });
+    await this.api('POST', `/connections/${id}/enable`, {});
+  }
+
   /** The API, as a program would use it. */
   async api<T>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await fetch(`${this.base}/api/v1${path}`, {

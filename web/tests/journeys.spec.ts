@@ -251,7 +251,7 @@ test('a stock run is reviewed, approved by two people and taken back', async ({ 
   await page.goto(`${hub.base}/connections/${connection?.id}/settings`);
   await page.getByRole('switch', { name: 'Two people approve stock' }).click({ force: true });
   await page.getByRole('button', { name: 'Save the settings' }).click();
-  await expect(page.getByRole('heading', { name: 'Shop to shed', level: 1 })).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Shop to shed', level: 1, exact: true })).toBeVisible();
   const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');
 
   const wrong = FIRST;

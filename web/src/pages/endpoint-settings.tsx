@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { api, basis, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { problemFrom } from '../api/problem';
 import { say, useAct } from '../parts/act';
-import { given, type Values } from '../parts/fields';
+import { given, theirs, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
@@ -95,7 +95,10 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
           {side === 'store' && endpoint.settings.sign_in === 'oauth' && <StoreOauth store={endpoint.id} name={endpoint.name} />}
           <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
-          <AskOther wanted={{ [side]: endpoint.id }} fits={(one) => one[side] === endpoint.id} />
+          <AskOther
+            wanted={{ [side]: endpoint.id, fields: theirs(endpoint.platform, fields, endpoint.settings) }}
+            fits={(one) => one[side] === endpoint.id}
+          />
           <Group justify="flex-end">
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>
               Test what is kept

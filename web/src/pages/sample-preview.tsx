@@ -8,7 +8,7 @@ import { given, type Field, type Values } from '../parts/fields';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { bytes, words } from '../parts/values';
+import { bytes } from '../parts/values';
 
 type Holds = Schemas['SampleHolds'];
 type Shown = Schemas['PreviewOut'];
@@ -175,7 +175,7 @@ function Lines({ of }: { of: string[] }) {
         {shown.map((line, place) => (
           // Two lines may say the same.
           <List.Item key={`${place} ${line}`} className="breaks">
-            {line}
+            {line.replace(/(\d\d:\d\d:\d\d)\.\d+Z/, '$1Z')}
           </List.Item>
         ))}
       </List>
@@ -227,10 +227,11 @@ function Read({ shown, named, holds }: { shown: Shown; named: boolean; holds: Ho
             id={(row) => String(row.line)}
             columns={[
               { title: 'Line', figure: true, show: (row) => row.line },
-              ...fields.map((field) => ({ title: words(field), show: (row: Row) => row.fields[field] ?? '' })),
               ...(shown.rows.some((row) => row.problem)
                 ? [{ title: 'What is wrong', show: (row: Row) => row.problem && <b>{row.problem}</b> }]
                 : []),
+              // Called as the settings above call them.
+              ...fields.map((field) => ({ title: field, show: (row: Row) => row.fields[field] ?? '' })),
             ]}
           />
         </Paper>

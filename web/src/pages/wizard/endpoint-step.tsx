@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
-import { apart, given, type Values } from '../../parts/fields';
+import { apart, given, theirs, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
@@ -51,7 +51,8 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const [name, setName] = useState(entered?.name ?? '');
   const [values, setValues] = useState<Values>(entered?.values ?? {});
   const chosen = platforms.find((one) => one.name === platform);
-  const fields = chosen?.fields ?? [];
+  const fieldsOf = (named: string) => platforms.find((one) => one.name === named)?.fields ?? [];
+  const fields = fieldsOf(platform);
   const hidden = [...secrets].filter((secret) => secret.startsWith(`${side}.`));
   const later = useDebouncedCallback(
     (form: { name: string; platform: string; values: Values }) => {
@@ -98,9 +99,18 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const byConsent = (how === 'new' ? values : there?.settings)?.sign_in === 'oauth';
   const offersHandOff = !byConsent && (how === 'new' || (Boolean(id) && !works));
   const asked = {
-    existing: { wanted: { [side]: id }, fits: (one: HandOff) => one[side] === id },
+    existing: {
+      wanted: { [side]: id, fields: there ? theirs(there.platform, fieldsOf(there.platform), there.settings) : [] },
+      fits: (one: HandOff) => one[side] === id,
+    },
     new: {
-      wanted: { merchant: draft.merchant, name: name.trim(), platform, settings: given(fields, values).settings },
+      wanted: {
+        merchant: draft.merchant,
+        name: name.trim(),
+        platform,
+        settings: given(fields, values).settings,
+        fields: theirs(platform, fields, values),
+      },
       fits: (one: HandOff) => one.side === side && one.merchant === draft.merchant && one.name === name.trim(),
     },
   };
