@@ -462,7 +462,7 @@ test("a warehouse's credentials come from whoever has them, and a file of it is 
   await expect(link).toContainText('not opened');
   const theirs = await (await browser.newContext()).newPage();
   await theirs.goto(`${demo.base}${/\/hand-off#\w+/.exec(shown)?.[0] ?? ''}`);
-  await expect(theirs.getByRole('heading', { level: 1 })).toContainText('access for Example merchant');
+  await expect(theirs.getByRole('heading', { level: 1 })).toContainText('Access to Their shed for Example merchant');
   await expect(link).toContainText('nothing tried yet', { timeout: 15_000 });
   expect(await faults(theirs)).toEqual([]);
   await theirs.getByLabel('SFTP host').fill('127.0.0.1');

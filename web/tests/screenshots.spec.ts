@@ -46,6 +46,7 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await take(page, 'wizard-2-merchant');
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByLabel('Name of the warehouse').fill('Shed');
+  await pick(page, 'Platform', 'DSFX');
   await pick(page, 'Transport', 'Folder on this machine');
   await page.getByRole('textbox', { name: 'Folder', exact: true }).fill(folder);
   await take(page, 'wizard-3-warehouse');
