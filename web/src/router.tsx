@@ -1,7 +1,8 @@
 import type { QueryClient } from '@tanstack/react-query';
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet } from '@tanstack/react-router';
-import { EmptyNote, Waiting } from './parts/notes';
+import { Waiting } from './parts/notes';
 import { To } from './parts/link';
+import { Door } from './shell/door';
 import { Shell } from './shell/shell';
 import { SignIn } from './pages/sign-in';
 
@@ -9,9 +10,9 @@ const root = createRootRoute({ component: Outlet, notFoundComponent: Nowhere });
 
 function Nowhere() {
   return (
-    <EmptyNote title="There is no such page" action={<To href="/">To the overview</To>}>
-      The address may be mistyped, or what it showed may be gone.
-    </EmptyNote>
+    <Door title="There is no such page" about="The address may be mistyped, or what it showed may be gone.">
+      <To href="/">To the overview</To>
+    </Door>
   );
 }
 

@@ -1,17 +1,8 @@
-import AxeBuilder from '@axe-core/playwright';
-import type { Browser, Page } from '@playwright/test';
-import { expect, ORDERS, test, type Demo } from './demo';
+import { expect, ORDERS, test } from './demo';
 import { places, settled } from './places';
+import { comesIn, faults } from './steps';
 
 test.describe.configure({ mode: 'serial' });
-
-/** Everything that makes a page unusable for somebody: axe calls it serious or critical. */
-async function faults(page: Page): Promise<string[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
-}
 
 test('orders flow on screen without a reload', async ({ page, demo }) => {
   await demo.signIn(page);
@@ -322,30 +313,6 @@ test('a tenant is made with the link for its first administrator, and disabled',
   await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
 });
 
-/** Invites a merchant's person on screen and signs in as them, in a browser of their own. */
-async function comeAs(browser: Browser, demo: Demo, page: Page, name: string, merchant: string): Promise<Page> {
-  await page.goto(`${demo.base}/people`);
-  await page.getByRole('button', { name: 'Invite a person' }).click();
-  const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('E-mail address').fill(`${name.toLowerCase()}@example.com`);
-  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
-  await dialog.getByRole('combobox', { name: 'Merchants' }).click();
-  await page.getByRole('option', { name: merchant }).click();
-  await page.keyboard.press('Tab');
-  await dialog.getByRole('button', { name: 'Make the link' }).click();
-  const shown = await page.getByRole('status').filter({ hasText: '/invitation#' }).innerText();
-  const link = /\/invitation#\w+/.exec(shown);
-  const theirs = await (await browser.newContext()).newPage();
-  await theirs.goto(`${demo.base}${link?.[0] ?? ''}`);
-  await expect(theirs.getByRole('heading', { name: 'Welcome to Millrace' })).toBeVisible();
-  expect(await faults(theirs)).toEqual([]);
-  await theirs.getByLabel('Password').first().fill('nine purple teapots sing');
-  await theirs.getByLabel('The same once more').fill('nine purple teapots sing');
-  await theirs.getByRole('button', { name: 'Begin' }).click();
-  await expect(theirs.getByRole('heading', { name: 'Overview' })).toBeVisible();
-  return theirs;
-}
-
 test("a merchant's person sees its own orders and nobody else's, and changes nothing", async ({ page, demo, browser }) => {
   await demo.signIn(page);
   // Another brand, made in the wizard's second step.
@@ -362,13 +329,13 @@ test("a merchant's person sees its own orders and nobody else's, and changes not
   const rows = page.getByRole('table', { name: 'Orders' }).locator('tbody tr');
   await expect(rows.first()).toBeVisible();
   const all = await rows.count();
-  const own = await comeAs(browser, demo, page, 'Ada', 'Example merchant');
+  const own = await comesIn(browser, demo.base, page, 'Ada', 'Merchant', 'Example merchant');
   await own.getByRole('link', { name: 'Orders', exact: true }).click();
   await expect(own.getByRole('table', { name: 'Orders' }).locator('tbody tr')).toHaveCount(all);
   await expect(own.getByRole('checkbox')).toHaveCount(0);
   await expect(own.getByRole('link', { name: 'People' })).toHaveCount(0);
 
-  const other = await comeAs(browser, demo, page, 'Grace', 'Other brand');
+  const other = await comesIn(browser, demo.base, page, 'Grace', 'Merchant', 'Other brand');
   await other.getByRole('link', { name: 'Orders', exact: true }).click();
   await expect(other.getByRole('heading', { name: 'No orders yet' })).toBeVisible();
   await other.goto(own.url().replace('/orders', '/connections'));
@@ -420,12 +387,16 @@ test('the first page needs less than 250 kB of script', async ({ page, demo }) =
 });
 
 test('credentials are entered by somebody without an account, and tested on the page', async ({ page, demo, browser }) => {
+  // Until then the account's calls are the orders'.
+  await demo.says(/Still serving/);
   await demo.signIn(page);
   await page.goto(`${demo.base}/connections`);
   await page.getByRole('table', { name: 'Connections' }).getByRole('link').first().click();
   await page.getByRole('link', { name: 'Settings', exact: true }).click();
-  await page.getByRole('button', { name: 'Ask somebody else for them' }).click();
-  const shown = await page.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  const store = page.getByRole('region', { name: /^Store:/ });
+  await store.getByRole('button', { name: 'Ask somebody else for them' }).click();
+  const shown = await store.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  await expect(store.getByRole('group', { name: /^Link of/ })).toContainText('not opened');
   const link = /\/hand-off#\w+/.exec(shown);
   const theirs = await (await browser.newContext()).newPage();
   await theirs.goto(`${demo.base}${link?.[0] ?? ''}`);
@@ -441,6 +412,81 @@ test('credentials are entered by somebody without an account, and tested on the 
   // Once.
   await theirs.reload();
   await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
+  // Whoever asked sees that it is done.
+  await expect(store.getByRole('group', { name: /^Link of/ })).toContainText('and the test worked', { timeout: 15_000 });
+});
+
+test("a warehouse's credentials come from whoever has them, and a file of it is tried before", async ({ page, demo, browser }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Of others');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  const warehouse = page.getByRole('region', { name: 'Warehouse Setup' });
+  await warehouse.getByLabel('A new one').check();
+  await page.getByRole('combobox', { name: 'Platform' }).click();
+  await page.getByRole('option', { name: /^CSV/ }).click();
+  await warehouse.getByRole('button', { name: /more settings/ }).click();
+  const sample = page.getByRole('region', { name: 'Try the columns on a sample file' });
+  const read = sample.getByRole('group', { name: 'How it is read' });
+  await sample.getByLabel('Or paste some lines of one').fill('Despatch;Order;When;Item;Qty\nD-1;100001;2026-11-23;SKU-A;2\n');
+  await expect(read.getByRole('status')).toContainText('there is no column');
+  await expect(read).toContainText('Despatch;Order;When;Item;Qty');
+  // The columns are entered until the file can be read; the picture of it follows.
+  await warehouse
+    .getByRole('textbox', { name: 'Columns of shipment files' })
+    .fill('shipment_id=Despatch, order_number=Order, shipped_at=When, sku=Item, quantity=Qty');
+  await page.getByRole('combobox', { name: 'Between cells' }).click();
+  await page.getByRole('option', { name: 'Semicolon' }).click();
+  await expect(read.getByRole('status')).toContainText('shipment D-1, 2 units');
+  await expect(read.getByRole('table', { name: 'Rows of the sample' })).toContainText('SKU-A');
+  await expect(read.getByRole('region', { name: 'An order as it would be written' })).toContainText('BPexample-O100001');
+  // A file: its name is looked at, and a wrong row is named with its line.
+  await sample.getByLabel('Stock: what is there').check();
+  await sample.getByLabel('Sample file').setInputFiles({
+    name: 'counted.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from('sku;available\nSKU-A;5\nSKU-B;many\n'),
+  });
+  await expect(read).toContainText('A file of this name would be left alone');
+  await expect(read).toContainText('1 figures as of');
+  await expect(read.getByRole('row', { name: /^3/ })).toContainText('line 3, column 2');
+  expect(await faults(page)).toEqual([]);
+
+  // Where it is reached, and the password, others know.
+  await warehouse.getByLabel('Name of the warehouse').fill('Their shed');
+  await warehouse.getByRole('button', { name: 'Ask somebody else for them' }).click();
+  const shown = await warehouse.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  const link = warehouse.getByRole('group', { name: /^Link of/ });
+  await expect(link).toContainText('not opened');
+  const theirs = await (await browser.newContext()).newPage();
+  await theirs.goto(`${demo.base}${/\/hand-off#\w+/.exec(shown)?.[0] ?? ''}`);
+  await expect(theirs.getByRole('heading', { level: 1 })).toContainText('Access to Their shed for Example merchant');
+  await expect(link).toContainText('nothing tried yet', { timeout: 15_000 });
+  expect(await faults(theirs)).toEqual([]);
+  await theirs.getByLabel('SFTP host').fill('127.0.0.1');
+  await theirs.getByLabel('SFTP user').fill('acme');
+  await theirs.getByLabel('SFTP password').fill('example-password');
+  await theirs.getByRole('button', { name: 'Test and save' }).click();
+  await expect(theirs.getByRole('status')).toContainText('It does not work yet', { timeout: 60_000 });
+  await expect(link).toContainText('it did not work yet', { timeout: 15_000 });
+  await theirs.getByRole('button', { name: 'Save all the same' }).click();
+  await expect(theirs.getByRole('heading', { name: 'Done' })).toBeVisible({ timeout: 60_000 });
+  await theirs.context().close();
+  await link.getByRole('button', { name: 'Go on with it' }).click({ timeout: 30_000 });
+  await expect(page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 60_000 });
+  await expect(warehouse.getByRole('combobox', { name: 'Warehouse' })).toHaveValue(/^Their shed/);
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+
+  // The settings of one that is kept try its files, too.
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await sample.getByLabel('Stock: what is there').check();
+  await sample.getByLabel('Or paste some lines of one').fill('sku,available,counted_at\nSKU-A,5,2026-11-26T10:00:00Z\n');
+  await expect(read.getByRole('status')).toContainText(/SKU-A.*available 5/);
 });
 
 test('a connection with a history is put away, and what happened with it can be read', async ({ page, demo }) => {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Page } from '@playwright/test';
 
 const BINARY = process.env.MILLRACE_BIN ?? '../target/debug/millrace';
 const ACCOUNT = 'example';
@@ -73,6 +74,17 @@ export class Hub {
     return process;
   }
 
+  /** The installation alone, started with these as well. */
+  async serve(...more: string[]): Promise<void> {
+    const data = join(this.home, 'data');
+    const made = execFileSync(BINARY, ['--data', data, '--json', 'init'], { encoding: 'utf8' });
+    this.key = String((JSON.parse(made) as Record<string, unknown>).administrator_key);
+    const listen = more.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
+    const program = this.start('--data', data, '--allow-stand-ins', 'serve', ...listen, ...more);
+    [, this.base = ''] = await program.says(/listening on (http:\S+)/);
+    [, this.setup = ''] = await program.says(/(http:\S+\/setup#\S+)/);
+  }
+
   async begin(): Promise<void> {
     const brightpearl = this.start('simulate', 'brightpearl', '--account', ACCOUNT, '--orders', '0', '--json');
     [, this.brightpearl = ''] = await brightpearl.says(/"base_url": "([^"]+)"/);
@@ -87,12 +99,18 @@ export class Hub {
     mkdirSync(this.folder);
     const warehouse = this.start('simulate', 'dsfx', this.folder, '--every', '1', '--stock', stock, '--json');
     await warehouse.says(/"folder"/);
-    const data = join(this.home, 'data');
-    const made = execFileSync(BINARY, ['--data', data, '--json', 'init'], { encoding: 'utf8' });
-    this.key = String((JSON.parse(made) as Record<string, unknown>).administrator_key);
-    const program = this.start('--data', data, '--allow-stand-ins', 'serve', '--listen', '127.0.0.1:0');
-    [, this.base = ''] = await program.says(/listening on (http:\S+)/);
-    [, this.setup = ''] = await program.says(/(http:\S+\/setup#\S+)/);
+    await this.serve();
+  }
+
+  /** The first administrator comes in, as the link that was printed lets them. */
+  async firstPerson(page: Page, password: string): Promise<void> {
+    await page.goto(this.setup);
+    await page.getByLabel('E-mail address').fill('ada@example.com');
+    await page.getByLabel('Your name').fill('Ada');
+    await page.getByLabel('Password').first().fill(password);
+    await page.getByLabel('The same once more').fill(password);
+    await page.getByRole('button', { name: 'Create the administrator' }).click();
+    await page.getByRole('heading', { name: 'Nothing is connected yet' }).waitFor();
   }
 
   async end(): Promise<void> {
@@ -146,6 +164,35 @@ export class Hub {
   async notes(order: number): Promise<Note[]> {
     const { goods_out_notes } = await this.ask<{ goods_out_notes: Note[] }>(`orders/${order}`);
     return goods_out_notes;
+  }
+
+  /** Connects both stand-ins, with the channel of stock on and some of its settings; one product is wrong in Brightpearl. */
+  async connect(stock: Record<string, unknown>): Promise<void> {
+    await this.api('POST', '/merchants', { name: 'First brand' });
+    await this.api('POST', '/warehouses', {
+      merchant: 'First brand',
+      name: 'Shed',
+      platform: 'dsfx',
+      settings: { transport: 'folder', folder: this.folder },
+    });
+    await this.api('POST', '/stores', {
+      merchant: 'First brand',
+      name: 'Shop',
+      platform: 'brightpearl',
+      settings: { datacenter_code: 'eu1', account_id: ACCOUNT, email: this.email, base_url: this.brightpearl },
+      secrets: { password: this.password },
+    });
+    const { id } = await this.api<{ id: string }>('POST', '/connections', {
+      name: 'Shop to shed',
+      store: 'Shop',
+      warehouse: 'Shed',
+      settings: { import_statuses: ['Ready to ship'], warehouse: 'Example 3PL', price_list: 'Cost', stock },
+    });
+    const listings = PRODUCTS.map((product) => [this.sku(product), `W-${this.sku(product)}`]);
+    await this.api('PUT', `/connections/${id}/mappings`, { listings });
+    await this.disturb(PRODUCTS[0] ?? 0, 4);
+    await this.api('PUT', `/connections/${id}/channels/stock`, { enabled: true, every_seconds: 3 });
+    await this.api('POST', `/connections/${id}/enable`, {});
   }
 
   /** The API, as a program would use it. */

@@ -27,6 +27,24 @@ export const PLACES: [name: string, path: string][] = [
   ['account', '/account'],
 ];
 
+/** Addresses of what is not there, by a name. */
+export const GONE: [name: string, path: string][] = [
+  ['order', '/orders/ord_0'],
+  ['shipment', '/shipments/shp_0'],
+  ['effect', '/effects/eff_0'],
+  ['connection', '/connections/con_0'],
+  ['channel', '/connections/con_0/channels/orders'],
+  ['settings', '/connections/con_0/settings'],
+  ['mappings', '/connections/con_0/mappings'],
+  ['preflight', '/connections/con_0/preflight'],
+  ['tour', '/connections/con_0/tour'],
+  ['census', '/connections/con_0/census'],
+  ['draft', '/connections/add?draft=drf_0'],
+  ['run', '/stock/runs/run_0'],
+  ['delivery', '/deliveries/dlv_0'],
+  ['person', '/people/per_0'],
+];
+
 const LISTS: [name: string, list: string, then?: string][] = [
   ['order', '/orders'],
   ['shipment', '/shipments'],

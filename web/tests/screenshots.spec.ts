@@ -1,7 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { expect, test } from './demo';
-import { places, settled } from './places';
+import { Hub } from './hub';
+import { freePort, MailServer } from './mail';
+import { GONE, places, PLACES, settled } from './places';
+import { comesIn, PASSWORD, pick } from './steps';
 
 const SIZES = { wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
 const SCHEMES = ['light', 'dark'] as const;
@@ -24,12 +27,6 @@ async function take(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
 }
 
-async function pick(page: Page, label: string, option: string): Promise<void> {
-  await page.getByRole('combobox', { name: label }).click();
-  await page.getByRole('option', { name: option }).first().click();
-  await page.keyboard.press('Escape');
-}
-
 /** The path of docs/first-connection.md, as somebody new would go it. */
 test('the first connection, step by step', async ({ page, demo }) => {
   test.setTimeout(600_000);
@@ -49,6 +46,7 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await take(page, 'wizard-2-merchant');
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByLabel('Name of the warehouse').fill('Shed');
+  await pick(page, 'Platform', 'DSFX');
   await pick(page, 'Transport', 'Folder on this machine');
   await page.getByRole('textbox', { name: 'Folder', exact: true }).fill(folder);
   await take(page, 'wizard-3-warehouse');
@@ -126,6 +124,81 @@ test('schedules, drafts, other names and tenants', async ({ page, demo }) => {
   await expect(page.getByRole('table', { name: 'Backups' }).locator('tbody tr')).toHaveCount(1);
 });
 
+/** Files of a warehouse that are tried, and a link for whoever has the credentials. */
+test('files that are tried, and credentials of others', async ({ page, demo, browser }) => {
+  test.setTimeout(600_000);
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Of others');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  const warehouse = page.getByRole('region', { name: 'Warehouse Setup' });
+  await warehouse.getByLabel('A new one').check();
+  await pick(page, 'Platform', 'CSV files');
+  await warehouse.getByLabel('Name of the warehouse').fill('Their shed');
+  await pick(page, 'Between cells', 'Semicolon');
+  await warehouse.getByRole('button', { name: 'Ask somebody else for them' }).click();
+  const shown = await warehouse.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  await warehouse.getByRole('group', { name: /^Link of/ }).scrollIntoViewIfNeeded();
+  await take(page, 'wizard-3-asked');
+  const holder = await (await browser.newContext()).newPage();
+  await holder.goto(`${demo.base}${/\/hand-off#\w+/.exec(shown)?.[0] ?? ''}`);
+  await holder.getByRole('heading', { level: 1 }).waitFor();
+  await take(holder, 'hand-off-warehouse');
+  await holder.context().close();
+  const sample = page.getByRole('region', { name: 'Try the columns on a sample file' });
+  await sample.getByLabel('Stock: what is there').check();
+  await sample.getByLabel('Sample file').setInputFiles({
+    name: 'counted.txt',
+    mimeType: 'text/plain',
+    buffer: Buffer.from(`sku;available\n${Array.from({ length: 14 }, (_, line) => `SKU-${line};${line === 3 ? 'many' : line * 7}`).join('\n')}\n`),
+  });
+  await expect(sample.getByRole('table', { name: 'Rows of the sample' })).toBeVisible();
+  await sample.getByRole('group', { name: 'How it is read' }).scrollIntoViewIfNeeded();
+  await take(page, 'sample-stock');
+  await sample.getByRole('region', { name: 'An order as it would be written' }).scrollIntoViewIfNeeded();
+  await take(page, 'sample-stock-end');
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  const two = page.getByRole('switch', { name: 'Two people approve stock' });
+  await two.click({ force: true });
+  await two.scrollIntoViewIfNeeded();
+  await take(page, 'settings-two-people');
+});
+
+/** A run that two people approve, as each of them sees it. */
+test('stock that two people approve', async ({ page, browser }) => {
+  test.setTimeout(600_000);
+  const hub = new Hub();
+  try {
+    await hub.begin();
+    await hub.firstPerson(page, PASSWORD);
+    await hub.connect({ increases: 'correct', two_people: true });
+    const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');
+    await page.goto(`${hub.base}/stock`);
+    const waiting = page.getByRole('table', { name: 'Stock runs' }).locator('tbody tr').filter({ hasText: 'Waiting' });
+    await waiting.first().getByRole('link').click({ timeout: 200_000 });
+    await expect(page.getByRole('region', { name: 'Two people approve this run' })).toBeVisible();
+    await take(page, 'run-two-people-first');
+    await page.getByRole('button', { name: 'Approve as the first of two' }).click();
+    await take(page, 'run-two-people-dialog');
+    await page.getByRole('dialog').getByRole('button', { name: 'Say yes' }).click();
+    await expect(page.getByRole('button', { name: 'You have approved' })).toBeVisible();
+    await take(page, 'run-two-people-said');
+    await other.goto(page.url());
+    await expect(other.getByRole('button', { name: 'Approve as the second of two' })).toBeVisible();
+    await take(other, 'run-two-people-second');
+    await other.context().close();
+  } finally {
+    await hub.end();
+  }
+});
+
 /** Pictures of every page, for people to look at: web/screenshots, which git ignores. */
 test('every page, wide and on a phone, light and dark', async ({ page, demo }) => {
   test.setTimeout(600_000);
@@ -141,5 +214,39 @@ test('every page, wide and on a phone, light and dark', async ({ page, demo }) =
         await page.screenshot({ path: `screenshots/${name}-${size}-${scheme}.png`, fullPage: false });
       }
     }
+  }
+});
+
+/** An installation in which nothing is yet, what is not there, and invitations with and without a mail server. */
+test('nothing yet, nothing there, and invitations', async ({ page }) => {
+  test.setTimeout(600_000);
+  const mail = new MailServer();
+  const hub = new Hub();
+  const address = `127.0.0.1:${await freePort()}`;
+  const smtp = ['--smtp', await mail.begin(), '--mail-from', 'Millrace <millrace@example.test>'];
+  await hub.serve('--listen', address, '--public-url', `http://${address}`, ...smtp);
+  try {
+    await hub.firstPerson(page, PASSWORD);
+    const all = [...PLACES.map(([name, path]) => [`empty-${name}`, path]), ...GONE.map(([name, path]) => [`gone-${name}`, path])];
+    for (const [name = '', path = ''] of [...all, ['gone-page', '/nowhere']]) {
+      await page.goto(hub.base + path);
+      await settled(page);
+      await take(page, name);
+    }
+    await page.goto(`${hub.base}/people`);
+    for (const [name, state] of [['Grace', 'sent'], ['Joan', 'not-sent']] as const) {
+      await page.getByRole('button', { name: 'Invite a person' }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel('E-mail address').fill(`${name.toLowerCase()}@example.com`);
+      await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+      await dialog.getByRole('combobox', { name: 'Role' }).click();
+      await page.getByRole('option', { name: /^Staff/ }).click();
+      await dialog.getByRole('button', { name: 'Make the link' }).click();
+      await expect(page.getByRole('status').filter({ hasText: '/invitation#' })).toContainText(state === 'sent' ? 'was sent' : 'could not');
+      await take(page, `people-${state}`);
+      if (state === 'sent') await mail.end();
+    }
+  } finally {
+    await hub.end();
   }
 });

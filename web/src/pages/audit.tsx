@@ -64,7 +64,7 @@ export function Audit() {
             },
           },
         ]}
-        empty={<EmptyNote title="Nothing was done yet" />}
+        empty={<EmptyNote title="Nothing is here">Whatever people, keys and the program change is written down here.</EmptyNote>}
       />
     </Page>
   );

@@ -19,7 +19,7 @@ export function Budget() {
           const accounts = Object.entries(budgets as Record<string, Schemas['BudgetOut']>);
           return accounts.length === 0 ? (
             <Paper withBorder>
-              <EmptyNote title="No account was called yet">Calls are counted since the program was started.</EmptyNote>
+              <EmptyNote title="No account was called yet">An account appears with the first call to it. Calls are counted since the program was started.</EmptyNote>
             </Paper>
           ) : (
             <Stack>

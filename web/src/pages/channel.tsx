@@ -3,7 +3,6 @@ import { filling, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { EmptyNote } from '../parts/notes';
-import { To } from '../parts/link';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { words } from '../parts/values';
@@ -17,7 +16,10 @@ type Detail = Schemas['ConnectionDetailOut'];
 export function ChannelPage() {
   const { id = '', channel = '' } = useParams({ strict: false }) as { id?: string; channel?: string };
   return (
-    <Loaded of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}>
+    <Loaded
+      of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}
+      page={{ title: 'Connection', back: { href: '/connections', title: 'Connections' } }}
+    >
       {(connection) => <Shown connection={connection} name={channel} />}
     </Loaded>
   );
@@ -28,9 +30,9 @@ function Shown({ connection, name }: { connection: Detail; name: string }) {
   const channel = connection.channels.find((one) => one.channel === name);
   if (!channel) {
     return (
-      <EmptyNote title="There is no such channel" action={<To href={`/connections/${connection.id}`}>To the connection</To>}>
-        A connection has orders, shipments and stock.
-      </EmptyNote>
+      <Page title="Channel" back={{ href: `/connections/${connection.id}`, title: connection.name }}>
+        <EmptyNote title="There is no such channel">A connection has orders, shipments and stock.</EmptyNote>
+      </Page>
     );
   }
   const path = { connection: connection.id, channel: name };

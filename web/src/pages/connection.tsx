@@ -20,7 +20,10 @@ type Detail = Schemas['ConnectionDetailOut'];
 export function ConnectionPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   return (
-    <Loaded of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}>
+    <Loaded
+      of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}
+      page={{ title: 'Connection', back: { href: '/connections', title: 'Connections' } }}
+    >
       {(connection) => <Shown connection={connection} />}
     </Loaded>
   );

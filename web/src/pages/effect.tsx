@@ -16,7 +16,10 @@ export function EffectPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   const names = useNames();
   return (
-    <Loaded of={reading('/api/v1/effects/{effect}', { path: { effect: id } })}>
+    <Loaded
+      of={reading('/api/v1/effects/{effect}', { path: { effect: id } })}
+      page={{ title: 'Change', back: { href: '/orders', title: 'Orders' } }}
+    >
       {(effect) => (
         <Page
           title={effect.title}

@@ -1,15 +1,16 @@
-import { Button, Group, Stack } from '@mantine/core';
+import { Button, Group, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, basis, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { problemFrom } from '../api/problem';
 import { say, useAct } from '../parts/act';
-import { given, type Values } from '../parts/fields';
+import { given, theirs, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { AskOther } from './ask-other';
 import { CheckResult } from './check-result';
+import { SamplePreview } from './sample-preview';
 import { StoreOauth } from './store-oauth';
 
 type Side = Schemas['Side'];
@@ -71,7 +72,7 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
     },
   );
   const test = useAct((trust: boolean) => sides[side].test(endpoint.id, trust));
-  return (
+  const form = (
     <Section title={`${sides[side].title}: ${endpoint.name}`}>
       <form
         onSubmit={(event) => {
@@ -93,7 +94,11 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           {test.error && <ProblemNote error={test.error} />}
           {test.data && <CheckResult check={test.data} trust={() => test.mutate(true)} />}
           {side === 'store' && endpoint.settings.sign_in === 'oauth' && <StoreOauth store={endpoint.id} name={endpoint.name} />}
-          {side === 'store' && <AskOther store={endpoint.id} />}
+          <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
+          <AskOther
+            wanted={{ [side]: endpoint.id, fields: theirs(endpoint.platform, fields, endpoint.settings) }}
+            fits={(one) => one[side] === endpoint.id}
+          />
           <Group justify="flex-end">
             <Button variant="default" loading={test.isPending} onClick={() => test.mutate(false)}>
               Test what is kept
@@ -105,5 +110,11 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
         </Stack>
       </form>
     </Section>
+  );
+  return (
+    <>
+      {form}
+      {platform?.previews && <SamplePreview platform={endpoint.platform} fields={fields} values={values} />}
+    </>
   );
 }

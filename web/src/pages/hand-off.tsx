@@ -47,6 +47,8 @@ export function HandOff() {
 
 function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: string }) {
   const settled = asked.settled;
+  // The tenant that an installation begins with has no name that anybody would know.
+  const asker = asked.asked_by.replace(/^default: /, '');
   const [values, setValues] = useState<Values>({});
   const submit = useMutation<Result, Problem, 'if_it_works' | 'anyway'>({
     mutationFn: (save) => done(api.POST('/api/v1/links/hand-off', { body: { token, save, ...given(asked.fields, values) } })),
@@ -62,8 +64,8 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
   }
   return (
     <Door
-      title={`${asked.title} access for ${asked.merchant}`}
-      about={`${asked.asked_by} asks you to connect ${asked.store}, ${PURPOSE[asked.side]}. What you enter is sealed: nobody can read it here, ${asked.asked_by} included.`}
+      title={asked.side === 'store' ? `${asked.title} access for ${asked.merchant}` : `Access to ${asked.store} for ${asked.merchant}`}
+      about={`${asker} asks you to connect ${asked.store}, ${PURPOSE[asked.side]}. What you enter is sealed: nobody can read it here, not even who asks.`}
     >
       <form
         onSubmit={(event) => {

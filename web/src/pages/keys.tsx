@@ -26,7 +26,7 @@ export function Keys() {
         {(keys) => (
           <Paper withBorder>
             {keys.length === 0 ? (
-              <EmptyNote title="No key yet" />
+              <EmptyNote title="No key yet">Programs that use the API need one each, so that one can be taken away alone.</EmptyNote>
             ) : (
               <Rows
                 label="API keys"

@@ -1,15 +1,14 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, DialogEnd, useAct } from '../parts/act';
+import { Action } from '../parts/act';
 import { To } from '../parts/link';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { Rename } from './rename';
+import { NameButton, Rename } from './name-button';
 
 type Side = Schemas['Side'];
 type Endpoint = Schemas['EndpointOut'];
@@ -37,45 +36,14 @@ export function Merchants() {
 }
 
 function NewMerchant() {
-  const [opened, setOpened] = useState(false);
-  const [name, setName] = useState('');
-  const close = () => {
-    setOpened(false);
-    setName('');
-  };
-  const make = useAct(() => done(api.POST('/api/v1/merchants', { body: { name: name.trim() } })), close);
   return (
-    <>
-      <Button
-        onClick={() => {
-          make.reset();
-          setOpened(true);
-        }}
-      >
-        Add a merchant
-      </Button>
-      <Modal opened={opened} onClose={close} title="Add a merchant" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            make.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label="Name of the merchant"
-              required
-              maxLength={100}
-              data-autofocus
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            {make.error && <ProblemNote error={make.error} />}
-            <DialogEnd close={close} label="Add" busy={make.isPending} />
-          </Stack>
-        </form>
-      </Modal>
-    </>
+    <NameButton
+      label="Add a merchant"
+      title="Add a merchant"
+      field="Name of the merchant"
+      end="Add"
+      run={(name) => done(api.POST('/api/v1/merchants', { body: { name } }))}
+    />
   );
 }
 

@@ -19,7 +19,12 @@ type Detail = Schemas['OrderDetailOut'];
 export function OrderPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   return (
-    <Loaded of={reading('/api/v1/orders/{order}', { path: { order: id } })}>{(order) => <Shown order={order} />}</Loaded>
+    <Loaded
+      of={reading('/api/v1/orders/{order}', { path: { order: id } })}
+      page={{ title: 'Order', back: { href: '/orders', title: 'Orders' } }}
+    >
+      {(order) => <Shown order={order} />}
+    </Loaded>
   );
 }
 

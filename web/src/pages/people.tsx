@@ -4,8 +4,9 @@ import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, basis, done, filling, ifMatch, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights, useSession } from '../api/session';
-import { Action, say, useAct } from '../parts/act';
+import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
@@ -25,7 +26,28 @@ const ROLES: { value: Schemas['PersonRole']; label: string }[] = [
   { value: 'administrator', label: 'Administrator: everything' },
 ];
 
-const LINK = 'Give this link to the person yourself: Millrace sends no e-mail. It works once, and is shown this once.';
+/** The link of an invitation that was just made: whether the person has it already, and what to do where they do not. */
+function Invited({ invitation: { link, sent_to: to, not_sent: problem } }: { invitation: Schemas['LinkOut'] }) {
+  if (to) {
+    return (
+      <Once title={`The invitation was sent to ${to}`} color="teal" secret={link}>
+        Nothing is left to do. Should the e-mail not arrive, give them this link, which is the same: it works once, within seven days, and is shown this once.
+      </Once>
+    );
+  }
+  if (problem) {
+    return (
+      <Once title="The invitation was made, and could not be sent" color="red" secret={link}>
+        {`${sentence(problem)} It works once, within seven days, and is shown this once. So that the next one is sent, the operator mends the mail server's settings (--smtp, --mail-from, the password); the test of an e-mail channel under Alerts tries them.`}
+      </Once>
+    );
+  }
+  return (
+    <Once title="The invitation's link" secret={link}>
+      Give this link to the person yourself. It works once, within seven days, and is shown this once. Invitations are sent by e-mail where the operator has started Millrace with a mail server (--smtp, --mail-from) and a public address (--public-url).
+    </Once>
+  );
+}
 
 /** Whether people can also sign in at the organisation's identity provider, which only the operator sets up. */
 function Provider() {
@@ -45,15 +67,11 @@ function Provider() {
 /** Who may sign in, and who is invited. */
 export function People() {
   const names = useNames();
-  const [link, setLink] = useState<string | null>(null);
+  const [invitation, setInvitation] = useState<Schemas['LinkOut'] | null>(null);
   const limits = (merchants: string[] | null | undefined) => merchants?.map(names.merchant).join(', ') ?? 'All merchants';
   return (
-    <Page title="People" actions={<Invite made={setLink} />}>
-      {link && (
-        <Once title="The invitation's link" secret={link}>
-          {LINK}
-        </Once>
-      )}
+    <Page title="People" actions={<Invite made={setInvitation} />}>
+      {invitation && <Invited invitation={invitation} />}
       <DataTable<Person>
         of={paging('/api/v1/people', { query: { limit: 50 } })}
         label="People"
@@ -95,7 +113,7 @@ export function People() {
           ]}
           empty={
             <EmptyNote title="Nobody is invited">
-              Invitations are listed here until they are used: press Invite a person, and give the link to them.
+              Press Invite a person: the invitation is listed here, and what became of it.
             </EmptyNote>
           }
         />
@@ -127,7 +145,7 @@ function RightsFields({ rights, change }: RightsProps) {
       />
       {rights.role !== 'administrator' && (
         <MultiSelect
-        searchable
+          searchable
           label="Merchants"
           description={rights.role === 'staff' ? 'Empty: all of them.' : 'They see these and nothing else.'}
           required={rights.role === 'merchant'}
@@ -147,7 +165,7 @@ function RightsFields({ rights, change }: RightsProps) {
   );
 }
 
-function Invite({ made }: { made: (link: string) => void }) {
+function Invite({ made }: { made: (invitation: Schemas['LinkOut']) => void }) {
   const [opened, setOpened] = useState(false);
   const [email, setEmail] = useState('');
   const [name, setName] = useState('');
@@ -158,7 +176,7 @@ function Invite({ made }: { made: (link: string) => void }) {
       setOpened(false);
       setEmail('');
       setName('');
-      made(answer.link);
+      made(answer);
     },
   );
   return (
@@ -183,11 +201,7 @@ function Invite({ made }: { made: (link: string) => void }) {
             <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} />
             <RightsFields rights={rights} change={setRights} />
             {invite.error && <ProblemNote error={invite.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={invite.isPending}>
-                Make the link
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Make the link" busy={invite.isPending} />
           </Stack>
         </form>
       </Modal>
@@ -199,7 +213,10 @@ function Invite({ made }: { made: (link: string) => void }) {
 export function PersonPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   return (
-    <Loaded of={filling('/api/v1/people/{person}', { path: { person: id } })}>
+    <Loaded
+      of={filling('/api/v1/people/{person}', { path: { person: id } })}
+      page={{ title: 'Person', back: { href: '/people', title: 'People' } }}
+    >
       {(person) => <Shown key={person.id} person={person} />}
     </Loaded>
   );
@@ -272,7 +289,7 @@ function Shown({ person }: { person: Person }) {
     >
       {link && (
         <Once title="The link for a new password" secret={link}>
-          {LINK}
+          Give this link to the person yourself: it is never sent by e-mail. It works once, within 24 hours, and is shown this once.
         </Once>
       )}
       <Section title="What they may do">

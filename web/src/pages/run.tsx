@@ -4,9 +4,10 @@ import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useNames } from '../api/names';
-import { useRights } from '../api/session';
+import { useRights, useSession } from '../api/session';
 import { Action, DialogEnd, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { approvers, explained, LABELS, LineAssents, products, RunAssents, turnOf } from './run-assents';
 import { RunBadge } from './run-badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
@@ -24,17 +25,29 @@ const lineOf = (line: Line) => `${line.product} ${line.warehouse}`;
 /** One comparison: what it would change, line by line, before it is written; and how to take it back after. */
 export function RunPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
-  return <Loaded of={reading('/api/v1/stock/runs/{run}', { path: { run: id } })}>{(run) => <Shown run={run} />}</Loaded>;
+  // Somebody's yes is no change of the run, and no event tells of it.
+  const often = { refetchInterval: (query: { state: { data?: Run | undefined } }) => (query.state.data?.two_people ? 5_000 : false) };
+  return (
+    <Loaded
+      of={{ ...reading('/api/v1/stock/runs/{run}', { path: { run: id } }), ...often }}
+      page={{ title: 'Stock run', back: { href: '/stock', title: 'Stock' } }}
+    >
+      {(run) => <Shown run={run} />}
+    </Loaded>
+  );
 }
 
 function Shown({ run }: { run: Run }) {
   const { decides } = useRights();
+  const { person } = useSession();
   const names = useNames();
   const [all, setAll] = useState(false);
   const params = { path: { run: run.id } };
   const lines = all ? run.lines : run.lines.filter((line) => line.verdict !== 'same');
   const corrections = run.lines.filter((line) => line.verdict === 'correct');
   const waits = run.state === 'waiting';
+  const turn = turnOf(run, person.id);
+  const correct = `${products(corrections.length)} ${corrections.length === 1 ? 'is' : 'are'} corrected in Brightpearl by the differences shown here. It can be taken back.`;
   const canUndo = run.lines.some((line) => line.effect && !line.undone_by);
   return (
     <Page
@@ -48,9 +61,10 @@ function Shown({ run }: { run: Run }) {
             {waits && (
               <Action
                 variant="filled"
-                label="Approve"
-                confirm={`Correct ${corrections.length} products`}
-                explains={`${corrections.length} products are corrected in Brightpearl by the differences shown here. It can be taken back.`}
+                label={LABELS[turn]}
+                disabled={turn === 'said'}
+                confirm={turn === 'first' ? 'Say yes' : `Correct ${products(corrections.length)}`}
+                explains={explained(turn, correct)}
                 run={() => done(api.POST('/api/v1/stock/runs/{run}/approve', { params }))}
               />
             )}
@@ -66,6 +80,7 @@ function Shown({ run }: { run: Run }) {
         )
       }
     >
+      {waits && run.two_people && <RunAssents run={run} />}
       <Section title="About it">
         <Facts
           of={[
@@ -75,6 +90,7 @@ function Shown({ run }: { run: Run }) {
             ['SKUs in the feed', run.skus],
             ['Products compared', run.compared],
             ['Differ', run.changed],
+            ['Approved by', run.state === 'planned' && approvers(run)],
           ]}
         />
       </Section>
@@ -117,26 +133,29 @@ function Shown({ run }: { run: Run }) {
 
 /** Lines that a run held back while it corrected the others: single ones can be let go. */
 function HeldLines({ run }: { run: Run }) {
+  const { person } = useSession();
   const held = run.lines.filter((line) => line.verdict === 'hold' && !line.effect);
   const [chosen, setChosen] = useState<Set<string>>(new Set());
   const skus = held.filter((line) => chosen.has(lineOf(line))).flatMap((line) => line.skus);
   if (held.length === 0) return null;
+  const turn = turnOf(run, person.id, skus);
   return (
     <Section
       title="Held back"
-      about="The run corrected the others. Look at these, then let go those that are right; each is worked out anew first."
+      about={`The run corrected the others. Look at these, then let go those that are right; each is worked out anew first.${run.two_people ? ' Two people let them go: the second one approves the same lines.' : ''}`}
       actions={
         <Action
           size="xs"
           variant="filled"
           label="Approve the chosen lines"
-          disabled={skus.length === 0}
-          explains={`Brightpearl is corrected for ${skus.join(', ')}, where it still differs.`}
+          disabled={skus.length === 0 || turn === 'said'}
+          explains={explained(turn, `Brightpearl is corrected for ${skus.join(', ')}, where it still differs.`)}
           run={() => done(api.POST('/api/v1/stock/runs/{run}/approve', { params: { path: { run: run.id } }, body: { skus } }))}
           then={() => setChosen(new Set())}
         />
       }
     >
+      {run.two_people && <LineAssents run={run} held={held.flatMap((line) => line.skus)} />}
       <Rows<Line>
         label="Held lines"
         rows={held}

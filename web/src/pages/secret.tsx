@@ -1,9 +1,17 @@
 import { Alert, Button, CopyButton, Group, Stack, Text } from '@mantine/core';
 
+interface Props {
+  title: string;
+  secret: string;
+  /** Teal where nothing is left to do, red where something went wrong. */
+  color?: 'teal' | 'yellow' | 'red';
+  children?: string;
+}
+
 /** Something that is shown this once. */
-export function Once({ title, secret, children }: { title: string; secret: string; children?: string }) {
+export function Once({ title, secret, color = 'yellow', children }: Props) {
   return (
-    <Alert color="yellow" title={title} role="status">
+    <Alert color={color} title={title} role="status">
       <Stack gap="xs">
         <Text size="sm">{children ?? 'It is shown this once and not kept readable. Put it where it belongs now.'}</Text>
         <Group gap="xs" wrap="nowrap" align="flex-start">

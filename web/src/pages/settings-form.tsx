@@ -1,4 +1,4 @@
-import { Group, MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
+import { MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TextInput } from '@mantine/core';
 import type { Schemas } from '../api/client';
 import { Section } from '../parts/section';
 import { BrakesForm } from './brakes';
@@ -165,7 +165,7 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
         />
       </Section>
       <Section title="What the warehouse is sent">
-        <Group grow align="flex-start">
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <TextInput
             label="Carrier where none is mapped"
             description="Code of the warehouse. Empty: such orders are held."
@@ -189,7 +189,7 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
               set('default_ship_method', { ...settings.default_ship_method, service: event.currentTarget.value })
             }
           />
-        </Group>
+        </SimpleGrid>
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <Select
             label="SKUs without a mapping"
@@ -311,6 +311,12 @@ function StockForm({ settings, choices, change }: Props) {
         description="Brightpearl then brings them back to life."
         checked={stock.revive_archived ?? false}
         onChange={(event) => set({ revive_archived: event.currentTarget.checked })}
+      />
+      <Switch
+        label="Two people approve stock"
+        description="A run that waits, and lines that were held: one person’s yes is written down, another’s decides. Both sign in here; API keys and the command line are refused. Dropping a run and taking one back take one person."
+        checked={stock.two_people ?? false}
+        onChange={(event) => set({ two_people: event.currentTarget.checked })}
       />
       <BrakesForm brakes={stock.brakes ?? {}} change={(brakes) => set({ brakes })} />
     </Section>

@@ -8,7 +8,7 @@ import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { EndpointSettings } from './endpoint-settings';
-import { Rename } from './rename';
+import { Rename } from './name-button';
 import { SettingsForm, type Settings } from './settings-form';
 
 type Detail = Schemas['ConnectionDetailOut'];
@@ -17,7 +17,10 @@ type Detail = Schemas['ConnectionDetailOut'];
 export function SettingsPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   return (
-    <Loaded of={{ ...reading('/api/v1/connections/{connection}', { path: { connection: id } }), staleTime: Infinity }}>
+    <Loaded
+      of={{ ...reading('/api/v1/connections/{connection}', { path: { connection: id } }), staleTime: Infinity }}
+      page={{ title: 'Connection', back: { href: '/connections', title: 'Connections' } }}
+    >
       {(connection) => (
         <Page
           title={`Settings of ${connection.name}`}

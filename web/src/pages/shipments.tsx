@@ -82,7 +82,10 @@ export function ShipmentPage() {
   const { decides } = useRights();
   const params = { path: { shipment: id } };
   return (
-    <Loaded of={reading('/api/v1/shipments/{shipment}', params)}>
+    <Loaded
+      of={reading('/api/v1/shipments/{shipment}', params)}
+      page={{ title: 'Shipment', back: { href: '/shipments', title: 'Shipments' } }}
+    >
       {(shipment) => (
         <Page
           title={`Shipment ${shipment.reference}`}

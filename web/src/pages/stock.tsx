@@ -5,7 +5,7 @@ import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { FilterBar, useFilters } from '../parts/filters';
-import { To } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { DataTable, Rows } from '../parts/table';
@@ -15,6 +15,7 @@ import { RunBadge } from './run-badge';
 
 /** Stock of one connection: runs, what the warehouse counts, differences explained, and what is held. */
 export function Stock() {
+  const { administers } = useRights();
   const { data: connections } = useQuery(reading('/api/v1/connections'));
   const [filters, setFilters] = useFilters();
   const connection = filters.connection ?? connections?.[0]?.id;
@@ -23,7 +24,12 @@ export function Stock() {
     <Page title="Stock" about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains.">
       {connections?.length === 0 && (
         <Paper withBorder>
-          <EmptyNote title="Nothing is connected yet">Counts appear here once a connection's stock channel runs.</EmptyNote>
+          <EmptyNote
+            title="Nothing is connected yet"
+            action={administers && <ToButton href="/connections/add">Add a connection</ToButton>}
+          >
+            Counts appear here once a connection's stock channel runs.
+          </EmptyNote>
         </Paper>
       )}
       {connections && connection && (

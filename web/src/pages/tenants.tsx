@@ -1,13 +1,14 @@
-import { Button, Modal, Stack, TextInput } from '@mantine/core';
+import { Stack } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
-import { Action, DialogEnd, useAct } from '../parts/act';
+import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
+import { NameButton } from './name-button';
 import { Once } from './secret';
 
 type Tenant = Schemas['TenantOut'];
@@ -24,9 +25,11 @@ export function Tenants() {
   const [entry, setEntry] = useState<Entry | null>(null);
   if (!installation) {
     return (
-      <EmptyNote title="Tenants are the operator's">
-        Only administrators of the whole installation see and make them. Ask one of them.
-      </EmptyNote>
+      <Page title="Tenants">
+        <EmptyNote title="Tenants are the operator's">
+          Only administrators of the whole installation see and make them. Ask one of them.
+        </EmptyNote>
+      </Page>
     );
   }
   return (
@@ -37,7 +40,7 @@ export function Tenants() {
     >
       {entry && (
         <Once title={`The link for the first administrator of ${entry.tenant}`} secret={entry.link}>
-          Give it to that person yourself: Millrace sends no e-mail. It works once, within 24 hours, and is shown this once.
+          Give it to that person yourself: it is not sent by e-mail. It works once, within 24 hours, and is shown this once.
         </Once>
       )}
       <DataTable<Tenant>
@@ -108,51 +111,15 @@ function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void 
 }
 
 function NewTenant({ made }: { made: (entry: Entry) => void }) {
-  const [opened, setOpened] = useState(false);
-  const [name, setName] = useState('');
-  const close = () => {
-    setOpened(false);
-    setName('');
-  };
-  const make = useAct(
-    () => done(api.POST('/api/v1/tenants', { body: { name: name.trim() } })),
-    ({ tenant, link }) => {
-      close();
-      made({ tenant: tenant.name, link: link.link });
-    },
-  );
   return (
-    <>
-      <Button
-        onClick={() => {
-          make.reset();
-          setOpened(true);
-        }}
-      >
-        Make a tenant
-      </Button>
-      <Modal opened={opened} onClose={close} title="Make a tenant" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            make.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label="Name"
-              description="The organisation's, as people call it. Unique in this installation."
-              required
-              maxLength={100}
-              data-autofocus
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            {make.error && <ProblemNote error={make.error} />}
-            <DialogEnd close={close} label="Make it" busy={make.isPending} />
-          </Stack>
-        </form>
-      </Modal>
-    </>
+    <NameButton
+      label="Make a tenant"
+      title="Make a tenant"
+      field="Name"
+      description="The organisation's, as people call it. Unique in this installation."
+      end="Make it"
+      run={(name) => done(api.POST('/api/v1/tenants', { body: { name } }))}
+      then={({ tenant, link }) => made({ tenant: tenant.name, link: link.link })}
+    />
   );
 }

@@ -23,7 +23,10 @@ export function TourPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   const [filters] = useFilters();
   return (
-    <Loaded of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}>
+    <Loaded
+      of={reading('/api/v1/connections/{connection}', { path: { connection: id } })}
+      page={{ title: 'Connection', back: { href: '/connections', title: 'Connections' } }}
+    >
       {(connection) => (
         <Page
           title="Follow the first order"

@@ -180,7 +180,10 @@ export function DeliveryPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   const params = { path: { delivery: id } };
   return (
-    <Loaded of={reading('/api/v1/deliveries/{delivery}', params)}>
+    <Loaded
+      of={reading('/api/v1/deliveries/{delivery}', params)}
+      page={{ title: 'Delivery', back: { href: '/webhooks', title: 'Webhooks' } }}
+    >
       {({ delivery, attempts, body }) => (
         <Page
           title={`Delivery of ${delivery.kind}`}

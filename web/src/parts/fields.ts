@@ -42,6 +42,8 @@ export function asked(
     const rule = rules[field.name];
     if (!rule) return true;
     const other = fields.find((one) => one.name === rule.field);
+    // Where the choice is not asked for, whoever asked for the field has made it.
+    if (!other && values[rule.field] === undefined) return true;
     return rule.values.includes(values[rule.field] || other?.default || '');
   };
   const shown = fields.filter((field) => (standIns || field.kind !== 'operator') && matters(field));
@@ -51,6 +53,16 @@ export function asked(
 }
 
 const SECRET = new Set(['secret', 'long_secret']);
+
+/**
+ * What only whoever has the credentials can say: secrets, and what has no value yet and none by itself. How files are laid out and
+ * the like is not theirs to decide.
+ */
+export function theirs(platform: string, fields: Field[], values: Values): string[] {
+  return asked(platform, fields, values, false)
+    .first.filter((field) => SECRET.has(field.kind) || !(values[field.name] || field.default))
+    .map((field) => field.name);
+}
 
 /** Sorts what was entered into plain settings and secrets, as the API takes them. What is empty is not given. */
 export function given(fields: Field[], values: Values): { settings: Values; secrets: Values } {

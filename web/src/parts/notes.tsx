@@ -27,7 +27,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
           {told.remedy}
         </Text>
         <Group gap="md">
-          {retry && (
+          {retry && told.status !== 404 && (
             <Button size="xs" variant="default" onClick={retry}>
               Try again
             </Button>

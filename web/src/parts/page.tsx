@@ -50,16 +50,17 @@ export function Page({ title, back, badge, about, actions, children }: Props) {
   );
 }
 
-/** Reads something and shows it; until then that it is read, or why not. */
-export function Loaded<T>({
-  of,
-  children,
-}: {
+interface LoadedProps<T> {
   of: UseQueryOptions<T, Problem, T, readonly unknown[]> | UseQueryOptions<T, Problem>;
+  /** Where what is read makes the whole page: its heading and the way back until it is there, and where it is not. */
+  page?: Pick<Props, 'title' | 'back'>;
   children: (data: T) => ReactNode;
-}) {
+}
+
+/** Reads something and shows it; until then that it is read, or why not. */
+export function Loaded<T>({ of, page, children }: LoadedProps<T>) {
   const query = useQuery(of as UseQueryOptions<T, Problem>);
   if (query.data !== undefined) return <>{children(query.data)}</>;
-  if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
-  return <Waiting />;
+  const note = query.error ? <ProblemNote error={query.error} retry={() => void query.refetch()} /> : <Waiting />;
+  return page ? <Page {...page}>{note}</Page> : note;
 }

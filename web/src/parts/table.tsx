@@ -124,7 +124,7 @@ function PlainRow<T>({ row, id, columns, called, isChosen, toggle, place, measur
       )}
       {columns.map((column) => {
         const shown = column.show(row);
-        const none = shown === null || shown === undefined || shown === '' || shown === false;
+        const none = shown === null || shown === undefined || shown === '' || shown === false || (Array.isArray(shown) && shown.length === 0);
         const classes = [column.wide || none ? 'wide' : '', column.figure ? 'right' : ''].join(' ').trim();
         return (
           <td key={column.title} data-label={column.title} className={classes || undefined}>

@@ -9,16 +9,21 @@ use super::{ConnectionKey, Database, R, audit, corrections, facts::scope_values,
 pub struct Assent {
     /// The SKUs of the lines it is for; none: the run itself.
     pub skus: Vec<String>,
-    /// Who, as the audit trail names them.
+    /// Who: the id of a person (`per_…`).
+    pub person: String,
+    /// The same, as the audit trail names them.
     pub actor: String,
     /// When.
     pub at: Timestamp,
+    /// Who said it may still sign in: otherwise it is as if it had not been said.
+    pub counts: bool,
 }
 
 fn assent(row: &Row) -> R<Assent> {
     let what = row.string(0)?;
     let skus = what.split('\n').filter(|sku| !sku.is_empty()).map(str::to_owned).collect();
-    Ok(Assent { skus, actor: row.string(1)?, at: row.time(2)? })
+    let counts = !row.flag(4)?;
+    Ok(Assent { skus, actor: row.string(1)?, at: row.time(2)?, person: row.string(3)?, counts })
 }
 
 impl Database {
@@ -77,8 +82,9 @@ impl Database {
                 let [tenant, merchant] = scope_values(&key.scope);
                 let rows = tx
                     .query(
-                        "SELECT what, actor, at FROM stock_assent
-                         WHERE tenant = $1 AND merchant = $2 AND run = $3 ORDER BY at, person, what",
+                        "SELECT a.what, a.actor, a.at, a.person, COALESCE(p.disabled, 0)
+                         FROM stock_assent AS a LEFT JOIN person AS p ON p.tenant = a.tenant AND p.id = a.person
+                         WHERE a.tenant = $1 AND a.merchant = $2 AND a.run = $3 ORDER BY a.at, a.person, a.what",
                         &[tenant, merchant, run.into()],
                     )
                     .await?;

@@ -70,6 +70,8 @@ pub struct PlatformOut {
     pub fields: Vec<FieldOut>,
     /// Whether this installation permits fields of the kind `operator`: addresses of stand-ins, folders of this machine.
     pub stand_ins: bool,
+    /// Its files have columns that settings describe: a sample of them can be previewed (`POST /warehouses/preview`).
+    pub previews: bool,
 }
 
 /// A setting of a connector: one field of a form.
@@ -266,6 +268,7 @@ pub fn platforms(hub: &Hub) -> Vec<PlatformOut> {
             role: if Side::Store.plays(&spec.role) { Side::Store } else { Side::Warehouse },
             fields: spec.fields.iter().map(FieldOut::from).collect(),
             stand_ins: hub.config.allow_stand_ins,
+            previews: connectors::layouts::find(spec.name).is_some(),
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, connections, limit};
 use crate::{
-    db::{ConnectionKey, CorrectionView, RunState, StockLine, StockRun},
+    db::{Assent, ConnectionKey, CorrectionView, RunState, StockLine, StockRun},
     flow,
     runtime::Runtime,
 };
@@ -52,6 +52,8 @@ pub struct RunDetailOut {
     pub run: RunOut,
     /// Lines that differ, are skipped or held.
     pub lines: Vec<RunLineOut>,
+    /// What waits of it is approved by two people, who both signed in.
+    pub two_people: bool,
     /// Who has said yes, where two people approve.
     pub assents: Vec<AssentOut>,
 }
@@ -61,11 +63,15 @@ pub struct RunDetailOut {
 pub struct AssentOut {
     /// The SKUs of the lines it is for; none: the run itself.
     pub skus: Vec<String>,
-    /// Who.
+    /// Who, as the audit trail names them.
     pub by: String,
+    /// The same person's id (`per_…`).
+    pub person: String,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
+    /// Whether it counts: not that of a person who may not sign in any more.
+    pub counts: bool,
 }
 
 /// One product of a comparison.
@@ -186,8 +192,14 @@ async fn detail(hub: &Hub, key: &ConnectionKey, run: StockRun) -> Result<RunDeta
         }
     };
     let assents = hub.db.assents(key, &run.id).await?;
-    let assents = assents.into_iter().map(|one| AssentOut { skus: one.skus, by: one.actor, at: one.at }).collect();
-    Ok(RunDetailOut { run: out(key, &run), lines: run.lines.into_iter().map(lines).collect(), assents })
+    let said =
+        |one: Assent| AssentOut { skus: one.skus, by: one.actor, person: one.person, at: one.at, counts: one.counts };
+    Ok(RunDetailOut {
+        run: out(key, &run),
+        lines: run.lines.into_iter().map(lines).collect(),
+        two_people: two_people(hub, key).await?,
+        assents: assents.into_iter().map(said).collect(),
+    })
 }
 
 fn line_out(line: StockLine) -> RunLineOut {
@@ -251,6 +263,11 @@ pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<Stri
     detail(hub, &key, approved).await
 }
 
+/// Whether two people approve. As it is kept, not as it runs: the switch holds from its commit on.
+async fn two_people(hub: &Hub, key: &ConnectionKey) -> Result<bool, Failure> {
+    Ok(hub.db.connection(key, &hub.keyring).await?.settings.stock.two_people)
+}
+
 /// Whether nothing but this yes is missing: always, unless two people approve.
 async fn agreed(
     hub: &Hub,
@@ -259,8 +276,7 @@ async fn agreed(
     run: &str,
     skus: &BTreeSet<String>,
 ) -> Result<bool, Failure> {
-    // As it is kept, not as it runs: the switch holds from its commit on.
-    if !hub.db.connection(key, &hub.keyring).await?.settings.stock.two_people {
+    if !two_people(hub, key).await? {
         return Ok(true);
     }
     // A key or a command line is nobody, and one person may hold several.

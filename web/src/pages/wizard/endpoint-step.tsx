@@ -4,18 +4,20 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
-import { apart, given, type Values } from '../../parts/fields';
+import { apart, given, theirs, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
 import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
 import { byField, sides } from '../endpoint-settings';
+import { SamplePreview } from '../sample-preview';
 import { StoreOauth } from '../store-oauth';
 import { KEPT_AFTER, type Keeping } from './draft';
 
 type Platform = Schemas['PlatformOut'];
 type Endpoint = Schemas['EndpointOut'];
+type HandOff = Schemas['HandOffOut'];
 
 interface Props {
   /** The draft's. */
@@ -49,7 +51,8 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const [name, setName] = useState(entered?.name ?? '');
   const [values, setValues] = useState<Values>(entered?.values ?? {});
   const chosen = platforms.find((one) => one.name === platform);
-  const fields = chosen?.fields ?? [];
+  const fieldsOf = (named: string) => platforms.find((one) => one.name === named)?.fields ?? [];
+  const fields = fieldsOf(platform);
   const hidden = [...secrets].filter((secret) => secret.startsWith(`${side}.`));
   const later = useDebouncedCallback(
     (form: { name: string; platform: string; values: Values }) => {
@@ -73,139 +76,167 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
     enter({ platform: next, values: {} });
   };
   const test = useAct((trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep));
+  /** One is made, by this person or through a link: the draft needs what was entered for it, and its secrets, no more. */
+  const take = (made: string) => {
+    const { [side]: _, ...others } = draft.entered;
+    void keep({ [side]: made, entered: others }, forget());
+    setId(made);
+    setHow('existing');
+    setName('');
+    setValues({});
+    test.mutate({ id: made, keep: false });
+  };
   const make = useAct<void, Endpoint>(
     async () => {
       later.flush();
       await keep({});
       return sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, draft: draftId, ...given(fields, values) });
     },
-    (made) => {
-      const { [side]: _, ...others } = draft.entered;
-      // It is made, and has its secrets: the draft needs them no more.
-      void keep({ [side]: made.id, entered: others }, forget());
-      setId(made.id);
-      setHow('existing');
-      setName('');
-      setValues({});
-      test.mutate({ id: made.id, keep: false });
-    },
+    (made) => take(made.id),
   );
   const there = present.find((one) => one.id === id);
   const works = test.data?.ok === true;
+  const byConsent = (how === 'new' ? values : there?.settings)?.sign_in === 'oauth';
+  const offersHandOff = !byConsent && (how === 'new' || (Boolean(id) && !works));
+  const asked = {
+    existing: {
+      wanted: { [side]: id, fields: there ? theirs(there.platform, fieldsOf(there.platform), there.settings) : [] },
+      fits: (one: HandOff) => one[side] === id,
+    },
+    new: {
+      wanted: {
+        merchant: draft.merchant,
+        name: name.trim(),
+        platform,
+        settings: given(fields, values).settings,
+        fields: theirs(platform, fields, values),
+      },
+      fits: (one: HandOff) => one.side === side && one.merchant === draft.merchant && one.name === name.trim(),
+    },
+  };
   return (
-    <Section title={TITLES[side]}>
-      <Stack maw={640}>
-        <Radio.Group value={how} onChange={setHow} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
-          <Group mt="xs">
-            <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
-            <Radio value="new" label="A new one" />
-          </Group>
-        </Radio.Group>
-        {how === 'existing' ? (
-          <Select
-            label={sides[side].title}
-            required
-            data={present.map((one) => ({ value: one.id, label: `${one.name} · ${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform}` }))}
-            value={id || null}
-            onChange={(value) => {
-              setId(value ?? '');
-              test.reset();
-            }}
-          />
-        ) : (
-          <form
-            id="endpoint"
-            onSubmit={(event) => {
-              event.preventDefault();
-              make.mutate();
-            }}
-          >
-            <Stack>
-              <TextInput
-                label={`Name of the ${side}`}
-                required
-                value={name}
-                onChange={(event) => enter({ name: event.currentTarget.value })}
-              />
-              <Select
-                label="Platform"
-                description={chosen?.summary}
-                required
-                data={platforms.map((one) => ({ value: one.name, label: one.title }))}
-                value={platform}
-                allowDeselect={false}
-                onChange={(value) => choosePlatform(value ?? '')}
-              />
-              {chosen && (
-                <Text size="xs" className="quiet">
-                  Proven against: {chosen.proven}
-                </Text>
-              )}
-              {side === 'store' && platform === 'brightpearl' && (
-                <Text size="sm">
-                  Best give Millrace a staff user of its own in Brightpearl, with the API column ticked under Setup &gt;
-                  Staff: then its password can change without touching anybody else.
-                </Text>
-              )}
-              <SchemaForm
-                platform={platform}
-                fields={fields}
-                values={values}
-                onChange={(changed) => enter({ values: changed })}
-                kept={hidden.map((secret) => secret.slice(side.length + 1))}
-                problems={byField(make.error)}
-                standIns={chosen?.stand_ins ?? false}
-              />
-              {make.error && <ProblemNote error={make.error} />}
-            </Stack>
-          </form>
-        )}
-        {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
-        {side === 'store' && how === 'existing' && id && !works && there?.settings.sign_in !== 'oauth' && (
-          <div>
-            <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>
-            <AskOther store={id} />
-          </div>
-        )}
-        {test.error && <ProblemNote error={test.error} />}
-        {test.data && (
-          <>
-            <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />
-            {!works && (
-              <Text size="sm">
-                Mend it in the settings of this {side}, or take “A new one” and enter it again. You can also go on, and
-                mend it later: the connection stays off until it works.
+    <>
+      <Section title={TITLES[side]}>
+        <Stack maw={640}>
+          <Radio.Group value={how} onChange={setHow} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
+            <Group mt="xs">
+              <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
+              <Radio value="new" label="A new one" />
+            </Group>
+          </Radio.Group>
+          {how === 'existing' ? (
+            <Select
+              label={sides[side].title}
+              required
+              data={present.map((one) => ({ value: one.id, label: `${one.name} · ${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform}` }))}
+              value={id || null}
+              onChange={(value) => {
+                setId(value ?? '');
+                test.reset();
+              }}
+            />
+          ) : (
+            <form
+              id="endpoint"
+              onSubmit={(event) => {
+                event.preventDefault();
+                make.mutate();
+              }}
+            >
+              <Stack>
+                <TextInput
+                  label={`Name of the ${side}`}
+                  required
+                  value={name}
+                  onChange={(event) => enter({ name: event.currentTarget.value })}
+                />
+                <Select
+                  label="Platform"
+                  description={chosen?.summary}
+                  required
+                  data={platforms.map((one) => ({ value: one.name, label: one.title }))}
+                  value={platform}
+                  allowDeselect={false}
+                  onChange={(value) => choosePlatform(value ?? '')}
+                />
+                {chosen && (
+                  <Text size="xs" className="quiet">
+                    Proven against: {chosen.proven}
+                  </Text>
+                )}
+                {side === 'store' && platform === 'brightpearl' && (
+                  <Text size="sm">
+                    Best give Millrace a staff user of its own in Brightpearl, with the API column ticked under Setup &gt;
+                    Staff: then its password can change without touching anybody else.
+                  </Text>
+                )}
+                <SchemaForm
+                  platform={platform}
+                  fields={fields}
+                  values={values}
+                  onChange={(changed) => enter({ values: changed })}
+                  kept={hidden.map((secret) => secret.slice(side.length + 1))}
+                  problems={byField(make.error)}
+                  standIns={chosen?.stand_ins ?? false}
+                />
+                {make.error && <ProblemNote error={make.error} />}
+              </Stack>
+            </form>
+          )}
+          {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
+          {offersHandOff && (
+            <div>
+              <Text size="sm" mb="xs">
+                Does somebody else have the credentials? They enter them on a page of their own, without an account.
+                {how === 'new' && ` Give the ${side} a name, enter what you know, and leave the rest to them.`}
               </Text>
-            )}
-          </>
-        )}
-        <Group justify="space-between">
-          <Button variant="default" onClick={back}>
-            Back
-          </Button>
-          <Group>
-            {how === 'new' ? (
-              <Button type="submit" form="endpoint" loading={make.isPending}>
-                Keep and test
-              </Button>
-            ) : (
-              <>
-                <Button
-                  variant={works ? 'default' : 'filled'}
-                  disabled={!id}
-                  loading={test.isPending}
-                  onClick={() => test.mutate({ id, keep: false })}
-                >
-                  Test connection
+              <AskOther
+                key={how}
+                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' } : asked.existing)}
+              />
+            </div>
+          )}
+          {test.error && <ProblemNote error={test.error} />}
+          {test.data && (
+            <>
+              <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />
+              {!works && (
+                <Text size="sm">
+                  Mend it in the settings of this {side}, or take “A new one” and enter it again. You can also go on, and
+                  mend it later: the connection stays off until it works.
+                </Text>
+              )}
+            </>
+          )}
+          <Group justify="space-between">
+            <Button variant="default" onClick={back}>
+              Back
+            </Button>
+            <Group>
+              {how === 'new' ? (
+                <Button type="submit" form="endpoint" loading={make.isPending}>
+                  Keep and test
                 </Button>
-                <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} loading={moving} onClick={() => next(id)}>
-                  Next
-                </Button>
-              </>
-            )}
+              ) : (
+                <>
+                  <Button
+                    variant={works ? 'default' : 'filled'}
+                    disabled={!id}
+                    loading={test.isPending}
+                    onClick={() => test.mutate({ id, keep: false })}
+                  >
+                    Test connection
+                  </Button>
+                  <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} loading={moving} onClick={() => next(id)}>
+                    Next
+                  </Button>
+                </>
+              )}
+            </Group>
           </Group>
-        </Group>
-      </Stack>
-    </Section>
+        </Stack>
+      </Section>
+      {how === 'new' && chosen?.previews && <SamplePreview key={platform} platform={platform} fields={fields} values={values} />}
+    </>
   );
 }

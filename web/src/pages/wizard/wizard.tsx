@@ -31,7 +31,7 @@ export function Wizard() {
   }
   if (draft) {
     return (
-      <Loaded of={readingDraft(draft)}>
+      <Loaded of={readingDraft(draft)} page={{ title: 'Add a connection', back: { href: '/connections', title: 'Connections' } }}>
         {(kept) => <Steps key={kept.id} kept={kept} />}
       </Loaded>
     );

@@ -56,7 +56,8 @@ async fn stock_goes_on_when_a_second_person_says_yes() {
 
     // Usually one is enough.
     let first = waiting(&installation, &key, "1").await;
-    assert_eq!(stands(&approve(&mut bob, &first).await), ("planned", vec![]));
+    let alone = approve(&mut bob, &first).await;
+    assert_eq!((stands(&alone), &alone["two_people"]), (("planned", vec![]), &json!(false)));
 
     switched(&mut ada, true).await;
     let second = waiting(&installation, &key, "2").await;
@@ -69,11 +70,14 @@ async fn stock_goes_on_when_a_second_person_says_yes() {
         let (state, by) = stands(&shown);
         assert_eq!((state, by.len()), ("waiting", 1), "however often one says it: {shown}");
         assert!(by[0].contains("bob@example.com"), "{shown}");
+        assert_eq!((&shown["two_people"], &shown["assents"][0]["counts"]), (&json!(true), &json!(true)), "{shown}");
+        assert!(shown["assents"][0]["person"].as_str().unwrap().starts_with("per_"), "{shown}");
     }
     // Somebody who may not sign in any more has not said yes.
     assert_eq!(ada.post("/api/v1/people/bob@example.com/disable", json!({})).await.status, StatusCode::OK);
     assert_eq!(stands(&approve(&mut joe, &second).await).0, "waiting");
-    assert_eq!(ada.get(&path).await.json()["state"], "waiting");
+    let open = ada.get(&path).await.json();
+    assert_eq!((&open["state"], &open["assents"][0]["counts"]), (&json!("waiting"), &json!(false)), "{open}");
     let shown = approve(&mut ada, &second).await;
     assert_eq!((stands(&shown).0, stands(&shown).1.len()), ("planned", 3), "{shown}");
     let trail = ada.get("/api/v1/audit?limit=500").await.text;

@@ -34,6 +34,7 @@ async fn a_second_person_decides() {
         let said: Vec<_> = all.iter().map(|one| (one.actor.as_str(), one.skus.join(" "))).collect();
         assert_eq!(said.len(), 5, "{said:?}");
         assert!(said.contains(&("Bob", "A B".to_owned())) && said.contains(&("Ada", String::new())), "{said:?}");
+        assert!(all.iter().all(|one| one.counts && one.person.starts_with("per_")), "{all:?}");
 
         // Who may not sign in any more has not said yes.
         let two = waiting(&db, &key, "2").await;
@@ -46,6 +47,10 @@ async fn a_second_person_decides() {
         .unwrap();
         assert!(!db.assent(&key, &two, &[], "per_3", "Eve").await.unwrap());
         assert!(!db.assent(&key, &two, &[], "per_1", "Ada").await.unwrap());
+        let mut counts: Vec<_> =
+            db.assents(&key, &two).await.unwrap().into_iter().map(|one| (one.person, one.counts)).collect();
+        counts.sort();
+        assert_eq!(counts, [("per_1".to_owned(), true), ("per_3".to_owned(), false)]);
         raw.run(&format!("UPDATE person SET disabled = 0 WHERE tenant = '{tenant}' AND id = 'per_3'")).await.unwrap();
         assert!(db.assent(&key, &two, &[], "per_1", "Ada").await.unwrap());
         let trail = db.audit_after(&tenant.into(), 0, 50).await.unwrap();

@@ -1,0 +1,48 @@
+import AxeBuilder from '@axe-core/playwright';
+import { expect, type Browser, type Page } from '@playwright/test';
+
+/** Of everybody who comes in. */
+export const PASSWORD = 'nine purple teapots sing';
+
+/** Everything that makes a page unusable for somebody: axe calls it serious or critical. */
+export async function faults(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
+}
+
+/** Picks from a list that opens. */
+export async function pick(page: Page, label: string, option: string): Promise<void> {
+  await page.getByRole('combobox', { name: label }).click();
+  await page.getByRole('option', { name: option }).first().click();
+  await page.keyboard.press('Escape');
+}
+
+/** Invites somebody on screen, and lets them in in a browser of their own. */
+export async function comesIn(browser: Browser, base: string, page: Page, name: string, role: 'Staff' | 'Merchant', merchant?: string): Promise<Page> {
+  await page.goto(`${base}/people`);
+  await page.getByRole('button', { name: 'Invite a person' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('E-mail address').fill(`${name.toLowerCase()}@example.com`);
+  await dialog.getByRole('textbox', { name: 'Name', exact: true }).fill(name);
+  await dialog.getByRole('combobox', { name: 'Role' }).click();
+  await page.getByRole('option', { name: new RegExp(`^${role}`) }).click();
+  if (merchant) {
+    await dialog.getByRole('combobox', { name: 'Merchants' }).click();
+    await page.getByRole('option', { name: merchant }).click();
+    await page.keyboard.press('Tab');
+  }
+  await dialog.getByRole('button', { name: 'Make the link' }).click();
+  const shown = page.getByRole('status').filter({ hasText: '/invitation#' });
+  const link = /\/invitation#\w+/.exec(await shown.innerText())?.[0] ?? '';
+  const theirs = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
+  await theirs.goto(`${base}${link}`);
+  await expect(theirs.getByRole('heading', { name: 'Welcome to Millrace' })).toBeVisible();
+  expect(await faults(theirs)).toEqual([]);
+  await theirs.getByLabel('Password').first().fill(PASSWORD);
+  await theirs.getByLabel('The same once more').fill(PASSWORD);
+  await theirs.getByRole('button', { name: 'Begin' }).click();
+  await expect(theirs.getByRole('heading', { name: 'Overview' })).toBeVisible();
+  return theirs;
+}
