@@ -485,8 +485,8 @@ test("a warehouse's credentials come from whoever has them, and a file of it is 
   await page.getByRole('link', { name: 'Demo', exact: true }).click();
   await page.getByRole('link', { name: 'Settings', exact: true }).click();
   await sample.getByLabel('Stock: what is there').check();
-  await sample.getByLabel('Or paste some lines of one').fill('sku,available,counted_at\nSKU-A,5,2026-11-26T10:00:00Z\n');
-  await expect(read.getByRole('status')).toContainText(/SKU-A.*available 5/);
+  await sample.getByLabel('Or paste some lines of one').fill('sku,available,on_hand,facility_id,counted_at\nSKU-A,5,6,MAIN,2026-11-26T10:00:00Z\n');
+  await expect(read.getByRole('status')).toContainText('SKU-A in MAIN, available 5, on hand 6');
 });
 
 test('a connection with a history is put away, and what happened with it can be read', async ({ page, demo }) => {
