@@ -51,12 +51,7 @@ mod tests {
     fn count(id: &str, minute: i64, whole: bool, skus: &[&str]) -> PostedCount {
         let levels = skus
             .iter()
-            .map(|sku| StockLevel {
-                sku: (*sku).to_owned(),
-                facility: None,
-                available: None,
-                physical: Some(1.into()),
-            })
+            .map(|sku| StockLevel { sku: (*sku).to_owned(), facility: None, available: None, physical: Some(1.into()) })
             .collect();
         let cut_off = jiff::Timestamp::from_second(minute * 60).unwrap();
         let feed = StockFeed {

@@ -112,7 +112,11 @@ impl Warehouse for WarehouseApi {
             })?,
         };
         let page = self.desk.told(after).await?;
-        let mut read = ShipmentPage { next: FeedCursor(Some(page.reached.to_string())), more: page.more, ..ShipmentPage::default() };
+        let mut read = ShipmentPage {
+            next: FeedCursor(Some(page.reached.to_string())),
+            more: page.more,
+            ..ShipmentPage::default()
+        };
         // The last word about a request counts.
         let mut states = BTreeMap::new();
         for told in page.told {

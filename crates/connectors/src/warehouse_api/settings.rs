@@ -84,7 +84,8 @@ mod tests {
         let told: Vec<_> = config.carriers.iter().map(|one| (one.carrier.as_str(), one.services.len())).collect();
         assert_eq!(told, [("UPS", 2), ("DPD", 0)]);
         assert_eq!(read("facilities", "East\nWest").unwrap().facilities, ["East", "West"]);
-        for (name, value) in [("carriers", ": Ground"), ("carriers", "UPS\nUPS: Ground"), ("facilities", "East\nEast")] {
+        for (name, value) in [("carriers", ": Ground"), ("carriers", "UPS\nUPS: Ground"), ("facilities", "East\nEast")]
+        {
             let problems = read(name, value).err().unwrap().problems;
             assert_eq!(problems.first().map(|(field, _)| field.as_str()), Some(name), "{value:?}");
         }

@@ -57,8 +57,11 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         return Ok(None);
     }
     if record.warehouse.is_some() {
-        return Err(Failure::new(FailureKind::Forbidden, "this key opens the Warehouse API of one warehouse, and nothing else")
-            .remedy("Use a key that was made for people or programs (`millrace keys create`)."));
+        return Err(Failure::new(
+            FailureKind::Forbidden,
+            "this key opens the Warehouse API of one warehouse, and nothing else",
+        )
+        .remedy("Use a key that was made for people or programs (`millrace keys create`)."));
     }
     let Ok(role) = record.role.parse::<Role>() else { return Ok(None) };
     if let Err(error) = hub.db.touch_api_key(&record).await {
@@ -105,10 +108,8 @@ pub async fn warehouse(hub: &Hub, key: &str) -> Result<Option<Wms>, Failure> {
         return Err(Failure::new(FailureKind::Forbidden, "this takes a key of a warehouse, and yours is not one")
             .remedy("Make one for the warehouse (`millrace keys create --warehouse`)."));
     };
-    let desk = DeskKey {
-        scope: Scope { tenant: tenant.clone(), merchant: merchant.clone() },
-        warehouse: warehouse.clone(),
-    };
+    let desk =
+        DeskKey { scope: Scope { tenant: tenant.clone(), merchant: merchant.clone() }, warehouse: warehouse.clone() };
     if let Err(error) = hub.db.touch_api_key(&record).await {
         tracing::warn!("the last use of a key could not be written down: {error}");
     }

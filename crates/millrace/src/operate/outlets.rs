@@ -279,7 +279,11 @@ fn settings(hub: &Hub, name: &str, url: &str, events: &[String], enabled: bool) 
     for event in events {
         if !EVENTS.contains(&event.as_str()) && !is_of_one_desk(event) {
             return Err(Failure::invalid(
-                format!("{} is not a kind of event; there are: {}, and desk/WAREHOUSE with the id of one (whs_…)", quoted(event), EVENTS.join(", ")),
+                format!(
+                    "{} is not a kind of event; there are: {}, and desk/WAREHOUSE with the id of one (whs_…)",
+                    quoted(event),
+                    EVENTS.join(", ")
+                ),
                 vec![Problem::new("events", format!("{} is not one", quoted(event)))],
             ));
         }

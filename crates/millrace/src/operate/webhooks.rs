@@ -308,7 +308,12 @@ async fn connections_of(hub: &Hub, hook: &Hook) -> Result<Vec<ConnectionKey>, Fa
 }
 
 /// A warehouse has told something: whoever is connected with it looks at once.
-pub(super) async fn wake_warehouse(hub: &Hub, scope: &Scope, warehouse: &str, kind: ChannelKind) -> Result<(), Failure> {
+pub(super) async fn wake_warehouse(
+    hub: &Hub,
+    scope: &Scope,
+    warehouse: &str,
+    kind: ChannelKind,
+) -> Result<(), Failure> {
     for summary in hub.db.connections(&Access::Merchant(scope.clone())).await? {
         if summary.warehouse.as_str() == warehouse {
             wake(hub, &ConnectionKey { scope: scope.clone(), connection: summary.id }, kind).await;

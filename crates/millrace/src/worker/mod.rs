@@ -14,8 +14,8 @@ use std::{
 };
 
 use connect::{
-    BuildContext, Clock, FileStores, NoDesk, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side, Transport,
-    Waits, Warehouse, budget::Budgets,
+    BuildContext, Clock, FileStores, NoDesk, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side,
+    Transport, Waits, Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;

@@ -284,7 +284,8 @@ impl Books {
             }
             let part = first && rng.random_range(0..100) < habits.part_then_rest_percent;
             let boxes = if rng.random_range(0..100) < habits.boxes_percent { 2 } else { 1 };
-            let some = part.then(|| self.held[&key].asked.iter().take(1).map(|(sku, _)| (sku.clone(), Decimal::ONE)).collect());
+            let some = part
+                .then(|| self.held[&key].asked.iter().take(1).map(|(sku, _)| (sku.clone(), Decimal::ONE)).collect());
             self.ship(&key, some.as_ref(), boxes, false);
         }
     }

@@ -246,7 +246,8 @@ impl Site for Floor {
     }
 
     fn work_off(&self) {
-        for key in self.like(|standing| standing.cancel == CancelAsked::Asked && standing.state == DeskState::Acknowledged)
+        for key in
+            self.like(|standing| standing.cancel == CancelAsked::Asked && standing.state == DeskState::Acknowledged)
         {
             self.stop(&key, Act::Answer(CancelAnswer::Accepted));
         }
@@ -326,9 +327,9 @@ impl Site for Floor {
             }
         }
         let shelves = self.shelves.lock().unwrap();
-        let figures = shelves.iter().map(|(sku, units)| {
-            (sku.clone(), (units - promised.get(sku).copied().unwrap_or_default(), *units))
-        });
+        let figures = shelves
+            .iter()
+            .map(|(sku, units)| (sku.clone(), (units - promised.get(sku).copied().unwrap_or_default(), *units)));
         figures.collect()
     }
 

@@ -84,7 +84,8 @@ pub struct DeskQuery {
     pub limit: u32,
 }
 
-const COLUMNS: &str = "number, content, state, cancel, lease, leased_until, offered, reference, reason, put_at, changed_at";
+const COLUMNS: &str =
+    "number, content, state, cancel, lease, leased_until, offered, reference, reason, put_at, changed_at";
 
 pub(super) fn desk_values(key: &DeskKey) -> [Value; 3] {
     let [tenant, merchant] = scope_values(&key.scope);
@@ -297,17 +298,8 @@ impl Database {
                          ORDER BY r.number LIMIT $7)
                      RETURNING {COLUMNS}"
                 );
-                let values = [
-                    tenant,
-                    merchant,
-                    warehouse,
-                    (&lease).into(),
-                    until.into(),
-                    now.into(),
-                    limit.into(),
-                ];
-                let mut rows =
-                    tx.query_built(sql, &values).await?.iter().map(desk_row).collect::<R<Vec<DeskRow>>>()?;
+                let values = [tenant, merchant, warehouse, (&lease).into(), until.into(), now.into(), limit.into()];
+                let mut rows = tx.query_built(sql, &values).await?.iter().map(desk_row).collect::<R<Vec<DeskRow>>>()?;
                 rows.sort_by_key(|row| row.number);
                 Ok((lease, until, rows))
             })
@@ -346,10 +338,8 @@ impl Database {
     /// One request of a desk.
     pub async fn desk_request(&self, key: &DeskKey, request: &str) -> R<Option<DeskRow>> {
         let (key, request) = (key.clone(), request.to_owned());
-        self.read(&key.scope.clone(), "desk_request", move |tx| {
-            Box::pin(async move { find(tx, &key, &request).await })
-        })
-        .await
+        self.read(&key.scope.clone(), "desk_request", move |tx| Box::pin(async move { find(tx, &key, &request).await }))
+            .await
     }
 
     /// The warehouse does something with a request: how it stands then, or why that cannot be done. `None` where there is
@@ -365,8 +355,8 @@ impl Database {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 let Some(mut row) = find(tx, &key, &request).await? else { return Ok(None) };
-                let shipped = matches!(step, DeskStep::GiveUp { .. })
-                    && !posts::shipments(tx, &key, &request).await?.is_empty();
+                let shipped =
+                    matches!(step, DeskStep::GiveUp { .. }) && !posts::shipments(tx, &key, &request).await?.is_empty();
                 let done = match &step {
                     DeskStep::Acknowledge { lease, .. } => Act::Acknowledge { lease, last: row.lease.as_deref() },
                     DeskStep::Answer(answer) => Act::Answer(*answer),

@@ -132,7 +132,9 @@ impl Database {
         self.write(&key.scope.clone(), "post_shipment", move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
-                if let Some(Known { content, hash: before, at }) = known(tx, &key, SHIPMENT, &shipment.reference).await? {
+                if let Some(Known { content, hash: before, at }) =
+                    known(tx, &key, SHIPMENT, &shipment.reference).await?
+                {
                     if before != hash {
                         return Ok(Posted::Differs);
                     }
@@ -194,14 +196,8 @@ impl Database {
                     });
                 }
                 let content = pack_json(&feed)?;
-                let new = New {
-                    kind: COUNT,
-                    id: &feed.reference,
-                    number,
-                    request: "",
-                    content,
-                    hash: &feed.content_hash,
-                };
+                let new =
+                    New { kind: COUNT, id: &feed.reference, number, request: "", content, hash: &feed.content_hash };
                 insert(tx, &key, new).await?;
                 Ok(Posted::New(tx.now))
             })
@@ -251,7 +247,9 @@ impl Database {
                         &[tenant, merchant, warehouse, COUNT.into(), limit.into()],
                     )
                     .await?;
-                rows.iter().map(|row| Ok(PostedCount { id: row.string(0)?, feed: unpack_json(row.blob(1)?)? })).collect()
+                rows.iter()
+                    .map(|row| Ok(PostedCount { id: row.string(0)?, feed: unpack_json(row.blob(1)?)? }))
+                    .collect()
             })
         })
         .await

@@ -46,8 +46,11 @@ pub async fn pull(hub: &Hub, wms: &Wms, given: &PullIn) -> Result<PulledOut, Fai
     }
     refuse("this cannot be asked for", problems)?;
     if hub.db.frozen().await? {
-        return Err(Failure::new(FailureKind::Unavailable, "sending is frozen at this installation: nothing is handed out")
-            .remedy("Ask again later; what waits is kept. Its operator knows why."));
+        return Err(Failure::new(
+            FailureKind::Unavailable,
+            "sending is frozen at this installation: nothing is handed out",
+        )
+        .remedy("Ask again later; what waits is kept. Its operator knows why."));
     }
     let time = SignedDuration::from_secs(i64::from(seconds));
     let (lease, until, rows) = hub.db.pull_from_desk(&wms.desk, count, time).await?;
@@ -99,12 +102,7 @@ pub async fn show(hub: &Hub, wms: &Wms, request: &str) -> Result<DeskRequestOut,
 ///
 /// # Errors
 /// When somebody pulled it later, or it is cancelled or at its end.
-pub async fn acknowledge(
-    hub: &Hub,
-    wms: &Wms,
-    request: &str,
-    given: AcknowledgeIn,
-) -> Result<DeskRequestOut, Failure> {
+pub async fn acknowledge(hub: &Hub, wms: &Wms, request: &str, given: AcknowledgeIn) -> Result<DeskRequestOut, Failure> {
     let reference = given.reference.unwrap_or_default().trim().to_owned();
     refuse("this cannot be kept", text("reference", &reference, 0, 100))?;
     let step = DeskStep::Acknowledge { lease: given.lease, reference };

@@ -240,10 +240,7 @@ fn shipment(given: ShipmentIn) -> Shipment {
         reference: given.id.trim().to_owned(),
         key: given.request.trim().to_owned(),
         shipped_at: given.shipped_at,
-        ship_method: ShipMethod {
-            carrier: given.carrier.trim().to_owned(),
-            service: given.service.trim().to_owned(),
-        },
+        ship_method: ShipMethod { carrier: given.carrier.trim().to_owned(), service: given.service.trim().to_owned() },
         packages,
         loose: given.lines.into_iter().map(packed).collect(),
         is_final: given.is_final,

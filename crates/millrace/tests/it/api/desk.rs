@@ -51,8 +51,10 @@ impl Warehouse {
         let answer = self.post(path, body).await;
         assert_eq!(answer.status.as_u16(), status, "{body}: {}", answer.text);
         let problem = answer.json();
-        let places: Vec<&str> =
-            problem["problems"].as_array().map(|all| all.iter().filter_map(|one| one["at"].as_str()).collect()).unwrap_or_default();
+        let places: Vec<&str> = problem["problems"]
+            .as_array()
+            .map(|all| all.iter().filter_map(|one| one["at"].as_str()).collect())
+            .unwrap_or_default();
         let named = places.contains(&at) || (places.is_empty() && problem["detail"].as_str().unwrap().contains(at));
         assert!(named, "{at} of {body}: {}", answer.text);
         assert!(!problem["remedy"].as_str().unwrap().is_empty());

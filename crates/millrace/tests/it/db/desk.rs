@@ -70,7 +70,11 @@ fn count(id: &str, hash: &str) -> StockFeed {
 }
 
 async fn desk(world: &World, key: &ConnectionKey) -> DeskKey {
-    let new = NewEndpoint { name: format!("Desk {}", unique()), platform: "warehouse_api".to_owned(), ..NewEndpoint::default() };
+    let new = NewEndpoint {
+        name: format!("Desk {}", unique()),
+        platform: "warehouse_api".to_owned(),
+        ..NewEndpoint::default()
+    };
     DeskKey { scope: key.scope.clone(), warehouse: world.db.create_warehouse(&key.scope, new).await.unwrap() }
 }
 
@@ -222,7 +226,10 @@ async fn what_is_posted_counts_once_and_is_read_in_order() {
         let late = shipment("S3", "A-2", &[("WH-2", 3)], false);
         let Posted::New(odd) = db.post_shipment(&own, late, "h").await.unwrap() else { panic!("new") };
         assert!(odd.warning.unwrap().contains("cancelled"));
-        assert_eq!(db.post_count(&own, count("C1", "h1")).await.map(|posted| matches!(posted, Posted::New(_))), Ok(true));
+        assert_eq!(
+            db.post_count(&own, count("C1", "h1")).await.map(|posted| matches!(posted, Posted::New(_))),
+            Ok(true)
+        );
         assert!(matches!(db.post_count(&own, count("C1", "h1")).await.unwrap(), Posted::Again(_)));
         assert_eq!(db.post_count(&own, count("C1", "h2")).await.unwrap(), Posted::Differs);
         assert!(matches!(db.post_count(&own, count("S1", "h3")).await.unwrap(), Posted::New(_)), "ids are of a kind");

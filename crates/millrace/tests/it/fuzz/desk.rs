@@ -124,9 +124,11 @@ fn desk_posts() {
                 }
                 // Counts are read as the channel reads them, and put away.
                 let counts = db.counts_at_desk(&desk, 200).await.map_err(|error| error.to_string())?;
-                if counts.iter().flat_map(|count| &count.feed.levels).any(|level| {
-                    level.sku.is_empty() || level.physical.is_some_and(|units| units < Decimal::ZERO)
-                }) {
+                if counts
+                    .iter()
+                    .flat_map(|count| &count.feed.levels)
+                    .any(|level| level.sku.is_empty() || level.physical.is_some_and(|units| units < Decimal::ZERO))
+                {
                     return Err("a count without a SKU or below zero is kept".to_owned());
                 }
                 let read: Vec<String> = counts.into_iter().map(|count| count.id).collect();
