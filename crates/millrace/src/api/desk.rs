@@ -19,7 +19,7 @@ use super::{
 use crate::operate::{
     Caller, Failure, FailureKind, PageOut,
     desk::{
-        self, AcknowledgeIn, CancelAnswerIn, CountIn, CountOut, DeskRequestOut, DeskRequestsQuery, GiveUpIn, PullIn,
+        self, AcknowledgeRequestIn, CancelAnswerIn, CountIn, CountOut, DeskRequestOut, DeskRequestsQuery, GiveUpIn, PullIn,
         PulledOut, ShipmentIn, TakenInOut,
     },
     keys::{self, NewKeyOut, NewWarehouseKeyIn, Wms},
@@ -87,13 +87,13 @@ pub(super) async fn get_desk_request(
 ///
 /// You have it now, and it is not handed out again. Work on it only once this has been answered with success.
 #[utoipa::path(post, path = "/desk/requests/{request}/acknowledge", operation_id = "acknowledge_request",
-    tag = "warehouse", request_body = AcknowledgeIn, params(("request" = String, Path, description = "Its `request`")),
+    tag = "warehouse", request_body = AcknowledgeRequestIn, params(("request" = String, Path, description = "Its `request`")),
     responses((status = 200, body = DeskRequestOut), (status = "default", body = ProblemOut)))]
 pub(super) async fn acknowledge_request(
     State(api): State<Arc<Api>>,
     Extension(wms): Extension<Wms>,
     Named(request): Named<String>,
-    Given(given): Given<AcknowledgeIn>,
+    Given(given): Given<AcknowledgeRequestIn>,
 ) -> Result<Json<DeskRequestOut>, Failure> {
     apart(async move { desk::acknowledge(&api.hub, &wms, &request, given).await }).await.map(Json)
 }

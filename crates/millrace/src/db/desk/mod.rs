@@ -111,6 +111,11 @@ fn on_desk(row: DeskRow) -> OnDesk {
     OnDesk { request: row.request, state: row.standing.state, cancel: row.standing.cancel }
 }
 
+/// A time as the database gives it back, so that a repeat is answered as the first time.
+fn as_kept(time: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
+}
+
 /// The desk's next number, and the desk to oneself until the transaction ends.
 pub(super) async fn turn(tx: &mut Tx, key: &DeskKey) -> R<i64> {
     let row = tx
@@ -376,7 +381,7 @@ impl Database {
                 if after != before || named != row.reference {
                     row.standing = after;
                     row.reference = named;
-                    row.changed_at = tx.now;
+                    row.changed_at = as_kept(tx.now);
                     keep(tx, &key, &row).await?;
                 }
                 if let Some(state) = said(before, after) {

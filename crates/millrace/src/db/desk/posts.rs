@@ -11,7 +11,7 @@ use super::{
         payload::{pack_json, unpack_json},
         sql::Tx,
     },
-    DeskKey, desk_values, find, keep, turn,
+    DeskKey, as_kept, desk_values, find, keep, turn,
 };
 
 const SHIPMENT: &str = "shipment";
@@ -171,7 +171,7 @@ impl Database {
                     row.standing.state = after;
                     keep(tx, &key, &row).await?;
                 }
-                let told = PostedShipment { is_final: shipment.is_final, at: tx.now, warning: warning.clone() };
+                let told = PostedShipment { is_final: shipment.is_final, at: as_kept(tx.now), warning: warning.clone() };
                 let (id, request) = (shipment.reference.clone(), shipment.key.clone());
                 let content = pack_json(&KeptShipment { shipment, warning })?;
                 let new = New { kind: SHIPMENT, id: &id, number, request: &request, content, hash: &hash };
@@ -199,7 +199,7 @@ impl Database {
                 let new =
                     New { kind: COUNT, id: &feed.reference, number, request: "", content, hash: &feed.content_hash };
                 insert(tx, &key, new).await?;
-                Ok(Posted::New(tx.now))
+                Ok(Posted::New(as_kept(tx.now)))
             })
         })
         .await

@@ -18,7 +18,7 @@ use crate::db::{ChannelKind, DbError, DeskQuery, DeskRow, DeskStep};
 
 pub use posts::{CountIn, CountOut, PackageIn, PackedIn, ShelfIn, ShipmentIn, TakenInOut, post_count, post_shipment};
 pub use words::{
-    AcknowledgeIn, AskedLineOut, CancelAnswerIn, DeskRequestOut, DeskRequestsQuery, GiveUpIn, PriceOut, PullIn,
+    AcknowledgeRequestIn, AskedLineOut, CancelAnswerIn, DeskRequestOut, DeskRequestsQuery, GiveUpIn, PriceOut, PullIn,
     PulledOut,
 };
 
@@ -102,7 +102,7 @@ pub async fn show(hub: &Hub, wms: &Wms, request: &str) -> Result<DeskRequestOut,
 ///
 /// # Errors
 /// When somebody pulled it later, or it is cancelled or at its end.
-pub async fn acknowledge(hub: &Hub, wms: &Wms, request: &str, given: AcknowledgeIn) -> Result<DeskRequestOut, Failure> {
+pub async fn acknowledge(hub: &Hub, wms: &Wms, request: &str, given: AcknowledgeRequestIn) -> Result<DeskRequestOut, Failure> {
     let reference = given.reference.unwrap_or_default().trim().to_owned();
     refuse("this cannot be kept", text("reference", &reference, 0, 100))?;
     let step = DeskStep::Acknowledge { lease: given.lease, reference };

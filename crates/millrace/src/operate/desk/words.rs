@@ -171,7 +171,7 @@ pub struct DeskRequestsQuery {
 /// You have it now.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AcknowledgeIn {
+pub struct AcknowledgeRequestIn {
     /// As it came with the request.
     pub lease: String,
     /// What you call it.

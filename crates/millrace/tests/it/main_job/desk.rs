@@ -81,7 +81,7 @@ async fn cancelled_at_the_desk_in_every_phase() {
     world
         .until("the part is told", Duration::from_secs(60), |world| {
             let note = world.brightpearl.order(ACCOUNT, part).map_err(|error| error.to_string())?;
-            if note.shipping_status == "PSS" { Ok(()) } else { Err(note.shipping_status.to_owned()) }
+            if note.shipping_status == "SPS" { Ok(()) } else { Err(note.shipping_status.to_owned()) }
         })
         .await;
     world.invariants().expect("the invariants hold");
