@@ -58,9 +58,8 @@ impl Effects for WarehouseApi {
         self.prepare_all(effects).await
     }
 
-    async fn send(&self, batch: &[Armed], until: Duration) -> Delivery {
-        // The desk is the hub's own: there is no answer to wait for, and no limit that it could miss.
-        let _ = until;
+    /// The desk is the hub's own: there is no answer to wait for, and no limit that it could miss.
+    async fn send(&self, batch: &[Armed], _until: Duration) -> Delivery {
         self.send_all(batch).await
     }
 
@@ -136,8 +135,7 @@ impl Warehouse for WarehouseApi {
     }
 
     /// What left stays on the desk: it is read on from a place. Counts that were worked out are put away.
-    async fn acknowledge(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
-        let _ = rejected;
+    async fn acknowledge(&self, taken: &[Inbound], _rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
         let counts: Vec<String> = taken.iter().map(|input| input.name.clone()).collect();
         if counts.is_empty() {
             return Ok(());

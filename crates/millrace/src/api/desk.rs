@@ -19,8 +19,8 @@ use super::{
 use crate::operate::{
     Caller, Failure, FailureKind, PageOut,
     desk::{
-        self, AcknowledgeRequestIn, CancelAnswerIn, CountIn, CountOut, DeskRequestOut, DeskRequestsQuery, GiveUpIn, PullIn,
-        PulledOut, ShipmentIn, TakenInOut,
+        self, AcknowledgeRequestIn, CancelAnswerIn, CountIn, CountOut, DeskRequestOut, DeskRequestsQuery, GiveUpIn,
+        PullIn, PulledOut, ShipmentIn, TakenInOut,
     },
     keys::{self, NewKeyOut, NewWarehouseKeyIn, Wms},
 };

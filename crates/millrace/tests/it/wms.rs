@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 /// How often it asks.
 const EVERY: Duration = Duration::from_millis(100);
 /// How often it counts.
-const COUNTS_EVERY: Duration = Duration::from_millis(1500);
+const COUNTS_EVERY: Duration = Duration::from_secs(3);
 
 struct Held {
     lease: String,

@@ -171,7 +171,8 @@ impl Database {
                     row.standing.state = after;
                     keep(tx, &key, &row).await?;
                 }
-                let told = PostedShipment { is_final: shipment.is_final, at: as_kept(tx.now), warning: warning.clone() };
+                let told =
+                    PostedShipment { is_final: shipment.is_final, at: as_kept(tx.now), warning: warning.clone() };
                 let (id, request) = (shipment.reference.clone(), shipment.key.clone());
                 let content = pack_json(&KeptShipment { shipment, warning })?;
                 let new = New { kind: SHIPMENT, id: &id, number, request: &request, content, hash: &hash };

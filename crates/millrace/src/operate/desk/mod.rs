@@ -102,7 +102,12 @@ pub async fn show(hub: &Hub, wms: &Wms, request: &str) -> Result<DeskRequestOut,
 ///
 /// # Errors
 /// When somebody pulled it later, or it is cancelled or at its end.
-pub async fn acknowledge(hub: &Hub, wms: &Wms, request: &str, given: AcknowledgeRequestIn) -> Result<DeskRequestOut, Failure> {
+pub async fn acknowledge(
+    hub: &Hub,
+    wms: &Wms,
+    request: &str,
+    given: AcknowledgeRequestIn,
+) -> Result<DeskRequestOut, Failure> {
     let reference = given.reference.unwrap_or_default().trim().to_owned();
     refuse("this cannot be kept", text("reference", &reference, 0, 100))?;
     let step = DeskStep::Acknowledge { lease: given.lease, reference };

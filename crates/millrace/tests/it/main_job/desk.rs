@@ -25,7 +25,7 @@ fn wms(world: &World) -> Wms {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_by_desk_on_sqlite() {
-    run(Setup { ships: Ships::Desk, basis: "physical", ..Setup::default() }, 120).await;
+    run(Setup { ships: Ships::Desk, basis: "physical", ..Setup::default() }, 80).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +39,7 @@ async fn notes_by_desk_on_postgres() {
             settings: "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned(),
             ..Setup::default()
         },
-        120,
+        80,
     )
     .await;
 }
