@@ -15,6 +15,7 @@
 //! and files come in through [`Clock`], [`Random`], [`Transport`] and [`FileStore`], so a whole hub can run under one seed.
 
 pub mod budget;
+mod desk;
 mod effect;
 mod error;
 mod files;
@@ -32,6 +33,7 @@ mod spec;
 mod stock;
 mod warehouse;
 
+pub use desk::{CancelAsked, Desk, DeskState, NoDesk, OnDesk, PostedCount, Told, ToldPage};
 pub use effect::{
     Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, FoundAgain,
     Numbering, Prepared, Probe, RemoteRef, Sent, Side,

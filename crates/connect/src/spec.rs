@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use crate::{Clock, FileStores, Grants, OrderSource, Random, Secret, Transport, Warehouse, budget::Budgets};
+use crate::{Clock, Desk, FileStores, Grants, OrderSource, Random, Secret, Transport, Warehouse, budget::Budgets};
 
 /// How a connector is built. Building validates; it opens nothing and starts nothing.
 pub type Build<R> = fn(&Settings, &BuildContext) -> Result<Arc<R>, SettingsError>;
@@ -239,6 +239,8 @@ pub struct BuildContext {
     pub waits: Waits,
     /// What an account's owner granted by OAuth.
     pub grants: Arc<dyn Grants>,
+    /// Where a warehouse that calls us collects its requests.
+    pub desk: Arc<dyn Desk>,
     /// Which connection calls are counted for, so that one cannot starve the others of its account.
     pub share: String,
 }

@@ -159,6 +159,8 @@ pub enum WarehouseFeature {
     Stock,
     /// The warehouse calls us.
     Webhooks,
+    /// The warehouse collects its requests from our desk, and has keys of its own for it.
+    Collects,
 }
 
 /// A call from the warehouse, as it came.

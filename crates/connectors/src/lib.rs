@@ -11,14 +11,15 @@ pub mod extensiv;
 pub mod files;
 pub mod layouts;
 pub mod mintsoft;
-mod numbers;
+pub mod numbers;
 mod passes;
 mod times;
+pub mod warehouse_api;
 pub mod x12;
 
 /// Every connector there is.
 pub static CONNECTORS: &[&ConnectorSpec] =
-    &[&brightpearl::SPEC, &csv::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &x12::SPEC];
+    &[&brightpearl::SPEC, &csv::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &warehouse_api::SPEC, &x12::SPEC];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {

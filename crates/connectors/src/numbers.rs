@@ -38,7 +38,10 @@ pub(crate) fn decimal(number: &Number) -> Option<Decimal> {
 }
 
 /// A quantity, sent as a number (`5.0`) or as text.
-pub(crate) fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+///
+/// # Errors
+/// When it is neither, or cannot be kept exactly.
+pub fn quantity<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let number = match Value::deserialize(deserializer)? {
         Value::Number(number) => decimal(&number),
         Value::String(text) => decimal_text(text.trim()),

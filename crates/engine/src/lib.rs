@@ -10,6 +10,7 @@ pub mod census;
 pub mod change;
 pub mod confirm;
 pub mod delivery;
+pub mod desk;
 pub mod doctor;
 pub mod drift;
 pub mod edit;

@@ -16,7 +16,7 @@ import { Once } from './secret';
 
 type Webhook = Schemas['WebhookOut'];
 
-const EVENTS = ['order', 'shipment', 'run', 'exception', 'effect', 'finding', 'safety', 'connection', 'channel', 'census', 'alert'];
+const EVENTS = ['order', 'shipment', 'run', 'exception', 'effect', 'finding', 'safety', 'connection', 'channel', 'census', 'alert', 'desk'];
 
 /** Calls to people's own programs. */
 export function Webhooks() {

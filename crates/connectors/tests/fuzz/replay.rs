@@ -196,6 +196,7 @@ pub fn context(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, waits: Wait
         clock,
         waits,
         grants: Arc::new(connect::NoGrants),
+        desk: Arc::new(connect::NoDesk),
         share: "con_fuzz".to_owned(),
     }
 }

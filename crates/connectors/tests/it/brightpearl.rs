@@ -55,6 +55,7 @@ fn context(factor: u32) -> BuildContext {
         clock,
         waits,
         grants: Arc::new(connect::NoGrants),
+        desk: Arc::new(connect::NoDesk),
         share: "con_test".to_owned(),
     }
 }

@@ -72,6 +72,7 @@ pub fn context(
         clock,
         waits: Waits::default(),
         grants: Arc::new(connect::NoGrants),
+        desk: Arc::new(connect::NoDesk),
         share: "con_test".to_owned(),
     }
 }

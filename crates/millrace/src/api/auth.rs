@@ -53,6 +53,19 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
     }
 }
 
+/// Lets in the system of a warehouse, which has a key of its own; nobody else.
+pub(super) async fn authenticate_warehouse(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let Some(key) = bearer(request.headers()) else { return ProblemOut::unauthorised().into_response() };
+    match keys::warehouse(&api.hub, key).await {
+        Ok(Some(wms)) => {
+            request.extensions_mut().insert(wms);
+            next.run(request).await
+        }
+        Ok(None) => ProblemOut::unauthorised().into_response(),
+        Err(failure) => failure.into_response(),
+    }
+}
+
 /// Where no tenant is meant, a key of the installation's administrators need not say which: the oldest one stands for it. It
 /// only decides where answers to repeats are kept.
 pub(super) async fn of_no_tenant(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
@@ -130,15 +143,18 @@ pub(super) async fn still(api: &Api, headers: &HeaderMap, token: Option<&Token>)
     sign_in::still(&api.hub, token.expose(), tenant).await.ok().flatten()
 }
 
-/// The caller behind the key in these headers.
-pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
-    let key = headers
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim());
-    let Some(key) = key else { return Err(ProblemOut::unauthorised().into_response()) };
+        .map(|(_, key)| key.trim())
+}
+
+/// The caller behind the key in these headers.
+pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
+    let Some(key) = bearer(headers) else { return Err(ProblemOut::unauthorised().into_response()) };
     let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
     match keys::sign_in(&api.hub, key, tenant).await {
         Ok(Some(caller)) => Ok(caller),

@@ -52,7 +52,9 @@ pub(super) fn complete(document: &mut OpenApi) {
         ] {
             if let Some(operation) = operation {
                 // What people do about themselves shows secrets and sets cookies: no answer of it is kept for a repeat.
-                let kept = !operation.tags.iter().flatten().any(|tag| tag == "session");
+                // What warehouses post carries its own id.
+                let apart = ["session", "warehouse"];
+                let kept = !operation.tags.iter().flatten().any(|tag| apart.contains(&tag.as_str()));
                 if posts && kept {
                     operation.parameters.get_or_insert_default().push(RefOr::T(repeat_key()));
                 }

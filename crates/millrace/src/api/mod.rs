@@ -13,6 +13,7 @@ mod browser;
 mod census;
 mod configuration;
 mod connections;
+mod desk;
 mod document;
 mod drafts;
 mod effects;
@@ -141,6 +142,19 @@ fn installation() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backups::remove_backup))
 }
 
+/// The routes for systems of warehouses, each with a key of its own.
+fn desk() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::new()
+        .routes(routes!(desk::pull_requests))
+        .routes(routes!(desk::list_desk_requests))
+        .routes(routes!(desk::get_desk_request))
+        .routes(routes!(desk::acknowledge_request))
+        .routes(routes!(desk::give_up_request))
+        .routes(routes!(desk::answer_cancel))
+        .routes(routes!(desk::post_shipment))
+        .routes(routes!(desk::post_stock))
+}
+
 /// The other routes of v1 with their documentation.
 fn v1() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::new()
@@ -173,6 +187,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         ))
         .routes(routes!(connections::test_warehouse))
         .routes(routes!(connections::create_warehouse_address))
+        .routes(routes!(desk::create_warehouse_key))
         .routes(routes!(connections::list_connections, connections::create_connection))
         .routes(routes!(connections::get_connection, removal::rename_connection, removal::delete_connection))
         .routes(routes!(connections::test_connection))
@@ -275,7 +290,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
 }
 
 fn everything() -> OpenApiRouter<Arc<Api>> {
-    open().merge(own()).merge(installation()).merge(v1())
+    open().merge(own()).merge(installation()).merge(desk()).merge(v1())
 }
 
 /// The OpenAPI document.
@@ -316,6 +331,7 @@ fn base() -> OpenApi {
             tag("session", "Signing in, and what people do about themselves."),
             tag("people", "Who may sign in, and what they may do."),
             tag("keys", "API keys."),
+            tag("warehouse", "What the system of a warehouse calls, with a key that opens its own desk and nothing else."),
             tag("tenants", "The organisations that use this installation, for whoever administers it."),
             tag("activity", "Who did what, and where the calls went."),
             tag("events", "Live changes."),
@@ -358,6 +374,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(allowance())
         .layer(authenticate())
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));
+    let (routes, _) = desk().split_for_parts();
+    let desk = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate_warehouse));
     Router::new()
         .route("/healthz", routing::get(health::alive))
         .route("/readyz", routing::get(health::ready))
@@ -368,7 +386,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
         .route("/sign-in/provider", routing::get(provider::come_back))
         .merge(reference::routes())
-        .nest("/api/v1", open.merge(own).merge(installation).merge(private))
+        .nest("/api/v1", open.merge(own).merge(installation).merge(desk).merge(private))
         .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())

@@ -920,6 +920,9 @@ pub enum Keys {
         /// Only this merchant (name).
         #[arg(long)]
         merchant: Option<String>,
+        /// For the system of this warehouse (name or id): it opens the Warehouse API and nothing else.
+        #[arg(long, conflicts_with_all = ["role", "merchant"])]
+        warehouse: Option<String>,
         /// Days until it ends.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]
         days: Option<u32>,

@@ -19,7 +19,7 @@ use crate::{
         EventOut, Failure, FailureKind, PagingQuery, Role, activity,
         check::{self, CheckOut, EndpointCheckOut},
         exceptions::{self, ExceptionsQuery},
-        keys::{self, NewKeyIn},
+        keys::{self, NewKeyIn, NewKeyOut, NewWarehouseKeyIn},
         setup, verification,
     },
     worker::Seams,
@@ -234,6 +234,10 @@ pub(super) async fn audit(session: &Session, asked: Audit, printer: Printer) -> 
 ///
 /// # Errors
 /// As the operation.
+fn shown(made: &NewKeyOut) -> String {
+    format!("{}\n{}\nIt is shown this once.", made.id, made.key)
+}
+
 pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
@@ -255,14 +259,19 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
                 table(["ID", "NAME", "ROLE", "MERCHANT", "ENDS", "LAST USED", ""], rows)
             })
         }
-        Keys::Create { name, role, merchant, days } => {
+        Keys::Create { name, warehouse: Some(warehouse), days, .. } => {
+            let given = NewWarehouseKeyIn { name, days };
+            let made = keys::create_for_warehouse(hub, caller, &warehouse, given).await?;
+            printer.answer(&made, shown)
+        }
+        Keys::Create { name, role, merchant, warehouse: None, days } => {
             let role = match role {
                 KeyRole::Admin => Role::Admin,
                 KeyRole::Staff => Role::Staff,
                 KeyRole::Read => Role::Read,
             };
             let made = keys::create(hub, caller, NewKeyIn { name, role, merchant, days }).await?;
-            printer.answer(&made, |made| format!("{}\n{}\nIt is shown this once.", made.id, made.key))
+            printer.answer(&made, shown)
         }
         Keys::Revoke { key } => {
             keys::revoke(hub, caller, &key).await?;

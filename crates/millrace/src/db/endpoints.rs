@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     Access, Database, DbError, R, Scope,
     config::touch_endpoint,
+    desk,
     facts::scope_values,
     oauth,
     sql::{Tx, json},
@@ -250,6 +251,7 @@ impl Database {
                     &[tenant.clone(), merchant.clone(), (&id).into()],
                 )
                 .await?;
+                desk::clear(tx, &scope, &id).await.map_err(in_use(&format!("this {what}")))?;
                 let done = tx
                     .execute(sql, &[tenant, merchant, (&id).into()])
                     .await

@@ -1,6 +1,6 @@
 //! API keys.
 
-use connect::{MerchantId, TenantId, ulid};
+use connect::{MerchantId, TenantId, WarehouseId, ulid};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ pub struct ApiKeyRecord {
     pub role: String,
     /// Limited to one brand.
     pub merchant: Option<MerchantId>,
+    /// Of one warehouse: it opens the Warehouse API and nothing else.
+    pub warehouse: Option<WarehouseId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ends by itself.
@@ -53,6 +55,8 @@ pub struct NewApiKey {
     pub role: String,
     /// Limited to one brand.
     pub merchant: Option<MerchantId>,
+    /// Of one warehouse of that brand.
+    pub warehouse: Option<WarehouseId>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
 }
@@ -68,10 +72,11 @@ fn api_key(row: &Row) -> R<ApiKeyRecord> {
         expires_at: row.opt_time(6)?,
         last_used_at: row.opt_time(7)?,
         revoked_at: row.opt_time(8)?,
+        warehouse: row.opt_parsed(9)?,
     })
 }
 
-const COLUMNS: &str = "tenant, id, name, role, merchant, created_at, expires_at, last_used_at, revoked_at";
+const COLUMNS: &str = "tenant, id, name, role, merchant, created_at, expires_at, last_used_at, revoked_at, warehouse";
 
 fn owner(tenant: Option<&TenantId>) -> (Access, String) {
     match tenant {
@@ -90,8 +95,8 @@ impl Database {
                 let id = format!("key_{}", ulid(tx.now, &*tx.random));
                 let now = tx.now;
                 tx.execute(
-                    "INSERT INTO api_key (tenant, id, name, hash, role, merchant, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    "INSERT INTO api_key (tenant, id, name, hash, role, merchant, created_at, expires_at, warehouse)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
                     &[
                         (&tenant).into(),
                         (&id).into(),
@@ -101,10 +106,12 @@ impl Database {
                         key.merchant.as_ref().into(),
                         now.into(),
                         key.expires_at.into(),
+                        key.warehouse.as_ref().into(),
                     ],
                 )
                 .await?;
-                let detail = serde_json::json!({ "name": key.name, "role": key.role }).to_string();
+                let detail =
+                    serde_json::json!({ "name": key.name, "role": key.role, "warehouse": key.warehouse }).to_string();
                 audit::append(tx, &tenant, &actor, "api_key.create", &id, &detail).await?;
                 Ok(id)
             })

@@ -20,6 +20,7 @@ mod channels;
 mod config;
 mod corrections;
 mod deliveries;
+mod desk;
 mod drafts;
 mod effect_records;
 mod effects;
@@ -98,6 +99,7 @@ pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};
 pub use config::{ConnectionSummary, MerchantRecord};
 pub use corrections::{CorrectionView, NewCorrection, Origin, OwnCorrections};
 pub use deliveries::{Delivery, DeliveryAttempt, DeliveryState, Settled, Telling};
+pub use desk::{DeskKey, DeskQuery, DeskRow, DeskStep, Posted, PostedShipment};
 pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};
 pub use effect_records::{
     Arm, AttemptRow, CANNOT_ASK, Claimed, EffectDecision, EffectRow, NewEffect, Settlement, Subject,

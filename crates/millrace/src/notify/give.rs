@@ -84,7 +84,7 @@ fn last(events: &[Event], from: i64) -> i64 {
 pub(crate) fn tellings(outlet: &Outlet, events: Vec<Event>) -> Vec<Telling> {
     events
         .into_iter()
-        .filter(|event| outlet.events.contains(&event.what))
+        .filter(|event| message::is_wanted(&outlet.events, event))
         .map(|event| Telling { event: event.number, kind: event.what.clone(), body: message::of_event(&event) })
         .collect()
 }

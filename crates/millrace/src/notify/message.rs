@@ -1,6 +1,6 @@
 //! The words of what is told. Pure.
 
-use connect::MerchantId;
+use connect::{MerchantId, WarehouseId};
 use engine::alert::{Issue, Word};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::db::Event;
 
 /// Kinds of events that a webhook can ask for.
-pub const EVENTS: [&str; 11] = [
+pub const EVENTS: [&str; 12] = [
     "order",
     "shipment",
     "run",
@@ -20,7 +20,19 @@ pub const EVENTS: [&str; 11] = [
     "channel",
     "census",
     "alert",
+    "desk",
 ];
+
+/// Whether this is how a webhook asks for events of one warehouse's desk: `desk/whs_…`.
+pub fn is_of_one_desk(wanted: &str) -> bool {
+    wanted.strip_prefix("desk/").is_some_and(|warehouse| warehouse.parse::<WarehouseId>().is_ok())
+}
+
+/// Whether a webhook that asks for these kinds is told of this event.
+pub fn is_wanted(wanted: &[String], event: &Event) -> bool {
+    let one = || format!("{}/{}", event.what, event.subject);
+    wanted.contains(&event.what) || (event.what == "desk" && wanted.contains(&one()))
+}
 
 /// Issues that a message names; of the others it says how many they are.
 const NAMED: usize = 20;

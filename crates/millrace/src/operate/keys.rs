@@ -1,7 +1,7 @@
 //! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant.
 
 use connect::{
-    Random,
+    Random, Settings, WarehouseFeature,
     planted::{Planted, planted},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -9,11 +9,18 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, FailureKind, Hub, Problem, Role, id};
-use crate::db::{ApiKeyRecord, NewApiKey};
+use super::{
+    Caller, Failure, FailureKind, Hub, Problem, Role, check,
+    endpoints::{self, Side},
+    id,
+};
+use crate::db::{ApiKeyRecord, DeskKey, NewApiKey, Scope};
 
 /// What every key begins with, so that scanners find one that was published by mistake.
 const PREFIX: &str = "mr_";
+
+/// What a key of a warehouse may do, as it is kept. No role: it is not on the way from looking to everything.
+const OF_A_WAREHOUSE: &str = "warehouse";
 
 /// A new key.
 pub fn generate(random: &dyn Random) -> String {
@@ -49,6 +56,13 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
     if !record.is_valid(hub.seams.clock.now()) {
         return Ok(None);
     }
+    if record.warehouse.is_some() {
+        return Err(Failure::new(
+            FailureKind::Forbidden,
+            "this key opens the Warehouse API of one warehouse, and nothing else",
+        )
+        .remedy("Use a key that was made for people or programs (`millrace keys create`)."));
+    }
     let Ok(role) = record.role.parse::<Role>() else { return Ok(None) };
     if let Err(error) = hub.db.touch_api_key(&record).await {
         // Not worth refusing a request for.
@@ -69,6 +83,39 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
     }))
 }
 
+/// A warehouse that calls us. It is no [`Caller`]: no other operation can be reached with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wms {
+    /// As the audit trail names it.
+    pub actor: String,
+    /// Its desk.
+    pub desk: DeskKey,
+}
+
+/// Which warehouse has this key; `None` when it is unknown, ended or revoked.
+///
+/// # Errors
+/// When the database cannot be reached, or the key is not a warehouse's.
+pub async fn warehouse(hub: &Hub, key: &str) -> Result<Option<Wms>, Failure> {
+    if !key.starts_with(PREFIX) || key.len() > 200 {
+        return Ok(None);
+    }
+    let Some(record) = hub.db.find_api_key(&hash(key)).await? else { return Ok(None) };
+    if !record.is_valid(hub.seams.clock.now()) {
+        return Ok(None);
+    }
+    let (Some(tenant), Some(merchant), Some(warehouse)) = (&record.tenant, &record.merchant, &record.warehouse) else {
+        return Err(Failure::new(FailureKind::Forbidden, "this takes a key of a warehouse, and yours is not one")
+            .remedy("Make one for the warehouse (`millrace keys create --warehouse`)."));
+    };
+    let desk =
+        DeskKey { scope: Scope { tenant: tenant.clone(), merchant: merchant.clone() }, warehouse: warehouse.clone() };
+    if let Err(error) = hub.db.touch_api_key(&record).await {
+        tracing::warn!("the last use of a key could not be written down: {error}");
+    }
+    Ok(Some(Wms { actor: format!("key {} ({})", record.id, record.name), desk }))
+}
+
 /// An API key, without the key itself.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct KeyOut {
@@ -76,11 +123,14 @@ pub struct KeyOut {
     pub id: String,
     /// What it is for.
     pub name: String,
-    /// What it may do.
+    /// What it may do: `admin`, `staff`, `read`; or `warehouse`, the Warehouse API of one warehouse.
     pub role: String,
     /// Limited to this merchant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merchant: Option<String>,
+    /// The warehouse whose key it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warehouse: Option<String>,
     /// It belongs to the installation's administrators.
     pub installation: bool,
     /// When it was made.
@@ -107,6 +157,7 @@ impl From<ApiKeyRecord> for KeyOut {
             name: record.name,
             role: record.role,
             merchant: record.merchant.map(|merchant| merchant.to_string()),
+            warehouse: record.warehouse.map(|warehouse| warehouse.to_string()),
             installation: record.tenant.is_none(),
             created_at: record.created_at,
             expires_at: record.expires_at,
@@ -167,29 +218,10 @@ pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<KeyOut>, Failure> {
 pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKeyOut, Failure> {
     caller.administers()?;
     caller.proves(hub)?;
-    let name = given.name.trim().to_owned();
-    if name.is_empty() || name.chars().count() > 100 {
-        return Err(Failure::invalid(
-            "the key needs a name of at most 100 characters",
-            vec![Problem::new("name", "say what the key is for")],
-        ));
-    }
-    let expires_at = match given.days {
-        None => None,
-        Some(days) if (1..=3650).contains(&days) => {
-            let life = SignedDuration::from_hours(i64::from(days) * 24);
-            let end = hub.seams.clock.now().checked_add(life);
-            Some(end.map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))?)
-        }
-        Some(_) => {
-            return Err(Failure::invalid(
-                "a key lives for 1 to 3650 days",
-                vec![Problem::new("days", "give a number from 1 to 3650")],
-            ));
-        }
-    };
+    let name = name(&given.name)?;
+    let expires_at = end(hub, given.days)?;
     let merchant = match &given.merchant {
-        Some(name) => Some(super::endpoints::merchant(hub, caller, name).await?.id),
+        Some(name) => Some(endpoints::merchant(hub, caller, name).await?.id),
         None => None,
     };
     let key = generate(&*hub.seams.random);
@@ -199,6 +231,80 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKe
         hash: hash(&key),
         role: given.role.as_str().to_owned(),
         merchant: merchant.as_deref().map(id).transpose()?,
+        warehouse: None,
+        expires_at,
+    };
+    let id = hub.db.create_api_key(new, &caller.actor).await?;
+    Ok(NewKeyOut { id, key, expires_at })
+}
+
+fn name(given: &str) -> Result<String, Failure> {
+    let name = given.trim().to_owned();
+    if name.is_empty() || name.chars().count() > 100 {
+        return Err(Failure::invalid(
+            "the key needs a name of at most 100 characters",
+            vec![Problem::new("name", "say what the key is for")],
+        ));
+    }
+    Ok(name)
+}
+
+/// When a key that lives for so many days ends.
+fn end(hub: &Hub, days: Option<u32>) -> Result<Option<Timestamp>, Failure> {
+    match days {
+        None => Ok(None),
+        Some(days) if (1..=3650).contains(&days) => {
+            let life = SignedDuration::from_hours(i64::from(days) * 24);
+            let end = hub.seams.clock.now().checked_add(life);
+            end.map(Some).map_err(|error| Failure::new(FailureKind::Internal, error.to_string()))
+        }
+        Some(_) => Err(Failure::invalid(
+            "a key lives for 1 to 3650 days",
+            vec![Problem::new("days", "give a number from 1 to 3650")],
+        )),
+    }
+}
+
+/// A key of a warehouse to make.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewWarehouseKeyIn {
+    /// What it is for.
+    pub name: String,
+    /// Days until it ends, 1 to 3650; without, it does not end by itself.
+    #[serde(default)]
+    pub days: Option<u32>,
+}
+
+/// Makes a key that opens the Warehouse API for one warehouse, and nothing else.
+///
+/// # Errors
+/// When the caller may not, there is no such warehouse, or it is one that does not collect its requests from here.
+pub async fn create_for_warehouse(
+    hub: &Hub,
+    caller: &Caller,
+    warehouse: &str,
+    given: NewWarehouseKeyIn,
+) -> Result<NewKeyOut, Failure> {
+    caller.administers()?;
+    caller.proves(hub)?;
+    let found = endpoints::find(hub, caller, Side::Warehouse, warehouse).await?;
+    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+    let settings = Settings { values: found.summary.values.clone(), secrets };
+    let connector = check::ships(hub, &found.summary.platform, &settings)?;
+    if !connector.features().contains(&WarehouseFeature::Collects) {
+        return Err(Failure::conflict(format!("{} does not collect its requests from here", found.summary.platform))
+            .remedy("Keys are for warehouses of the kind *Millrace Warehouse API*; this one is called by Millrace."));
+    }
+    let (name, expires_at) = (name(&given.name)?, end(hub, given.days)?);
+    let key = generate(&*hub.seams.random);
+    let new = NewApiKey {
+        tenant: Some(found.scope.tenant.clone()),
+        name,
+        hash: hash(&key),
+        role: OF_A_WAREHOUSE.to_owned(),
+        merchant: Some(found.scope.merchant.clone()),
+        warehouse: Some(id(&found.summary.id)?),
         expires_at,
     };
     let id = hub.db.create_api_key(new, &caller.actor).await?;

@@ -12,6 +12,7 @@ pub mod census;
 pub mod check;
 pub mod connections;
 pub mod deliveries;
+pub mod desk;
 pub mod drafts;
 pub mod drift;
 pub mod effects;
@@ -359,7 +360,7 @@ pub struct EventOut {
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
     /// `order`, `shipment`, `effect`, `channel`, `run`, `connection`, `merchant`, `store`, `warehouse`, `exception`, `census`,
-    /// `finding`, `safety`, `alert`, `preflight`.
+    /// `finding`, `safety`, `alert`, `preflight`, `desk`.
     pub what: String,
     /// Its id.
     pub subject: String,

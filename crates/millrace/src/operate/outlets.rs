@@ -8,7 +8,11 @@ use utoipa::ToSchema;
 use super::{Caller, Failure, FailureKind, Hub, Problem, Role, endpoints, quoted};
 use crate::{
     db::{Outlet, OutletKind, OutletSettings, field},
-    notify::{address, message::EVENTS, signature},
+    notify::{
+        address,
+        message::{EVENTS, is_of_one_desk},
+        signature,
+    },
 };
 
 /// Webhooks and alert channels of one tenant.
@@ -273,9 +277,13 @@ fn settings(hub: &Hub, name: &str, url: &str, events: &[String], enabled: bool) 
     let (address, _) = callable(hub, "url", url)?;
     let mut wanted = Vec::new();
     for event in events {
-        if !EVENTS.contains(&event.as_str()) {
+        if !EVENTS.contains(&event.as_str()) && !is_of_one_desk(event) {
             return Err(Failure::invalid(
-                format!("{} is not a kind of event; there are: {}", quoted(event), EVENTS.join(", ")),
+                format!(
+                    "{} is not a kind of event; there are: {}, and desk/WAREHOUSE with the id of one (whs_…)",
+                    quoted(event),
+                    EVENTS.join(", ")
+                ),
                 vec![Problem::new("events", format!("{} is not one", quoted(event)))],
             ));
         }

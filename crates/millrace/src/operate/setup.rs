@@ -99,6 +99,7 @@ async fn fill(config: &Config, seams: &Seams) -> Result<String, Failure> {
         hash: keys::hash(&key),
         role: Role::Admin.as_str().to_owned(),
         merchant: None,
+        warehouse: None,
         expires_at: None,
     };
     db.create_api_key(new, "millrace init").await?;

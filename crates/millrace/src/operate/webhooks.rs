@@ -16,7 +16,7 @@ use super::{
     endpoints::{self, Side},
     switches,
 };
-use crate::db::{Access, ChannelKind, ConnectionKey, ConnectionRecord, Hook, InboxCall};
+use crate::db::{Access, ChannelKind, ConnectionKey, ConnectionRecord, Hook, InboxCall, Scope};
 
 /// Field that the secret of an address is sealed under.
 const SECRET: &str = "webhook_secret";
@@ -305,6 +305,21 @@ async fn connections_of(hub: &Hub, hook: &Hook) -> Result<Vec<ConnectionKey>, Fa
         .filter(|summary| summary.store.as_str() == hook.object || summary.warehouse.as_str() == hook.object)
         .map(|summary| ConnectionKey { scope: hook.scope.clone(), connection: summary.id })
         .collect())
+}
+
+/// A warehouse has told something: whoever is connected with it looks at once.
+pub(super) async fn wake_warehouse(
+    hub: &Hub,
+    scope: &Scope,
+    warehouse: &str,
+    kind: ChannelKind,
+) -> Result<(), Failure> {
+    for summary in hub.db.connections(&Access::Merchant(scope.clone())).await? {
+        if summary.warehouse.as_str() == warehouse {
+            wake(hub, &ConnectionKey { scope: scope.clone(), connection: summary.id }, kind).await;
+        }
+    }
+    Ok(())
 }
 
 /// A wake saves waiting and may fail: polling stays the truth.

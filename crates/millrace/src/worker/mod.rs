@@ -14,14 +14,15 @@ use std::{
 };
 
 use connect::{
-    BuildContext, Clock, FileStores, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side, Transport,
-    Waits, Warehouse, budget::Budgets,
+    BuildContext, Clock, FileStores, NoDesk, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side,
+    Transport, Waits, Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{ConnectionKey, ConnectionRecord, Database, DbError, StoreKey},
+    db::{ConnectionKey, ConnectionRecord, Database, DbError, DeskKey, StoreKey},
+    desk::WarehouseDesk,
     grants::StoreGrants,
     metrics::Metrics,
     reconcile::Reconciler,
@@ -113,6 +114,7 @@ impl Workers {
             budgets: Arc::clone(&self.budgets),
             waits: self.waits,
             grants: Arc::new(NoGrants),
+            desk: Arc::new(NoDesk),
             share: share.to_owned(),
         }
     }
@@ -121,6 +123,13 @@ impl Workers {
     pub fn context_of(&self, store: StoreKey, share: &str) -> BuildContext {
         let grants = StoreGrants::shared(self.db.clone(), self.keyring.clone(), store, self.waits.lease);
         BuildContext { grants, ..self.context(share) }
+    }
+
+    /// What the connectors of a connection are built with.
+    fn context_for(&self, record: &ConnectionRecord, share: &str) -> BuildContext {
+        let key = DeskKey { scope: record.key.scope.clone(), warehouse: record.warehouse.id.clone() };
+        let desk = WarehouseDesk::shared(self.db.clone(), key);
+        BuildContext { desk, ..self.context_of(record.store_key(), share) }
     }
 
     /// Makes a connection ready to run, without starting anything.
@@ -142,7 +151,7 @@ impl Workers {
     async fn build_with(&self, key: &ConnectionKey, budgets: Arc<Budgets>) -> Result<Runtime, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let context = BuildContext { budgets, ..self.context_of(record.store_key(), key.connection.as_str()) };
+        let context = BuildContext { budgets, ..self.context_for(&record, key.connection.as_str()) };
         let (source, ships) = both_connectors(&mut record, &context)?;
         let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {
@@ -172,7 +181,7 @@ impl Workers {
     pub async fn reconciler(&self, key: &ConnectionKey) -> Result<Reconciler, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let mut context = self.context_of(record.store_key(), key.connection.as_str());
+        let mut context = self.context_for(&record, key.connection.as_str());
         context.budgets = Arc::new(self.budgets.for_sweep("census"));
         let both = both_connectors(&mut record, &context)?;
         let ConnectionRecord { account, settings, .. } = record;

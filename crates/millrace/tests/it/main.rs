@@ -9,4 +9,5 @@ mod fuzz;
 mod main_job;
 mod notify;
 mod seeded;
+mod wms;
 mod world;

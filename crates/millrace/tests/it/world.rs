@@ -20,6 +20,8 @@ use simulators::{
 };
 use tokio_util::sync::CancellationToken;
 
+use crate::wms::Wms;
+
 /// The Brightpearl account of every world.
 pub const ACCOUNT: &str = "acme";
 /// The Brightpearl warehouse the goods leave from.
@@ -99,6 +101,8 @@ pub enum Ships {
     Extensiv,
     /// Mintsoft over REST.
     Mintsoft,
+    /// A warehouse that calls the program.
+    Desk,
 }
 
 /// What a world is made of.
@@ -195,6 +199,8 @@ pub enum Warehouse {
     Extensiv(extensiv::Running),
     /// Mintsoft.
     Mintsoft(mintsoft::Running),
+    /// One that calls the program.
+    Desk(Wms),
 }
 
 /// The world.
@@ -235,7 +241,7 @@ pub fn warehouse_sku(sku: &str) -> String {
 
 impl World {
     /// Starts everything but the program, and configures it.
-    pub async fn new(setup: Setup) -> Self {
+    pub async fn new(mut setup: Setup) -> Self {
         let folder = tempfile::Builder::new().prefix("millrace-world-").tempdir().expect("a temporary folder");
         let mut account = AccountConfig::new(ACCOUNT);
         account.data = DataConfig { products: 400, orders: 0, customers: 30 };
@@ -290,6 +296,12 @@ impl World {
             }
             Ships::Extensiv => Warehouse::Extensiv(extensiv_with(&setup, &stock).await),
             Ships::Mintsoft => Warehouse::Mintsoft(mintsoft_with(&setup, &stock).await),
+            Ships::Desk => {
+                let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+                let port = setup.webhooks.unwrap_or_else(|| free().expect("a free port").port());
+                setup.webhooks = Some(port);
+                Warehouse::Desk(Wms::new(port, setup.habits, !setup.told, &stock))
+            }
         };
         let (database, postgres) = match setup.store {
             Store::Sqlite => (format!("sqlite:{}", folder.path().join("millrace.db").display()), None),
@@ -321,6 +333,14 @@ impl World {
         }
         world.command(&["init"]);
         world.apply();
+        if let Warehouse::Desk(wms) = &world.warehouse {
+            let (code, made) = world.ask(&["keys", "create", "--name", "WMS", "--warehouse", "Acme warehouse"]);
+            assert_eq!(code, 0, "{made}");
+            wms.take_key(made["key"].as_str().expect("a key"));
+            if world.setup.works {
+                wms.start(world.setup.seed);
+            }
+        }
         world
     }
 
@@ -347,7 +367,7 @@ impl World {
             (Warehouse::Extensiv(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Mintsoft(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Dsfx { .. }, Some(ssh)) => ports.push(ssh.port()),
-            (Warehouse::Dsfx { .. }, None) => {}
+            (Warehouse::Dsfx { .. }, None) | (Warehouse::Desk(_), _) => {}
         }
         let database = (self.setup.store == Store::Postgres).then(|| port_of(&self.database).expect("a port"));
         ports.extend(database);
@@ -632,6 +652,9 @@ merchant = "Acme"
                     toml.push_str(&format!("callback_address = {{ file = \"{}\" }}\n", address.display()));
                 }
             }
+            (Warehouse::Desk(_), _) => {
+                toml.push_str("platform = \"warehouse_api\"\n[warehouse.settings]\ncarriers = \"UPS: Ground\"\n");
+            }
         }
         let listings: Vec<String> =
             self.skus.iter().map(|(_, sku)| format!("[\"{sku}\", \"{}\"]", warehouse_sku(sku))).collect();
@@ -702,6 +725,7 @@ listings = [{}]
             Warehouse::Dsfx { dsfx, .. } => audit::dsfx_orders(&dsfx.ledger()),
             Warehouse::Extensiv(running) => audit::extensiv_orders(&running.handle().ledger(), CUSTOMER),
             Warehouse::Mintsoft(running) => audit::mintsoft_orders(&running.handle().ledger(), CLIENT),
+            Warehouse::Desk(wms) => wms.orders(),
         }
     }
 
@@ -763,6 +787,11 @@ listings = [{}]
                     add(&row.sku, Decimal::from(row.units));
                 }
             }
+            Warehouse::Desk(wms) => {
+                for (sku, units) in wms.shelves() {
+                    add(&sku, units);
+                }
+            }
         }
         physical
     }
@@ -818,6 +847,12 @@ listings = [{}]
         if let Some((marker, count)) = markers.iter().find(|(_, count)| **count > 1) {
             return Err(format!("marker {marker} is {count} times in Brightpearl (K3)"));
         }
+        if let Warehouse::Desk(wms) = &self.warehouse {
+            let problems = wms.problems();
+            if !problems.is_empty() {
+                return Err(problems.join("\n"));
+            }
+        }
         let busiest = self.brightpearl.busiest_window(ACCOUNT);
         if busiest > 200 {
             return Err(format!("{busiest} calls in one window (RL1)"));
@@ -842,8 +877,10 @@ impl Drop for World {
     fn drop(&mut self) {
         self.kill();
         self.kill_second();
-        if let Warehouse::Dsfx { stop, .. } = &self.warehouse {
-            stop.cancel();
+        match &self.warehouse {
+            Warehouse::Dsfx { stop, .. } => stop.cancel(),
+            Warehouse::Desk(wms) => wms.stop(),
+            Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) => {}
         }
     }
 }

@@ -15,6 +15,7 @@ mod mintsoft;
 mod reading;
 mod run;
 mod scenarios;
+mod warehouse_api;
 
 use std::{
     collections::BTreeSet,
@@ -26,8 +27,11 @@ use connect::Role;
 /// Every connector that ships is under the suite.
 #[test]
 fn every_warehouse_has_an_entry() {
-    let entries: BTreeSet<&str> =
-        files::ENTRIES.iter().chain(extensiv::ENTRIES).chain(mintsoft::ENTRIES).map(|entry| entry.platform).collect();
+    let entries: BTreeSet<&str> = [files::ENTRIES, extensiv::ENTRIES, mintsoft::ENTRIES, warehouse_api::ENTRIES]
+        .iter()
+        .flat_map(|entries| entries.iter())
+        .map(|entry| entry.platform)
+        .collect();
     let warehouses: BTreeSet<&str> = connectors::CONNECTORS
         .iter()
         .filter(|spec| matches!(spec.role, Role::Warehouse(_)))

@@ -8,6 +8,7 @@ mod brands;
 mod browser;
 mod census;
 mod csrf;
+mod desk;
 mod drafts;
 mod figures;
 mod hand_offs;
@@ -180,6 +181,7 @@ impl Installation {
             hash: keys::hash(&key),
             role: role.as_str().to_owned(),
             merchant: merchant.map(|merchant| merchant.parse().unwrap()),
+            warehouse: None,
             expires_at: None,
         };
         self.hub.db.create_api_key(new, "test").await.unwrap();

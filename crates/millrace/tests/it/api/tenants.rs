@@ -135,6 +135,7 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
         hash: keys::hash(&secret),
         role: "admin".to_owned(),
         merchant: None,
+        warehouse: None,
         expires_at: None,
     };
     installation.hub.db.create_api_key(new, "test").await.unwrap();

@@ -12,6 +12,7 @@ fn new(name: &str, hash: &str) -> NewApiKey {
         hash: hash.to_owned(),
         role: "admin".to_owned(),
         merchant: None,
+        warehouse: None,
         expires_at: None,
     }
 }

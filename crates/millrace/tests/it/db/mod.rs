@@ -4,6 +4,7 @@ mod assents;
 mod census;
 mod claims;
 mod config;
+pub mod desk;
 mod faults;
 mod inline;
 mod isolation;

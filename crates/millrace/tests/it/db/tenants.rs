@@ -52,6 +52,7 @@ async fn nothing_of_a_disabled_tenant_is_found() {
             hash: "key".to_owned(),
             role: "admin".to_owned(),
             merchant: None,
+            warehouse: None,
             expires_at: None,
         };
         db.create_api_key(key, "op").await.unwrap();

@@ -1,6 +1,8 @@
 //! What people and strangers hand to the program itself: webhook calls, settings files, listings. See docs/gates.md; the
 //! answers of remote systems are damaged in the connectors' own tests.
 
+mod desk;
+
 use std::{path::Path, sync::Arc};
 
 use axum::{

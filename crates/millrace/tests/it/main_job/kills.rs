@@ -41,6 +41,8 @@ const X12: u64 = 100;
 const FLAT: u64 = 200;
 /// And from this one on the warehouse is Mintsoft, which counts what is on hand.
 const MINTSOFT: u64 = 300;
+/// And from this one on the warehouse calls, and counts what is on hand.
+const DESK: u64 = 400;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -50,6 +52,7 @@ fn setup(seed: u64) -> Setup {
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
         ships: match seed {
+            DESK.. => Ships::Desk,
             MINTSOFT.. => Ships::Mintsoft,
             _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
         },
@@ -90,7 +93,7 @@ fn plans(world: &World) -> Vec<FaultPlan> {
     match &world.warehouse {
         Warehouse::Extensiv(running) => plans.push(running.faults()),
         Warehouse::Mintsoft(running) => plans.push(running.faults()),
-        Warehouse::Dsfx { .. } => {}
+        Warehouse::Dsfx { .. } | Warehouse::Desk(_) => {}
     }
     plans
 }
@@ -262,6 +265,14 @@ async fn kills_neither_lose_nor_double_anything_in_flat_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_with_mintsoft() {
     for (seed, kills) in [(MINTSOFT, 5), (MINTSOFT + 3, 5)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite and PostgreSQL. What was posted to a program that died before it answered is posted again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_at_the_desk() {
+    for (seed, kills) in [(DESK, 5), (DESK + 3, 5)] {
         play(seed, kills).await;
     }
 }

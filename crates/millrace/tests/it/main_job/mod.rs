@@ -2,6 +2,7 @@
 
 mod census;
 mod csv;
+mod desk;
 mod edits;
 mod failover;
 mod faults;

@@ -1,6 +1,7 @@
 //! What is told to the outside: webhooks and alerts, through the API and the program's own loop, to real receivers.
 
 mod alerts;
+mod desk;
 pub mod receiver;
 mod webhooks;
 

@@ -257,6 +257,7 @@ impl Run {
             budgets: Arc::clone(&budgets),
             waits: self.waits(),
             grants: Arc::new(connect::NoGrants),
+            desk: Arc::new(connect::NoDesk),
             share: self.key.connection.to_string(),
         };
         let values = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {

@@ -21,8 +21,10 @@ pub enum Needs {
     Operator,
     /// To be a person, whatever else they may do: it is about themselves.
     Oneself,
+    /// To be the system of a warehouse: it is about its desk.
+    Warehouse,
 }
-use Needs::{Admin, Manage, Nothing, Oneself, Operator, Read, Staff};
+use Needs::{Admin, Manage, Nothing, Oneself, Operator, Read, Staff, Warehouse};
 
 /// One route.
 pub struct Row {
@@ -76,6 +78,14 @@ pub fn expected() -> Vec<Row> {
     let warehouse = json!({
         "name": "Another", "merchant": "Acme", "platform": "dsfx",
         "settings": { "transport": "folder", "folder": "/nonexistent/another" }, "secrets": {},
+    });
+    // A request that nothing else asks about.
+    let shipped = json!({
+        "id": "S1", "request": "BPacme-O9002", "shipped_at": "2026-11-26T10:00:00Z",
+        "lines": [{ "sku": "WH-1", "quantity": 1 }],
+    });
+    let counted = json!({
+        "id": "C1", "counted_at": "2026-11-26T10:00:00Z", "levels": [{ "sku": "WH-1", "physical": 5 }],
     });
     let webhook = json!({
         "name": "Another hook", "merchant": "Acme", "url": "https://hooks.example.com/b", "events": [],
@@ -215,6 +225,15 @@ pub fn expected() -> Vec<Row> {
         row("replay_webhook", Staff, json!({ "from": "2026-01-01T00:00:00Z" }), &[202], 404),
         row("replay_delivery", Staff, Value::Null, &[202], 404),
         row("test_alert_channel", Staff, Value::Null, &[202], 404),
+        row("create_warehouse_key", Admin, json!({ "name": "the matrix" }), &[409], 404),
+        row("pull_requests", Warehouse, json!({ "limit": 1 }), &[200], 200),
+        row("list_desk_requests", Warehouse, Value::Null, &[200], 200),
+        row("get_desk_request", Warehouse, Value::Null, &[200], 404),
+        row("acknowledge_request", Warehouse, json!({ "lease": "{lease}" }), &[200], 404),
+        row("answer_cancel", Warehouse, json!({ "answer": "too_late" }), &[409], 404),
+        row("post_shipment", Warehouse, shipped, &[201], 422),
+        row("post_stock", Warehouse, counted, &[201], 201),
+        row("give_up_request", Warehouse, why(), &[200], 404),
         row("create_webhook", Manage, webhook, &[201, 409], 404),
         row("update_webhook", Manage, changed_webhook, &[200], 404),
         row("rotate_webhook_secret", Manage, json!({ "hours": 1 }), &[200], 404),

@@ -34,6 +34,10 @@ enum Who {
     OfTheMerchant,
     OfAnotherMerchant,
     OfAnotherTenant,
+    /// The system of the warehouse whose desk is asked about.
+    OfTheWarehouse,
+    /// The system of another warehouse of the same merchant.
+    OfAnotherWarehouse,
     Operator,
     /// Their session has ended.
     SignedOut,
@@ -50,7 +54,7 @@ enum Who {
     OperatingPerson,
 }
 
-const EVERYBODY: [Who; 18] = [
+const EVERYBODY: [Who; 20] = [
     Who::Nobody,
     Who::Stranger,
     Who::Revoked,
@@ -58,6 +62,8 @@ const EVERYBODY: [Who; 18] = [
     Who::SignedOut,
     Who::OfAnotherMerchant,
     Who::OfAnotherTenant,
+    Who::OfAnotherWarehouse,
+    Who::OfTheWarehouse,
     Who::PersonOfAnotherMerchant,
     Who::PersonOfAnotherTenant,
     Who::Reader,
@@ -79,6 +85,11 @@ impl Who {
         match self {
             _ if row.needs == Needs::Nothing => own,
             Self::Nobody | Self::Stranger | Self::Revoked | Self::Expired | Self::SignedOut => vec![401],
+            // A key of a warehouse opens its own desk and nothing else, and no other key does.
+            Self::OfTheWarehouse if row.needs == Needs::Warehouse => own,
+            Self::OfAnotherWarehouse if row.needs == Needs::Warehouse => vec![row.foreign],
+            Self::OfTheWarehouse | Self::OfAnotherWarehouse => vec![403],
+            _ if row.needs == Needs::Warehouse => vec![if self.is_person() { 401 } else { 403 }],
             // What there is about oneself is the administrator's own, and another person's for the others. A key is nobody.
             Self::AdministratingPerson if row.needs == Needs::Oneself => own,
             _ if row.needs == Needs::Oneself => vec![if self.is_person() { row.foreign } else { 403 }],
@@ -121,6 +132,7 @@ impl Who {
                 | Self::SignedOut
                 | Self::OfAnotherMerchant
                 | Self::OfAnotherTenant
+                | Self::OfAnotherWarehouse
                 | Self::PersonOfAnotherMerchant
                 | Self::PersonOfAnotherTenant
         )
@@ -279,7 +291,7 @@ impl World {
         // What is counted for the whole process, what never ends, and what tells the time of its own asking.
         let apart =
             ["get_budgets", "get_overview", "follow_events", "list_keys", "list_audit", "get_audit_verification"];
-        let of_nobody = [Needs::Nothing, Needs::Operator, Needs::Oneself];
+        let of_nobody = [Needs::Nothing, Needs::Operator, Needs::Oneself, Needs::Warehouse];
         let of_the_tenant = |row: &Row| !apart.contains(&row.id) && !of_nobody.contains(&row.needs);
         for row in expected().into_iter().filter(of_the_tenant) {
             let (method, template) = &routes[row.id];

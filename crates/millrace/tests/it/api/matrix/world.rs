@@ -9,7 +9,7 @@ use engine::{
 };
 use jiff::Timestamp;
 use millrace::{
-    db::{Access, CensusOutcome, ConnectionKey, Extent, NewApiKey, NewPreflight, RunState, Scope},
+    db::{Access, CensusOutcome, ConnectionKey, DeskKey, Extent, NewApiKey, NewPreflight, RunState, Scope},
     operate::{Role, keys},
     reconcile::Report,
 };
@@ -95,6 +95,16 @@ impl World {
         objects.insert("group", text(&list("exceptions/groups").await[0]["id"]));
         objects.insert("kind", "orders".to_owned());
         objects.insert("table", "listings.csv".to_owned());
+        let mut keys = BTreeMap::new();
+        for (who, name) in [("OfTheWarehouse", "Desk"), ("OfAnotherWarehouse", "Other desk")] {
+            let (warehouse, secret) = desk(&installation, name).await;
+            keys.insert(who, secret);
+            if who == "OfTheWarehouse" {
+                let key = DeskKey { scope: key.scope.clone(), warehouse };
+                objects.insert("request", "BPacme-O9001".to_owned());
+                objects.insert("lease", laid(&installation, &key).await);
+            }
+        }
         let db = &installation.hub.db;
         // As an operator makes them: one that somebody comes into, and one that routes are tried on.
         let mut set_up = None;
@@ -111,7 +121,6 @@ impl World {
         let other = installation.tenant("other").await;
         objects.insert("backup", text(&installation.ask("POST", "/api/v1/backups", Some(&installation.administrator), None).await.json()["id"]));
         let brand = db.create_merchant(&own, "Brand").await.unwrap();
-        let mut keys = BTreeMap::new();
         for (who, tenant, role, merchant) in [
             ("Reader", &own, Role::Read, None),
             ("Staff", &own, Role::Staff, None),
@@ -175,6 +184,28 @@ impl World {
     }
 }
 
+/// A warehouse that calls us, with a key of its own.
+async fn desk(installation: &Installation, name: &str) -> (connect::WarehouseId, String) {
+    let given = json!({ "name": name, "merchant": "Acme", "platform": "warehouse_api" });
+    let made = installation.post("/api/v1/warehouses", given).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let id = text(&made.json()["id"]);
+    let made = installation.post(&format!("/api/v1/warehouses/{id}/keys"), json!({ "name": "WMS" })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    (id.parse().unwrap(), text(&made.json()["key"]))
+}
+
+/// Two requests on a desk, of which the first was handed out: under which lease.
+async fn laid(installation: &Installation, key: &DeskKey) -> String {
+    let db = &installation.hub.db;
+    for number in [9001, 9002] {
+        let request = crate::db::desk::request(&format!("BPacme-O{number}"));
+        assert!(db.lay_on_desk(key, &request).await.unwrap().is_none());
+    }
+    let hour = jiff::SignedDuration::from_hours(1);
+    db.pull_from_desk(key, 1, hour).await.unwrap().0
+}
+
 async fn make_key(
     installation: &Installation,
     tenant: &TenantId,
@@ -189,6 +220,7 @@ async fn make_key(
         hash: keys::hash(&key),
         role: role.as_str().to_owned(),
         merchant: merchant.cloned(),
+        warehouse: None,
         expires_at,
     };
     (installation.hub.db.create_api_key(new, "test").await.unwrap(), key)
