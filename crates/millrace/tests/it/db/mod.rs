@@ -4,6 +4,7 @@ mod assents;
 mod census;
 mod claims;
 mod config;
+mod erasure;
 mod faults;
 mod inline;
 mod isolation;
