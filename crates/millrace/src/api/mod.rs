@@ -26,6 +26,7 @@ mod health;
 mod hooks;
 mod keys;
 mod links;
+mod merchants;
 mod oauth;
 mod orders;
 mod outgoing;
@@ -161,6 +162,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::list_platforms))
         .routes(routes!(connections::list_merchants, connections::create_merchant))
         .routes(routes!(removal::rename_merchant, removal::delete_merchant))
+        .routes(routes!(merchants::export_merchant))
+        .routes(routes!(merchants::get_erasure, merchants::erase_merchant))
         .routes(routes!(connections::list_stores, connections::create_store))
         .routes(routes!(connections::test_new_store))
         .routes(routes!(

@@ -175,9 +175,18 @@ pub enum Command {
     /// The organisations that use this installation.
     #[command(subcommand)]
     Tenants(super::tenants::Tenants),
+    /// All of a merchant's data: to a file, and without the people in it.
+    #[command(subcommand)]
+    Merchants(super::merchants::Merchants),
+    /// What somebody has entered in the wizard so far.
+    #[command(subcommand)]
+    Drafts(super::drafts::Drafts),
     /// API keys, and the wrapping key.
     #[command(subcommand)]
     Keys(Keys),
+    /// Backups kept beside the database.
+    #[command(subcommand)]
+    Backups(super::backups::Backups),
     /// Write a copy of the database, while it is used, to a file.
     Backup(Backup),
     /// Put a backup in the place of the database. It sends nothing until it is recovered and released.

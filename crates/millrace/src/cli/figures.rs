@@ -1,16 +1,16 @@
 //! What needs somebody, by its cause; one look at everything; everything as CSV: typed.
 
-use std::{io::Write as _, path::PathBuf, pin::pin, sync::Arc};
+use std::{path::PathBuf, pin::pin, sync::Arc};
 
 use clap::{Args, ValueEnum};
 use futures_util::TryStreamExt as _;
 
 use super::{
     Session,
-    print::{self, Printer, table, time},
+    print::{self, NewFile, Printer, table, time},
 };
 use crate::operate::{
-    Failure, FailureKind,
+    Failure,
     exports::{self, ExportKind, ExportQuery},
     groups::{self, GroupOut, GroupsQuery},
     overview::{self, OverviewOut},
@@ -89,15 +89,11 @@ pub(super) async fn export(session: &Session, asked: Exports) -> Result<(), Fail
         }
         return Ok(());
     };
-    let cannot = |error: std::io::Error| {
-        Failure::new(FailureKind::Setup, format!("{}: {error}", path.display()))
-            .remedy("Choose a file that does not exist, in a folder that may be written.")
-    };
-    let mut file = std::fs::File::create_new(&path).map_err(cannot)?;
+    let mut file = NewFile::at(&path)?;
     while let Some(piece) = pieces.try_next().await? {
-        file.write_all(piece.as_bytes()).map_err(cannot)?;
+        file.write(piece.as_bytes())?;
     }
-    file.sync_all().map_err(cannot)
+    file.end()
 }
 
 /// Shows what needs somebody, by its cause.

@@ -3,16 +3,19 @@
 
 mod alerts;
 pub mod args;
+mod backups;
 mod bulk;
 mod census;
 mod channels;
 mod connections;
+mod drafts;
 mod endpoints;
 mod figures;
 mod file;
 mod hand_offs;
 mod layouts;
 mod logging;
+mod merchants;
 mod orders;
 mod people;
 mod preflight;
@@ -186,7 +189,10 @@ async fn within(
         Command::HandOff(command) => hand_offs::run(session, command, printer).await?,
         Command::People(command) => people::run(session, command, printer).await?,
         Command::Tenants(command) => tenants::run(session, command, printer).await?,
+        Command::Merchants(command) => merchants::run(session, command, printer).await?,
+        Command::Drafts(command) => drafts::run(session, command, printer).await?,
         Command::Keys(command) => system::keys(session, command, printer).await?,
+        Command::Backups(command) => backups::run(session, command, printer).await?,
         Command::Backup(options) => safety::backup(session, options, printer).await?,
         Command::Safety => return safety::show(session, printer).await,
         Command::FreezeSending(given) => safety::freeze(session, given, printer).await?,
@@ -222,7 +228,7 @@ impl Session {
         let hub = Hub::open(config(common)?, seams(common)?).await?;
         let oldest = match (command, &common.tenant) {
             // None of them is meant, so none has to be named.
-            (Command::Tenants(_), None) => hub.db.tenants().await?.into_iter().next(),
+            (Command::Tenants(_) | Command::Backups(_), None) => hub.db.tenants().await?.into_iter().next(),
             _ => None,
         };
         let tenant = match oldest {

@@ -1,6 +1,10 @@
 //! What is written to the screen: tables for people, JSON for programs.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    path::{Path, PathBuf},
+};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -29,6 +33,48 @@ impl Printer {
         };
         write(&text)
     }
+}
+
+/// A file that was not there before, and that only its owner may read.
+pub struct NewFile {
+    file: fs::File,
+    path: PathBuf,
+}
+
+impl NewFile {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// When there is one already, or it cannot be made.
+    pub fn at(path: &Path) -> Result<Self, Failure> {
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Goes on with these bytes.
+    ///
+    /// # Errors
+    /// When there is no room, say.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.file.write_all(bytes).map_err(|error| unwritable(&self.path, &error))
+    }
+
+    /// It is whole, and stays.
+    ///
+    /// # Errors
+    /// When the disk does not keep it.
+    pub fn end(self) -> Result<(), Failure> {
+        self.file.sync_all().map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Setup, format!("{}: {error}", path.display()))
+        .remedy("Choose a file that does not exist, in a folder that may be written.")
 }
 
 /// One text and a line end on standard output.

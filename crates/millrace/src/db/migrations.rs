@@ -29,6 +29,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (14, "tenants", include_str!("../../migrations/sqlite/0014_tenants.sql")),
     (15, "people", include_str!("../../migrations/sqlite/0015_people.sql")),
     (16, "numbers", include_str!("../../migrations/sqlite/0016_numbers.sql")),
+    (17, "erasure", include_str!("../../migrations/sqlite/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/sqlite/0018_desk.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -48,6 +49,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (14, "tenants", include_str!("../../migrations/postgres/0014_tenants.sql")),
     (15, "people", include_str!("../../migrations/postgres/0015_people.sql")),
     (16, "numbers", include_str!("../../migrations/postgres/0016_numbers.sql")),
+    (17, "erasure", include_str!("../../migrations/postgres/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/postgres/0018_desk.sql")),
 ];
 

@@ -25,6 +25,7 @@ mod drafts;
 mod effect_records;
 mod effects;
 mod endpoints;
+mod erasure;
 mod error;
 mod events;
 mod facts;
@@ -105,6 +106,7 @@ pub use effect_records::{
     Arm, AttemptRow, CANNOT_ASK, Claimed, EffectDecision, EffectRow, NewEffect, Settlement, Subject,
 };
 pub use endpoints::{EndpointSummary, NewEndpoint};
+pub use erasure::Erasable;
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
 pub use hand_offs::{HandOff, NewHandOff, Target, TargetKind};

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::{
     CANNOT_ASK, ConnectionKey, Database, DbError, EffectDecision, R, Scope, Settlement, audit,
     effects::key_values,
+    erasure,
     facts::{self, scope_values},
     payload::pack_json,
     races, recovery,
@@ -421,12 +422,27 @@ async fn decide(
     if again {
         // A person's yes counts as a new revision, whether or not the payload is another one (R9).
         let before_planned = if before == EffectState::Parked { EffectState::Voided } else { before };
-        tx.execute(
-            "UPDATE effect SET state = 'planned', revision = revision + 1, changed_at = $5
-             WHERE tenant = $1 AND merchant = $2 AND id = $3 AND state = $4",
-            &[tenant.clone(), merchant.clone(), effect.into(), before_planned.as_str().into(), now.into()],
-        )
-        .await?;
+        let planned = tx
+            .execute(
+                "UPDATE effect SET state = 'planned', revision = revision + 1, changed_at = $5
+                 WHERE tenant = $1 AND merchant = $2 AND id = $3 AND state = $4 AND body <> $6",
+                &[
+                    tenant.clone(),
+                    merchant.clone(),
+                    effect.into(),
+                    before_planned.as_str().into(),
+                    now.into(),
+                    erasure::BODY.into(),
+                ],
+            )
+            .await?;
+        if planned == 0 {
+            return Err(DbError::Refused(
+                "who it was for has been erased, so there is nothing that could go again; an order that is read again from the \
+                 source is planned anew"
+                    .to_owned(),
+            ));
+        }
         if let (EffectKind::SubmitRequest, Some(request), Some(order)) = (one.kind, &one.request, &one.order) {
             let wanted = tx
                 .first(

@@ -271,7 +271,7 @@ fn rows(table: MappingTable, text: &str) -> (Vec<Row>, Vec<Problem>) {
                 continue;
             }
         };
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = record.position().map_or(0, |position| line_of(text, position));
         let given: Vec<String> = record.iter().map(|cell| bare(cell).trim().to_owned()).collect();
         let named = given.len() >= least && columns.iter().zip(&given).all(|(column, cell)| column.is_named(cell));
         if given.iter().all(String::is_empty) || (place == 0 && named) {
@@ -283,6 +283,13 @@ fn rows(table: MappingTable, text: &str) -> (Vec<Row>, Vec<Problem>) {
         }
     }
     (rows, problems)
+}
+
+/// The number of the line that a record begins in. It is read from behind the record before it, so that empty lines come first.
+fn line_of(text: &str, position: &csv::Position) -> u64 {
+    let from = usize::try_from(position.byte()).unwrap_or(usize::MAX);
+    let empty = text.bytes().skip(from).take_while(|byte| [b'\r', b'\n'].contains(byte));
+    position.line() + empty.filter(|byte| *byte == b'\n').map(|_| 1).sum::<u64>()
 }
 
 /// What is wrong with the cells of a line, whatever they mean.

@@ -8,6 +8,7 @@ mod certificates;
 mod configuration;
 mod figures;
 mod hand_offs;
+mod merchants;
 mod notify;
 mod people;
 mod setup;

@@ -5,6 +5,7 @@ mod census;
 mod claims;
 mod config;
 pub mod desk;
+mod erasure;
 mod faults;
 mod inline;
 mod isolation;
