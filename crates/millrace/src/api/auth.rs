@@ -5,14 +5,14 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{OriginalUri, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use connect::Secret;
 
 use super::{Api, browser, browser::Cookie, problem::ProblemOut};
-use crate::operate::{Caller, Failure, Role, keys, sign_in};
+use crate::operate::{Caller, Failure, FailureKind, Role, keys, sign_in};
 
 /// Header that names the tenant, for administrators of the installation where there are several tenants.
 pub(super) const TENANT: &str = "millrace-tenant";
@@ -24,25 +24,14 @@ pub(super) struct Token(pub(super) Secret);
 /// Lets in who has a valid key, or a session. With a session, what changes something must come from our own pages.
 pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
     let cookie = Cookie::of(request.extensions(), request.headers(), request.uri());
-    if !request.headers().contains_key(header::AUTHORIZATION)
-        && let Some(token) = cookie.token(request.headers())
-    {
-        let tenant = request.headers().get(TENANT).and_then(|value| value.to_str().ok());
-        let caller = match sign_in::session(&api.hub, &token, tenant).await {
-            Ok(Some(caller)) => caller,
-            Ok(None) => return ended(cookie),
-            Err(failure) => return failure.into_response(),
-        };
-        if !looks(&request) {
-            let expected = sign_in::csrf(&token);
-            let public = api.hub.config.public_url.as_ref();
-            if let Some(why) = browser::refused(request.headers(), request.uri(), public, &expected) {
-                return cross_site(why);
-            }
+    match of_session(&api, cookie, looks(&request), request.headers(), request.uri()).await {
+        Err(refused) => return refused,
+        Ok(Some((caller, token))) => {
+            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(Token(Secret::new(token)));
+            return next.run(request).await;
         }
-        request.extensions_mut().insert(caller);
-        request.extensions_mut().insert(Token(Secret::new(token)));
-        return next.run(request).await;
+        Ok(None) => {}
     }
     match caller(&api, request.headers()).await {
         Ok(caller) => {
@@ -53,8 +42,45 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
     }
 }
 
+/// Who came with a session, and with which; `None`: the request has a key, or neither.
+async fn of_session(
+    api: &Api,
+    cookie: Cookie,
+    looks: bool,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Result<Option<(Caller, String)>, Response> {
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Ok(None);
+    }
+    let Some(token) = cookie.token(headers) else { return Ok(None) };
+    let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
+    let caller = match sign_in::session(&api.hub, &token, tenant).await {
+        Ok(Some(caller)) => caller,
+        Ok(None) => return Err(ended(cookie)),
+        Err(failure) => return Err(failure.into_response()),
+    };
+    if !looks {
+        let expected = sign_in::csrf(&token);
+        let public = api.hub.config.public_url.as_ref();
+        if let Some(why) = browser::refused(headers, uri, public, &expected) {
+            return Err(cross_site(why));
+        }
+    }
+    Ok(Some((caller, token)))
+}
+
 /// Lets in the system of a warehouse, which has a key of its own; nobody else.
 pub(super) async fn authenticate_warehouse(State(api): State<Arc<Api>>, mut request: Request, next: Next) -> Response {
+    let cookie = Cookie::of(request.extensions(), request.headers(), request.uri());
+    match of_session(&api, cookie, looks(&request), request.headers(), request.uri()).await {
+        Err(refused) => return refused,
+        Ok(Some(_)) => {
+            let why = "this is for the system of a warehouse, with a key of its own";
+            return Failure::new(FailureKind::Forbidden, why).into_response();
+        }
+        Ok(None) => {}
+    }
     let Some(key) = bearer(request.headers()) else { return ProblemOut::unauthorised().into_response() };
     match keys::warehouse(&api.hub, key).await {
         Ok(Some(wms)) => {

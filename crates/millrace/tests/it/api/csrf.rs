@@ -47,7 +47,9 @@ async fn nothing_is_changed_by_a_foreign_page() {
     }
     // The session is as it was, and from the own page the same is let through to the operation.
     let mut ada = Browser { cookie: Some(cookie), csrf: Some(token), ..Browser::new(&installation) };
-    for (method, path) in changing.iter().filter(|(_, path)| !path.contains("/session")) {
+    // At a desk nobody may do anything who is no warehouse.
+    let others = |path: &str| !path.contains("/session") && !path.contains("/desk/");
+    for (method, path) in changing.iter().filter(|(_, path)| others(path)) {
         let answer = ada.ask(method, path, Some(serde_json::json!({}))).await;
         assert_ne!(answer.status, StatusCode::FORBIDDEN, "{method} {path}: {}", answer.text);
         assert_ne!(answer.status, StatusCode::UNAUTHORIZED, "{method} {path}: {}", answer.text);

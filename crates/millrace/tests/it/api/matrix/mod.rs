@@ -89,7 +89,7 @@ impl Who {
             Self::OfTheWarehouse if row.needs == Needs::Warehouse => own,
             Self::OfAnotherWarehouse if row.needs == Needs::Warehouse => vec![row.foreign],
             Self::OfTheWarehouse | Self::OfAnotherWarehouse => vec![403],
-            _ if row.needs == Needs::Warehouse => vec![if self.is_person() { 401 } else { 403 }],
+            _ if row.needs == Needs::Warehouse => vec![403],
             // What there is about oneself is the administrator's own, and another person's for the others. A key is nobody.
             Self::AdministratingPerson if row.needs == Needs::Oneself => own,
             _ if row.needs == Needs::Oneself => vec![if self.is_person() { row.foreign } else { 403 }],
