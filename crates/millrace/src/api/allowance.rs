@@ -9,7 +9,6 @@ use std::{
 };
 
 use axum::{
-    Extension,
     extract::{Request, State},
     http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
@@ -19,7 +18,7 @@ use axum::{
 use super::{Api, problem::ProblemOut};
 use crate::{
     accounts::allowance::{Standing, take},
-    operate::Caller,
+    operate::{Caller, keys::Wms},
 };
 
 /// What everybody is told: requests that the full allowance holds, requests that are left of it, seconds until it is full again.
@@ -47,15 +46,11 @@ impl Allowances {
 }
 
 /// Lets in who has something left, and tells everybody how much that is.
-pub(super) async fn keep(
-    State(api): State<Arc<Api>>,
-    Extension(caller): Extension<Caller>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let Some(a_minute) = api.hub.config.requests_per_minute else { return next.run(request).await };
-    let who = caller.signed_in.as_ref().map_or(&caller.actor, |person| &person.person);
-    let standing = api.allowances.take(who, a_minute, api.hub.seams.clock.monotonic());
+pub(super) async fn keep(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let (Some(a_minute), Some(who)) = (api.hub.config.requests_per_minute, who(&request)) else {
+        return next.run(request).await;
+    };
+    let standing = api.allowances.take(&who, a_minute, api.hub.seams.clock.monotonic());
     let mut response = match standing.retry_in {
         None => next.run(request).await,
         Some(wait) => refused(standing.limit, wait),
@@ -67,6 +62,16 @@ pub(super) async fn keep(
         }
     }
     response
+}
+
+/// Whose allowance it is: a person's, a key's, or that of a warehouse's key.
+fn who(request: &Request) -> Option<String> {
+    let known = request.extensions();
+    let caller = known.get::<Caller>().map(|caller| match &caller.signed_in {
+        Some(person) => person.person.clone(),
+        None => caller.actor.clone(),
+    });
+    caller.or_else(|| known.get::<Wms>().map(|wms| wms.actor.clone()))
 }
 
 fn refused(limit: u32, wait: Duration) -> Response {

@@ -462,7 +462,7 @@ pub(super) async fn update_mappings(
 ///
 /// As CSV with a line that names the columns; Brightpearl's shipping methods and warehouses by id.
 #[utoipa::path(get, path = "/connections/{connection}/mappings/{table}", operation_id = "export_mappings", tag = "connections",
-    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = MappingTable, Path)),
+    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = inline(MappingTable), Path)),
     responses((status = 200, body = String, content_type = "text/csv"), (status = "default", body = ProblemOut)))]
 pub(super) async fn export_mappings(
     State(api): State<Arc<Api>>,
@@ -478,7 +478,7 @@ pub(super) async fn export_mappings(
 /// From CSV with the columns of the export, shipping methods and warehouses by id or name. Entries that are not in the file stay;
 /// a wrong line is named, and then nothing is changed. `preview=true` changes nothing.
 #[utoipa::path(post, path = "/connections/{connection}/mappings/{table}", operation_id = "import_mappings", tag = "connections",
-    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = MappingTable, Path), ImportQuery),
+    params(("connection" = String, Path, description = "`con_…`, or the name."), ("table" = inline(MappingTable), Path), ImportQuery),
     request_body(content = String, content_type = "text/csv"),
     responses((status = 200, body = ImportedOut), (status = "default", body = ProblemOut)))]
 pub(super) async fn import_mappings(

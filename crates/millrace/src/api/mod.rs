@@ -378,7 +378,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(authenticate())
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));
     let (routes, _) = desk().split_for_parts();
-    let desk = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate_warehouse));
+    let desk =
+        routes.layer(allowance()).layer(middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate_warehouse));
     Router::new()
         .route("/healthz", routing::get(health::alive))
         .route("/readyz", routing::get(health::ready))
