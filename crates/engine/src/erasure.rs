@@ -1,6 +1,6 @@
 //! What is left of an order when the people in it are erased: everything that goods, money and the journal need, and nobody's name.
 
-use connect::{Address, LineStock, Order};
+use connect::{Address, LineStock, Order, ShipmentRequest};
 
 /// Stands in the place of a name.
 pub const ERASED: &str = "[erased]";
@@ -17,6 +17,14 @@ pub fn order(mut order: Order) -> Order {
         }
     }
     order
+}
+
+/// What a warehouse was asked for, without people.
+pub fn request(mut request: ShipmentRequest) -> ShipmentRequest {
+    request.ship_to = address(&request.ship_to);
+    request.bill_to = address(&request.bill_to);
+    request.notes.clear();
+    request
 }
 
 /// An address without people: its country.

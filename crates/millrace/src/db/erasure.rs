@@ -1,7 +1,7 @@
 //! Erasing people from what is finished. What says that something was done stays (keys, hashes, quantities, references, times), so that
 //! nothing is done twice; what says for whom goes.
 
-use connect::{Order, OrderId};
+use connect::{Order, OrderId, ShipmentRequest};
 use engine::erasure::{self, ERASED};
 
 use super::{
@@ -21,11 +21,15 @@ pub(super) const BODY: &str = r#"{"erased":true}"#;
 /// A kept file or page that was erased.
 const CONTENT: &[u8] = b"[erased]\n";
 
-/// Finished, with nothing that could be sent again, and with people in it. Read again from the source, an order has them again.
+/// Finished, with nothing that could be sent or collected again, and with people in it. Read again from the source, an order has them again.
 const ERASABLE: &str = "o.tenant = $1 AND o.merchant = $2 AND o.ship_to <> $3
     AND o.state IN ('closed', 'skipped', 'cancelled', 'archived')
     AND NOT EXISTS (SELECT 1 FROM effect AS e WHERE e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
-        AND e.state NOT IN ('applied', 'superseded', 'refused', 'voided'))";
+        AND e.state NOT IN ('applied', 'superseded', 'refused', 'voided'))
+    AND NOT EXISTS (SELECT 1 FROM request AS r
+        JOIN connection AS c ON c.tenant = r.tenant AND c.merchant = r.merchant AND c.id = r.connection
+        JOIN desk_request AS d ON d.tenant = r.tenant AND d.merchant = r.merchant AND d.warehouse = c.warehouse AND d.key = r.key
+        WHERE r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id AND d.state IN ('waiting', 'acknowledged'))";
 
 /// How much of a merchant's data has people in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -146,5 +150,29 @@ async fn put(tx: &mut Tx, scope: &Scope, id: &OrderId, order: &Order) -> R<()> {
         &with(BODY.into()),
     )
     .await?;
+    off_the_desk(tx, &of).await
+}
+
+/// What lay on the desk of a warehouse that calls stays there, without people.
+async fn off_the_desk(tx: &mut Tx, of: &[Value; 3]) -> R<()> {
+    let there = tx
+        .query(
+            "SELECT d.warehouse, d.key, d.content FROM request AS r
+             JOIN connection AS c ON c.tenant = r.tenant AND c.merchant = r.merchant AND c.id = r.connection
+             JOIN desk_request AS d ON d.tenant = r.tenant AND d.merchant = r.merchant AND d.warehouse = c.warehouse
+                 AND d.key = r.key
+             WHERE r.tenant = $1 AND r.merchant = $2 AND r.order_ref = $3",
+            of,
+        )
+        .await?;
+    for row in &there {
+        let [tenant, merchant, _] = of.clone();
+        let content = pack_json(&erasure::request(unpack_json::<ShipmentRequest>(row.blob(2)?)?))?;
+        tx.execute(
+            "UPDATE desk_request SET content = $5 WHERE tenant = $1 AND merchant = $2 AND warehouse = $3 AND key = $4",
+            &[tenant, merchant, row.text(0)?.into(), row.text(1)?.into(), content.into()],
+        )
+        .await?;
+    }
     Ok(())
 }

@@ -2,9 +2,12 @@
 
 use connect::{EffectKind, Side};
 use engine::effect::EffectState;
-use millrace::db::{ConnectionKey, Database, DbError, EffectDecision, Erasable};
+use millrace::db::{ConnectionKey, Database, DbError, DeskKey, EffectDecision, Erasable};
 
-use super::world::{DEADLINE, LEASE, World, arm_of, carry_out, effect, on_both, requested, settlement};
+use super::{
+    desk,
+    world::{DEADLINE, LEASE, World, arm_of, carry_out, effect, on_both, requested, settlement},
+};
 
 /// Orders of these numbers, at the warehouse.
 async fn sent(db: &Database, key: &ConnectionKey, account: &str, numbers: &[i64]) {
@@ -60,6 +63,31 @@ async fn people_go_and_what_was_done_stays() {
         db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
         assert_eq!(raw.texts(&journal).await, before);
         assert!(db.claim_effects(&key, Side::Warehouse, "test", LEASE, 10).await.unwrap().rows.is_empty());
+    })
+    .await;
+}
+
+/// What a warehouse may still collect keeps its address; what it has done with stays on the desk without people.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_desk_keeps_people_only_until_it_is_over() {
+    on_both(|world: World| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        sent(db, &key, "acme", &[1]).await;
+        archived(db, &key, 1).await;
+        let mut raw = world.raw().await;
+        let of = format!("tenant = '{}'", key.scope.tenant);
+        let warehouse = raw.texts(&format!("SELECT warehouse FROM connection WHERE {of}")).await.pop().unwrap();
+        let request = raw.texts(&format!("SELECT key FROM request WHERE {of}")).await.pop().unwrap();
+        let desk = DeskKey { scope: key.scope.clone(), warehouse: warehouse.parse().unwrap() };
+        db.lay_on_desk(&desk, &desk::request(&request)).await.unwrap();
+        let in_flight = Erasable { orders: 0, in_flight: 1, inputs: 0, exceptions: 0 };
+        assert_eq!(db.erasable(&key.scope).await.unwrap(), in_flight, "somebody may still collect it");
+        assert_eq!(db.erase_orders(&key.scope).await.unwrap(), 0);
+        db.take_back_from_desk(&desk, &request).await.unwrap();
+        assert_eq!(db.erase_orders(&key.scope).await.unwrap(), 1);
+        let there = db.desk_request(&desk, &request).await.unwrap().unwrap().request;
+        assert_eq!(there.ship_to.name, "[erased]");
+        assert_eq!(there.lines, desk::request(&request).lines);
     })
     .await;
 }
