@@ -129,7 +129,7 @@ async fn find_slice(
         as_they_were(notes, runtime.settings.start_mode, author, since);
     }
     let known = runtime.db.known_orders(&runtime.key, &ids).await?;
-    let mut candidates: Vec<(&Order, &str, Plan)> = Vec::new();
+    let mut candidates: Vec<(&Order, &str, Plan, Stands)> = Vec::new();
     let mut requests: Vec<ShipmentRequest> = Vec::new();
     let mut of_request: Vec<usize> = Vec::new();
     for (order_id, mark) in slice {
@@ -140,7 +140,7 @@ async fn find_slice(
             Disposition::Requested => {}
             // Most of them were never meant for the warehouse.
             _ if stands == Stands::Elsewhere => continue,
-            other if own.contains(&order.status_id) => {
+            other if stands == Stands::Sent => {
                 report.unclear.push(format!("order {order_id}: {}: {}", other.kind(), other.reason()));
                 continue;
             }
@@ -153,7 +153,7 @@ async fn find_slice(
             requests.push(orders::shipment_request(runtime, order, planned));
             of_request.push(candidates.len());
         }
-        candidates.push((order, mark, plan));
+        candidates.push((order, mark, plan, stands));
     }
     let answers = look(runtime, &requests, since, now).await?;
     let mut there: BTreeMap<usize, Vec<&FoundAgain>> = BTreeMap::new();
@@ -164,26 +164,24 @@ async fn find_slice(
     }
     report.looked_for += candidates.len();
     let mut recorded = Vec::new();
-    for (place, (order, mark, plan)) in candidates.into_iter().enumerate() {
+    for (place, (order, mark, plan, stands)) in candidates.into_iter().enumerate() {
         let answers = there.remove(&place).unwrap_or_default();
-        let elsewhere = Stands::of(runtime, order, own, read.cancelled_status) == Stands::Elsewhere;
         if answers.iter().all(|answer| matches!(answer, FoundAgain::Seen(Probe::Absent))) {
-            if own.contains(&order.status_id) {
-                report.not_there.push(format!("order {}", order.order_id));
-            } else if !elsewhere {
-                report.waiting += 1;
+            match stands {
+                Stands::Sent => report.not_there.push(format!("order {}", order.order_id)),
+                Stands::Imported => report.waiting += 1,
+                Stands::Elsewhere => {}
             }
             continue;
         }
-        let answers_found =
-            answers.iter().any(|answer| matches!(answer, FoundAgain::Seen(seen) if *seen != Probe::Absent));
+        let seen = answers.iter().any(|answer| matches!(answer, FoundAgain::Seen(seen) if *seen != Probe::Absent));
         for answer in answers {
             if let FoundAgain::CannotBeAsked { compare } = answer {
                 report.to_compare.push(format!("order {}: {compare}", order.order_id));
             }
         }
         // Whether it was ever sent nothing says: it is told, and not taken for an order of the hub's.
-        if elsewhere && !answers_found {
+        if stands == Stands::Elsewhere && !seen {
             continue;
         }
         report.found += 1;
