@@ -1,9 +1,9 @@
 //! Whether the database is the one that ran here last, and where it ran (docs/recovery.md).
 //!
 //! A journal that has been lost (a restore, a copy, a fail-over to a replica that lagged) looks like any other: nothing inside it
-//! says that it forgot. So the number of intents committed is also kept outside, in a small file beside the key, written after
-//! each commit and before the first byte leaves; and what the database runs on is kept inside. Where the two disagree, nothing
-//! may be sent until a person has looked.
+//! says that it forgot. So the number of its commitments (intents to send, inputs put away, posts answered for) is also kept
+//! outside, in a small file beside the key, written after each commit and before anything comes of it; and what the database
+//! runs on is kept inside. Where the two disagree, nothing may be sent until a person has looked.
 
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +55,7 @@ pub struct Witness {
     pub installation: String,
     /// Drawn once for this file.
     pub folder: String,
-    /// Intents that had been committed when it was last written.
+    /// Commitments that had been made when it was last written.
     pub armed: i64,
 }
 
@@ -64,7 +64,7 @@ pub struct Witness {
 pub struct Kept {
     /// Fingerprint of the installation.
     pub installation: String,
-    /// Intents committed.
+    /// Commitments made.
     pub armed: i64,
     /// Where it ran last; `None`: never, or before this was kept.
     pub home: Option<Home>,
@@ -92,7 +92,7 @@ pub fn judge(kept: &Kept, witness: Option<&Witness>, here: &Home, synchronous: b
         && witness.armed > kept.armed
     {
         return Verdict::Restored(format!(
-            "the database has committed {} intents, and {} had been committed when it ran here last: it is an older copy",
+            "the database counts {} intents and inputs, and {} had been counted when it ran here last: it is an older copy",
             kept.armed, witness.armed
         ));
     }

@@ -1,5 +1,5 @@
-//! The witness of the journal outside the database: a small file beside the key with the number of intents committed, written
-//! after each commit and before the first byte leaves. A database that has fewer is an older copy (docs/recovery.md).
+//! The witness of the journal outside the database: a small file beside the key with the number of commitments, written after
+//! each commit and before anything comes of it. A database that has fewer is an older copy (docs/recovery.md).
 //!
 //! Several processes may share the file; it only ever grows.
 

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, FrozenKind, Guard, NewEffect, R, Subject, numbers,
-    recovery, safety,
+    Arm, Claimed, ConnectionKey, Database, DbError, EffectRow, Guard, NewEffect, R, Subject, numbers, recovery,
+    safety::{self, Counted},
     sql::{Row, Tx, Value, json},
 };
 
@@ -320,24 +320,19 @@ impl Database {
         let one_key = key.clone();
         let all = arms.clone();
         let guard = self.guard();
-        let of_write = guard.clone();
         let together = self
             .write(key, "arm", move |tx| {
-                Box::pin(async move { arm(tx, &one_key, &all, http_deadline, of_write.as_ref()).await })
+                Box::pin(async move { arm(tx, &one_key, &all, http_deadline, guard.as_ref()).await })
             })
             .await;
         let together = match together {
-            Ok(Ok((armed, committed))) => {
-                if let (Some(guard), true) = (guard, armed.iter().any(Option::is_some)) {
-                    // Before the first byte: a copy of the database that lacks this intent is known by it. An intent that
-                    // cannot be witnessed is not acted upon; its lease decides.
-                    guard.outside.committed(committed).await.map_err(DbError::unavailable)?;
+            Ok((armed, counted)) => {
+                // Before the first byte: a copy of the database that lacks this intent is known by it. An intent that cannot be
+                // witnessed is not acted upon; its lease decides.
+                if counted.is_err() || armed.iter().any(Option::is_some) {
+                    self.witnessed(counted).await?;
                 }
                 Ok(armed)
-            }
-            Ok(Err((kind, reason))) => {
-                self.freeze_itself(kind, &reason).await?;
-                Ok(vec![None; arms.len()])
             }
             Err(error) => Err(error),
         };
@@ -516,19 +511,16 @@ async fn claim(
     Ok(claimed)
 }
 
-/// What arming came to: when each was armed, and how many intents have now been committed; or why this is not the database it
-/// was.
-type ArmedOrAlarm = Result<(Vec<Option<Timestamp>>, i64), (FrozenKind, String)>;
-
 async fn arm(
     tx: &mut Tx,
     key: &ConnectionKey,
     arms: &[Arm],
     http_deadline: Duration,
     guard: Option<&Guard>,
-) -> R<ArmedOrAlarm> {
+) -> R<(Vec<Option<Timestamp>>, Counted)> {
+    let none = vec![None; arms.len()];
     if arms.is_empty() {
-        return Ok(Ok((Vec::new(), 0)));
+        return Ok((none, Ok(0)));
     }
     let [tenant, merchant, _] = key_values(key);
     if tx.is_postgres() {
@@ -543,12 +535,12 @@ async fn arm(
     }
     // Not before: somebody may freeze sending while this waits for a lock.
     if is_frozen(tx).await? {
-        return Ok(Ok((vec![None; arms.len()], 0)));
+        return Ok((none, Ok(0)));
     }
-    let committed = match safety::count(tx, arms.len(), guard).await? {
-        Ok(committed) => committed,
-        Err(alarm) => return Ok(Err(alarm)),
-    };
+    let counted = safety::count(tx, arms.len(), guard).await?;
+    if counted.is_err() {
+        return Ok((none, counted));
+    }
     // After every wait for a lock.
     let now = tx.fresh_now().await?;
     let mut rows = Vec::with_capacity(arms.len());
@@ -576,5 +568,5 @@ async fn arm(
     for row in &armed {
         at.insert(row.parsed(0)?, now);
     }
-    Ok(Ok((arms.iter().map(|arm| at.get(&arm.id).copied()).collect(), committed)))
+    Ok((arms.iter().map(|arm| at.get(&arm.id).copied()).collect(), counted))
 }

@@ -14,6 +14,7 @@ use super::{
     ConnectionKey, Database, InFlight, R, corrections,
     effects::key_values,
     facts::{self, Bundle, RequestRow, ShipmentRow},
+    safety,
     sql::Tx,
 };
 
@@ -46,7 +47,8 @@ impl Database {
         let parts = parts.clone();
         self.read(&key.clone(), "in_flight", move |tx| {
             Box::pin(async move {
-                let window = Window::around(cut_off, settle);
+                let lost_until = safety::load(tx).await?.lost.map(|lost| lost.until);
+                let window = Window { lost_until, ..Window::around(cut_off, settle) };
                 let wanted = Wanted { products: &products, parts: &parts };
                 let mut flights = in_hand(tx, &key, warehouse_id, &window, &wanted).await?;
                 for (product, (mark, open)) in corrections::marks(tx, &key, warehouse_id, &products).await? {
@@ -79,21 +81,31 @@ impl Wanted<'_> {
     }
 }
 
+/// By how much the warehouse's clock, which dates what left, may be ahead of the database's.
+const CLOCKS: Duration = Duration::from_secs(600);
+
 /// A feed's moment, and the time around it in which the warehouse may or may not have counted what it was just told.
 struct Window {
     from: Timestamp,
     cut_off: Timestamp,
     to: Timestamp,
+    /// When the last loss of the journal ended, if there was one.
+    lost_until: Option<Timestamp>,
 }
 
 impl Window {
     fn around(cut_off: Timestamp, settle: Duration) -> Self {
         let from = SignedDuration::try_from(settle).ok().and_then(|settle| cut_off.checked_sub(settle).ok());
-        Self { from: from.unwrap_or(Timestamp::MIN), cut_off, to: later(cut_off, settle) }
+        Self { from: from.unwrap_or(Timestamp::MIN), cut_off, to: later(cut_off, settle), lost_until: None }
     }
 
     fn holds(&self, at: Timestamp) -> bool {
         at > self.from && at <= self.to
+    }
+
+    /// Whether what left at this time may have been told by a journal that is lost.
+    fn forgotten(&self, at: Timestamp) -> bool {
+        self.lost_until.is_some_and(|until| at <= later(until, CLOCKS))
     }
 }
 
@@ -158,6 +170,8 @@ fn add_request(
         let posted = told(bundle, row, EffectKind::PostShipped);
         let on_note = request.note_id.is_some() || told(bundle, row, EffectKind::CreateNote);
         unsettled |= window.holds(row.shipment.shipped_at) || note_unsettled(bundle, row);
+        // The source may count them as gone already: nobody knows before it was looked up.
+        unsettled |= !posted && window.forgotten(row.shipment.shipped_at);
         let by_cut_off = row.shipment.shipped_at <= window.cut_off;
         for (product, units) in shipped_units(&request.lines, row) {
             let flight = flights.entry(product).or_default();

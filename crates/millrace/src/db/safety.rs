@@ -1,4 +1,4 @@
-//! Whether anything may be sent, why not, and the number of intents committed: what tells a journal from an older copy of it
+//! Whether anything may be sent, why not, and the number of commitments: what tells a journal from an older copy of it
 //! (docs/recovery.md).
 
 use std::{fmt, str::FromStr, sync::Arc};
@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Access, Database, DbError, R, audit,
+    Access, Database, DbError, R, Work, audit,
+    effects::is_frozen,
     records::INSTALLATION,
     sql::{Tx, json},
 };
@@ -106,9 +107,11 @@ pub struct Safety {
     pub backup_at: Option<Timestamp>,
 }
 
-/// What a process keeps outside the database: told of every intent that is committed, before the first byte leaves.
+/// What a process keeps outside the database: told of every commitment once it is committed, before anything comes of it. A
+/// commitment is an intent to send, an input that is about to be put away, or what a warehouse posted and is about to be
+/// answered: what the world around the database relies on it to know.
 pub trait Outside: Send + Sync {
-    /// The most intents that this process has seen committed.
+    /// The most commitments that this process has seen committed.
     fn known(&self) -> i64;
 
     /// Writes it down durably.
@@ -163,8 +166,11 @@ pub(super) async fn load(tx: &mut Tx) -> R<Safety> {
     })
 }
 
-/// Counts intents as committed in this transaction. `Err` in the inner result: the database is not the one it was.
-pub(super) async fn count(tx: &mut Tx, intents: usize, guard: Option<&Guard>) -> R<Result<i64, (FrozenKind, String)>> {
+/// How many commitments there are with those of a transaction; or why the database is not the one it was.
+pub(super) type Counted = Result<i64, (FrozenKind, String)>;
+
+/// Counts commitments of this transaction. Once it is committed, and before anything comes of it: [`Database::witnessed`].
+pub(super) async fn count(tx: &mut Tx, commitments: usize, guard: Option<&Guard>) -> R<Counted> {
     if let (Some(guard), true) = (guard, tx.is_postgres()) {
         let row = tx
             .first("SELECT s.home, i.system, i.timeline, i.database FROM safety AS s, server_identity() AS i", &[])
@@ -192,18 +198,18 @@ pub(super) async fn count(tx: &mut Tx, intents: usize, guard: Option<&Guard>) ->
     let row = tx
         .first(
             "UPDATE journal_clock SET armed = armed + $1 WHERE one = 1 RETURNING armed",
-            &[i64::try_from(intents).unwrap_or(0).into()],
+            &[i64::try_from(commitments).unwrap_or(0).into()],
         )
         .await?
-        .ok_or_else(|| DbError::Corrupt("the count of intents is missing".to_owned()))?;
+        .ok_or_else(|| DbError::Corrupt("the count of commitments is missing".to_owned()))?;
     let armed = row.int(0)?;
-    let before = armed - i64::try_from(intents).unwrap_or(0);
+    let before = armed - i64::try_from(commitments).unwrap_or(0);
     let known = guard.map_or(0, |guard| guard.outside.known());
     if before < known {
         return Ok(Err((
             FrozenKind::Restored,
             format!(
-                "the database has committed {before} intents, and this process has seen {known} committed: it went back while the \
+                "the database counts {before} intents and inputs, and this process has seen {known}: it went back while the \
                  program ran"
             ),
         )));
@@ -257,13 +263,79 @@ async fn freeze(tx: &mut Tx, kind: FrozenKind, reason: &str, actor: &str) -> R<b
 }
 
 impl Database {
-    /// From now on every intent is told to `guard` before it is acted upon.
+    /// From now on every commitment is told to `guard` before anything comes of it.
     pub fn set_guard(&self, guard: Guard) {
         *self.inner.guard.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(guard);
     }
 
     pub(super) fn guard(&self) -> Option<Guard> {
         self.inner.guard.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Tells the guard of commitments that were counted and are committed now. `false`: the database is not the one it was, and
+    /// sending is frozen from here on.
+    ///
+    /// # Errors
+    /// When it cannot be kept outside: nothing must come of the commitments then.
+    pub(super) async fn witnessed(&self, counted: Counted) -> R<bool> {
+        match counted {
+            Ok(count) => {
+                if let Some(guard) = self.guard() {
+                    guard.outside.committed(count).await.map_err(DbError::unavailable)?;
+                }
+                Ok(true)
+            }
+            Err((kind, reason)) => {
+                self.freeze_itself(kind, &reason).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Runs a transaction whose outcome somebody outside relies upon once this returns: it is counted and witnessed as an intent
+    /// is. What it wrote is kept whether or not the database turns out to be an older one.
+    ///
+    /// # Errors
+    /// As [`Database::write`], and when it cannot be witnessed: it must not be answered for then, and may be done again.
+    pub(super) async fn write_witnessed<T, F>(&self, access: impl Into<Access>, name: &'static str, work: F) -> R<T>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
+    {
+        let guard = self.guard();
+        let (done, counted) = self
+            .write(access, name, move |tx| {
+                Box::pin(async move {
+                    let done = work(tx).await?;
+                    Ok((done, count(tx, 1, guard.as_ref()).await?))
+                })
+            })
+            .await?;
+        self.witnessed(counted).await?;
+        Ok(done)
+    }
+
+    /// Counts that an input which was read is about to be put away: a database that does not know of it any more is an older
+    /// one, and the input must be read again from where it was put. `false`: nothing may be put away, sending is frozen.
+    ///
+    /// # Errors
+    /// When the database fails or it cannot be witnessed: nothing may be put away then.
+    pub async fn may_put_away(&self) -> R<bool> {
+        let guard = self.guard();
+        let counted = self
+            .write(Access::System, "may_put_away", move |tx| {
+                Box::pin(async move {
+                    if is_frozen(tx).await? {
+                        return Ok(None);
+                    }
+                    count(tx, 1, guard.as_ref()).await.map(Some)
+                })
+            })
+            .await?;
+        match counted {
+            Some(counted) => self.witnessed(counted).await,
+            None => Ok(false),
+        }
     }
 
     /// The state of sending.
@@ -300,7 +372,7 @@ impl Database {
         .await
     }
 
-    /// Keeps where the installation runs, the count of intents being at least `armed`, and, with an alarm, stops sending: in one
+    /// Keeps where the installation runs, the count of commitments being at least `armed`, and, with an alarm, stops sending: in one
     /// transaction, so that a start that is cut off either knows everything or finds it again. Whether sending was stopped
     /// by this.
     pub async fn settle_home(&self, home: Home, armed: i64, alarm: Option<(FrozenKind, String)>) -> R<bool> {

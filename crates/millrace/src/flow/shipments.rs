@@ -132,8 +132,13 @@ pub(super) async fn put_away(runtime: &Runtime, taken: &[Inbound], rejected: &[c
         return;
     }
     // While nothing is sent nothing is taken away either: this may be a copy, and another installation waits for the files.
-    if runtime.db.frozen().await.unwrap_or(true) {
-        return;
+    match runtime.db.may_put_away().await {
+        Ok(true) => {}
+        Ok(false) => return,
+        Err(error) => {
+            tracing::warn!(connection.id = %runtime.key.connection, "what was read is put away later: {error}");
+            return;
+        }
     }
     for input in rejected {
         tracing::warn!(

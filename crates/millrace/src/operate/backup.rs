@@ -211,7 +211,10 @@ pub async fn restore(
             let what = match found {
                 Ok(there) if there.fingerprint != manifest.fingerprint => "is another installation's".to_owned(),
                 Ok(there) if there.armed > manifest.armed => {
-                    format!("is newer: it has committed {} intents that the backup lacks", there.armed - manifest.armed)
+                    format!(
+                        "is newer: it counts {} intents and inputs that the backup lacks",
+                        there.armed - manifest.armed
+                    )
                 }
                 Ok(_) => "is as far as the backup".to_owned(),
                 Err(error) => format!("cannot be read ({error})"),

@@ -356,7 +356,7 @@ impl Database {
         step: DeskStep,
     ) -> R<Option<Result<DeskRow, Refusal>>> {
         let (key, request) = (key.clone(), request.to_owned());
-        self.write(&key.scope.clone(), "step_at_desk", move |tx| {
+        self.write_witnessed(&key.scope.clone(), "step_at_desk", move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 let Some(mut row) = find(tx, &key, &request).await? else { return Ok(None) };

@@ -129,7 +129,7 @@ impl Database {
     /// else under the same id.
     pub async fn post_shipment(&self, key: &DeskKey, shipment: Shipment, hash: &str) -> R<Posted<PostedShipment>> {
         let (key, mut shipment, hash) = (key.clone(), shipment, hash.to_owned());
-        self.write(&key.scope.clone(), "post_shipment", move |tx| {
+        self.write_witnessed(&key.scope.clone(), "post_shipment", move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 if let Some(Known { content, hash: before, at }) =
@@ -186,7 +186,7 @@ impl Database {
     /// Takes in a count; as [`Database::post_shipment`]. When it was taken in.
     pub async fn post_count(&self, key: &DeskKey, feed: StockFeed) -> R<Posted<Timestamp>> {
         let key = key.clone();
-        self.write(&key.scope.clone(), "post_count", move |tx| {
+        self.write_witnessed(&key.scope.clone(), "post_count", move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 if let Some(before) = known(tx, &key, COUNT, &feed.reference).await? {

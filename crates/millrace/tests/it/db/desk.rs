@@ -1,14 +1,19 @@
 //! Desks of warehouses that call us.
 
+use std::sync::{Arc, atomic::Ordering};
+
 use connect::{
     Address, CancelAsked, DeskState, OsRandom, PackageLine, RequestId, RequestLine, RequestState, ShipMethod, Shipment,
     ShipmentRequest, StockFeed, StockLevel, Told,
 };
 use engine::desk::CancelAnswer;
 use jiff::SignedDuration;
-use millrace::db::{ConnectionKey, DbError, DeskKey, DeskQuery, DeskStep, NewEndpoint, Posted};
+use millrace::db::{ConnectionKey, DbError, DeskKey, DeskQuery, DeskStep, Guard, NewEndpoint, Outside as _, Posted};
 
-use super::world::{World, on_both, unique};
+use super::{
+    recovery::Told as Witness,
+    world::{World, on_both, unique},
+};
 
 /// A request for 5 WH-1 and 3 WH-2.
 pub fn request(key: &str) -> ShipmentRequest {
@@ -275,6 +280,28 @@ async fn a_desk_goes_with_its_warehouse() {
         assert!(db.desk_request(&used, "A-1").await.unwrap().is_some());
         db.delete_warehouse(&unused.scope, &unused.warehouse).await.unwrap();
         assert_eq!(db.counts_at_desk(&unused, 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_answered_for_is_counted_and_witnessed() {
+    on_both(|world: World| async move {
+        let (db, connection) = (world.db.clone(), world.connection("acme").await);
+        let own = desk(&world, &connection).await;
+        let outside = Arc::new(Witness::default());
+        db.set_guard(Guard { outside: Arc::clone(&outside) as _, synchronous: false });
+        db.lay_on_desk(&own, &request("A-1")).await.unwrap();
+        let all = shipment("S1", "A-1", &[("WH-1", 5), ("WH-2", 3)], false);
+        assert!(matches!(db.post_shipment(&own, all.clone(), "h1").await.unwrap(), Posted::New(_)));
+        assert_eq!((outside.known(), db.safety().await.unwrap().kept.armed), (1, 1));
+        // Kept, and not answered for: the warehouse posts it again.
+        outside.refuses.store(1, Ordering::SeqCst);
+        let refused = db.post_count(&own, count("C1", "h1")).await;
+        assert!(matches!(refused, Err(DbError::Unavailable { .. })), "{refused:?}");
+        outside.refuses.store(0, Ordering::SeqCst);
+        assert!(matches!(db.post_count(&own, count("C1", "h1")).await.unwrap(), Posted::Again(_)));
+        assert_eq!((outside.known(), db.safety().await.unwrap().kept.armed), (3, 3));
     })
     .await;
 }

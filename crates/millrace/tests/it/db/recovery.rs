@@ -1,4 +1,4 @@
-//! What is kept about a loss of the journal: freezing, the count of intents, what is suspect, and what may be claimed meanwhile.
+//! What is kept about a loss of the journal: freezing, the count of commitments, what is suspect, and what may be claimed meanwhile.
 
 use std::{
     sync::{
@@ -22,9 +22,9 @@ const HTTP: Duration = Duration::from_secs(30);
 
 /// Counts what it is told; refuses when told to.
 #[derive(Default)]
-struct Told {
+pub struct Told {
     known: AtomicI64,
-    refuses: AtomicI64,
+    pub refuses: AtomicI64,
 }
 
 impl Outside for Told {
@@ -77,6 +77,34 @@ async fn intents_are_counted_and_witnessed() {
         let state = world.db.safety().await.unwrap();
         assert_eq!(state.frozen.unwrap().kind, FrozenKind::Restored);
         assert_eq!(state.kept.armed, 100, "it is noticed once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_read_is_put_away_once_it_is_counted_and_witnessed() {
+    on_both(|world: World| async move {
+        world.connection("acme").await;
+        let outside = Arc::new(Told::default());
+        world.db.set_guard(Guard { outside: Arc::clone(&outside) as Arc<dyn Outside>, synchronous: false });
+        assert!(world.db.may_put_away().await.unwrap());
+        assert_eq!((outside.known(), world.db.safety().await.unwrap().kept.armed), (1, 1));
+
+        // What cannot be witnessed stays where it is.
+        outside.refuses.store(1, Ordering::SeqCst);
+        let refused = world.db.may_put_away().await;
+        assert!(matches!(refused, Err(DbError::Unavailable { .. })), "{refused:?}");
+
+        // The database went back while the program ran: the file is left to whoever knows of it.
+        outside.refuses.store(0, Ordering::SeqCst);
+        outside.known.store(100, Ordering::SeqCst);
+        assert!(!world.db.may_put_away().await.unwrap());
+        let state = world.db.safety().await.unwrap();
+        assert_eq!((state.frozen.unwrap().kind, state.kept.armed), (FrozenKind::Restored, 100));
+        assert!(!world.db.may_put_away().await.unwrap(), "nor while sending is frozen");
+        assert_eq!((outside.known(), world.db.safety().await.unwrap().kept.armed), (100, 100));
+        world.db.release("ann", "all is well").await.unwrap();
+        assert!(world.db.may_put_away().await.unwrap());
     })
     .await;
 }

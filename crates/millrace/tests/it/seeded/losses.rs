@@ -30,7 +30,7 @@ const MARGIN: SignedDuration = SignedDuration::from_secs(20);
 /// Most rounds until the window has been looked at, once nothing fails any more.
 const ROUNDS: u64 = 240;
 
-/// The count of committed intents that is kept outside the database.
+/// The count of commitments that is kept outside the database.
 #[derive(Debug, Default)]
 struct Count(AtomicI64);
 
@@ -67,8 +67,6 @@ pub struct Losses {
     frozen: Option<Left>,
     /// When it last lost something.
     last: Option<Timestamp>,
-    /// It lost something, and no intent was among it, so that nobody was told.
-    unnoticed: bool,
 }
 
 impl Losses {
@@ -116,7 +114,6 @@ impl Run {
         self.trace.note("the power goes, and the database is as it was some time ago");
         self.count("databases that lost something");
         let at = self.clock.true_time();
-        let now = self.witness.count("SELECT armed FROM journal_clock");
         if let Some(losses) = &mut self.losses
             && let Some(older) = &losses.older
         {
@@ -126,17 +123,18 @@ impl Run {
             if !self.warehouse.keeps_order_files {
                 self.watch.is_blind();
             }
-            losses.frozen = (self.witness.count("SELECT armed FROM journal_clock") < now).then_some(left);
+            // Of what is counted in the database and was not told outside, nothing has come yet.
+            let known = losses.outside.known();
+            losses.frozen = (self.witness.count("SELECT armed FROM journal_clock") < known).then_some(left);
         }
         let process = self.another_takes_its_place(self.dice.between(0, 150_000).unsigned_abs()).await;
         let frozen = self.witness.count("SELECT frozen FROM installation") == 1;
         let forgot = self.losses.as_ref().is_some_and(|losses| losses.frozen.is_some());
         if forgot != frozen {
-            self.watch.finding(format!("X: intents were lost: {forgot}, and sending is frozen: {frozen}"));
+            self.watch.finding(format!("X: commitments were lost: {forgot}, and sending is frozen: {frozen}"));
         }
         if !forgot && let Some(losses) = &mut self.losses {
             losses.older = None;
-            losses.unnoticed = true;
         }
         process
     }
@@ -188,21 +186,6 @@ impl Run {
     /// When it last did, in true time.
     pub fn lost_last(&self) -> Option<Timestamp> {
         self.losses.as_ref()?.last
-    }
-
-    /// What is not as promised. Two things after a loss are counted and do not break the run yet (docs/reliability.md): where no intent was
-    /// lost nobody is told of it, and a file of shipments that had been put away is forgotten; and a comparison that is approved before
-    /// the shipments of the window are known to be told corrects for them until the next count.
-    pub fn judged(&mut self) -> Vec<String> {
-        let mut findings = self.watch.findings();
-        let Some(losses) = self.losses.as_ref().filter(|losses| losses.last.is_some()) else { return findings };
-        let counted: &[&str] = if losses.unnoticed { &["S1:", "K:", "K2:", "K4:"] } else { &["K:", "K4:"] };
-        let before = findings.len();
-        findings.retain(|finding| !counted.iter().any(|id| finding.starts_with(id)));
-        if findings.len() < before {
-            self.count("losses after which something was not as promised");
-        }
-        findings
     }
 
     /// In the quiet time: until nothing of a loss is open any more.

@@ -135,7 +135,7 @@ pub fn play<T>(seed: u64, plant: Plant, calm: bool, first: impl AsyncFnOnce(&mut
         let mut run = Run::new(seed, plant, calm, folder.path().join("hub.db"));
         let told = first(&mut run).await;
         run.quiet().await;
-        let findings = run.judged();
+        let findings = run.watch.findings();
         (Outcome { hash: run.trace.hash(), findings, counts: run.counts }, told)
     })
 }
