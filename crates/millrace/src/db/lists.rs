@@ -13,6 +13,7 @@ use connect::{
     planted::{Planted, planted},
 };
 use engine::effect::EffectState;
+use jiff::Timestamp;
 
 use super::{
     Access, Database, R,
@@ -47,6 +48,22 @@ impl Conditions {
     pub(super) fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
         self.values.push(value.into());
         self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));
+    }
+
+    /// From a time on and before another; whichever is given.
+    pub(super) fn within(
+        &mut self,
+        alias: &'static str,
+        column: &'static str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) {
+        for (bound, at) in [(">=", from), ("<", to)] {
+            if let Some(at) = at {
+                self.values.push(at.into());
+                self.sql.push_str(&format!(" AND {alias}.{column} {bound} ${}", self.values.len()));
+            }
+        }
     }
 
     /// Any of these; no condition where there is none.
@@ -93,7 +110,7 @@ impl Conditions {
 const MOST_PARTS: usize = 60;
 
 /// What a list is limited to, in a way that an index finds.
-enum Heads {
+pub(super) enum Heads {
     /// The whole tenant.
     Tenant,
     /// These connections, each with its merchant.
@@ -101,7 +118,7 @@ enum Heads {
 }
 
 /// The connections that a list is limited to by its access or its filter.
-async fn heads(tx: &mut Tx, access: &Access, connection: Option<&ConnectionId>) -> R<Heads> {
+pub(super) async fn heads(tx: &mut Tx, access: &Access, connection: Option<&ConnectionId>) -> R<Heads> {
     if connection.is_none() && matches!(access, Access::Tenant(_)) {
         return Ok(Heads::Tenant);
     }
@@ -117,7 +134,7 @@ async fn heads(tx: &mut Tx, access: &Access, connection: Option<&ConnectionId>) 
 
 impl Conditions {
     /// The statement that reads a page of these states, newest first; `None` where nothing can be in it.
-    fn by_state(
+    pub(super) fn by_state(
         &mut self,
         (alias, columns, table): (&'static str, &'static str, &'static str),
         heads: &Heads,

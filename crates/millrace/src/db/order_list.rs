@@ -1,7 +1,7 @@
 //! Lists of orders, newest first, and how many there are of each state.
 //!
-//! A list is put together from one short walk for each state it may hold: each walk follows an index that gives the newest
-//! first, so that nothing is sorted, and a state of which there are few is not looked for among all others.
+//! A list is put together as those of [`super::lists`] are, unless something it asks for is rare: then what is rare is looked
+//! at, however many orders there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +9,18 @@ use engine::order::OrderState;
 
 use super::{
     Access, Database, R, facts,
-    lists::Conditions,
+    lists::{Conditions, heads},
     queries::{ORDER, order_view, page},
     sql::{Tx, Value},
     views::{OrderQuery, OrderView, Page},
     words,
 };
 
-/// A word of which there are no more orders than this is looked up first; of a more common one, orders are walked until a page
-/// is full, which is soon.
+/// A word or a range of dates of which there are no more orders than this is looked up first; of a more common one, orders are
+/// walked until a page is full, which is soon.
 const RARE: usize = 5_000;
 
-/// Of the orders with a rare word, so many are looked at together, newest first, until a page is full.
+/// Of the orders with something rare, so many are looked at together, newest first, until a page is full.
 const SLICE: usize = 500;
 
 impl Database {
@@ -33,34 +33,33 @@ impl Database {
                 if terms.is_empty() && !query.text.trim().is_empty() {
                     return Ok(Page { items: Vec::new(), next: None });
                 }
-                let rare = rarest(tx, &access, &terms).await?;
+                let heads = heads(tx, &access, query.connection.as_ref()).await?;
+                let states: Vec<&'static str> = states(&query).iter().map(|state| state.as_str()).collect();
                 let mut found = Vec::new();
-                match rare {
+                match rarest(tx, &access, &query, &terms).await? {
                     Some(ids) => {
                         let wanted = usize::try_from(query.limit.clamp(1, 500)).unwrap_or(1);
                         for ids in newest(ids, query.after.as_deref()).chunks(SLICE) {
                             let mut conditions = filtered(&access, &query, &terms);
-                            conditions.one_of(
-                                "o",
-                                "state",
-                                states(&query).iter().map(|state| state.as_str()).collect(),
-                            );
+                            conditions.one_of("o", "state", states.clone());
                             conditions.among("o", "id", ids.iter().map(Value::from).collect());
-                            found.extend(walk(tx, conditions, &query).await?);
+                            let page = conditions.page("o", query.after.clone(), query.limit);
+                            let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {page}");
+                            found.extend(read(tx, sql, &conditions).await?);
                             if found.len() > wanted {
                                 break;
                             }
                         }
                     }
                     None => {
-                        for state in states(&query) {
-                            let mut conditions = filtered(&access, &query, &terms);
-                            conditions.and("o", "state =", state.as_str());
-                            found.extend(walk(tx, conditions, &query).await?);
+                        let mut conditions = filtered(&access, &query, &terms);
+                        let from = ("o", ORDER, "orders");
+                        if let Some(sql) = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit)
+                        {
+                            found = read(tx, sql, &conditions).await?;
                         }
                     }
                 }
-                found.sort_by(|a, b| b.id.cmp(&a.id));
                 Ok(page(found, query.limit, |order| order.id.to_string()))
             })
         })
@@ -77,7 +76,7 @@ impl Database {
                     return Ok(BTreeMap::new());
                 }
                 let mut conditions = filtered(&access, &query, &terms);
-                if let Some(ids) = rarest(tx, &access, &terms).await? {
+                if let Some(ids) = rarest(tx, &access, &query, &terms).await? {
                     conditions.among("o", "id", ids.iter().map(Value::from).collect());
                 }
                 let sql =
@@ -108,16 +107,8 @@ fn filtered(access: &Access, query: &OrderQuery, terms: &[String]) -> Conditions
     if let Some(connection) = &query.connection {
         conditions.and("o", "connection =", connection);
     }
-    for (condition, at) in [
-        ("placed_at >=", query.placed_from),
-        ("placed_at <", query.placed_to),
-        ("imported_at >=", query.imported_from),
-        ("imported_at <", query.imported_to),
-    ] {
-        if let Some(at) = at {
-            conditions.and("o", condition, at);
-        }
-    }
+    conditions.within("o", "placed_at", query.placed_from, query.placed_to);
+    conditions.within("o", "imported_at", query.imported_from, query.imported_to);
     for term in terms {
         conditions.values.push(term.into());
         conditions.values.push(words::end_of(term).into());
@@ -130,32 +121,36 @@ fn filtered(access: &Access, query: &OrderQuery, terms: &[String]) -> Conditions
     conditions
 }
 
-/// One page's worth along one index.
-async fn walk(tx: &mut Tx, mut conditions: Conditions, query: &OrderQuery) -> R<Vec<OrderView>> {
-    let wanted = conditions.page("o", query.after.clone(), query.limit);
-    let sql = format!("SELECT {ORDER} FROM orders AS o WHERE {wanted}");
+async fn read(tx: &mut Tx, sql: String, conditions: &Conditions) -> R<Vec<OrderView>> {
     tx.query_built(sql, &conditions.values).await?.iter().map(order_view).collect()
 }
 
-/// The orders with the rarest of these words, `None` where each of them is common or there is none.
-async fn rarest(tx: &mut Tx, access: &Access, terms: &[String]) -> R<Option<BTreeSet<String>>> {
-    let mut rarest: Option<BTreeSet<String>> = None;
+/// The orders with the rarest of these words or dates, `None` where each of them is common or there is none.
+async fn rarest(tx: &mut Tx, access: &Access, query: &OrderQuery, terms: &[String]) -> R<Option<BTreeSet<String>>> {
+    let mut sources = Vec::with_capacity(terms.len() + 1);
     for term in terms {
         let mut conditions = Conditions::of(access, "w");
         conditions.and("w", "word >=", term);
         conditions.and("w", "word <", words::end_of(term));
+        sources.push(("w.order_ref FROM order_word AS w", conditions));
+    }
+    if query.placed_from.is_some() || query.placed_to.is_some() {
+        let mut conditions = Conditions::of(access, "o");
+        conditions.within("o", "placed_at", query.placed_from, query.placed_to);
+        sources.push(("o.id FROM orders AS o", conditions));
+    }
+    let mut rarest: Option<BTreeSet<String>> = None;
+    for (source, mut conditions) in sources {
         // One order may have the same word twice, from two origins, and several words with this beginning.
-        let most = i64::try_from(RARE * 2).unwrap_or(i64::MAX);
-        conditions.values.push(most.into());
-        let sql = format!(
-            "SELECT w.order_ref FROM order_word AS w WHERE {} LIMIT ${}",
-            conditions.sql,
-            conditions.values.len()
-        );
-        let rows = tx.query_built(sql, &conditions.values).await?;
-        if rows.len() >= RARE * 2 {
+        let most = RARE * 2;
+        conditions.values.push(i64::try_from(most).unwrap_or(i64::MAX).into());
+        let sql = format!("SELECT {source} WHERE {} LIMIT ${}", conditions.sql, conditions.values.len());
+        let counted = tx.query_built(format!("SELECT count(*) FROM ({sql}) AS c"), &conditions.values).await?;
+        let count = counted.first().map_or(Ok(0), |row| row.int(0))?;
+        if usize::try_from(count).is_ok_and(|count| count >= most) {
             continue;
         }
+        let rows = tx.query_built(sql, &conditions.values).await?;
         let ids = rows.iter().map(|row| row.string(0)).collect::<R<BTreeSet<String>>>()?;
         if ids.len() <= RARE && rarest.as_ref().is_none_or(|rarest| ids.len() < rarest.len()) {
             rarest = Some(ids);

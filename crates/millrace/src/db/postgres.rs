@@ -16,7 +16,10 @@ use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
 
 use super::{
     Changed, DatabaseConfig, DbError, R, Wakes, Work, migrations, panicked, perform,
@@ -141,14 +144,19 @@ impl Pooled {
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
     {
         let (pool, clock, random) = (self.pool.clone(), Arc::clone(&self.clock), Arc::clone(&self.random));
-        let reading = tokio::spawn(async move {
+        let (read, done) = oneshot::channel();
+        tokio::spawn(async move {
             let begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-            let mut tx = begin(&pool, access, begin_reading, clock, random).await?;
-            let result = panicked(AssertUnwindSafe(work(&mut tx)).catch_unwind().await);
-            end(tx).await;
-            result
+            match begin(&pool, access, begin_reading, clock, random).await {
+                Ok(mut tx) => {
+                    // Whoever asked need not wait until the connection is given back; it may have gone away as well.
+                    let _ = read.send(panicked(AssertUnwindSafe(work(&mut tx)).catch_unwind().await));
+                    end(tx).await;
+                }
+                Err(error) => drop(read.send(Err(error))),
+            }
         });
-        reading.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
+        done.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
     }
 }
 
