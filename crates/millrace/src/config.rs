@@ -4,7 +4,7 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use connect::{Secret, Waits};
 
-use crate::{accounts::allowance, notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
+use crate::{accounts::allowance, node, notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
 
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Config {
             key_file: folder.join("millrace.key"),
             public_url: None,
             roles: Roles::default(),
-            node: format!("{}-{}", host_name(), std::process::id()),
+            node: node::name(),
             waits: Waits::default(),
             allow_stand_ins: false,
             private_networks: Vec::new(),
@@ -116,8 +116,4 @@ impl Config {
         let path = path.split_once('?').map_or(path, |(path, _)| path);
         Some(std::path::Path::new(path.strip_prefix("//").unwrap_or(path)))
     }
-}
-
-fn host_name() -> String {
-    std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "node".to_owned())
 }

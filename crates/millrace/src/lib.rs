@@ -15,6 +15,7 @@ pub mod flow;
 pub mod grants;
 pub mod journal;
 pub mod metrics;
+mod node;
 pub mod notify;
 pub mod operate;
 #[cfg(feature = "otel")]

@@ -29,11 +29,35 @@ const SHIPMENT_FIELDS: &[&str] = &[
 /// shipment.
 const SHIPMENT_REQUIRED: &[&str] = &["order_number", "shipment_id", "shipped_at", "sku", "quantity"];
 
-const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_id, shipped_at=shipped_at, carrier=carrier, \
-    service=service, package_number=package_number, tracking_number=tracking_number, line_number=line_number, sku=sku, \
-    quantity=quantity, lot=lot, serial=serial";
-const STOCK_COLUMNS: &str =
-    "sku=sku, available=available, on_hand=on_hand, facility_id=facility_id, counted_at=counted_at";
+const SHIPMENT_COLUMNS: &str = "order_number=order_number|order number, shipment_id=shipment_id|shipment id, \
+    shipped_at=shipped_at|ship date, carrier=carrier, service=service, package_number=package_number|box, \
+    tracking_number=tracking_number|tracking, line_number=line_number|line, sku=sku, quantity=quantity, lot=lot, serial=serial";
+const STOCK_COLUMNS: &str = "sku=sku, available=available, on_hand=on_hand|on hand, facility_id=facility_id|facility, \
+    counted_at=counted_at|as-of";
+
+/// What stands behind `SH` and `IN` in files without a map of their own: Millrace's own order of columns, since DropStream's is not
+/// public.
+const SHIPMENT_RECORD: Recorded = (
+    "SH",
+    &[
+        "order_number",
+        "shipment_id",
+        "shipped_at",
+        "carrier",
+        "service",
+        "tracking_number",
+        "line_number",
+        "sku",
+        "quantity",
+        "lot",
+        "serial",
+        "package_number",
+    ],
+);
+const STOCK_RECORD: Recorded = ("IN", &["sku", "facility_id", "available", "on_hand", "counted_at", "lot"]);
+
+/// The word that rows begin with, and the fields behind it.
+type Recorded = (&'static str, &'static [&'static str]);
 
 /// The form.
 pub(super) static FIELDS: &[Field] = &[
@@ -74,8 +98,10 @@ pub(super) static FIELDS: &[Field] = &[
         "Columns of shipment files",
         FieldKind::LongText,
         Some(SHIPMENT_COLUMNS),
-        "Which column holds what: field=column name or position from 1, separated by commas. order_number, shipment_id, \
-         shipped_at, sku and quantity are needed. trailer=WORD: the last row begins with WORD and gives the number of rows.",
+        "Which column holds what: field=column name or position from 1, separated by commas; a|b: either name. order_number, \
+         shipment_id, shipped_at, sku and quantity are needed. trailer=WORD: the last row begins with WORD and gives the number \
+         of rows. As it stands here, files of SH rows are read too, with or without column names: SH, order number, shipment id, \
+         ship date, carrier, service, tracking, line, SKU, quantity, lot, serial, box.",
     ),
     field(
         "shipment_has_header",
@@ -90,7 +116,8 @@ pub(super) static FIELDS: &[Field] = &[
         FieldKind::LongText,
         Some(STOCK_COLUMNS),
         "As for shipments. sku and one of available and on_hand are needed. trailer=WORD as above; sequence=…: a running \
-         number, in a column or, with a trailer, at that position of the trailer row.",
+         number, in a column or, with a trailer, at that position of the trailer row. As it stands here, files of IN rows are \
+         read too: IN, SKU, facility, available, on hand, as-of, lot.",
     ),
     field(
         "stock_has_header",
@@ -130,9 +157,11 @@ impl Config {
         let text = |name: &str| settings.get(FIELDS, name);
         let given = |name: &str| settings.require(FIELDS, name);
         let is = |name: &str| text(name).as_deref() == Some("true");
-        let kind = |name: &str, header: &str, before: &str, known, required| {
-            let layout = Layout::parse(&given(name)?, is(header), known, required)
+        let kind = |name: &str, header: &str, before: &str, (known, required), (usual, record): (&str, Recorded)| {
+            let map = given(name)?;
+            let layout = Layout::parse(&map, is(header), known, required)
                 .map_err(|problem| SettingsError::field(name, problem))?;
+            let layout = if map == usual && is(header) { layout.or_records(record.0, record.1) } else { layout };
             // The time in names is documented inconsistently and never read.
             let names = Names { before: before.to_owned(), after: ".csv".to_owned(), exact: true };
             Ok::<Kind, SettingsError>(Kind { names, layout })
@@ -140,7 +169,8 @@ impl Config {
         let place = Place::of(settings, FIELDS)?;
         let encoding = if given("encoding")? == "windows-1252" { WINDOWS_1252 } else { UTF_8 };
         let form = Form { zone: place.zone.clone(), encoding, ..Form::plain() };
-        let stock = kind("stock_columns", "stock_has_header", "inv_", stock::FIELDS, stock::REQUIRED)?;
+        let columns = (stock::FIELDS, stock::REQUIRED);
+        let stock = kind("stock_columns", "stock_has_header", "inv_", columns, (STOCK_COLUMNS, STOCK_RECORD))?;
         if !stock.layout.has("available") && !stock.layout.has("on_hand") {
             return Err(SettingsError::field("stock_columns", "available or on_hand must be there"));
         }
@@ -157,7 +187,13 @@ impl Config {
                 form: form.clone(),
             },
             incoming: Incoming {
-                shipments: kind("shipment_columns", "shipment_has_header", "shp_", SHIPMENT_FIELDS, SHIPMENT_REQUIRED)?,
+                shipments: kind(
+                    "shipment_columns",
+                    "shipment_has_header",
+                    "shp_",
+                    (SHIPMENT_FIELDS, SHIPMENT_REQUIRED),
+                    (SHIPMENT_COLUMNS, SHIPMENT_RECORD),
+                )?,
                 stock,
                 form,
                 full_snapshot: is("full_snapshot"),

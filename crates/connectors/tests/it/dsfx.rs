@@ -578,6 +578,61 @@ async fn nothing_of_a_wrong_shipment_file_is_used() {
     }
 }
 
+/// What is read of a shipment file whose map nobody has made.
+async fn left(content: &str) -> Vec<(String, String, Option<String>, i64)> {
+    let exchange = Exchange::new(&[]);
+    exchange.put("shp_1.csv", content);
+    let page = exchange.settled_shipments().await;
+    assert!(page.rejected.is_empty(), "{content}: {:?}", page.rejected);
+    let line = |shipment: &connect::Shipment, line: &connect::PackageLine| {
+        let units = line.quantity.to_string().parse().unwrap();
+        (shipment.key.clone(), line.sku.clone(), line.lot.clone(), units)
+    };
+    page.shipments
+        .iter()
+        .flat_map(|shipment| shipment.lines().map(|one| line(shipment, one)).collect::<Vec<_>>())
+        .collect()
+}
+
+#[tokio::test]
+async fn without_a_map_records_and_names_are_read() {
+    let record = "\"SH\",\"A\",\"S1\",\"2026-11-23T06:00:00Z\",\"UPS\",\"Ground\",\"1Z1\",\"1\",\"SKU-A\",\"5\",\"L1\",\"\",\"1\"\n";
+    let read = [("A".to_owned(), "SKU-A".to_owned(), Some("L1".to_owned()), 5)];
+    assert_eq!(left(record).await, read, "rows that say what they are");
+    let names = "record,Order Number,Shipment Id,Ship Date,Carrier,Service,Tracking,Line,SKU,Quantity,Lot,Serial,Box\n";
+    assert_eq!(left(&format!("{names}{record}")).await, read, "below names");
+    let other = "a,b,c,d,e,f,g,h,i,j,k,l,m\n";
+    assert_eq!(left(&format!("{other}{record}")).await, read, "below names that say nothing");
+    let sku_first =
+        "SKU,Quantity,Order Number,Shipment Id,Ship Date,Tracking,Lot\nSKU-A,5,A,S1,2026-11-23T06:00:00Z,1Z1,L1\n";
+    assert_eq!(left(sku_first).await, read, "names in any order, and only what is needed");
+
+    let exchange = Exchange::new(&[]);
+    exchange.put("inv_1.csv", "IN,SKU-A,,3,4,2026-11-23T06:00:00Z,L1\nIN,SKU-A,,2,2,2026-11-23T06:00:00Z,L2\n");
+    let page = exchange.settled_stock().await;
+    let level = &page.feeds[0].levels[0];
+    assert_eq!((level.available, level.physical), (Some(5.into()), Some(6.into())), "lots are added up: {page:?}");
+    assert_eq!(page.feeds[0].cut_off, at("2026-11-23T06:00:00Z"));
+    exchange.connector.acknowledge(&page.taken, &[]).await.unwrap();
+    exchange.put("inv_2.csv", "sku,available\nSKU-A,7\n");
+    let page = exchange.settled_stock().await;
+    assert_eq!(page.feeds[0].levels[0].available, Some(7.into()), "no time of count, no facility: {page:?}");
+
+    for (wrong, told) in [
+        (format!("{record}\"XX\"{}", &record[4..]), "\"XX\" is not a kind of row"),
+        ("Order Number,Shipment Id,Ship Date,SKU\nA,S1,2026-11-23T06:00:00Z,SKU-A\n".to_owned(), "\"quantity\""),
+    ] {
+        let exchange = Exchange::new(&[]);
+        exchange.put("shp_1.csv", &wrong);
+        let page = exchange.settled_shipments().await;
+        assert!(page.rejected[0].reason.contains(told), "{wrong}: {page:?}");
+    }
+    // Where somebody has made a map, it is the map that counts.
+    let exchange = Exchange::new(&[("stock_columns", "sku=sku, available=available, facility_id=where")]);
+    exchange.put("inv_1.csv", "sku,available\nSKU-A,7\n");
+    assert!(exchange.settled_stock().await.rejected[0].reason.contains("no column \"where\""));
+}
+
 #[tokio::test]
 async fn a_file_that_stays_cut_off_is_told() {
     let exchange = Exchange::new(&[]);
@@ -676,7 +731,7 @@ async fn nothing_of_a_wrong_stock_file_is_used() {
         ("sku,available,on_hand,facility_id,counted_at\nA,,,1,\n", "no quantity"),
         ("sku,available,on_hand,facility_id,counted_at\n,1,1,1,\n", "column 1 (sku)"),
         ("sku,available,on_hand,facility_id,counted_at\nTRAILER,1,9\n", "3 columns"),
-        ("sku,available\nA,1\n", "no column"),
+        ("sku,counted_at\nA,\n", "no quantity"),
     ] {
         let exchange = Exchange::new(&[]);
         exchange.put("inv_1.csv", content);

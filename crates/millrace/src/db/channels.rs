@@ -1,8 +1,9 @@
 //! The flows of a connection: their switches, schedules and last runs; and who spends an account's call budget.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use engine::{effect::later, schedule::Rule};
+use jiff::Timestamp;
 
 use super::{
     Access, Channel, ChannelKind, ChannelSchedule, ConnectionKey, Database, DbError, R,
@@ -204,6 +205,17 @@ impl Database {
                     )
                     .await?;
                 Ok(held > 0)
+            })
+        })
+        .await
+    }
+
+    /// Which accounts are held, by which node, and until when.
+    pub async fn account_holders(&self) -> R<BTreeMap<String, (String, Timestamp)>> {
+        self.read(Access::System, "account_holders", |tx| {
+            Box::pin(async move {
+                let rows = tx.query("SELECT account, owner, lease_until FROM account_lease", &[]).await?;
+                rows.iter().map(|row| Ok((row.string(0)?, (row.string(1)?, row.time(2)?)))).collect()
             })
         })
         .await

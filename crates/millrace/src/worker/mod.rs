@@ -1,14 +1,15 @@
 //! Keeps every enabled connection running, on one node at a time.
 //!
 //! A node runs a connection while it holds the lease on its source account: the account's call budget is one bucket, and one
-//! bucket has one owner. Other nodes take over when the lease ends. Correctness does not rest on this lease: the journal's own
+//! bucket has one owner. Other nodes take over when the lease ends, or at once from a process that stopped or is known to have
+//! ended. Correctness does not rest on this lease: the journal's own
 //! claims are what keep an effect from being sent twice.
 
 mod preflight;
 mod tasks;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -25,6 +26,7 @@ use crate::{
     desk::WarehouseDesk,
     grants::StoreGrants,
     metrics::Metrics,
+    node,
     reconcile::Reconciler,
     runtime::{Memory, Runtime, Wake},
     seal::Keyring,
@@ -196,9 +198,13 @@ impl Workers {
     /// Runs what is enabled until it is told to stop, then ends what was started.
     pub async fn run(&self, shutdown: CancellationToken) {
         let mut running: BTreeMap<ConnectionKey, Started> = BTreeMap::new();
+        let mut accounts = Accounts::default();
         let mut changes = self.db.changes();
+        if let Err(error) = self.take_over().await {
+            tracing::warn!("what a process that has ended held is waited for: {error}");
+        }
         loop {
-            match self.wanted().await {
+            match self.wanted(&mut accounts).await {
                 Ok(wanted) => self.converge(&mut running, wanted).await,
                 // What runs goes on: its own calls to the database fail and are tried again.
                 Err(error) => tracing::error!("the list of connections cannot be read: {error}"),
@@ -213,10 +219,27 @@ impl Workers {
         for (key, started) in running {
             self.stop(&key, started).await;
         }
+        // Whoever comes next need not wait until the lease is over.
+        for account in accounts.held {
+            if let Err(error) = self.db.release_account(&account, &self.node).await {
+                tracing::warn!(account, "the account is held until its lease ends: {error}");
+            }
+        }
+    }
+
+    /// Ends the leases of processes that ran on this machine and were killed.
+    async fn take_over(&self) -> Result<(), DbError> {
+        for (account, (owner, _)) in self.db.account_holders().await? {
+            if owner != self.node && node::is_gone(&owner) {
+                tracing::info!(account, "taken over from {owner}, which has ended");
+                self.db.release_account(&account, &owner).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The enabled connections whose account this node holds, with their revisions.
-    async fn wanted(&self) -> Result<BTreeMap<ConnectionKey, i64>, DbError> {
+    async fn wanted(&self, accounts: &mut Accounts) -> Result<BTreeMap<ConnectionKey, i64>, DbError> {
         let mut held: BTreeMap<String, bool> = BTreeMap::new();
         let mut wanted = BTreeMap::new();
         for active in self.db.active_connections().await? {
@@ -232,6 +255,20 @@ impl Workers {
                 wanted.insert(active.key, active.revision);
             }
         }
+        let denied = held.iter().filter(|(_, holds)| !**holds).map(|(account, _)| account.clone()).collect();
+        if accounts.denied != denied {
+            let holders = if denied.is_empty() { BTreeMap::new() } else { self.db.account_holders().await? };
+            for account in denied.difference(&accounts.denied) {
+                if let Some((owner, until)) = holders.get(account) {
+                    tracing::info!(
+                        account,
+                        "its connections wait: node {owner} holds it until {until}, if it is not renewed"
+                    );
+                }
+            }
+            accounts.denied = denied;
+        }
+        accounts.held.extend(held.into_iter().filter(|(_, holds)| *holds).map(|(account, _)| account));
         Ok(wanted)
     }
 
@@ -312,6 +349,15 @@ fn both_connectors(record: &mut ConnectionRecord, context: &BuildContext) -> Res
         _ => return Err(BuildError::NoConnector(warehouse.platform.clone())),
     };
     Ok((source, ships))
+}
+
+/// What a node knows of the leases on accounts.
+#[derive(Default)]
+struct Accounts {
+    /// Held at some time since the start.
+    held: BTreeSet<String>,
+    /// Held by another node at the last look.
+    denied: BTreeSet<String>,
 }
 
 struct Started {

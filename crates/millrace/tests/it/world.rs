@@ -491,22 +491,36 @@ impl World {
     /// Starts the program; its output goes to a file of its own.
     pub fn start(&mut self) {
         assert!(self.program.is_none(), "it runs already");
-        self.program = Some(self.serve("first"));
+        self.program = Some(self.serve(Some("first")));
+    }
+
+    /// The same, as whoever gives nodes no names starts it: each start is another node.
+    pub fn start_unnamed(&mut self) {
+        assert!(self.program.is_none(), "it runs already");
+        self.program = Some(self.serve(None));
+    }
+
+    /// Asks the program to end, as a service manager does, and waits until it has.
+    pub fn stop(&mut self) {
+        let mut program = self.program.take().expect("it runs");
+        signal("-TERM", &program.id().to_string());
+        assert!(program.wait().expect("it ends").success(), "it ends well");
     }
 
     /// Starts a second node on the same database.
     pub fn start_second(&mut self) {
         assert!(self.second.is_none(), "it runs already");
         assert_eq!(self.setup.store, Store::Postgres, "several nodes share one PostgreSQL");
-        self.second = Some(self.serve("second"));
+        self.second = Some(self.serve(Some("second")));
     }
 
     /// A node keeps its name over its restarts, so that it goes on at once and the next kill meets it at work.
-    fn serve(&mut self, node: &str) -> Child {
+    fn serve(&mut self, node: Option<&str>) -> Child {
         self.starts += 1;
         let log = std::fs::File::create(self.log_file(self.starts)).expect("a log file");
         self.program_on(&self.served_database)
-            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.setup.webhooks.unwrap_or(0)), "--node", node])
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", self.setup.webhooks.unwrap_or(0))])
+            .args(node.iter().flat_map(|name| ["--node", name]))
             .env("RUST_LOG", "info,sqlx=warn")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))

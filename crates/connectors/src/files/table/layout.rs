@@ -7,10 +7,20 @@ use super::read::MOST_COLUMNS;
 /// Where a field stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Column {
-    /// Under this column name, without case and spaces.
-    Named(String),
+    /// Under the first of these column names that is there, without case and spaces.
+    Named(Vec<String>),
     /// At this place, from 0.
     At(usize),
+}
+
+impl Column {
+    /// Its place, where that is known without the file.
+    pub(super) fn place(&self) -> Option<usize> {
+        match self {
+            Self::At(place) => Some(*place),
+            Self::Named(_) => None,
+        }
+    }
 }
 
 /// A column map, as a setting gives it.
@@ -18,14 +28,28 @@ pub(super) enum Column {
 pub(crate) struct Layout {
     pub(super) columns: BTreeMap<&'static str, Column>,
     pub(super) header: bool,
+    /// Fields that every file must have.
+    pub(super) required: &'static [&'static str],
+    /// What a file may look like instead, and then others may be missing.
+    pub(super) records: Option<Records>,
     /// The last row begins with this word and holds the number of rows before it.
     pub(super) trailer: Option<String>,
     /// Place of the sequence in the trailer row, from 0.
     pub(super) trailer_sequence: Option<usize>,
 }
 
+/// Rows that say in their first cell what they are, with columns by place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Records {
+    /// What the first cell says.
+    pub(super) word: &'static str,
+    /// By place.
+    pub(super) columns: BTreeMap<&'static str, Column>,
+}
+
 impl Layout {
-    /// Reads `field=column name or position, …`. A column name with a comma or an equals sign in it stands in double quotes.
+    /// Reads `field=column name or position, …`. A column name with a comma, an equals sign or `|` in it stands in double quotes;
+    /// several names of one column are parted by `|`.
     ///
     /// # Errors
     /// What is wrong with the text, for the person who gave it.
@@ -33,9 +57,10 @@ impl Layout {
         text: &str,
         header: bool,
         known: &'static [&'static str],
-        required: &[&str],
+        required: &'static [&'static str],
     ) -> Result<Self, String> {
-        let mut layout = Self { columns: BTreeMap::new(), header, trailer: None, trailer_sequence: None };
+        let mut layout =
+            Self { columns: BTreeMap::new(), header, required, records: None, trailer: None, trailer_sequence: None };
         for part in entries(text) {
             let (field, column) = part
                 .split_once('=')
@@ -56,7 +81,7 @@ impl Layout {
                     return Err(format!("{field}: there is no column {position}"));
                 }
                 Ok(position) => Column::At(position - 1),
-                Err(_) if header => Column::Named(folded(unquoted(column))),
+                Err(_) if header => Column::Named(names(column)),
                 Err(_) => return Err(format!("{field}: without column names in the file, give a position from 1")),
             };
             if layout.columns.insert(field, column).is_some() {
@@ -79,6 +104,14 @@ impl Layout {
         }
     }
 
+    /// Nobody has said how the files of this warehouse look: rows that begin with this word have these columns behind it, column
+    /// names or not, and of columns with names those that are not required may be missing.
+    pub(crate) fn or_records(mut self, word: &'static str, fields: &[&'static str]) -> Self {
+        let columns = fields.iter().enumerate().map(|(place, field)| (*field, Column::At(place + 1))).collect();
+        self.records = Some(Records { word, columns });
+        self
+    }
+
     /// Whether the field is mapped.
     pub(crate) fn has(&self, field: &str) -> bool {
         self.columns.contains_key(field)
@@ -98,6 +131,14 @@ pub(crate) fn entries(text: &str) -> Vec<&str> {
         character == '\n' || (character == ',' && !quoted)
     });
     parts.map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+/// The names of a column.
+fn names(column: &str) -> Vec<String> {
+    match column.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+        Some(quoted) => vec![folded(quoted)],
+        None => column.split('|').map(folded).filter(|name| !name.is_empty()).collect(),
+    }
 }
 
 /// A text without the double quotes around it.
@@ -138,6 +179,8 @@ mod tests {
     fn names_with_commas_stand_in_quotes() {
         assert_eq!(entries("a=1, b=\"x, y\"\nc=3,"), ["a=1", "b=\"x, y\"", "c=3"]);
         let quoted = Layout::parse("sku=\"Item, no\"", true, KNOWN, &[]).unwrap();
-        assert_eq!(quoted.columns["sku"], super::Column::Named("item,no".to_owned()));
+        assert_eq!(quoted.columns["sku"], super::Column::Named(vec!["item,no".to_owned()]));
+        let several = Layout::parse("sku=Item No|sku", true, KNOWN, &[]).unwrap();
+        assert_eq!(several.columns["sku"], super::Column::Named(vec!["itemno".to_owned(), "sku".to_owned()]));
     }
 }

@@ -67,7 +67,10 @@ impl<'a> Table<'a> {
         let mut table =
             Self { form, text, places: BTreeMap::new(), rows, bad: Vec::new(), names: None, sequence: None };
         table.take_trailer(layout)?;
-        if layout.header {
+        let says = |place: usize| table.rows.get(place).and_then(|row| row.cells.first()).map(|cell| cell.trim());
+        let (first, second) = (says(0), says(1));
+        let records = layout.records.as_ref().filter(|records| [first, second].contains(&Some(records.word)));
+        if layout.header && records.is_none_or(|records| first != Some(records.word)) {
             if table.rows.is_empty() {
                 return Err("the row of column names is missing".to_owned());
             }
@@ -77,13 +80,24 @@ impl<'a> Table<'a> {
             }
             table.names = Some(names.cells.iter().map(|name| name.trim().to_owned()).collect());
         }
-        table.place(layout)?;
+        match records {
+            // Names that say nothing to us stand above columns that do.
+            Some(records) if table.names.is_none() || table.place(layout).is_err() => {
+                table.places =
+                    records.columns.iter().filter_map(|(field, column)| Some((*field, column.place()?))).collect();
+            }
+            Some(_) => {}
+            None => table.place(layout)?,
+        }
         let columns =
             table.names.as_ref().map_or_else(|| table.rows.first().map_or(0, |row| row.cells.len()), Vec::len);
+        if layout.records.is_some() {
+            table.places.retain(|field, place| *place < columns || layout.required.contains(field));
+        }
         if let Some((field, place)) = table.places.iter().find(|(_, place)| **place >= columns && columns > 0) {
             return Err(format!("{field} is expected in column {}, and there are only {columns}", place + 1));
         }
-        table.look_at_cells(columns);
+        table.look_at_cells(columns, records.map(|records| records.word));
         match table.bad.first() {
             Some((_, why)) if table.rows.is_empty() || table.bad.len() > MOST_BAD => {
                 let others = table.bad.len() - 1;
@@ -122,12 +136,17 @@ impl<'a> Table<'a> {
         for (field, column) in &layout.columns {
             let place = match column {
                 Column::At(place) => *place,
-                Column::Named(name) => {
-                    let names = self.names.as_deref().unwrap_or_default();
-                    let mut places =
-                        names.iter().enumerate().filter(|(_, title)| folded(title) == *name).map(|(place, _)| place);
-                    let place =
-                        places.next().ok_or_else(|| format!("line 1: there is no column {name:?} (for {field})"))?;
+                Column::Named(names) => {
+                    let titles: Vec<String> = self.names.iter().flatten().map(|title| folded(title)).collect();
+                    let Some(name) = names.iter().find(|name| titles.contains(name)) else {
+                        if layout.records.is_some() && !layout.required.contains(field) {
+                            continue;
+                        }
+                        let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+                        return Err(format!("line 1: there is no column {} (for {field})", names.join(" or ")));
+                    };
+                    let mut places = (0..titles.len()).filter(|place| titles.get(*place) == Some(name));
+                    let place = places.next().unwrap_or_default();
                     if let Some(second) = places.next() {
                         return Err(format!("line 1, column {}: a second column {name:?}", second + 1));
                     }
@@ -140,8 +159,8 @@ impl<'a> Table<'a> {
     }
 
     /// Parts the rows whose cells stand where they should from those that cannot be read. Cells that are not mapped may hold
-    /// what they want.
-    fn look_at_cells(&mut self, columns: usize) {
+    /// what they want. `word`: what every row says that it is.
+    fn look_at_cells(&mut self, columns: usize, word: Option<&str>) {
         let mut places: Vec<usize> = self.places.values().copied().collect();
         places.sort_unstable();
         for mut record in std::mem::take(&mut self.rows) {
@@ -151,8 +170,12 @@ impl<'a> Table<'a> {
                 record.cells.pop();
             }
             let cells = record.cells.len();
+            let kind = record.cells.first().map(|cell| cell.trim()).unwrap_or_default();
             let problem = if record.open {
                 Some(format!("line {line}: a quote is opened and not closed, or a cell is longer than any real one"))
+            } else if let Some(word) = word.filter(|word| *word != kind) {
+                let kind: String = kind.chars().take(60).collect();
+                Some(format!("line {line}, column 1: {kind:?} is not a kind of row that is known here ({word})"))
             } else if cells > MOST_COLUMNS {
                 Some(format!("line {line} has more than {MOST_COLUMNS} columns"))
             } else if cells != columns {

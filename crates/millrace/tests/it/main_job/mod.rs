@@ -15,6 +15,7 @@ mod overlap;
 mod people;
 mod races;
 mod recovery;
+mod restart;
 mod schedules;
 mod soak;
 mod stock;
