@@ -57,6 +57,19 @@ pub fn as_it_stood(order: &Order, notes: &[GoodsOutNote], settings: &ConnectionS
     (order, notes)
 }
 
+/// What the missing of a goods-out note comes to, looking back. An order that was sent had one, and the hub's own have taken its
+/// place; and while an order that goes through this warehouse may still get one, what belongs to another warehouse never will.
+pub fn of_missing_notes(causes: Vec<Cause>, order: &Order, settings: &ConnectionSettings, sent: bool) -> Vec<Cause> {
+    let ours = settings.warehouses_in_scope();
+    let elsewhere = order.warehouse_id.filter(|id| !ours.is_empty() && !ours.contains(id));
+    let seen = causes.into_iter().filter_map(|cause| match (cause.kind, elsewhere) {
+        (CauseKind::NoNote, _) if sent => None,
+        (CauseKind::NoNote, Some(warehouse)) => Some(Cause::new(CauseKind::Warehouse, warehouse.to_string())),
+        _ => Some(cause),
+    });
+    seen.collect()
+}
+
 /// Orders named as examples of one cause.
 const EXAMPLES: usize = 5;
 

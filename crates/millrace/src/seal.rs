@@ -4,7 +4,12 @@
 //! What is sealed is bound to its place ([`Place`]): moved to another row, field, version or tenant it does not open (X2).
 //! Changing the outer key wraps the data keys again and touches no secret.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chacha20poly1305::{
@@ -61,16 +66,22 @@ pub enum KeySource {
 }
 
 /// The outer keys: the first one wraps, all of them unwrap. A key that is being replaced stays as a further line until
-/// everything is wrapped anew.
+/// everything is wrapped anew. Where they come from a file, it is read again when another process has put a new one in it.
 #[derive(Clone)]
 pub struct Keyring {
+    /// Shared by all clones.
+    keys: Arc<RwLock<Keys>>,
+    file: Option<PathBuf>,
+}
+
+struct Keys {
     current: String,
-    keys: BTreeMap<String, Zeroizing<[u8; KEY]>>,
+    all: BTreeMap<String, Zeroizing<[u8; KEY]>>,
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring").field("current", &self.current).finish_non_exhaustive()
+        f.debug_struct("Keyring").field("current", &self.current()).finish_non_exhaustive()
     }
 }
 
@@ -115,7 +126,7 @@ impl Keyring {
             KeySource::File(path) => path,
         };
         match std::fs::read_to_string(path).map(Zeroizing::new) {
-            Ok(text) => Self::parse(&text),
+            Ok(text) => Ok(Self { file: Some(path.clone()), ..Self::parse(&text)? }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(SealError::NoKey),
             Err(error) => Err(SealError::Unreadable { path: path.display().to_string(), why: error.to_string() }),
         }
@@ -138,7 +149,25 @@ impl Keyring {
             current.get_or_insert_with(|| name.clone());
             keys.insert(name, key);
         }
-        current.map(|current| Self { current, keys }).ok_or(SealError::NoKey)
+        let current = current.ok_or(SealError::NoKey)?;
+        Ok(Self { keys: Arc::new(RwLock::new(Keys { current, all: keys })), file: None })
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the file holds now. A file that cannot be read, or holds no key, changes nothing.
+    fn read_again(&self) {
+        let Some(file) = &self.file else { return };
+        match Self::load(&KeySource::File(file.clone())).map(|fresh| Arc::into_inner(fresh.keys)) {
+            Ok(Some(fresh)) => {
+                let fresh = fresh.into_inner().unwrap_or_else(PoisonError::into_inner);
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!("the key file is not read again: {error}"),
+        }
     }
 
     /// A new outer key, as the line to keep.
@@ -149,13 +178,13 @@ impl Keyring {
     }
 
     /// The name of the key that wraps; it tells nothing about the key.
-    pub fn current(&self) -> &str {
-        &self.current
+    pub fn current(&self) -> String {
+        self.keys().current.clone()
     }
 
     /// Whether it holds the key of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.keys.contains_key(name)
+        self.keys().all.contains_key(name)
     }
 
     /// Makes a data key for a tenant.
@@ -186,9 +215,12 @@ impl Keyring {
         key: &DataKey,
         random: &dyn Random,
     ) -> Result<WrappedKey, SealError> {
-        let outer = self.keys.get(&self.current).ok_or(SealError::NoKey)?;
+        // It happens once for a tenant, and a key that is about to be taken out of the file must not wrap.
+        self.read_again();
+        let keys = self.keys();
+        let outer = keys.all.get(&keys.current).ok_or(SealError::NoKey)?;
         let bytes = seal_bytes(outer, &wrap_context(tenant, version), &*key.0, random)?;
-        Ok(WrappedKey { wrapped_by: self.current.clone(), bytes })
+        Ok(WrappedKey { wrapped_by: keys.current.clone(), bytes })
     }
 
     /// Unwraps a data key.
@@ -196,8 +228,12 @@ impl Keyring {
     /// # Errors
     /// When its outer key was not given, or it does not belong to this tenant and version.
     pub fn unwrap(&self, tenant: &str, version: i64, wrapped: &WrappedKey) -> Result<DataKey, SealError> {
+        if !self.has(&wrapped.wrapped_by) {
+            self.read_again();
+        }
+        let keys = self.keys();
         let outer =
-            self.keys.get(&wrapped.wrapped_by).ok_or_else(|| SealError::UnknownKey(wrapped.wrapped_by.clone()))?;
+            keys.all.get(&wrapped.wrapped_by).ok_or_else(|| SealError::UnknownKey(wrapped.wrapped_by.clone()))?;
         let opened = open_bytes(outer, &wrap_context(tenant, version), &wrapped.bytes)?;
         let key = <[u8; KEY]>::try_from(opened.as_slice()).map_err(|_| SealError::DoesNotOpen)?;
         Ok(DataKey(Zeroizing::new(key)))
@@ -294,7 +330,7 @@ mod tests {
     use connect::{OsRandom, Secret};
     use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 
-    use super::{Keyring, Place, SealError};
+    use super::{KeySource, Keyring, Place, SealError};
 
     fn place<'a>(tenant: &'a str, object: &'a str, field: &'a str, version: i64) -> Place<'a> {
         Place { tenant, object, field, version }
@@ -363,5 +399,28 @@ mod tests {
             sealed[at] ^= mask;
             prop_assert!(key.open(&home, &sealed).is_err());
         }
+    }
+
+    #[test]
+    fn a_key_that_another_process_put_in_the_file_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("millrace.key");
+        let lines: Vec<String> = (0..2).map(|_| Keyring::generate(&OsRandom).to_string()).collect();
+        std::fs::write(&file, &lines[0]).unwrap();
+        let running = Keyring::load(&KeySource::File(file.clone())).unwrap();
+        let in_a_task = running.clone();
+        let (_, old) = running.new_data_key("t", 1, &OsRandom).unwrap();
+
+        let rotated = Keyring::parse(&format!("{}\n{}", lines[1], lines[0])).unwrap();
+        let key = rotated.unwrap("t", 1, &old).unwrap();
+        let new = rotated.wrap("t", 1, &key, &OsRandom).unwrap();
+        let locked = SealError::UnknownKey(rotated.current());
+        assert_eq!(in_a_task.unwrap("t", 1, &new).err(), Some(locked), "it is not in the file yet");
+        std::fs::write(&file, format!("{}\n{}", lines[1], lines[0])).unwrap();
+        assert!(in_a_task.unwrap("t", 1, &new).is_ok() && running.unwrap("t", 1, &old).is_ok());
+        assert_eq!(running.current(), rotated.current(), "what is wrapped from now on is wrapped by the new one");
+        // A file that holds no key any more takes none away.
+        std::fs::write(&file, "nonsense").unwrap();
+        assert!(running.new_data_key("u", 1, &OsRandom).is_ok());
     }
 }

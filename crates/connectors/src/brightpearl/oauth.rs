@@ -17,6 +17,7 @@ use url::Url;
 use super::{
     Brightpearl,
     client::Place,
+    lenient::{Text, Whole},
     settings::{OAuthApp, SignIn},
 };
 
@@ -62,10 +63,10 @@ struct TokensAnswer {
     access_token: String,
     refresh_token: String,
     #[serde(default)]
-    api_domain: String,
+    api_domain: Text,
     #[serde(default)]
-    installation_instance_id: Option<String>,
-    expires_in: i64,
+    installation_instance_id: Text,
+    expires_in: Whole,
 }
 
 #[derive(Deserialize)]
@@ -108,18 +109,18 @@ fn read(answer: &HttpResponse, now: Timestamp) -> Answered {
     if answer.is_success() {
         let tokens = serde_json::from_slice::<TokensAnswer>(&answer.body).ok().filter(|answer| {
             let sendable = |token: &str| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-            sendable(&answer.access_token) && sendable(&answer.refresh_token) && answer.expires_in > 0
+            sendable(&answer.access_token) && sendable(&answer.refresh_token) && answer.expires_in.0 > 0
         });
         let Some(tokens) = tokens else {
             return Answered::Unanswered("the answer does not have the documented form".to_owned());
         };
-        let life = SignedDuration::from_secs(tokens.expires_in.min(LONGEST_LIFE));
+        let life = SignedDuration::from_secs(tokens.expires_in.0.min(LONGEST_LIFE));
         return Answered::Tokens(Exchanged {
-            instance: tokens.installation_instance_id.unwrap_or_default(),
+            instance: tokens.installation_instance_id.0,
             tokens: NewTokens {
                 access: Secret::new(tokens.access_token),
                 refresh: Secret::new(tokens.refresh_token),
-                api_domain: tokens.api_domain,
+                api_domain: tokens.api_domain.0,
                 expires_at: now.saturating_add(life).unwrap_or(now),
             },
         });

@@ -9,7 +9,7 @@ pub(super) static FIELDS: &[Field] = &[
         name: "datacenter_code",
         title: "Datacenter Code",
         help: "Where the account lives, named by its time zones: EST / CST or PST / MST in America, GMT / CET or EU Secure \
-               in Europe.",
+               in Europe. It stands in the address of your account once you are signed in (use, usw, eu1, eu2).",
         kind: FieldKind::Choice(&[
             ("use", "EST / CST (use)"),
             ("usw", "PST / MST (usw)"),
@@ -45,7 +45,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "email",
         title: "API User Email",
-        help: "The staff user's e-mail. With an app's token it only serves to find the staff contact.",
+        help: "The e-mail of a staff user who may use the API: Setup > Staff lists users with their e-mail; tick the API column of \
+               one. With an app's token it only serves to find the staff contact.",
         kind: FieldKind::Text,
         required: false,
         default: None,

@@ -8,7 +8,7 @@ use super::{
     Brightpearl,
     client::{Change, Changed, Failure, Purpose},
     envelope, idset,
-    lenient::{Text, moment},
+    lenient::Text,
     wire,
 };
 
@@ -25,6 +25,8 @@ pub const EVENTS: [&str; 6] = [
     "product.modified.on-hand-modified",
 ];
 
+/// The longest kind, event or time that is kept, in bytes.
+const LONGEST_NAME: usize = 200;
 /// The most ids that one call may name.
 const MOST_IDS: usize = 10_000;
 const WEBHOOK: Purpose = Purpose::sweeps("webhook");
@@ -44,8 +46,8 @@ pub struct WebhookCall {
     pub account: String,
     /// `order`, `goods-out-note` …
     pub resource: String,
-    /// What changed.
-    pub ids: Vec<i64>,
+    /// What changed; `None` where that cannot be read, or is more than one call may name: anything may have.
+    pub ids: Option<Vec<i64>>,
     /// E.g. `goods-out-note.modified.shipped`.
     pub event: String,
     /// When, as Brightpearl wrote it. Part of what tells a repeated call from a new one.
@@ -63,37 +65,40 @@ pub struct WebhookCallError(String);
 #[serde(rename_all = "camelCase")]
 struct Body {
     account_code: Text,
+    #[serde(default)]
     resource_type: Text,
+    #[serde(default)]
     id: Text,
+    #[serde(default)]
     lifecycle_event: Text,
     #[serde(default)]
     full_event: Text,
+    #[serde(default)]
     raised_on: Text,
     secret: Text,
 }
 
-/// Reads a call. Says nothing about where it came from: that is the secret's matter.
+/// Reads a call. Says nothing about where it came from: that is the secret's matter. A call with an account and a secret is one,
+/// whatever else of it cannot be read: Brightpearl never repeats one that is refused.
 ///
 /// # Errors
-/// When the body does not have the form of the hub's template, or its ids are no id set.
+/// When the body does not have the form of the hub's template.
 pub fn parse_call(body: &[u8]) -> Result<WebhookCall, WebhookCallError> {
     let wrong = |why: String| WebhookCallError(why);
     // The parser's own words may quote the body, and with it a secret.
     let body: Body =
         serde_json::from_slice(body).map_err(|_| wrong("it is not the JSON that was asked for".to_owned()))?;
-    // Nor are its ids quoted: whoever calls decides what stands in their place.
-    let ids = expand_ids(&body.id.0).map_err(|_| wrong("its ids are no id set, or too many".to_owned()))?;
-    if moment(&body.raised_on.0).is_none() {
-        return Err(wrong("it does not say when it was raised".to_owned()));
-    }
     let event = match body.full_event.0.is_empty() {
         true => format!("{}.{}", body.resource_type.0, body.lifecycle_event.0),
         false => body.full_event.0,
     };
+    // A call that does not say when it was raised cannot be told from the one before.
+    let kept = [&body.resource_type.0, &event, &body.raised_on.0].iter().all(|text| text.len() <= LONGEST_NAME);
+    let tells = kept && !body.raised_on.0.is_empty();
     Ok(WebhookCall {
         account: body.account_code.0.to_lowercase(),
         resource: body.resource_type.0,
-        ids,
+        ids: expand_ids(&body.id.0).ok().filter(|_| tells),
         event,
         raised_on: body.raised_on.0,
         secret: Secret::new(body.secret.0),
@@ -264,7 +269,7 @@ mod tests {
             .replace("${full-event}", "goods-out-note.modified.shipped")
             .replace("${raised-on}", "2026-02-03T16:41:39Z");
         let call = parse_call(body.as_bytes()).unwrap();
-        assert_eq!(call.ids, [12_000_001, 12_000_002, 12_000_003]);
+        assert_eq!(call.ids.unwrap(), [12_000_001, 12_000_002, 12_000_003]);
         assert_eq!((call.account.as_str(), call.event.as_str()), ("exampleeu", "goods-out-note.modified.shipped"));
         assert_eq!(call.secret.expose(), "s3\"cret");
     }
@@ -273,8 +278,15 @@ mod tests {
     fn what_cannot_be_read_is_refused_without_quoting_it() {
         let body = br#"{"accountCode":"a","resourceType":"order","id":"1","lifecycleEvent":"m","secret":"S3CRET""#;
         assert!(!parse_call(body).err().unwrap().to_string().contains("S3CRET"));
-        let wide = br#"{"accountCode":"a","resourceType":"order","id":"1-99999999","lifecycleEvent":"m","raisedOn":"2026-01-01T00:00:00Z","secret":"x"}"#;
-        assert!(parse_call(wide).is_err());
+    }
+
+    #[test]
+    fn what_it_says_of_itself_need_not_be_read_whole() {
+        let wide = br#"{"accountCode":"a","resourceType":"order","id":"1-99999999","lifecycleEvent":"m","raisedOn":"2026-01-01T00:00:00","secret":"x"}"#;
+        let call = parse_call(wide).unwrap();
+        assert_eq!((call.ids, call.raised_on.as_str(), call.secret.expose()), (None, "2026-01-01T00:00:00", "x"));
+        assert!(parse_call(br#"{"accountCode":"a","secret":"x"}"#).is_ok_and(|call| call.ids.is_none()));
+        assert!(parse_call(br#"{"accountCode":"a","id":"1"}"#).is_err(), "without a secret it is nobody's");
     }
 
     proptest! {

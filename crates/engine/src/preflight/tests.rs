@@ -4,7 +4,7 @@ use connect::{Address, Allocation, GoodsOutNote, NoteState, Order, Progress};
 use jiff::Timestamp;
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 
-use super::{EXAMPLES, MOST_GROUPS, REST, Tally, as_it_stood, mended, settings};
+use super::{EXAMPLES, MOST_GROUPS, REST, Tally, as_it_stood, mended, of_missing_notes, settings};
 use crate::{
     cause::{Cause, CauseKind},
     settings::{ConnectionSettings, StartMode},
@@ -175,4 +175,17 @@ fn kinds_have_names_of_their_own() {
         assert!(!kind.remedy().is_empty());
     }
     assert!("nonsense".parse::<CauseKind>().is_err());
+}
+
+#[test]
+fn a_missing_note_stops_only_what_goes_through_this_warehouse_and_was_not_sent() {
+    let missing = || vec![Cause::from(CauseKind::NoNote), Cause::new(CauseKind::UnknownSku, "A")];
+    let at_ours = order(READY, Progress::None);
+    let elsewhere = Order { warehouse_id: Some(OURS + 1), ..at_ours.clone() };
+    let seen = |order: &Order, sent| of_missing_notes(missing(), order, &chosen(StartMode::GoodsOutNote), sent);
+    assert_eq!(seen(&at_ours, false), missing());
+    assert_eq!(seen(&at_ours, true), missing()[1..]);
+    assert_eq!(seen(&elsewhere, false)[0], Cause::new(CauseKind::Warehouse, (OURS + 1).to_string()));
+    let all = ConnectionSettings { warehouse: None, ..chosen(StartMode::GoodsOutNote) };
+    assert_eq!(of_missing_notes(missing(), &elsewhere, &all, false), missing(), "every warehouse is in scope");
 }

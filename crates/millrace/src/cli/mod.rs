@@ -245,8 +245,21 @@ fn caller(tenant: connect::TenantId) -> Caller {
 }
 
 fn actor() -> String {
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "somebody".to_owned());
-    format!("command line ({user})")
+    let named = |name| std::env::var(name).ok().filter(|user| !user.is_empty());
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(named).or_else(user_number);
+    format!("command line ({})", user.unwrap_or_else(|| "somebody".to_owned()))
+}
+
+/// Where no variable says who it is, as in a container or a timer: whose process this is.
+#[cfg(target_os = "linux")]
+fn user_number() -> Option<String> {
+    let about = std::fs::metadata("/proc/self").ok()?;
+    Some(format!("user {}", std::os::unix::fs::MetadataExt::uid(&about)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn user_number() -> Option<String> {
+    None
 }
 
 fn config(common: &Common) -> Result<Config, Failure> {

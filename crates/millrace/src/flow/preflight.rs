@@ -57,8 +57,10 @@ pub async fn run(runtime: &Runtime, run: &PreflightRow) -> Result<Ended, FlowErr
     }
     for slice in left.chunks(SLICE) {
         let read = read(runtime, slice).await?;
+        let known = runtime.db.known_orders(&runtime.key, slice).await?;
         for order in read.orders.values() {
-            tally.add(order.order_id, &causes(runtime, &settings, &read, order).await?);
+            let sent = known.get(&order.order_id).is_some_and(|known| known.sent);
+            tally.add(order.order_id, &causes(runtime, &settings, &read, order, sent).await?);
         }
         place = slice.last().copied().unwrap_or(place);
         if !keep(place, &tally).await? {
@@ -93,6 +95,7 @@ async fn causes(
     settings: &ConnectionSettings,
     read: &Read,
     order: &Order,
+    sent: bool,
 ) -> Result<Vec<Cause>, FlowError> {
     let no_notes: &[GoodsOutNote] = &[];
     let notes = read.notes.get(&order.order_id).map_or(no_notes, Vec::as_slice);
@@ -109,7 +112,7 @@ async fn causes(
         products: &read.products,
     });
     if !plan.causes.is_empty() {
-        return named(runtime, plan.causes).await;
+        return named(runtime, preflight::of_missing_notes(plan.causes, &order, settings, sent)).await;
     }
     let requests: Vec<_> = plan.requests.iter().map(|planned| shipment_request(runtime, &order, planned)).collect();
     let drafts = plan_submits(runtime, &requests, runtime.clock.now());

@@ -164,7 +164,7 @@ pub async fn everything(
         bytes: database.bytes,
         frozen: database.frozen,
         backed_up_at: state.backed_up_at,
-        key: hub.keyring.current().to_owned(),
+        key: hub.keyring.current(),
         audit: audit.is_none(),
         connections: tested,
         unconnected,

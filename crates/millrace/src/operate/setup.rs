@@ -215,16 +215,16 @@ pub async fn rotate_keys(hub: &Hub, caller: &Caller) -> Result<RotatedOut, Failu
             &Access::System,
             &caller.actor,
             "keys.rotate",
-            keyring.current(),
+            &keyring.current(),
             &serde_json::json!({ "wrapped": wrapped }),
         )
         .await?;
     Ok(RotatedOut {
         wrapped,
-        key: keyring.current().to_owned(),
+        key: keyring.current(),
         key_file: path.display().to_string(),
-        next: "Restart running servers, which read the key file when they start; then take the last line (the old key) out of \
-               the file."
+        next: "Running servers read this key file again by themselves; give the new line to nodes that have a key file of their \
+               own. Then take the last line (the old key) out of the file."
             .to_owned(),
     })
 }

@@ -205,20 +205,25 @@ pub async fn from_brightpearl(hub: &Hub, path: &str, body: &[u8]) -> Result<Take
     if store.account != call.account {
         return Ok(Taken::NotOurs);
     }
-    let rows: Vec<InboxCall> = call
-        .ids
-        .iter()
-        .map(|id| InboxCall {
-            resource: call.resource.clone(),
-            resource_id: id.to_string(),
-            event: call.event.clone(),
-            raised_on: call.raised_on.clone(),
-        })
-        .collect();
-    let new = hub.db.insert_calls(&hook.scope, &call.account, rows).await?;
     // Figures of products move with every order; the stock channel follows the warehouse's count, not these.
-    let concerns_orders = matches!(call.resource.as_str(), "order" | "sales-order" | "goods-out-note");
-    if new > 0 && concerns_orders {
+    let concerns_orders = matches!(call.resource.as_str(), "" | "order" | "sales-order" | "goods-out-note");
+    let is_news = match &call.ids {
+        Some(ids) => {
+            let one = |id: &i64| InboxCall {
+                resource: call.resource.clone(),
+                resource_id: id.to_string(),
+                event: call.event.clone(),
+                raised_on: call.raised_on.clone(),
+            };
+            hub.db.insert_calls(&hook.scope, &call.account, ids.iter().map(one).collect()).await? > 0
+        }
+        // Whatever changed, it is found by looking at what changed last.
+        None => {
+            tracing::warn!(event = %call.event, "a call from Brightpearl names what changed in a way that cannot be read");
+            true
+        }
+    };
+    if is_news && concerns_orders {
         for key in connections_of(hub, &hook).await? {
             wake(hub, &key, ChannelKind::Orders).await;
         }

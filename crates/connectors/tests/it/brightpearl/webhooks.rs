@@ -67,7 +67,10 @@ async fn registering_twice_leaves_one_subscription_for_each_event() {
     let heard = async {
         loop {
             let calls: Vec<_> = bodies.lock().unwrap().iter().map(|body| parse_call(body).unwrap()).collect();
-            if let Some(call) = calls.into_iter().find(|call| call.resource == "order" && call.ids.contains(&order)) {
+            if let Some(call) = calls
+                .into_iter()
+                .find(|call| call.resource == "order" && call.ids.iter().flatten().any(|id| *id == order))
+            {
                 return call;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;

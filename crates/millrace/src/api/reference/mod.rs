@@ -25,6 +25,9 @@ pub(super) fn routes() -> Router<Arc<Api>> {
         .route("/api/docs/page.css", routing::get(async || file("text/css; charset=utf-8", STYLE)))
         .route("/api/docs/page.js", routing::get(async || file("text/javascript; charset=utf-8", SCRIPT)))
         .route("/api/docs/openapi.json", routing::get(async || file("application/json", openapi())))
+        // Where programs look for it.
+        .route("/api/v1/openapi.json", routing::get(async || file("application/json", openapi())))
+        .route("/openapi.json", routing::get(async || file("application/json", openapi())))
 }
 
 /// The document, made once.

@@ -16,6 +16,8 @@ async fn the_reference_is_served_whole_and_under_the_usual_policy() {
         ("/api/docs/page.css", "text/css; charset=utf-8"),
         ("/api/docs/page.js", "text/javascript; charset=utf-8"),
         ("/api/docs/openapi.json", "application/json"),
+        ("/api/v1/openapi.json", "application/json"),
+        ("/openapi.json", "application/json"),
     ] {
         let answer = ask(path).await;
         assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (StatusCode::OK, kind), "{path}");
