@@ -210,11 +210,13 @@ impl Database {
         .await
     }
 
-    /// Which accounts are held, by which node, and until when.
+    /// Which accounts are held just now, by which node, and until when.
     pub async fn account_holders(&self) -> R<BTreeMap<String, (String, Timestamp)>> {
         self.read(Access::System, "account_holders", |tx| {
             Box::pin(async move {
-                let rows = tx.query("SELECT account, owner, lease_until FROM account_lease", &[]).await?;
+                let sql = "SELECT account, owner, lease_until FROM account_lease WHERE lease_until > $1";
+                let now = tx.now;
+                let rows = tx.query(sql, &[now.into()]).await?;
                 rows.iter().map(|row| Ok((row.string(0)?, (row.string(1)?, row.time(2)?)))).collect()
             })
         })
@@ -226,8 +228,10 @@ impl Database {
         let (account, owner) = (account.to_owned(), owner.to_owned());
         self.write(Access::System, "release_account", move |tx| {
             Box::pin(async move {
-                let sql = "DELETE FROM account_lease WHERE account = $1 AND owner = $2";
-                tx.execute(sql, &[account.into(), owner.into()]).await?;
+                let now = tx.fresh_now().await?;
+                let sql =
+                    "UPDATE account_lease SET lease_until = $3 WHERE account = $1 AND owner = $2 AND lease_until > $3";
+                tx.execute(sql, &[account.into(), owner.into(), now.into()]).await?;
                 Ok(())
             })
         })

@@ -189,6 +189,14 @@ async fn one_node_holds_an_account() {
         assert!(two.hold_account("acme", "two", hour).await.unwrap());
         assert!(!one.hold_account("acme", "one", hour).await.unwrap());
         assert!(one.hold_account("other", "one", hour).await.unwrap());
+        two.release_account("other", "two").await.unwrap();
+        let holders = one.account_holders().await.unwrap();
+        let owners: Vec<(&str, &str)> =
+            holders.iter().map(|(account, (owner, _))| (account.as_str(), owner.as_str())).collect();
+        assert_eq!(owners, [("acme", "two"), ("other", "one")], "nobody gives back what another holds");
+        two.release_account("acme", "two").await.unwrap();
+        assert!(!one.account_holders().await.unwrap().contains_key("acme"));
+        assert!(one.hold_account("acme", "one", hour).await.unwrap(), "given back before its time");
     })
     .await;
 }

@@ -23,7 +23,8 @@ async fn goes_on(store: Store) {
     let begun = Instant::now();
     world.start_unnamed();
     runs(&mut world, 2).await;
-    assert!(!world.logs().contains("taken over"), "the lease was given back");
+    let logs = world.logs();
+    assert!(!logs.contains("taken over"), "the lease was given back: {logs}");
     world.kill();
     world.start_unnamed();
     runs(&mut world, 3).await;
