@@ -66,6 +66,15 @@ key=$(installed --json init | sed -nE 's/.*"administrator_key": *"([^"]+)".*/\1/
 start
 answers /api/v1/merchants | grep -qx '\[\]' || fail 'a new installation has merchants'
 curl -fsS -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d '{"name":"Acme"}' "$address/api/v1/merchants" >/dev/null
+# The first administrator comes in by the link that was printed, and then by name and password.
+link=$(sed -nE 's|.*/setup#(mrl_[0-9a-f]+).*|\1|p' "$work/serve.log" | head -n 1)
+[ -n "$link" ] || fail "no link for the first administrator: $(cat "$work/serve.log")"
+says() { curl -fsS -c "$work/cookies" -H 'Content-Type: application/json' -d "$2" "$address$1" >/dev/null || fail "$1 was refused"; }
+who='"email":"first@example.com","password":"seventeen quiet otters"'
+says /api/v1/links/redeem "{\"token\":\"$link\",\"name\":\"First\",$who}"
+rm "$work/cookies"
+says /api/v1/session "{$who}"
+curl -fsS -b "$work/cookies" "$address/api/v1/session" | grep -q first@example.com || fail 'nobody is signed in'
 installed backup --to "$work/backup.db" >/dev/null
 
 # Upgrade under way: the running program goes on with what it has, the next one takes over.

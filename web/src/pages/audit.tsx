@@ -42,11 +42,11 @@ export function Audit() {
         label="Audit trail"
         id={(row) => String(row.number)}
         columns={[
-          { title: 'Number', figure: true, show: (row) => row.number, wide: true },
-          { title: 'When', show: (row) => <Time at={row.at} /> },
-          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span> },
-          { title: 'What', show: (row) => row.action },
-          { title: 'On what', show: (row) => <Target id={row.target} /> },
+          { title: 'Number', figure: true, show: (row) => row.number, wide: true, width: 80 },
+          { title: 'When', show: (row) => <Time at={row.at} />, width: 135 },
+          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span>, width: 150 },
+          { title: 'What', show: (row) => row.action, width: 170 },
+          { title: 'On what', show: (row) => <Target id={row.target} />, width: 190 },
           {
             title: 'Further',
             wide: true,

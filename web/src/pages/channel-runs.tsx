@@ -36,7 +36,9 @@ function counted(counts: Run['counts']): string {
 /** What a run did, or what it failed of. */
 export function did(run: Run): string {
   if (run.outcome !== 'done' || Object.keys(run.counts).length === 0) return sentence(run.summary || 'nothing');
-  return sentence(counted(run.counts) || 'nothing was new');
+  // Of what was stopped, the reason matters more than the number.
+  const why = run.counts.stopped ? run.summary.split('; stopped: ').slice(1).join('; ') : '';
+  return sentence([counted(run.counts) || 'nothing was new', why].filter(Boolean).join(': '));
 }
 
 /** How far a run has come. */

@@ -41,15 +41,15 @@ export function Orders() {
   const [filters] = useFilters();
   const names = useNames();
   const { decides } = useRights();
-  const { state, text, connection } = filters;
-  const filter = { state, text, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
+  const { state, text, merchant, connection } = filters;
+  const filter = { state, text, merchant, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
   const query = paging('/api/v1/orders', { query: { ...filter, limit: 100 } });
   const called = names.connection;
   // Made once: rows are then drawn again only when something of theirs changes.
   const columns = useMemo<Column<Order>[]>(
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
-      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 118 },
+      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 136 },
       { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
       { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
       { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 160 },
@@ -66,7 +66,9 @@ export function Orders() {
         list="orders"
         search="Order, name, SKU, tracking"
         fields={[
-          { name: 'state', label: 'State', choices: STATES.map((value) => ({ value, label: words(value) })) },
+          { name: 'state', label: 'State', several: true, choices: STATES.map((value) => ({ value, label: words(value) })) },
+          // With one there is nothing to choose.
+          ...(names.merchants.length > 1 ? [{ name: 'merchant', label: 'Merchant', choices: names.merchants }] : []),
           { name: 'connection', label: 'Connection', choices: names.connections },
           { name: 'from', label: 'Placed from' },
           { name: 'to', label: 'Placed before' },

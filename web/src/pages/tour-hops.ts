@@ -29,12 +29,16 @@ export function hops(order: Order): Hop[] {
   const tracking = of('update_shipping');
   const told = of('post_shipped');
   const shipment = order.shipments[0];
+  // A request made from a note has the note's number in its key.
+  const byNote = request !== undefined && /-G\d+/.test(request.key);
   const numbers = order.shipments.flatMap((one) => one.tracking);
   return [
     { title: 'Placed', about: 'A customer placed it, and it stands in Brightpearl.', at: order.placed_at, proof: `Order ${order.number}` },
     {
       title: 'Found',
-      about: 'Its status is one that the connection imports from.',
+      about: byNote
+        ? 'A goods-out note for this warehouse was made in Brightpearl.'
+        : 'Its status is one that the connection imports from.',
       at: order.imported_at,
       proof: order.reference && `Reference ${order.reference}`,
     },

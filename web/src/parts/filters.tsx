@@ -1,4 +1,4 @@
-import { Button, CloseButton, Group, Menu, Modal, Select, Stack, TextInput } from '@mantine/core';
+import { Button, CloseButton, Group, Menu, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core';
 import { useDebouncedCallback, useDisclosure, useLocalStorage } from '@mantine/hooks';
 import IconBookmark from '@tabler/icons-react/dist/esm/icons/IconBookmark.mjs';
 import IconSearch from '@tabler/icons-react/dist/esm/icons/IconSearch.mjs';
@@ -13,6 +13,8 @@ export interface FilterField {
   label: string;
   /** What to pick from; without it, a date. */
   choices?: { value: string; label: string }[];
+  /** Several of them may be picked; they stand in the address with commas between them. */
+  several?: boolean;
 }
 
 /** The filters of a list stand in its address: they can be kept, sent on, and gone back to. */
@@ -56,7 +58,20 @@ export function FilterBar({ list, search, fields }: Props) {
     <Group gap="xs" align="flex-end" role="search" aria-label={`Filter ${list}`}>
       {search && <SearchField label={search} filters={filters} setFilters={setFilters} />}
       {fields.map((field) =>
-        field.choices ? (
+        field.choices && field.several ? (
+          <MultiSelect
+            key={field.name}
+            label={field.label}
+            size="sm"
+            w={190}
+            clearable
+            placeholder={filters[field.name] ? undefined : 'Any'}
+            data={field.choices}
+            value={filters[field.name]?.split(',') ?? []}
+            onChange={(values) => setFilters({ ...filters, [field.name]: values.join(',') || undefined })}
+            clearButtonProps={{ 'aria-label': `Any ${field.label.toLowerCase()}` }}
+          />
+        ) : field.choices ? (
           <Select
             key={field.name}
             label={field.label}

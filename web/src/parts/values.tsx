@@ -101,5 +101,7 @@ export function words(name: string): string {
 
 /** Who did something: of `person per_… (ada@example.com)` what stands behind the id. */
 export function who(actor: string): string {
-  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
+  const name = /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
+  // Of an id without a name, the end tells it from others.
+  return name.replace(/\b([a-z]{3})_[0-9A-Z]{20}([0-9A-Z]{6})\b/g, '$1_…$2');
 }
