@@ -231,7 +231,7 @@ impl Floor {
         }
     }
 
-    /// Units set aside for orders that may be picked.
+    /// Units set aside for orders that have not left.
     pub(super) fn allocated(&self, account: u64, sku: &str) -> i64 {
         let open = self.orders.values().filter(|order| order.account == account && order.status == Status::Pending);
         open.flat_map(|order| &order.lines).filter(|line| line.sku == sku).map(Line::open).sum()

@@ -429,6 +429,19 @@ impl Handle {
         self.with(|world, _| world.webhooks_on = on);
     }
 
+    /// What there is of each SKU of an account: available, on hand.
+    #[must_use]
+    pub fn figures(&self, account: u64) -> BTreeMap<String, (i64, i64)> {
+        self.with(|world, _| {
+            let products = world.floor.products.iter().filter(|product| product.account == account);
+            let figures = products.map(|product| {
+                let allocated = world.floor.allocated(account, &product.sku).min(product.on_hand);
+                (product.sku.clone(), (product.on_hand - allocated, product.on_hand))
+            });
+            figures.collect()
+        })
+    }
+
     /// Everything that really happened.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
