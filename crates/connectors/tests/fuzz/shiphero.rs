@@ -41,10 +41,14 @@ fn with_password(base: &str, context: &BuildContext, password: &str) -> Arc<dyn 
 }
 
 /// Whether an answer may be taken for what it was taken for, by the reference alone: code 30 without data is a throttle, data
-/// without errors is an answer, and everything else is unknown; but a cancel that was refused is looked into. The change is the
-/// first call that is no sign-in.
+/// without errors is an answer, and everything else is unknown; but a cancel that was refused is looked into.
 fn classified(kind: EffectKind, outcome: &Sent, served: &[Answer]) -> Result<(), String> {
-    let Some(answer) = served.iter().find(|answer| answer.path == "/graphql") else {
+    let operation = match kind {
+        EffectKind::ReleaseRequest => "#release",
+        EffectKind::CancelRequest => "#cancel",
+        _ => "#create",
+    };
+    let Some(answer) = served.iter().find(|answer| answer.path.ends_with(operation)) else {
         return match outcome {
             Sent::NotSent { .. } => Ok(()),
             other => Err(format!("nothing was sent, and the outcome is {other:?}")),

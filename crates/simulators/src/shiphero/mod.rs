@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -417,7 +417,7 @@ impl Handle {
     /// Registers for a type of webhook as a person would; the secret, which is shown this once.
     pub fn subscribe(&self, account: u64, kind: &str, url: &str) -> String {
         self.with(|world, _| {
-            let secret = format!("secret-{}", world.subscriptions.len());
+            let secret = format!("{:032x}", world.rng.random::<u128>());
             let (kind, shop, url) = (kind.to_owned(), "millrace".to_owned(), url.to_owned());
             world.subscriptions.push(Subscription { kind, shop, account, url, secret: secret.clone() });
             secret

@@ -16,6 +16,7 @@ mod people;
 mod races;
 mod recovery;
 mod schedules;
+mod shiphero;
 mod soak;
 mod stock;
 mod true_waits;
