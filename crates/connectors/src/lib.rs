@@ -13,13 +13,22 @@ pub mod layouts;
 pub mod mintsoft;
 pub mod numbers;
 mod passes;
+pub mod shiphero;
 mod times;
 pub mod warehouse_api;
 pub mod x12;
 
 /// Every connector there is.
-pub static CONNECTORS: &[&ConnectorSpec] =
-    &[&brightpearl::SPEC, &csv::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &warehouse_api::SPEC, &x12::SPEC];
+pub static CONNECTORS: &[&ConnectorSpec] = &[
+    &brightpearl::SPEC,
+    &csv::SPEC,
+    &dsfx::SPEC,
+    &extensiv::SPEC,
+    &mintsoft::SPEC,
+    &shiphero::SPEC,
+    &warehouse_api::SPEC,
+    &x12::SPEC,
+];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {

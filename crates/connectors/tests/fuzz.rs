@@ -1,4 +1,4 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, file exchange, CSV, X12, webhook calls. See
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, ShipHero, file exchange, CSV, X12, webhook calls. See
 //! docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
@@ -31,6 +31,8 @@ mod replay;
 mod rest;
 #[path = "fuzz/session.rs"]
 mod session;
+#[path = "fuzz/shiphero.rs"]
+mod shiphero;
 #[path = "fuzz/x12.rs"]
 mod x12;
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::{brightpearl::Brightpearl, dsfx, extensiv, mintsoft};
+use crate::{brightpearl::Brightpearl, dsfx, extensiv, mintsoft, shiphero};
 
 /// Units by SKU.
 pub type Units = BTreeMap<String, Decimal>;
@@ -193,6 +193,30 @@ fn mintsoft_shipment(order: &mintsoft::LedgerOrder) -> Option<WarehouseShipment>
         boxes: order.parcels.len(),
         units,
     })
+}
+
+/// The orders of one account of a ShipHero warehouse.
+#[must_use]
+pub fn shiphero_orders(ledger: &shiphero::Ledger, account: u64) -> Vec<WarehouseOrder> {
+    let units = |counted: &BTreeMap<String, i64>| -> Units {
+        counted.iter().map(|(sku, units)| (sku.clone(), Decimal::from(*units))).collect()
+    };
+    let shipment = |shipment: &shiphero::LedgerShipment| WarehouseShipment {
+        reference: shipment.id.clone(),
+        shipped_at: shipment.at,
+        tracking: shipment.tracking.clone(),
+        boxes: shipment.tracking.len(),
+        units: units(&shipment.units),
+    };
+    let mine = ledger.orders.iter().filter(|order| order.account == account);
+    mine.map(|order| WarehouseOrder {
+        key: order.partner_id.clone(),
+        received_at: order.created_at,
+        live: order.status != shiphero::Status::Canceled,
+        asked: units(&order.asked),
+        shipments: order.shipments.iter().map(shipment).collect(),
+    })
+    .collect()
 }
 
 /// What is compared.

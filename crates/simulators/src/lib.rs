@@ -11,6 +11,7 @@
 //! | [`dsfx`] | a warehouse that lives in a folder and talks in CSV files |
 //! | [`extensiv`] | Extensiv 3PL Warehouse Manager: tokens, orders, packages, stock, webhooks |
 //! | [`mintsoft`] | Mintsoft: keys, orders and their parts, stock, call-backs |
+//! | [`shiphero`] | ShipHero: GraphQL judged against a schema, credits, child accounts, signed webhooks |
 //! | [`openssh`] | nothing: starts the real OpenSSH server, for SFTP |
 //! | [`audit`] | nothing: compares the ledgers of both ends of a run |
 //! | [`proxy`] | the network below HTTP: a TCP line that can be disturbed |
@@ -28,3 +29,4 @@ pub mod mintsoft;
 pub mod openssh;
 pub mod postgres;
 pub mod proxy;
+pub mod shiphero;

@@ -94,11 +94,20 @@ impl Transport for Replay {
     }
 }
 
+/// With the query; of GraphQL, where one address is asked for everything, with the name of the operation.
 fn path_of(request: &HttpRequest) -> String {
-    match request.url.query() {
-        Some(query) => format!("{}?{query}", request.url.path()),
-        None => request.url.path().to_owned(),
+    match (request.url.query(), operation(request)) {
+        (Some(query), _) => format!("{}?{query}", request.url.path()),
+        (None, Some(operation)) => format!("{}#{operation}", request.url.path()),
+        (None, None) => request.url.path().to_owned(),
     }
+}
+
+fn operation(request: &HttpRequest) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(request.body.as_ref()?).ok()?;
+    let mut words = body.get("query")?.as_str()?.split([' ', '(', '{']);
+    words.find(|word| matches!(*word, "query" | "mutation"))?;
+    words.find(|word| !word.is_empty()).map(str::to_owned)
 }
 
 /// Passes on and writes down.

@@ -11,4 +11,5 @@ mod guard;
 mod hub;
 mod mintsoft;
 mod sftp;
+mod shiphero;
 mod x12;

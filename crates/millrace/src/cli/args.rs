@@ -1013,4 +1013,13 @@ pub enum Simulate {
         #[arg(long, default_value_t = 1)]
         time_factor: u32,
     },
+    /// ShipHero.
+    Shiphero {
+        /// Port; 0 takes a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// Divides its waits.
+        #[arg(long, default_value_t = 1)]
+        time_factor: u32,
+    },
 }

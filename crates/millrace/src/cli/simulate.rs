@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use rust_decimal::Decimal;
 use serde_json::json;
-use simulators::{brightpearl, dsfx, extensiv, mintsoft};
+use simulators::{brightpearl, dsfx, extensiv, mintsoft, shiphero};
 use tokio_util::sync::CancellationToken;
 
 use super::{args::Simulate, print::Printer};
@@ -93,6 +93,27 @@ pub async fn run(which: Simulate, printer: Printer, shutdown: CancellationToken)
                 "warehouse_id": warehouse,
             });
             tell(printer, "Mintsoft stand-in", &told)?;
+            shutdown.cancelled().await;
+            running.stop().await;
+        }
+        Simulate::Shiphero { port, time_factor } => {
+            let factor = time_factor.max(1);
+            let usual = shiphero::Credits::default();
+            let credits = shiphero::Credits { per_second: usual.per_second.saturating_mul(factor), ..usual };
+            let config = shiphero::Config {
+                listen: local(port),
+                credits,
+                work_every: Some(Duration::from_secs(5) / factor),
+                ..shiphero::Config::default()
+            };
+            let (username, password) = (config.username.clone(), config.password.clone());
+            let customer = config.children.first().map(|(id, _)| shiphero::global("CustomerAccount", *id));
+            let running = shiphero::ShipHero::start(config).await.map_err(|error| failed(&error))?;
+            let told = json!({
+                "base_url": running.base_url(), "username": username, "password": password,
+                "customer_account_id": customer, "warehouse_id": shiphero::global("Warehouse", 1),
+            });
+            tell(printer, "ShipHero stand-in", &told)?;
             shutdown.cancelled().await;
             running.stop().await;
         }

@@ -17,6 +17,7 @@ use simulators::{
     openssh::OpenSsh,
     postgres::Postgres,
     proxy::Proxy,
+    shiphero,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,8 @@ pub const FACILITY: &str = "1";
 pub const CUSTOMER: u64 = 143;
 /// The client of a Mintsoft warehouse.
 pub const CLIENT: u64 = 12;
+/// The account of a ShipHero warehouse: a customer of a 3PL.
+pub const CHILD: u64 = 123;
 /// Every wait of the program and of the simulators is divided by this where a test says nothing else.
 pub const FACTOR: u32 = 20;
 /// The password of the API user; planted, so that tests can look for it where it must not be.
@@ -101,6 +104,8 @@ pub enum Ships {
     Extensiv,
     /// Mintsoft over REST.
     Mintsoft,
+    /// ShipHero over GraphQL.
+    ShipHero,
     /// A warehouse that calls the program.
     Desk,
 }
@@ -124,12 +129,14 @@ pub struct Setup {
     pub x12: bool,
     /// Or in flat files of its own making.
     pub flat: bool,
-    /// Further lines of `[warehouse.settings]`, for a folder or Mintsoft.
+    /// Further lines of `[warehouse.settings]`, for a folder, Mintsoft or ShipHero.
     pub exchange: String,
     /// Whether a Mintsoft warehouse refuses a second order of one number, and the settings say so.
     pub unique_numbers: bool,
     /// Answers of a Mintsoft warehouse to open questions.
     pub mintsoft: mintsoft::Switches,
+    /// Answers of a ShipHero warehouse to open questions.
+    pub shiphero: shiphero::Switches,
     /// Brightpearl's answers to open questions.
     pub switches: brightpearl::Switches,
     /// How the warehouse works.
@@ -138,7 +145,7 @@ pub struct Setup {
     pub told: bool,
     /// Brightpearl calls the program, at a port chosen before it starts.
     pub webhooks: Option<u16>,
-    /// Whether an Extensiv or Mintsoft warehouse works by itself; otherwise a test ships what it wants shipped.
+    /// Whether an Extensiv, Mintsoft or ShipHero warehouse works by itself; otherwise a test ships what it wants shipped.
     pub works: bool,
     /// Calls a minute the program may make.
     pub calls_per_minute: u32,
@@ -166,6 +173,7 @@ impl Default for Setup {
             exchange: String::new(),
             unique_numbers: true,
             mintsoft: mintsoft::Switches::default(),
+            shiphero: shiphero::Switches::default(),
             switches: brightpearl::Switches::default(),
             habits: Habits {
                 delay: Duration::from_millis(300),
@@ -199,6 +207,8 @@ pub enum Warehouse {
     Extensiv(extensiv::Running),
     /// Mintsoft.
     Mintsoft(mintsoft::Running),
+    /// ShipHero.
+    ShipHero(shiphero::Running),
     /// One that calls the program.
     Desk(Wms),
 }
@@ -223,6 +233,8 @@ pub struct World {
     environment: Vec<(String, String)>,
     /// The file that holds the address a Mintsoft warehouse calls, once it has one.
     callback_address: Option<PathBuf>,
+    /// The file that holds the secrets of a ShipHero warehouse's webhooks, once it has some.
+    webhook_secrets: Option<PathBuf>,
     program: Option<Child>,
     second: Option<Child>,
     starts: usize,
@@ -296,6 +308,7 @@ impl World {
             }
             Ships::Extensiv => Warehouse::Extensiv(extensiv_with(&setup, &stock).await),
             Ships::Mintsoft => Warehouse::Mintsoft(mintsoft_with(&setup, &stock).await),
+            Ships::ShipHero => Warehouse::ShipHero(shiphero_with(&setup, &stock).await),
             Ships::Desk => {
                 let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
                 let port = setup.webhooks.unwrap_or_else(|| free().expect("a free port").port());
@@ -323,6 +336,7 @@ impl World {
             lines: Vec::new(),
             environment: Vec::new(),
             callback_address: None,
+            webhook_secrets: None,
             program: None,
             second: None,
             starts: 0,
@@ -358,6 +372,13 @@ impl World {
         self.callback_address = Some(file);
     }
 
+    /// From now on calls of a ShipHero warehouse are signed with one of these. Takes effect with [`World::apply`].
+    pub fn trust_webhooks(&mut self, secrets: &[String]) {
+        let file = self.folder.path().join("webhook-secrets");
+        std::fs::write(&file, secrets.join("\n")).expect("the secrets are written");
+        self.webhook_secrets = Some(file);
+    }
+
     /// Puts a line in front of everything that is reached over the network. Commands reach the database without one: they are
     /// how a test looks, not what it tests.
     async fn lay_lines(&mut self) {
@@ -366,6 +387,7 @@ impl World {
         match (&self.warehouse, &self.ssh) {
             (Warehouse::Extensiv(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Mintsoft(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
+            (Warehouse::ShipHero(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Dsfx { .. }, Some(ssh)) => ports.push(ssh.port()),
             (Warehouse::Dsfx { .. }, None) | (Warehouse::Desk(_), _) => {}
         }
@@ -666,6 +688,18 @@ merchant = "Acme"
                     toml.push_str(&format!("callback_address = {{ file = \"{}\" }}\n", address.display()));
                 }
             }
+            (Warehouse::ShipHero(running), _) => {
+                toml.push_str(&format!(
+                    "platform = \"shiphero\"\n[warehouse.settings]\nusername = \"hub@example.test\"\ncustomer_account_id = \"{}\"\nwarehouse_id = \"{}\"\nbase_url = \"{}\"\ncalls_per_minute = 4000\n{}\n[warehouse.secrets]\npassword = {{ env = \"WMS_SECRET\" }}\n",
+                    shiphero::global("CustomerAccount", CHILD),
+                    shiphero::global("Warehouse", 1),
+                    self.behind_line(&running.base_url()),
+                    self.setup.exchange,
+                ));
+                if let Some(secrets) = &self.webhook_secrets {
+                    toml.push_str(&format!("webhook_secrets = {{ file = \"{}\" }}\n", secrets.display()));
+                }
+            }
             (Warehouse::Desk(_), _) => {
                 toml.push_str("platform = \"warehouse_api\"\n[warehouse.settings]\ncarriers = \"UPS: Ground\"\n");
             }
@@ -739,6 +773,7 @@ listings = [{}]
             Warehouse::Dsfx { dsfx, .. } => audit::dsfx_orders(&dsfx.ledger()),
             Warehouse::Extensiv(running) => audit::extensiv_orders(&running.handle().ledger(), CUSTOMER),
             Warehouse::Mintsoft(running) => audit::mintsoft_orders(&running.handle().ledger(), CLIENT),
+            Warehouse::ShipHero(running) => audit::shiphero_orders(&running.handle().ledger(), CHILD),
             Warehouse::Desk(wms) => wms.orders(),
         }
     }
@@ -799,6 +834,11 @@ listings = [{}]
             Warehouse::Mintsoft(running) => {
                 for row in running.handle().ledger().stock {
                     add(&row.sku, Decimal::from(row.units));
+                }
+            }
+            Warehouse::ShipHero(running) => {
+                for (sku, (_, units)) in running.handle().figures(CHILD) {
+                    add(&sku, Decimal::from(units));
                 }
             }
             Warehouse::Desk(wms) => {
@@ -867,6 +907,12 @@ listings = [{}]
                 return Err(problems.join("\n"));
             }
         }
+        if let Warehouse::ShipHero(running) = &self.warehouse {
+            let off = running.handle().ledger().off_schema;
+            if let Some(first) = off.first() {
+                return Err(format!("{} requests or answers are not of ShipHero's schema: {first}", off.len()));
+            }
+        }
         let busiest = self.brightpearl.busiest_window(ACCOUNT);
         if busiest > 200 {
             return Err(format!("{busiest} calls in one window (RL1)"));
@@ -894,7 +940,7 @@ impl Drop for World {
         match &self.warehouse {
             Warehouse::Dsfx { stop, .. } => stop.cancel(),
             Warehouse::Desk(wms) => wms.stop(),
-            Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) => {}
+            Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) | Warehouse::ShipHero(_) => {}
         }
     }
 }
@@ -942,6 +988,29 @@ async fn mintsoft_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> mintsoft
     for (sku, units) in stock {
         running.handle().add_product(CLIENT, sku);
         running.handle().receive(&mintsoft::Received::plain(CLIENT, 3, sku, *units));
+    }
+    running
+}
+
+async fn shiphero_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> shiphero::Running {
+    let usual = shiphero::Credits::default();
+    let running = shiphero::ShipHero::start(shiphero::Config {
+        seed: setup.seed,
+        switches: setup.shiphero,
+        // Credits come back faster by as much as every wait is shorter.
+        credits: shiphero::Credits { per_second: usual.per_second * setup.factor, ..usual },
+        habits: shiphero::Habits {
+            split_percent: setup.habits.part_then_rest_percent,
+            short_percent: setup.habits.short_percent,
+            boxes_percent: setup.habits.boxes_percent,
+        },
+        work_every: (setup.works && !setup.told).then_some(Duration::from_millis(150)),
+        ..shiphero::Config::default()
+    })
+    .await
+    .expect("the ShipHero simulator starts");
+    for (sku, units) in stock {
+        running.handle().receive(CHILD, sku, *units);
     }
     running
 }

@@ -4,3 +4,4 @@ mod brightpearl;
 mod dsfx;
 mod extensiv;
 mod mintsoft;
+mod shiphero;

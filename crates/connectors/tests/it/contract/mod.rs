@@ -15,6 +15,7 @@ mod mintsoft;
 mod reading;
 mod run;
 mod scenarios;
+mod shiphero;
 mod warehouse_api;
 
 use std::{
@@ -27,11 +28,9 @@ use connect::Role;
 /// Every connector that ships is under the suite.
 #[test]
 fn every_warehouse_has_an_entry() {
-    let entries: BTreeSet<&str> = [files::ENTRIES, extensiv::ENTRIES, mintsoft::ENTRIES, warehouse_api::ENTRIES]
-        .iter()
-        .flat_map(|entries| entries.iter())
-        .map(|entry| entry.platform)
-        .collect();
+    let rest = [extensiv::ENTRIES, mintsoft::ENTRIES, shiphero::ENTRIES, warehouse_api::ENTRIES];
+    let entries: BTreeSet<&str> =
+        [files::ENTRIES].iter().chain(&rest).flat_map(|entries| entries.iter()).map(|entry| entry.platform).collect();
     let warehouses: BTreeSet<&str> = connectors::CONNECTORS
         .iter()
         .filter(|spec| matches!(spec.role, Role::Warehouse(_)))

@@ -219,3 +219,30 @@ async fn notes_by_mintsoft_on_sqlite() {
     )
     .await;
 }
+
+/// A customer of a 3PL, whose orders are held until they were counted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_by_shiphero_on_postgres() {
+    run(Setup { store: Store::Postgres, ships: Ships::ShipHero, basis: "physical", ..Setup::default() }, 150).await;
+}
+
+/// An account with words of its own for orders, where nothing is held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn notes_by_shiphero_on_sqlite() {
+    run(
+        Setup {
+            ships: Ships::ShipHero,
+            start_mode: "goods_out_note",
+            settings: "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned(),
+            exchange: "create_held = false".to_owned(),
+            shiphero: simulators::shiphero::Switches {
+                pending_word: "Ready to pick",
+                cancelled_word: "cancelled",
+                ..simulators::shiphero::Switches::default()
+            },
+            ..Setup::default()
+        },
+        150,
+    )
+    .await;
+}

@@ -43,6 +43,8 @@ const FLAT: u64 = 200;
 const MINTSOFT: u64 = 300;
 /// And from this one on the warehouse calls, and counts what is on hand.
 const DESK: u64 = 400;
+/// And from this one on it is ShipHero.
+const SHIPHERO: u64 = 500;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -52,6 +54,7 @@ fn setup(seed: u64) -> Setup {
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
         ships: match seed {
+            SHIPHERO.. => Ships::ShipHero,
             DESK.. => Ships::Desk,
             MINTSOFT.. => Ships::Mintsoft,
             _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
@@ -93,6 +96,7 @@ fn plans(world: &World) -> Vec<FaultPlan> {
     match &world.warehouse {
         Warehouse::Extensiv(running) => plans.push(running.faults()),
         Warehouse::Mintsoft(running) => plans.push(running.faults()),
+        Warehouse::ShipHero(running) => plans.push(running.faults()),
         Warehouse::Dsfx { .. } | Warehouse::Desk(_) => {}
     }
     plans
@@ -273,6 +277,14 @@ async fn kills_neither_lose_nor_double_anything_with_mintsoft() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_at_the_desk() {
     for (seed, kills) in [(DESK, 5), (DESK + 3, 5)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite and PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_neither_lose_nor_double_anything_with_shiphero() {
+    for (seed, kills) in [(SHIPHERO, 5), (SHIPHERO + 3, 5)] {
         play(seed, kills).await;
     }
 }

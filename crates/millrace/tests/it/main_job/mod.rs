@@ -17,6 +17,7 @@ mod races;
 mod recovery;
 mod restart;
 mod schedules;
+mod shiphero;
 mod soak;
 mod stock;
 mod true_waits;

@@ -1,0 +1,181 @@
+//! What left: a poll of the orders that changed and of the shipments that were made since.
+//!
+//! Whether a shipment moves its order's time of change is not documented, so both lists are read. They are short: every row
+//! costs a credit. What is in a shipment is read with its order, once for each change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connect::{ConnectorError, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, budget::Priority};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    ShipHero,
+    client::Purpose,
+    documents::{ACCOUNT, CHANGED, LEFT},
+    effects::AT_ONCE,
+    goods::{Left, left},
+    wire::{Head, ShipmentHead, filled, typed, utc},
+};
+use crate::times::can_go_on_from;
+
+const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
+/// A reading goes back so far behind the newest time that was read.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// What is read when nothing was read before: a connection's own orders are not older.
+const FIRST_READING: SignedDuration = SignedDuration::from_hours(8 * 24);
+
+/// What was found of an order in the two lists.
+#[derive(Default)]
+struct Seen {
+    head: Option<Head>,
+    /// Whether something of it left, or was taken back.
+    moved: bool,
+    /// Everything that was listed of it: the same again is nothing new.
+    print: String,
+}
+
+/// What was read of an order when its lists said the same.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    print: String,
+    left: Left,
+    state: Option<(String, RequestState)>,
+}
+
+/// The service's form of a time, without a zone: it means UTC.
+fn written(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+impl ShipHero {
+    /// The orders that moved since the cursor: the newest time that was read, in the service's own clock.
+    pub(super) async fn read_shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
+        let from = self.begin(cursor).await?;
+        let since = format!("{}Z", written(from));
+        let variables = json!({ "from": since, "customer": self.config.customer, "shop": self.config.shop });
+        let (changed, at) = self.all(POLL, &CHANGED, variables).await?;
+        let (made, _) = self.all(POLL, &LEFT, json!({ "from": since, "customer": self.config.customer })).await?;
+        let mut read = ShipmentPage::default();
+        let mut newest = from;
+        let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+        for row in changed {
+            newest = newest.max(time_of(&row, "updated_at", at)?);
+            match typed::<Head>("an order", row.clone()) {
+                Ok(head) => {
+                    let order = seen.entry(head.id.clone()).or_default();
+                    order.moved |= head.shipments.iter().flatten().any(|one| one.has_left() || one.is_void());
+                    order.print.push_str(&row.to_string());
+                    order.head = Some(head);
+                }
+                Err(error) => read.rejected.push(rejected(&row, &error.message)),
+            }
+        }
+        for row in made {
+            newest = newest.max(time_of(&row, "created_date", at)?);
+            match (typed::<ShipmentHead>("a shipment", row.clone()), row.get("order_id").and_then(Value::as_str)) {
+                (Ok(shipment), Some(id)) if is_ours(&row) => {
+                    let order = seen.entry(id.to_owned()).or_default();
+                    order.moved |= shipment.has_left() || shipment.is_void();
+                    order.print.push_str(&row.to_string());
+                }
+                (Ok(_), Some(_)) => {}
+                (Ok(_), None) => read.rejected.push(rejected(&row, "it does not name its order")),
+                (Err(error), _) => read.rejected.push(rejected(&row, &error.message)),
+            }
+        }
+        let ids: BTreeSet<String> = seen.keys().cloned().collect();
+        let told: Vec<(String, Result<Told, ConnectorError>)> = stream::iter(seen)
+            .map(|(id, seen)| async move {
+                match self.tell(&id, seen).await {
+                    Err(error) if error.is_passing() => Err(error),
+                    told => Ok((id, told)),
+                }
+            })
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (id, told) in told {
+            match told {
+                Ok(told) => take(&mut read, &id, told),
+                Err(error) => read.rejected.push(rejected(&json!({ "id": id }), &error.message)),
+            }
+        }
+        self.told.lock().await.retain(|id, _| ids.contains(id));
+        read.next = FeedCursor(Some(written(newest)));
+        Ok(read)
+    }
+
+    /// Where to read from.
+    async fn begin(&self, cursor: &FeedCursor) -> Result<Timestamp, ConnectorError> {
+        let (moment, back) = match cursor.0.as_deref() {
+            Some(text) => (utc(text)?, OVERLAP),
+            None => {
+                let read = self.client.read(POLL, &ACCOUNT, &json!({})).await?;
+                // The service's own clock; ours only where it tells none, and days before anything of ours was sent.
+                (read.at.unwrap_or_else(|| self.clock.now()), FIRST_READING)
+            }
+        };
+        Ok(moment.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// What is to be told of an order, read again only if its lists say something new.
+    async fn tell(&self, id: &str, seen: Seen) -> Result<Told, ConnectorError> {
+        if let Some(told) = self.told.lock().await.get(id).filter(|told| told.print == seen.print) {
+            return Ok(told.clone());
+        }
+        let told = match (&seen.head, seen.moved) {
+            // Nothing left, so there is nothing to look into.
+            (Some(head), false) => Told { state: state(head), left: Left::default(), print: seen.print },
+            _ => match self.read_order(POLL, id).await? {
+                Some(order) => Told { state: state(&order.head), left: left(&order), print: seen.print },
+                None => return Err(ConnectorError::unexpected("something of it left, and the order is not there")),
+            },
+        };
+        self.told.lock().await.insert(id.to_owned(), told.clone());
+        Ok(told)
+    }
+}
+
+fn state(head: &Head) -> Option<(String, RequestState)> {
+    Some((head.key()?.to_owned(), head.standing()))
+}
+
+/// The account may hold orders of others, which carry a number and a partner's id of their own: ours are alike.
+fn is_ours(row: &Value) -> bool {
+    let text = |path: &str| filled(row.pointer(path).and_then(Value::as_str));
+    text("/order/order_number").is_some() && text("/order/order_number") == text("/order/partner_order_id")
+}
+
+fn time_of(row: &Value, field: &str, at: Option<Timestamp>) -> Result<Timestamp, ConnectorError> {
+    let text = row
+        .get(field)
+        .and_then(Value::as_str)
+        .ok_or_else(|| ConnectorError::unexpected(format!("an order or shipment came without its {field}")))?;
+    let moment = utc(text)?;
+    can_go_on_from(&written(moment), at)?;
+    Ok(moment)
+}
+
+fn take(read: &mut ShipmentPage, id: &str, told: Told) {
+    read.shipments.extend(told.left.shipments);
+    read.states.extend(told.state);
+    for (shipment, why) in told.left.unusable {
+        read.rejected.push(rejected(&json!({ "id": shipment, "order_id": id }), &why));
+    }
+}
+
+fn rejected(row: &Value, reason: &str) -> RejectedInput {
+    let content = row.to_string();
+    let id = row.get("id").and_then(Value::as_str).unwrap_or("without an id").to_owned();
+    RejectedInput {
+        input: Inbound {
+            name: format!("order or shipment {id}"),
+            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
+            content: content.into_bytes(),
+        },
+        reason: format!("order or shipment {id} could not be used: {reason}"),
+    }
+}
