@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
 import { Hub } from './hub';
 import { faults, PASSWORD } from './steps';
@@ -105,4 +106,101 @@ test('a file that cannot be used says which lines, and what is mapped differentl
   await dialog.getByRole('button', { name: 'Import 1', exact: true }).click();
   await expect(dialog).toHaveCount(0);
   await expect(page.getByRole('table', { name: 'Ship methods' }).getByRole('row', { name: /Tracked 24/ })).toContainText('Express');
+});
+
+interface Order {
+  id: string;
+  number: string;
+  state: string;
+  deliver_to: { name: string; line1: string; country: string };
+}
+
+/** Places orders that are shipped and closed, and one that stays held. The closed ones. */
+async function finishedOrders(hub: Hub): Promise<Order[]> {
+  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const listings = [[hub.sku(1010), `W-${hub.sku(1010)}`]];
+  await hub.api('PUT', `/connections/${connection?.id}/mappings`, { listings });
+  for (const channel of ['orders', 'shipments']) {
+    await hub.api('PUT', `/connections/${connection?.id}/channels/${channel}`, { enabled: true, every_seconds: 2 });
+  }
+  await hub.place(1010);
+  await hub.place(1010);
+  // Nobody has mapped this one.
+  await hub.place(1012);
+  const states = async () => (await hub.api<{ items: Order[] }>('GET', '/orders')).items.map(({ state }) => state).sort();
+  await expect.poll(states, { timeout: 120_000, message: 'two orders are closed and one is held' }).toEqual(['closed', 'closed', 'held']);
+  const { items } = await hub.api<{ items: Order[] }>('GET', '/orders?state=closed');
+  return Promise.all(items.map((order) => hub.api<Order>('GET', `/orders/${order.id}`)));
+}
+
+test("a merchant's data is taken along as one file", async ({ desk: page, hub }) => {
+  test.setTimeout(300_000);
+  const [order] = await finishedOrders(hub);
+  await page.goto(`${hub.base}/merchants`);
+  await page.getByRole('link', { name: 'First brand', exact: true }).first().click();
+  await expect(page.getByRole('heading', { name: 'First brand', level: 1 })).toBeVisible();
+  expect(await faults(page)).toEqual([]);
+  const take = page.getByRole('region', { name: 'Take everything along' });
+  const { name, content } = await downloaded(page, take.getByRole('button', { name: 'Export everything' }));
+  expect(name).toMatch(/^mer_\w+-\w+\.tar\.gz$/);
+  const archive = gunzipSync(content).toString();
+  expect(archive).toContain('manifest.json');
+  expect(archive).toContain(order?.deliver_to.name);
+  await expect(take.getByRole('status')).toContainText('It is whole');
+  // What has come is found again by whoever went to other pages meanwhile.
+  await page.getByRole('link', { name: 'Merchants' }).first().click();
+  await page.getByRole('link', { name: 'First brand', exact: true }).first().click();
+  await expect(take.getByRole('status')).toContainText('It is whole');
+
+  // One that is slow is stopped; one that is refused says why.
+  await page.route('**/export', () => undefined);
+  await take.getByRole('button', { name: 'Export everything again' }).click();
+  await expect(take.getByRole('status')).toContainText('It is being written');
+  await take.getByRole('button', { name: 'Stop' }).click();
+  await expect(take.getByRole('status')).toHaveCount(0);
+  await page.unroute('**/export');
+  await page.route('**/export', (route) => route.abort());
+  await take.getByRole('button', { name: 'Export everything' }).click();
+  await expect(take.getByRole('alert')).toContainText('Millrace did not answer');
+  await page.unroute('**/export');
+});
+
+test('people are erased from what is finished, with the password given once more', async ({ desk: page, hub }) => {
+  const { items } = await hub.api<{ items: Order[] }>('GET', '/orders?state=closed');
+  const read = () => Promise.all(items.map((order) => hub.api<Order>('GET', `/orders/${order.id}`)));
+  const [before] = await read();
+  expect(before?.deliver_to.line1).not.toBe('');
+  const erase = page.getByRole('region', { name: 'Erase people' });
+  await page.reload();
+  await expect(erase).toContainText('Finished orders with people in them2');
+  await expect(erase).toContainText('because they are not finished1');
+  await erase.getByRole('button', { name: 'Erase people' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Erase people of First brand' });
+  await expect(dialog).toContainText('The people in 2 finished orders are erased, for good');
+  expect(await faults(page)).toEqual([]);
+  await dialog.getByLabel('Reason').fill('asked to be forgotten');
+
+  // An order that is finished meanwhile is not erased unseen.
+  const held = await hub.api<{ items: Order[] }>('GET', '/orders?state=held');
+  await hub.api('POST', `/orders/${held.items[0]?.id}/archive`, {});
+  await dialog.getByRole('button', { name: 'Erase for good' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('nothing was erased');
+  await expect(dialog).toContainText('The people in 3 finished orders are erased');
+  expect((await read())[0]?.deliver_to.line1).toBe(before?.deliver_to.line1);
+
+  // As it would be ten minutes after the sign-in.
+  const wanted = { type: 'proof_needed', title: 'Password needed', status: 401, detail: 'this needs your password', remedy: 'Give it once more.' };
+  await page.route('**/erasure', (route) => route.fulfill({ status: 401, json: wanted, contentType: 'application/problem+json' }), { times: 1 });
+  await dialog.getByRole('button', { name: 'Erase for good' }).click();
+  const proof = page.getByRole('dialog', { name: 'Your password once more' });
+  await proof.getByLabel('Password').first().fill(PASSWORD);
+  await proof.getByRole('button', { name: 'Go on' }).click();
+  await expect(dialog).toHaveCount(0);
+  await expect(page.getByText('The people of 3 finished orders are erased.')).toBeVisible();
+  await expect(erase).toContainText('There is nobody to erase');
+  await expect(erase.getByRole('button', { name: 'Erase people' })).toBeDisabled();
+  for (const order of await read()) {
+    expect(order.deliver_to.line1).not.toBe(before?.deliver_to.line1);
+    expect(order.deliver_to.country).toBe(before?.deliver_to.country);
+  }
 });

@@ -43,6 +43,7 @@ export const GONE: [name: string, path: string][] = [
   ['run', '/stock/runs/run_0'],
   ['delivery', '/deliveries/dlv_0'],
   ['person', '/people/per_0'],
+  ['merchant', '/merchants/mer_0'],
 ];
 
 const LISTS: [name: string, list: string, then?: string][] = [
@@ -57,6 +58,7 @@ const LISTS: [name: string, list: string, then?: string][] = [
   ['census', '/connections', '/census'],
   ['run', '/stock'],
   ['person', '/people'],
+  ['merchant', '/merchants'],
 ];
 
 /** All of them, with their addresses in this installation. */

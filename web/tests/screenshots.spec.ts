@@ -171,6 +171,39 @@ test('files that are tried, and credentials of others', async ({ page, demo, bro
   await take(page, 'settings-two-people');
 });
 
+/** Tables that come as files, and what Millrace holds of a merchant. */
+test('tables as files, and the data of a merchant', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  await page.getByRole('button', { name: 'Import locations' }).click();
+  const dialog = page.getByRole('dialog');
+  const give = (csv: string) =>
+    dialog.locator('input[type=file]').setInputFiles({ name: 'locations.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) });
+  await give('facility,brightpearl_warehouse\nEAST,5\nWEST\n,5\n');
+  await expect(dialog.getByRole('alert')).toBeVisible();
+  await take(page, 'mappings-refused');
+  await give('facility,brightpearl_warehouse\nEAST,5\n');
+  await dialog.getByRole('button', { name: 'Import 1' }).click();
+  await page.getByRole('button', { name: 'Import locations' }).click();
+  await give('facility,brightpearl_warehouse\nEAST,2\nWEST,5\n');
+  await expect(dialog.getByRole('status')).toBeVisible();
+  await take(page, 'mappings-import');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('region', { name: 'Locations' }).scrollIntoViewIfNeeded();
+  await take(page, 'mappings-locations');
+  await page.goto(`${demo.base}/merchants`);
+  await page.getByRole('table', { name: 'Merchants' }).getByRole('link').first().click();
+  await page.getByRole('button', { name: 'Export everything' }).click();
+  await expect(page.getByText(/It is whole/)).toBeVisible();
+  await take(page, 'merchant-exported');
+  await page.getByRole('button', { name: 'Erase people' }).click();
+  await take(page, 'merchant-erase');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+});
+
 /** A run that two people approve, as each of them sees it. */
 test('stock that two people approve', async ({ page, browser }) => {
   test.setTimeout(600_000);

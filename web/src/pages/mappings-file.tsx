@@ -113,8 +113,8 @@ function Import({ connection, table, called, choices = [] }: Props) {
   });
   const keep = useAct(
     (csv: string) => sendTable(connection, table, csv, { preview: false, overwrite }),
-    (told) => {
-      say(`${changesOf(told)} ${called} are taken in.`);
+    () => {
+      say(`The file of ${called} is taken in.`);
       dialog.close();
     },
   );
