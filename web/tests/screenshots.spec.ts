@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test';
 import { expect, test } from './demo';
 import { Hub } from './hub';
 import { freePort, MailServer } from './mail';
-import { GONE, places, PLACES, settled } from './places';
+import { GONE, places, PLACES, settled, untouched } from './places';
 import { comesIn, PASSWORD, pick } from './steps';
 
 const SIZES = { wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
@@ -278,6 +278,23 @@ test('nothing yet, nothing there, and invitations', async ({ page }) => {
       await expect(page.getByRole('status').filter({ hasText: '/invitation#' })).toContainText(state === 'sent' ? 'was sent' : 'could not');
       await take(page, `people-${state}`);
       if (state === 'sent') await mail.end();
+    }
+  } finally {
+    await hub.end();
+  }
+});
+
+/** A connection with which nothing has happened yet. */
+test('a new connection', async ({ page }) => {
+  test.setTimeout(600_000);
+  const hub = new Hub();
+  try {
+    await hub.begin();
+    await hub.firstPerson(page, PASSWORD);
+    for (const [name, path] of untouched(await hub.made({}))) {
+      await page.goto(hub.base + path);
+      await settled(page);
+      await take(page, `new-${name}`);
     }
   } finally {
     await hub.end();

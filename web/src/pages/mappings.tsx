@@ -1,4 +1,4 @@
-import { Button, Group, Pagination, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -40,6 +40,7 @@ export function MappingsPage() {
               connection={id}
               title="Ship methods"
               about="Brightpearl's shipping methods, and the carrier and service that the warehouse is asked for."
+              none="None is mapped yet. An order with a method that is not mapped is held, unless the settings name one that is sent instead."
               part="ship_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -48,6 +49,7 @@ export function MappingsPage() {
               connection={id}
               title="Carriers back"
               about="The warehouse's carriers, and the shipping method that Brightpearl is told; only where the table above read backwards is not right."
+              none="None is mapped. The table above is read backwards."
               part="source_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -87,16 +89,18 @@ function Listings({ connection, listings }: { connection: string; listings: stri
       about="Brightpearl's SKU, and the warehouse's."
       actions={<MappingsFile connection={connection} table="listings.csv" called="SKUs" />}
     >
-      <TextInput
-        label="Search"
-        placeholder="Part of a SKU"
-        value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          setPage(1);
-        }}
-        maw={300}
-      />
+      {listings.length > 0 && (
+        <TextInput
+          label="Search"
+          placeholder="Part of a SKU"
+          value={text}
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            setPage(1);
+          }}
+          maw={300}
+        />
+      )}
       {shown.length === 0 ? (
         <EmptyNote title={text ? 'No SKU is mapped so' : 'No SKU is mapped yet'}>
           Orders with SKUs that are not mapped are held, or sent as they are. Import a table of two columns, Brightpearl's SKU and the
@@ -147,6 +151,8 @@ interface MethodsProps {
   connection: string;
   title: string;
   about: string;
+  /** What it means that nothing is mapped. */
+  none: string;
   part: 'ship_methods' | 'source_methods';
   mappings: Mappings;
   choices: Choice[];
@@ -156,7 +162,7 @@ function nameOf(choices: Choice[], ref: Schemas['NameOrId']): string {
   return choices.find((choice) => choice.id === ref || choice.name === ref)?.name ?? String(ref);
 }
 
-function Methods({ connection, title, about, part, mappings, choices }: MethodsProps) {
+function Methods({ connection, title, about, none, part, mappings, choices }: MethodsProps) {
   const { decides } = useRights();
   const rows = mappings[part] ?? [];
   const save = useSave(connection, `${title} are kept.`);
@@ -170,6 +176,7 @@ function Methods({ connection, title, about, part, mappings, choices }: MethodsP
       about={about}
       actions={<MappingsFile connection={connection} table={`${part}.csv`} called={title.toLowerCase()} choices={choices} />}
     >
+      {rows.length === 0 && <Text size="sm">{none}</Text>}
       {rows.length > 0 && (
         <Rows
           label={title}
@@ -235,6 +242,9 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
       about="The warehouse's facilities, and which Brightpearl warehouse each is."
       actions={<MappingsFile connection={connection} table="locations.csv" called="locations" choices={choices} />}
     >
+      {rows.length === 0 && (
+        <Text size="sm">None is mapped. All that the warehouse counts and ships belongs to the one Brightpearl warehouse of the settings.</Text>
+      )}
       {rows.length > 0 && (
         <Rows
           label="Locations"
