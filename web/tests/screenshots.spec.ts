@@ -211,7 +211,9 @@ test('stock that two people approve', async ({ page, browser }) => {
   try {
     await hub.begin();
     await hub.firstPerson(page, PASSWORD);
-    await hub.connect({ increases: 'correct', two_people: true });
+    // One product is wrong by more than a line may correct, and is held; the other is not.
+    await hub.disturb(1011, 2);
+    await hub.connect({ increases: 'correct', two_people: true, brakes: { line: '3' } });
     const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');
     await page.goto(`${hub.base}/stock`);
     const waiting = page.getByRole('table', { name: 'Stock runs' }).locator('tbody tr').filter({ hasText: 'Waiting' });
@@ -226,6 +228,18 @@ test('stock that two people approve', async ({ page, browser }) => {
     await other.goto(page.url());
     await expect(other.getByRole('button', { name: 'Approve as the second of two' })).toBeVisible();
     await take(other, 'run-two-people-second');
+    await other.getByRole('button', { name: 'Approve as the second of two' }).click();
+    await other.getByRole('dialog').getByRole('button', { name: /^Correct/ }).click();
+    const held = other.getByRole('region', { name: 'Held back' });
+    await held.getByRole('checkbox').first().check();
+    await held.getByRole('button', { name: 'Approve the chosen lines' }).click();
+    await other.getByRole('dialog').getByRole('button', { name: 'Approve the chosen lines' }).click();
+    await expect(held.getByRole('group', { name: /^Approved by one/ })).toBeVisible();
+    await held.scrollIntoViewIfNeeded();
+    await take(other, 'run-held-said');
+    await page.reload();
+    await page.getByRole('region', { name: 'Held back' }).scrollIntoViewIfNeeded();
+    await take(page, 'run-held-second');
     await other.context().close();
   } finally {
     await hub.end();
