@@ -165,13 +165,38 @@ test("a merchant's data is taken along as one file", async ({ desk: page, hub })
   await page.unroute('**/export');
 });
 
+test('a warehouse that calls gets a key that opens its desk and nothing else', async ({ desk: page, hub }) => {
+  await hub.api('POST', '/warehouses', { merchant: 'First brand', name: 'Acme 3PL', platform: 'warehouse_api', settings: { carriers: 'UPS' } });
+  await page.goto(`${hub.base}/keys`);
+  const dialog = page.getByRole('dialog');
+  await page.getByRole('button', { name: 'Make a key' }).click();
+  await dialog.getByLabel('What it is for').fill('Their system');
+  await dialog.getByRole('combobox', { name: 'What it may do' }).click();
+  await page.getByRole('option', { name: /as a warehouse/ }).click();
+  // One that Millrace calls has no use for a key.
+  await dialog.getByRole('combobox', { name: 'As this warehouse' }).click();
+  await page.getByRole('option', { name: /^Shed/ }).click();
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('does not collect its requests from here');
+  await dialog.getByRole('combobox', { name: 'As this warehouse' }).click();
+  await page.getByRole('option', { name: /^Acme 3PL/ }).click();
+  expect(await faults(page)).toEqual([]);
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  const key = /mr_\w+/.exec(await page.getByRole('status').filter({ hasText: 'mr_' }).innerText())?.[0] ?? '';
+  await expect(page.getByRole('row', { name: /^Their system/ })).toContainText('What Acme 3PL does');
+  const asked = (path: string) => fetch(`${hub.base}/api/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
+  expect((await asked('/desk/requests')).status).toBe(200);
+  expect((await asked('/orders')).status).toBe(403);
+});
+
 test('people are erased from what is finished, with the password given once more', async ({ desk: page, hub }) => {
   const { items } = await hub.api<{ items: Order[] }>('GET', '/orders?state=closed');
   const read = () => Promise.all(items.map((order) => hub.api<Order>('GET', `/orders/${order.id}`)));
   const [before] = await read();
   expect(before?.deliver_to.line1).not.toBe('');
   const erase = page.getByRole('region', { name: 'Erase people' });
-  await page.reload();
+  await page.goto(`${hub.base}/merchants`);
+  await page.getByRole('link', { name: 'First brand', exact: true }).first().click();
   await expect(erase).toContainText('Finished orders with people in them2');
   await expect(erase).toContainText('because they are not finished1');
   await erase.getByRole('button', { name: 'Erase people' }).click();
