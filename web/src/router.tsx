@@ -57,6 +57,7 @@ const pages = [
   page('/connections/$id/tour', () => import('./pages/tour'), 'TourPage'),
   page('/connections/$id/census', () => import('./pages/census'), 'CensusPage'),
   page('/merchants', () => import('./pages/merchants'), 'Merchants'),
+  page('/merchants/$id', () => import('./pages/merchant'), 'MerchantPage'),
   page('/tenants', () => import('./pages/tenants'), 'Tenants'),
   page('/exceptions', () => import('./pages/exceptions'), 'Exceptions'),
   page('/stock', () => import('./pages/stock'), 'Stock'),

@@ -166,8 +166,8 @@ export class Hub {
     return goods_out_notes;
   }
 
-  /** Connects both stand-ins, with the channel of stock on and some of its settings; one product is wrong in Brightpearl. */
-  async connect(stock: Record<string, unknown>): Promise<void> {
+  /** Connects both stand-ins; the connection is off. Its id. */
+  async made(stock: Record<string, unknown>): Promise<string> {
     await this.api('POST', '/merchants', { name: 'First brand' });
     await this.api('POST', '/warehouses', {
       merchant: 'First brand',
@@ -188,6 +188,12 @@ export class Hub {
       warehouse: 'Shed',
       settings: { import_statuses: ['Ready to ship'], warehouse: 'Example 3PL', price_list: 'Cost', stock },
     });
+    return id;
+  }
+
+  /** Connects both stand-ins, with the channel of stock on and some of its settings; one product is wrong in Brightpearl. */
+  async connect(stock: Record<string, unknown>): Promise<void> {
+    const id = await this.made(stock);
     const listings = PRODUCTS.map((product) => [this.sku(product), `W-${this.sku(product)}`]);
     await this.api('PUT', `/connections/${id}/mappings`, { listings });
     await this.disturb(PRODUCTS[0] ?? 0, 4);

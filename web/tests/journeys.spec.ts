@@ -249,7 +249,10 @@ test('a partial shipment has its tracking on both sides', async ({ desk: page, h
 test('a stock run is reviewed, approved by two people and taken back', async ({ desk: page, hub, browser }) => {
   const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
   await page.goto(`${hub.base}/connections/${connection?.id}/settings`);
-  await page.getByRole('switch', { name: 'Two people approve stock' }).click({ force: true });
+  const two = page.getByRole('switch', { name: 'Two people approve stock' });
+  // The settings need the account's lists, which wait while its calls of this minute are spent.
+  await expect(two).toBeAttached({ timeout: 60_000 });
+  await two.click({ force: true });
   await page.getByRole('button', { name: 'Save the settings' }).click();
   await expect(page.getByRole('heading', { name: 'Shop to shed', level: 1, exact: true })).toBeVisible();
   const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');

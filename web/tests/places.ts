@@ -27,37 +27,44 @@ export const PLACES: [name: string, path: string][] = [
   ['account', '/account'],
 ];
 
+/** Pages of a connection, by a name and what stands behind its address. */
+export const OF_CONNECTION: [name: string, then: string][] = [
+  ['connection', ''],
+  ['channel', '/channels/orders'],
+  ['settings', '/settings'],
+  ['mappings', '/mappings'],
+  ['preflight', '/preflight'],
+  ['tour', '/tour'],
+  ['census', '/census'],
+];
+
 /** Addresses of what is not there, by a name. */
 export const GONE: [name: string, path: string][] = [
+  ...OF_CONNECTION.map(([name, then]): [string, string] => [name, `/connections/con_0${then}`]),
   ['order', '/orders/ord_0'],
   ['shipment', '/shipments/shp_0'],
   ['effect', '/effects/eff_0'],
-  ['connection', '/connections/con_0'],
-  ['channel', '/connections/con_0/channels/orders'],
-  ['settings', '/connections/con_0/settings'],
-  ['mappings', '/connections/con_0/mappings'],
-  ['preflight', '/connections/con_0/preflight'],
-  ['tour', '/connections/con_0/tour'],
-  ['census', '/connections/con_0/census'],
   ['draft', '/connections/add?draft=drf_0'],
   ['run', '/stock/runs/run_0'],
   ['delivery', '/deliveries/dlv_0'],
   ['person', '/people/per_0'],
+  ['merchant', '/merchants/mer_0'],
 ];
 
 const LISTS: [name: string, list: string, then?: string][] = [
   ['order', '/orders'],
   ['shipment', '/shipments'],
-  ['connection', '/connections'],
-  ['channel', '/connections', '/channels/orders'],
-  ['settings', '/connections', '/settings'],
-  ['mappings', '/connections', '/mappings'],
-  ['preflight', '/connections', '/preflight'],
-  ['tour', '/connections', '/tour'],
-  ['census', '/connections', '/census'],
+  ...OF_CONNECTION.map(([name, then]): [string, string, string] => [name, '/connections', then]),
   ['run', '/stock'],
   ['person', '/people'],
+  ['merchant', '/merchants'],
 ];
+
+/** The pages that show a connection, of one with which nothing has happened. */
+export function untouched(connection: string): [string, string][] {
+  const others = PLACES.filter(([, path]) => /^.(orders|shipments|exceptions|findings|stock)/.test(path));
+  return [...OF_CONNECTION.map(([name, then]): [string, string] => [name, `/connections/${connection}${then}`]), ...others];
+}
 
 /** All of them, with their addresses in this installation. */
 export async function places(demo: Demo, page: Page): Promise<[string, string][]> {

@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test';
 import { expect, test } from './demo';
 import { Hub } from './hub';
 import { freePort, MailServer } from './mail';
-import { GONE, places, PLACES, settled } from './places';
+import { GONE, places, PLACES, settled, untouched } from './places';
 import { comesIn, PASSWORD, pick } from './steps';
 
 const SIZES = { wide: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
@@ -171,6 +171,39 @@ test('files that are tried, and credentials of others', async ({ page, demo, bro
   await take(page, 'settings-two-people');
 });
 
+/** Tables that come as files, and what Millrace holds of a merchant. */
+test('tables as files, and the data of a merchant', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  await page.getByRole('button', { name: 'Import locations' }).click();
+  const dialog = page.getByRole('dialog');
+  const give = (csv: string) =>
+    dialog.locator('input[type=file]').setInputFiles({ name: 'locations.csv', mimeType: 'text/csv', buffer: Buffer.from(csv) });
+  await give('facility,brightpearl_warehouse\nEAST,5\nWEST\n,5\n');
+  await expect(dialog.getByRole('alert')).toBeVisible();
+  await take(page, 'mappings-refused');
+  await give('facility,brightpearl_warehouse\nEAST,5\n');
+  await dialog.getByRole('button', { name: 'Import 1' }).click();
+  await page.getByRole('button', { name: 'Import locations' }).click();
+  await give('facility,brightpearl_warehouse\nEAST,2\nWEST,5\n');
+  await expect(dialog.getByRole('status')).toBeVisible();
+  await take(page, 'mappings-import');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('region', { name: 'Locations' }).scrollIntoViewIfNeeded();
+  await take(page, 'mappings-locations');
+  await page.goto(`${demo.base}/merchants`);
+  await page.getByRole('table', { name: 'Merchants' }).getByRole('link').first().click();
+  await page.getByRole('button', { name: 'Export everything' }).click();
+  await expect(page.getByText(/It is whole/)).toBeVisible();
+  await take(page, 'merchant-exported');
+  await page.getByRole('button', { name: 'Erase people' }).click();
+  await take(page, 'merchant-erase');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+});
+
 /** A run that two people approve, as each of them sees it. */
 test('stock that two people approve', async ({ page, browser }) => {
   test.setTimeout(600_000);
@@ -178,7 +211,9 @@ test('stock that two people approve', async ({ page, browser }) => {
   try {
     await hub.begin();
     await hub.firstPerson(page, PASSWORD);
-    await hub.connect({ increases: 'correct', two_people: true });
+    // One product is wrong by more than a line may correct, and is held; the other is not.
+    await hub.disturb(1011, 2);
+    await hub.connect({ increases: 'correct', two_people: true, brakes: { line: '3' } });
     const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');
     await page.goto(`${hub.base}/stock`);
     const waiting = page.getByRole('table', { name: 'Stock runs' }).locator('tbody tr').filter({ hasText: 'Waiting' });
@@ -193,6 +228,18 @@ test('stock that two people approve', async ({ page, browser }) => {
     await other.goto(page.url());
     await expect(other.getByRole('button', { name: 'Approve as the second of two' })).toBeVisible();
     await take(other, 'run-two-people-second');
+    await other.getByRole('button', { name: 'Approve as the second of two' }).click();
+    await other.getByRole('dialog').getByRole('button', { name: /^Correct/ }).click();
+    const held = other.getByRole('region', { name: 'Held back' });
+    await held.getByRole('checkbox').first().check();
+    await held.getByRole('button', { name: 'Approve the chosen lines' }).click();
+    await other.getByRole('dialog').getByRole('button', { name: 'Approve the chosen lines' }).click();
+    await expect(held.getByRole('group', { name: /^Approved by one/ })).toBeVisible();
+    await held.scrollIntoViewIfNeeded();
+    await take(other, 'run-held-said');
+    await page.reload();
+    await page.getByRole('region', { name: 'Held back' }).scrollIntoViewIfNeeded();
+    await take(page, 'run-held-second');
     await other.context().close();
   } finally {
     await hub.end();
@@ -245,6 +292,23 @@ test('nothing yet, nothing there, and invitations', async ({ page }) => {
       await expect(page.getByRole('status').filter({ hasText: '/invitation#' })).toContainText(state === 'sent' ? 'was sent' : 'could not');
       await take(page, `people-${state}`);
       if (state === 'sent') await mail.end();
+    }
+  } finally {
+    await hub.end();
+  }
+});
+
+/** A connection with which nothing has happened yet. */
+test('a new connection', async ({ page }) => {
+  test.setTimeout(600_000);
+  const hub = new Hub();
+  try {
+    await hub.begin();
+    await hub.firstPerson(page, PASSWORD);
+    for (const [name, path] of untouched(await hub.made({}))) {
+      await page.goto(hub.base + path);
+      await settled(page);
+      await take(page, `new-${name}`);
     }
   } finally {
     await hub.end();

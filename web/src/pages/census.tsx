@@ -112,7 +112,11 @@ function Shown({ census }: { census: Census }) {
       )}
       <Section title="Findings" about="What the comparison showed to be wrong. Nothing is repaired unless a person says so.">
         {census.findings.length === 0 ? (
-          <EmptyNote title="Nothing is wrong" />
+          <EmptyNote title={report ? 'Nothing wrong was found' : 'Nothing was compared yet'}>
+            {report
+              ? 'What the next census finds appears here, with what repairs it.'
+              : 'The census begins by itself once the connection is on. Each finding appears here, with what repairs it.'}
+          </EmptyNote>
         ) : (
           <Stack>
             {census.findings.map((finding) => (

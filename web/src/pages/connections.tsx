@@ -37,16 +37,7 @@ export function Connections() {
       <Loaded of={reading('/api/v1/connections', filters.state === 'archived' ? { query: { archived: true } } : undefined)}>
         {(connections) =>
           connections.length === 0 && filters.state !== 'archived' ? (
-            <Paper withBorder>
-              <EmptyNote
-                title="No connections yet"
-                action={administers && <To href="/connections?state=archived">Those that were put away</To>}
-              >
-                {administers
-                  ? 'Add one: merchant, warehouse, store. It stays off until you switch it on.'
-                  : 'An administrator adds them.'}
-              </EmptyNote>
-            </Paper>
+            <None />
           ) : (
             <Stack>
               <FilterBar
@@ -90,6 +81,25 @@ export function Connections() {
         }
       </Loaded>
     </Page>
+  );
+}
+
+/** Where there is none: how one is made, and where those are that were put away. */
+function None() {
+  const { administers } = useRights();
+  const { data: all } = useQuery(reading('/api/v1/connections', { query: { archived: true } }));
+  const putAway = all !== undefined && all.length > 0;
+  return (
+    <Paper withBorder>
+      <EmptyNote
+        title="No connections yet"
+        action={administers && putAway && <To href="/connections?state=archived">Those that were put away</To>}
+      >
+        {administers
+          ? 'Add a connection: its merchant, its warehouse, its store. It takes about ten minutes, and it stays off until you switch it on.'
+          : 'An administrator adds them.'}
+      </EmptyNote>
+    </Paper>
   );
 }
 

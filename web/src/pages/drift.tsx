@@ -47,7 +47,7 @@ export function Drift({ connection }: { connection: string }) {
           ))}
           <Paper withBorder>
             {query.data.lines.length === 0 ? (
-              <EmptyNote title="Nothing differs">
+              <EmptyNote title={query.data.compared === 0 ? 'There was nothing to compare' : 'Nothing differs'}>
                 {query.data.compared} products were compared, <Time at={query.data.at} />.
               </EmptyNote>
             ) : (

@@ -46,7 +46,10 @@ export function Findings() {
       {!findings && !query.error && <Waiting />}
       {findings?.length === 0 && (
         <Paper withBorder>
-          <EmptyNote title="Nothing is wrong">The census looks every 15 minutes, and once a day at everything.</EmptyNote>
+          <EmptyNote title="Nothing wrong was found">
+            What the census finds appears here, with what it means and what repairs it. It looks at each connection that is on every 15
+            minutes, and once a day at everything.
+          </EmptyNote>
         </Paper>
       )}
       <Stack>

@@ -1,4 +1,5 @@
 import { Button, Group, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
@@ -15,10 +16,31 @@ const ROLES: { value: Schemas['Role']; label: string }[] = [
   { value: 'admin', label: 'Everything' },
 ];
 
+/** No role: the key opens what lies there for one warehouse that calls Millrace, and nothing else. */
+const DESK = 'warehouse';
+const KINDS = [...ROLES, { value: DESK, label: 'Collect requests as a warehouse, and post what it ships and counts' }] as const;
+type Kind = (typeof KINDS)[number]['value'];
+
+/** The warehouses there are, by name and platform. */
+function useWarehouses() {
+  const { data: all } = useQuery({ ...reading('/api/v1/warehouses'), staleTime: 60_000 });
+  const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
+  return (all ?? []).map(({ id, name, platform }) => ({
+    value: id,
+    name,
+    label: `${name} · ${platforms?.find((one) => one.name === platform)?.title ?? platform}`,
+  }));
+}
+
 /** Keys for programs. */
 export function Keys() {
   const names = useNames();
+  const warehouses = useWarehouses();
   const [made, setMade] = useState<string | null>(null);
+  const may = (key: Schemas['KeyOut']) =>
+    key.warehouse
+      ? `What ${warehouses.find(({ value }) => value === key.warehouse)?.name ?? 'one warehouse'} does`
+      : (ROLES.find((role) => role.value === key.role)?.label ?? key.role);
   return (
     <Page title="Keys" about="Programs send a key with every request. People sign in instead." actions={<NewKey made={setMade} />}>
       {made && <Once title="The new key" secret={made} />}
@@ -34,7 +56,7 @@ export function Keys() {
                 id={(key) => key.id}
                 columns={[
                   { title: 'For', show: (key) => key.name },
-                  { title: 'May', show: (key) => ROLES.find((role) => role.value === key.role)?.label ?? key.role },
+                  { title: 'May', show: may },
                   { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All'), wide: true },
                   { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
                   { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
@@ -69,21 +91,17 @@ function NewKey({ made }: { made: (key: string) => void }) {
   const names = useNames();
   const [opened, setOpened] = useState(false);
   const [name, setName] = useState('');
-  const [role, setRole] = useState<Schemas['Role']>('read');
+  const warehouses = useWarehouses();
+  const [kind, setKind] = useState<Kind>('read');
   const [merchant, setMerchant] = useState<string | null>(null);
+  const [warehouse, setWarehouse] = useState<string | null>(null);
   const [days, setDays] = useState<string | number>('');
   const make = useAct(
-    () =>
-      done(
-        api.POST('/api/v1/keys', {
-          body: {
-            name: name.trim(),
-            role,
-            ...(merchant ? { merchant } : {}),
-            ...(days === '' ? {} : { days: Number(days) }),
-          },
-        }),
-      ),
+    () => {
+      const body = { name: name.trim(), ...(days === '' ? {} : { days: Number(days) }) };
+      if (kind !== DESK) return done(api.POST('/api/v1/keys', { body: { ...body, role: kind, ...(merchant ? { merchant } : {}) } }));
+      return done(api.POST('/api/v1/warehouses/{warehouse}/keys', { params: { path: { warehouse: warehouse ?? '' } }, body }));
+    },
     (answer) => {
       setOpened(false);
       made(answer.key);
@@ -103,20 +121,34 @@ function NewKey({ made }: { made: (key: string) => void }) {
             <TextInput label="What it is for" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
             <Select
               label="What it may do"
-              data={ROLES}
-              value={role}
+              data={KINDS}
+              value={kind}
               allowDeselect={false}
-              onChange={(value) => setRole(ROLES.find((one) => one.value === value)?.value ?? 'read')}
+              onChange={(value) => {
+                setKind(KINDS.find((one) => one.value === value)?.value ?? 'read');
+                make.reset();
+              }}
             />
-            <Select
-              label="Only for this merchant"
-              clearable
-              placeholder="All"
-              data={names.merchants}
-              value={merchant}
-              onChange={setMerchant}
-              clearButtonProps={{ 'aria-label': 'All merchants' }}
-            />
+            {kind === DESK ? (
+              <Select
+                label="As this warehouse"
+                description="One whose system calls Millrace. The key opens nothing else: no order, no setting, no other warehouse."
+                required
+                data={warehouses}
+                value={warehouse}
+                onChange={setWarehouse}
+              />
+            ) : (
+              <Select
+                label="Only for this merchant"
+                clearable
+                placeholder="All"
+                data={names.merchants}
+                value={merchant}
+                onChange={setMerchant}
+                clearButtonProps={{ 'aria-label': 'All merchants' }}
+              />
+            )}
             <NumberInput
               label="Days until it ends"
               description="Empty: it does not end by itself."

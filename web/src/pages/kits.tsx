@@ -8,6 +8,7 @@ import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
+import { MappingsFile } from './mappings-file';
 import { useSave } from './mappings-save';
 
 type Kit = Schemas['KitIn'];
@@ -30,11 +31,14 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
       title={`Bundles (${kits.length})`}
       about="Brightpearl's SKUs that the warehouse is sent as their parts. Bundles of Brightpearl's own come apart by themselves; these are for SKUs that are one product there."
       actions={
-        decides && (
-          <Button size="xs" variant="default" onClick={() => setEdited({ sku: '', parts: [] })}>
-            Add a bundle
-          </Button>
-        )
+        <>
+          <MappingsFile connection={connection} table="kits.csv" called="bundles" />
+          {decides && (
+            <Button size="xs" variant="default" onClick={() => setEdited({ sku: '', parts: [] })}>
+              Add a bundle
+            </Button>
+          )}
+        </>
       }
     >
       {kits.length === 0 ? (

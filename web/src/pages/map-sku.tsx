@@ -1,7 +1,7 @@
 import { TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { Action } from '../parts/act';
-import { listing, sendListings } from './mappings-save';
+import { mapSku } from './mappings-save';
 
 /** Maps one SKU, where somebody sees that it is missing. `then` says what to do next. */
 export function MapSku({ connection, sku, then }: { connection: string; sku: string; then: string }) {
@@ -22,7 +22,7 @@ export function MapSku({ connection, sku, then }: { connection: string; sku: str
           onChange={(event) => setTo(event.currentTarget.value)}
         />
       }
-      run={() => sendListings(connection, listing(sku, to), { preview: false, overwrite: true })}
+      run={() => mapSku(connection, sku, to)}
     />
   );
 }

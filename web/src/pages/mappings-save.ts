@@ -1,5 +1,6 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { api, done, ifMatch, reading, type Schemas } from '../api/client';
+import type { operations } from '../api/schema';
 import { say, useAct } from '../parts/act';
 
 /** Keeps some of the tables; those that are not given stay as they are. */
@@ -23,11 +24,14 @@ export function useSave(connection: string, said: string) {
   );
 }
 
-/** Sends lines of Brightpearl's SKU and the warehouse's. */
-export function sendListings(connection: string, body: string, query: { preview: boolean; overwrite: boolean }) {
+/** A translation table, by the name of its file. */
+export type Table = operations['import_mappings']['parameters']['path']['table'];
+
+/** Sends lines of a table; what they do not name stays. */
+export function sendTable(connection: string, table: Table, body: string, query: { preview: boolean; overwrite: boolean }) {
   return done(
     api.POST('/api/v1/connections/{connection}/mappings/{table}', {
-      params: { path: { connection, table: 'listings.csv' }, query },
+      params: { path: { connection, table }, query },
       body,
       bodySerializer: (text: string) => text,
       headers: { 'content-type': 'text/csv' },
@@ -35,11 +39,11 @@ export function sendListings(connection: string, body: string, query: { preview:
   );
 }
 
-function csvField(sku: string): string {
-  return `"${sku.trim().replaceAll('"', '""')}"`;
+/** Maps one SKU, whatever it was mapped to before. One line of the file: a large table is not sent back whole for it. */
+export function mapSku(connection: string, from: string, to: string) {
+  return sendTable(connection, 'listings.csv', [from, to].map(csvField).join(','), { preview: false, overwrite: true });
 }
 
-/** One line of the file: a large table is not sent back whole for one SKU. */
-export function listing(from: string, to: string): string {
-  return [from, to].map(csvField).join(',');
+function csvField(sku: string): string {
+  return `"${sku.trim().replaceAll('"', '""')}"`;
 }

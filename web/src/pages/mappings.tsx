@@ -1,9 +1,8 @@
-import { Button, Checkbox, FileButton, Group, List, Modal, Pagination, Select, Stack, TextInput } from '@mantine/core';
-import { useMutation, useQuery } from '@tanstack/react-query';
+import { Button, Group, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { reading, type Schemas } from '../api/client';
-import type { Problem } from '../api/problem';
 import { useRights } from '../api/session';
 import { say, useAct } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
@@ -12,7 +11,8 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
 import { Kits } from './kits';
-import { listing, sendListings, useSave } from './mappings-save';
+import { MappingsFile } from './mappings-file';
+import { mapSku, useSave } from './mappings-save';
 
 type Mappings = Schemas['MappingsIn'];
 type Choice = Schemas['ChoiceOut'];
@@ -40,6 +40,7 @@ export function MappingsPage() {
               connection={id}
               title="Ship methods"
               about="Brightpearl's shipping methods, and the carrier and service that the warehouse is asked for."
+              none="None is mapped yet. An order with a method that is not mapped is held, unless the settings name one that is sent instead."
               part="ship_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -48,6 +49,7 @@ export function MappingsPage() {
               connection={id}
               title="Carriers back"
               about="The warehouse's carriers, and the shipping method that Brightpearl is told; only where the table above read backwards is not right."
+              none="None is mapped. The table above is read backwards."
               part="source_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -69,9 +71,8 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   const [page, setPage] = useState(1);
   const [from, setFrom] = useState('');
   const [to, setTo] = useState('');
-  // One line of a file: a large table is not sent back whole for it.
   const save = useAct(
-    () => sendListings(connection, listing(from, to), { preview: false, overwrite: true }),
+    () => mapSku(connection, from, to),
     () => {
       say('The SKU is mapped.');
       setFrom('');
@@ -86,31 +87,20 @@ function Listings({ connection, listings }: { connection: string; listings: stri
     <Section
       title={`SKUs (${listings.length})`}
       about="Brightpearl's SKU, and the warehouse's."
-      actions={
-        <>
-          <Button
-            size="xs"
-            variant="default"
-            component="a"
-            href={`/api/v1/connections/${connection}/mappings/listings.csv`}
-            download="listings.csv"
-          >
-            Export
-          </Button>
-          {decides && <Import connection={connection} />}
-        </>
-      }
+      actions={<MappingsFile connection={connection} table="listings.csv" called="SKUs" />}
     >
-      <TextInput
-        label="Search"
-        placeholder="Part of a SKU"
-        value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          setPage(1);
-        }}
-        maw={300}
-      />
+      {listings.length > 0 && (
+        <TextInput
+          label="Search"
+          placeholder="Part of a SKU"
+          value={text}
+          onChange={(event) => {
+            setText(event.currentTarget.value);
+            setPage(1);
+          }}
+          maw={300}
+        />
+      )}
       {shown.length === 0 ? (
         <EmptyNote title={text ? 'No SKU is mapped so' : 'No SKU is mapped yet'}>
           Orders with SKUs that are not mapped are held, or sent as they are. Import a table of two columns, Brightpearl's SKU and the
@@ -157,70 +147,12 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   );
 }
 
-/** Reads a CSV file; shows what it would change before anything is. */
-function Import({ connection }: { connection: string }) {
-  const [csv, setCsv] = useState<string | null>(null);
-  const [overwrite, setOverwrite] = useState(false);
-  const look = useMutation<Schemas['ImportedOut'], Problem, { body: string; over: boolean }>({
-    mutationFn: ({ body, over }) => sendListings(connection, body, { preview: true, overwrite: over }),
-  });
-  const keep = useAct(
-    () => sendListings(connection, csv ?? '', { preview: false, overwrite }),
-    () => {
-      say('The SKUs are imported.');
-      setCsv(null);
-    },
-  );
-  const read = async (file: File | null) => {
-    if (!file) return;
-    const body = await file.text();
-    setCsv(body);
-    look.mutate({ body, over: overwrite });
-  };
-  return (
-    <>
-      <FileButton accept=".csv,text/csv" onChange={(file) => void read(file)} inputProps={{ 'aria-label': 'CSV file with SKUs' }}>
-        {(props) => (
-          <Button size="xs" variant="default" {...props}>
-            Import
-          </Button>
-        )}
-      </FileButton>
-      <Modal opened={csv !== null} onClose={() => setCsv(null)} title="Import SKUs" centered>
-        <Stack>
-          <Checkbox
-            label="Replace what is mapped differently"
-            checked={overwrite}
-            onChange={(event) => {
-              setOverwrite(event.currentTarget.checked);
-              look.mutate({ body: csv ?? '', over: event.currentTarget.checked });
-            }}
-          />
-          {look.error && <ProblemNote error={look.error} />}
-          {keep.error && <ProblemNote error={keep.error} />}
-          {look.data && (
-            <List size="sm">
-              <List.Item>{look.data.added} are new</List.Item>
-              <List.Item>{look.data.same} are there already</List.Item>
-              <List.Item>{look.data.changed.length} change</List.Item>
-              <List.Item>{look.data.left.length} are mapped differently and stay</List.Item>
-            </List>
-          )}
-          <Group justify="flex-end">
-            <Button disabled={!look.data} loading={keep.isPending} onClick={() => keep.mutate()}>
-              Import
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
-    </>
-  );
-}
-
 interface MethodsProps {
   connection: string;
   title: string;
   about: string;
+  /** What it means that nothing is mapped. */
+  none: string;
   part: 'ship_methods' | 'source_methods';
   mappings: Mappings;
   choices: Choice[];
@@ -230,7 +162,7 @@ function nameOf(choices: Choice[], ref: Schemas['NameOrId']): string {
   return choices.find((choice) => choice.id === ref || choice.name === ref)?.name ?? String(ref);
 }
 
-function Methods({ connection, title, about, part, mappings, choices }: MethodsProps) {
+function Methods({ connection, title, about, none, part, mappings, choices }: MethodsProps) {
   const { decides } = useRights();
   const rows = mappings[part] ?? [];
   const save = useSave(connection, `${title} are kept.`);
@@ -239,7 +171,12 @@ function Methods({ connection, title, about, part, mappings, choices }: MethodsP
   const [service, setService] = useState('');
   const keep = (next: Schemas['ShipMethodRow'][]) => save.mutate({ [part]: next });
   return (
-    <Section title={title} about={about}>
+    <Section
+      title={title}
+      about={about}
+      actions={<MappingsFile connection={connection} table={`${part}.csv`} called={title.toLowerCase()} choices={choices} />}
+    >
+      {rows.length === 0 && <Text size="sm">{none}</Text>}
       {rows.length > 0 && (
         <Rows
           label={title}
@@ -300,7 +237,14 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
   const [facility, setFacility] = useState('');
   const [warehouse, setWarehouse] = useState<string | null>(null);
   return (
-    <Section title="Locations" about="The warehouse's facilities, and which Brightpearl warehouse each is.">
+    <Section
+      title="Locations"
+      about="The warehouse's facilities, and which Brightpearl warehouse each is."
+      actions={<MappingsFile connection={connection} table="locations.csv" called="locations" choices={choices} />}
+    >
+      {rows.length === 0 && (
+        <Text size="sm">None is mapped. All that the warehouse counts and ships belongs to the one Brightpearl warehouse of the settings.</Text>
+      )}
       {rows.length > 0 && (
         <Rows
           label="Locations"

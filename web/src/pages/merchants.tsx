@@ -22,7 +22,7 @@ export function Merchants() {
       about="The brands whose goods are shipped, and the stores and warehouses that belong to them. A store or a warehouse is made while a connection is added."
       actions={<NewMerchant />}
     >
-      <Section title="Merchants" about="Two merchants never see each other's orders.">
+      <Section title="Merchants" about="Two merchants never see each other's orders. On the page of one, its data is taken along, and people are erased from it.">
         <Loaded of={reading('/api/v1/merchants')}>{(merchants) => <MerchantRows merchants={merchants} />}</Loaded>
       </Section>
       <Section title="Stores" about="Accounts at Brightpearl, where orders come from.">
@@ -70,7 +70,7 @@ function MerchantRows({ merchants }: { merchants: Merchant[] }) {
       rows={merchants}
       id={(merchant) => merchant.id}
       columns={[
-        { title: 'Merchant', show: (merchant) => merchant.name },
+        { title: 'Merchant', show: (merchant) => <To href={`/merchants/${merchant.id}`}>{merchant.name}</To> },
         { title: 'Connections', show: (merchant) => uses(connections, (one) => one.merchant === merchant.id) },
         {
           title: 'Do',

@@ -1,9 +1,10 @@
-import { Alert, Button, Code, FileButton, Group, List, Paper, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Code, Group, List, Paper, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
-import { useState, type DragEvent } from 'react';
+import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import type { Problem } from '../api/problem';
+import { Drop } from '../parts/drop';
 import { given, type Field, type Values } from '../parts/fields';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Section } from '../parts/section';
@@ -100,7 +101,7 @@ export function SamplePreview({ platform, fields, values }: Props) {
           <Radio value="stock" label="Stock: what is there" />
         </Group>
       </Radio.Group>
-      <Drop take={(file) => void take(file)} />
+      <Drop label="Sample file" take={(file) => void take(file)} />
       {sample && !sample.isPasted ? (
         <Group align="flex-end">
           <TextInput
@@ -129,40 +130,6 @@ export function SamplePreview({ platform, fields, values }: Props) {
       {query.isLoading && <Waiting what="Reading it" />}
       {sample && query.data && !query.error && <Read shown={query.data} named={!sample.isPasted} holds={holds} />}
     </Section>
-  );
-}
-
-/** Takes a file that is dropped or chosen. */
-function Drop({ take }: { take: (file: File | null) => void }) {
-  const [over, setOver] = useState(false);
-  const dragged = (isOver: boolean) => (event: DragEvent) => {
-    event.preventDefault();
-    setOver(isOver);
-  };
-  return (
-    <Paper
-      withBorder
-      p="md"
-      className="drop"
-      data-over={over || undefined}
-      onDragOver={dragged(true)}
-      onDragLeave={dragged(false)}
-      onDrop={(event) => {
-        dragged(false)(event);
-        take(event.dataTransfer.files.item(0));
-      }}
-    >
-      <Group>
-        <FileButton onChange={take} inputProps={{ 'aria-label': 'Sample file' }}>
-          {(props) => (
-            <Button variant="default" {...props}>
-              Choose a file
-            </Button>
-          )}
-        </FileButton>
-        <Text size="sm">or drop one here</Text>
-      </Group>
-    </Paper>
   );
 }
 

@@ -64,11 +64,14 @@ export function Shipments() {
           { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 130 },
         ]}
         empty={
-          <EmptyNote title="No shipment">
-            {Object.keys(filters).length > 0
-              ? 'None is like this: take a filter away.'
-              : 'Shipments appear as soon as a warehouse reports that something has left.'}
-          </EmptyNote>
+          Object.keys(filters).length > 0 ? (
+            <EmptyNote title="No shipment is like this">Take a filter away, or search for something else.</EmptyNote>
+          ) : (
+            <EmptyNote title="No shipments yet" action={<To href="/orders">To the orders</To>}>
+              Shipments appear here as soon as a warehouse reports that something has left, with their tracking numbers and what
+              Brightpearl was told.
+            </EmptyNote>
+          )
         }
       />
     </Page>

@@ -83,7 +83,12 @@ function Runs({ connection }: { connection: string }) {
         { title: 'Compared', figure: true, show: (run) => run.compared },
         { title: 'Differ', figure: true, show: (run) => run.changed },
       ]}
-      empty={<EmptyNote title="No run yet">A run is made whenever the warehouse sends a count that differs.</EmptyNote>}
+      empty={
+        <EmptyNote title="No run yet" action={<To href={`/connections/${connection}`}>To the connection and its stock channel</To>}>
+          Each count of the warehouse is compared with Brightpearl while the stock channel is on. The comparison appears here, line by
+          line, and waits for you the first time.
+        </EmptyNote>
+      }
     />
   );
 }
@@ -108,7 +113,13 @@ function Levels({ connection }: { connection: string }) {
           { title: 'On the shelf', figure: true, show: (level) => <Quantity of={level.physical} /> },
           { title: 'Counted', show: (level) => <Time at={level.cut_off} /> },
         ]}
-        empty={<EmptyNote title="No level is known">Levels appear with the first count that the warehouse sends.</EmptyNote>}
+        empty={
+          filters.text ? (
+            <EmptyNote title="No SKU is like this">Search for another part of it.</EmptyNote>
+          ) : (
+            <EmptyNote title="No level is known">Levels appear with the first count that the warehouse sends while the stock channel is on.</EmptyNote>
+          )
+        }
       />
     </Stack>
   );

@@ -38,13 +38,18 @@ export function DialogEnd(props: { close: () => void; label: string; busy: boole
   );
 }
 
-/** A change. Whatever it comes to, everything that is shown is read again. */
+/**
+ * A change. Whatever it comes to, everything that is shown is read again. With a key, one that goes on is found by other parts of
+ * the app.
+ */
 export function useAct<Given = void, Result = unknown>(
   run: (given: Given) => Promise<Result>,
   then?: (result: Result) => void,
+  key?: string[],
 ) {
   const client = useQueryClient();
   return useMutation<Result, Problem, Given>({
+    ...(key ? { mutationKey: key } : {}),
     mutationFn: run,
     onSuccess: then,
     onSettled: () => reread(client),

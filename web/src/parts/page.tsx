@@ -1,7 +1,8 @@
 import { Group, Stack, Text, Title } from '@mantine/core';
 import { useQuery, type UseQueryOptions } from '@tanstack/react-query';
-import { useEffect, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import type { Problem } from '../api/problem';
+import { arrive } from './focus';
 import { To } from './link';
 import { ProblemNote, Waiting } from './notes';
 
@@ -17,9 +18,11 @@ interface Props {
 
 /** A page: its heading, what can be done with all of it, and its content. */
 export function Page({ title, back, badge, about, actions, children }: Props) {
+  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · Millrace`;
   }, [title]);
+  useEffect(() => arrive(heading.current), []);
   return (
     <Stack gap="lg">
       <div>
@@ -31,7 +34,7 @@ export function Page({ title, back, badge, about, actions, children }: Props) {
         <Group justify="space-between" align="flex-start" gap="sm">
           <div className="heading">
             <Group gap="sm">
-              <Title order={1} size="h2" tabIndex={-1}>
+              <Title order={1} size="h2" tabIndex={-1} ref={heading}>
                 {title}
               </Title>
               {badge}

@@ -9,9 +9,10 @@ import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
 import { useLive } from '../api/live';
 import { SessionContext, useRights, useSession } from '../api/session';
 import { complain } from '../parts/act';
+import { useKeptFocus } from '../parts/focus';
 import { ProblemNote, Waiting } from '../parts/notes';
-import { ProofDialog } from './proof';
 import { Frozen } from './frozen';
+import { ProofDialog } from './proof';
 
 interface Place {
   title: string;
@@ -89,6 +90,7 @@ export function Shell() {
 function Frame() {
   const client = useQueryClient();
   useLive(client);
+  useKeptFocus();
   const [opened, menu] = useDisclosure(false);
   const { pathname } = useLocation();
   const close = menu.close;

@@ -1,8 +1,9 @@
 import { Stack, Stepper, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { Action, complain } from '../../parts/act';
+import { arrive } from '../../parts/focus';
 import { ToButton } from '../../parts/link';
 import { ProblemNote } from '../../parts/notes';
 import { Loaded, Page } from '../../parts/page';
@@ -95,6 +96,11 @@ function Steps({ kept }: { kept: Kept }) {
 
 function Frame({ step, actions, children }: { step: number; actions?: ReactNode; children: ReactNode }) {
   const title = STEPS[step] ?? '';
+  const group = useRef<HTMLDivElement>(null);
+  // The first step is the page itself.
+  useEffect(() => {
+    if (step > 0) arrive(group.current);
+  }, [step]);
   return (
     <Page
       title="Add a connection"
@@ -114,7 +120,7 @@ function Frame({ step, actions, children }: { step: number; actions?: ReactNode;
       <Text size="sm" className="quiet" hiddenFrom="sm">
         Step {step + 1} of {STEPS.length}: {title}
       </Text>
-      <Stack role="group" aria-label={`Step ${step + 1} of ${STEPS.length}: ${title}`}>
+      <Stack ref={group} tabIndex={-1} role="group" aria-label={`Step ${step + 1} of ${STEPS.length}: ${title}`}>
         {children}
       </Stack>
     </Page>
