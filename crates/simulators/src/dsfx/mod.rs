@@ -64,6 +64,17 @@ use feed::Table;
 use folder::Folder;
 use warehouse::Warehouse;
 
+/// When and how a warehouse that talks in X12 says that it has read orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledging {
+    /// As soon as it has.
+    AtOnce,
+    /// Not before it is told to do so at once.
+    Later,
+    /// At once, and its word is that it could not take the order in; it works on it all the same.
+    Refusing,
+}
+
 /// How the warehouse is set up.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -176,6 +187,9 @@ struct State {
     /// What was written in X12 groups, and what the depositor said of it.
     groups: BTreeMap<String, usize>,
     acknowledged: Vec<Acknowledged>,
+    acknowledging: Acknowledging,
+    /// Acknowledgements that are held back: name and content.
+    unsaid: Vec<(String, Vec<u8>)>,
     stock_sequence: u64,
     /// The last control number, of a warehouse that talks in X12.
     control: u64,
@@ -207,6 +221,8 @@ impl Dsfx {
                 written: Vec::new(),
                 groups: BTreeMap::new(),
                 acknowledged: Vec::new(),
+                acknowledging: Acknowledging::AtOnce,
+                unsaid: Vec::new(),
                 stock_sequence: 0,
                 control: 0,
                 next_count: None,
@@ -250,6 +266,22 @@ impl Dsfx {
             let mut tick = Tick::default();
             state.read_orders(now, &mut tick)?;
             Ok(tick)
+        })
+    }
+
+    /// From now on it acknowledges orders like this; what was held back is said when it is *at once*.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn acknowledge(&self, how: Acknowledging) -> Result<(), DsfxError> {
+        self.with_folder(|state| {
+            state.acknowledging = how;
+            if how == Acknowledging::AtOnce {
+                for (name, bytes) in std::mem::take(&mut state.unsaid) {
+                    state.folder.tell(&name, &bytes)?;
+                }
+            }
+            Ok(())
         })
     }
 
@@ -530,8 +562,13 @@ impl State {
         let taken = self.read.last().map_or(0, |read| read.orders.len());
         let control = self.next_control();
         let sets = taken + asked.cancels.len();
-        let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, now);
-        self.folder.tell(&format!("997_{control:09}.edi"), &bytes)?;
+        let takes = self.acknowledging != Acknowledging::Refusing;
+        let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, takes, now);
+        let name = format!("997_{control:09}.edi");
+        match self.acknowledging {
+            Acknowledging::Later => self.unsaid.push((name, bytes)),
+            Acknowledging::AtOnce | Acknowledging::Refusing => self.folder.tell(&name, &bytes)?,
+        }
         for number in std::mem::take(&mut asked.cancels) {
             self.give_up(&number, now)?;
         }

@@ -351,13 +351,21 @@ pub(super) fn stock(partners: &Partners, control: u64, rows: &[StockRow], now: T
     envelope(partners, control, "IB", "846", &[set], now)
 }
 
-/// 997: all of a group was taken in.
-pub(super) fn acknowledgement(partners: &Partners, control: u64, group: &str, count: usize, now: Timestamp) -> Vec<u8> {
+/// 997: all of a group was taken in, or all of it refused.
+pub(super) fn acknowledgement(
+    partners: &Partners,
+    control: u64,
+    group: &str,
+    count: usize,
+    takes: bool,
+    now: Timestamp,
+) -> Vec<u8> {
     let mut set = vec![format!("AK1*OW*{group}")];
+    let (one, all, accepted) = if takes { ("AK5*A", "A", count) } else { ("AK5*R*5", "R", 0) };
     for place in 1..=count {
         set.push(format!("AK2*940*{place:04}"));
-        set.push("AK5*A".to_owned());
+        set.push(one.to_owned());
     }
-    set.push(format!("AK9*A*{count}*{count}*{count}"));
+    set.push(format!("AK9*{all}*{count}*{count}*{accepted}"));
     envelope(partners, control, "FA", "997", &[set], now)
 }

@@ -352,7 +352,10 @@ async fn refusals_of_the_warehouse_are_shown() {
     for name in ["997_accept", "997_reject", "997_partial", "997_group_only", "ta1_accept", "ta1_duplicate"] {
         exchange.put(&format!("{name}.edi"), &document(&format!("reference/{name}.edi")));
     }
-    exchange.put("ta1_refused.edi", &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009").replace("5014", "5019"));
+    exchange.put(
+        "ta1_refused.edi",
+        &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009").replace("5014", "5019"),
+    );
     let page = exchange.shipments().await;
     assert_eq!((page.taken.len(), page.rejected.len()), (7, 0), "{page:?}");
     assert_eq!(page.letters.answers, [], "acknowledgements are not acknowledged");
