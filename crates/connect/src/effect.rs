@@ -29,6 +29,8 @@ pub enum EffectKind {
     ReleaseRequest,
     /// Warehouse: stop a request.
     CancelRequest,
+    /// Warehouse: say that a message of its own was read, and what was made of it.
+    Acknowledge,
     /// Source: create the goods-out note (GON) for what left.
     CreateNote,
     /// Source: delete an unshipped goods-out note.
@@ -47,10 +49,11 @@ pub enum EffectKind {
 
 impl EffectKind {
     /// Every kind, in the order of the line the goods travel.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SubmitRequest,
         Self::ReleaseRequest,
         Self::CancelRequest,
+        Self::Acknowledge,
         Self::CreateNote,
         Self::DeleteNote,
         Self::UpdateShipping,
@@ -66,6 +69,7 @@ impl EffectKind {
             Self::SubmitRequest => "submit_request",
             Self::ReleaseRequest => "release_request",
             Self::CancelRequest => "cancel_request",
+            Self::Acknowledge => "acknowledge",
             Self::CreateNote => "create_note",
             Self::DeleteNote => "delete_note",
             Self::UpdateShipping => "update_shipping",
@@ -79,7 +83,7 @@ impl EffectKind {
     /// Which remote system it changes.
     pub fn side(self) -> Side {
         match self {
-            Self::SubmitRequest | Self::ReleaseRequest | Self::CancelRequest => Side::Warehouse,
+            Self::SubmitRequest | Self::ReleaseRequest | Self::CancelRequest | Self::Acknowledge => Side::Warehouse,
             Self::CreateNote
             | Self::DeleteNote
             | Self::UpdateShipping
@@ -140,6 +144,9 @@ pub struct Numbering {
     pub first: u32,
     /// The last number; the next is 1.
     pub last: u32,
+    /// Within which time the receiver says that it has read what carries the number ([`crate::Receipt`]), counted from when it
+    /// was sent; divided like every other wait. `None`: it says nothing.
+    pub acknowledged_within: Option<Duration>,
 }
 
 /// A change as a connector gets it.

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
-use crate::{Clock, Desk, FileStores, Grants, OrderSource, Random, Secret, Transport, Warehouse, budget::Budgets};
+use crate::{
+    Clock, Desk, FileStores, Grants, Marks, OrderSource, Random, Secret, Transport, Warehouse, budget::Budgets,
+};
 
 /// How a connector is built. Building validates; it opens nothing and starts nothing.
 pub type Build<R> = fn(&Settings, &BuildContext) -> Result<Arc<R>, SettingsError>;
@@ -241,6 +243,8 @@ pub struct BuildContext {
     pub grants: Arc<dyn Grants>,
     /// Where a warehouse that calls us collects its requests.
     pub desk: Arc<dyn Desk>,
+    /// The messages that the connection has taken in.
+    pub marks: Arc<dyn Marks>,
     /// Which connection calls are counted for, so that one cannot starve the others of its account.
     pub share: String,
 }

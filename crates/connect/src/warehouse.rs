@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectorError, EffectDraft, Effects, PlanError, RemoteRef, Shipment, ShipmentRequest, StockFeed};
+use crate::{
+    ConnectorError, EffectDraft, Effects, Letters, PlanError, RemoteRef, Shipment, ShipmentRequest, StockFeed,
+};
 
 /// What a test of the warehouse's settings reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +102,8 @@ pub struct ShipmentPage {
     pub taken: Vec<Inbound>,
     /// What could not be used.
     pub rejected: Vec<RejectedInput>,
+    /// What is to be said of messages themselves.
+    pub letters: Letters,
     /// Where to go on; kept in the same transaction as the shipments.
     pub next: FeedCursor,
     /// Whether there is more to read at once.
@@ -115,6 +119,8 @@ pub struct StockPage {
     pub taken: Vec<Inbound>,
     /// What could not be used.
     pub rejected: Vec<RejectedInput>,
+    /// What is to be said of messages themselves.
+    pub letters: Letters,
 }
 
 /// What the warehouse has under one key.

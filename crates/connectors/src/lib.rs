@@ -6,6 +6,7 @@ use connect::ConnectorSpec;
 
 pub mod brightpearl;
 pub mod csv;
+pub mod documents;
 pub mod dsfx;
 pub mod extensiv;
 pub mod files;

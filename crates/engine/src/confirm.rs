@@ -260,6 +260,7 @@ pub fn words(kind: EffectKind) -> &'static str {
         EffectKind::SubmitRequest => "sending the order to the warehouse",
         EffectKind::ReleaseRequest => "releasing the order at the warehouse",
         EffectKind::CancelRequest => "cancelling the order at the warehouse",
+        EffectKind::Acknowledge => "telling the warehouse that its message was read",
         EffectKind::CreateNote => "creating the goods-out note",
         EffectKind::DeleteNote => "deleting the goods-out note",
         EffectKind::UpdateShipping => "writing tracking on the goods-out note",

@@ -47,6 +47,11 @@ pub fn stock_lane(account: &str, warehouse_id: i64, product_id: i64) -> String {
     format!("stock:{account}:{warehouse_id}:{product_id}")
 }
 
+/// The lane of an answer to one message of the warehouse: answers wait for nothing, and nothing waits for them.
+pub fn letter_lane(connection: &str, key: &str) -> String {
+    format!("letter:{connection}:{key}")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::{prop, prop_assert_eq, proptest};

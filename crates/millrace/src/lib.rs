@@ -14,6 +14,7 @@ pub mod desk;
 pub mod flow;
 pub mod grants;
 pub mod journal;
+pub mod letters;
 pub mod metrics;
 mod node;
 pub mod notify;

@@ -182,6 +182,15 @@ pub fn answer(
     out
 }
 
+/// The answer to a group of which nothing was read, for this reason (AK905).
+pub fn refuse_group(group: &Group, reason: &str) -> Vec<Segment> {
+    let count = group.sets.len().to_string();
+    vec![
+        Segment::new("AK1", [group.code(), group.control()]),
+        Segment::new("AK9", [Verdict::Rejected.code(), count.as_str(), &count, "0", reason]),
+    ]
+}
+
 /// AK3 for each segment that something was passed over in, and the result.
 fn detail_of(set: &Set, findings: &[&Finding], first: usize, out: &mut Vec<Segment>) -> Segment {
     let mut counts = false;

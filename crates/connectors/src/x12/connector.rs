@@ -3,30 +3,32 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
-    Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
-    EffectKind, Effects, FeedCursor, FileError, FileErrorKind, FileStore, FoundAgain, Inbound, PlanError, Prepared,
-    Probe, Random, RejectedInput, RemoteRef, RequestState, Role, Sent, Settings, SettingsError, ShipmentPage,
-    ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall,
-    WebhookHint,
+    Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
+    EffectKind, Effects, FeedCursor, FileError, FileErrorKind, FileStore, FoundAgain, Inbound, Letters, Marks,
+    PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef, RequestState, Role, Sent, Settings, SettingsError,
+    ShipmentPage, ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature,
+    WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
 use super::{
+    answering::acknowledged,
     incoming::is_stock,
     outgoing::{Outgoing, key_of_file, orders_of},
     profile::{FIELDS, Profile},
     reader::{decode, read},
-    taking::set_aside,
+    repeats::Memory,
+    taking::Opened,
 };
 use crate::files::{
     again,
     exchange::is_unfinished,
     mailbox::{LARGEST, Mailbox, equal, json},
-    outbox::{Outbox, sha256},
+    outbox::{Complete, Outbox, sha256},
     proof,
     witness::{self, Baseline, Fate},
 };
@@ -60,6 +62,8 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
             context.waits,
         ),
         random: Arc::clone(&context.random),
+        clock: Arc::clone(&context.clock),
+        marks: Arc::clone(&context.marks),
         store,
         profile,
     }))
@@ -84,6 +88,8 @@ struct X12 {
     profile: Profile,
     store: Arc<dyn FileStore>,
     random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
+    marks: Arc<dyn Marks>,
     to: Mailbox,
     from: Outbox,
 }
@@ -98,7 +104,7 @@ fn asked(mut reference: RemoteRef, kind: EffectKind) -> RemoteRef {
 
 impl X12 {
     async fn prepare_one(&self, effect: &Effect) -> Result<Prepared, ConnectorError> {
-        if !matches!(effect.kind, EffectKind::SubmitRequest | EffectKind::CancelRequest) {
+        if self.capabilities(effect.kind).is_none() {
             return Err(ConnectorError::unsupported("there is no document for this"));
         }
         let impossible = |why: &str| Ok(Prepared::Impossible { why: why.to_owned() });
@@ -137,6 +143,40 @@ impl X12 {
         Ok(Prepared::Ready { baseline: json(&baseline)? })
     }
 
+    /// The files of one channel, with what was taken in before of those that stand in them.
+    async fn open<'a>(&self, files: &'a [Complete], stock: bool) -> Result<(Vec<Opened<'a>>, Memory), ConnectorError> {
+        let ours = files.iter().filter(|file| is_stock(&decode(&file.content)) == stock);
+        let opened: Vec<Opened<'a>> = ours.map(|file| self.profile.open(file)).collect();
+        let names: Vec<String> = opened.iter().flat_map(|one| &one.interchanges).map(Profile::mark_name).collect();
+        let known = if names.is_empty() { BTreeMap::new() } else { self.marks.known(&names).await? };
+        Ok((opened, Memory::new(known, self.clock.now())))
+    }
+
+    /// Acknowledgements that a lost journal may have sent. One that is not found is sent again: that a group is acknowledged a
+    /// second time tells its sender nothing new.
+    async fn find_acknowledgements(
+        &self,
+        effects: &[Armed],
+        since: Timestamp,
+    ) -> Result<Vec<FoundAgain>, ConnectorError> {
+        let is_one = |name: &str| name.starts_with("997_") && name.ends_with(".edi");
+        let memory = again::orders(&self.to, since, is_one, acknowledged).await?;
+        let one = |armed: &Armed| {
+            let outgoing = serde_json::from_str::<Outgoing>(&armed.effect.body).ok();
+            let said = outgoing.and_then(|outgoing| acknowledged(outgoing.text_alone().as_bytes()).into_iter().next());
+            let (group, said) = said.ok_or_else(|| ConnectorError::unexpected("its document cannot be read back"))?;
+            Ok(match memory.of(&group, &said, |there| there.verdict == said.verdict) {
+                found @ FoundAgain::Seen(Probe::Equal(_)) => found,
+                FoundAgain::Seen(Probe::Many(mut several)) => match several.pop() {
+                    Some(last) => FoundAgain::Seen(Probe::Equal(last)),
+                    None => FoundAgain::Seen(Probe::Absent),
+                },
+                _ => FoundAgain::Seen(Probe::Absent),
+            })
+        };
+        effects.iter().map(one).collect()
+    }
+
     /// What lies under the final name, or in the archive under it; `None` when nothing does.
     async fn lies_there(&self, name: &str, content: &[u8]) -> Result<Option<Prepared>, ConnectorError> {
         for path in [format!("{}/{name}", self.to.folder), format!("{}/archive/{name}", self.to.folder)] {
@@ -170,6 +210,7 @@ impl Effects for X12 {
         let can = match kind {
             EffectKind::SubmitRequest => true,
             EffectKind::CancelRequest => self.profile.cancel.is_some(),
+            EffectKind::Acknowledge => self.profile.answering.groups,
             _ => false,
         };
         can.then_some(Capabilities { classes: &[Capability::IdempotencyKey], index_lag: Duration::ZERO })
@@ -209,6 +250,9 @@ impl Effects for X12 {
     }
 
     async fn find_again(&self, effects: &[Armed], since: Timestamp) -> Result<Vec<FoundAgain>, ConnectorError> {
+        if effects.iter().all(|armed| armed.effect.kind == EffectKind::Acknowledge) {
+            return self.find_acknowledgements(effects, since).await;
+        }
         let is_order = |name: &str| key_of_file(name).is_some();
         let by_key = |content: &[u8]| orders_of(content).into_iter().map(|order| (order.key.clone(), order));
         let memory = again::orders(&self.to, since, is_order, by_key).await?;
@@ -248,6 +292,9 @@ impl Warehouse for X12 {
             check.reached.push(format!("Files that were read go to {0}/archive and {0}/rejected.", place.out_folder));
         }
         let envelope = &self.profile.envelope;
+        if !self.profile.answering.groups {
+            check.reached.push("What the warehouse sends is not acknowledged.".to_owned());
+        }
         check.reached.push(format!(
             "Documents go from {} {} to {} {}, version {}, {}.",
             envelope.sender.qualifier,
@@ -289,8 +336,9 @@ impl Warehouse for X12 {
             rejected: reading.rejected,
             ..ShipmentPage::default()
         };
-        for file in reading.files.iter().filter(|file| !is_stock(&decode(&file.content))) {
-            self.profile.take(file, &mut page);
+        let (opened, mut memory) = self.open(&reading.files, false).await?;
+        for one in &opened {
+            self.profile.take(one, &mut memory, &mut page);
         }
         Ok(page)
     }
@@ -299,9 +347,12 @@ impl Warehouse for X12 {
         let out = &self.profile.place.out_folder;
         let found = again::put_away(&*self.store, out, since, cursor.0.as_deref(), is_ours).await?;
         let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
+        // All of it was known once, and is to be known again; what was answered is not answered a second time.
+        let mut memory = Memory::new(BTreeMap::new(), self.clock.now());
         for file in found.files.iter().filter(|file| !is_stock(&decode(&file.content))) {
-            self.profile.take(file, &mut page);
+            self.profile.take(&self.profile.open(file), &mut memory, &mut page);
         }
+        page.letters = Letters::default();
         Ok(page)
     }
 
@@ -332,14 +383,9 @@ impl Warehouse for X12 {
     async fn stock(&self) -> Result<StockPage, ConnectorError> {
         let reading = self.from.read(is_ours, None).await?;
         let mut page = StockPage { rejected: reading.rejected, ..StockPage::default() };
-        for file in reading.files.iter().filter(|file| is_stock(&decode(&file.content))) {
-            match self.profile.stock_of(file) {
-                Ok(feeds) => {
-                    page.feeds.extend(feeds);
-                    page.taken.push(file.taken());
-                }
-                Err(broken) => page.rejected.push(set_aside(file.taken(), &broken)),
-            }
+        let (opened, mut memory) = self.open(&reading.files, true).await?;
+        for one in &opened {
+            self.profile.take_stock(one, &mut memory, &mut page);
         }
         page.feeds.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
         Ok(page)

@@ -16,6 +16,9 @@ use super::{
     segment::value_of,
 };
 
+/// TA105 for a version that is not read.
+pub(super) const UNKNOWN_VERSION: &str = "003";
+
 /// What became of one set.
 #[derive(Debug)]
 pub(super) enum Said {
@@ -47,13 +50,13 @@ impl Profile {
             return Err(Broken::new(at, "020", "it is marked as a test, and this connection is in production"));
         }
         for group in &interchange.groups {
-            if !self.versions_in.iter().any(|known| group.version().starts_with(known.as_str())) {
+            if !self.reads(group.version()) {
                 let why = format!(
                     "its version {:?} is none of those that are read here ({})",
                     group.version(),
                     self.versions_in.join(", ")
                 );
-                return Err(Broken::new(group.head.at, "003", why));
+                return Err(Broken::new(group.head.at, UNKNOWN_VERSION, why));
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 
 mod acknowledgement;
 mod advice;
+mod answering;
 mod codes;
 mod connector;
 mod dictionary;
@@ -17,13 +18,14 @@ mod outgoing;
 mod profile;
 mod reader;
 mod receipt;
+mod repeats;
 mod segment;
 mod taking;
 mod view;
 mod writer;
 
 pub use self::{
-    acknowledgement::{Acknowledgement, InterchangeAcknowledgement, SetVerdict, Verdict, answer},
+    acknowledgement::{Acknowledgement, InterchangeAcknowledgement, SetVerdict, Verdict, answer, refuse_group},
     advice::{Advice, AdviceBox, AdviceLine, LineStatus},
     codes::meaning,
     connector::SPEC,

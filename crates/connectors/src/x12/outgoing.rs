@@ -1,5 +1,7 @@
 //! From shipment requests to orders in X12 (940): what is planned, and the file it becomes.
 
+use std::time::Duration;
+
 use connect::{Address, EffectDraft, EffectKind, Numbering, PlanError, ShipmentRequest};
 use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
@@ -18,9 +20,13 @@ const LONGEST_KEY: usize = 22;
 /// The frozen body of an effect: everything that is sent but its control number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outgoing {
-    /// Name of the file, without number and key.
+    /// What it is: the first part of the name of the file. Orders, whose bodies were frozen before there was anything else,
+    /// do not say it.
+    #[serde(default = "order_set", skip_serializing_if = "is_order_set")]
+    set: String,
+    /// Us, in the name of the file.
     sender: String,
-    /// W0502.
+    /// The last part of the name: W0502 of an order, the acknowledged group of a 997.
     key: String,
     /// The interchange, with marks where its control number goes.
     text: String,
@@ -29,13 +35,28 @@ pub(super) struct Outgoing {
 impl Outgoing {
     /// Name and content of the file.
     pub(super) fn file(&self, number: u32) -> (String, String) {
-        (format!("940_{}_{number:09}_{}.edi", self.sender, self.key), numbered(&self.text, number))
+        (format!("{}_{}_{number:09}_{}.edi", self.set, self.sender, self.key), numbered(&self.text, number))
+    }
+
+    /// Its text under any number, to hold it against what was sent.
+    pub(super) fn text_alone(&self) -> String {
+        numbered(&self.text, 1)
     }
 
     /// The order, as [`orders_of`] finds it.
     pub(super) fn order(&self) -> Option<Order> {
-        orders_of(numbered(&self.text, 1).as_bytes()).into_iter().next()
+        orders_of(self.text_alone().as_bytes()).into_iter().next()
     }
+}
+
+const ORDER: &str = "940";
+
+fn order_set() -> String {
+    ORDER.to_owned()
+}
+
+fn is_order_set(set: &str) -> bool {
+    set == ORDER
 }
 
 /// The orders of a document, without their dates: the same order planned on another day is the same order. Empty when it is
@@ -171,15 +192,37 @@ impl Profile {
                 "the order does not fit into the warehouse's document: {problem}. Change it on the order"
             ))
         })?;
+        let body = self.body(ORDER, "OW", &order.key, at, segments)?;
+        let numbering = Some(self.numbering(self.expects_within));
+        Ok(EffectDraft { kind, key: order.key.clone(), batch: None, body, title, numbering })
+    }
+
+    /// The frozen body of a document with one set.
+    pub(super) fn body(
+        &self,
+        set: &str,
+        group: &str,
+        key: &str,
+        at: civil::DateTime,
+        segments: Vec<Segment>,
+    ) -> Result<String, PlanError> {
         let body = Outgoing {
+            set: set.to_owned(),
             sender: self.envelope.sender.id.chars().filter(char::is_ascii_alphanumeric).collect(),
-            key: order.key.clone(),
-            text: unnumbered(&self.envelope, at, "OW", &[("940".to_owned(), segments)]),
+            key: key.to_owned(),
+            text: unnumbered(&self.envelope, at, group, &[(set.to_owned(), segments)]),
         };
-        let body = serde_json::to_string(&body).map_err(|error| PlanError::new(error.to_string()))?;
-        let numbering =
-            Numbering { series: self.series(), first: self.first_control_number, last: LAST_CONTROL_NUMBER };
-        Ok(EffectDraft { kind, key: order.key.clone(), batch: None, body, title, numbering: Some(numbering) })
+        serde_json::to_string(&body).map_err(|error| PlanError::new(error.to_string()))
+    }
+
+    /// The series of our control numbers, for what is acknowledged within this time.
+    pub(super) fn numbering(&self, acknowledged_within: Option<Duration>) -> Numbering {
+        Numbering {
+            series: self.series(),
+            first: self.first_control_number,
+            last: LAST_CONTROL_NUMBER,
+            acknowledged_within,
+        }
     }
 
     fn check_key(&self, key: &str) -> Result<(), PlanError> {
@@ -203,7 +246,7 @@ impl Profile {
         self.envelope.syntax.text(text).ok().filter(|text| text.chars().count() <= LONGEST_KEY).unwrap_or_default()
     }
 
-    fn local(&self, at: Timestamp) -> civil::DateTime {
+    pub(super) fn local(&self, at: Timestamp) -> civil::DateTime {
         at.to_zoned(self.place.zone.clone()).datetime()
     }
 

@@ -1,6 +1,9 @@
 //! What was agreed with a partner: the settings of a warehouse that speaks X12.
 
+use std::time::Duration;
+
 use connect::{Field, FieldKind, Settings, SettingsError};
+use jiff::SignedDuration;
 
 use super::{
     reader::Party,
@@ -83,6 +86,38 @@ pub(super) static FIELDS: &[Field] = &[
         Some("true"),
         "Accents are taken off. Off: documents are UTF-8.",
     ),
+    field(
+        "send_997",
+        "Acknowledge what comes in (997)",
+        FieldKind::Choice(&[
+            ("yes", "Each group that was read"),
+            ("detail", "The same, naming what was passed over"),
+            ("no", "Nothing"),
+        ]),
+        Some("yes"),
+        "With detail, a document with faults that were passed over is accepted with errors (E); without, it is accepted (A).",
+    ),
+    field(
+        "refused_997",
+        "What could not be used",
+        FieldKind::Choice(&[("reject", "Is rejected (R)"), ("silent", "Is not acknowledged")]),
+        Some("reject"),
+        "What the 997 says of documents that were set aside, and of kinds that are not taken.",
+    ),
+    field(
+        "expect_997_minutes",
+        "Minutes until their 997",
+        FieldKind::Integer,
+        Some("120"),
+        "An order or cancel that was not acknowledged by then is shown as an exception. 0: the warehouse sends none.",
+    ),
+    field(
+        "numbers_again_days",
+        "Days until a number comes again",
+        FieldKind::Integer,
+        Some("180"),
+        "An interchange whose control number was used with other content within these days is set aside.",
+    ),
     field("ask_ta1", "Ask for a TA1", FieldKind::Switch, Some("false"), "ISA14. Most partners send none."),
     field(
         "first_control_number",
@@ -164,12 +199,28 @@ const fn needed(name: &'static str, title: &'static str, help: &'static str) -> 
     Field { name, title, help, kind: FieldKind::Text, required: true, default: None }
 }
 
+/// Which of the partner's groups are acknowledged, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answering {
+    /// Whether a 997 is sent at all.
+    pub(super) groups: bool,
+    /// Whether it names what was passed over.
+    pub(super) detail: bool,
+    /// Whether what could not be used is rejected; otherwise nothing is said of it.
+    pub(super) refused: bool,
+}
+
 /// What the connector works with.
 pub(super) struct Profile {
     pub(super) place: Place,
     pub(super) envelope: Envelope,
     pub(super) versions_in: Vec<String>,
     pub(super) first_control_number: u32,
+    pub(super) answering: Answering,
+    /// How long the partner may take to acknowledge an order; `None`: it never does.
+    pub(super) expects_within: Option<Duration>,
+    /// For how long a control number stands for the interchange that first carried it.
+    pub(super) numbers_again: SignedDuration,
     pub(super) depositor_name: String,
     pub(super) warehouse_name: String,
     pub(super) warehouse_code: Option<String>,
@@ -228,7 +279,19 @@ impl Profile {
             .ok()
             .filter(|number| (1..=LAST_CONTROL_NUMBER).contains(number))
             .ok_or_else(|| SettingsError::field("first_control_number", "must be a number from 1 to 999999999"))?;
+        let number = |name: &str, most: u32| {
+            let given = given(name)?.parse::<u32>().ok().filter(|number| *number <= most);
+            given.ok_or_else(|| SettingsError::field(name, format!("must be a whole number from 0 to {most}")))
+        };
+        let minutes = number("expect_997_minutes", 100_000)?;
         Ok(Self {
+            answering: Answering {
+                groups: given("send_997")? != "no",
+                detail: given("send_997")? == "detail",
+                refused: given("refused_997")? == "reject",
+            },
+            expects_within: (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60)),
+            numbers_again: SignedDuration::from_hours(i64::from(number("numbers_again_days", 36_500)?) * 24),
             place: Place::of(settings, FIELDS)?,
             versions_in: list("versions_in")?,
             first_control_number,

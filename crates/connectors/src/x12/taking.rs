@@ -1,46 +1,105 @@
 //! Taking a file of the warehouse apart: which of its documents are used, and which are held for a person.
 
-use connect::{Inbound, RejectedInput, RequestState, ShipmentPage, StockFeed};
+use connect::{Inbound, Receipt, RejectedInput, RequestState, ShipmentPage, StockFeed, StockPage};
 
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement},
+    answering::{Fate, unread, unread_stock},
     finding::Broken,
-    incoming::Said,
+    incoming::{Said, UNKNOWN_VERSION},
     profile::Profile,
     reader::{Interchange, Set, read},
+    repeats::{Memory, Standing},
     segment::Segment,
 };
 use crate::files::outbox::{Complete, sha256};
 
+/// A file, read as far as it can be.
+pub(super) struct Opened<'a> {
+    file: &'a Complete,
+    pub(super) interchanges: Vec<Interchange>,
+    /// Why nothing of it may be used.
+    broken: Option<Broken>,
+}
+
 impl Profile {
-    /// Takes a document of the shipments channel apart.
-    pub(super) fn take(&self, file: &Complete, page: &mut ShipmentPage) {
-        let interchanges = match self.interchanges(&file.content) {
-            Ok(interchanges) => interchanges,
-            Err(broken) => {
-                page.rejected.push(set_aside(file.taken(), &broken));
-                return;
+    pub(super) fn open<'a>(&self, file: &'a Complete) -> Opened<'a> {
+        match read(&file.content) {
+            Ok(interchanges) => {
+                let broken = interchanges.iter().find_map(|interchange| self.judge(interchange).err());
+                interchanges.iter().for_each(note);
+                Opened { file, interchanges, broken }
             }
-        };
-        for interchange in &interchanges {
-            for segment in &interchange.acknowledgements {
-                let said = InterchangeAcknowledgement::read(segment);
-                // A duplicate is known to have arrived before, and once.
-                if !said.verdict.is_accepted() && !said.is_duplicate() {
-                    let meaning = super::meaning("TA1", 5, &said.note).unwrap_or("a note of the partner's own");
-                    let why = format!(
-                        "the warehouse rejects interchange {}: note {} ({meaning}). Nothing of it was taken in; mend the settings, \
-                         and agree with the warehouse before it is sent again",
-                        said.control, said.note
-                    );
-                    page.rejected.push(part(file, interchange, segment.get(1), std::slice::from_ref(segment), why));
+            Err(broken) => Opened { file, interchanges: Vec::new(), broken: Some(broken) },
+        }
+    }
+
+    /// Takes a document of the shipments channel apart.
+    pub(super) fn take(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut ShipmentPage) {
+        let file = opened.file;
+        if let Some(broken) = &opened.broken {
+            page.letters.answers.extend(self.refusals(opened, broken, memory));
+            page.rejected.push(set_aside(file.taken(), broken));
+            return;
+        }
+        let standings: Vec<Standing> = opened.interchanges.iter().map(|one| self.standing(one, memory)).collect();
+        if let [Standing::Reused(broken)] = standings.as_slice() {
+            page.rejected.push(set_aside(file.taken(), broken));
+            return;
+        }
+        for (interchange, standing) in opened.interchanges.iter().zip(standings) {
+            match standing {
+                Standing::New(mark) => {
+                    page.letters.marks.push(mark);
+                    page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
                 }
+                Standing::Repeated => {
+                    tracing::info!(interchange.control = interchange.control(), "came before, and says nothing new");
+                    continue;
+                }
+                Standing::Reused(broken) => {
+                    let whole = everything(interchange);
+                    page.rejected.push(part(file, interchange, "", &whole, broken.to_string()));
+                    continue;
+                }
+            }
+            for segment in &interchange.acknowledgements {
+                self.take_acknowledgement(file, interchange, segment, page);
             }
             for (_, set) in interchange.sets() {
                 self.take_set(file, interchange, set, page);
             }
         }
         page.taken.push(file.taken());
+    }
+
+    fn take_acknowledgement(
+        &self,
+        file: &Complete,
+        interchange: &Interchange,
+        segment: &Segment,
+        page: &mut ShipmentPage,
+    ) {
+        let said = InterchangeAcknowledgement::read(segment);
+        // A duplicate is known to have arrived before, and once.
+        if said.verdict.is_accepted() || said.is_duplicate() {
+            return;
+        }
+        let meaning = super::meaning("TA1", 5, &said.note).unwrap_or("a note of the partner's own");
+        let why = format!(
+            "it rejects interchange {}: note {} ({meaning}). Nothing of it was taken in; {MEND}",
+            said.control, said.note
+        );
+        match said.control.parse() {
+            Ok(number) => page.letters.receipts.push(Receipt { number, refused: Some(why) }),
+            Err(_) => page.rejected.push(part(
+                file,
+                interchange,
+                segment.get(1),
+                std::slice::from_ref(segment),
+                format!("the warehouse says that {why}"),
+            )),
+        }
     }
 
     fn take_set(&self, file: &Complete, interchange: &Interchange, set: &Set, page: &mut ShipmentPage) {
@@ -53,20 +112,14 @@ impl Profile {
                 Err(broken) => aside(broken.to_string()),
             },
             "997" => match Acknowledgement::read(set) {
-                Ok(said) if said.verdict.is_accepted() && said.sets.iter().all(|set| set.verdict.is_accepted()) => {}
-                Ok(said) => {
-                    let mut errors: Vec<String> = said.errors.clone();
-                    for set in said.sets.iter().filter(|set| !set.verdict.is_accepted()) {
-                        errors.extend(set.errors.iter().map(|error| format!("{} {}: {error}", set.code, set.control)));
+                Ok(said) => match (said.control.parse(), refusal(&said)) {
+                    // Of groups that are not orders nothing is waited for.
+                    (Ok(number), refused) if said.group == "OW" => {
+                        page.letters.receipts.push(Receipt { number, refused });
                     }
-                    aside(format!(
-                        "the warehouse rejects group {} {} and will not work on it: {}. The order file carries this number in its \
-                         name; mend the order or the settings, and agree with the warehouse before it is sent again",
-                        said.group,
-                        said.control,
-                        if errors.is_empty() { "it gives no reason".to_owned() } else { errors.join("; ") }
-                    ));
-                }
+                    (_, Some(why)) => aside(format!("the warehouse says that {why}")),
+                    (_, None) => {}
+                },
                 Err(broken) => aside(broken.to_string()),
             },
             // Shown by the viewer; nothing is done with them.
@@ -78,31 +131,50 @@ impl Profile {
         }
     }
 
-    /// The interchanges of a file, each of them meant for us.
-    fn interchanges(&self, content: &[u8]) -> Result<Vec<Interchange>, Broken> {
-        let interchanges = read(content)?;
-        for interchange in &interchanges {
-            self.judge(interchange)?;
-            if !interchange.findings.is_empty() {
-                // Kinds and places only: the words hold what customers typed.
-                let kinds: Vec<String> = interchange
-                    .findings
-                    .iter()
-                    .map(|finding| format!("{:?} at {}", finding.kind, finding.at))
-                    .collect();
-                tracing::info!(
-                    interchange.control = interchange.control(),
-                    "passed over in a document of the warehouse: {}",
-                    kinds.join(", ")
-                );
+    /// Takes a document of the stock channel apart: whole, or not at all.
+    pub(super) fn take_stock(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut StockPage) {
+        let file = opened.file;
+        if let Some(broken) = &opened.broken {
+            page.letters.answers.extend(self.refusals(opened, broken, memory));
+            page.rejected.push(set_aside(file.taken(), broken));
+            return;
+        }
+        let (mut new, mut marks) = (Vec::new(), Vec::new());
+        for interchange in &opened.interchanges {
+            match self.standing(interchange, memory) {
+                Standing::New(mark) => {
+                    new.push(interchange);
+                    marks.push(mark);
+                }
+                Standing::Repeated => {}
+                Standing::Reused(broken) => {
+                    memory.forget(&marks);
+                    page.rejected.push(set_aside(file.taken(), &broken));
+                    return;
+                }
             }
         }
-        Ok(interchanges)
+        let feeds = self.feeds(file, &new);
+        for interchange in new {
+            let unread = unread_stock(interchange, feeds.is_ok());
+            page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
+        }
+        match feeds {
+            Ok(feeds) => {
+                page.letters.marks.extend(marks);
+                page.feeds.extend(feeds);
+                page.taken.push(file.taken());
+            }
+            Err(broken) => {
+                memory.forget(&marks);
+                page.rejected.push(set_aside(file.taken(), &broken));
+            }
+        }
     }
 
-    pub(super) fn stock_of(&self, file: &Complete) -> Result<Vec<StockFeed>, Broken> {
+    fn feeds(&self, file: &Complete, interchanges: &[&Interchange]) -> Result<Vec<StockFeed>, Broken> {
         let mut feeds = Vec::new();
-        for interchange in &self.interchanges(&file.content)? {
+        for interchange in interchanges {
             // A 947 only explains: the next report has its change in it, which would count twice.
             for (_, set) in interchange.sets().filter(|(_, set)| set.code == "846") {
                 let hash = sha256(raw(interchange, &set.segments).as_bytes());
@@ -112,6 +184,53 @@ impl Profile {
         }
         Ok(feeds)
     }
+
+    /// What is said of a file that nothing is used of: of what is of an unknown version that it is. A sender whom nobody knows,
+    /// and a test in production, are told nothing.
+    fn refusals(&self, opened: &Opened<'_>, broken: &Broken, memory: &Memory) -> Vec<connect::EffectDraft> {
+        if broken.note != UNKNOWN_VERSION {
+            return Vec::new();
+        }
+        let groups = opened.interchanges.iter();
+        groups.flat_map(|interchange| self.answers(interchange, Fate::UnknownVersion, memory.now)).collect()
+    }
+}
+
+/// What a person does about a document of ours that was rejected.
+const MEND: &str = "mend the order or the settings, and agree with the warehouse how it goes on. Sent again it gets a new number: \
+                    resend the order, and record the answer to its cancel as accepted, since the warehouse never had it";
+
+/// Why the warehouse rejects a group of ours; `None` when it does not.
+fn refusal(said: &Acknowledgement) -> Option<String> {
+    let rejected: Vec<_> = said.sets.iter().filter(|set| !set.verdict.is_accepted()).collect();
+    if said.verdict.is_accepted() && rejected.is_empty() {
+        return None;
+    }
+    let mut errors: Vec<String> = said.errors.clone();
+    for set in rejected {
+        errors.extend(set.errors.iter().map(|error| format!("{} {}: {error}", set.code, set.control)));
+    }
+    Some(format!(
+        "its 997 rejects group {} {}: {}. Nobody there will work on it; {MEND}",
+        said.group,
+        said.control,
+        if errors.is_empty() { "it gives no reason".to_owned() } else { errors.join("; ") }
+    ))
+}
+
+/// What was passed over, in the log.
+fn note(interchange: &Interchange) {
+    if interchange.findings.is_empty() {
+        return;
+    }
+    // Kinds and places only: the words hold what customers typed.
+    let kinds: Vec<String> =
+        interchange.findings.iter().map(|finding| format!("{:?} at {}", finding.kind, finding.at)).collect();
+    tracing::info!(
+        interchange.control = interchange.control(),
+        "passed over in a document of the warehouse: {}",
+        kinds.join(", ")
+    );
 }
 
 pub(super) fn set_aside(input: Inbound, broken: &Broken) -> RejectedInput {
@@ -126,8 +245,19 @@ fn part(file: &Complete, interchange: &Interchange, control: &str, segments: &[S
     RejectedInput { reason: format!("{}: {why}", input.name), input }
 }
 
+/// Every segment of an interchange but the ends of groups.
+pub(super) fn everything(interchange: &Interchange) -> Vec<Segment> {
+    let mut segments = vec![interchange.head.clone()];
+    segments.extend(interchange.acknowledgements.iter().cloned());
+    for group in &interchange.groups {
+        segments.push(group.head.clone());
+        segments.extend(group.sets.iter().flat_map(|set| set.segments.iter().cloned()));
+    }
+    segments
+}
+
 /// Segments as text, for people and to tell documents apart.
-fn raw(interchange: &Interchange, segments: &[Segment]) -> String {
+pub(super) fn raw(interchange: &Interchange, segments: &[Segment]) -> String {
     let element = interchange.separators.element.to_string();
     let mut text = String::new();
     for segment in segments {

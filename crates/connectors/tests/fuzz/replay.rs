@@ -206,6 +206,7 @@ pub fn context(transport: Arc<dyn Transport>, clock: Arc<dyn Clock>, waits: Wait
         waits,
         grants: Arc::new(connect::NoGrants),
         desk: Arc::new(connect::NoDesk),
+        marks: Arc::new(connect::NoMarks),
         share: "con_fuzz".to_owned(),
     }
 }

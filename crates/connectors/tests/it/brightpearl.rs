@@ -56,6 +56,7 @@ fn context(factor: u32) -> BuildContext {
         waits,
         grants: Arc::new(connect::NoGrants),
         desk: Arc::new(connect::NoDesk),
+        marks: Arc::new(connect::NoMarks),
         share: "con_test".to_owned(),
     }
 }

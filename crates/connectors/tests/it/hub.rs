@@ -73,6 +73,7 @@ pub fn context(
         waits: Waits::default(),
         grants: Arc::new(connect::NoGrants),
         desk: Arc::new(connect::NoDesk),
+        marks: Arc::new(connect::NoMarks),
         share: "con_test".to_owned(),
     }
 }

@@ -15,6 +15,7 @@ mod configuration;
 mod connections;
 mod desk;
 mod document;
+mod documents;
 mod drafts;
 mod effects;
 mod events;
@@ -244,6 +245,8 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(exceptions::list_exception_groups))
         .routes(routes!(exceptions::retry_exception_group))
         .routes(routes!(exceptions::resolve_exception))
+        .routes(routes!(documents::get_exception_document))
+        .routes(routes!(documents::show_document))
         .routes(routes!(census::get_census, census::run_census))
         .routes(routes!(census::list_findings))
         .routes(routes!(census::get_finding))

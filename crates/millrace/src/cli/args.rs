@@ -834,6 +834,11 @@ pub enum Exceptions {
         /// Id of the group (`grp_…`).
         group: String,
     },
+    /// Show the document that one keeps, segment by segment.
+    Document {
+        /// Id (`exc_…`).
+        exception: String,
+    },
     /// Mark one as dealt with.
     Resolve {
         /// Id (`exc_…`).

@@ -11,6 +11,7 @@ use super::{
     figures,
     orders::more,
     print::{self, Printer, table, time, yes},
+    x12,
 };
 use crate::{
     api,
@@ -18,6 +19,7 @@ use crate::{
     operate::{
         EventOut, Failure, FailureKind, PagingQuery, Role, activity,
         check::{self, CheckOut, EndpointCheckOut},
+        documents,
         exceptions::{self, ExceptionsQuery},
         keys::{self, NewKeyIn, NewKeyOut, NewWarehouseKeyIn},
         setup, verification,
@@ -143,6 +145,10 @@ pub(super) async fn exceptions(session: &Session, command: Exceptions, printer: 
         }
         Exceptions::Groups { connection } => figures::groups(session, connection, printer).await,
         Exceptions::Retry { group } => figures::retry(session, &group, printer).await,
+        Exceptions::Document { exception } => {
+            let shown = documents::of_exception(&session.hub, &session.caller, &exception).await?;
+            printer.answer(&shown.segments, |segments| x12::text(segments))
+        }
         Exceptions::Resolve { exception } => {
             exceptions::resolve(&session.hub, &session.caller, &exception).await?;
             printer.answer(&serde_json::json!({ "resolved": exception }), |_| "Marked as dealt with.".to_owned())

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use connectors::x12::{ShownSegment, show};
-
 use super::{
     args::X12,
     print::{Printer, clean},
 };
-use crate::operate::{Failure, FailureKind};
+use crate::operate::{
+    Failure, FailureKind,
+    documents::{self, SegmentOut},
+};
 
 /// Largest file shown, in bytes.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -26,18 +27,25 @@ pub(super) fn run(command: X12, printer: Printer) -> Result<(), Failure> {
         return Err(unread(format!("it has {size} bytes, and {LARGEST} are the most")));
     }
     let content = std::fs::read(&file).map_err(|error| unread(error.to_string()))?;
-    let shown = show(&content).map_err(|broken| unread(broken.to_string()))?;
-    printer.answer(&shown, |shown| text(shown))
+    let shown = documents::shown(&content).map_err(unread)?;
+    printer.answer(&shown.segments, |shown| text(shown))
 }
 
-fn text(segments: &[ShownSegment]) -> String {
+/// Segments for people.
+pub(super) fn text(segments: &[SegmentOut]) -> String {
     let mut out = String::new();
     for segment in segments {
         // Writing to a text cannot fail.
-        let _ = writeln!(out, "{:>5}  {:<3}  {}", segment.at, clean(&segment.id), segment.name.unwrap_or_default());
+        let _ = writeln!(
+            out,
+            "{:>5}  {:<3}  {}",
+            segment.at,
+            clean(&segment.id),
+            segment.name.as_deref().unwrap_or_default()
+        );
         for element in &segment.elements {
-            let name = element.name.map(|name| format!("{name}: ")).unwrap_or_default();
-            let meaning = element.meaning.map(|meaning| format!(" ({meaning})")).unwrap_or_default();
+            let name = element.name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
+            let meaning = element.meaning.as_ref().map(|meaning| format!(" ({meaning})")).unwrap_or_default();
             let _ = writeln!(out, "         {:02}  {name}{}{meaning}", element.number, clean(&element.value));
         }
         for finding in &segment.findings {

@@ -73,7 +73,7 @@ fn priority(kind: EffectKind) -> i64 {
         EffectKind::CreateNote | EffectKind::DeleteNote | EffectKind::ReleaseRequest => 2,
         EffectKind::SubmitRequest => 3,
         EffectKind::SetStatus => 4,
-        EffectKind::AddOrderNote => 5,
+        EffectKind::AddOrderNote | EffectKind::Acknowledge => 5,
         EffectKind::CorrectStock => 6,
     }
 }
@@ -159,6 +159,10 @@ pub(super) async fn plan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<NewEffec
     tx.wakes.work = true;
     recovery::suspect(tx, key, ids).await?;
     for (effect, hash) in by_key.into_values() {
+        // What was read twice is answered once, in the words and under the number of the first time.
+        if effect.draft.kind == EffectKind::Acknowledge {
+            continue;
+        }
         revise_known(tx, key, effect, hash).await?;
     }
     Ok(())

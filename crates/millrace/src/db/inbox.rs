@@ -30,7 +30,7 @@ pub struct InboxCall {
 pub struct ExceptionRow {
     /// Its id.
     pub id: String,
-    /// `input`, `unknown_key`, `changed_shipment`.
+    /// `input`, `shipment_input`, `unknown_key`, `changed_shipment`, `shipped_after_cancel`, `unacknowledged`, `refused_message`.
     pub kind: String,
     /// What it is about.
     pub subject: String,
@@ -279,6 +279,25 @@ impl Database {
                         })
                     })
                     .collect()
+            })
+        })
+        .await
+    }
+
+    /// What an exception keeps, as it came.
+    pub async fn exception_content(&self, key: &ConnectionKey, id: &str) -> R<Option<Vec<u8>>> {
+        let (key, id) = (key.clone(), id.to_owned());
+        self.read(&key.clone(), "exception_content", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT content FROM exception
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND id = $4",
+                        &[tenant, merchant, connection, id.into()],
+                    )
+                    .await?;
+                row.and_then(|row| row.opt_blob(0).transpose()).transpose()?.map(unpack).transpose()
             })
         })
         .await

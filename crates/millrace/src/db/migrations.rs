@@ -31,6 +31,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (16, "numbers", include_str!("../../migrations/sqlite/0016_numbers.sql")),
     (17, "erasure", include_str!("../../migrations/sqlite/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/sqlite/0018_desk.sql")),
+    (20, "letters", include_str!("../../migrations/sqlite/0020_letters.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -51,6 +52,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (16, "numbers", include_str!("../../migrations/postgres/0016_numbers.sql")),
     (17, "erasure", include_str!("../../migrations/postgres/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/postgres/0018_desk.sql")),
+    (20, "letters", include_str!("../../migrations/postgres/0020_letters.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

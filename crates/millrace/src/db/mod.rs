@@ -36,6 +36,7 @@ mod in_hand;
 mod inbox;
 mod keys;
 mod late;
+mod letters;
 mod levels;
 mod links;
 mod lists;

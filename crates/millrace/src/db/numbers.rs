@@ -9,7 +9,8 @@ use super::{ConnectionKey, DbError, R, effects::key_values, sql::Tx};
 pub(super) async fn give(tx: &mut Tx, key: &ConnectionKey, effects: Vec<(EffectId, Numbering)>) -> R<()> {
     let [tenant, merchant, _] = key_values(key);
     let mut rows = Vec::with_capacity(effects.len());
-    for (effect, Numbering { series, first, last }) in effects {
+    for (effect, Numbering { series, first, last, acknowledged_within }) in effects {
+        let within = acknowledged_within.map(|within| i64::try_from(within.as_millis()).unwrap_or(i64::MAX));
         let row = tx
             .first(
                 "INSERT INTO number_series AS s (tenant, merchant, name, reached) VALUES ($1, $2, $3, $4)
@@ -26,13 +27,13 @@ pub(super) async fn give(tx: &mut Tx, key: &ConnectionKey, effects: Vec<(EffectI
             )
             .await?
             .ok_or_else(|| DbError::Conflict("no number could be taken".to_owned()))?;
-        rows.push(vec![(&effect).into(), row.int(0)?.into()]);
+        rows.push(vec![(&effect).into(), row.int(0)?.into(), within.into()]);
     }
     if rows.is_empty() {
         return Ok(());
     }
     tx.many(
-        "UPDATE effect SET number = v.column2 FROM (VALUES ",
+        "UPDATE effect SET number = v.column2, acknowledged_within = v.column3 FROM (VALUES ",
         ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})
              AND effect.number IS NULL",
         &[tenant, merchant],

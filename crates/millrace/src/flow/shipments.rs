@@ -1,13 +1,15 @@
 //! Shipments: warehouse → what the source is told.
 
 use connect::{
-    FeedCursor, Inbound,
+    FeedCursor, Inbound, Letters,
     planted::{Planted, planted},
 };
 
+use engine::key;
+
 use super::{FlowError, counts};
 use crate::{
-    db::{ChannelKind, Counts, NewShipment, Ran, ShipmentsRecorded},
+    db::{ChannelKind, Counts, NewEffect, NewShipment, Ran, ShipmentsRecorded, Subject},
     runtime::Runtime,
 };
 
@@ -106,6 +108,8 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
                 runtime.wake.advance.notify_one();
             }
         }
+        // Once what stands in them is kept: a message that is known brings nothing more.
+        keep_letters(runtime, page.letters).await?;
         put_away(runtime, &page.taken, &page.rejected).await;
         let read = summary.new + summary.known + summary.changed + summary.unknown;
         runtime.tell_progress(ChannelKind::Shipments, read, None, summary.counts()).await;
@@ -119,7 +123,35 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         }
     }
     runtime.metrics.orders("shipped", summary.new);
+    let missing = runtime.db.raise_unacknowledged(&runtime.key, runtime.waits.factor).await?;
+    if missing > 0 {
+        tracing::warn!(connection.id = %runtime.key.connection, "{missing} messages were not acknowledged in time");
+    }
     Ok(summary)
+}
+
+/// Keeps what a reading says about messages, and plans the answers to them.
+pub(super) async fn keep_letters(runtime: &Runtime, letters: Letters) -> Result<(), FlowError> {
+    if letters.is_empty() {
+        return Ok(());
+    }
+    let Letters { marks, answers, receipts } = letters;
+    let answered = !answers.is_empty();
+    let answers = answers
+        .into_iter()
+        .map(|draft| NewEffect {
+            id: runtime.effect_id(),
+            lane: key::letter_lane(runtime.key.connection.as_str(), &draft.key),
+            draft,
+            subject: Subject::default(),
+            not_before: None,
+        })
+        .collect();
+    runtime.db.keep_letters(&runtime.key, &marks, answers, &receipts).await?;
+    if answered {
+        runtime.wake.warehouse.notify_one();
+    }
+    Ok(())
 }
 
 async fn seen(runtime: &Runtime, taken: &[Inbound]) -> Result<Vec<bool>, FlowError> {

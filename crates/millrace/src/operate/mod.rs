@@ -14,6 +14,7 @@ pub mod check;
 pub mod connections;
 pub mod deliveries;
 pub mod desk;
+pub mod documents;
 pub mod drafts;
 pub mod drift;
 pub mod effects;

@@ -15,8 +15,8 @@ use std::{
 };
 
 use connect::{
-    BuildContext, Clock, FileStores, NoDesk, NoGrants, OrderSource, Random, Role, Settings, SettingsError, Side,
-    Transport, Waits, Warehouse, budget::Budgets,
+    BuildContext, Clock, FileStores, NoDesk, NoGrants, NoMarks, OrderSource, Random, Role, Settings, SettingsError,
+    Side, Transport, Waits, Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ use crate::{
     db::{ConnectionKey, ConnectionRecord, Database, DbError, DeskKey, StoreKey},
     desk::WarehouseDesk,
     grants::StoreGrants,
+    letters::ConnectionMarks,
     metrics::Metrics,
     node,
     reconcile::Reconciler,
@@ -117,6 +118,7 @@ impl Workers {
             waits: self.waits,
             grants: Arc::new(NoGrants),
             desk: Arc::new(NoDesk),
+            marks: Arc::new(NoMarks),
             share: share.to_owned(),
         }
     }
@@ -131,7 +133,8 @@ impl Workers {
     fn context_for(&self, record: &ConnectionRecord, share: &str) -> BuildContext {
         let key = DeskKey { scope: record.key.scope.clone(), warehouse: record.warehouse.id.clone() };
         let desk = WarehouseDesk::shared(self.db.clone(), key);
-        BuildContext { desk, ..self.context_of(record.store_key(), share) }
+        let marks = ConnectionMarks::shared(self.db.clone(), record.key.clone());
+        BuildContext { desk, marks, ..self.context_of(record.store_key(), share) }
     }
 
     /// Makes a connection ready to run, without starting anything.

@@ -44,7 +44,7 @@ pub(super) struct Folder {
     root: PathBuf,
     label: String,
     /// How names of order files begin and end.
-    orders: (&'static str, &'static str),
+    orders: (&'static [&'static str], &'static str),
     after_reading: AfterReading,
     repair_after: Option<Duration>,
     written: u64,
@@ -65,7 +65,7 @@ impl Folder {
         after_reading: AfterReading,
         repair_after: Option<Duration>,
         seed: u64,
-        orders: (&'static str, &'static str),
+        orders: (&'static [&'static str], &'static str),
     ) -> io::Result<Self> {
         for part in ["in/archive", "in/rejected", "out"] {
             fs::create_dir_all(root.join(part))?;
@@ -104,7 +104,10 @@ impl Folder {
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
-            if name.starts_with(self.orders.0) && name.ends_with(self.orders.1) && entry.file_type()?.is_file() {
+            if self.orders.0.iter().any(|begin| name.starts_with(begin))
+                && name.ends_with(self.orders.1)
+                && entry.file_type()?.is_file()
+            {
                 names.push(name);
             }
         }

@@ -24,6 +24,23 @@ pub struct Ledger {
     pub rejected: Vec<FileRejected>,
     /// Shipment and stock files put into `out/`, in order of writing.
     pub written: Vec<FileWritten>,
+    /// Groups of X12 documents that were written, as `SW 5`, with how many sets each has; acknowledgements are none.
+    pub groups: BTreeMap<String, usize>,
+    /// What the depositor said of them, in order.
+    pub acknowledged: Vec<Acknowledged>,
+}
+
+/// A group that the depositor has acknowledged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Acknowledged {
+    /// File name.
+    pub name: String,
+    /// When it was taken in.
+    pub at: Timestamp,
+    /// The group, as in [`Ledger::groups`].
+    pub group: String,
+    /// `A`, `E`, `P` or `R`.
+    pub result: String,
 }
 
 /// One accepted order.

@@ -16,7 +16,7 @@
 //!
 //! Both begin with the column names. Times are ISO 8601 in UTC, to the second.
 //!
-//! With [`Config::x12`] the same warehouse talks in X12: it takes `940_*.edi`, and writes 945, 846 and 997. With
+//! With [`Config::x12`] the same warehouse talks in X12: it takes `940_*.edi` and `997_*.edi`, and writes 945, 846 and 997. With
 //! [`Config::flat`] it talks in flat files of its own making ([`flat`]).
 //!
 //! ```no_run
@@ -40,6 +40,7 @@ mod order_file;
 mod warehouse;
 mod x12;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,8 +53,8 @@ use tokio_util::sync::CancellationToken;
 pub use feed::{Fault, Feed};
 pub use folder::AfterReading;
 pub use ledger::{
-    FileRead, FileRejected, FileWritten, Ledger, LedgerContent, LedgerLine, LedgerOrder, LedgerPackage, LedgerShipment,
-    OrderState, StockRow,
+    Acknowledged, FileRead, FileRejected, FileWritten, Ledger, LedgerContent, LedgerLine, LedgerOrder, LedgerPackage,
+    LedgerShipment, OrderState, StockRow,
 };
 pub use order_file::{PhVersion, ShipTo, StateRule};
 pub use warehouse::{Habits, Handling, PlannedShipment, SeedStock};
@@ -62,6 +63,17 @@ pub use x12::Partners;
 use feed::Table;
 use folder::Folder;
 use warehouse::Warehouse;
+
+/// When and how a warehouse that talks in X12 says that it has read orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledging {
+    /// As soon as it has.
+    AtOnce,
+    /// Not before it is told to do so at once.
+    Later,
+    /// At once, and its word is that it could not take the order in; it works on it all the same.
+    Refusing,
+}
 
 /// How the warehouse is set up.
 #[derive(Clone, Debug)]
@@ -172,6 +184,12 @@ struct State {
     read: Vec<FileRead>,
     rejected: Vec<FileRejected>,
     written: Vec<FileWritten>,
+    /// What was written in X12 groups, and what the depositor said of it.
+    groups: BTreeMap<String, usize>,
+    acknowledged: Vec<Acknowledged>,
+    acknowledging: Acknowledging,
+    /// Acknowledgements that are held back: name and content.
+    unsaid: Vec<(String, Vec<u8>)>,
     stock_sequence: u64,
     /// The last control number, of a warehouse that talks in X12.
     control: u64,
@@ -185,9 +203,9 @@ impl Dsfx {
     /// When the folders cannot be created.
     pub fn open(config: Config) -> Result<Self, DsfxError> {
         let orders = match (&config.x12, config.flat) {
-            (Some(_), _) => ("940_", ".edi"),
-            (None, true) => ("ORDERS_", ".csv"),
-            (None, false) => ("ord_", ".csv"),
+            (Some(_), _) => (&["940_", "997_"][..], ".edi"),
+            (None, true) => (&["ORDERS_"][..], ".csv"),
+            (None, false) => (&["ord_"][..], ".csv"),
         };
         let folder =
             Folder::open(&config.root, &config.label, config.after_reading, config.repair_after, config.seed, orders)
@@ -201,6 +219,10 @@ impl Dsfx {
                 read: Vec::new(),
                 rejected: Vec::new(),
                 written: Vec::new(),
+                groups: BTreeMap::new(),
+                acknowledged: Vec::new(),
+                acknowledging: Acknowledging::AtOnce,
+                unsaid: Vec::new(),
                 stock_sequence: 0,
                 control: 0,
                 next_count: None,
@@ -244,6 +266,22 @@ impl Dsfx {
             let mut tick = Tick::default();
             state.read_orders(now, &mut tick)?;
             Ok(tick)
+        })
+    }
+
+    /// From now on it acknowledges orders like this; what was held back is said when it is *at once*.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn acknowledge(&self, how: Acknowledging) -> Result<(), DsfxError> {
+        self.with_folder(|state| {
+            state.acknowledging = how;
+            if how == Acknowledging::AtOnce {
+                for (name, bytes) in std::mem::take(&mut state.unsaid) {
+                    state.folder.tell(&name, &bytes)?;
+                }
+            }
+            Ok(())
         })
     }
 
@@ -395,6 +433,8 @@ impl Dsfx {
             read: state.read.clone(),
             rejected: state.rejected.clone(),
             written: state.written.clone(),
+            groups: state.groups.clone(),
+            acknowledged: state.acknowledged.clone(),
         })
     }
 
@@ -413,6 +453,10 @@ impl State {
             let Some(bytes) = self.folder.order_file(&name)? else {
                 continue;
             };
+            if let Some(partners) = self.config.x12.clone().filter(|_| name.starts_with("997_")) {
+                self.read_acknowledgement(name, &bytes, &partners, now, tick)?;
+                continue;
+            }
             let asked = match &self.config.x12 {
                 Some(partners) => x12::parse(&bytes, partners).map(|mut asked| {
                     for order in asked.orders.iter_mut().filter(|order| order.facility == partners.warehouse) {
@@ -462,6 +506,36 @@ impl State {
         Ok(())
     }
 
+    fn read_acknowledgement(
+        &mut self,
+        name: String,
+        bytes: &[u8],
+        partners: &Partners,
+        now: Timestamp,
+        tick: &mut Tick,
+    ) -> io::Result<()> {
+        match x12::acknowledged(bytes, partners, &self.groups) {
+            Ok(said) => {
+                if self.folder.consume(&name)? {
+                    let of = |said: x12::Said| Acknowledged {
+                        name: name.clone(),
+                        at: now,
+                        group: said.group,
+                        result: said.result,
+                    };
+                    self.acknowledged.extend(said.into_iter().map(of));
+                }
+            }
+            Err(reason) => {
+                if self.folder.reject(&name, &reason)? {
+                    tick.rejected += 1;
+                    self.rejected.push(FileRejected { name, at: now, reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn next_control(&mut self) -> u64 {
         self.control += 1;
         self.control
@@ -471,6 +545,7 @@ impl State {
         match self.config.x12.clone() {
             Some(partners) => {
                 let control = self.next_control();
+                self.groups.insert(format!("SW {control}"), shipped.len());
                 let bytes = x12::shipments(&partners, control, self.warehouse.shipped(shipped), now);
                 Table::document(Feed::Shipments, bytes, shipped.len())
             }
@@ -487,8 +562,13 @@ impl State {
         let taken = self.read.last().map_or(0, |read| read.orders.len());
         let control = self.next_control();
         let sets = taken + asked.cancels.len();
-        let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, now);
-        self.folder.tell(&format!("997_{control:09}.edi"), &bytes)?;
+        let takes = self.acknowledging != Acknowledging::Refusing;
+        let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, takes, now);
+        let name = format!("997_{control:09}.edi");
+        match self.acknowledging {
+            Acknowledging::Later => self.unsaid.push((name, bytes)),
+            Acknowledging::AtOnce | Acknowledging::Refusing => self.folder.tell(&name, &bytes)?,
+        }
         for number in std::mem::take(&mut asked.cancels) {
             self.give_up(&number, now)?;
         }
@@ -502,6 +582,7 @@ impl State {
             let control = self.next_control();
             match &self.config.x12 {
                 Some(partners) => {
+                    self.groups.insert(format!("SW {control}"), 1);
                     let bytes = x12::cancelled(partners, control, order, now);
                     self.folder.tell(&format!("945_{control:09}_cancelled.edi"), &bytes)?;
                 }
@@ -524,7 +605,9 @@ impl State {
         let table = match self.config.x12.clone() {
             Some(partners) => {
                 let rows = self.warehouse.stock();
-                let bytes = x12::stock(&partners, self.next_control(), &rows, now);
+                let control = self.next_control();
+                self.groups.insert(format!("IB {control}"), 1);
+                let bytes = x12::stock(&partners, control, &rows, now);
                 Table::document(Feed::Stock, bytes, rows.len())
             }
             None if self.config.flat => flat::stock(&self.warehouse.stock(), now),

@@ -3,6 +3,8 @@
 //! A warehouse of the strict kind: a document with a wrong length, count or control number is refused whole. Written from the
 //! standard, as this project's notes on it have it; nothing of the hub's own reader or writer is used.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -35,14 +37,71 @@ pub(super) struct Asked {
     pub cancels: Vec<String>,
 }
 
+/// What a file of the depositor's says of groups that this warehouse sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Said {
+    /// AK101 and AK102.
+    pub group: String,
+    /// AK901.
+    pub result: String,
+}
+
 type Segment<'a> = Vec<&'a str>;
 
 fn at<'a>(segment: &[&'a str], element: usize) -> &'a str {
     segment.get(element).copied().unwrap_or_default()
 }
 
-/// Reads a whole file, or says in one sentence why it is refused. A file is taken whole or not at all.
+/// A file of orders, whole, or in one sentence why it is refused.
 pub(super) fn parse(bytes: &[u8], partners: &Partners) -> Result<Asked, String> {
+    let (group, sets) = document(bytes, partners, "OW", "940")?;
+    let mut asked = Asked { group, orders: vec![], cancels: vec![] };
+    for set in &sets {
+        order(set, &mut asked)?;
+    }
+    Ok(asked)
+}
+
+/// A file that acknowledges groups of ours, or in one sentence why it is refused. `sent` are those that were written, with how
+/// many sets each had.
+pub(super) fn acknowledged(
+    bytes: &[u8],
+    partners: &Partners,
+    sent: &BTreeMap<String, usize>,
+) -> Result<Vec<Said>, String> {
+    let (_, sets) = document(bytes, partners, "FA", "997")?;
+    let mut said = Vec::new();
+    for set in &sets {
+        let (mut group, mut spoken_of, mut results) = (String::new(), 0, Vec::new());
+        for segment in set {
+            match at(segment, 0) {
+                "AK1" => group = format!("{} {}", at(segment, 1), at(segment, 2)),
+                "AK2" => spoken_of += 1,
+                "AK5" => results.push(at(segment, 1)),
+                "AK9" => {
+                    let sets = *sent.get(&group).ok_or_else(|| format!("we sent no group {group}"))?;
+                    let accepted = results.iter().filter(|result| matches!(**result, "A" | "E")).count();
+                    let counts = [at(segment, 2), at(segment, 3)].map(|count| count.parse::<usize>().ok());
+                    let all = spoken_of == 0 || (spoken_of == sets && results.len() == sets);
+                    if counts != [Some(sets); 2] || !all || (spoken_of > 0 && at(segment, 4) != accepted.to_string()) {
+                        return Err(format!("AK9 of group {group} does not count its {sets} sets"));
+                    }
+                    said.push(Said { group: std::mem::take(&mut group), result: at(segment, 1).to_owned() });
+                }
+                _ => {}
+            }
+        }
+    }
+    if said.len() == sets.len() { Ok(said) } else { Err("a 997 gives no result for its group".to_owned()) }
+}
+
+/// The group number and the sets of a file with one group of this kind. A file is taken whole or not at all.
+fn document<'a>(
+    bytes: &'a [u8],
+    partners: &Partners,
+    kind: &str,
+    code: &str,
+) -> Result<(String, Vec<Vec<Segment<'a>>>), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     if text.get(..4) != Some("ISA*") || text.get(105..106) != Some("~") {
         return Err("the ISA is not 106 characters long, with * and ~".to_owned());
@@ -66,27 +125,27 @@ pub(super) fn parse(bytes: &[u8], partners: &Partners) -> Result<Asked, String> 
     if at(iea, 0) != "IEA" || at(iea, 2) != control || control.len() != 9 {
         return Err(format!("interchange {control} does not end with its number"));
     }
-    if at(gs, 0) != "GS" || at(gs, 1) != "OW" || at(gs, 8) != "004010" || at(ge, 0) != "GE" || at(ge, 2) != at(gs, 6) {
-        return Err("its group is not one of orders (OW) in version 004010 that ends with its number".to_owned());
+    if at(gs, 0) != "GS" || at(gs, 1) != kind || at(gs, 8) != "004010" || at(ge, 0) != "GE" || at(ge, 2) != at(gs, 6) {
+        return Err(format!("its group is not one of kind {kind} in version 004010 that ends with its number"));
     }
-    let mut asked = Asked { group: at(gs, 6).to_owned(), orders: vec![], cancels: vec![] };
+    let group = at(gs, 6).to_owned();
     let inside = segments.get(2..segments.len() - 2).unwrap_or_default();
-    let mut sets = 0;
+    let mut sets = Vec::new();
     for set in inside.split_inclusive(|segment| at(segment, 0) == "SE") {
-        sets += 1;
+        let number = sets.len() + 1;
         let (Some(st), Some(se)) = (set.first(), set.last()) else { continue };
-        if at(st, 0) != "ST" || at(st, 1) != "940" || at(se, 0) != "SE" || at(se, 2) != at(st, 2) {
-            return Err(format!("set {sets} is no 940 that ends with its number"));
+        if at(st, 0) != "ST" || at(st, 1) != code || at(se, 0) != "SE" || at(se, 2) != at(st, 2) {
+            return Err(format!("set {number} is no {code} that ends with its number"));
         }
         if at(se, 1) != set.len().to_string() {
-            return Err(format!("set {sets} counts {} segments and has {}", at(se, 1), set.len()));
+            return Err(format!("set {number} counts {} segments and has {}", at(se, 1), set.len()));
         }
-        order(set, &mut asked)?;
+        sets.push(set.to_vec());
     }
-    if at(ge, 1) != sets.to_string() || at(iea, 1) != "1" {
+    if at(ge, 1) != sets.len().to_string() || at(iea, 1) != "1" {
         return Err("the counts of sets or groups are wrong".to_owned());
     }
-    Ok(asked)
+    Ok((group, sets))
 }
 
 fn order(set: &[Segment<'_>], asked: &mut Asked) -> Result<(), String> {
@@ -292,13 +351,21 @@ pub(super) fn stock(partners: &Partners, control: u64, rows: &[StockRow], now: T
     envelope(partners, control, "IB", "846", &[set], now)
 }
 
-/// 997: all of a group was taken in.
-pub(super) fn acknowledgement(partners: &Partners, control: u64, group: &str, count: usize, now: Timestamp) -> Vec<u8> {
+/// 997: all of a group was taken in, or all of it refused.
+pub(super) fn acknowledgement(
+    partners: &Partners,
+    control: u64,
+    group: &str,
+    count: usize,
+    takes: bool,
+    now: Timestamp,
+) -> Vec<u8> {
     let mut set = vec![format!("AK1*OW*{group}")];
+    let (one, all, accepted) = if takes { ("AK5*A", "A", count) } else { ("AK5*R*5", "R", 0) };
     for place in 1..=count {
         set.push(format!("AK2*940*{place:04}"));
-        set.push("AK5*A".to_owned());
+        set.push(one.to_owned());
     }
-    set.push(format!("AK9*A*{count}*{count}*{count}"));
+    set.push(format!("AK9*{all}*{count}*{count}*{accepted}"));
     envelope(partners, control, "FA", "997", &[set], now)
 }

@@ -40,7 +40,10 @@ pub(super) fn purpose(kind: EffectKind) -> Option<Purpose> {
         EffectKind::SetStatus => Some(Purpose::stock("set_status")),
         EffectKind::AddOrderNote => Some(Purpose::stock("order_note")),
         EffectKind::CorrectStock => Some(Purpose::stock("stock_correction")),
-        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => None,
+        EffectKind::SubmitRequest
+        | EffectKind::ReleaseRequest
+        | EffectKind::CancelRequest
+        | EffectKind::Acknowledge => None,
     }
 }
 
@@ -59,7 +62,10 @@ pub(super) fn capabilities(kind: EffectKind, waits: Waits) -> Option<Capabilitie
         // The state is absolute, but each success leaves a note and may start the account's own automation.
         EffectKind::SetStatus => (&[Capability::StrongRead], Duration::ZERO),
         EffectKind::CorrectStock => (&[Capability::LaggingRead], SEARCH_LAG / waits.factor.max(1)),
-        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => return None,
+        EffectKind::SubmitRequest
+        | EffectKind::ReleaseRequest
+        | EffectKind::CancelRequest
+        | EffectKind::Acknowledge => return None,
     };
     Some(Capabilities { classes, index_lag })
 }

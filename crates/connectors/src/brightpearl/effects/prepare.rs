@@ -84,7 +84,10 @@ pub(in crate::brightpearl) async fn prepare(
             return Ok(each::<OrderNote>(effects, |_| ready(&OrderNoteBefore { added_on: added_on.clone() })));
         }
         EffectKind::CorrectStock => prepare_corrections(connector, effects).await,
-        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => {
+        EffectKind::SubmitRequest
+        | EffectKind::ReleaseRequest
+        | EffectKind::CancelRequest
+        | EffectKind::Acknowledge => {
             return Err(ConnectorError::unsupported("Brightpearl is an order source, not a warehouse"));
         }
     };

@@ -45,7 +45,10 @@ pub(in crate::brightpearl) async fn probe(
         EffectKind::SetStatus => probe_statuses(connector, &bodies_of(effects)?).await,
         EffectKind::AddOrderNote => probe_order_notes(connector, &bodies_of(effects)?).await,
         EffectKind::CorrectStock => probe_corrections(connector, &bodies_of(effects)?, effects).await,
-        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => {
+        EffectKind::SubmitRequest
+        | EffectKind::ReleaseRequest
+        | EffectKind::CancelRequest
+        | EffectKind::Acknowledge => {
             Err(ConnectorError::unsupported("Brightpearl is an order source, not a warehouse"))
         }
     }

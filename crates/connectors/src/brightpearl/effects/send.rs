@@ -116,9 +116,10 @@ fn ready(batch: &[Armed]) -> Result<Ready, String> {
             let lines = batch.iter().map(|armed| bodies::read(&armed.effect.body)).collect::<Result<Vec<_>, _>>()?;
             correct_stock(lines)
         }
-        EffectKind::SubmitRequest | EffectKind::ReleaseRequest | EffectKind::CancelRequest => {
-            Err(NOT_A_WAREHOUSE.to_owned())
-        }
+        EffectKind::SubmitRequest
+        | EffectKind::ReleaseRequest
+        | EffectKind::CancelRequest
+        | EffectKind::Acknowledge => Err(NOT_A_WAREHOUSE.to_owned()),
     }
 }
 

@@ -9,8 +9,8 @@ use super::{
 use crate::hub::effect;
 
 const KEY: &str = "BPacme-O1";
-const OF_WAREHOUSES: [EffectKind; 3] =
-    [EffectKind::SubmitRequest, EffectKind::ReleaseRequest, EffectKind::CancelRequest];
+const OF_WAREHOUSES: [EffectKind; 4] =
+    [EffectKind::SubmitRequest, EffectKind::ReleaseRequest, EffectKind::CancelRequest, EffectKind::Acknowledge];
 
 /// Every class of every effect, and every effect that is not declared.
 pub async fn every_class(entry: &Entry) {
@@ -69,6 +69,8 @@ pub async fn refuses(play: &mut Play<'_>, kind: EffectKind, key: &str) {
                 play.warehouse().plan_cancel(key, &reference, now).expect_err("it plans what it does not declare");
             assert!(!refused.why.trim().is_empty(), "{}: refused without a word", play.name());
         }
+        // Whether anything is answered is seen at each reading.
+        EffectKind::Acknowledge => {}
         _ => panic!("every warehouse takes orders"),
     }
     // Even where it is asked past the plan.
@@ -101,18 +103,21 @@ async fn prove(play: &mut Play<'_>, kind: EffectKind, class: Capability) {
 /// C1, C2, C6: the same change once more makes nothing new.
 async fn repeats(play: &mut Play<'_>, kind: EffectKind) {
     play.put(KEY).await;
+    let mut key = KEY.to_owned();
     if kind != EffectKind::SubmitRequest {
-        let draft = play.plan_of(kind, KEY);
+        let draft = play.draft_of(kind, KEY).await;
+        key.clone_from(&draft.key);
         play.done(&draft).await;
         play.site.take_in();
     }
-    let before = play.site.orders();
+    let before = (play.site.orders(), play.site.acknowledged());
     for attempt in 2..5 {
-        play.send(&Armed { attempt, ..play.last(kind, KEY) }).await;
+        play.send(&Armed { attempt, ..play.last(kind, &key) }).await;
         play.site.take_in();
-        assert_eq!(play.site.orders(), before, "{}: a repeat is not harmless", play.name());
+        let after = (play.site.orders(), play.site.acknowledged());
+        assert_eq!(after, before, "{}: a repeat is not harmless", play.name());
     }
-    assert!(matches!(play.probe(&play.last(kind, KEY)).await, Probe::Equal(_)), "{}", play.name());
+    assert!(matches!(play.probe(&play.last(kind, &key)).await, Probe::Equal(_)), "{}", play.name());
 }
 
 /// C3: what was decided on an order that has moved since has no effect.

@@ -41,7 +41,11 @@ pub static ENTRIES: &[Entry] = &[
     },
     Entry {
         platform: "x12",
-        declares: &[SUBMIT, (EffectKind::CancelRequest, &[Capability::IdempotencyKey])],
+        declares: &[
+            SUBMIT,
+            (EffectKind::CancelRequest, &[Capability::IdempotencyKey]),
+            (EffectKind::Acknowledge, &[Capability::IdempotencyKey]),
+        ],
         can: &[
             Can::SayThatAnOrderIsShort,
             Can::NameBoxes,
@@ -176,6 +180,10 @@ impl Site for Exchange {
 
     fn orders(&self) -> Vec<WarehouseOrder> {
         audit::dsfx_orders(&self.simulator.ledger())
+    }
+
+    fn acknowledged(&self) -> usize {
+        self.simulator.ledger().acknowledged.len()
     }
 
     fn shelve(&self, sku: &str, units: Decimal) {

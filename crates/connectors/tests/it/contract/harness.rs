@@ -118,6 +118,11 @@ pub trait Site: Send + Sync {
     /// Every order it ever took, by the simulator's own ledger.
     fn orders(&self) -> Vec<WarehouseOrder>;
 
+    /// How many of its messages were acknowledged, where it sends any.
+    fn acknowledged(&self) -> usize {
+        0
+    }
+
     /// Sets what lies on a shelf.
     fn shelve(&self, sku: &str, units: Decimal);
 

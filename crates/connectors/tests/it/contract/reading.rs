@@ -38,6 +38,9 @@ impl Play<'_> {
             self.read.insert(shipment.reference.clone(), shipment);
         }
         self.states.extend(page.states);
+        let declared = self.declares(connect::EffectKind::Acknowledge);
+        assert!(declared || page.letters.answers.is_empty(), "{}: it answers what it does not declare", self.name);
+        self.answers.extend(page.letters.answers);
         self.held.extend(page.rejected.iter().map(|rejected| rejected.reason.clone()));
         self.cursor = page.next;
         self.warehouse()

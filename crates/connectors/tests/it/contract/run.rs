@@ -82,6 +82,8 @@ pub struct Play<'e> {
     pub(super) read: BTreeMap<String, Shipment>,
     pub(super) states: BTreeMap<String, RequestState>,
     pub(super) held: Vec<String>,
+    /// Answers to messages that were read.
+    pub(super) answers: Vec<EffectDraft>,
 }
 
 impl<'e> Play<'e> {
@@ -97,6 +99,7 @@ impl<'e> Play<'e> {
             read: BTreeMap::new(),
             states: BTreeMap::new(),
             held: Vec::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -285,6 +288,16 @@ impl<'e> Play<'e> {
         }
     }
 
+    /// The same, also where something must have been read first.
+    pub async fn draft_of(&mut self, kind: EffectKind, key: &str) -> EffectDraft {
+        if kind != EffectKind::Acknowledge {
+            return self.plan_of(kind, key);
+        }
+        self.ship(key);
+        self.read_all().await;
+        self.answers.pop().unwrap_or_else(|| panic!("{}: nothing that was read is acknowledged", self.name))
+    }
+
     async fn look(&mut self, key: &str, changed: bool) -> FoundAgain {
         let mut again = request(key);
         if changed {
@@ -364,7 +377,7 @@ impl<'e> Play<'e> {
         if kind != EffectKind::SubmitRequest {
             self.put(KEY).await;
         }
-        let draft = self.plan_of(kind, KEY);
+        let draft = self.draft_of(kind, KEY).await;
         let effect = self.effect(&draft);
         let mut armed = self.ready(&effect).await;
         self.site.trouble(trouble, kind);
@@ -404,6 +417,7 @@ impl<'e> Play<'e> {
                 self.site.work_off();
                 assert!(self.under(KEY).iter().all(|order| !order.live), "{}", self.name);
             }
+            EffectKind::Acknowledge => assert_eq!(self.site.acknowledged(), 1, "{}", self.name),
             _ => self.once(KEY),
         }
     }

@@ -1,12 +1,13 @@
 //! The warehouse that is driven with X12: a folder and a real OpenSSH server, with a simulated warehouse at the other end.
 
-use std::{fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use connect::{
-    Armed, EffectDraft, EffectKind, FeedCursor, FoundAgain, Prepared, Probe, RemoteRef, RequestState, Sent,
-    ShipmentPage, StockPage, Warehouse,
+    Armed, BuildContext, Clock as _, ConnectorError, EffectDraft, EffectKind, FeedCursor, FoundAgain, Known, Marks,
+    Prepared, Probe, RemoteRef, RequestState, Sent, Settings, ShipmentPage, StockPage, Warehouse,
 };
-use connectors::x12::Order;
+use connectors::x12::{Acknowledgement, Order, Verdict};
+use jiff::{SignedDuration, Timestamp};
 use simulators::{
     dsfx::{self, Dsfx, Handling, OrderState, SeedStock},
     openssh::OpenSsh,
@@ -22,6 +23,7 @@ struct Exchange {
     clock: Arc<HandClock>,
     connector: Arc<dyn Warehouse>,
     simulator: Dsfx,
+    settings: Settings,
     _ssh: Option<OpenSsh>,
     _folder: TempDir,
 }
@@ -60,8 +62,19 @@ impl Exchange {
         values.extend_from_slice(more);
         let clock = HandClock::new();
         let hub = context(Arc::clone(&clock), Arc::new(NoNetwork), None);
-        let connector = warehouse("x12", &settings(&values, &secrets), &hub);
-        Self { root, clock, connector, simulator, _ssh: ssh, _folder: holder }
+        let settings = settings(&values, &secrets);
+        let connector = warehouse("x12", &settings, &hub);
+        Self { root, clock, connector, simulator, settings, _ssh: ssh, _folder: holder }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The same, of a connection that has taken in something before.
+    fn remember(&mut self, before: Before) {
+        let hub = context(Arc::clone(&self.clock), Arc::new(NoNetwork), None);
+        self.connector = warehouse("x12", &self.settings, &BuildContext { marks: Arc::new(before), ..hub });
     }
 
     fn plan(&self, key: &str) -> EffectDraft {
@@ -339,16 +352,186 @@ async fn refusals_of_the_warehouse_are_shown() {
     for name in ["997_accept", "997_reject", "997_partial", "997_group_only", "ta1_accept", "ta1_duplicate"] {
         exchange.put(&format!("{name}.edi"), &document(&format!("reference/{name}.edi")));
     }
-    exchange.put("ta1_refused.edi", &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009"));
-    let page = exchange.shipments().await;
-    assert_eq!(page.taken.len(), 7);
-    let reasons: Vec<&str> = page.rejected.iter().map(|rejected| rejected.reason.as_str()).collect();
-    assert_eq!(reasons.len(), 3, "{reasons:?}");
-    assert!(reasons.iter().any(|reason| reason.contains("group OW 101") && reason.contains("too long")), "{reasons:?}");
-    assert!(reasons.iter().any(|reason| reason.contains("group OW 105") && reason.contains("940 0002")), "{reasons:?}");
-    assert!(
-        reasons.iter().any(|reason| reason.contains("interchange 000000101") && reason.contains("unknown receiver"))
+    exchange.put(
+        "ta1_refused.edi",
+        &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009").replace("5014", "5019"),
     );
+    let page = exchange.shipments().await;
+    assert_eq!((page.taken.len(), page.rejected.len()), (7, 0), "{page:?}");
+    assert_eq!(page.letters.answers, [], "acknowledgements are not acknowledged");
+    let receipts = page.letters.receipts;
+    let accepted = receipts.iter().filter(|receipt| receipt.refused.is_none()).count();
+    let reasons: Vec<(u32, &str)> =
+        receipts.iter().filter_map(|receipt| Some((receipt.number, receipt.refused.as_deref()?))).collect();
+    assert_eq!((accepted, reasons.len()), (2, 3), "{receipts:?}");
+    let told = |number: u32, words: &str| reasons.iter().any(|(of, why)| *of == number && why.contains(words));
+    assert!(told(101, "too long") && told(105, "940 0002") && told(101, "unknown receiver"), "{reasons:?}");
+}
+
+/// Sends the answers of a reading, as the journal would, and gives what each says.
+async fn answered(exchange: &Exchange, answers: Vec<EffectDraft>, first: u32) -> Vec<(PathBuf, Acknowledgement)> {
+    let mut said = Vec::new();
+    for (place, mut draft) in answers.into_iter().enumerate() {
+        assert_eq!(draft.kind, EffectKind::Acknowledge);
+        draft.numbering.as_mut().unwrap().first = first + u32::try_from(place).unwrap();
+        let armed = exchange.send(draft).await;
+        let Probe::Equal(file) = exchange.connector.probe(&armed).await.unwrap().remove(0) else { panic!("{armed:?}") };
+        let path = exchange.root.join("in").join(file.id);
+        let content = fs::read(&path).unwrap();
+        said.push((path, Acknowledgement::read(&set(&content)).unwrap()));
+    }
+    said
+}
+
+/// Every group that is read is answered, in the codes of the standard, and what is written is valid.
+#[tokio::test]
+async fn what_comes_in_is_acknowledged() {
+    let exchange = Exchange::by_folder(&[]);
+    for name in ["945", "944", "997_accept"] {
+        exchange.put(&format!("{name}.edi"), &document(&format!("reference/{name}.edi")));
+    }
+    let theirs = ("BPMERCHANT     *ZZ*THREEPL        ", "THREEPL        *ZZ*BPMERCHANT     ");
+    exchange.put("943.edi", &document("reference/943.edi").replace(theirs.0, theirs.1));
+    exchange.put("a_850.edi", &document("reference/944.edi").replace("ST*944*", "ST*850*").replace("000005", "000009"));
+    exchange.put("b_held.edi", &document("reference/945_rest.edi").replace("W12*CC*3*3*", "W12*CC*3*3,0*"));
+    exchange.put("c_version.edi", &document("reference/945_no_boxes.edi").replace("*X*004010", "*X*003040"));
+    exchange.put("d_test.edi", &String::from_utf8(super::sample("reference/945_part_backorder.edi")).unwrap());
+    exchange.put("e_stock.edi", &document("reference/846.edi"));
+    exchange.put("f_adjusted.edi", &document("reference/947.edi"));
+    exchange.put("g_damaged.edi", &document("reference/846_zero_and_lots.edi").replace("CTT*", "CTT*9"));
+    let page = exchange.shipments().await;
+    let stock = exchange.stock().await;
+    let keys: Vec<&str> = page.letters.answers.iter().map(|draft| draft.key.as_str()).collect();
+    let again = exchange.connector.shipments(&FeedCursor::default()).await.unwrap();
+    let later: Vec<&str> = again.letters.answers.iter().map(|draft| draft.key.as_str()).collect();
+    assert_eq!(keys, later, "read twice it has the same keys, so that it is answered once");
+    let mut answers = page.letters.answers.clone();
+    answers.extend(stock.letters.answers);
+    let said = answered(&exchange, answers, 1).await;
+    let files: Vec<PathBuf> = said.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(refused(&files), Vec::<String>::new());
+    let mut results: Vec<String> = said
+        .iter()
+        .map(|(_, said)| {
+            let sets: Vec<String> = said
+                .sets
+                .iter()
+                .map(|set| format!("{} {:?} {}", set.code, set.verdict, set.errors.join(",")))
+                .collect();
+            format!("{} {:?} {}{}", said.group, said.verdict, said.errors.join(","), sets.join(","))
+        })
+        .collect();
+    results.sort();
+    let expected = [
+        "AR Accepted 943 Accepted ",
+        "AW Accepted 947 Accepted ",
+        "IB Accepted 846 Accepted ",
+        "IB Rejected 846 Rejected reason 5 (segments in error)",
+        "RE Accepted 944 Accepted ",
+        "RE Rejected 850 Rejected reason 1 (set not supported)",
+        "SW Accepted 945 Accepted ",
+        "SW Rejected 945 Rejected reason 5 (segments in error)",
+        "SW Rejected reason 2 (version not supported)",
+    ];
+    assert_eq!(results, expected);
+    let (_, plain) = said.iter().find(|(_, said)| said.group == "SW" && said.verdict == Verdict::Accepted).unwrap();
+    assert_eq!(plain.control, "5001");
+
+    // Named is what was passed over, where the partner wants to know it; else it is accepted as it is.
+    for (setting, verdict) in [("yes", Verdict::Accepted), ("detail", Verdict::AcceptedWithErrors)] {
+        let exchange = Exchange::by_folder(&[("send_997", setting)]);
+        exchange.put("945.edi", &document("reference/945.edi").replace("W10*", "W10*1*").replace("SE*", "SE*9"));
+        let page = exchange.shipments().await;
+        let said = answered(&exchange, page.letters.answers, 1).await;
+        assert_eq!(said[0].1.sets[0].verdict, verdict, "{said:?}");
+        assert_eq!(refused(&[said[0].0.clone()]), Vec::<String>::new());
+    }
+    // Silence, where that was agreed.
+    for (settings, count) in [(("send_997", "no"), 0), (("refused_997", "silent"), 0), (("refused_997", "reject"), 1)] {
+        let exchange = Exchange::by_folder(&[settings]);
+        exchange.put("b_held.edi", &document("reference/945.edi").replace("W12*CC*3*3*", "W12*CC*3*3,0*"));
+        assert_eq!(exchange.shipments().await.letters.answers.len(), count, "{settings:?}");
+    }
+    let none = Exchange::by_folder(&[("send_997", "no")]);
+    assert!(none.connector.capabilities(EffectKind::Acknowledge).is_none());
+}
+
+/// A journal that was lost finds the acknowledgement that it had sent, and sends one that it had not.
+#[tokio::test]
+async fn acknowledgements_are_found_again() {
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("945.edi", &document("reference/945.edi"));
+    exchange.put("947.edi", &document("reference/947.edi"));
+    let answers = exchange.shipments().await.letters.answers;
+    let armed = exchange.send(answers[0].clone()).await;
+    let Probe::Equal(there) = exchange.connector.probe(&armed).await.unwrap().remove(0) else { panic!("{armed:?}") };
+    let lost = |draft: &EffectDraft| Armed {
+        effect: effects(std::slice::from_ref(draft)).remove(0),
+        baseline: serde_json::Value::Null,
+        attempt: 0,
+        armed_at: at(NOW),
+    };
+    let since = at("2020-01-01T00:00:00Z");
+    let found = exchange.connector.find_again(&[lost(&answers[0])], since).await.unwrap();
+    assert_eq!(found, [FoundAgain::Seen(Probe::Equal(there))]);
+    let other = exchange.stock().await.letters.answers.remove(0);
+    let found = exchange.connector.find_again(&[lost(&other)], since).await.unwrap();
+    assert_eq!(found, [FoundAgain::Seen(Probe::Absent)]);
+}
+
+/// What is known of what came before.
+struct Before(BTreeMap<String, Known>);
+
+#[async_trait::async_trait]
+impl Marks for Before {
+    async fn known(&self, names: &[String]) -> Result<BTreeMap<String, Known>, ConnectorError> {
+        Ok(self
+            .0
+            .iter()
+            .filter(|(name, _)| names.contains(name))
+            .map(|(name, known)| (name.clone(), known.clone()))
+            .collect())
+    }
+}
+
+#[tokio::test]
+async fn an_interchange_is_used_once_and_its_number_too() {
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("a.edi", &document("reference/945.edi"));
+    exchange.put("b.edi", &document("reference/945.edi"));
+    exchange.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));
+    let page = exchange.shipments().await;
+    // In one reading: the first is used, the second says nothing new, the third is another one under the same number.
+    assert_eq!((page.shipments.len(), page.taken.len(), page.letters.answers.len()), (1, 2, 1), "{page:?}");
+    let [aside] = page.rejected.as_slice() else { panic!("{page:?}") };
+    assert!(aside.input.name == "c.edi" && aside.reason.contains("came before"), "{}", aside.reason);
+    let [mark] = page.letters.marks.as_slice() else { panic!("{page:?}") };
+    assert_eq!((mark.name.as_str(), &mark.instead_of), ("x12 ZZ:THREEPL ZZ:BPMERCHANT P 5001", &None));
+    // In a later one, and when the number is so old that it may come again.
+    for (days, used) in [(1, false), (179, false), (181, true)] {
+        let mut later = Exchange::by_folder(&[]);
+        let known =
+            Known { content_hash: mark.content_hash.clone(), at: later.now() - SignedDuration::from_hours(24 * days) };
+        later.remember(Before([(mark.name.clone(), known)].into()));
+        later.put("a.edi", &document("reference/945.edi"));
+        later.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));
+        let page = later.shipments().await;
+        assert_eq!(page.shipments.len(), usize::from(used), "{days}: {page:?}");
+        assert_eq!(page.rejected.len(), usize::from(!used), "{days}: {page:?}");
+        assert!(page.taken.iter().any(|taken| taken.name == "a.edi"), "{days}: {page:?}");
+        if used {
+            assert_eq!(page.letters.marks[0].instead_of.as_ref(), Some(&mark.content_hash));
+        }
+    }
+    // Of a stock report nothing is used either, and one that was set aside may come again mended under its number.
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("a.edi", &document("reference/846.edi").replace("CTT*2", "CTT*3"));
+    exchange.put("b.edi", &document("reference/846.edi"));
+    exchange.put("c.edi", &document("reference/846.edi").replace("QTY*33*97", "QTY*33*96"));
+    let page = exchange.stock().await;
+    assert_eq!((page.feeds.len(), page.taken.len(), page.letters.marks.len()), (1, 1, 1), "{page:?}");
+    let aside: Vec<&str> = page.rejected.iter().map(|rejected| rejected.input.name.as_str()).collect();
+    assert_eq!(aside, ["a.edi", "c.edi"]);
 }
 
 #[tokio::test]

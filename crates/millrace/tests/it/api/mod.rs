@@ -9,6 +9,7 @@ pub mod browser;
 mod census;
 mod csrf;
 mod desk;
+mod documents;
 mod drafts;
 mod figures;
 mod hand_offs;

@@ -11,6 +11,7 @@ mod inline;
 mod isolation;
 mod journal;
 mod keys;
+mod letters;
 mod lists;
 mod many;
 mod numbers;

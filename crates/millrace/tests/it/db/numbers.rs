@@ -9,7 +9,7 @@ use super::world::{effect, on_both};
 
 fn numbered(name: &str, series: &str, first: u32, last: u32) -> NewEffect {
     let mut one = effect(EffectKind::SubmitRequest, name, &format!("lane {name}"));
-    one.draft.numbering = Some(Numbering { series: series.to_owned(), first, last });
+    one.draft.numbering = Some(Numbering { series: series.to_owned(), first, last, acknowledged_within: None });
     one
 }
 

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use simulators::dsfx::{Handling, OrderState};
+use simulators::dsfx::{Acknowledging, Handling, OrderState};
 
 use super::{
     flow,
@@ -38,14 +38,116 @@ async fn control_numbers_have_no_gaps() {
     world
         .until("every order ships and Brightpearl knows", Duration::from_secs(120), |world| world.all_told(&orders))
         .await;
-    let numbers: BTreeSet<u32> = dsfx(&world)
-        .ledger()
-        .read
-        .iter()
-        .map(|file| file.name.split('_').nth(2).and_then(|number| number.parse().ok()).expect("a control number"))
+    acknowledged_once(&mut world).await;
+    let ledger = dsfx(&world).ledger();
+    assert_eq!(ledger.read.len(), 12);
+    let names = ledger.read.iter().map(|file| &file.name).chain(ledger.acknowledged.iter().map(|said| &said.name));
+    let numbers: BTreeSet<usize> = names
+        .map(|name| name.split('_').nth(2).and_then(|number| number.parse().ok()).expect("a control number"))
         .collect();
-    assert_eq!(numbers, (1..=12).collect());
-    assert!(dsfx(&world).ledger().rejected.is_empty(), "nothing was refused");
+    assert_eq!(numbers, (1..=ledger.read.len() + ledger.acknowledged.len()).collect());
+    assert!(ledger.rejected.is_empty(), "nothing was refused: {:?}", ledger.rejected);
+}
+
+/// Every group that the warehouse sent is acknowledged, each once, and accepted.
+async fn acknowledged_once(world: &mut World) {
+    world
+        .until("every group is acknowledged", Duration::from_secs(60), |world| {
+            let ledger = dsfx(world).ledger();
+            let said: Vec<&str> = ledger.acknowledged.iter().map(|said| said.group.as_str()).collect();
+            let missing: Vec<&String> = ledger.groups.keys().filter(|group| !said.contains(&group.as_str())).collect();
+            if missing.is_empty() { Ok(()) } else { Err(format!("{missing:?} are missing in {said:?}")) }
+        })
+        .await;
+    let ledger = dsfx(world).ledger();
+    let groups: BTreeSet<&str> = ledger.acknowledged.iter().map(|said| said.group.as_str()).collect();
+    assert_eq!(groups.len(), ledger.acknowledged.len(), "acknowledged twice: {:?}", ledger.acknowledged);
+    assert!(ledger.acknowledged.iter().all(|said| said.result == "A"), "{:?}", ledger.acknowledged);
+}
+
+/// Open exceptions of a kind: their reasons.
+fn exceptions(world: &World, kind: &str) -> Vec<String> {
+    let (_, answer) = world.ask(&["exceptions", "list"]);
+    let items = answer["items"].as_array().or(answer.as_array()).cloned().unwrap_or_default();
+    let of_kind = items.iter().filter(|item| item["kind"] == kind);
+    of_kind.filter_map(|item| item["reason"].as_str().map(str::to_owned)).collect()
+}
+
+/// Files that come again after a kill: the same says nothing new, whatever it is called, and another one under a used control
+/// number is set aside and told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_again_is_known_by_its_control_number() {
+    let mut world = World::new(Setup { x12: true, ..Setup::default() }).await;
+    let orders: BTreeSet<i64> = (0..3).map(|place| one_row(&world, place, 2)).collect();
+    world.start();
+    world.until("every order ships", Duration::from_secs(120), |world| world.all_told(&orders)).await;
+    acknowledged_once(&mut world).await;
+    world.kill();
+    let out = world.folder().join("wms/out");
+    let mut advices: Vec<std::path::PathBuf> = std::fs::read_dir(out.join("archive"))
+        .expect("the archive")
+        .map(|entry| entry.expect("a file").path())
+        .filter(|path| std::fs::read_to_string(path).is_ok_and(|text| text.contains("ST*945*")))
+        .collect();
+    advices.sort();
+    let advice = advices.first().expect("an advice");
+    let text = std::fs::read_to_string(advice).expect("its text");
+    std::fs::copy(advice, out.join(advice.file_name().expect("a name"))).expect("the same once more");
+    std::fs::write(out.join("the_same.edi"), &text).expect("under another name");
+    std::fs::write(out.join("another.edi"), text.replace("W06*F*", "W06*F*X")).expect("another one");
+    world.start();
+    world
+        .until("the other one is told", Duration::from_secs(60), |world| {
+            let told = exceptions(world, "shipment_input");
+            let left = ["the_same.edi", "another.edi"].iter().filter(|name| out.join(name).exists()).count();
+            match told.iter().any(|reason| reason.contains("another.edi") && reason.contains("came before"))
+                && left == 0
+            {
+                true => Ok(()),
+                false => Err(format!("{told:?}, {left} files are left")),
+            }
+        })
+        .await;
+    assert!(out.join("rejected/another.edi").exists() && out.join("archive/the_same.edi").exists());
+    assert!(exceptions(&world, "unknown_key").is_empty(), "nothing of it was used");
+    acknowledged_once(&mut world).await;
+    let problems = world.audit(&orders).problems();
+    assert!(problems.is_empty(), "{problems:?}");
+}
+
+/// An order that is not acknowledged in time is told, and settles when the acknowledgement comes; a rejection is told with its
+/// reason.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_acknowledgement_is_told() {
+    let exchange = "expect_997_minutes = 1".to_owned();
+    let mut world = World::new(Setup { x12: true, exchange, ..Setup::default() }).await;
+    dsfx(&world).acknowledge(Acknowledging::Later).expect("the folder");
+    let first = one_row(&world, 0, 2);
+    world.start();
+    let limit = Duration::from_secs(90);
+    world
+        .until("the missing one is told", limit, |world| match exceptions(world, "unacknowledged").as_slice() {
+            [reason] if reason.contains("number 1 ") && reason.contains("within 1 minutes") => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    dsfx(&world).acknowledge(Acknowledging::AtOnce).expect("the folder");
+    world
+        .until("it has settled", limit, |world| match exceptions(world, "unacknowledged").as_slice() {
+            [] => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    dsfx(&world).acknowledge(Acknowledging::Refusing).expect("the folder");
+    let second = one_row(&world, 1, 2);
+    world
+        .until("the rejection is told", limit, |world| match exceptions(world, "refused_message").as_slice() {
+            [reason] if reason.contains("segments in error") && reason.contains(&second.to_string()) => Ok(()),
+            other => Err(format!("{other:?}")),
+        })
+        .await;
+    assert!(exceptions(&world, "shipment_input").is_empty(), "no count waits for it");
+    world.until("what left is told", limit, |world| world.all_told(&BTreeSet::from([first, second]))).await;
 }
 
 /// A cancel is a document that nobody answers: what the warehouse ships, or does not, is the answer.

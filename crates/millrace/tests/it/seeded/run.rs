@@ -258,6 +258,7 @@ impl Run {
             waits: self.waits(),
             grants: Arc::new(connect::NoGrants),
             desk: Arc::new(connect::NoDesk),
+            marks: Arc::new(connect::NoMarks),
             share: self.key.connection.to_string(),
         };
         let values = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {

@@ -26,6 +26,10 @@ pub enum Needs {
 }
 use Needs::{Admin, Manage, Nothing, Oneself, Operator, Read, Staff, Warehouse};
 
+/// The shortest interchange: no group in it.
+const DOCUMENT: &str = "SVNBKjAwKiAgICAgICAgICAqMDAqICAgICAgICAgICpaWipUSFJFRVBMICAgICAgICAqWloqQlBNRVJDSEFOVCAgICAgKjI2MTEy\
+    MyowNjMwKlUqMDA0MDEqMDAwMDAwMDAxKjAqUCo+fklFQSowKjAwMDAwMDAwMX4=";
+
 /// One route.
 pub struct Row {
     /// Its `operationId`.
@@ -206,6 +210,9 @@ pub fn expected() -> Vec<Row> {
         row("unarchive_order", Staff, Value::Null, &[200, 409], 404),
         row("retry_shipment", Staff, Value::Null, &[200, 409], 404),
         row("decide_effect", Staff, json!({ "decision": "void", "reason": "the matrix" }), &[200, 409], 404),
+        // What it keeps is no such document.
+        row("get_exception_document", Read, Value::Null, &[422], 404),
+        row("show_document", Read, json!({ "content_base64": DOCUMENT }), &[200], 200),
         row("resolve_exception", Staff, Value::Null, &[204, 404], 404),
         row("repair_finding", Staff, why(), &[409], 404),
         row("create_hand_off", Staff, json!({ "store": "BP" }), &[201], 404),

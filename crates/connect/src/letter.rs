@@ -1,0 +1,79 @@
+//! Messages that are exchanged in both directions, as letters are: each is known by a number, and each side says that it has
+//! read the other's.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::{ConnectorError, EffectDraft};
+
+/// What one reading says about messages themselves, beside what stands in them. A connector that does not exchange messages has
+/// none of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Letters {
+    /// Messages that were taken in, so that they are known when they come again.
+    pub marks: Vec<Mark>,
+    /// Changes that tell the warehouse that its messages were read. One whose key is planned already is left as it is: what is
+    /// read twice is answered once.
+    pub answers: Vec<EffectDraft>,
+    /// What the warehouse says of messages of ours.
+    pub receipts: Vec<Receipt>,
+}
+
+impl Letters {
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty() && self.answers.is_empty() && self.receipts.is_empty()
+    }
+}
+
+/// By what a message is known when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// What its sender counts it by: who sends to whom, and the number.
+    pub name: String,
+    /// Hash of its content.
+    pub content_hash: String,
+    /// The content that was known under the name before, where another one may take its place.
+    pub instead_of: Option<String>,
+}
+
+/// A message that was taken in before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Hash of its content.
+    pub content_hash: String,
+    /// When it was taken in.
+    pub at: Timestamp,
+}
+
+/// What the receiver of a message says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The running number of the message ([`crate::Effect::number`]).
+    pub number: u32,
+    /// `None`: it was read. Otherwise it was not taken in, and why, for people.
+    pub refused: Option<String>,
+}
+
+/// The messages that a connection has taken in; kept by the hub.
+#[async_trait]
+pub trait Marks: Send + Sync {
+    /// Those of these names that were taken in before.
+    ///
+    /// # Errors
+    /// When the hub's memory cannot be reached.
+    async fn known(&self, names: &[String]) -> Result<BTreeMap<String, Known>, ConnectorError>;
+}
+
+/// A memory of nothing: for connectors that are tried or shown and are no connection's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoMarks;
+
+#[async_trait]
+impl Marks for NoMarks {
+    async fn known(&self, _: &[String]) -> Result<BTreeMap<String, Known>, ConnectorError> {
+        Ok(BTreeMap::new())
+    }
+}

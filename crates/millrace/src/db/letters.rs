@@ -1,0 +1,231 @@
+//! Messages exchanged with warehouses: which of theirs were taken in, and what they say of ours (docs/decisions/0036).
+
+use std::collections::BTreeMap;
+
+use connect::{EffectId, Known, Mark, Receipt};
+use jiff::Timestamp;
+
+use super::{
+    ConnectionKey, Database, NewEffect, R,
+    effects::{self, key_values},
+    inbox,
+    sql::Tx,
+};
+
+/// What an exception about a message of ours that nobody has acknowledged is called.
+const UNACKNOWLEDGED: &str = "unacknowledged";
+/// What an exception about a message of ours that was not taken in is called.
+const REFUSED: &str = "refused_message";
+
+/// Most of those that are raised together.
+const MOST: i64 = 500;
+
+/// A message of ours whose receipt is overdue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overdue {
+    /// The effect that carries it.
+    pub id: EffectId,
+    /// What it does, for people.
+    pub title: String,
+    /// Its running number.
+    pub number: i64,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Within how many minutes it should have been acknowledged.
+    pub within_minutes: i64,
+}
+
+impl Overdue {
+    /// What is missing, and what to do. What differs from one to the next stands in quotes, so that all of them are one cause.
+    fn words(&self) -> String {
+        format!(
+            "the warehouse has not acknowledged number {} (\"{}\"), sent {} and due within {} minutes: it may not have been read. \
+             Ask the warehouse whether it has it; it is not sent again by itself, and must not be sent under another number before \
+             that is known. This settles itself when the acknowledgement comes",
+            self.number,
+            self.title.replace('"', "'"),
+            self.sent_at.strftime("%Y-%m-%d %H:%M UTC"),
+            self.within_minutes
+        )
+    }
+}
+
+impl Database {
+    /// Those of these messages that were taken in before.
+    pub async fn letters(&self, key: &ConnectionKey, names: &[String]) -> R<BTreeMap<String, Known>> {
+        let (key, names) = (key.clone(), names.to_vec());
+        self.read(&key.clone(), "letters", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT name, content_sha256, at FROM letter
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name IN (",
+                        ")",
+                        &key_values(&key),
+                        &names,
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| Ok((row.string(0)?, Known { content_hash: row.string(1)?, at: row.time(2)? })))
+                    .collect()
+            })
+        })
+        .await
+    }
+
+    /// Keeps what one reading says about messages, once what stands in them is kept: which were taken in, the answers to them,
+    /// and what the warehouse says of ours. The same once more changes nothing.
+    pub async fn keep_letters(
+        &self,
+        key: &ConnectionKey,
+        marks: &[Mark],
+        answers: Vec<NewEffect>,
+        receipts: &[Receipt],
+    ) -> R<()> {
+        let (key, marks, receipts) = (key.clone(), marks.to_vec(), receipts.to_vec());
+        self.write(&key.clone(), "keep_letters", move |tx| {
+            Box::pin(async move {
+                keep_marks(tx, &key, marks).await?;
+                effects::plan(tx, &key, answers).await?;
+                for receipt in receipts {
+                    keep_receipt(tx, &key, receipt).await?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Raises what was sent, should have been acknowledged by now, and was not. `factor` divides the times, as everywhere. How
+    /// many are new.
+    pub async fn raise_unacknowledged(&self, key: &ConnectionKey, factor: u32) -> R<usize> {
+        let one = key.clone();
+        let overdue = self
+            .read(key, "unacknowledged", move |tx| Box::pin(async move { overdue(tx, &one, factor).await }))
+            .await?;
+        if overdue.is_empty() {
+            return Ok(0);
+        }
+        let count = overdue.len();
+        let key = key.clone();
+        self.write(&key.clone(), "raise_unacknowledged", move |tx| {
+            Box::pin(async move {
+                for one in overdue {
+                    // Its receipt may have come since.
+                    if is_open(tx, &key, &one.id).await? {
+                        inbox::raise(tx, &key, UNACKNOWLEDGED, one.id.as_str(), &one.words(), None).await?;
+                    }
+                }
+                Ok(count)
+            })
+        })
+        .await
+    }
+}
+
+async fn keep_marks(tx: &mut Tx, key: &ConnectionKey, marks: Vec<Mark>) -> R<()> {
+    let now = tx.now;
+    for Mark { name, content_hash, instead_of } in marks {
+        let [tenant, merchant, connection] = key_values(key);
+        tx.execute(
+            "INSERT INTO letter AS l (tenant, merchant, connection, name, content_sha256, at) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (tenant, merchant, connection, name) DO UPDATE
+                 SET content_sha256 = excluded.content_sha256, at = excluded.at
+                 WHERE l.content_sha256 = $7 AND l.content_sha256 <> excluded.content_sha256",
+            &[tenant, merchant, connection, name.into(), content_hash.into(), now.into(), instead_of.into()],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn keep_receipt(tx: &mut Tx, key: &ConnectionKey, receipt: Receipt) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let now = tx.now;
+    let said = if receipt.refused.is_none() { "read" } else { "refused" };
+    // Numbers may have begun again since: the last one that carried it is meant.
+    let row = tx
+        .first(
+            "UPDATE effect SET receipt = $5, receipt_at = $6 WHERE tenant = $1 AND merchant = $2 AND id = (
+                 SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND number = $4
+                     AND kind <> 'acknowledge' ORDER BY id DESC LIMIT 1)
+             RETURNING id, title",
+            &[
+                tenant.clone(),
+                merchant.clone(),
+                connection.clone(),
+                i64::from(receipt.number).into(),
+                said.into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    let (subject, title) = match &row {
+        Some(row) => (row.string(0)?, row.string(1)?),
+        None => (format!("number {}", receipt.number), "nothing that is known here".to_owned()),
+    };
+    let settled: &[&str] = if receipt.refused.is_none() { &[UNACKNOWLEDGED, REFUSED] } else { &[UNACKNOWLEDGED] };
+    for kind in settled {
+        tx.execute(
+            "UPDATE exception SET resolved_at = $6, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
+                 AND connection = $3 AND kind = $4 AND subject = $5 AND resolved_at IS NULL",
+            &[
+                tenant.clone(),
+                merchant.clone(),
+                connection.clone(),
+                (*kind).into(),
+                subject.as_str().into(),
+                now.into(),
+            ],
+        )
+        .await?;
+    }
+    if let Some(why) = receipt.refused {
+        let reason = format!(
+            "the warehouse has not taken in number {} (\"{}\"): {why}",
+            receipt.number,
+            title.replace('"', "'")
+        );
+        inbox::raise(tx, key, REFUSED, &subject, &reason, None).await?;
+    }
+    Ok(())
+}
+
+async fn overdue(tx: &mut Tx, key: &ConnectionKey, factor: u32) -> R<Vec<Overdue>> {
+    let [tenant, merchant, connection] = key_values(key);
+    let now = tx.now;
+    let rows = tx
+        .query(
+            "SELECT e.id, e.title, e.number, e.armed_at, e.acknowledged_within / 60000 FROM effect AS e
+             WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.acknowledged_within IS NOT NULL
+                 AND e.receipt IS NULL AND e.state = 'applied' AND e.number IS NOT NULL
+                 AND e.armed_at + e.acknowledged_within / $5 <= $4
+                 AND NOT EXISTS (SELECT 1 FROM exception AS x WHERE x.tenant = e.tenant AND x.merchant = e.merchant
+                     AND x.connection = e.connection AND x.kind = 'unacknowledged' AND x.subject = e.id)
+             ORDER BY e.armed_at, e.id LIMIT $6",
+            &[tenant, merchant, connection, now.into(), i64::from(factor.max(1)).into(), MOST.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(Overdue {
+                id: row.parsed(0)?,
+                title: row.string(1)?,
+                number: row.int(2)?,
+                sent_at: row.time(3)?,
+                within_minutes: row.int(4)?,
+            })
+        })
+        .collect()
+}
+
+async fn is_open(tx: &mut Tx, key: &ConnectionKey, id: &EffectId) -> R<bool> {
+    let [tenant, merchant, _] = key_values(key);
+    let row = tx
+        .first(
+            "SELECT 1 FROM effect WHERE tenant = $1 AND merchant = $2 AND id = $3 AND receipt IS NULL",
+            &[tenant, merchant, id.into()],
+        )
+        .await?;
+    Ok(row.is_some())
+}

@@ -1,0 +1,116 @@
+//! Messages: taken in once, answered once, and missed when nobody acknowledges them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use connect::{EffectKind, Mark, Numbering, Receipt, Side};
+use engine::effect::EffectState;
+use millrace::db::{ConnectionKey, Database, NewEffect};
+
+use super::world::{carry_out, effect, on_both};
+
+fn numbering(within: Option<u64>) -> Option<Numbering> {
+    let acknowledged_within = within.map(Duration::from_millis);
+    Some(Numbering { series: "us them P".to_owned(), first: 1, last: 999_999_999, acknowledged_within })
+}
+
+fn answer(key: &str, body: &str) -> NewEffect {
+    let mut answer = effect(EffectKind::Acknowledge, key, &format!("letter {key}"));
+    answer.draft.body = body.to_owned();
+    answer.draft.numbering = numbering(None);
+    answer
+}
+
+fn mark(name: &str, content: &str, instead_of: Option<&str>) -> Mark {
+    Mark { name: name.to_owned(), content_hash: content.to_owned(), instead_of: instead_of.map(str::to_owned) }
+}
+
+async fn hash(db: &Database, key: &ConnectionKey, name: &str) -> Option<String> {
+    db.letters(key, &[name.to_owned()]).await.unwrap().remove(name).map(|known| known.content_hash)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_twice_is_answered_once() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let marks = [mark("5", "content", None)];
+        db.keep_letters(&key, &marks, vec![answer("SW-5", "at six")], &[]).await.unwrap();
+        // Read again, later and by two at once.
+        let again = |words: &'static str| db.keep_letters(&key, &marks, vec![answer("SW-5", words)], &[]);
+        let (one, two) = tokio::join!(again("at seven"), again("at eight"));
+        one.and(two).unwrap();
+        db.keep_letters(&key, &[], vec![answer("SW-6", "at nine")], &[]).await.unwrap();
+        let planned = db.claim_effects(&key, Side::Warehouse, "test", Duration::from_secs(60), 100).await.unwrap().rows;
+        let planned: BTreeMap<String, (Option<u32>, String)> =
+            planned.into_iter().map(|row| (row.key, (row.number, row.body))).collect();
+        let expected = [("SW-5", 1, "at six"), ("SW-6", 2, "at nine")];
+        let expected = expected.map(|(key, number, body)| (key.to_owned(), (Some(number), body.to_owned())));
+        assert_eq!(planned, expected.into());
+
+        // A mark stays, but where what stood there was known and given up.
+        db.keep_letters(&key, &[mark("5", "other", None)], Vec::new(), &[]).await.unwrap();
+        assert_eq!(hash(db, &key, "5").await.as_deref(), Some("content"));
+        db.keep_letters(&key, &[mark("5", "other", Some("content"))], Vec::new(), &[]).await.unwrap();
+        assert_eq!(hash(db, &key, "5").await.as_deref(), Some("other"));
+        assert_eq!(hash(db, &world.connection("acme").await, "5").await, None, "another connection has its own");
+    })
+    .await;
+}
+
+async fn open(db: &Database, key: &ConnectionKey) -> Vec<(String, String)> {
+    let mut rows = db.exceptions(key, false, 50).await.unwrap();
+    rows.sort_by(|a, b| a.id.cmp(&b.id));
+    rows.into_iter().map(|row| (row.kind, row.reason)).collect()
+}
+
+fn said(number: u32, refused: Option<&str>) -> Receipt {
+    Receipt { number, refused: refused.map(str::to_owned) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_acknowledges_is_missed_and_settles_itself() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let order = |name: &str, within: Option<u64>| {
+            let mut order = effect(EffectKind::SubmitRequest, name, &format!("lane {name}"));
+            order.draft.numbering = numbering(within);
+            order
+        };
+        // 1 to 4: two that are overdue at once, one that has a day, one of which nothing is expected.
+        let hour = 3_600_000;
+        let planned = [order("A", Some(hour)), order("B", Some(hour)), order("C", Some(24 * hour)), order("D", None)];
+        db.plan_effects(&key, planned.into()).await.unwrap();
+        let factor = 3_600_000;
+        assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 0, "nothing was sent yet");
+        carry_out(db, &key, Side::Warehouse, &[EffectState::Applied]).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        // A day is no longer than an hour where all waits are divided, but the first receipt comes in time.
+        db.keep_letters(&key, &[], Vec::new(), &[said(3, None)]).await.unwrap();
+        assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 2);
+        assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 0, "each is raised once");
+        let seen = open(db, &key).await;
+        assert!(
+            seen.iter().all(|(kind, reason)| kind == "unacknowledged" && reason.contains("within 60 minutes")),
+            "{seen:?}"
+        );
+        assert!(seen[0].1.contains("number 1 (\"Test A\")"), "{seen:?}");
+
+        // One comes, the other says no, and one is of something that nobody knows.
+        db.keep_letters(
+            &key,
+            &[],
+            Vec::new(),
+            &[said(1, None), said(2, Some("too long")), said(77, Some("what is it"))],
+        )
+        .await
+        .unwrap();
+        let seen = open(db, &key).await;
+        assert_eq!(seen.len(), 2, "{seen:?}");
+        assert!(seen.iter().all(|(kind, _)| kind == "refused_message"), "{seen:?}");
+        assert!(seen[0].1.contains("number 2 (\"Test B\"): too long"), "{seen:?}");
+        // And a no that is taken back settles, too.
+        db.keep_letters(&key, &[], Vec::new(), &[said(2, None), said(2, None)]).await.unwrap();
+        assert_eq!(open(db, &key).await.len(), 1);
+        assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 0);
+    })
+    .await;
+}
