@@ -59,7 +59,7 @@ pub use source::{
     StockCorrection, StockMovement,
 };
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
-pub use stock::{FeedBasis, StockFeed, StockLevel};
+pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};
 pub use warehouse::{
     CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, Sighting, Sightings,
     StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,

@@ -37,6 +37,24 @@ impl StockLevel {
     }
 }
 
+/// A change of a figure that the warehouse made and gives a reason for. The next count has it in it already: it explains, and
+/// no figure is made of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockAdjustment {
+    /// What the warehouse calls it; the same once more is the same adjustment.
+    pub reference: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// The warehouse's SKU.
+    pub sku: String,
+    /// By how much, signed.
+    pub change: Decimal,
+    /// Why, for people.
+    pub reason: String,
+    /// The day of it, as the warehouse says.
+    pub made_on: Timestamp,
+}
+
 /// A stock snapshot from a warehouse, complete as far as the connector can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockFeed {

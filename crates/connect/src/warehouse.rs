@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectorError, EffectDraft, Effects, Letters, PlanError, RemoteRef, Shipment, ShipmentRequest, StockFeed,
+    ConnectorError, EffectDraft, Effects, Letters, PlanError, RemoteRef, Shipment, ShipmentRequest, StockAdjustment,
+    StockFeed,
 };
 
 /// What a test of the warehouse's settings reached.
@@ -115,6 +116,8 @@ pub struct ShipmentPage {
 pub struct StockPage {
     /// Complete feeds, oldest first.
     pub feeds: Vec<StockFeed>,
+    /// Why figures were changed there.
+    pub adjustments: Vec<StockAdjustment>,
     /// What was taken in.
     pub taken: Vec<Inbound>,
     /// What could not be used.

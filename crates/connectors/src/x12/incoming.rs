@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use connect::{Package, PackageLine, ShipMethod, Shipment, StockFeed, StockLevel};
+use connect::{Package, PackageLine, ShipMethod, Shipment, StockAdjustment, StockFeed, StockLevel};
 use jiff::{Timestamp, civil};
 use rust_decimal::Decimal;
 
 use super::{
     advice::{Advice, AdviceBox, AdviceLine, LineStatus},
+    codes::meaning,
     dictionary,
     finding::Broken,
-    inventory::{Inventory, Item},
+    inventory::{Adjustment, Inventory, Item},
     profile::Profile,
     reader::{Interchange, Set},
     segment::value_of,
@@ -276,6 +277,35 @@ impl Profile {
                 })
                 .collect(),
         })
+    }
+
+    /// What the 947s of an interchange explain. Lines that name no SKU of ours, or count in another unit, explain nothing here.
+    pub(super) fn adjustments(&self, interchange: &Interchange) -> Vec<StockAdjustment> {
+        let mut found = Vec::new();
+        for (_, set) in interchange.sets().filter(|(_, set)| set.code == "947") {
+            let Ok(said) = Adjustment::read(set) else { continue };
+            let number = match said.number.is_empty() {
+                true => format!("{}-{}", interchange.control(), set.control),
+                false => said.number.clone(),
+            };
+            let day = said.date.map(|date| date.at(0, 0, 0, 0)).or_else(|| self.written(interchange));
+            let made_on = day.map_or(Timestamp::UNIX_EPOCH, |day| self.moment(day));
+            for (line, one) in (1..).zip(&said.lines) {
+                let Some(sku) = self.sku(&one.ids).filter(|_| one.unit.is_empty() || one.unit == self.unit) else {
+                    continue;
+                };
+                let reason = meaning("W19", 1, &one.reason).unwrap_or("another reason");
+                found.push(StockAdjustment {
+                    reference: number.clone(),
+                    line,
+                    sku: sku.to_owned(),
+                    change: one.change,
+                    reason: format!("{reason} ({})", one.reason),
+                    made_on,
+                });
+            }
+        }
+        found
     }
 
     fn add(

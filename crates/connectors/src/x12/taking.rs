@@ -163,6 +163,11 @@ impl Profile {
             Ok(feeds) => {
                 page.letters.marks.extend(marks);
                 page.feeds.extend(feeds);
+                let new = opened
+                    .interchanges
+                    .iter()
+                    .filter(|one| page.letters.marks.iter().any(|mark| mark.name == Self::mark_name(one)));
+                page.adjustments.extend(new.flat_map(|interchange| self.adjustments(interchange)));
                 page.taken.push(file.taken());
             }
             Err(broken) => {

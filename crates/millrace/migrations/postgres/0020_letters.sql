@@ -25,7 +25,26 @@ CREATE INDEX effect_unacknowledged ON effect (tenant, merchant, connection, arme
 -- What carries a number, by it.
 CREATE INDEX effect_by_number ON effect (tenant, merchant, connection, number) WHERE number IS NOT NULL;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON letter TO millrace_app;
+-- Changes of figures that a warehouse gives reasons for: they explain a difference, and no figure is made of them.
+CREATE TABLE stock_adjustment (
+    tenant TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    -- The warehouse's name for it, and its line.
+    reference TEXT NOT NULL,
+    line BIGINT NOT NULL,
+    sku TEXT NOT NULL,
+    -- Signed.
+    change TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    made_on BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, merchant, connection, reference, line),
+    FOREIGN KEY (tenant, merchant, connection) REFERENCES connection (tenant, merchant, id)
+);
+CREATE INDEX stock_adjustment_by_sku ON stock_adjustment (tenant, merchant, connection, sku, made_on);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON letter, stock_adjustment TO millrace_app;
 CREATE POLICY own ON letter TO millrace_app
     USING (tenant = (SELECT current_setting('millrace.tenant', true))
         AND (merchant = (SELECT current_setting('millrace.merchant', true))
@@ -33,3 +52,11 @@ CREATE POLICY own ON letter TO millrace_app
             OR merchant = ANY ((SELECT string_to_array(current_setting('millrace.merchant', true), ','))::text[])));
 ALTER TABLE letter ENABLE ROW LEVEL SECURITY;
 ALTER TABLE letter FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY own ON stock_adjustment TO millrace_app
+    USING (tenant = (SELECT current_setting('millrace.tenant', true))
+        AND (merchant = (SELECT current_setting('millrace.merchant', true))
+            OR (SELECT current_setting('millrace.merchant', true)) = '*'
+            OR merchant = ANY ((SELECT string_to_array(current_setting('millrace.merchant', true), ','))::text[])));
+ALTER TABLE stock_adjustment ENABLE ROW LEVEL SECURITY;
+ALTER TABLE stock_adjustment FORCE ROW LEVEL SECURITY;

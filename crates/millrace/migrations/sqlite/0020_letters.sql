@@ -24,3 +24,22 @@ CREATE INDEX effect_unacknowledged ON effect (tenant, merchant, connection, arme
     WHERE acknowledged_within IS NOT NULL AND receipt IS NULL;
 -- What carries a number, by it.
 CREATE INDEX effect_by_number ON effect (tenant, merchant, connection, number) WHERE number IS NOT NULL;
+
+-- Changes of figures that a warehouse gives reasons for: they explain a difference, and no figure is made of them.
+CREATE TABLE stock_adjustment (
+    tenant TEXT NOT NULL,
+    merchant TEXT NOT NULL,
+    connection TEXT NOT NULL,
+    -- The warehouse's name for it, and its line.
+    reference TEXT NOT NULL,
+    line BIGINT NOT NULL,
+    sku TEXT NOT NULL,
+    -- Signed.
+    change TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    made_on BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (tenant, merchant, connection, reference, line),
+    FOREIGN KEY (tenant, merchant, connection) REFERENCES connection (tenant, merchant, id)
+);
+CREATE INDEX stock_adjustment_by_sku ON stock_adjustment (tenant, merchant, connection, sku, made_on);

@@ -297,7 +297,10 @@ impl Database {
                         &[tenant, merchant, connection, id.into()],
                     )
                     .await?;
-                row.and_then(|row| row.opt_blob(0).transpose()).transpose()?.map(unpack).transpose()
+                match row {
+                    Some(row) => row.opt_blob(0)?.map(unpack).transpose(),
+                    None => Ok(None),
+                }
             })
         })
         .await

@@ -9,6 +9,7 @@
 //! - Every query names the tenant and the merchant. PostgreSQL checks that once more with row-level security.
 //! - The database's own clock decides about leases where several nodes share it.
 
+mod adjustments;
 mod alerts;
 mod assents;
 mod audit;

@@ -91,6 +91,7 @@ pub async fn survey(runtime: &Runtime, text: &str) -> Result<Vec<Row>, FlowError
     // A mapped product of which neither side has any is nothing to show.
     rows.retain(|row| row.counted_at.is_some() || !row.drift.difference.is_zero());
     rows.extend(unplaced.into_iter().filter(|line| matches(text, line.skus.iter())).map(|line| unmapped(line, &ages)));
+    add_adjustments(runtime, &mut rows).await?;
     add_verdicts(runtime, &mut rows).await?;
     rows.sort_by(|a, b| {
         (b.drift.unexplained.abs(), b.drift.difference.abs(), &a.skus, a.warehouse_id).cmp(&(
@@ -397,6 +398,32 @@ fn unmapped(line: StockLine, ages: &BTreeMap<&str, Timestamp>) -> Row {
         drift: Drift { difference: line.figure, source_figure: Decimal::ZERO, parts, unexplained: Decimal::ZERO },
         notes: vec![line.reason],
     }
+}
+
+/// How far back the warehouse's own changes are named. They are in its figure, so they are no part of the sum: one explains a
+/// rest that nothing else does.
+const ADJUSTED_SINCE: SignedDuration = SignedDuration::from_hours(24 * 14);
+/// Most of them that are named of one product.
+const ADJUSTMENTS: usize = 5;
+
+/// Which changes the warehouse reported of products whose difference is not all explained.
+async fn add_adjustments(runtime: &Runtime, rows: &mut [Row]) -> Result<(), FlowError> {
+    let now = runtime.clock.now();
+    let known = runtime.db.adjustments(&runtime.key, now.checked_sub(ADJUSTED_SINCE).unwrap_or(now)).await?;
+    for row in rows.iter_mut().filter(|row| !row.drift.unexplained.is_zero()) {
+        let of_row = known.iter().filter(|one| row.skus.contains(&one.sku)).take(ADJUSTMENTS);
+        row.notes.extend(of_row.map(|one| {
+            let sign = if one.change.is_sign_positive() { "+" } else { "" };
+            format!(
+                "the warehouse changed it by {sign}{} on {}: {}, its number {}",
+                one.change.normalize(),
+                one.made_on.strftime("%Y-%m-%d"),
+                one.reason,
+                one.reference
+            )
+        }));
+    }
+    Ok(())
 }
 
 /// Why the newest run did not correct a product, and who keeps it out of stock.

@@ -405,6 +405,35 @@ impl Dsfx {
         self.with(|state| state.warehouse.set_physical(sku, facility, physical))
     }
 
+    /// Changes what lies on a shelf and, where it talks in X12, says so with this reason (W1901). `false` when there is no such
+    /// shelf.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn adjust(
+        &self,
+        sku: &str,
+        facility: &str,
+        change: Decimal,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<bool, DsfxError> {
+        self.with_folder(|state| {
+            let rows = state.warehouse.stock();
+            let Some(row) = rows.iter().find(|row| row.sku == sku && row.facility == facility) else {
+                return Ok(false);
+            };
+            state.warehouse.set_physical(sku, facility, row.physical + change);
+            if let Some(partners) = state.config.x12.clone() {
+                let control = state.next_control();
+                state.groups.insert(format!("AW {control}"), 1);
+                let bytes = x12::adjustment(&partners, control, sku, change, reason, now);
+                state.folder.tell(&format!("947_{control:09}.edi"), &bytes)?;
+            }
+            Ok(true)
+        })
+    }
+
     /// Stock as it really is.
     #[must_use]
     pub fn stock(&self) -> Vec<StockRow> {

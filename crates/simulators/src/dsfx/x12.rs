@@ -351,6 +351,23 @@ pub(super) fn stock(partners: &Partners, control: u64, rows: &[StockRow], now: T
     envelope(partners, control, "IB", "846", &[set], now)
 }
 
+/// 947: one figure was changed, for this reason (W1901).
+pub(super) fn adjustment(
+    partners: &Partners,
+    control: u64,
+    sku: &str,
+    change: Decimal,
+    reason: &str,
+    now: Timestamp,
+) -> Vec<u8> {
+    let set = vec![
+        format!("W15*{}*ADJ{control}", now.strftime("%Y%m%d")),
+        format!("N1*WH*{}", partners.warehouse),
+        format!("W19*{reason}*{}*EA**VN*{sku}", change.normalize()),
+    ];
+    envelope(partners, control, "AW", "947", &[set], now)
+}
+
 /// 997: all of a group was taken in, or all of it refused.
 pub(super) fn acknowledgement(
     partners: &Partners,

@@ -545,6 +545,11 @@ async fn stock_is_summed_over_lots_and_damaged_stock_is_never_used() {
         (0, 2),
         "an adjustment is filed, and changes nothing: {page:?}"
     );
+    let adjusted: Vec<(&str, String, &str)> =
+        page.adjustments.iter().map(|one| (one.sku.as_str(), one.change.to_string(), one.reason.as_str())).collect();
+    assert_eq!(adjusted[0], ("SKU-A", "-2".to_owned(), "physical count (AA)"), "{adjusted:?}");
+    assert_eq!(page.adjustments[0].made_on, at("2026-11-23T00:00:00Z"));
+    assert_eq!((page.adjustments[0].reference.as_str(), page.adjustments[0].line), ("ADJ551", 1));
     let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
     let figures: Vec<(&str, Option<&str>, String, String)> = feed
         .levels

@@ -117,6 +117,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         }
     }
     keep_rejected(runtime, &page.taken, &page.rejected).await?;
+    runtime.db.keep_adjustments(&runtime.key, page.adjustments).await?;
     shipments::keep_letters(runtime, page.letters).await?;
     shipments::put_away(runtime, &page.taken, &page.rejected).await;
     Ok(summary)

@@ -57,9 +57,10 @@ async fn what_is_read_twice_is_answered_once() {
 }
 
 async fn open(db: &Database, key: &ConnectionKey) -> Vec<(String, String)> {
-    let mut rows = db.exceptions(key, false, 50).await.unwrap();
-    rows.sort_by(|a, b| a.id.cmp(&b.id));
-    rows.into_iter().map(|row| (row.kind, row.reason)).collect()
+    let rows = db.exceptions(key, false, 50).await.unwrap();
+    let mut open: Vec<(String, String)> = rows.into_iter().map(|row| (row.kind, row.reason)).collect();
+    open.sort();
+    open
 }
 
 fn said(number: u32, refused: Option<&str>) -> Receipt {

@@ -15,7 +15,7 @@ use crate::world::{ACCOUNT, FACILITY, Setup, WAREHOUSE, Warehouse, World, wareho
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-fn json(world: &World, arguments: &[&str]) -> Value {
+pub fn json(world: &World, arguments: &[&str]) -> Value {
     let output = world.command(&[arguments, &["--json"]].concat());
     serde_json::from_str(&output).unwrap_or_else(|error| panic!("{error}: {output}"))
 }
@@ -30,7 +30,7 @@ fn dsfx(world: &World) -> &Dsfx {
 }
 
 /// What lies on a shelf changes by so many units, as the warehouse counts it.
-fn shelf(world: &World, sku: &str, units: i64) {
+pub fn shelf(world: &World, sku: &str, units: i64) {
     let there = world.physical()[sku];
     assert!(dsfx(world).set_physical(&warehouse_sku(sku), FACILITY, there + Decimal::from(units)));
 }
@@ -51,7 +51,7 @@ async fn counted(world: &mut World) -> Value {
     next_run(world, &before).await
 }
 
-async fn next_run(world: &mut World, before: &Value) -> Value {
+pub async fn next_run(world: &mut World, before: &Value) -> Value {
     world
         .until("a count is worked out", LIMIT, |world| {
             let run = newest(world);
@@ -62,7 +62,7 @@ async fn next_run(world: &mut World, before: &Value) -> Value {
 }
 
 /// Waits until every correction of a run is done.
-async fn settled(world: &mut World, run: &Value) -> Value {
+pub async fn settled(world: &mut World, run: &Value) -> Value {
     let id = run["id"].as_str().expect("a run").to_owned();
     world
         .until("the corrections are done", LIMIT, |world| {
@@ -79,7 +79,7 @@ async fn settled(world: &mut World, run: &Value) -> Value {
 }
 
 /// The drift of one SKU: unexplained units, and its parts.
-fn drift(report: &Value, sku: &str) -> (i64, BTreeMap<String, i64>, String) {
+pub fn drift(report: &Value, sku: &str) -> (i64, BTreeMap<String, i64>, String) {
     let units = |value: &Value| -> i64 {
         let text = value.as_str().expect("a quantity");
         text.parse::<Decimal>().expect("a quantity").normalize().to_string().parse().expect("whole units")
@@ -96,7 +96,7 @@ fn drift(report: &Value, sku: &str) -> (i64, BTreeMap<String, i64>, String) {
     (units(&line["unexplained"]), parts, line["notes"].to_string())
 }
 
-fn parts(parts: &[(&str, i64)]) -> BTreeMap<String, i64> {
+pub fn parts(parts: &[(&str, i64)]) -> BTreeMap<String, i64> {
     parts.iter().map(|(name, units)| ((*name).to_owned(), *units)).collect()
 }
 

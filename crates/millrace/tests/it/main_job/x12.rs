@@ -8,8 +8,9 @@ use simulators::dsfx::{Acknowledging, Handling, OrderState};
 use super::{
     flow,
     races::{at_warehouse, becomes, cancel, dsfx, key, one_row, outcome},
+    stock,
 };
-use crate::world::{Setup, Ships, Store, World};
+use crate::world::{FACILITY, Setup, Ships, Store, World, warehouse_sku};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_in_x12_by_sftp_on_postgres() {
@@ -169,4 +170,29 @@ async fn a_cancel_is_answered_by_what_the_warehouse_does() {
     dsfx(&world).tell(&key(left), Handling::Full);
     world.until("it ships", Duration::from_secs(90), |world| world.all_told(&BTreeSet::from([left]))).await;
     world.invariants().expect("the invariants hold");
+}
+
+/// A shelf that the warehouse changed, and says why: the count holds the change, and the drift that is left names the reason.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_warehouse_changed_is_named_in_the_drift() {
+    let mut world =
+        World::new(Setup { x12: true, stock: "brakes = { line = 6 }".to_owned(), ..Setup::default() }).await;
+    let lost = warehouse_sku(&world.skus[0].1);
+    let now = jiff::Timestamp::now();
+    assert!(dsfx(&world).adjust(&lost, FACILITY, (-9).into(), "AU", now).expect("the folder"), "there is such a shelf");
+    world.start();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    world.count();
+    let run = stock::next_run(&mut world, &serde_json::Value::Null).await;
+    stock::settled(&mut world, &run).await;
+    let mut report = serde_json::Value::Null;
+    world
+        .until("the adjustment is read", Duration::from_secs(60), |world| {
+            report = stock::json(world, &["drift", "main"]);
+            let (unexplained, _, notes) = stock::drift(&report, &lost);
+            let named = notes.contains("the warehouse changed it by -9 on") && notes.contains("damaged");
+            if unexplained == -9 && named { Ok(()) } else { Err(format!("{unexplained} {notes}")) }
+        })
+        .await;
+    acknowledged_once(&mut world).await;
 }
