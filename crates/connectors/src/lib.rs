@@ -12,14 +12,23 @@ pub mod files;
 pub mod layouts;
 pub mod mintsoft;
 pub mod numbers;
+pub mod odoo;
 mod passes;
 mod times;
 pub mod warehouse_api;
 pub mod x12;
 
 /// Every connector there is.
-pub static CONNECTORS: &[&ConnectorSpec] =
-    &[&brightpearl::SPEC, &csv::SPEC, &dsfx::SPEC, &extensiv::SPEC, &mintsoft::SPEC, &warehouse_api::SPEC, &x12::SPEC];
+pub static CONNECTORS: &[&ConnectorSpec] = &[
+    &brightpearl::SPEC,
+    &csv::SPEC,
+    &dsfx::SPEC,
+    &extensiv::SPEC,
+    &mintsoft::SPEC,
+    &odoo::SPEC,
+    &warehouse_api::SPEC,
+    &x12::SPEC,
+];
 
 /// The connector of this name.
 pub fn find(name: &str) -> Option<&'static ConnectorSpec> {

@@ -10,5 +10,6 @@ mod extensiv;
 mod guard;
 mod hub;
 mod mintsoft;
+mod odoo;
 mod sftp;
 mod x12;

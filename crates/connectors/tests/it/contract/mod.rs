@@ -12,6 +12,7 @@ mod extensiv;
 mod files;
 mod harness;
 mod mintsoft;
+mod odoo;
 mod reading;
 mod run;
 mod scenarios;
@@ -27,11 +28,12 @@ use connect::Role;
 /// Every connector that ships is under the suite.
 #[test]
 fn every_warehouse_has_an_entry() {
-    let entries: BTreeSet<&str> = [files::ENTRIES, extensiv::ENTRIES, mintsoft::ENTRIES, warehouse_api::ENTRIES]
-        .iter()
-        .flat_map(|entries| entries.iter())
-        .map(|entry| entry.platform)
-        .collect();
+    let entries: BTreeSet<&str> =
+        [files::ENTRIES, extensiv::ENTRIES, mintsoft::ENTRIES, odoo::ENTRIES, warehouse_api::ENTRIES]
+            .iter()
+            .flat_map(|entries| entries.iter())
+            .map(|entry| entry.platform)
+            .collect();
     let warehouses: BTreeSet<&str> = connectors::CONNECTORS
         .iter()
         .filter(|spec| matches!(spec.role, Role::Warehouse(_)))

@@ -24,7 +24,7 @@ use super::{
     faults::drains,
     flow::{place, stock},
 };
-use crate::world::{Setup, Ships, Store, Warehouse, World};
+use crate::world::{FACTOR, Setup, Ships, Store, Warehouse, World};
 
 const HOLD: Duration = Duration::from_secs(3);
 /// Configurations of one node; the one after them has two.
@@ -43,6 +43,8 @@ const FLAT: u64 = 200;
 const MINTSOFT: u64 = 300;
 /// And from this one on the warehouse calls, and counts what is on hand.
 const DESK: u64 = 400;
+/// And from this one on it is a real Odoo.
+const ODOO: u64 = 500;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -52,6 +54,7 @@ fn setup(seed: u64) -> Setup {
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
         ships: match seed {
+            ODOO.. => Ships::Odoo,
             DESK.. => Ships::Desk,
             MINTSOFT.. => Ships::Mintsoft,
             _ => [Ships::Folder, Ships::Sftp, Ships::Extensiv][usize::try_from(place / 2 % 3).expect("one of three")],
@@ -69,6 +72,8 @@ fn setup(seed: u64) -> Setup {
         lines: true,
         x12: (X12..FLAT).contains(&seed),
         flat: (FLAT..MINTSOFT).contains(&seed),
+        // A real server is as fast as it is, so its waits are divided by less.
+        factor: if seed >= ODOO { 4 } else { FACTOR },
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -93,7 +98,7 @@ fn plans(world: &World) -> Vec<FaultPlan> {
     match &world.warehouse {
         Warehouse::Extensiv(running) => plans.push(running.faults()),
         Warehouse::Mintsoft(running) => plans.push(running.faults()),
-        Warehouse::Dsfx { .. } | Warehouse::Desk(_) => {}
+        Warehouse::Dsfx { .. } | Warehouse::Odoo(..) | Warehouse::Desk(_) => {}
     }
     plans
 }
@@ -273,6 +278,15 @@ async fn kills_neither_lose_nor_double_anything_with_mintsoft() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_at_the_desk() {
     for (seed, kills) in [(DESK, 5), (DESK + 3, 5)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite and PostgreSQL; Odoo itself is not killed, but the line to it is cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a real Odoo: ./dev test-odoo"]
+async fn kills_neither_lose_nor_double_anything_with_odoo() {
+    for (seed, kills) in [(ODOO, 5), (ODOO + 3, 5)] {
         play(seed, kills).await;
     }
 }

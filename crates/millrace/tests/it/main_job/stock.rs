@@ -23,7 +23,9 @@ fn json(world: &World, arguments: &[&str]) -> Value {
 fn dsfx(world: &World) -> &Dsfx {
     match &world.warehouse {
         Warehouse::Dsfx { dsfx, .. } => dsfx,
-        Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) | Warehouse::Desk(_) => panic!("this world has a folder"),
+        Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) | Warehouse::Odoo(..) | Warehouse::Desk(_) => {
+            panic!("this world has a folder")
+        }
     }
 }
 
