@@ -13,6 +13,7 @@ pub mod files;
 pub mod layouts;
 pub mod mintsoft;
 pub mod numbers;
+pub mod odoo;
 mod passes;
 pub mod shiphero;
 mod times;
@@ -26,6 +27,7 @@ pub static CONNECTORS: &[&ConnectorSpec] = &[
     &dsfx::SPEC,
     &extensiv::SPEC,
     &mintsoft::SPEC,
+    &odoo::SPEC,
     &shiphero::SPEC,
     &warehouse_api::SPEC,
     &x12::SPEC,

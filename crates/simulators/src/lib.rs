@@ -12,6 +12,7 @@
 //! | [`extensiv`] | Extensiv 3PL Warehouse Manager: tokens, orders, packages, stock, webhooks |
 //! | [`mintsoft`] | Mintsoft: keys, orders and their parts, stock, call-backs |
 //! | [`shiphero`] | ShipHero: GraphQL judged against a schema, credits, child accounts, signed webhooks |
+//! | [`odoo`] | nothing: a database of a real Odoo, with people who work in it |
 //! | [`openssh`] | nothing: starts the real OpenSSH server, for SFTP |
 //! | [`audit`] | nothing: compares the ledgers of both ends of a run |
 //! | [`proxy`] | the network below HTTP: a TCP line that can be disturbed |
@@ -26,6 +27,7 @@ pub mod extensiv;
 pub mod faults;
 pub mod fuzz;
 pub mod mintsoft;
+pub mod odoo;
 pub mod openssh;
 pub mod postgres;
 pub mod proxy;

@@ -18,11 +18,23 @@ use jiff::Timestamp;
 /// A clock that moves when told.
 pub struct HandClock {
     now: Mutex<(Timestamp, Duration)>,
+    /// How long a real call beside a limit may take.
+    patience: Duration,
 }
 
 impl HandClock {
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { now: Mutex::new((at("2026-11-23T06:30:00Z"), Duration::from_secs(1000))) })
+        Self::with_patience(Duration::from_secs(2))
+    }
+
+    /// For a real server, which is as fast as the machine lets it be.
+    pub fn patient() -> Arc<Self> {
+        Self::with_patience(Duration::from_secs(60))
+    }
+
+    fn with_patience(patience: Duration) -> Arc<Self> {
+        let now = Mutex::new((at("2026-11-23T06:30:00Z"), Duration::from_secs(1000)));
+        Arc::new(Self { now, patience })
     }
 
     pub fn pass(&self, time: Duration) {
@@ -44,7 +56,7 @@ impl Clock for HandClock {
 
     async fn sleep(&self, time: Duration) {
         // A limit beside a real call must not end it at once.
-        tokio::time::sleep(time.min(Duration::from_secs(2))).await;
+        tokio::time::sleep(time.min(self.patience)).await;
         self.pass(time);
     }
 }

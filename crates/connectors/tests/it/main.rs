@@ -10,6 +10,7 @@ mod extensiv;
 mod guard;
 mod hub;
 mod mintsoft;
+mod odoo;
 mod sftp;
 mod shiphero;
 mod x12;

@@ -5,6 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,7 @@ use simulators::{
     audit::{self, Audit, Terms, Units, WarehouseOrder},
     brightpearl::{self, AccountConfig, Config, DataConfig, NewLine, NewOrder},
     dsfx::{self, Dsfx, Habits, SeedStock},
-    extensiv, mintsoft,
+    extensiv, mintsoft, odoo,
     openssh::OpenSsh,
     postgres::Postgres,
     proxy::Proxy,
@@ -106,6 +107,8 @@ pub enum Ships {
     Mintsoft,
     /// ShipHero over GraphQL.
     ShipHero,
+    /// A real Odoo: see `./dev test-odoo`.
+    Odoo,
     /// A warehouse that calls the program.
     Desk,
 }
@@ -129,7 +132,7 @@ pub struct Setup {
     pub x12: bool,
     /// Or in flat files of its own making.
     pub flat: bool,
-    /// Further lines of `[warehouse.settings]`, for a folder, Mintsoft or ShipHero.
+    /// Further lines of `[warehouse.settings]`, for a folder, Mintsoft, Odoo or ShipHero.
     pub exchange: String,
     /// Whether a Mintsoft warehouse refuses a second order of one number, and the settings say so.
     pub unique_numbers: bool,
@@ -209,6 +212,8 @@ pub enum Warehouse {
     Mintsoft(mintsoft::Running),
     /// ShipHero.
     ShipHero(shiphero::Running),
+    /// Odoo, with its people while they work.
+    Odoo(Arc<odoo::Odoo>, Option<odoo::Shift>),
     /// One that calls the program.
     Desk(Wms),
 }
@@ -309,6 +314,7 @@ impl World {
             Ships::Extensiv => Warehouse::Extensiv(extensiv_with(&setup, &stock).await),
             Ships::Mintsoft => Warehouse::Mintsoft(mintsoft_with(&setup, &stock).await),
             Ships::ShipHero => Warehouse::ShipHero(shiphero_with(&setup, &stock).await),
+            Ships::Odoo => odoo_with(&setup, &stock),
             Ships::Desk => {
                 let free = || std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
                 let port = setup.webhooks.unwrap_or_else(|| free().expect("a free port").port());
@@ -388,6 +394,7 @@ impl World {
             (Warehouse::Extensiv(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::Mintsoft(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
             (Warehouse::ShipHero(running), _) => ports.push(port_of(&running.base_url()).expect("a port")),
+            (Warehouse::Odoo(odoo, _), _) => ports.push(port_of(odoo.url()).expect("a port")),
             (Warehouse::Dsfx { .. }, Some(ssh)) => ports.push(ssh.port()),
             (Warehouse::Dsfx { .. }, None) | (Warehouse::Desk(_), _) => {}
         }
@@ -700,6 +707,18 @@ merchant = "Acme"
                     toml.push_str(&format!("webhook_secrets = {{ file = \"{}\" }}\n", secrets.display()));
                 }
             }
+            (Warehouse::Odoo(odoo, _), _) => {
+                let key = self.folder.path().join("odoo.key");
+                std::fs::write(&key, odoo.key(odoo.login())).expect("the key is written");
+                toml.push_str(&format!(
+                    "platform = \"odoo\"\n[warehouse.settings]\ndatabase = \"{}\"\nlogin = \"{}\"\nwarehouse = \"WH\"\nbase_url = \"{}\"\ncalls_per_minute = 4000\n{}\n[warehouse.secrets]\napi_key = {{ file = \"{}\" }}\n",
+                    odoo.database(),
+                    odoo.login(),
+                    self.behind_line(odoo.url()),
+                    self.setup.exchange,
+                    key.display(),
+                ));
+            }
             (Warehouse::Desk(_), _) => {
                 toml.push_str("platform = \"warehouse_api\"\n[warehouse.settings]\ncarriers = \"UPS: Ground\"\n");
             }
@@ -774,6 +793,7 @@ listings = [{}]
             Warehouse::Extensiv(running) => audit::extensiv_orders(&running.handle().ledger(), CUSTOMER),
             Warehouse::Mintsoft(running) => audit::mintsoft_orders(&running.handle().ledger(), CLIENT),
             Warehouse::ShipHero(running) => audit::shiphero_orders(&running.handle().ledger(), CHILD),
+            Warehouse::Odoo(odoo, _) => odoo.orders().expect("Odoo's orders"),
             Warehouse::Desk(wms) => wms.orders(),
         }
     }
@@ -839,6 +859,11 @@ listings = [{}]
             Warehouse::ShipHero(running) => {
                 for (sku, (_, units)) in running.handle().figures(CHILD) {
                     add(&sku, Decimal::from(units));
+                }
+            }
+            Warehouse::Odoo(odoo, _) => {
+                for (sku, (_, units)) in odoo.figures().expect("Odoo's stock") {
+                    add(&sku, units);
                 }
             }
             Warehouse::Desk(wms) => {
@@ -937,9 +962,10 @@ impl Drop for World {
     fn drop(&mut self) {
         self.kill();
         self.kill_second();
-        match &self.warehouse {
+        match &mut self.warehouse {
             Warehouse::Dsfx { stop, .. } => stop.cancel(),
             Warehouse::Desk(wms) => wms.stop(),
+            Warehouse::Odoo(_, shift) => drop(shift.take()),
             Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) | Warehouse::ShipHero(_) => {}
         }
     }
@@ -1013,4 +1039,19 @@ async fn shiphero_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> shiphero
         running.handle().receive(CHILD, sku, *units);
     }
     running
+}
+
+fn odoo_with(setup: &Setup, stock: &BTreeMap<String, i64>) -> Warehouse {
+    let odoo = odoo::Odoo::open().unwrap_or_else(|error| panic!("{error}"));
+    let skus: Vec<&str> = stock.keys().map(String::as_str).collect();
+    odoo.add_products(&skus, "none").expect("products");
+    odoo.shelve(stock).expect("stock");
+    let odoo = Arc::new(odoo);
+    let habits = odoo::Habits {
+        part_percent: setup.habits.part_then_rest_percent.into(),
+        boxes_percent: setup.habits.boxes_percent.into(),
+    };
+    let works = setup.works && !setup.told;
+    let shift = works.then(|| odoo::Shift::start(Arc::clone(&odoo), habits, setup.seed, Duration::from_millis(300)));
+    Warehouse::Odoo(odoo, shift)
 }

@@ -27,7 +27,7 @@ pub type Opened = std::pin::Pin<Box<dyn Future<Output = Box<dyn Site>> + Send>>;
 /// How a site is to be.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Opening {
-    /// SKU-LOT has a lot, and each unit a serial number.
+    /// SKU-LOT has a lot, and each unit a serial number; where no product can have both, the units of SKU-A have them.
     pub tracked: bool,
     /// The system calls us.
     pub calls: bool,
@@ -40,8 +40,10 @@ pub enum Can {
     SayThatAnOrderIsShort,
     /// In which box the goods are.
     NameBoxes,
-    /// Lots and serial numbers.
+    /// Lots and serial numbers, also of one product.
     NameLotsAndSerials,
+    /// Lots of one product, serial numbers of another.
+    NameLotsOrSerials,
     /// That it gave an order up by itself.
     SayThatItGaveUp,
     /// Ship something else than was asked.

@@ -12,6 +12,7 @@ mod extensiv;
 mod files;
 mod harness;
 mod mintsoft;
+mod odoo;
 mod reading;
 mod run;
 mod scenarios;
@@ -28,7 +29,7 @@ use connect::Role;
 /// Every connector that ships is under the suite.
 #[test]
 fn every_warehouse_has_an_entry() {
-    let rest = [extensiv::ENTRIES, mintsoft::ENTRIES, shiphero::ENTRIES, warehouse_api::ENTRIES];
+    let rest = [extensiv::ENTRIES, mintsoft::ENTRIES, odoo::ENTRIES, shiphero::ENTRIES, warehouse_api::ENTRIES];
     let entries: BTreeSet<&str> =
         [files::ENTRIES].iter().chain(&rest).flat_map(|entries| entries.iter()).map(|entry| entry.platform).collect();
     let warehouses: BTreeSet<&str> = connectors::CONNECTORS

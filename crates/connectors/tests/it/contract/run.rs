@@ -36,7 +36,9 @@ pub async fn every_scenario(entry: &Entry) {
             entry,
             scenario.name,
             Opening {
-                tracked: scenario.needs.contains(&Can::NameLotsAndSerials),
+                tracked: [Can::NameLotsAndSerials, Can::NameLotsOrSerials]
+                    .iter()
+                    .any(|tracked| scenario.needs.contains(tracked)),
                 calls: [Can::Call, Can::CallAtASecretAddress].iter().any(|call| scenario.needs.contains(call)),
             },
         )
@@ -148,12 +150,18 @@ impl<'e> Play<'e> {
                     assert!(self.of(key).iter().all(|shipment| shipment.loose.is_empty()), "{}", self.name);
                 }
             }
+            Step::TrackedApart(key) => {
+                let lines = self.lines(key);
+                let of = |sku: &str| lines.iter().filter(|line| line.sku == sku).cloned().collect::<Vec<_>>();
+                let serials: BTreeSet<String> = of("SKU-A").into_iter().flat_map(|line| line.serials).collect();
+                assert_eq!(serials.len(), 5, "{}: {lines:?}", self.name);
+                assert!(of("SKU-A").iter().all(|line| line.lot.is_none()), "{}: {lines:?}", self.name);
+                let lots = of("SKU-LOT");
+                assert!(!lots.is_empty() && lots.iter().all(|line| line.lot.as_deref() == Some("L1")), "{}", self.name);
+                assert!(lots.iter().all(|line| line.serials.is_empty()), "{}: {lots:?}", self.name);
+            }
             Step::Tracked(key) => {
-                let lines: Vec<_> = self
-                    .of(key)
-                    .into_iter()
-                    .flat_map(|shipment| shipment.lines().cloned().collect::<Vec<_>>())
-                    .collect();
+                let lines = self.lines(key);
                 let tracked: Vec<_> = lines.iter().filter(|line| line.sku == "SKU-LOT").collect();
                 let serials: BTreeSet<&str> =
                     tracked.iter().flat_map(|line| line.serials.iter().map(String::as_str)).collect();
@@ -365,6 +373,11 @@ impl<'e> Play<'e> {
         assert!(there.len() == 1 && there[0].live, "{}: {key} is there like this: {there:?}", self.name);
         let asked: Units = [("SKU-A", 5), ("SKU-LOT", 3)].map(|(sku, units)| (sku.to_owned(), units.into())).into();
         assert_eq!(there[0].asked, asked, "{}", self.name);
+    }
+
+    /// Every line that was read of an order.
+    fn lines(&self, key: &str) -> Vec<connect::PackageLine> {
+        self.of(key).into_iter().flat_map(|shipment| shipment.lines().cloned().collect::<Vec<_>>()).collect()
     }
 
     pub(super) fn of(&self, key: &str) -> Vec<&Shipment> {

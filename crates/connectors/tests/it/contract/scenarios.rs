@@ -27,6 +27,8 @@ pub enum Step {
     Boxes(&'static str, usize),
     /// Every lot and serial number of SKU-LOT is read.
     Tracked(&'static str),
+    /// The lot of SKU-LOT is read, and every serial number of SKU-A.
+    TrackedApart(&'static str),
     /// What left in place of something is not passed off for what was asked: read under its own SKU, or held for a person.
     Substituted(&'static str),
     /// It is told that nothing will leave.
@@ -71,7 +73,7 @@ pub struct Scenario {
 
 use Step::{
     Boxes, Call, Cancel, CancelLate, Count, Disorder, GivenUp, LookAgain, LookChanged, Nonsense, Once, Order, Put,
-    Read, ReadAgain, SendAgain, Shelve, Substituted, Tracked, Work,
+    Read, ReadAgain, SendAgain, Shelve, Substituted, Tracked, TrackedApart, Work,
 };
 
 const A: &str = "BPacme-O1";
@@ -110,6 +112,11 @@ pub static SCENARIOS: &[Scenario] = &[
         "lots and serial numbers",
         &[Can::NameLotsAndSerials],
         &[Order(A), Work(A, Does::All), Read(A, 1, Final::Either), Tracked(A)],
+    ),
+    of(
+        "lots, or serial numbers",
+        &[Can::NameLotsOrSerials],
+        &[Order(A), Work(A, Does::All), Read(A, 1, Final::Either), TrackedApart(A)],
     ),
     of("substituted", &[Can::Substitute], &[Order(A), Work(A, Does::Substitute), Substituted(A)]),
     of("given up there", &[Can::SayThatItGaveUp], &[Order(A), Work(A, Does::GiveUp), GivenUp(A)]),

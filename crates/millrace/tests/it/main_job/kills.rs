@@ -24,7 +24,7 @@ use super::{
     faults::drains,
     flow::{place, stock},
 };
-use crate::world::{Setup, Ships, Store, Warehouse, World};
+use crate::world::{FACTOR, Setup, Ships, Store, Warehouse, World};
 
 const HOLD: Duration = Duration::from_secs(3);
 /// Configurations of one node; the one after them has two.
@@ -45,6 +45,8 @@ const MINTSOFT: u64 = 300;
 const DESK: u64 = 400;
 /// And from this one on it is ShipHero.
 const SHIPHERO: u64 = 500;
+/// And from this one on it is a real Odoo.
+const ODOO: u64 = 600;
 
 /// The configuration of a seed: databases, warehouses, ways to start and bases of stock in turn.
 fn setup(seed: u64) -> Setup {
@@ -54,6 +56,7 @@ fn setup(seed: u64) -> Setup {
     Setup {
         store: if place % 2 == 1 || two { Store::Postgres } else { Store::Sqlite },
         ships: match seed {
+            ODOO.. => Ships::Odoo,
             SHIPHERO.. => Ships::ShipHero,
             DESK.. => Ships::Desk,
             MINTSOFT.. => Ships::Mintsoft,
@@ -72,6 +75,8 @@ fn setup(seed: u64) -> Setup {
         lines: true,
         x12: (X12..FLAT).contains(&seed),
         flat: (FLAT..MINTSOFT).contains(&seed),
+        // A real server is as fast as it is, so its waits are divided by less.
+        factor: if seed >= ODOO { 4 } else { FACTOR },
         seed: 1_000 + seed,
         ..Setup::default()
     }
@@ -97,7 +102,7 @@ fn plans(world: &World) -> Vec<FaultPlan> {
         Warehouse::Extensiv(running) => plans.push(running.faults()),
         Warehouse::Mintsoft(running) => plans.push(running.faults()),
         Warehouse::ShipHero(running) => plans.push(running.faults()),
-        Warehouse::Dsfx { .. } | Warehouse::Desk(_) => {}
+        Warehouse::Dsfx { .. } | Warehouse::Odoo(..) | Warehouse::Desk(_) => {}
     }
     plans
 }
@@ -285,6 +290,15 @@ async fn kills_neither_lose_nor_double_anything_at_the_desk() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_neither_lose_nor_double_anything_with_shiphero() {
     for (seed, kills) in [(SHIPHERO, 5), (SHIPHERO + 3, 5)] {
+        play(seed, kills).await;
+    }
+}
+
+/// SQLite and PostgreSQL; Odoo itself is not killed, but the line to it is cut.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a real Odoo: ./dev test-odoo"]
+async fn kills_neither_lose_nor_double_anything_with_odoo() {
+    for (seed, kills) in [(ODOO, 5), (ODOO + 3, 5)] {
         play(seed, kills).await;
     }
 }

@@ -11,6 +11,7 @@ mod flow;
 mod kills;
 mod mintsoft;
 mod notify;
+mod odoo;
 mod overlap;
 mod people;
 mod races;

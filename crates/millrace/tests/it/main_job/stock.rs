@@ -23,7 +23,11 @@ pub fn json(world: &World, arguments: &[&str]) -> Value {
 fn dsfx(world: &World) -> &Dsfx {
     match &world.warehouse {
         Warehouse::Dsfx { dsfx, .. } => dsfx,
-        Warehouse::Extensiv(_) | Warehouse::Mintsoft(_) | Warehouse::ShipHero(_) | Warehouse::Desk(_) => {
+        Warehouse::Extensiv(_)
+        | Warehouse::Mintsoft(_)
+        | Warehouse::ShipHero(_)
+        | Warehouse::Odoo(..)
+        | Warehouse::Desk(_) => {
             panic!("this world has a folder")
         }
     }
