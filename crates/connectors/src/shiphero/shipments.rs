@@ -3,7 +3,10 @@
 //! Whether a shipment moves its order's time of change is not documented, so both lists are read. They are short: every row
 //! costs a credit. What is in a shipment is read with its order, once for each change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{ConnectorError, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, budget::Priority};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -22,8 +25,9 @@ use super::{
 use crate::times::can_go_on_from;
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
-/// A reading goes back so far behind the newest time that was read.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
+/// A reading goes back so far behind the newest time that was read: twice the lag that is allowed for. Every row that is read
+/// again costs a credit, so it is no longer than that.
+const OVERLAP: Duration = Duration::from_secs(120);
 /// What is read when nothing was read before: a connection's own orders are not older.
 const FIRST_READING: SignedDuration = SignedDuration::from_hours(8 * 24);
 
@@ -110,8 +114,10 @@ impl ShipHero {
 
     /// Where to read from.
     async fn begin(&self, cursor: &FeedCursor) -> Result<Timestamp, ConnectorError> {
+        let overlap = SignedDuration::try_from(OVERLAP / self.waits.factor.max(1)).unwrap_or(FIRST_READING);
         let (moment, back) = match cursor.0.as_deref() {
-            Some(text) => (utc(text)?, OVERLAP),
+            // Times are told in whole seconds.
+            Some(text) => (utc(text)?, overlap.max(SignedDuration::from_secs(5))),
             None => {
                 let read = self.client.read(POLL, &ACCOUNT, &json!({})).await?;
                 // The service's own clock; ours only where it tells none, and days before anything of ours was sent.

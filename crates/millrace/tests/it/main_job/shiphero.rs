@@ -1,19 +1,15 @@
 //! ShipHero through the real program: every fault of the network, orders held until they were counted, signed calls.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::TcpListener,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
 use simulators::{
     faults::{Fault, FaultRule},
-    shiphero::{Dispatch, Handle, LedgerOrder, Status, signature},
+    shiphero::{Dispatch, Handle, LedgerOrder, signature},
 };
 
 use super::{
     flow::place,
-    races::{at_warehouse, becomes, cancel, key, one_row, outcome, shown, status_told, take_up},
+    races::{at_warehouse, becomes, cancel, key, one_row, outcome, status_told, take_up},
 };
 use crate::world::{CHILD, Setup, Ships, Store, Warehouse, World};
 
@@ -99,16 +95,16 @@ async fn every_fault() {
     assert_eq!(floor(&world).ledger().duplicates, [], "no order is there twice");
 }
 
-/// In each phase the outcome is the warehouse's own, and nothing is asked for more often than it must be.
+/// Before anything left the warehouse stops it, once; afterwards nothing is asked for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn cancelled_in_every_phase() {
+async fn cancelled_before_and_after_it_left() {
     let settings = "cancel_deadline_minutes = 60".to_owned();
     let setup = Setup { ships: Ships::ShipHero, basis: "physical", told: true, settings, ..Setup::default() };
     let mut world = World::new(setup).await;
     let Warehouse::ShipHero(running) = &world.warehouse else { panic!("a ShipHero warehouse") };
     let (floor, faults) = (running.handle(), running.faults());
-    let orders: [i64; 4] = [0, 1, 2, 3].map(|place| one_row(&world, place, 3));
-    let [waiting, lost, labelled, gone] = orders;
+    let orders: [i64; 3] = [0, 1, 2].map(|place| one_row(&world, place, 3));
+    let [waiting, lost, gone] = orders;
     world.start();
     for order in orders {
         at_warehouse(&mut world, order, &[key(order)]).await;
@@ -130,31 +126,14 @@ async fn cancelled_in_every_phase() {
     let ended = becomes(&mut world, lost, "cancelled", "accepted").await;
     assert_eq!((outcome(&ended).as_str(), cancels(&world, &key(lost))), ("accepted", 1));
 
-    // Some of it has a label: the warehouse says no, and the normal flow goes on.
-    let only = BTreeMap::from([(crate::world::warehouse_sku(&world.skus[2].1), 1)]);
-    let released = |world: &World, key: &str| {
-        let order = order_of(world, key);
-        if order.held { Err(format!("{key} is held")) } else { Ok(()) }
-    };
-    let of = key(labelled);
-    world.until("it is let go", Duration::from_secs(30), move |world| released(world, &of)).await;
-    floor
-        .ship(order_of(&world, &key(labelled)).order_id, &Dispatch { only: Some(only), ..Dispatch::full() })
-        .expect("it leaves");
-    cancel(&world, labelled);
-    world
-        .until("the warehouse's no is seen", Duration::from_secs(60), move |world| {
-            match outcome(&shown(world, labelled)) {
-                ended if ended == "too_late" => Ok(()),
-                other => Err(format!("the outcome is {other:?}")),
-            }
-        })
-        .await;
-    assert_eq!(order_of(&world, &key(labelled)).status, Status::Pending, "the rest of it still leaves");
-
     // All has left before anybody asks: nothing is sent at all.
     let of = key(gone);
-    world.until("it is let go", Duration::from_secs(30), move |world| released(world, &of)).await;
+    world
+        .until("it is let go", Duration::from_secs(30), move |world| match order_of(world, &of).held {
+            true => Err(format!("{of} is held")),
+            false => Ok(()),
+        })
+        .await;
     floor.ship(order_of(&world, &key(gone)).order_id, &Dispatch::full()).expect("it leaves");
     becomes(&mut world, gone, "closed", "").await;
     world.command(&["orders", "cancel", &gone.to_string(), "--reason", "much too late"]);
