@@ -1,5 +1,4 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, Odoo, ShipHero, file exchange, CSV, X12, webhook
-//! calls. See
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, ShipHero, file exchange, CSV, X12, webhook calls. See
 //! docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
@@ -24,8 +23,6 @@ mod hub;
 mod mintsoft;
 #[path = "fuzz/oauth.rs"]
 mod oauth;
-#[path = "fuzz/odoo.rs"]
-mod odoo;
 #[path = "fuzz/record.rs"]
 mod record;
 #[path = "fuzz/replay.rs"]

@@ -1,6 +1,6 @@
 //! Odoo, from version 14 on: sales orders out, transfers and stock in.
 //!
-//! Written from what Odoo 19.0 itself does (see docs/odoo.md), and proven against it over both of its interfaces.
+//! Written from what Odoo 19.0 itself does. What was proven against it, and what not yet, stands in docs/odoo.md.
 
 mod answer;
 mod check;
@@ -36,7 +36,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     name: "odoo",
     title: "Odoo",
     summary: "Orders, shipments and stock over Odoo's own interfaces, JSON-2 from version 19 on and JSON-RPC before.",
-    proven: "Odoo 19.0, over both interfaces; 14 to 18 by its documentation",
+    proven: "a real Odoo 19.0, in part so far; 14 to 18 by its documentation",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
 };
