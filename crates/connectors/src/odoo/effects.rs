@@ -190,7 +190,7 @@ impl Odoo {
             )),
         };
         let contact = Call::new("res.partner", "load", contact_rows(wanted, &ids));
-        match self.exchange(&contact, until, capture).await {
+        match self.exchange(SUBMIT, &contact, until, capture).await {
             Err(sent @ (Sent::NotSent { .. } | Sent::Throttled { .. } | Sent::Refused { .. })) => return sent,
             Err(Sent::Unknown { why }) => return not_yet(why),
             Err(Sent::Accepted { .. }) => return not_yet("the answer cannot be read".to_owned()),
@@ -201,7 +201,7 @@ impl Odoo {
             },
         }
         let order = Call::new("sale.order", "load", order_rows(wanted, &ids));
-        match self.exchange(&order, until, capture).await {
+        match self.exchange(SUBMIT, &order, until, capture).await {
             Err(sent) => sent,
             Ok(result) => match loaded(&result) {
                 Loaded::Made(id) => {
@@ -219,7 +219,7 @@ impl Odoo {
 
     async fn release(&self, target: &Target, until: Duration, capture: &mut Capture) -> Sent {
         let call = Call::on("sale.order", "action_confirm", &[target.order_id], json!({}));
-        match self.exchange(&call, until, capture).await {
+        match self.exchange(RELEASE, &call, until, capture).await {
             Err(sent) => sent,
             Ok(Value::Bool(true)) => Sent::Accepted { reference: Some(RemoteRef::new(target.order_id.to_string())) },
             // A dialog, say.
@@ -233,7 +233,7 @@ impl Odoo {
     async fn cancel(&self, target: &Target, until: Duration, capture: &mut Capture) -> Sent {
         let call = Call::on("sale.order", "action_cancel", &[target.order_id], json!({}))
             .context("disable_cancel_warning", json!(true));
-        let answered = match self.exchange(&call, until, capture).await {
+        let answered = match self.exchange(CANCEL, &call, until, capture).await {
             Err(refused @ Sent::Refused { .. }) => Some(refused),
             Err(sent) => return sent,
             Ok(_) => None,
@@ -265,9 +265,15 @@ impl Odoo {
     }
 
     /// One changing call: what it returned, or how it ended otherwise. What was said stays in `capture`.
-    async fn exchange(&self, call: &Call, until: Duration, capture: &mut Capture) -> Result<Value, Sent> {
+    async fn exchange(
+        &self,
+        purpose: Purpose,
+        call: &Call,
+        until: Duration,
+        capture: &mut Capture,
+    ) -> Result<Value, Sent> {
         *capture = Capture { request: call.name(), request_body: call.shown(), ..Capture::default() };
-        match self.client.change(SUBMIT, call, until).await {
+        match self.client.change(purpose, call, until).await {
             Changed::NotSent(cause) => Err(Sent::NotSent { cause }),
             Changed::Unknown(why) => Err(Sent::Unknown { why }),
             Changed::Answered { status, body, answer } => {
