@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     api::{self, Api},
     config::Config,
+    db::DbError,
+    node,
     notify::Notifier,
     operate::{
         Failure, FailureKind, Hub,
@@ -67,6 +69,14 @@ pub async fn run(
     };
     let workers = async {
         if hub.config.roles.workers {
+            let _alive = node::Alive::show(&hub.config.key_file, &hub.config.node)
+                .inspect_err(|error| {
+                    tracing::warn!("if this process is killed, the next one waits until its leases end: {error}");
+                })
+                .ok();
+            if let Err(error) = take_over(&hub).await {
+                tracing::warn!("what a process that has ended held is waited for: {error}");
+            }
             tracing::info!(node = %hub.config.node, "workers run");
             let (workers, halt) = (Arc::clone(&hub.workers), stop.clone());
             let quiet = stop.child_token();
@@ -105,6 +115,17 @@ pub async fn run(
     hub.db.close().await;
     tracing::info!("stopped");
     workers.and(web)
+}
+
+/// Ends the leases of nodes that ran here and were killed.
+async fn take_over(hub: &Hub) -> Result<(), DbError> {
+    for (account, (owner, _)) in hub.db.account_holders().await? {
+        if owner != hub.config.node && node::is_gone(&hub.config.key_file, &owner) {
+            tracing::info!(account, "taken over from {owner}, which has ended");
+            hub.db.release_account(&account, &owner).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Says how the first administrator comes in: on standard output, because a log is kept and read by others.

@@ -1,24 +1,17 @@
-//! The name of a process among those that share a database: `HOST-PID` unless the operator gives another.
+//! Processes that share a database: their names, and which of them have certainly ended.
+//!
+//! While a process runs it holds the lock on a small file beside the key. The system lets go of it however the process ends, so
+//! whoever can take it knows: nothing is guessed from numbers of processes, which containers and other users hide.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
 
-/// The name of this process.
+/// The name of this process, unless the operator gives another: `HOST-PID`.
 pub fn name() -> String {
     format!("{}-{}", host(), std::process::id())
-}
-
-/// Whether the process with this name ran on this machine and has ended, so that nobody need wait for what it held. Only where
-/// that is certain: a name that an operator gave, another machine's, or a system without `/proc` says nothing.
-pub fn is_gone(name: &str) -> bool {
-    name.rsplit_once('-').is_some_and(|(at, pid)| at == host() && has_ended(pid, Path::new("/proc")))
-}
-
-/// A number that was given anew, to another program, is as good as none.
-fn has_ended(pid: &str, processes: &Path) -> bool {
-    let program = |pid: &str| fs::read_to_string(processes.join(pid).join("comm"));
-    let Ok(own) = program("self") else { return false };
-    pid.parse::<u32>().is_ok()
-        && program(pid).map_or_else(|error| error.kind() == std::io::ErrorKind::NotFound, |other| other != own)
 }
 
 /// The name of this machine.
@@ -30,25 +23,71 @@ fn host() -> String {
     if name.trim().is_empty() { "node".to_owned() } else { name.trim().to_owned() }
 }
 
+/// Shows that a node runs, until it is dropped or the process ends.
+pub struct Alive {
+    path: PathBuf,
+    _locked: File,
+}
+
+impl Alive {
+    /// Of the node with this name, for those that use the same key file.
+    ///
+    /// # Errors
+    /// When the file cannot be written or locked; then others wait for what this node holds when it was killed.
+    pub fn show(key_file: &Path, name: &str) -> io::Result<Self> {
+        let path = beside(key_file, name).ok_or_else(|| io::Error::other("the node's name is no file name"))?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        file.try_lock().map_err(|error| io::Error::other(format!("another process has this name: {error}")))?;
+        Ok(Self { path, _locked: file })
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whether the node with this name used the same key file and has ended, so that nobody need wait for what it held. What cannot
+/// be told is taken to run.
+pub fn is_gone(key_file: &Path, name: &str) -> bool {
+    let Some(path) = beside(key_file, name) else { return false };
+    let Ok(file) = fs::OpenOptions::new().write(true).open(&path) else { return false };
+    let gone = file.try_lock().is_ok();
+    if gone {
+        let _ = fs::remove_file(&path);
+    }
+    gone
+}
+
+fn beside(key_file: &Path, name: &str) -> Option<PathBuf> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    plain.then(|| key_file.with_extension(format!("{name}.runs")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_what_has_certainly_ended_is_gone() {
-        assert!(!is_gone(&name()), "this process runs");
-        for other in ["", "-", "blue", "blue-7", "elsewhere-1", &format!("{}-x", host())] {
-            assert!(!is_gone(other), "{other}");
-        }
         let folder = tempfile::tempdir().unwrap();
-        let process = |pid: &str, program: &str| {
-            fs::create_dir(folder.path().join(pid)).unwrap();
-            fs::write(folder.path().join(pid).join("comm"), program).unwrap();
-        };
-        assert!(!has_ended("7", folder.path()), "nothing is known of processes here");
-        process("self", "millrace\n");
-        process("8", "millrace\n");
-        process("9", "bash\n");
-        assert_eq!(["7", "8", "9", "x"].map(|pid| has_ended(pid, folder.path())), [true, false, true, false]);
+        let key = folder.path().join("millrace.key");
+        for unknown in ["", "never-1", "../elsewhere", "with space"] {
+            assert!(!is_gone(&key, unknown), "{unknown}");
+        }
+        let alive = Alive::show(&key, "here-1").unwrap();
+        assert!(!is_gone(&key, "here-1") && Alive::show(&key, "here-1").is_err(), "it runs");
+        // Killed: the lock goes and the file stays.
+        let killed = beside(&key, "here-2").unwrap();
+        fs::write(&killed, "").unwrap();
+        assert!(is_gone(&key, "here-2") && !killed.exists());
+        let path = alive.path.clone();
+        drop(alive);
+        assert!(!path.exists() && !is_gone(&key, "here-1"), "it gave everything back itself");
     }
 }

@@ -220,6 +220,15 @@ impl Odoo {
     async fn release(&self, target: &Target, until: Duration, capture: &mut Capture) -> Sent {
         let call = Call::on("sale.order", "action_confirm", &[target.order_id], json!({}));
         match self.exchange(RELEASE, &call, until, capture).await {
+            // What is confirmed already, by an answer that was lost or by a person, is refused: then it is done.
+            Err(refused @ Sent::Refused { .. }) => match self
+                .look_again(RELEASE, &Work::Release(target.clone()), until)
+                .await
+            {
+                Ok(Probe::Equal(reference)) => Sent::Accepted { reference: Some(reference) },
+                Ok(_) => refused,
+                Err(error) => Sent::unknown(format!("it was refused, and how the order stands is not known: {error}")),
+            },
             Err(sent) => sent,
             Ok(Value::Bool(true)) => Sent::Accepted { reference: Some(RemoteRef::new(target.order_id.to_string())) },
             // A dialog, say.
@@ -238,21 +247,7 @@ impl Odoo {
             Err(sent) => return sent,
             Ok(_) => None,
         };
-        let work = Work::Cancel(target.clone());
-        let looked = async {
-            let keys = std::slice::from_ref(&target.key);
-            let found = self.find(CANCEL, keys).await?;
-            let orders: Vec<i64> = found.values().flatten().map(|one| one.order.id).collect();
-            let transfers = self.transfers(CANCEL, &orders).await?;
-            Ok::<Probe, ConnectorError>(work.look(&target.key, &There { found, transfers }))
-        };
-        let left = until.saturating_sub(self.clock.monotonic());
-        let looked = tokio::select! {
-            biased;
-            looked = looked => looked,
-            () = self.clock.sleep(left) => Err(ConnectorError::transient("it was not looked up in time")),
-        };
-        match (answered, looked) {
+        match (answered, self.look_again(CANCEL, &Work::Cancel(target.clone()), until).await) {
             (_, Err(error)) => Sent::unknown(format!("it was answered, and what became of it is not known: {error}")),
             (None, Ok(Probe::Equal(reference))) => Sent::Accepted { reference: Some(reference) },
             (None, Ok(_)) => Sent::unknown("Odoo took the cancel, and the order does not stand cancelled"),
@@ -261,6 +256,25 @@ impl Odoo {
             }
             (Some(_), Ok(Probe::Equal(_))) => Sent::unknown("it was refused, and stands cancelled; it is read again"),
             (Some(refused), Ok(_)) => refused,
+        }
+    }
+
+    /// How the order of a change stands, read within the time that is left to it.
+    async fn look_again(&self, purpose: Purpose, work: &Work, until: Duration) -> Result<Probe, ConnectorError> {
+        let (Work::Release(target) | Work::Cancel(target)) = work else {
+            return Err(ConnectorError::unexpected("what was sent as an order is not looked up here"));
+        };
+        let looked = async {
+            let found = self.find(purpose, std::slice::from_ref(&target.key)).await?;
+            let orders: Vec<i64> = found.values().flatten().map(|one| one.order.id).collect();
+            let transfers = self.transfers(purpose, &orders).await?;
+            Ok::<Probe, ConnectorError>(work.look(&target.key, &There { found, transfers }))
+        };
+        let left = until.saturating_sub(self.clock.monotonic());
+        tokio::select! {
+            biased;
+            looked = looked => looked,
+            () = self.clock.sleep(left) => Err(ConnectorError::transient("it was not looked up in time")),
         }
     }
 
@@ -387,6 +401,7 @@ mod tests {
             id: 1,
             name: "WH/OUT/1".to_owned(),
             state: (*state).to_owned(),
+            picking_type_code: "outgoing".to_owned(),
             sale_id: Some(Link { id: 7, name: "S7".to_owned() }),
             date_done: String::new(),
             carrier_id: None,

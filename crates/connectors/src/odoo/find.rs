@@ -115,12 +115,13 @@ impl Odoo {
             .collect()
     }
 
-    /// Transfers out of the building of these orders, by id.
+    /// Transfers of these orders, out of the building and towards that, by id. In deliveries of several steps the transfer that goes
+    /// out is there only for what was picked already.
     pub(super) async fn transfers(&self, purpose: Purpose, orders: &[i64]) -> Result<Vec<Transfer>, ConnectorError> {
         if orders.is_empty() {
             return Ok(Vec::new());
         }
-        let domain = json!([["sale_id", "in", orders], ["picking_type_code", "=", "outgoing"]]);
+        let domain = json!([["sale_id", "in", orders], ["picking_type_code", "in", ["outgoing", "internal"]]]);
         let call = Call::search("stock.picking", domain, TRANSFER);
         let mut transfers: Vec<Transfer> = rows("transfers", self.client.read(purpose, call).await?)?;
         transfers.sort_by_key(|transfer| transfer.id);

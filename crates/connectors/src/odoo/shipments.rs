@@ -88,7 +88,7 @@ impl Odoo {
         let ours = json!(["sale_id.client_order_ref", "!=", false]);
         let ended = json!(["state", "in", ["done", "cancel"]]);
         let since = json!(["write_date", ">=", from]);
-        let domain = json!([["picking_type_code", "=", "outgoing"], ended, ours, since]);
+        let domain = json!([["picking_type_code", "in", ["outgoing", "internal"]], ended, ours, since]);
         let transfers = self.changes("stock.picking", domain, "sale_id").await?;
         let domain = json!([["state", "=", "cancel"], ["client_order_ref", "!=", false], since]);
         let orders = self.changes("sale.order", domain, "id").await?;
@@ -182,7 +182,10 @@ impl Odoo {
                 match shipment(&order.client_order_ref, transfer, items) {
                     Ok(shipment) if self.waits_for_tracking(transfer, &shipment) => is_whole = false,
                     Ok(shipment) => page.shipments.push(shipment),
-                    Err(error) => page.rejected.push(rejected(transfer, &order.client_order_ref, &error.message)),
+                    Err(error) => {
+                        is_whole = false;
+                        page.rejected.push(rejected(transfer, &order.client_order_ref, &error.message));
+                    }
                 }
             }
             let state = standing(order, mine);

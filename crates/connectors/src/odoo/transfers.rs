@@ -172,7 +172,9 @@ pub(super) fn standing(order: &Order, transfers: &[&Transfer]) -> RequestState {
         (false, true) => RequestState::Waiting,
         (false, false) if !order.is_confirmed() => RequestState::Held,
         // Every transfer was cancelled, though the order was not.
-        (false, false) if !transfers.is_empty() => RequestState::Cancelled,
+        (false, false) if !transfers.is_empty() && transfers.iter().all(|one| one.is_cancelled()) => {
+            RequestState::Cancelled
+        }
         (false, false) => RequestState::Waiting,
     }
 }
@@ -189,6 +191,7 @@ mod tests {
             id: 3,
             name: "WH/OUT/00003".to_owned(),
             state: state.to_owned(),
+            picking_type_code: "outgoing".to_owned(),
             sale_id: None,
             date_done: "2026-11-23 07:27:17".to_owned(),
             carrier_id: Some(Link { id: 1, name: "UPS Ground".to_owned() }),
@@ -266,6 +269,17 @@ mod tests {
             let moves: Vec<Transfer> = transfers.iter().map(|state| transfer(state, "")).collect();
             let moves: Vec<&Transfer> = moves.iter().collect();
             assert_eq!(standing(&order(state), &moves), expected, "{state} {transfers:?}");
+        }
+        // Picked in steps: what is picked has left nothing, and what is still to be picked keeps the order open.
+        let step = |state: &str| Transfer { picking_type_code: "internal".to_owned(), ..transfer(state, "") };
+        for (moves, expected) in [
+            (vec![step("done"), transfer("assigned", "")], RequestState::Waiting),
+            (vec![step("done"), transfer("done", ""), step("assigned")], RequestState::Working),
+            (vec![step("done")], RequestState::Waiting),
+            (vec![step("done"), transfer("done", ""), step("cancel")], RequestState::Finished),
+        ] {
+            let moves: Vec<&Transfer> = moves.iter().collect();
+            assert_eq!(standing(&order("sale"), &moves), expected, "{moves:?}");
         }
     }
 }

@@ -63,12 +63,14 @@ pub(super) struct Contact {
 /// Fields of [`Contact`].
 pub(super) const CONTACT: &[&str] = &["name", "street", "street2", "city", "zip"];
 
-/// A transfer out of the building.
+/// A transfer of an order's goods: out of the building, or a step towards that inside it.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Transfer {
     pub(super) id: i64,
     pub(super) name: String,
     pub(super) state: String,
+    #[serde(deserialize_with = "text")]
+    pub(super) picking_type_code: String,
     #[serde(deserialize_with = "link")]
     pub(super) sale_id: Option<Link>,
     #[serde(deserialize_with = "text")]
@@ -83,11 +85,16 @@ pub(super) struct Transfer {
 
 /// Fields of [`Transfer`].
 pub(super) const TRANSFER: &[&str] =
-    &["name", "state", "sale_id", "date_done", "carrier_id", "carrier_tracking_ref", "write_date"];
+    &["name", "state", "picking_type_code", "sale_id", "date_done", "carrier_id", "carrier_tracking_ref", "write_date"];
 
 impl Transfer {
+    /// Whether goods left the building with it. Where they are picked and packed in steps, those steps leave nowhere.
     pub(super) fn is_done(&self) -> bool {
-        self.state == "done"
+        self.state == "done" && self.picking_type_code == "outgoing"
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.state == "cancel"
     }
 
     /// Whether something may still leave with it.

@@ -7,8 +7,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use connect::{
-    Armed, Capture, ConnectorError, Delivery, Effect, EffectDraft, EffectKind, PlanError, Prepared, Probe, RemoteRef,
-    Sent, budget::Priority,
+    Armed, Capture, ConnectorError, Delivery, Effect, EffectDraft, EffectKind, ErrorKind, PlanError, Prepared, Probe,
+    RemoteRef, Sent, budget::Priority,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -98,10 +98,17 @@ impl ShipHero {
         }
         stream::iter(works)
             .map(|(key, work)| async move {
-                match work {
+                let prepared = match work {
                     Work::Submit(body) => self.prepare_submit(&key, &body).await,
                     Work::Release(target) => self.prepare_release(&target).await,
-                    Work::Cancel(target) => Ok(ready_unless(self.look_for_end(&target).await?)),
+                    Work::Cancel(target) => self.look_for_end(&target).await.map(ready_unless),
+                };
+                match prepared {
+                    // An order that cannot be read is its own trouble, and not that of the others.
+                    Err(error) if matches!(error.kind, ErrorKind::Unexpected) => {
+                        Ok(Prepared::NotYet { why: error.message })
+                    }
+                    prepared => prepared,
                 }
             })
             .buffered(AT_ONCE)
@@ -115,6 +122,12 @@ impl ShipHero {
             there => return Ok(Prepared::Found(there)),
         }
         self.is_meant_for_a_customer().await?;
+        let customer = body.get("customer_account_id").and_then(Value::as_str);
+        if customer != self.config.customer.as_deref() {
+            let why = "it was planned for another customer account than the settings name now: reprocess the order"
+                .to_owned();
+            return Ok(Prepared::NotYet { why });
+        }
         Ok(match self.unknown_sku(body).await? {
             Some(sku) => Prepared::NotYet {
                 why: format!(
@@ -178,6 +191,11 @@ impl ShipHero {
         }
         if live.is_empty() {
             return Ok(Prepared::NotYet { why: "the order does not show in the warehouse's search yet".to_owned() });
+        }
+        // The search may show another one of the key only, while the one that was made last does not show yet.
+        if live.iter().any(|there| there.id != target.order_id) {
+            let both = live.iter().map(|there| there.id.as_str()).chain([target.order_id.as_str()]).map(RemoteRef::new);
+            return Ok(Prepared::Found(Probe::Many(both.collect())));
         }
         if let Some(lines) = &target.lines
             && *lines != Lines::there(&order)?.digest()
@@ -324,7 +342,9 @@ impl ShipHero {
             Some(order) if order.head.is_cancelled() => {
                 Sent::unknown(format!("the order is cancelled already ({told}); it is read again"))
             }
-            Some(order) if order.head.is_fulfilled() || !order.shipments().is_empty() => refused(TOO_LATE),
+            Some(order) if order.head.is_fulfilled() || order.shipments().iter().any(|one| !one.head.is_void()) => {
+                refused(TOO_LATE)
+            }
             Some(_) => refused(DENIED),
         })
     }

@@ -45,7 +45,12 @@ impl ShipHero {
             let variables = json!({ "id": id, "lines": lines });
             let answer = match self.client.read(purpose, &ORDER, &variables).await {
                 Ok(Read { mut data, .. }) => data.pointer_mut("/order/data").map(Value::take),
-                Err(ConnectorError { kind: ErrorKind::Rejected { .. }, message }) if says_gone(&message) => None,
+                // A page of something in between that was not found is no word of the service's.
+                Err(ConnectorError { kind: ErrorKind::Rejected { code }, message })
+                    if code == "errors" && says_gone(&message) =>
+                {
+                    None
+                }
                 Err(error) => return Err(error),
             };
             let order = match answer {

@@ -64,6 +64,8 @@ impl ShipHero {
         let (made, _) = self.all(POLL, &LEFT, json!({ "from": since, "customer": self.config.customer })).await?;
         let mut read = ShipmentPage::default();
         let mut newest = from;
+        // The oldest shipment that has not left: its number comes later, and nothing may tell of it but this list.
+        let mut waits: Option<Timestamp> = None;
         let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
         for row in changed {
             newest = newest.max(time_of(&row, "updated_at", at)?);
@@ -78,11 +80,16 @@ impl ShipHero {
             }
         }
         for row in made {
-            newest = newest.max(time_of(&row, "created_date", at)?);
+            let made = time_of(&row, "created_date", at)?;
+            newest = newest.max(made);
             match (typed::<ShipmentHead>("a shipment", row.clone()), row.get("order_id").and_then(Value::as_str)) {
                 (Ok(shipment), Some(id)) if is_ours(&row) => {
                     let order = seen.entry(id.to_owned()).or_default();
-                    order.moved |= shipment.has_left() || shipment.is_void();
+                    let is_over = shipment.has_left() || shipment.is_void();
+                    if !is_over {
+                        waits = Some(waits.map_or(made, |earlier| earlier.min(made)));
+                    }
+                    order.moved |= is_over;
                     order.print.push_str(&row.to_string());
                 }
                 (Ok(_), Some(_)) => {}
@@ -108,7 +115,7 @@ impl ShipHero {
             }
         }
         self.told.lock().await.retain(|id, _| ids.contains(id));
-        read.next = FeedCursor(Some(written(newest)));
+        read.next = FeedCursor(Some(written(reached(from, newest, at, waits))));
         Ok(read)
     }
 
@@ -145,6 +152,16 @@ impl ShipHero {
     }
 }
 
+/// Where the next reading goes on: not behind the moment at which this one began, since what changed meanwhile may have moved to
+/// a page that was read already; and not behind a shipment that has yet to leave, unless it has waited for too long.
+fn reached(from: Timestamp, newest: Timestamp, began: Option<Timestamp>, waits: Option<Timestamp>) -> Timestamp {
+    let newest = began.map_or(newest, |began| newest.min(began)).max(from);
+    match waits {
+        Some(made) if made < newest && newest.duration_since(made) < FIRST_READING => made,
+        _ => newest,
+    }
+}
+
 fn state(head: &Head) -> Option<(String, RequestState)> {
     Some((head.key()?.to_owned(), head.standing()))
 }
@@ -167,7 +184,12 @@ fn time_of(row: &Value, field: &str, at: Option<Timestamp>) -> Result<Timestamp,
 
 fn take(read: &mut ShipmentPage, id: &str, told: Told) {
     read.shipments.extend(told.left.shipments);
-    read.states.extend(told.state);
+    // What a person has to look at first has not been told: the order is not over.
+    let open = !told.left.unusable.is_empty();
+    read.states.extend(told.state.map(|(key, state)| match state {
+        RequestState::Finished if open => (key, RequestState::Working),
+        state => (key, state),
+    }));
     for (shipment, why) in told.left.unusable {
         read.rejected.push(rejected(&json!({ "id": shipment, "order_id": id }), &why));
     }

@@ -50,8 +50,6 @@ pub(super) struct ShipmentHead {
     #[serde(default)]
     pub(super) created_date: Option<String>,
     #[serde(default)]
-    completed: Option<bool>,
-    #[serde(default)]
     shipped_off_shiphero: Option<bool>,
     #[serde(default)]
     shipping_labels: Option<Vec<Label>>,
@@ -88,9 +86,10 @@ impl ShipmentHead {
         !self.labels().is_empty() && self.labels().iter().all(Label::is_void)
     }
 
-    /// Whether it has left: the service says that it is complete, or each label that holds has its number.
+    /// Whether it has left: each label that holds has its number, or it was sent by other means. `completed` says whether the shop
+    /// was told, which may be before there is a number.
     pub(super) fn has_left(&self) -> bool {
-        let said = self.completed == Some(true) || self.shipped_off_shiphero == Some(true);
+        let said = self.shipped_off_shiphero == Some(true);
         let mut labels = self.labels().iter().filter(|label| !label.is_void()).peekable();
         let numbered =
             labels.peek().is_some() && labels.all(|label| filled(label.tracking_number.as_deref()).is_some());

@@ -70,7 +70,9 @@ impl Profile {
         if !self.answering.groups {
             return Vec::new();
         }
-        let groups = interchange.groups.iter().filter(|group| group.code() != "FA");
+        // What they hold decides, not what they are called: an acknowledgement that is acknowledged never ends.
+        let answered = |group: &&Group| group.sets.iter().any(|set| !matches!(set.code.as_str(), "997" | "999"));
+        let groups = interchange.groups.iter().filter(answered);
         groups.filter_map(|group| self.answer_to(interchange, group, fate, now)).collect()
     }
 

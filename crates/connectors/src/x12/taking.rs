@@ -48,10 +48,11 @@ impl Profile {
             return;
         }
         for (interchange, standing) in opened.interchanges.iter().zip(standings) {
-            match standing {
+            let held = page.rejected.len();
+            let mark = match standing {
                 Standing::New(mark) => {
-                    page.letters.marks.push(mark);
                     page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
+                    mark
                 }
                 Standing::Repeated => {
                     tracing::info!(interchange.control = interchange.control(), "came before, and says nothing new");
@@ -62,12 +63,17 @@ impl Profile {
                     page.rejected.push(part(file, interchange, "", &whole, broken.to_string()));
                     continue;
                 }
-            }
+            };
             for segment in &interchange.acknowledgements {
                 self.take_acknowledgement(file, interchange, segment, page);
             }
             for (_, set) in interchange.sets() {
                 self.take_set(file, interchange, set, page);
+            }
+            // What is held may come again under its number, mended.
+            match page.rejected.len() == held {
+                true => page.letters.marks.push(mark),
+                false => memory.forget(&[mark]),
             }
         }
         page.taken.push(file.taken());

@@ -44,7 +44,23 @@ pub struct ShownSegment {
 /// # Errors
 /// When it cannot be told apart; a file that the hub sets aside for that reason cannot be shown either.
 pub fn show(content: &[u8]) -> Result<Vec<ShownSegment>, Broken> {
-    Ok(read(content)?.iter().flat_map(shown).collect())
+    match read(content) {
+        Err(_) if content.starts_with(b"ST") => Ok(alone(content)),
+        read => Ok(read?.iter().flat_map(shown).collect()),
+    }
+}
+
+/// One document without the interchange around it, as it is kept where the others of its file were used.
+fn alone(content: &[u8]) -> Vec<ShownSegment> {
+    let text = String::from_utf8_lossy(content);
+    let between = text.chars().nth(2).unwrap_or('*');
+    let segments = text.split('~').map(str::trim).filter(|segment| !segment.is_empty());
+    let shown = segments.enumerate().map(|(place, segment)| {
+        let (id, elements) = segment.split_once(between).unwrap_or((segment, ""));
+        let segment = Segment::new(id, elements.split(between));
+        one(&Segment { at: place + 1, ..segment }, Vec::new())
+    });
+    shown.collect()
 }
 
 fn shown(interchange: &Interchange) -> Vec<ShownSegment> {
@@ -103,6 +119,14 @@ mod tests {
     const ADVICE: &str = "ISA*00*          *00*          *ZZ*THREEPL        *ZZ*BPMERCHANT     *261123*0630*U*00401*000000001*0*T*>~\
         GS*SW*THREEPL*BPMERCHANT*20261123*0630*1*X*004010~ST*945*0001~W06*F*A*20261123*S1~ZZZ*odd~\
         W12*CP*5*2**EA**VN*SKU~SE*9*0001~GE*1*1~IEA*2*000000001~";
+
+    #[test]
+    fn a_document_that_was_held_alone_is_shown() {
+        let shown = show(b"ST*945*0001~\nW06*F*A*20261123*S1~\n").unwrap();
+        let ids: Vec<(usize, &str)> = shown.iter().map(|segment| (segment.at, segment.id.as_str())).collect();
+        assert_eq!(ids, [(1, "ST"), (2, "W06")]);
+        assert!(shown[0].name.is_some() && shown[1].elements[3].value == "S1", "{shown:?}");
+    }
 
     #[test]
     fn segments_are_shown_with_their_meanings_and_faults() {

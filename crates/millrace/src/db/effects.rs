@@ -257,7 +257,7 @@ pub(super) async fn replan(tx: &mut Tx, key: &ConnectionKey, effects: Vec<Replan
     tx.many(
         "UPDATE effect SET state = 'planned', revision = revision + 1, batch = v.column2, body = v.column3,
              body_sha256 = v.column4, title = v.column5, fence = fence + 1, owner = NULL, lease_until = NULL, note = '',
-             voided_by = NULL, next_at = CASE WHEN next_at > $3 THEN next_at ELSE $3 END, changed_at = $3
+             receipt = NULL, receipt_at = NULL, voided_by = NULL, next_at = CASE WHEN next_at > $3 THEN next_at ELSE $3 END, changed_at = $3
          FROM (VALUES ",
         ") AS v WHERE effect.tenant = $1 AND effect.merchant = $2 AND effect.id = v.column1 AND effect.id IN ({first})
              AND effect.state IN ('refused', 'voided')",

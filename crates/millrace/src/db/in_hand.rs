@@ -171,7 +171,7 @@ fn add_request(
         let on_note = request.note_id.is_some() || told(bundle, row, EffectKind::CreateNote);
         unsettled |= window.holds(row.shipment.shipped_at) || note_unsettled(bundle, row);
         // The source may count them as gone already: nobody knows before it was looked up.
-        unsettled |= !posted && window.forgotten(row.shipment.shipped_at);
+        unsettled |= !posted && !given_up(bundle, row) && window.forgotten(row.shipment.shipped_at);
         let by_cut_off = row.shipment.shipped_at <= window.cut_off;
         for (product, units) in shipped_units(&request.lines, row) {
             let flight = flights.entry(product).or_default();
@@ -218,6 +218,16 @@ fn add_request(
 fn told(bundle: &Bundle, row: &ShipmentRow, kind: EffectKind) -> bool {
     let step = |effect: &&facts::EffectBrief| effect.kind == kind && effect.shipment.as_ref() == Some(&row.id);
     bundle.effects.iter().find(step).is_some_and(|effect| effect.state == EffectState::Applied)
+}
+
+/// Whether a person has settled this shipment otherwise than by the hub's word to the source.
+fn given_up(bundle: &Bundle, row: &ShipmentRow) -> bool {
+    row.confirmed_at.is_some()
+        || bundle.effects.iter().any(|effect| {
+            effect.kind == EffectKind::PostShipped
+                && effect.shipment.as_ref() == Some(&row.id)
+                && matches!(effect.state, EffectState::Voided | EffectState::Superseded)
+        })
 }
 
 /// Parts that kits take of SKUs which have a product of their own: the source knows of the kit only.

@@ -31,6 +31,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (16, "numbers", include_str!("../../migrations/sqlite/0016_numbers.sql")),
     (17, "erasure", include_str!("../../migrations/sqlite/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/sqlite/0018_desk.sql")),
+    (19, "orders_by_date", include_str!("../../migrations/sqlite/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/sqlite/0020_letters.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
@@ -52,6 +53,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (16, "numbers", include_str!("../../migrations/postgres/0016_numbers.sql")),
     (17, "erasure", include_str!("../../migrations/postgres/0017_erasure.sql")),
     (18, "desk", include_str!("../../migrations/postgres/0018_desk.sql")),
+    (19, "orders_by_date", include_str!("../../migrations/postgres/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/postgres/0020_letters.sql")),
 ];
 
@@ -168,5 +170,28 @@ impl Database {
             })
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, path::Path};
+
+    use super::{POSTGRES, SQLITE};
+
+    #[test]
+    fn every_file_is_run_on_both_databases() {
+        for (folder, list) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+            let files: BTreeSet<String> = std::fs::read_dir(folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect();
+            let listed: BTreeSet<String> =
+                list.iter().map(|(number, name, _)| format!("{number:04}_{name}.sql")).collect();
+            assert_eq!(files, listed);
+        }
+        let numbers = |list: &[(i64, &'static str, &str)]| list.iter().map(|one| (one.0, one.1)).collect::<Vec<_>>();
+        assert_eq!(numbers(SQLITE), numbers(POSTGRES));
     }
 }

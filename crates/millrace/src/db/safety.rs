@@ -292,12 +292,18 @@ impl Database {
         }
     }
 
-    /// Runs a transaction whose outcome somebody outside relies upon once this returns: it is counted and witnessed as an intent
-    /// is. What it wrote is kept whether or not the database turns out to be an older one.
+    /// Runs a transaction whose outcome somebody outside may rely upon once this returns: where it `is_relied_upon`, it is counted
+    /// and witnessed as an intent is. What it wrote is kept whether or not the database turns out to be an older one.
     ///
     /// # Errors
     /// As [`Database::write`], and when it cannot be witnessed: it must not be answered for then, and may be done again.
-    pub(super) async fn write_witnessed<T, F>(&self, access: impl Into<Access>, name: &'static str, work: F) -> R<T>
+    pub(super) async fn write_witnessed<T, F>(
+        &self,
+        access: impl Into<Access>,
+        name: &'static str,
+        is_relied_upon: fn(&T) -> bool,
+        work: F,
+    ) -> R<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> Work<'t, T> + Send + 'static,
@@ -307,11 +313,17 @@ impl Database {
             .write(access, name, move |tx| {
                 Box::pin(async move {
                     let done = work(tx).await?;
-                    Ok((done, count(tx, 1, guard.as_ref()).await?))
+                    let counted = match is_relied_upon(&done) {
+                        true => Some(count(tx, 1, guard.as_ref()).await?),
+                        false => None,
+                    };
+                    Ok((done, counted))
                 })
             })
             .await?;
-        self.witnessed(counted).await?;
+        if let Some(counted) = counted {
+            self.witnessed(counted).await?;
+        }
         Ok(done)
     }
 

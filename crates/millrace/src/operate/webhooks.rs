@@ -217,10 +217,15 @@ pub async fn from_brightpearl(hub: &Hub, path: &str, body: &[u8]) -> Result<Take
             };
             hub.db.insert_calls(&hook.scope, &call.account, ids.iter().map(one).collect()).await? > 0
         }
-        // Whatever changed, it is found by looking at what changed last.
+        // Whatever changed, it is found by looking at what changed last, which is wanted durably before the answer.
         None => {
-            tracing::warn!(event = %call.event, "a call from Brightpearl names what changed in a way that cannot be read");
-            true
+            tracing::warn!("a call from Brightpearl says what changed in a way that cannot be read");
+            if concerns_orders {
+                for key in connections_of(hub, &hook).await? {
+                    hub.db.want_run(&key, ChannelKind::Orders, None).await?;
+                }
+            }
+            false
         }
     };
     if is_news && concerns_orders {

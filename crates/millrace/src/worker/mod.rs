@@ -27,7 +27,6 @@ use crate::{
     grants::StoreGrants,
     letters::ConnectionMarks,
     metrics::Metrics,
-    node,
     reconcile::Reconciler,
     runtime::{Memory, Runtime, Wake},
     seal::Keyring,
@@ -203,9 +202,6 @@ impl Workers {
         let mut running: BTreeMap<ConnectionKey, Started> = BTreeMap::new();
         let mut accounts = Accounts::default();
         let mut changes = self.db.changes();
-        if let Err(error) = self.take_over().await {
-            tracing::warn!("what a process that has ended held is waited for: {error}");
-        }
         loop {
             match self.wanted(&mut accounts).await {
                 Ok(wanted) => self.converge(&mut running, wanted).await,
@@ -228,17 +224,6 @@ impl Workers {
                 tracing::warn!(account, "the account is held until its lease ends: {error}");
             }
         }
-    }
-
-    /// Ends the leases of processes that ran on this machine and were killed.
-    async fn take_over(&self) -> Result<(), DbError> {
-        for (account, (owner, _)) in self.db.account_holders().await? {
-            if owner != self.node && node::is_gone(&owner) {
-                tracing::info!(account, "taken over from {owner}, which has ended");
-                self.db.release_account(&account, &owner).await?;
-            }
-        }
-        Ok(())
     }
 
     /// The enabled connections whose account this node holds, with their revisions.

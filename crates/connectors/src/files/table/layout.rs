@@ -112,6 +112,17 @@ impl Layout {
         self
     }
 
+    /// Whether a file with these column names may do without the field. What a customer is told must not be missed because its
+    /// column has another name: then the map is a person's to make.
+    pub(super) fn may_lack(&self, field: &str, titles: &[String]) -> bool {
+        let known = |title: &String| {
+            self.columns.values().any(|column| matches!(column, Column::Named(names) if names.contains(title)))
+        };
+        self.records.is_some()
+            && !self.required.contains(&field)
+            && (!matches!(field, "tracking_number" | "carrier") || titles.iter().all(known))
+    }
+
     /// Whether the field is mapped.
     pub(crate) fn has(&self, field: &str) -> bool {
         self.columns.contains_key(field)

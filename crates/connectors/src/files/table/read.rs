@@ -81,13 +81,11 @@ impl<'a> Table<'a> {
             table.names = Some(names.cells.iter().map(|name| name.trim().to_owned()).collect());
         }
         match records {
-            // Names that say nothing to us stand above columns that do.
-            Some(records) if table.names.is_none() || table.place(layout).is_err() => {
-                table.places =
-                    records.columns.iter().filter_map(|(field, column)| Some((*field, column.place()?))).collect();
+            Some(records) if table.names.is_none() => {
+                let place = |(field, column): (&&'static str, &Column)| Some((*field, column.place()?));
+                table.places = records.columns.iter().filter_map(place).collect();
             }
-            Some(_) => {}
-            None => table.place(layout)?,
+            _ => table.place(layout)?,
         }
         let columns =
             table.names.as_ref().map_or_else(|| table.rows.first().map_or(0, |row| row.cells.len()), Vec::len);
@@ -139,7 +137,7 @@ impl<'a> Table<'a> {
                 Column::Named(names) => {
                     let titles: Vec<String> = self.names.iter().flatten().map(|title| folded(title)).collect();
                     let Some(name) = names.iter().find(|name| titles.contains(name)) else {
-                        if layout.records.is_some() && !layout.required.contains(field) {
+                        if layout.may_lack(field, &titles) {
                             continue;
                         }
                         let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();

@@ -356,40 +356,45 @@ impl Database {
         step: DeskStep,
     ) -> R<Option<Result<DeskRow, Refusal>>> {
         let (key, request) = (key.clone(), request.to_owned());
-        self.write_witnessed(&key.scope.clone(), "step_at_desk", move |tx| {
-            Box::pin(async move {
-                let number = turn(tx, &key).await?;
-                let Some(mut row) = find(tx, &key, &request).await? else { return Ok(None) };
-                let shipped =
-                    matches!(step, DeskStep::GiveUp { .. }) && !posts::shipments(tx, &key, &request).await?.is_empty();
-                let done = match &step {
-                    DeskStep::Acknowledge { lease, .. } => Act::Acknowledge { lease, last: row.lease.as_deref() },
-                    DeskStep::Answer(answer) => Act::Answer(*answer),
-                    DeskStep::GiveUp { .. } => Act::GiveUp { shipped },
-                };
-                let after = match act(row.standing, done) {
-                    Ok(after) => after,
-                    Err(refusal) => return Ok(Some(Err(refusal))),
-                };
-                let before = row.standing;
-                let mut named = row.reference.clone();
-                match step {
-                    DeskStep::Acknowledge { reference, .. } if !reference.is_empty() => named = reference,
-                    DeskStep::GiveUp { reason } if after != before => row.reason = reason,
-                    DeskStep::Acknowledge { .. } | DeskStep::GiveUp { .. } | DeskStep::Answer(_) => {}
-                }
-                if after != before || named != row.reference {
-                    row.standing = after;
-                    row.reference = named;
-                    row.changed_at = as_kept(tx.now);
-                    keep(tx, &key, &row).await?;
-                }
-                if let Some(state) = said(before, after) {
-                    posts::say(tx, &key, number, &request, state).await?;
-                }
-                Ok(Some(Ok(row)))
-            })
-        })
+        self.write_witnessed(
+            &key.scope.clone(),
+            "step_at_desk",
+            |done| matches!(done, Some(Ok(_))),
+            move |tx| {
+                Box::pin(async move {
+                    let number = turn(tx, &key).await?;
+                    let Some(mut row) = find(tx, &key, &request).await? else { return Ok(None) };
+                    let shipped = matches!(step, DeskStep::GiveUp { .. })
+                        && !posts::shipments(tx, &key, &request).await?.is_empty();
+                    let done = match &step {
+                        DeskStep::Acknowledge { lease, .. } => Act::Acknowledge { lease, last: row.lease.as_deref() },
+                        DeskStep::Answer(answer) => Act::Answer(*answer),
+                        DeskStep::GiveUp { .. } => Act::GiveUp { shipped },
+                    };
+                    let after = match act(row.standing, done) {
+                        Ok(after) => after,
+                        Err(refusal) => return Ok(Some(Err(refusal))),
+                    };
+                    let before = row.standing;
+                    let mut named = row.reference.clone();
+                    match step {
+                        DeskStep::Acknowledge { reference, .. } if !reference.is_empty() => named = reference,
+                        DeskStep::GiveUp { reason } if after != before => row.reason = reason,
+                        DeskStep::Acknowledge { .. } | DeskStep::GiveUp { .. } | DeskStep::Answer(_) => {}
+                    }
+                    if after != before || named != row.reference {
+                        row.standing = after;
+                        row.reference = named;
+                        row.changed_at = as_kept(tx.now);
+                        keep(tx, &key, &row).await?;
+                    }
+                    if let Some(state) = said(before, after) {
+                        posts::say(tx, &key, number, &request, state).await?;
+                    }
+                    Ok(Some(Ok(row)))
+                })
+            },
+        )
         .await
     }
 

@@ -33,6 +33,13 @@ pub enum Posted<T> {
     Wrong(Vec<Fault>),
 }
 
+impl<T> Posted<T> {
+    /// Whether whoever posted it may take it for known.
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::New(_) | Self::Again(_))
+    }
+}
+
 /// A shipment as it was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostedShipment {
@@ -129,7 +136,7 @@ impl Database {
     /// else under the same id.
     pub async fn post_shipment(&self, key: &DeskKey, shipment: Shipment, hash: &str) -> R<Posted<PostedShipment>> {
         let (key, mut shipment, hash) = (key.clone(), shipment, hash.to_owned());
-        self.write_witnessed(&key.scope.clone(), "post_shipment", move |tx| {
+        self.write_witnessed(&key.scope.clone(), "post_shipment", Posted::is_kept, move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 if let Some(Known { content, hash: before, at }) =
@@ -186,7 +193,7 @@ impl Database {
     /// Takes in a count; as [`Database::post_shipment`]. When it was taken in.
     pub async fn post_count(&self, key: &DeskKey, feed: StockFeed) -> R<Posted<Timestamp>> {
         let key = key.clone();
-        self.write_witnessed(&key.scope.clone(), "post_count", move |tx| {
+        self.write_witnessed(&key.scope.clone(), "post_count", Posted::is_kept, move |tx| {
             Box::pin(async move {
                 let number = turn(tx, &key).await?;
                 if let Some(before) = known(tx, &key, COUNT, &feed.reference).await? {

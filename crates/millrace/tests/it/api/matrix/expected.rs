@@ -212,7 +212,7 @@ pub fn expected() -> Vec<Row> {
         row("decide_effect", Staff, json!({ "decision": "void", "reason": "the matrix" }), &[200, 409], 404),
         // What it keeps is no such document.
         row("get_exception_document", Read, Value::Null, &[422], 404),
-        row("show_document", Read, json!({ "content_base64": DOCUMENT }), &[200], 200),
+        row("show_document", Staff, json!({ "content_base64": DOCUMENT }), &[200], 200),
         row("resolve_exception", Staff, Value::Null, &[204, 404], 404),
         row("repair_finding", Staff, why(), &[409], 404),
         row("create_hand_off", Staff, json!({ "store": "BP" }), &[201], 404),
