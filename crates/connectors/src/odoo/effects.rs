@@ -62,7 +62,7 @@ pub(super) fn plan_cancel(key: &str, reference: &RemoteRef) -> Result<EffectDraf
 
 /// An effect's frozen body, read back.
 enum Work {
-    Submit(Wanted),
+    Submit(Box<Wanted>),
     Release(Target),
     Cancel(Target),
 }
@@ -118,7 +118,7 @@ impl Odoo {
             .iter()
             .zip(&looked)
             .filter_map(|(work, probe)| match (work, probe) {
-                (Work::Submit(wanted), Probe::Absent) => Some(wanted),
+                (Work::Submit(wanted), Probe::Absent) => Some(&**wanted),
                 _ => None,
             })
             .collect();

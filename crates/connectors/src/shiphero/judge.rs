@@ -161,7 +161,7 @@ mod tests {
         fn what_is_no_answer_of_the_service_says_nothing(status in 100_u16..1000, body in any::<String>()) {
             let judged = judged(&response(status, &body));
             let fits = matches!(judged, Judged::Unclear(_)) || status == 429 && matches!(judged, Judged::Throttled(_));
-            let is_object = body.trim_start().chars().next() == Some('\u{7b}');
+            let is_object = body.trim_start().starts_with('\u{7b}');
             prop_assert!(fits || (200..300).contains(&status) && is_object);
         }
     }

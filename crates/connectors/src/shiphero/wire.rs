@@ -27,7 +27,7 @@ pub(super) struct Head {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "the service's own")]
+#[expect(clippy::struct_field_names, reason = "the service's own")]
 pub(super) struct Holds {
     payment_hold: Option<bool>,
     operator_hold: Option<bool>,

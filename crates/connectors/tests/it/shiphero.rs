@@ -518,6 +518,9 @@ fn wrong_settings_are_named_when_they_are_entered() {
     }
 }
 
+/// What is wrong with a request.
+type Damage = fn(&mut connect::ShipmentRequest);
+
 #[tokio::test]
 async fn an_order_carries_what_the_warehouse_needs() {
     let site = Site::new().await;
@@ -541,7 +544,7 @@ async fn an_order_carries_what_the_warehouse_needs() {
         assert_eq!(body.pointer(path).and_then(serde_json::Value::as_str), Some(expected.as_str()), "{path}");
     }
     assert_eq!(body.pointer("/holds/client_hold"), Some(&serde_json::Value::Bool(true)));
-    let damage: [(&str, fn(&mut connect::ShipmentRequest)); 5] = [
+    let damage: [(&str, Damage); 5] = [
         ("name", |order| order.ship_to.name = " ".to_owned()),
         ("country", |order| order.ship_to.country = String::new()),
         ("whole units", |order| order.lines[0].quantity = Decimal::new(15, 1)),

@@ -1,6 +1,6 @@
 //! The ShipHero stand-in, by its own interface: what the vendor's documentation says of it.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed test panics")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 use std::time::Duration;
 

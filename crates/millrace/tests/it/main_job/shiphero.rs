@@ -117,7 +117,7 @@ async fn cancelled_before_and_after_it_left() {
     assert_eq!((outcome(&ended).as_str(), cancels(&world, &key(waiting))), ("accepted", 1));
     take_up(&world, waiting, "Ready to ship");
     let again = format!("{}-R2", key(waiting));
-    at_warehouse(&mut world, waiting, &[again.clone()]).await;
+    at_warehouse(&mut world, waiting, std::slice::from_ref(&again)).await;
 
     // The answer is lost, after the effect: it is looked up, and not asked for again.
     let hold = Duration::from_secs(3);

@@ -178,7 +178,7 @@ async fn what_the_warehouse_changed_is_named_in_the_drift() {
     let mut world =
         World::new(Setup { x12: true, stock: "brakes = { line = 6 }".to_owned(), ..Setup::default() }).await;
     let lost = warehouse_sku(&world.skus[0].1);
-    let now = jiff::Timestamp::now();
+    let now = connect::Clock::now(&connect::SystemClock::default());
     assert!(dsfx(&world).adjust(&lost, FACILITY, (-9).into(), "AU", now).expect("the folder"), "there is such a shelf");
     world.start();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
