@@ -17,6 +17,7 @@ pub mod odoo;
 mod passes;
 pub mod shiphero;
 mod times;
+mod turn;
 pub mod warehouse_api;
 pub mod x12;
 

@@ -22,11 +22,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::{
-    auth::{Session, Token},
-    envelope, idset,
-    settings::Account,
-};
+use super::{auth::Session, envelope, idset, settings::Account};
+use crate::turn::Turn;
 
 /// How often a read is repeated on what passes.
 const READ_TRIES: u32 = 4;
@@ -418,33 +415,23 @@ impl Client {
     /// Makes a change, once. It is over at `until`, waiting for the budget included: what the journal counts from arming must
     /// have ended when it looks for what a lost answer left behind.
     pub(super) async fn change(&self, purpose: Purpose, change: Change, until: Duration) -> Changed {
-        let left = || until.saturating_sub(self.gateway.clock.monotonic());
+        let turn = Turn::new(&*self.gateway.clock, until);
         let url = match self.url(&change.path) {
             Ok(url) => url,
             Err(failure) => return Changed::NotSent(failure.into()),
         };
         let ready = async {
+            // Logging in changes nothing, so whatever it fails of, the change was not sent.
             let token = self.session.token(&self.gateway, purpose.priority).await?;
             if !self.take_reserved() {
                 self.gateway.budget.acquire(purpose.priority, purpose.name, &self.gateway.share).await;
             }
-            Ok::<Token, Failure>(token)
+            Ok(token)
         };
-        let patience = left() / 2;
-        let token = tokio::select! {
-            biased;
-            ready = ready => match ready {
-                Ok(token) => token,
-                // Logging in changes nothing, so whatever it fails of, the change was not sent.
-                Err(failure) => return Changed::NotSent(failure.into()),
-            },
-            () = self.gateway.clock.sleep(patience) => return too_late(),
+        let token = match turn.ready(ready).await {
+            Ok(token) => token,
+            Err(error) => return Changed::NotSent(error),
         };
-        // A process that was held up here for long (a suspended machine) has lost its turn.
-        let left = left();
-        if left.is_zero() {
-            return too_late();
-        }
         let mut request = token.apply(HttpRequest::new(change.method, url).header("accept", "application/json"));
         let capture = Capture {
             request: format!("{} {}", change.method, request.url),
@@ -457,12 +444,7 @@ impl Client {
         if let Some(body) = change.body {
             request = request.json(body);
         }
-        let answer = tokio::select! {
-            biased;
-            answer = self.gateway.once(request) => answer,
-            () = self.gateway.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
-        };
-        match answer {
+        match turn.answer(self.gateway.once(request)).await {
             Err(TransportError::NotSent(text)) => Changed::NotSent(Failure::Unreachable(text).into()),
             Err(TransportError::Unknown(text)) => Changed::NoAnswer(text, capture),
             Ok(answer) => {
@@ -496,12 +478,6 @@ impl Client {
         Url::parse(&format!("{}/{path}", self.root))
             .map_err(|error| Failure::Unreadable(format!("the address of a call cannot be used: {error}")))
     }
-}
-
-fn too_late() -> Changed {
-    Changed::NotSent(ConnectorError::transient(
-        "the call budget had no place for this change in time; it was not sent and is tried again",
-    ))
 }
 
 #[cfg(test)]

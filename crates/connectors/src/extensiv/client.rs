@@ -12,7 +12,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::settings::Config;
-use crate::passes::{Pass, Passes};
+use crate::{
+    passes::{Pass, Passes},
+    turn::{Ended, Turn},
+};
 
 /// The media type decides the shape of answers; this is the documented one with links and camelCase names.
 const HAL: &str = "application/hal+json";
@@ -126,26 +129,16 @@ impl Client {
             Ok(url) => url,
             Err(error) => return Changed::NotSent(error),
         };
-        let left = || until.saturating_sub(self.clock.monotonic());
-        let too_late =
-            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let turn = Turn::new(&*self.clock, until);
         let ready = async {
             let token = self.token(purpose).await?;
             self.budget.acquire(purpose.0, purpose.1, &self.share).await;
             Ok(token)
         };
-        let token = tokio::select! {
-            biased;
-            ready = ready => match ready {
-                Ok(token) => token,
-                Err(error) => return Changed::NotSent(error),
-            },
-            () = self.clock.sleep(left() / 2) => return too_late(),
+        let token = match turn.ready(ready).await {
+            Ok(token) => token,
+            Err(error) => return Changed::NotSent(error),
         };
-        let left = left();
-        if left.is_zero() {
-            return too_late();
-        }
         let mut request = HttpRequest::new("POST", url)
             .header("accept", HAL)
             .header("authorization", format!("Bearer {}", token.expose()))
@@ -154,15 +147,10 @@ impl Client {
             request = request.header("if-match", version);
         }
         request.body = Some(body.into());
-        let answer = tokio::select! {
-            biased;
-            answer = self.transport.send(request) => answer,
-            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
-        };
-        let response = match answer {
+        let response = match turn.send(&*self.transport, request).await {
             Ok(response) => response,
-            Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
-            Err(TransportError::Unknown(why)) => return Changed::Unknown(why),
+            Err(Ended::NotSent(error)) => return Changed::NotSent(error),
+            Err(Ended::Unknown(why)) => return Changed::Unknown(why),
         };
         if response.status == 429 {
             self.budget.throttled(retry_after(&response));

@@ -16,7 +16,10 @@ use super::{
     judge::{retry_after, said, shortened},
     settings::{Config, SignIn},
 };
-use crate::passes::{Pass, Passes};
+use crate::{
+    passes::{Pass, Passes},
+    turn::{Ended, Turn},
+};
 
 /// A key lives a day from when it was given; this long it is used without being refused.
 const KEY_LIFE: Duration = Duration::from_secs(23 * 3600);
@@ -105,39 +108,24 @@ impl Client {
             Ok(url) => url,
             Err(error) => return Changed::NotSent(error),
         };
-        let left = || until.saturating_sub(self.clock.monotonic());
-        let too_late =
-            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let turn = Turn::new(&*self.clock, until);
         let ready = async {
             let key = self.key(purpose).await?;
             self.budget.acquire(purpose.0, purpose.1, &self.share).await;
             Ok(key)
         };
-        let key = tokio::select! {
-            biased;
-            ready = ready => match ready {
-                Ok(key) => key,
-                Err(error) => return Changed::NotSent(error),
-            },
-            () = self.clock.sleep(left() / 2) => return too_late(),
+        let key = match turn.ready(ready).await {
+            Ok(key) => key,
+            Err(error) => return Changed::NotSent(error),
         };
-        let left = left();
-        if left.is_zero() {
-            return too_late();
-        }
         let mut request = signed(HttpRequest::new(change.verb(), url), &key);
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = tokio::select! {
-            biased;
-            answer = self.transport.send(request) => answer,
-            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
-        };
-        let response = match answer {
+        let response = match turn.send(&*self.transport, request).await {
             Ok(response) => response,
-            Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
-            Err(TransportError::Unknown(why)) => return Changed::Unknown(why),
+            Err(Ended::NotSent(error)) => return Changed::NotSent(error),
+            Err(Ended::Unknown(why)) => return Changed::Unknown(why),
         };
         if response.status == 429 {
             self.budget.throttled(retry_after(&response));

@@ -22,6 +22,7 @@ use super::{
     statuses::{Standing, Statuses},
     wire::Order,
 };
+use crate::turn::Turn;
 
 pub(super) const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const CANCEL: Purpose = Purpose(Priority::Shipments, "cancel");
@@ -185,12 +186,7 @@ impl Mintsoft {
             Judged::Throttled(wait) => Sent::Throttled { wait },
             Judged::Unclear(why) => Sent::Unknown { why },
             Judged::Denied(message) => {
-                let left = until.saturating_sub(self.clock.monotonic());
-                let looked = tokio::select! {
-                    biased;
-                    looked = self.denied(effect, work, &message) => looked,
-                    () = self.clock.sleep(left) => Err(ConnectorError::transient("it was not looked up in time")),
-                };
+                let looked = Turn::new(&*self.clock, until).look(self.denied(effect, work, &message)).await;
                 looked.unwrap_or_else(|error| {
                     Sent::unknown(format!(
                         "the warehouse said no ({message}), and whether it is there is not known: {error}"

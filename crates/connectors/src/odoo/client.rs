@@ -15,7 +15,10 @@ use super::{
     answer::{Answer, denied, read},
     settings::{Config, Interface},
 };
-use crate::times::http_date;
+use crate::{
+    times::http_date,
+    turn::{Ended, Turn},
+};
 
 /// Who a call is for.
 #[derive(Debug, Clone, Copy)]
@@ -153,35 +156,20 @@ impl Client {
     /// Changes something, once. It is over at `until`, on the monotonic clock: what has not left by then does not leave, and an
     /// answer that has not come by then is none.
     pub(super) async fn change(&self, purpose: Purpose, call: &Call, until: Duration) -> Changed {
-        let left = || until.saturating_sub(self.clock.monotonic());
-        let too_late =
-            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let turn = Turn::new(&*self.clock, until);
         let ready = async {
             let request = self.request(purpose, call).await?;
             self.budget.acquire(purpose.0, purpose.1, &self.share).await;
             Ok(request)
         };
-        let request = tokio::select! {
-            biased;
-            ready = ready => match ready {
-                Ok(request) => request,
-                Err(error) => return Changed::NotSent(error),
-            },
-            () = self.clock.sleep(left() / 2) => return too_late(),
+        let request = match turn.ready(ready).await {
+            Ok(request) => request,
+            Err(error) => return Changed::NotSent(error),
         };
-        let left = left();
-        if left.is_zero() {
-            return too_late();
-        }
-        let answer = tokio::select! {
-            biased;
-            answer = self.transport.send(request) => answer,
-            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
-        };
-        let response = match answer {
+        let response = match turn.send(&*self.transport, request).await {
             Ok(response) => response,
-            Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
-            Err(TransportError::Unknown(why)) => return Changed::Unknown(why),
+            Err(Ended::NotSent(error)) => return Changed::NotSent(error),
+            Err(Ended::Unknown(why)) => return Changed::Unknown(why),
         };
         match self.sorted(&response).await {
             // Refused at the door.

@@ -21,6 +21,7 @@ use super::{
     orders::{Ids, Lines, Wanted, contact_rows, order_rows, reference, verdict},
     wire::Transfer,
 };
+use crate::turn::Turn;
 
 const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const RELEASE: Purpose = Purpose(Priority::Orders, "release");
@@ -222,7 +223,7 @@ impl Odoo {
         match self.exchange(RELEASE, &call, until, capture).await {
             // What is confirmed already, by an answer that was lost or by a person, is refused: then it is done.
             Err(refused @ Sent::Refused { .. }) => match self
-                .look_again(RELEASE, &Work::Release(target.clone()), until)
+                .look_again(RELEASE, target, until, |target, found, _| released(target, found))
                 .await
             {
                 Ok(Probe::Equal(reference)) => Sent::Accepted { reference: Some(reference) },
@@ -247,7 +248,7 @@ impl Odoo {
             Err(sent) => return sent,
             Ok(_) => None,
         };
-        match (answered, self.look_again(CANCEL, &Work::Cancel(target.clone()), until).await) {
+        match (answered, self.look_again(CANCEL, target, until, ended).await) {
             (_, Err(error)) => Sent::unknown(format!("it was answered, and what became of it is not known: {error}")),
             (None, Ok(Probe::Equal(reference))) => Sent::Accepted { reference: Some(reference) },
             (None, Ok(_)) => Sent::unknown("Odoo took the cancel, and the order does not stand cancelled"),
@@ -260,22 +261,20 @@ impl Odoo {
     }
 
     /// How the order of a change stands, read within the time that is left to it.
-    async fn look_again(&self, purpose: Purpose, work: &Work, until: Duration) -> Result<Probe, ConnectorError> {
-        let (Work::Release(target) | Work::Cancel(target)) = work else {
-            return Err(ConnectorError::unexpected("what was sent as an order is not looked up here"));
+    async fn look_again(
+        &self,
+        purpose: Purpose,
+        target: &Target,
+        until: Duration,
+        judge: fn(&Target, &[Found], &[Transfer]) -> Probe,
+    ) -> Result<Probe, ConnectorError> {
+        let look = async {
+            let found =
+                self.find(purpose, std::slice::from_ref(&target.key)).await?.remove(&target.key).unwrap_or_default();
+            let orders: Vec<i64> = found.iter().map(|one| one.order.id).collect();
+            Ok(judge(target, &found, &self.transfers(purpose, &orders).await?))
         };
-        let looked = async {
-            let found = self.find(purpose, std::slice::from_ref(&target.key)).await?;
-            let orders: Vec<i64> = found.values().flatten().map(|one| one.order.id).collect();
-            let transfers = self.transfers(purpose, &orders).await?;
-            Ok::<Probe, ConnectorError>(work.look(&target.key, &There { found, transfers }))
-        };
-        let left = until.saturating_sub(self.clock.monotonic());
-        tokio::select! {
-            biased;
-            looked = looked => looked,
-            () = self.clock.sleep(left) => Err(ConnectorError::transient("it was not looked up in time")),
-        }
+        Turn::new(&*self.clock, until).look(look).await
     }
 
     /// One changing call: what it returned, or how it ended otherwise. What was said stays in `capture`.

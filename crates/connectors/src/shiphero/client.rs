@@ -20,6 +20,7 @@ use super::{
 use crate::{
     passes::{Pass, Passes},
     times::http_date,
+    turn::{Ended, Turn},
 };
 
 /// A token is renewed this long before its end.
@@ -148,39 +149,24 @@ impl Client {
         variables: &Value,
         until: Duration,
     ) -> Changed {
-        let left = || until.saturating_sub(self.clock.monotonic());
-        let too_late =
-            || Changed::NotSent(ConnectorError::transient("it waited too long for a free call and was not sent"));
+        let turn = Turn::new(&*self.clock, until);
         let ready = async {
             let token = self.token(purpose).await?;
             self.budget.acquire(purpose.0, purpose.1, &self.share).await;
             Ok(token)
         };
-        let token = tokio::select! {
-            biased;
-            ready = ready => match ready {
-                Ok(token) => token,
-                Err(error) => return Changed::NotSent(error),
-            },
-            () = self.clock.sleep(left() / 2) => return too_late(),
+        let token = match turn.ready(ready).await {
+            Ok(token) => token,
+            Err(error) => return Changed::NotSent(error),
         };
-        let left = left();
-        if left.is_zero() {
-            return too_late();
-        }
         let request = match self.request(document, variables, &token) {
             Ok(request) => request,
             Err(error) => return Changed::NotSent(error),
         };
-        let answer = tokio::select! {
-            biased;
-            answer = self.transport.send(request) => answer,
-            () = self.clock.sleep(left) => Err(TransportError::Unknown("no answer within the time limit".to_owned())),
-        };
-        let response = match answer {
+        let response = match turn.send(&*self.transport, request).await {
             Ok(response) => response,
-            Err(TransportError::NotSent(why)) => return Changed::NotSent(ConnectorError::transient(why)),
-            Err(TransportError::Unknown(why)) => return Changed::Unknown(why),
+            Err(Ended::NotSent(error)) => return Changed::NotSent(error),
+            Err(Ended::Unknown(why)) => return Changed::Unknown(why),
         };
         if response.status != 401 {
             self.tokens.accepted();

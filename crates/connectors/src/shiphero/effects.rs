@@ -22,6 +22,7 @@ use super::{
     orders::{Lines, reference, verdict},
     wire::{Head, Order, filled, is_cancelled},
 };
+use crate::turn::Turn;
 
 const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const LET_GO: Purpose = Purpose(Priority::Orders, "release");
@@ -316,12 +317,7 @@ impl ShipHero {
             (Judged::Throttled(wait), _) => Sent::Throttled { wait },
             (Judged::Unclear(why), _) => Sent::Unknown { why },
             (Judged::Errors(told), Work::Cancel(target)) => {
-                let left = until.saturating_sub(self.clock.monotonic());
-                let looked = tokio::select! {
-                    biased;
-                    looked = self.denied(target, &told) => looked,
-                    () = self.clock.sleep(left) => Err(ConnectorError::transient("it was not looked up in time")),
-                };
+                let looked = Turn::new(&*self.clock, until).look(self.denied(target, &told)).await;
                 looked.unwrap_or_else(|error| {
                     Sent::unknown(format!(
                         "the warehouse said no ({told}), and how the order stands is not known: {error}"

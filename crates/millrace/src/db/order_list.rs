@@ -33,7 +33,6 @@ impl Database {
                 if terms.is_empty() && !query.text.trim().is_empty() {
                     return Ok(Page { items: Vec::new(), next: None });
                 }
-                let heads = heads(tx, &access, query.connection.as_ref()).await?;
                 let states: Vec<&'static str> = states(&query).iter().map(|state| state.as_str()).collect();
                 let mut found = Vec::new();
                 match rarest(tx, &access, &query, &terms).await? {
@@ -52,6 +51,7 @@ impl Database {
                         }
                     }
                     None => {
+                        let heads = heads(tx, &access, query.connection.as_ref()).await?;
                         let mut conditions = filtered(&access, &query, &terms);
                         let from = ("o", ORDER, "orders");
                         if let Some(sql) = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit)

@@ -13,16 +13,6 @@ pub(super) enum Column {
     At(usize),
 }
 
-impl Column {
-    /// Its place, where that is known without the file.
-    pub(super) fn place(&self) -> Option<usize> {
-        match self {
-            Self::At(place) => Some(*place),
-            Self::Named(_) => None,
-        }
-    }
-}
-
 /// A column map, as a setting gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -43,8 +33,8 @@ pub(crate) struct Layout {
 pub(super) struct Records {
     /// What the first cell says.
     pub(super) word: &'static str,
-    /// By place.
-    pub(super) columns: BTreeMap<&'static str, Column>,
+    /// Where each field stands, from 0.
+    pub(super) places: BTreeMap<&'static str, usize>,
 }
 
 impl Layout {
@@ -107,8 +97,8 @@ impl Layout {
     /// Nobody has said how the files of this warehouse look: rows that begin with this word have these columns behind it, column
     /// names or not, and of columns with names those that are not required may be missing.
     pub(crate) fn or_records(mut self, word: &'static str, fields: &[&'static str]) -> Self {
-        let columns = fields.iter().enumerate().map(|(place, field)| (*field, Column::At(place + 1))).collect();
-        self.records = Some(Records { word, columns });
+        let places = fields.iter().enumerate().map(|(place, field)| (*field, place + 1)).collect();
+        self.records = Some(Records { word, places });
         self
     }
 

@@ -81,10 +81,7 @@ impl<'a> Table<'a> {
             table.names = Some(names.cells.iter().map(|name| name.trim().to_owned()).collect());
         }
         match records {
-            Some(records) if table.names.is_none() => {
-                let place = |(field, column): (&&'static str, &Column)| Some((*field, column.place()?));
-                table.places = records.columns.iter().filter_map(place).collect();
-            }
+            Some(records) if table.names.is_none() => table.places.clone_from(&records.places),
             _ => table.place(layout)?,
         }
         let columns =
@@ -131,11 +128,11 @@ impl<'a> Table<'a> {
     }
 
     fn place(&mut self, layout: &Layout) -> Result<(), String> {
+        let titles: Vec<String> = self.names.iter().flatten().map(|title| folded(title)).collect();
         for (field, column) in &layout.columns {
             let place = match column {
                 Column::At(place) => *place,
                 Column::Named(names) => {
-                    let titles: Vec<String> = self.names.iter().flatten().map(|title| folded(title)).collect();
                     let Some(name) = names.iter().find(|name| titles.contains(name)) else {
                         if layout.may_lack(field, &titles) {
                             continue;
