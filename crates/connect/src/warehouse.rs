@@ -53,6 +53,19 @@ pub enum RequestState {
     Gone,
 }
 
+impl RequestState {
+    /// How far it has come: of several orders under one key, the one that has come furthest says where the request stands.
+    pub fn progress(&self) -> u8 {
+        match self {
+            Self::Gone | Self::Cancelled => 0,
+            Self::Held => 1,
+            Self::Waiting => 2,
+            Self::Working => 3,
+            Self::Finished => 4,
+        }
+    }
+}
+
 /// How a cancel ended (docs/reliability.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
 //! What Odoo has under some keys, for whoever compares it with what was sent.
 
-use connect::{ConnectorError, RequestState, Sighting, Sightings, budget::Priority};
+use connect::{ConnectorError, Sighting, Sightings, budget::Priority};
 
 use super::{Odoo, client::Purpose, shipments::since, transfers::standing, wire::Transfer};
 
@@ -37,7 +37,7 @@ impl Odoo {
                     seen.references.push(id.to_string());
                     seen.left.extend(left);
                     seen.since = seen.since.max(since);
-                    if rank(&state) > rank(&seen.state) {
+                    if state.progress() > seen.state.progress() {
                         seen.state = state;
                     }
                 }
@@ -45,16 +45,5 @@ impl Odoo {
             }
         }
         Ok(sightings)
-    }
-}
-
-/// How far a state has come.
-fn rank(state: &RequestState) -> u8 {
-    match state {
-        RequestState::Gone | RequestState::Cancelled => 0,
-        RequestState::Held => 1,
-        RequestState::Waiting => 2,
-        RequestState::Working => 3,
-        RequestState::Finished => 4,
     }
 }

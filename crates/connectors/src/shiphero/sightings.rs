@@ -32,21 +32,13 @@ impl ShipHero {
     }
 }
 
-/// How far an order has come, for choosing among several.
-fn progress(state: &RequestState) -> u8 {
-    match state {
-        RequestState::Finished => 3,
-        RequestState::Working => 2,
-        RequestState::Waiting => 1,
-        RequestState::Held | RequestState::Cancelled | RequestState::Gone => 0,
-    }
-}
-
 fn sighting(orders: &[Head]) -> Result<Option<Sighting>, ConnectorError> {
     // What was cancelled after some of it left is no order that will not leave.
     let live: Vec<&Head> = orders.iter().filter(|order| order.standing() != RequestState::Cancelled).collect();
     let considered: Vec<&Head> = if live.is_empty() { orders.iter().collect() } else { live };
-    let Some(state) = considered.iter().map(|order| order.standing()).max_by_key(progress) else { return Ok(None) };
+    let Some(state) = considered.iter().map(|order| order.standing()).max_by_key(RequestState::progress) else {
+        return Ok(None);
+    };
     let left: Vec<_> = considered.iter().flat_map(|order| order.left()).collect();
     let since = match state {
         RequestState::Finished => latest(left.iter().map(|shipment| shipment.created_date.as_deref()))?,

@@ -408,6 +408,9 @@ const ADJUSTMENTS: usize = 5;
 
 /// Which changes the warehouse reported of products whose difference is not all explained.
 async fn add_adjustments(runtime: &Runtime, rows: &mut [Row]) -> Result<(), FlowError> {
+    if rows.iter().all(|row| row.drift.unexplained.is_zero()) {
+        return Ok(());
+    }
     let now = runtime.clock.now();
     let known = runtime.db.adjustments(&runtime.key, now.checked_sub(ADJUSTED_SINCE).unwrap_or(now)).await?;
     for row in rows.iter_mut().filter(|row| !row.drift.unexplained.is_zero()) {
