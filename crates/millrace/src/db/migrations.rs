@@ -33,6 +33,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (18, "desk", include_str!("../../migrations/sqlite/0018_desk.sql")),
     (19, "orders_by_date", include_str!("../../migrations/sqlite/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/sqlite/0020_letters.sql")),
+    (21, "unmarked", include_str!("../../migrations/sqlite/0021_unmarked.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -55,6 +56,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (18, "desk", include_str!("../../migrations/postgres/0018_desk.sql")),
     (19, "orders_by_date", include_str!("../../migrations/postgres/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/postgres/0020_letters.sql")),
+    (21, "unmarked", include_str!("../../migrations/postgres/0021_unmarked.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

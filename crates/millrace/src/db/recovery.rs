@@ -181,7 +181,8 @@ impl Database {
     /// effects were marked.
     ///
     /// # Errors
-    /// [`DbError::Refused`] while sending is not frozen.
+    /// [`DbError::Refused`] while sending is not frozen. After any other error the window may be named already; what is not marked
+    /// then, the first connection that is read again marks, or the release.
     pub async fn begin_recovery(&self, since: Timestamp, actor: &str) -> R<u64> {
         let by = actor.to_owned();
         self.write(Access::System, "begin_recovery", move |tx| {
@@ -198,7 +199,7 @@ impl Database {
                 let until = state.lost.map_or(frozen.since, |lost| lost.until).max(since);
                 tx.execute(
                     "UPDATE safety SET lost_since = $1, lost_until = $2, recovered_at = $3, recovered_by = $4,
-                         released_at = NULL, released_by = NULL WHERE one = 1",
+                         released_at = NULL, released_by = NULL, unmarked = 1 WHERE one = 1",
                     &[since.into(), until.into(), now.into(), (&by).into()],
                 )
                 .await?;
@@ -210,10 +211,36 @@ impl Database {
             })
         })
         .await?;
+        self.mark_lost().await
+    }
+
+    /// Marks in every tenant what the lost journal may have sent, unless that is done for the window that is named. How many
+    /// effects were marked. Each tenant is a transaction of its own (its rows are behind its own wall), so whoever named the
+    /// window may have been cut off before the last.
+    pub async fn mark_lost(&self) -> R<u64> {
+        let named = self
+            .read(Access::System, "unmarked", |tx| {
+                Box::pin(async move {
+                    let row = tx
+                        .first("SELECT recovered_at FROM safety WHERE unmarked = 1 AND recovered_at IS NOT NULL", &[])
+                        .await?;
+                    row.map(|row| row.time(0)).transpose()
+                })
+            })
+            .await?;
+        let Some(named) = named else { return Ok(0) };
         let mut marked = 0;
         for tenant in self.tenants().await? {
             marked += self.suspect_all(&tenant.id).await?;
         }
+        self.write(Access::System, "mark_lost", move |tx| {
+            Box::pin(async move {
+                tx.execute("UPDATE safety SET unmarked = 0 WHERE one = 1 AND recovered_at = $1", &[named.into()])
+                    .await?;
+                Ok(())
+            })
+        })
+        .await?;
         Ok(marked)
     }
 

@@ -443,6 +443,7 @@ impl Database {
 
     /// Lets sending go on. What was being looked for is looked for at once.
     pub async fn release(&self, actor: &str, reason: &str) -> R<()> {
+        self.mark_lost().await?;
         let (actor, reason) = (actor.to_owned(), reason.to_owned());
         self.write(Access::System, "release", move |tx| {
             Box::pin(async move {

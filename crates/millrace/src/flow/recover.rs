@@ -54,6 +54,7 @@ pub struct Report {
 /// When a read or the database fails; it is begun again, and finds what was written.
 pub async fn run(runtime: &Runtime, lost: &Lost) -> Result<Report, FlowError> {
     let mut report = Report::default();
+    runtime.db.mark_lost().await?;
     let since = lost.since.checked_sub(OVERLAP).unwrap_or(lost.since);
     let found = find_orders(runtime, since, &mut report).await;
     // What was read here was decided upon as it had been; before anything is sent it is read as it is.

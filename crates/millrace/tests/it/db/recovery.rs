@@ -8,11 +8,13 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use connect::{EffectKind, Side};
 use engine::{effect::EffectState, safety::Home};
 use futures_util::future::BoxFuture;
 use millrace::db::{
-    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Outside, Settlement,
+    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Observer, Outside, Phase,
+    Settlement, Verdict,
 };
 
 use super::world::{World, effect, on_both, settlement};
@@ -217,6 +219,49 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
         let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("6", false)]);
         assert!(world.db.verify_audit(&Access::System).await.unwrap().is_none());
+    })
+    .await;
+}
+
+/// Loses the answer to the naming of a window.
+struct CutOff;
+
+#[async_trait]
+impl Observer for CutOff {
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        match phase {
+            Phase::AfterCommit if operation == "begin_recovery" => Verdict::LoseReply,
+            _ => Verdict::Continue,
+        }
+    }
+}
+
+/// Whoever named the window was cut off before anything was marked: the first connection that is read again marks it, and where
+/// there is none, the release.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cut_off_command_has_not_marked_is_marked_later() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        let access = Access::from(&key.scope.tenant);
+        world.db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "1", "lane/1")]).await.unwrap();
+        world.db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+        world.db.set_observer(Arc::new(CutOff));
+        for end in [false, true] {
+            let since = world.db.now().await.unwrap();
+            let cut_off = world.db.begin_recovery(since, "ann").await;
+            assert!(matches!(cut_off, Err(DbError::Unavailable { commit_unknown: true, .. })), "{cut_off:?}");
+            let open = async || world.db.looked_for(&access, Look::Open, 10).await.unwrap().len();
+            assert_eq!(open().await, 0);
+            match end {
+                false => assert_eq!(world.db.mark_lost().await.unwrap(), 1),
+                true => world.db.release("ann", "looked at").await.unwrap(),
+            }
+            assert_eq!(open().await, 1);
+            assert_eq!(world.db.mark_lost().await.unwrap(), 0, "once");
+            let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
+            assert!(rows.iter().all(|row| row.suspect && row.state == EffectState::Probing));
+            world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
+        }
     })
     .await;
 }

@@ -40,7 +40,7 @@ pub fn at_rest(run: &mut Run) {
     what_was_asked(run, &state.account, &mut findings);
     parks_are_explained(run, &state.account, &shown, &mut findings);
     let told = shipments_are_told(run, &state.account, &shown, &mut findings);
-    never_more_than_ordered(&state.account, &mut findings);
+    never_more_than_ordered(&state.account, &state.changes, &mut findings);
     stock(run, &state.account, &mut findings);
     findings.extend(state.account.balances().err());
     repeats(run, &state.changes, &mut findings);
@@ -317,11 +317,22 @@ fn shipments_are_told(
     told
 }
 
-/// S2. Where the account takes too much (A3 does not hold) and a person makes a note while one of the hub's is on its way,
-/// nobody can keep the sum down; the hub's own notes must do so still.
-fn never_more_than_ordered(account: &Account, findings: &mut Vec<String>) {
+/// S2. Where the account takes too much (A3 does not hold) and a person makes a note while one of the hub's is on its way, or
+/// lowers what is ordered meanwhile, nobody can keep the sum down; otherwise the hub's own notes must do so still.
+fn never_more_than_ordered(account: &Account, changes: &[Change], findings: &mut Vec<String>) {
     for (id, order) in &account.orders {
+        let on_its_way = |lowered: &Timestamp| {
+            changes.iter().any(|change| {
+                change.kind == "goods-out-note/post"
+                    && change.target.first() == Some(id)
+                    && change.arrived <= *lowered
+                    && change.done.as_ref().is_some_and(|(done, (status, _))| done >= lowered && *status == 200)
+            })
+        };
         for (row_id, row) in &order.rows {
+            if account.takes_too_much && row.lowered.iter().any(on_its_way) {
+                continue;
+            }
             let by_hub: i64 = account
                 .notes
                 .values()

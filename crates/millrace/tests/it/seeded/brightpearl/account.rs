@@ -49,6 +49,8 @@ pub struct OrderRow {
     pub quantity: i64,
     /// Of it, set aside and not on a note.
     pub reserved: i64,
+    /// When a person lowered the quantity.
+    pub lowered: Vec<Timestamp>,
 }
 
 /// A sales order.
@@ -142,7 +144,10 @@ impl Account {
         let rows = lines
             .iter()
             .map(|(product, quantity)| {
-                (self.id() + 5_000, OrderRow { product: *product, quantity: *quantity, reserved: 0 })
+                (
+                    self.id() + 5_000,
+                    OrderRow { product: *product, quantity: *quantity, reserved: 0, lowered: Vec::new() },
+                )
             })
             .collect();
         let order = SalesOrder {
@@ -208,7 +213,11 @@ impl Account {
         let order = self.orders.get_mut(&order_id).unwrap();
         order.person_edit = Some(now);
         let row = order.rows.get_mut(&row_id).unwrap();
-        row.quantity = quantity.max(noted).max(1);
+        let quantity = quantity.max(noted).max(1);
+        if quantity < row.quantity {
+            row.lowered.push(now);
+        }
+        row.quantity = quantity;
         let over = (row.reserved + noted - row.quantity).max(0);
         row.reserved -= over;
         if let Some(product) = row.product.and_then(|id| self.products.get_mut(&id)) {
