@@ -9,7 +9,7 @@ import { Facts } from '../parts/facts';
 import { ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Time, words } from '../parts/values';
+import { Time, words, ZONE } from '../parts/values';
 import { SessionRows } from './session-rows';
 
 /** What people do about themselves. */
@@ -23,6 +23,7 @@ export function Account() {
             ['E-mail address', person.email],
             ['Role', words(person.role)],
             ['This session ends', <Time key="e" at={endsAt} />],
+            ['Times are shown in', `${ZONE}, as this browser has it`],
           ]}
         />
       </Section>

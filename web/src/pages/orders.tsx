@@ -8,7 +8,7 @@ import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { DataTable, type Column } from '../parts/table';
-import { Time, words } from '../parts/values';
+import { Cut, Time, words } from '../parts/values';
 import { BulkActions } from './orders-bulk';
 
 type Order = Schemas['OrderOut'];
@@ -50,12 +50,12 @@ export function Orders() {
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 136 },
-      { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
-      { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 160 },
-      { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 110 },
-      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 135 },
-      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 135 },
+      { title: 'Why', show: (order) => order.reason && <Cut>{order.reason}</Cut> },
+      { title: 'Reference', show: (order) => order.reference && <Cut>{order.reference}</Cut>, wide: true, width: 95 },
+      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 160 },
+      { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 110 },
+      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 150 },
+      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 150 },
     ],
     [called],
   );

@@ -6,7 +6,7 @@ import { useNames } from '../api/names';
 import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
 import { Loaded } from '../parts/page';
-import { words } from '../parts/values';
+import { words, ZONE } from '../parts/values';
 
 type Policy = Schemas['PolicyOut'];
 type Given = Schemas['PolicyIn'];
@@ -131,7 +131,7 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
   const set = (part: Partial<Given>) => setGiven({ ...given, ...part });
   const [from, setFrom] = useState(given.quiet?.from ?? '');
   const [until, setUntil] = useState(given.quiet?.until ?? '');
-  const zone = given.quiet?.zone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
+  const zone = given.quiet?.zone ?? ZONE;
   const save = useAct(
     () => {
       const body = { ...given, name: given.name?.trim() ?? '', quiet: from && until ? { from, until, zone } : null };

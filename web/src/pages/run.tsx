@@ -105,7 +105,7 @@ function Shown({ run }: { run: Run }) {
             rows={lines}
             id={lineOf}
             columns={[
-              { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
+              { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 },
               { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} /> },
               { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} /> },
               { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
@@ -177,7 +177,7 @@ function Parts({ line }: { line: Line }) {
   return Object.entries(line.parts)
     .filter(([, units]) => plain(units) !== '0')
     .map(([part, units]) => (
-      <Text key={part} size="sm">
+      <Text key={part} size="sm" className="nowrap">
         {words(part)}: {plain(units)}
       </Text>
     ));

@@ -7,12 +7,12 @@ import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { FilterBar, useFilters } from '../parts/filters';
-import { To } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable, Rows } from '../parts/table';
-import { Code, Quantity, Time } from '../parts/values';
+import { Code, Cut, Quantity, Time } from '../parts/values';
 
 type Shipment = Schemas['ShipmentOut'];
 
@@ -57,17 +57,17 @@ export function Shipments() {
         columns={[
           { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To>, width: 115 },
           { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
-          { title: 'Told', show: (one) => <Told shipment={one} />, width: 200 },
-          { title: 'Carrier', show: (one) => `${one.carrier} ${one.service}`, width: 110 },
-          { title: 'Tracking', show: (one) => <Code>{one.tracking.join(', ') || '–'}</Code> },
-          { title: 'Connection', show: (one) => names.connection(one.connection), wide: true, width: 110 },
-          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 130 },
+          { title: 'Told', show: (one) => <Told shipment={one} />, width: 190 },
+          { title: 'Carrier', show: (one) => <Cut>{`${one.carrier} ${one.service}`}</Cut>, width: 110 },
+          { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
+          { title: 'Connection', show: (one) => <Cut>{names.connection(one.connection)}</Cut>, wide: true, width: 110 },
+          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 150 },
         ]}
         empty={
           Object.keys(filters).length > 0 ? (
             <EmptyNote title="No shipment is like this">Take a filter away, or search for something else.</EmptyNote>
           ) : (
-            <EmptyNote title="No shipments yet" action={<To href="/orders">To the orders</To>}>
+            <EmptyNote title="No shipments yet" action={<ToButton href="/orders">To the orders</ToButton>}>
               Shipments appear here as soon as a warehouse reports that something has left, with their tracking numbers and what
               Brightpearl was told.
             </EmptyNote>
@@ -114,7 +114,7 @@ export function ShipmentPage() {
                 ['Left', <Time key="l" at={shipment.shipped_at} />],
                 ['Brightpearl knew everything', <Time key="b" at={shipment.confirmed_at} none="Not yet" />],
                 ['Last of its order', shipment.is_final ? 'Yes: nothing more will leave' : 'More may leave'],
-                ['Connection', names.connection(shipment.connection)],
+                ['Connection', <To key="c" href={`/connections/${shipment.connection}`}>{names.connection(shipment.connection)}</To>],
               ]}
             />
           </Section>

@@ -14,7 +14,7 @@ export interface Column<T> {
   figure?: boolean;
   /** Left out on a phone. */
   wide?: boolean;
-  /** How wide it is, in pixels, in lists of which only a part is drawn; the others share the rest. */
+  /** How wide it is, in pixels; the others share the rest. Lists of which only a part is drawn have no other way to know. */
   width?: number;
 }
 

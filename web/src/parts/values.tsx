@@ -1,16 +1,21 @@
 import { Text, type TextProps } from '@mantine/core';
 
 const MINUTE = 60_000;
+const DAY = 86_400_000;
 const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['day', 86_400_000],
+  ['day', DAY],
   ['hour', 3_600_000],
   ['minute', MINUTE],
   ['second', 1_000],
 ];
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
-// With the name of the zone: that of the browser, which need not be the account's.
+/** The clock that times are shown by: the browser's, which need not be the account's. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+// With the name of the zone.
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+// Narrow enough for a column: the year only where it would not be guessed, and then without the clock.
+const short = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' });
+const distant = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 /** "3 minutes ago", "in 2 hours", "now". */
 export function ago(at: string, now = Date.now()): string {
@@ -27,13 +32,19 @@ export function ago(at: string, now = Date.now()): string {
 export function Time({ at, none = '–', past }: { at: string | null | undefined; none?: string; past?: string }) {
   if (!at) return <span>{none}</span>;
   const date = new Date(at);
-  const near = Math.abs(Date.now() - date.getTime()) < 86_400_000;
+  const span = Math.abs(Date.now() - date.getTime());
+  const shown = span < DAY ? ago(at) : (span < 180 * DAY ? short : distant).format(date);
   return (
     // The browser's own tip: lists have hundreds of these.
     <time dateTime={at} className="nowrap" title={exact.format(date)}>
-      {past && date.getTime() < Date.now() ? past : near ? ago(at) : short.format(date)}
+      {past && date.getTime() < Date.now() ? past : shown}
     </time>
   );
+}
+
+/** Text that a narrow column may cut; the whole of it on hover. */
+export function Cut({ children }: { children: string }) {
+  return <span title={children}>{children}</span>;
 }
 
 /** How long something took, from milliseconds. */
