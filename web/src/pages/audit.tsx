@@ -6,12 +6,14 @@ import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
-import { Code, Time, who } from '../parts/values';
+import { Code, shortened, Time, who } from '../parts/values';
 import { Target } from './target';
 
-/** A detail as it is read: texts as they are, lists one after the other, everything else as it was written down. */
-const inWords = (value: unknown): string =>
-  typeof value === 'string' ? value : Array.isArray(value) ? value.map(inWords).join(', ') : JSON.stringify(value);
+/** A detail as it is read: moments to the second, lists one after the other, what is no text as it was written down. */
+function inWords(value: unknown): string {
+  if (Array.isArray(value)) return value.map(inWords).join(', ');
+  return typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z') : JSON.stringify(value);
+}
 
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
 export function Audit() {
@@ -42,11 +44,11 @@ export function Audit() {
         label="Audit trail"
         id={(row) => String(row.number)}
         columns={[
-          { title: 'Number', figure: true, show: (row) => row.number, wide: true, width: 80 },
-          { title: 'When', show: (row) => <Time at={row.at} />, width: 135 },
-          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span>, width: 150 },
-          { title: 'What', show: (row) => row.action, width: 170 },
-          { title: 'On what', show: (row) => <Target id={row.target} />, width: 190 },
+          { title: 'Number', figure: true, show: (row) => row.number, wide: true },
+          { title: 'When', show: (row) => <Time at={row.at} /> },
+          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span> },
+          { title: 'What', show: (row) => row.action },
+          { title: 'On what', show: (row) => <Target id={row.target} /> },
           {
             title: 'Further',
             wide: true,
@@ -54,10 +56,11 @@ export function Audit() {
               const details = Object.entries(row.detail as Record<string, unknown>)
                 .map(([name, value]) => [name.replaceAll('_', ' '), value === null ? '' : inWords(value)])
                 .filter(([, value]) => value !== '');
+              const told = details.map(([name, value]) => `${name}: ${value}`).join('; ');
               return (
-                details.length > 0 && (
-                  <Text size="sm" className="breaks">
-                    {details.map(([name, value]) => `${name}: ${value}`).join('; ')}
+                told && (
+                  <Text size="sm" className="breaks" title={told}>
+                    {shortened(told)}
                   </Text>
                 )
               );

@@ -17,6 +17,7 @@ const KINDS: Record<string, string> = {
   ses: 'session',
   lnk: 'link',
   whk: 'webhook',
+  alc: 'alert channel',
   exc: 'exception',
   fnd: 'finding',
   dft: 'draft',
@@ -30,6 +31,7 @@ const PAGES: Record<string, string> = {
   eff: '/effects/',
   run: '/stock/runs/',
   per: '/people/',
+  mer: '/merchants/',
 };
 
 /** An id, by its kind and its end, leading to the page of what it names where there is one; the whole of it on hover. */

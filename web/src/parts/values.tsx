@@ -110,9 +110,13 @@ export function words(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Ids by their kind and their end, which tells them from others. */
+export function shortened(text: string): string {
+  return text.replace(/\b([a-z]{3})_[0-9A-Z]{20}([0-9A-Z]{6})\b/g, '$1_…$2');
+}
+
 /** Who did something: of `person per_… (ada@example.com)` what stands behind the id. */
 export function who(actor: string): string {
   const name = /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
-  // Of an id without a name, the end tells it from others.
-  return name.replace(/\b([a-z]{3})_[0-9A-Z]{20}([0-9A-Z]{6})\b/g, '$1_…$2');
+  return shortened(name);
 }
