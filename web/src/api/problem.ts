@@ -32,8 +32,9 @@ export function problemFrom(error: unknown): Problem {
   return error instanceof Problem ? error : problemOf(undefined, 0);
 }
 
-/** First letter large: the API's details are written to stand within a sentence. */
+/** First letter large: the API's details are written to stand within a sentence. What begins with a name, as of a file, keeps it. */
 export function sentence(text: string): string {
-  const first = text.charAt(0).toUpperCase() + text.slice(1);
+  const isWord = /^[a-z'-]+(?!\w|\.\w)/.test(text);
+  const first = isWord ? text.charAt(0).toUpperCase() + text.slice(1) : text;
   return /[.!?]$/.test(first) ? first : `${first}.`;
 }

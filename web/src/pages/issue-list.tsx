@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { api, done, paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
@@ -79,7 +80,7 @@ function OneIssue({ issue }: { issue: Issue }) {
             {names.connection(issue.connection)} · since <Time at={issue.opened_at} />
           </Text>
         </Group>
-        <Text fw={500}>{issue.what}</Text>
+        <Text fw={500} className="breaks">{sentence(issue.what)}</Text>
         <Text size="sm">{issue.remedy}</Text>
         {issue.acknowledged_by && (
           <Text size="sm" className="quiet">
