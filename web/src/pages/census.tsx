@@ -86,15 +86,16 @@ function Shown({ census }: { census: Census }) {
               { title: 'Orders', figure: true, show: (bucket) => bucket.count },
               {
                 title: 'Why',
-                show: (bucket) => (
-                  <List size="sm" listStyleType="none">
-                    {bucket.reasons.map((reason) => (
-                      <List.Item key={reason.why}>
-                        {words(reason.why)} ({reason.count})
-                      </List.Item>
-                    ))}
-                  </List>
-                ),
+                show: (bucket) =>
+                  bucket.reasons.length > 0 && (
+                    <List size="sm" listStyleType="none">
+                      {bucket.reasons.map((reason) => (
+                        <List.Item key={reason.why}>
+                          {words(reason.why)} ({reason.count})
+                        </List.Item>
+                      ))}
+                    </List>
+                  ),
               },
             ]}
           />

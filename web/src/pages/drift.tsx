@@ -2,9 +2,10 @@ import { Button, Group, Paper, Stack, Switch, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { reading } from '../api/client';
+import { sentence } from '../api/problem';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Rows } from '../parts/table';
-import { Code, plain, Quantity, Time, words } from '../parts/values';
+import { Code, Quantity, Time, words } from '../parts/values';
 
 /** Every product that differs between warehouse and Brightpearl, its difference taken apart into named parts. */
 export function Drift({ connection }: { connection: string }) {
@@ -42,7 +43,7 @@ export function Drift({ connection }: { connection: string }) {
           </Text>
           {query.data.notes.map((note) => (
             <Text key={note} size="sm">
-              {note}
+              {sentence(note)}
             </Text>
           ))}
           <Paper withBorder>
@@ -65,7 +66,7 @@ export function Drift({ connection }: { connection: string }) {
                     show: (line) =>
                       Object.entries(line.parts).map(([part, units]) => (
                         <Text key={part} size="sm">
-                          {words(part)}: {plain(units)}
+                          {words(part)}: <Quantity of={units} />
                         </Text>
                       )),
                   },

@@ -49,13 +49,13 @@ export function Orders() {
   const columns = useMemo<Column<Order>[]>(
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
-      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 136 },
+      { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 130 },
       { title: 'Why', show: (order) => order.reason && <Cut>{order.reason}</Cut> },
       { title: 'Reference', show: (order) => order.reference && <Cut>{order.reference}</Cut>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 160 },
-      { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 110 },
-      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 150 },
-      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 150 },
+      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 130 },
+      { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 105 },
+      { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 146 },
+      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 146 },
     ],
     [called],
   );

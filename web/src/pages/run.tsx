@@ -178,7 +178,7 @@ function Parts({ line }: { line: Line }) {
     .filter(([, units]) => plain(units) !== '0')
     .map(([part, units]) => (
       <Text key={part} size="sm" className="nowrap">
-        {words(part)}: {plain(units)}
+        {words(part)}: <Quantity of={units} />
       </Text>
     ));
 }

@@ -61,7 +61,7 @@ export function Shipments() {
           { title: 'Carrier', show: (one) => <Cut>{`${one.carrier} ${one.service}`}</Cut>, width: 110 },
           { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
           { title: 'Connection', show: (one) => <Cut>{names.connection(one.connection)}</Cut>, wide: true, width: 110 },
-          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 150 },
+          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 146 },
         ]}
         empty={
           Object.keys(filters).length > 0 ? (

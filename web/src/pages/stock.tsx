@@ -9,7 +9,7 @@ import { To, ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { DataTable, Rows } from '../parts/table';
-import { Code, Quantity, Time } from '../parts/values';
+import { Code, Quantity, Time, who } from '../parts/values';
 import { Drift } from './drift';
 import { RunBadge } from './run-badge';
 
@@ -84,7 +84,7 @@ function Runs({ connection }: { connection: string }) {
         { title: 'Differ', figure: true, show: (run) => run.changed },
       ]}
       empty={
-        <EmptyNote title="No run yet" action={<To href={`/connections/${connection}`}>To the connection and its stock channel</To>}>
+        <EmptyNote title="No run yet" action={<ToButton href={`/connections/${connection}`}>To the connection and its stock channel</ToButton>}>
           Each count of the warehouse is compared with Brightpearl while the stock channel is on. The comparison appears here, line by
           line, and waits for you the first time.
         </EmptyNote>
@@ -147,16 +147,17 @@ function Holds({ connection }: { connection: string }) {
           columns={[
             { title: 'SKU', show: (hold) => <Code>{hold.sku}</Code> },
             { title: 'Why', show: (hold) => hold.reason },
-            { title: 'Who', show: (hold) => hold.actor, wide: true },
+            { title: 'Who', show: (hold) => <span title={hold.actor}>{who(hold.actor)}</span>, wide: true },
             { title: 'Since', show: (hold) => <Time at={hold.at} /> },
             ...(decides
               ? [
                   {
-                    title: 'Release',
+                    title: 'Do',
                     show: (hold: Schemas['HoldOut']) => (
                       <Action
                         size="xs"
                         label="Release"
+                        about={hold.sku}
                         explains="The next count corrects it again, where it still differs."
                         run={() => release([hold.sku])}
                       />

@@ -1,9 +1,9 @@
-import { Button, Code as Block, Group, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Code as Block, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, useAct } from '../parts/act';
+import { Action, DialogEnd, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
@@ -163,11 +163,7 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
               clearButtonProps={{ 'aria-label': 'All merchants' }}
             />
             {make.error && <ProblemNote error={make.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={make.isPending}>
-                Add
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
           </Stack>
         </form>
       </Modal>
@@ -205,7 +201,7 @@ export function DeliveryPage() {
                 columns={[
                   { title: 'When', show: (one) => <Time at={one.at} /> },
                   { title: 'Answer', show: (one) => one.status },
-                  { title: 'Took', show: (one) => took(one.took_ms) },
+                  { title: 'Took', figure: true, show: (one) => took(one.took_ms) },
                   { title: 'Problem', show: (one) => one.problem },
                   { title: 'It said', show: (one) => <Text size="sm" className="breaks">{one.answer || '–'}</Text>, wide: true },
                 ]}
