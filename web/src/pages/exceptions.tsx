@@ -96,13 +96,13 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
   return groups.map(({ cause, kind, members }) => {
     const open = members.filter((one) => !one.resolved_at);
     return (
-      <Paper withBorder key={`${kind}${cause}`} component="section" aria-label={words(kind)}>
-        <Group justify="space-between" p="md" pb={0}>
+      <Paper withBorder p="md" key={`${kind}${cause}`} component="section" className="section" aria-label={words(kind)}>
+        <Group justify="space-between" mb="sm">
           <div>
             <Title order={3} size="h4">
               {words(kind)} ({members.length})
             </Title>
-            <Text size="sm" maw={760}>
+            <Text size="sm" maw={760} className="breaks">
               {sentence(cause)}
             </Text>
           </div>
@@ -124,7 +124,7 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
                     {one.resolved_by}, <Time at={one.resolved_at} />
                   </>
                 ) : decides ? (
-                  <Action size="xs" label="Dealt with" run={() => resolve(one)} />
+                  <Action size="xs" label="Dealt with" about={one.subject} run={() => resolve(one)} />
                 ) : (
                   'Not yet'
                 ),

@@ -34,14 +34,12 @@ export function Findings() {
       title="Findings"
       about="What the census found wrong between Brightpearl, the warehouse and Millrace. Each repair is yours to start."
     >
-      <Group align="flex-end">
-        <FilterBar list="findings" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
-        <Switch
-          label="Also those that are gone"
-          checked={all}
-          onChange={(event) => setFilters({ ...filters, all: event.currentTarget.checked ? 'true' : undefined })}
-        />
-      </Group>
+      <FilterBar list="findings" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
+      <Switch
+        label="Also those that are gone"
+        checked={all}
+        onChange={(event) => setFilters({ ...filters, all: event.currentTarget.checked ? 'true' : undefined })}
+      />
       {query.error && <ProblemNote error={query.error} retry={() => void query.refetch()} />}
       {!findings && !query.error && <Waiting />}
       {findings?.length === 0 && (

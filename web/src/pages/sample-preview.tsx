@@ -1,4 +1,4 @@
-import { Alert, Button, Code, Group, List, Paper, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Code, Group, List, Radio, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -187,7 +187,7 @@ function Read({ shown, named, holds }: { shown: Shown; named: boolean; holds: Ho
         </Text>
       )}
       {shown.rows.length > 0 && (
-        <Paper withBorder className="sideways" tabIndex={0} role="region" aria-label="Its rows">
+        <div className="sideways" tabIndex={0} role="region" aria-label="Its rows">
           <Rows<Row>
             label="Rows of the sample"
             rows={shown.rows}
@@ -201,7 +201,7 @@ function Read({ shown, named, holds }: { shown: Shown; named: boolean; holds: Ho
               ...fields.map((field) => ({ title: field, show: (row: Row) => row.fields[field] ?? '' })),
             ]}
           />
-        </Paper>
+        </div>
       )}
       {shown.more_rows > 0 && (
         <Text size="sm" className="quiet">

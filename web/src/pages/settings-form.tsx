@@ -124,7 +124,7 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
           <TextInput
             type="date"
             label="Placed from"
-            description="Older orders are left out."
+            description="Older orders are left out; the day begins at midnight UTC."
             value={settings.placed_from?.slice(0, 10) ?? ''}
             onChange={(event) =>
               set('placed_from', event.currentTarget.value ? `${event.currentTarget.value}T00:00:00Z` : null)

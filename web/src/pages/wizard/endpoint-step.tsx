@@ -208,11 +208,11 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               )}
             </>
           )}
-          <Group justify="space-between">
+          <Group justify="space-between" gap="xs">
             <Button variant="default" onClick={back}>
               Back
             </Button>
-            <Group>
+            <Group gap="xs">
               {how === 'new' ? (
                 <Button type="submit" form="endpoint" loading={make.isPending}>
                   Keep and test
