@@ -1,7 +1,7 @@
 import { Button, Group, Modal, Select, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
-import { Action, say, useAct } from '../parts/act';
+import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { useFilters } from '../parts/filters';
 import { EmptyNote, ProblemNote } from '../parts/notes';
@@ -72,12 +72,14 @@ function ChannelActions({ channel }: { channel: Channel }) {
       <Action
         size="xs"
         label="Try it"
+        about={channel.name}
         said="A test is on its way there."
         run={() => done(api.POST('/api/v1/alerts/channels/{channel}/test', { params }))}
       />
       <Action
         size="xs"
         label={channel.enabled ? 'Switch off' : 'Switch on'}
+        about={channel.name}
         run={() =>
           done(
             api.PUT('/api/v1/alerts/channels/{channel}', {
@@ -90,6 +92,7 @@ function ChannelActions({ channel }: { channel: Channel }) {
       <Action
         size="xs"
         label="Remove"
+        about={channel.name}
         danger
         explains={`Nothing is told to ${channel.name} any more.`}
         run={() => done(api.DELETE('/api/v1/alerts/channels/{channel}', { params }))}
@@ -153,11 +156,7 @@ function NewChannel() {
               />
             )}
             {make.error && <ProblemNote error={make.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={make.isPending}>
-                Add
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
           </Stack>
         </form>
       </Modal>

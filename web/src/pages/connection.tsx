@@ -1,4 +1,4 @@
-import { Alert, Button, Group, List, Paper, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Alert, Button, List, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { api, done, reading, type Schemas } from '../api/client';
@@ -162,22 +162,19 @@ function Calls({ connection }: { connection: Detail }) {
   const { data } = useQuery(reading('/api/v1/connections/{connection}/webhooks', params));
   if (!data) return null;
   return (
-    <Paper withBorder p="md">
-      <Group justify="space-between">
-        <div>
-          <Text fw={600}>{data.state === 'on' ? 'Brightpearl calls when something changes' : 'It polls only'}</Text>
-          <Text size="sm" className="quiet">
-            {data.reason ? sentence(data.reason) : data.events.length > 0 ? `Called for: ${data.events.join(', ')}.` : ''}
-          </Text>
-        </div>
-        {administers && data.state !== 'on' && (
+    <Section
+      title={data.state === 'on' ? 'Brightpearl calls when something changes' : 'It polls only'}
+      about={data.reason ? sentence(data.reason) : data.events.length > 0 && `Called for: ${data.events.join(', ')}.`}
+      actions={
+        administers &&
+        data.state !== 'on' && (
           <Action
             size="xs"
             label="Ask Brightpearl to call"
             run={() => done(api.POST('/api/v1/connections/{connection}/webhooks', { params }))}
           />
-        )}
-      </Group>
-    </Paper>
+        )
+      }
+    />
   );
 }

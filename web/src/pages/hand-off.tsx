@@ -6,7 +6,7 @@ import { Problem, sentence } from '../api/problem';
 import { given, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote, Waiting } from '../parts/notes';
-import { Time } from '../parts/values';
+import { Time, words } from '../parts/values';
 import { Door } from '../shell/door';
 import { Found } from './check-result';
 
@@ -76,7 +76,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
         <Stack>
           {Object.entries(settled).map(([name, value]) => (
             <Text key={name} size="sm">
-              {name.replaceAll('_', ' ')}: <b>{value}</b>
+              {words(name)}: <b>{value}</b>
             </Text>
           ))}
           <SchemaForm

@@ -1,9 +1,9 @@
-import { Button, Group, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, useAct } from '../parts/act';
+import { Action, DialogEnd, useAct } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Rows } from '../parts/table';
@@ -71,6 +71,7 @@ export function Keys() {
                         <Action
                           size="xs"
                           label="Revoke"
+                          about={key.name}
                           danger
                           explains={`Programs that use “${key.name}” are refused from now on. This cannot be taken back.`}
                           run={() => done(api.DELETE('/api/v1/keys/{key}', { params: { path: { key: key.id } } }))}
@@ -159,11 +160,7 @@ function NewKey({ made }: { made: (key: string) => void }) {
               onChange={setDays}
             />
             {make.error && <ProblemNote error={make.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={make.isPending}>
-                Make it
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Make it" busy={make.isPending} />
           </Stack>
         </form>
       </Modal>

@@ -189,9 +189,14 @@ function Methods({ connection, title, about, none, part, mappings, choices }: Me
             ...(decides
               ? [
                   {
-                    title: 'Remove',
+                    title: 'Do',
                     show: (row: Schemas['ShipMethodRow']) => (
-                      <Button size="xs" variant="default" onClick={() => keep(rows.filter((one) => one !== row))}>
+                      <Button
+                        size="xs"
+                        variant="default"
+                        aria-label={`Remove ${nameOf(choices, row.source)}`}
+                        onClick={() => keep(rows.filter((one) => one !== row))}
+                      >
                         Remove
                       </Button>
                     ),
@@ -256,11 +261,12 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
             ...(decides
               ? [
                   {
-                    title: 'Remove',
+                    title: 'Do',
                     show: (row: Schemas['LocationRow']) => (
                       <Button
                         size="xs"
                         variant="default"
+                        aria-label={`Remove ${row.facility}`}
                         onClick={() => save.mutate({ locations: rows.filter((one) => one !== row) })}
                       >
                         Remove

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action } from '../parts/act';
-import { To } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -122,7 +122,7 @@ function Endpoints({ side, all }: { side: Side; all: Endpoint[] }) {
   const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
   if (all.length === 0) {
     return (
-      <EmptyNote title={`No ${side}s yet`} action={<To href="/connections/add">Add a connection</To>}>
+      <EmptyNote title={`No ${side}s yet`} action={<ToButton href="/connections/add">Add a connection</ToButton>}>
         One is made in the step {side === 'store' ? 'Store' : 'Warehouse'} Setup of adding a connection.
       </EmptyNote>
     );

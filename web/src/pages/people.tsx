@@ -103,6 +103,7 @@ export function People() {
                   <Action
                     size="xs"
                     label="Withdraw"
+                    about={one.email}
                     explains={`The link for ${one.email} opens nothing any more.`}
                     run={() => done(api.DELETE('/api/v1/invitations/{invitation}', { params: { path: { invitation: one.id } } }))}
                   />

@@ -30,7 +30,7 @@ export function SessionRows({ sessions, act }: { sessions: View[]; act?: (sessio
         { title: 'From', show: (session) => session.address },
         { title: 'Last used', show: (session) => <Time at={session.seen_at} /> },
         { title: 'Begun', show: (session) => <Time at={session.started_at} />, wide: true },
-        ...(act ? [{ title: 'End', show: act }] : []),
+        ...(act ? [{ title: 'Do', show: act }] : []),
       ]}
     />
   );

@@ -1,4 +1,4 @@
-import { Stack } from '@mantine/core';
+import { Group } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
@@ -84,7 +84,7 @@ function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void 
     );
   }
   return (
-    <Stack gap={6} align="flex-start">
+    <Group gap="xs">
       {tenant.people === 0 && (
         <Action
           size="xs"
@@ -106,7 +106,7 @@ function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void 
         explains={`The connections, webhooks and alerts of ${tenant.name} stop, its people, keys and links let nobody in, and its sessions end. Its data stays, and it can be enabled again.`}
         run={() => done(api.POST('/api/v1/tenants/{tenant}/disable', { params }))}
       />
-    </Stack>
+    </Group>
   );
 }
 

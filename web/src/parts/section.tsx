@@ -2,7 +2,7 @@ import { Group, Paper, Stack, Text, Title } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 /** A part of a page, under a heading of its own. */
-export function Section(props: { title: string; about?: ReactNode; actions?: ReactNode; children: ReactNode }) {
+export function Section(props: { title: string; about?: ReactNode; actions?: ReactNode; children?: ReactNode }) {
   return (
     <Paper withBorder p="md" component="section" className="section" aria-label={props.title}>
       <Stack gap="sm" h="100%">
