@@ -1,4 +1,5 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { expect, test } from './demo';
 import { Hub } from './hub';
@@ -241,6 +242,94 @@ test('stock that two people approve', async ({ page, browser }) => {
     await page.getByRole('region', { name: 'Held back' }).scrollIntoViewIfNeeded();
     await take(page, 'run-held-second');
     await other.context().close();
+  } finally {
+    await hub.end();
+  }
+});
+
+/** Lists in which something stands that needs somebody, and what people add for programs and for each other. */
+test('what needs somebody, and what is added', async ({ page, browser }) => {
+  test.setTimeout(600_000);
+  const hub = new Hub();
+  try {
+    await hub.begin();
+    const first = await (await browser.newContext()).newPage();
+    await first.goto(hub.setup);
+    await first.getByRole('heading', { level: 1 }).waitFor();
+    await take(first, 'setup');
+    await first.context().close();
+    await hub.firstPerson(page, PASSWORD);
+    await hub.connect({ increases: 'correct' });
+    const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+    for (const channel of ['orders', 'shipments']) {
+      await hub.api('PUT', `/connections/${connection?.id}/channels/${channel}`, { enabled: true, every_seconds: 3 });
+    }
+    // A product that nobody has mapped, and a shipping method that nobody has.
+    for (const product of [1040, 1040, 1011, 1012]) await hub.place(product, 2);
+    writeFileSync(join(hub.folder, 'out', 'shp_w1_999999_20260101000000.csv'), 'no shipment\n');
+    await page.goto(`${hub.base}/orders`);
+    await expect(page.getByRole('table', { name: 'Orders' }).locator('tbody tr').filter({ hasText: 'Held' })).toHaveCount(4, { timeout: 60_000 });
+    await page.getByRole('combobox', { name: 'State' }).click();
+    await page.getByRole('option', { name: 'Held' }).click();
+    await page.getByRole('option', { name: 'Error' }).click();
+    await take(page, 'orders-filtering');
+    await page.keyboard.press('Escape');
+    await page.getByRole('checkbox', { name: 'Choose all that are shown' }).check();
+    await take(page, 'orders-chosen');
+    await page.goto(`${hub.base}/exceptions`);
+    await expect(page.getByRole('region', { name: /^Orders held/ }).first()).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Everything that came in could be used' })).toHaveCount(0, { timeout: 60_000 });
+    await take(page, 'exceptions-some');
+    await page.goto(`${hub.base}/stock?tab=drift`);
+    await page.getByRole('button', { name: 'Compare both sides now' }).click();
+    await expect(page.getByRole('table')).toBeVisible({ timeout: 60_000 });
+    await take(page, 'drift-some');
+
+    await hub.api('POST', '/keys', { name: 'Price list of the shop', role: 'read', merchant: 'First brand', days: 90 });
+    await hub.api('POST', '/alerts/channels', { kind: 'chat', name: 'The desk', url: 'https://chat.example.test/hook' });
+    const { webhook } = await hub.api<{ webhook: { id: string } }>('POST', '/webhooks', {
+      name: 'Bookkeeping',
+      url: 'https://books.example.test/millrace',
+      events: ['order', 'shipment'],
+    });
+    await hub.api('POST', `/webhooks/${webhook.id}/test`);
+    await comesIn(browser, hub.base, page, 'Lin', 'Merchant', 'First brand');
+    for (const [name, path] of [['overview', '/'], ['issues', '/issues'], ['keys', '/keys'], ['alerts', '/alerts'], ['webhooks', '/webhooks'], ['audit', '/audit']]) {
+      await page.goto(`${hub.base}${path}`);
+      await settled(page);
+      await take(page, `${name}-some`);
+    }
+    await page.goto(`${hub.base}/webhooks`);
+    await page.getByRole('table', { name: 'Deliveries to Bookkeeping' }).getByRole('link').first().click();
+    await page.getByRole('heading', { name: /^Delivery of/ }).waitFor();
+    await take(page, 'delivery');
+    await page.goto(`${hub.base}/keys`);
+    await page.getByRole('button', { name: 'Make a key' }).click();
+    await take(page, 'keys-make');
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+
+    await page.goto(`${hub.base}/people`);
+    await page.getByRole('table', { name: 'People' }).getByRole('link', { name: 'Lin' }).click();
+    await page.getByRole('button', { name: 'New password' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Make the link' }).click();
+    const shown = await page.getByRole('status').filter({ hasText: '/reset#' }).innerText();
+    await take(page, 'person-reset');
+    const lin = await (await browser.newContext()).newPage();
+    await lin.goto(`${hub.base}${/\/reset#\w+/.exec(shown)?.[0] ?? ''}`);
+    await lin.getByRole('heading', { level: 1 }).waitFor();
+    await take(lin, 'reset');
+    await lin.context().close();
+
+    await page.goto(`${hub.base}/safety`);
+    await page.getByRole('button', { name: 'Freeze sending' }).click();
+    await page.getByRole('dialog').getByLabel('Reason').fill('The warehouse counts');
+    await page.getByRole('dialog').getByRole('button', { name: 'Freeze sending' }).click();
+    await expect(page.getByRole('region', { name: 'Sending is frozen' })).toBeVisible();
+    await take(page, 'safety-frozen');
+    await page.goto(`${hub.base}/audit`);
+    await page.getByRole('button', { name: 'Verify the chain' }).click();
+    await expect(page.getByRole('region', { name: 'Every row is as it was written' })).toBeVisible();
+    await take(page, 'audit-verified');
   } finally {
     await hub.end();
   }
