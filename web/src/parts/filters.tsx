@@ -64,7 +64,7 @@ export function FilterBar({ list, search, fields }: Props) {
             key={field.name}
             label={field.label}
             size="sm"
-            w={190}
+            w={170}
             clearable
             placeholder={filters[field.name] ? undefined : 'Any'}
             data={field.choices}

@@ -1,8 +1,8 @@
 import { Table } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { Head, OneRow, useToggle, type RowsProps } from './table';
+import { useEffect, useLayoutEffect, useRef, useState, type CSSProperties } from 'react';
+import { Head, OneRow, useToggle, type Column, type RowsProps } from './table';
 
 /** How high a row of the table is, in pixels; app.css sets it. Measuring each would cost more than drawing it. */
 const HEIGHT = 45;
@@ -14,6 +14,9 @@ const NARROW = '(max-width: 48em)';
 const BEYOND = 12;
 /** So many rows before the end the next page is asked for. */
 const AHEAD = 60;
+
+/** What a column without a width of its own gets at least, in pixels. */
+const LEAST = 130;
 
 interface Props<T> extends RowsProps<T> {
   /** Asks for the next page, if there is one. */
@@ -60,37 +63,46 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
   const before = (drawn[0]?.start ?? top) - top;
   const after = list.getTotalSize() - ((drawn.at(-1)?.end ?? top) - top);
   return (
-    <Table
-      aria-label={label}
-      aria-rowcount={rows.length + 1}
-      className="cards long"
-      verticalSpacing="xs"
-    >
-      <Head {...table} />
-      <Table.Tbody ref={body}>
-        {before > 0 && <Room height={before} />}
-        {drawn.map((item) => {
-          const row = rows[item.index];
-          if (row === undefined) return null;
-          const key = id(row);
-          return (
-            <OneRow
-              key={key}
-              row={row}
-              id={key}
-              columns={columns}
-              called={called}
-              isChosen={chosen?.has(key) ?? false}
-              toggle={toggle}
-              place={item.index}
-              measure={cards ? list.measureElement : undefined}
-            />
-          );
-        })}
-        {after > 0 && <Room height={after} />}
-      </Table.Tbody>
-    </Table>
+    <div className="sideways">
+      <Table
+        aria-label={label}
+        aria-rowcount={rows.length + 1}
+        className="cards long"
+        style={least(columns, toggle !== undefined)}
+        verticalSpacing="xs"
+      >
+        <Head {...table} />
+        <Table.Tbody ref={body}>
+          {before > 0 && <Room height={before} />}
+          {drawn.map((item) => {
+            const row = rows[item.index];
+            if (row === undefined) return null;
+            const key = id(row);
+            return (
+              <OneRow
+                key={key}
+                row={row}
+                id={key}
+                columns={columns}
+                called={called}
+                isChosen={chosen?.has(key) ?? false}
+                toggle={toggle}
+                place={item.index}
+                measure={cards ? list.measureElement : undefined}
+              />
+            );
+          })}
+          {after > 0 && <Room height={after} />}
+        </Table.Tbody>
+      </Table>
+    </div>
   );
+}
+
+/** The table gets no narrower than its columns need, but on a phone: app.css reads it. */
+function least<T>(columns: Column<T>[], hasBoxes: boolean): CSSProperties {
+  const width = columns.reduce((sum, column) => sum + (column.width ?? LEAST), hasBoxes ? 36 : 0);
+  return { '--least': `${width}px` } as CSSProperties;
 }
 
 /** Room for rows that are not drawn. */

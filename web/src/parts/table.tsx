@@ -35,22 +35,24 @@ export function Rows<T>(props: RowsProps<T>) {
   const { rows, columns, id, label, called, chosen } = props;
   const toggle = useToggle(props);
   return (
-    <Table aria-label={label} className="cards" verticalSpacing="xs">
-      <Head {...props} />
-      <Table.Tbody>
-        {rows.map((row) => (
-          <OneRow
-            key={id(row)}
-            row={row}
-            id={id(row)}
-            columns={columns}
-            called={called}
-            isChosen={chosen?.has(id(row)) ?? false}
-            toggle={toggle}
-          />
-        ))}
-      </Table.Tbody>
-    </Table>
+    <div className="sideways">
+      <Table aria-label={label} className="cards" verticalSpacing="xs">
+        <Head {...props} />
+        <Table.Tbody>
+          {rows.map((row) => (
+            <OneRow
+              key={id(row)}
+              row={row}
+              id={id(row)}
+              columns={columns}
+              called={called}
+              isChosen={chosen?.has(id(row)) ?? false}
+              toggle={toggle}
+            />
+          ))}
+        </Table.Tbody>
+      </Table>
+    </div>
   );
 }
 

@@ -112,12 +112,12 @@ function Frame({ step, actions, children }: { step: number; actions?: ReactNode;
       }
       actions={actions}
     >
-      <Stepper active={step} size="sm" allowNextStepsSelect={false} visibleFrom="sm" wrap={false}>
+      <Stepper active={step} size="sm" allowNextStepsSelect={false} visibleFrom="lg" wrap={false}>
         {STEPS.map((one) => (
           <Stepper.Step key={one} label={one.replace('-', '\u2011')} />
         ))}
       </Stepper>
-      <Text size="sm" className="quiet" hiddenFrom="sm">
+      <Text size="sm" className="quiet" hiddenFrom="lg">
         Step {step + 1} of {STEPS.length}: {title}
       </Text>
       <Stack ref={group} tabIndex={-1} role="group" aria-label={`Step ${step + 1} of ${STEPS.length}: ${title}`}>
