@@ -372,6 +372,23 @@ for (const scheme of ['light', 'dark'] as const) {
   });
 }
 
+for (const [system, chosen] of [
+  ['dark', 'Light'],
+  ['light', 'Dark'],
+] as const) {
+  test(`${chosen} can be chosen where the system is ${system}, and everything can be read`, async ({ page, demo }) => {
+    await page.emulateMedia({ colorScheme: system });
+    await demo.signIn(page);
+    await page.getByRole('button', { name: 'Light or dark' }).click();
+    await page.getByRole('menuitem', { name: chosen, exact: true }).click();
+    for (const path of ['/', '/orders', '/connections', '/alerts']) {
+      await page.goto(demo.base + path);
+      await settled(page);
+      expect(await faults(page), path).toEqual([]);
+    }
+  });
+}
+
 test('the first page needs less than 250 kB of script', async ({ page, demo }) => {
   let bytes = 0;
   page.on('response', async (response) => {
