@@ -1,6 +1,6 @@
 import { expect, ORDERS, test } from './demo';
 import { places, settled } from './places';
-import { comesIn, faults } from './steps';
+import { comesIn, faults, pick } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -105,6 +105,41 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await expect(dialog).toContainText('What will happen');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
+});
+
+test('what does not work is changed where that is said, and is still the same one', async ({ page, demo }) => {
+  const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+?)\.?$/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Mistyped');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  const warehouse = page.getByRole('region', { name: 'Warehouse Setup' });
+  await warehouse.getByLabel('A new one').check();
+  await warehouse.getByLabel('Name of the warehouse').fill('Mistyped shed');
+  await pick(page, 'Platform', 'DSFX');
+  await pick(page, 'Transport', 'Folder on this machine');
+  const where = warehouse.getByRole('textbox', { name: 'Folder', exact: true });
+  await where.fill(`${folder}.`);
+  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 30_000 });
+  // What was entered is still there.
+  await expect(where).toHaveValue(`${folder}.`);
+  await expect(warehouse.getByRole('combobox', { name: 'Transport' })).toHaveValue('Folder on this machine');
+  expect(await faults(page)).toEqual([]);
+  await where.fill(folder);
+  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 30_000 });
+  await expect(where).toHaveCount(0);
+  await warehouse.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('region', { name: 'Store Setup' })).toBeVisible();
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+  await page.goto(`${demo.base}/merchants`);
+  await expect(page.getByRole('table', { name: 'Warehouses' }).getByRole('row', { name: /Mistyped shed/ })).toHaveCount(1);
+  await page.getByRole('button', { name: 'Remove Mistyped shed' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Warehouses' })).not.toContainText('Mistyped shed');
 });
 
 test('a connection that was left is found again with its password, and is discarded', async ({ page, demo }) => {
