@@ -214,6 +214,25 @@ test('a store that signs in by OAuth is connected at Brightpearl, which asks for
   await expect(page.getByRole('table', { name: 'Stores' })).not.toContainText('Shop by consent');
 });
 
+test('who tries an alert that cannot be sent is told so', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/alerts`);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('The office');
+  const to = dialog.getByLabel('E-mail addresses');
+  await expect(to).toHaveAccessibleDescription(/--smtp/);
+  await to.fill('office@example.com');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(dialog).toHaveCount(0);
+  await page.getByRole('button', { name: 'Try it' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: 'The test did not get there' })).toContainText('no mail server');
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByText('Nobody is told yet')).toBeVisible();
+});
+
 test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/safety`);
