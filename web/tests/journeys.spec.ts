@@ -178,6 +178,7 @@ test('it is switched on, and the first order is followed until the connection is
   await expect(page.getByRole('heading', { name: 'Follow the first order', level: 1 })).toBeVisible();
   await accessible(page);
   await expect(page.getByRole('status').filter({ hasText: 'The connection is proven' })).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByRole('status').filter({ hasText: 'The connection is proven' })).toContainText('nobody is told of it yet');
   await expect(page.getByRole('region', { name: /^Order \d+/ })).toContainText('1ZDSFX');
   await accessible(page);
 });

@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { paging, reading, type Schemas } from '../api/client';
+import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { useFilters } from '../parts/filters';
@@ -104,7 +105,7 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
           <Stack gap="xs" align="flex-start">
             <Text size="sm">
               Order {order.data.number} went from Brightpearl to the warehouse and back in {took(span(order.data))}. What comes
-              from now on goes the same way by itself; you hear only of what needs you.
+              from now on goes the same way by itself. <Told />
             </Text>
             <Group gap="xs">
               <ToButton size="xs" href="/">
@@ -121,6 +122,15 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
       <Way order={order.data} />
     </Stack>
   );
+}
+
+/** Who hears of what does not go by itself; only administrators may know. */
+function Told() {
+  const { administers } = useRights();
+  const { data: channels } = useQuery({ ...reading('/api/v1/alerts/channels'), enabled: administers });
+  if (!channels) return 'What needs a person stands on the overview.';
+  if (channels.some((one) => one.enabled && !one.problem)) return 'You hear only of what needs you.';
+  return 'What needs a person stands on the overview; nobody is told of it yet.';
 }
 
 function span(order: Order): number {
