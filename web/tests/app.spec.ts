@@ -227,10 +227,38 @@ test('who tries an alert that cannot be sent is told so', async ({ page, demo })
   await dialog.getByRole('button', { name: 'Add', exact: true }).click();
   await expect(dialog).toHaveCount(0);
   await page.getByRole('button', { name: 'Try it' }).click();
-  await expect(page.getByRole('alert').filter({ hasText: 'The test did not get there' })).toContainText('no mail server');
+  await expect(page.getByRole('alert').filter({ hasText: 'The test did not get there' })).toContainText(/no mail server/i);
   await page.getByRole('button', { name: 'Remove', exact: true }).click();
   await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
   await expect(page.getByText('Nobody is told yet')).toBeVisible();
+});
+
+test('a SKU that is mapped is not mapped anew unasked; it is changed and removed', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('table', { name: 'Connections' }).getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  const skus = page.getByRole('region', { name: /^SKUs/ });
+  const dialog = page.getByRole('dialog');
+  await skus.getByLabel('Search').fill('NEW-1');
+  const row = skus.getByRole('row', { name: /NEW-1/ });
+  for (const [to, answer] of [['A-1', ''], ['B-1', 'Cancel'], ['C-1', 'Map it anew']] as const) {
+    await skus.getByLabel("Brightpearl's SKU").fill('NEW-1');
+    await skus.getByLabel("Warehouse's SKU").fill(to);
+    await skus.getByRole('button', { name: 'Map it', exact: true }).click();
+    if (!answer) continue;
+    await expect(dialog).toContainText('NEW-1 is A-1 at the warehouse');
+    expect(await faults(page)).toEqual([]);
+    await dialog.getByRole('button', { name: answer }).click();
+    await expect(row).toContainText(answer === 'Cancel' ? 'A-1' : 'C-1');
+  }
+  await row.getByRole('button', { name: 'Change NEW-1' }).click();
+  await dialog.getByLabel('What the warehouse calls NEW-1').fill('D-1');
+  await dialog.getByRole('button', { name: 'Map it' }).click();
+  await expect(row).toContainText('D-1');
+  await row.getByRole('button', { name: 'Remove NEW-1' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(row).toHaveCount(0);
 });
 
 test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
