@@ -1,7 +1,7 @@
-import { Stack } from '@mantine/core';
+import { Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
-import { useRights } from '../api/session';
+import { useRights, useSession } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { EmptyNote } from '../parts/notes';
@@ -71,6 +71,7 @@ export function Tenants() {
 }
 
 function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void }) {
+  const { tenant: own } = useSession();
   const params = { path: { tenant: tenant.id } };
   if (tenant.disabled_at) {
     return (
@@ -103,9 +104,15 @@ function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void 
         label="Disable"
         about={tenant.name}
         danger
+        disabled={tenant.id === own}
         explains={`The connections, webhooks and alerts of ${tenant.name} stop, its people, keys and links let nobody in, and its sessions end. Its data stays, and it can be enabled again.`}
         run={() => done(api.POST('/api/v1/tenants/{tenant}/disable', { params }))}
       />
+      {tenant.id === own && (
+        <Text size="xs" className="quiet">
+          You administer the installation from it.
+        </Text>
+      )}
     </Stack>
   );
 }
