@@ -1,9 +1,9 @@
-import { Button, Group, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, useAct } from '../parts/act';
+import { Action, DialogEnd, useAct } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Rows } from '../parts/table';
@@ -159,11 +159,7 @@ function NewKey({ made }: { made: (key: string) => void }) {
               onChange={setDays}
             />
             {make.error && <ProblemNote error={make.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={make.isPending}>
-                Make it
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Make it" busy={make.isPending} />
           </Stack>
         </form>
       </Modal>

@@ -1,9 +1,9 @@
-import { Button, Code as Block, Group, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Code as Block, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, useAct } from '../parts/act';
+import { Action, DialogEnd, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
@@ -163,11 +163,7 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
               clearButtonProps={{ 'aria-label': 'All merchants' }}
             />
             {make.error && <ProblemNote error={make.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={make.isPending}>
-                Add
-              </Button>
-            </Group>
+            <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
           </Stack>
         </form>
       </Modal>

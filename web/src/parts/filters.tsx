@@ -5,6 +5,7 @@ import IconSearch from '@tabler/icons-react/dist/esm/icons/IconSearch.mjs';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useSession } from '../api/session';
+import { DialogEnd } from './act';
 
 export type Filters = Record<string, string | undefined>;
 
@@ -183,9 +184,7 @@ function Views({ list, filters, setFilters }: { list: string; filters: Filters; 
               onChange={(event) => setName(event.currentTarget.value)}
               data-autofocus
             />
-            <Group justify="flex-end">
-              <Button type="submit">Save</Button>
-            </Group>
+            <DialogEnd close={dialog.close} label="Save" busy={false} />
           </Stack>
         </form>
       </Modal>
