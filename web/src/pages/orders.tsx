@@ -52,7 +52,7 @@ export function Orders() {
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 136 },
       { title: 'Why', show: (order) => order.reason && <span title={order.reason}>{order.reason}</span> },
       { title: 'Reference', show: (order) => order.reference && <span className="breaks">{order.reference}</span>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 230 },
+      { title: 'Ship to', show: (order) => <span title={order.ship_to}>{order.ship_to}</span>, width: 270 },
       { title: 'Connection', show: (order) => called(order.connection), wide: true, width: 110 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 135 },
     ],

@@ -2,7 +2,7 @@ import type { Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { StateBadge } from '../parts/badge';
 
-const VERDICTS: Record<string, string> = { correct: 'To be corrected', hold: 'Held back', skip: 'Left alone', same: 'Agrees' };
+const VERDICTS: Record<string, string> = { correct: 'Correct it', hold: 'Hold it back', skip: 'Leave it', same: 'It agrees' };
 
 /** What a run makes of a line. */
 export function VerdictBadge({ verdict }: { verdict: string }) {

@@ -30,7 +30,7 @@ export function TourPage() {
     >
       {(connection) => (
         <Page
-          title="Follow the first order"
+          title={filters.since ? 'Follow the first order' : 'Follow an order on its way'}
           back={{ href: `/connections/${id}`, title: connection.name }}
           about="Watch one order go from Brightpearl to the warehouse and back. It moves by itself; you can leave and come back."
         >

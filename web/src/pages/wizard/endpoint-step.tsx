@@ -48,7 +48,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const entered = draft.entered[side];
   const [id, setId] = useState(draft[side] || (present[0]?.id ?? ''));
   const [how, setHow] = useState(present.length > 0 && !entered ? 'existing' : 'new');
-  const [platform, setPlatform] = useState(entered?.platform ?? platforms[0]?.name ?? '');
+  const [platform, setPlatform] = useState(entered?.platform ?? (platforms.length === 1 ? platforms[0]?.name : undefined) ?? '');
   const [name, setName] = useState(entered?.name ?? '');
   const [values, setValues] = useState<Values>(entered?.values ?? {});
   const chosen = platforms.find((one) => one.name === platform);
@@ -166,7 +166,8 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                   description={chosen?.summary}
                   required
                   data={platforms.map((one) => ({ value: one.name, label: one.title }))}
-                  value={platform}
+                  placeholder="Pick one"
+                  value={platform || null}
                   allowDeselect={false}
                   onChange={(value) => choosePlatform(value ?? '')}
                 />
@@ -212,7 +213,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               </Text>
               <AskOther
                 key={how}
-                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' } : asked.existing)}
+                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' || !chosen } : asked.existing)}
               />
             </div>
           )}
