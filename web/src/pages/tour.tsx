@@ -12,7 +12,7 @@ import { To, ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Code, Time, took, told } from '../parts/values';
+import { Code, Exact, Time, took, told } from '../parts/values';
 import { Explanation } from './explanation';
 import { hops, isProven } from './tour-hops';
 
@@ -159,7 +159,7 @@ function Way({ order }: { order: Order }) {
               {hop.proof && <Code>{hop.proof}</Code>}
               {hop.at && (
                 <Text size="sm">
-                  <Time at={hop.at} />
+                  <Exact at={hop.at} />
                   {gap >= 1_000 && `, ${took(gap)} later`}
                   {hop.effect && (
                     <>

@@ -163,7 +163,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                 />
                 <Select
                   label="Platform"
-                  description={chosen?.summary}
+                  description={chosen?.summary ?? `What the ${side} works with, or how files go there and back. Ask there if you do not know.`}
                   required
                   data={platforms.map((one) => ({ value: one.name, label: one.title }))}
                   placeholder="Pick one"
@@ -223,7 +223,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             </Button>
             <Group>
               {how === 'new' || mend.changed ? (
-                <Button type="submit" form="endpoint" loading={make.isPending || mend.save.isPending}>
+                <Button type="submit" form="endpoint" disabled={how === 'new' && !chosen} loading={make.isPending || mend.save.isPending}>
                   Keep and test
                 </Button>
               ) : (
