@@ -1,6 +1,6 @@
 import { expect, ORDERS, test } from './demo';
 import { places, settled } from './places';
-import { comesIn, faults } from './steps';
+import { comesIn, faults, pick } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -107,6 +107,41 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
 });
 
+test('what does not work is changed where that is said, and is still the same one', async ({ page, demo }) => {
+  const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+?)\.?$/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections/add`);
+  await page.getByLabel('Name of the connection').fill('Mistyped');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByRole('button', { name: 'Next' }).click();
+  const warehouse = page.getByRole('region', { name: 'Warehouse Setup' });
+  await warehouse.getByLabel('A new one').check();
+  await warehouse.getByLabel('Name of the warehouse').fill('Mistyped shed');
+  await pick(page, 'Platform', 'DSFX');
+  await pick(page, 'Transport', 'Folder on this machine');
+  const where = warehouse.getByRole('textbox', { name: 'Folder', exact: true });
+  await where.fill(`${folder}.`);
+  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 30_000 });
+  // What was entered is still there.
+  await expect(where).toHaveValue(`${folder}.`);
+  await expect(warehouse.getByRole('combobox', { name: 'Transport' })).toHaveValue('Folder on this machine');
+  expect(await faults(page)).toEqual([]);
+  await where.fill(folder);
+  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 30_000 });
+  await expect(where).toHaveCount(0);
+  await warehouse.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('region', { name: 'Store Setup' })).toBeVisible();
+  await page.getByRole('button', { name: 'Discard', exact: true }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+  await page.goto(`${demo.base}/merchants`);
+  await expect(page.getByRole('table', { name: 'Warehouses' }).getByRole('row', { name: /Mistyped shed/ })).toHaveCount(1);
+  await page.getByRole('button', { name: 'Remove Mistyped shed' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByRole('table', { name: 'Warehouses' })).not.toContainText('Mistyped shed');
+});
+
 test('a connection that was left is found again with its password, and is discarded', async ({ page, demo }) => {
   const [, brightpearl = ''] = await demo.says(/stands in on (http:[^;]+);/);
   await demo.signIn(page);
@@ -177,6 +212,56 @@ test('a store that signs in by OAuth is connected at Brightpearl, which asks for
   await page.getByRole('button', { name: 'Remove Shop by consent' }).click();
   await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
   await expect(page.getByRole('table', { name: 'Stores' })).not.toContainText('Shop by consent');
+});
+
+test('who tries an alert that cannot be sent is told so', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/alerts`);
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('The office');
+  const to = dialog.getByLabel('E-mail addresses');
+  await expect(to).toHaveAccessibleDescription(/--smtp/);
+  await to.fill('office@example.com');
+  await page.keyboard.press('Enter');
+  await dialog.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(dialog).toHaveCount(0);
+  await page.getByRole('button', { name: 'Try it' }).click();
+  await expect(page.getByRole('alert').filter({ hasText: 'The test did not get there' })).toContainText(/no mail server/i);
+  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(page.getByText('Nobody is told yet')).toBeVisible();
+});
+
+test('a SKU that is mapped is not mapped anew unasked; it is changed and removed', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('table', { name: 'Connections' }).getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  const skus = page.getByRole('region', { name: /^SKUs/ });
+  const dialog = page.getByRole('dialog');
+  await skus.getByLabel('Search').fill('NEW-1');
+  const row = skus.getByRole('row', { name: /NEW-1/ });
+  for (const [to, answer] of [['A-1', ''], ['B-1', 'Cancel'], ['C-1', 'Map it anew']] as const) {
+    await skus.getByLabel("Brightpearl's SKU").fill('NEW-1');
+    await skus.getByLabel("Warehouse's SKU").fill(to);
+    await skus.getByRole('button', { name: 'Map it', exact: true }).click();
+    if (!answer) {
+      await expect(row).toContainText('A-1');
+      continue;
+    }
+    await expect(dialog).toContainText('NEW-1 is A-1 at the warehouse');
+    expect(await faults(page)).toEqual([]);
+    await dialog.getByRole('button', { name: answer }).click();
+    await expect(row).toContainText(answer === 'Cancel' ? 'A-1' : 'C-1');
+  }
+  await row.getByRole('button', { name: 'Change NEW-1' }).click();
+  await dialog.getByLabel('What the warehouse calls NEW-1').fill('D-1');
+  await dialog.getByRole('button', { name: 'Map it' }).click();
+  await expect(row).toContainText('D-1');
+  await row.getByRole('button', { name: 'Remove NEW-1' }).click();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await expect(row).toHaveCount(0);
 });
 
 test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
@@ -369,6 +454,23 @@ for (const scheme of ['light', 'dark'] as const) {
       if (here.length > 0) found[name] = here;
     }
     expect(found).toEqual({});
+  });
+}
+
+for (const [system, chosen] of [
+  ['dark', 'Light'],
+  ['light', 'Dark'],
+] as const) {
+  test(`${chosen} can be chosen where the system is ${system}, and everything can be read`, async ({ page, demo }) => {
+    await page.emulateMedia({ colorScheme: system });
+    await demo.signIn(page);
+    await page.getByRole('button', { name: 'Light or dark' }).click();
+    await page.getByRole('menuitem', { name: chosen, exact: true }).click();
+    for (const path of ['/', '/orders', '/connections', '/alerts']) {
+      await page.goto(demo.base + path);
+      await settled(page);
+      expect(await faults(page), path).toEqual([]);
+    }
   });
 }
 

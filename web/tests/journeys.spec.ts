@@ -160,7 +160,22 @@ test('a pre-flight shows two faults, which are mended in place', async ({ desk: 
   await expect(methods).toContainText('Mended since');
   await page.getByRole('button', { name: 'Run again' }).click();
   await expect(answer).toContainText('0 % would have stood still; 100 % in the run before', { timeout: 60_000 });
-  await expect(page.getByRole('region', { name: 'Gone since the run before' })).toContainText(hub.sku(FIRST));
+  const gone = page.getByRole('region', { name: 'Gone since the run before' });
+  await expect(gone).toContainText(hub.sku(FIRST));
+  // The one that is shown is none of the earlier ones.
+  await expect(page.getByRole('table', { name: 'Earlier runs' }).locator('tbody tr')).toHaveCount(1);
+  // While not all orders were looked at, nothing is said to be gone.
+  const one = /\/preflight\/[^/?]+$/;
+  await page.route(one, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...((await response.json()) as object), state: 'running' } });
+  });
+  await page.reload();
+  await expect(page.getByRole('region', { name: 'It looks at your orders' })).toBeVisible();
+  await expect(gone).toHaveCount(0);
+  await page.unroute(one);
+  await page.reload();
+  await expect(gone).toBeVisible();
 });
 
 test('it is switched on, and the first order is followed until the connection is proven', async ({ desk: page, hub }) => {
@@ -178,6 +193,7 @@ test('it is switched on, and the first order is followed until the connection is
   await expect(page.getByRole('heading', { name: 'Follow the first order', level: 1 })).toBeVisible();
   await accessible(page);
   await expect(page.getByRole('status').filter({ hasText: 'The connection is proven' })).toBeVisible({ timeout: 120_000 });
+  await expect(page.getByRole('status').filter({ hasText: 'The connection is proven' })).toContainText('nobody is told of it yet');
   await expect(page.getByRole('region', { name: /^Order \d+/ })).toContainText('1ZDSFX');
   await accessible(page);
 });

@@ -32,7 +32,7 @@ async function take(page: Page, name: string): Promise<void> {
 test('the first connection, step by step', async ({ page, demo }) => {
   test.setTimeout(600_000);
   const [, brightpearl = ''] = await demo.says(/stands in on (http:[^;]+);/);
-  const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+)\./);
+  const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+?)\.?$/);
   await demo.says(/Still serving/);
   await page.goto(`${demo.base}/sign-in`);
   await take(page, 'sign-in');

@@ -1,6 +1,7 @@
 import { Button, Group, Modal, Select, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
+import { Problem } from '../api/problem';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { useFilters } from '../parts/filters';
@@ -65,6 +66,28 @@ function Channels({ channels }: { channels: Channel[] }) {
   );
 }
 
+/** So often it is asked what became of a test, and after so many milliseconds each time. */
+const LOOKS = 20;
+const LOOK_AFTER = 500;
+
+/** Sends a test, and says what came of it; where that takes longer, that it is on its way. */
+async function tryIt(channel: string): Promise<void> {
+  const { id } = await done(api.POST('/api/v1/alerts/channels/{channel}/test', { params: { path: { channel } } }));
+  for (let looks = 0; looks < LOOKS; looks += 1) {
+    await new Promise((wake) => setTimeout(wake, LOOK_AFTER));
+    const { delivery, attempts } = await done(api.GET('/api/v1/deliveries/{delivery}', { params: { path: { delivery: id } } }));
+    if (delivery.state === 'delivered') {
+      say('The test was taken there. See whether it arrives.');
+      return;
+    }
+    const problem = attempts.at(-1)?.problem;
+    if (problem) {
+      throw new Problem({ type: 'test_failed', title: 'The test did not get there', status: 0, detail: problem, remedy: 'Mend it, and try again.' });
+    }
+  }
+  say('A test is on its way there.');
+}
+
 function ChannelActions({ channel }: { channel: Channel }) {
   const params = { path: { channel: channel.id } };
   return (
@@ -73,8 +96,7 @@ function ChannelActions({ channel }: { channel: Channel }) {
         size="xs"
         label="Try it"
         about={channel.name}
-        said="A test is on its way there."
-        run={() => done(api.POST('/api/v1/alerts/channels/{channel}/test', { params }))}
+        run={() => tryIt(channel.id)}
       />
       <Action
         size="xs"
@@ -144,7 +166,12 @@ function NewChannel() {
               onChange={(value) => setKind(value === 'chat' ? 'chat' : 'email')}
             />
             {kind === 'email' ? (
-              <TagsInput label="E-mail addresses" description="Enter after each." value={to} onChange={setTo} />
+              <TagsInput
+                label="E-mail addresses"
+                description="Enter after each. Mail is sent only where the program was started with a mail server: --smtp and --mail-from."
+                value={to}
+                onChange={setTo}
+              />
             ) : (
               <TextInput
                 label="Address that the chat gave"

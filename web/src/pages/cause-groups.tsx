@@ -152,9 +152,14 @@ function RetryDialog({ group, close }: { group: Cause; close: () => void }) {
           {told || retry.error ? (
             <Button onClick={close}>Close</Button>
           ) : (
-            <Button loading={retry.isPending} onClick={() => retry.mutate()}>
-              Try all again
-            </Button>
+            <>
+              <Button variant="default" onClick={close}>
+                Cancel
+              </Button>
+              <Button loading={retry.isPending} onClick={() => retry.mutate()}>
+                Try all again
+              </Button>
+            </>
           )}
         </Group>
       </Stack>

@@ -133,7 +133,7 @@ function Test({ connection }: { connection: string }) {
   return (
     <Section
       title="Test"
-      about="Reads from both sides for real and changes nothing."
+      about="Reads from both sides for real. No order and no stock is changed; where files are exchanged, one is written, renamed and removed again."
       actions={
         <Button size="xs" variant="default" loading={test.isPending} onClick={() => test.mutate(false, { onError: complain })}>
           Test both sides
@@ -155,6 +155,9 @@ function Test({ connection }: { connection: string }) {
   );
 }
 
+/** A reason that names an option of the program is mended where that is started. */
+const isOfProgram = (reason: string | null | undefined) => / --?|\(--/.test(reason ?? '');
+
 /** Whether Brightpearl calls when something changes, so that nothing waits for the next look. */
 function Calls({ connection }: { connection: Detail }) {
   const { administers } = useRights();
@@ -171,6 +174,7 @@ function Calls({ connection }: { connection: Detail }) {
           <Action
             size="xs"
             label="Ask Brightpearl to call"
+            disabled={isOfProgram(data.reason)}
             run={() => done(api.POST('/api/v1/connections/{connection}/webhooks', { params }))}
           />
         )

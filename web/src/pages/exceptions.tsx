@@ -181,9 +181,14 @@ function ResolveAll({ exceptions }: { exceptions: Exception[] }) {
               {count === about.length ? (
                 <Button onClick={close}>Close</Button>
               ) : (
-                <Button loading={count !== null} onClick={() => void run()}>
-                  All are dealt with
-                </Button>
+                <>
+                  <Button variant="default" onClick={close}>
+                    Cancel
+                  </Button>
+                  <Button loading={count !== null} onClick={() => void run()}>
+                    All are dealt with
+                  </Button>
+                </>
               )}
             </Group>
           </Stack>

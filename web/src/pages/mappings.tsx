@@ -1,10 +1,11 @@
-import { Button, Group, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
-import { say, useAct } from '../parts/act';
+import { Action, DialogEnd, say, useAct } from '../parts/act';
+import { ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -30,6 +31,11 @@ export function MappingsPage() {
     <Page
       title="Mappings"
       back={{ href: `/connections/${id}`, title: connection?.name ?? 'Connection' }}
+      actions={
+        <ToButton href={`/connections/${id}/preflight`} variant="default">
+          Pre-flight
+        </ToButton>
+      }
       about="What Brightpearl and the warehouse call differently. A change holds for what is sent from then on; held orders are looked at again."
     >
       <Loaded of={reading('/api/v1/connections/{connection}/mappings', params)}>
@@ -71,14 +77,18 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   const [page, setPage] = useState(1);
   const [from, setFrom] = useState('');
   const [to, setTo] = useState('');
+  const [asks, setAsks] = useState(false);
   const save = useAct(
     () => mapSku(connection, from, to),
     () => {
       say('The SKU is mapped.');
+      setAsks(false);
       setFrom('');
       setTo('');
     },
   );
+  const remove = useSave(connection, 'The SKU is not mapped any more.');
+  const kept = listings.find(([sku]) => sku === from.trim())?.[1];
   const wanted = text.toLowerCase();
   const found = listings.filter((pair) => pair.some((sku) => sku.toLowerCase().includes(wanted)));
   const pages = Math.max(1, Math.ceil(found.length / SHOWN));
@@ -114,6 +124,21 @@ function Listings({ connection, listings }: { connection: string; listings: stri
           columns={[
             { title: 'Brightpearl', show: (pair) => <Code>{pair[0] ?? ''}</Code> },
             { title: 'Warehouse', show: (pair) => <Code>{pair[1] ?? ''}</Code> },
+            ...(decides
+              ? [
+                  {
+                    title: 'Do',
+                    show: (pair: string[]) => (
+                      <SkuActions
+                        key={pair.join(' ')}
+                        connection={connection}
+                        pair={pair}
+                        remove={() => remove.mutateAsync({ listings: listings.filter((one) => one !== pair) })}
+                      />
+                    ),
+                  },
+                ]
+              : []),
           ]}
         />
       )}
@@ -130,7 +155,9 @@ function Listings({ connection, listings }: { connection: string; listings: stri
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            save.mutate();
+            save.reset();
+            if (kept === undefined || kept === to.trim()) save.mutate();
+            else setAsks(true);
           }}
         >
           <Group align="flex-end" gap="xs">
@@ -142,8 +169,59 @@ function Listings({ connection, listings }: { connection: string; listings: stri
           </Group>
         </form>
       )}
-      {save.error && <ProblemNote error={save.error} />}
+      {save.error && !asks && <ProblemNote error={save.error} />}
+      <Modal opened={asks} onClose={() => setAsks(false)} title="This SKU is mapped already" centered>
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            save.mutate();
+          }}
+        >
+          <Stack>
+            <Text size="sm">
+              <Code>{from.trim()}</Code> is <Code>{kept ?? ''}</Code> at the warehouse. From now on it would be <Code>{to.trim()}</Code>.
+            </Text>
+            {save.error && <ProblemNote error={save.error} />}
+            <DialogEnd close={() => setAsks(false)} label="Map it anew" busy={save.isPending} />
+          </Stack>
+        </form>
+      </Modal>
     </Section>
+  );
+}
+
+/** What can be done with one SKU that is mapped. */
+function SkuActions({ connection, pair: [from = '', before = ''], remove }: { connection: string; pair: string[]; remove: () => Promise<unknown> }) {
+  const [to, setTo] = useState(before);
+  return (
+    <Group gap="xs">
+      <Action
+        size="xs"
+        label="Change"
+        about={from}
+        confirm="Map it"
+        said={`${from} is mapped.`}
+        explains={
+          <TextInput
+            label={`What the warehouse calls ${from}`}
+            description="Its SKU there, letter by letter."
+            required
+            data-autofocus
+            value={to}
+            onChange={(event) => setTo(event.currentTarget.value)}
+          />
+        }
+        run={() => mapSku(connection, from, to)}
+      />
+      <Action
+        size="xs"
+        label="Remove"
+        about={from}
+        danger
+        explains="Orders with it are then held, or sent with the SKU as it is: the settings of the connection say which."
+        run={remove}
+      />
+    </Group>
   );
 }
 

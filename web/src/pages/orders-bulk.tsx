@@ -16,18 +16,24 @@ type One = Schemas['BulkOrderOut'];
 interface Offer {
   action: Schemas['BulkAction'];
   label: string;
+  /** Orders in these states take it; all that are not archived, where none are named. */
+  states?: string[];
   wantsReason?: boolean;
   danger?: boolean;
 }
 
+const UNSENT = ['new', 'held', 'queued', 'error'];
+
 const OFFERED: Offer[] = [
-  { action: 'retry', label: 'Try again' },
-  { action: 'hold', label: 'Hold', wantsReason: true },
-  { action: 'release', label: 'Release' },
-  { action: 'cancel', label: 'Cancel', wantsReason: true, danger: true },
+  { action: 'retry', label: 'Try again', states: [...UNSENT, 'open', 'partly_shipped', 'shipped', 'skipped', 'cancelled'] },
+  { action: 'hold', label: 'Hold', states: UNSENT, wantsReason: true },
+  { action: 'release', label: 'Release', states: UNSENT },
+  { action: 'cancel', label: 'Cancel', states: [...UNSENT, 'open', 'partly_shipped'], wantsReason: true, danger: true },
   { action: 'archive', label: 'Archive' },
-  { action: 'unarchive', label: 'Bring back' },
+  { action: 'unarchive', label: 'Bring back', states: ['archived'] },
 ];
+
+const takes = ({ states }: Offer, { state }: Order) => (states ? states.includes(state) : state !== 'archived');
 
 interface Props {
   orders: Order[];
@@ -42,7 +48,7 @@ export function BulkActions({ orders, filter, clear }: Props) {
   return (
     <>
       <Group gap="xs">
-        {OFFERED.map((one) => (
+        {OFFERED.filter((one) => orders.some((order) => takes(one, order))).map((one) => (
           <Button key={one.action} size="xs" variant="default" onClick={() => setOffered(one)}>
             {one.label}
           </Button>
@@ -92,7 +98,7 @@ function BulkDialog({ offered, orders, filter, close }: DialogProps) {
   const token = look.data?.token;
   const would = look.data?.would ?? 0;
   return (
-    <Modal opened onClose={() => !run.isPending && close(finished)} title={`${offered.label}: several orders`} size="lg" centered>
+    <Modal opened onClose={() => !run.isPending && close(finished)} title={`${offered.label}: ${orders.length === 1 ? `order ${orders[0]?.number}` : 'several orders'}`} size="lg" centered>
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -146,7 +152,7 @@ function BulkDialog({ offered, orders, filter, close }: DialogProps) {
                   type="submit"
                   disabled={look.isPending || (token !== undefined && would === 0)}
                   loading={run.isPending}
-                  color={offered.danger ? 'red' : undefined}
+                  color={token && offered.danger ? 'red' : undefined}
                 >
                   {token ? `${offered.label}: ${would === 1 ? '1 order' : `${would} orders`}` : 'See what would happen'}
                 </Button>

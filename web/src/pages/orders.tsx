@@ -3,7 +3,7 @@ import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
-import { FilterBar, useFilters } from '../parts/filters';
+import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
@@ -30,12 +30,6 @@ const STATES = [
 const idOf = (order: Order) => order.id;
 const calledOf = (order: Order) => `order ${order.number}`;
 
-/** The first moment of a day, as the person's clock has it. */
-function beginning(date: string | undefined): string | undefined {
-  const at = date ? new Date(`${date}T00:00`) : undefined;
-  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : undefined;
-}
-
 /** Every order, with filters, search, saved views, and what can be done with several. */
 export function Orders() {
   const [filters] = useFilters();
@@ -52,16 +46,15 @@ export function Orders() {
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 130 },
       { title: 'Why', show: (order) => order.reason && <Cut>{order.reason}</Cut> },
       { title: 'Reference', show: (order) => order.reference && <Cut>{order.reference}</Cut>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 130 },
+      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 250 },
       { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 105 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 146 },
-      { title: 'Changed', show: (order) => <Time at={order.changed_at} />, wide: true, width: 146 },
     ],
     [called],
   );
   const filtered = Object.keys(filters).length > 0;
   return (
-    <Page title="Orders">
+    <Page title="Orders" about="Those that were imported last come first.">
       <FilterBar
         list="orders"
         search="Order, name, SKU, tracking"

@@ -141,7 +141,7 @@ function LastOrders() {
           { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To> },
           { title: 'State', show: (order) => <StateBadge state={order.state} /> },
           { title: 'Connection', show: (order) => names.connection(order.connection), wide: true },
-          { title: 'Placed', show: (order) => <Time at={order.placed_at} /> },
+          { title: 'Imported', show: (order) => <Time at={order.imported_at} /> },
         ]}
         empty={<EmptyNote title="No orders yet">They appear here by themselves.</EmptyNote>}
       />

@@ -8,7 +8,7 @@ import { useRights } from '../api/session';
 import { Action, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { useFilters } from '../parts/filters';
-import { To } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -43,11 +43,14 @@ export function Preflight({ connection, chosen }: { connection: string; chosen?:
     ...paging('/api/v1/connections/{connection}/preflight', { path: { connection }, query: { limit: 10 } }),
     refetchInterval: (query) => (query.state.data?.pages[0]?.items.some((run) => BUSY.includes(run.state)) ? 2_000 : false),
   });
+  const state = useQuery(reading('/api/v1/connections/{connection}', { path: { connection } })).data?.state;
   if (runs.error) return <ProblemNote error={runs.error} retry={() => void runs.refetch()} />;
   if (!runs.data) return <Waiting />;
   const all = runs.data.pages.flatMap((page) => page.items);
   const shown = chosen ?? all[0]?.id;
   const busy = all.find((run) => BUSY.includes(run.state));
+  const others = all.filter((run) => run.id !== shown);
+  const title = shown === all[0]?.id ? 'Earlier runs' : 'Other runs';
   const start = !busy && <Start connection={connection} again={all.length > 0} days={all[0]?.days ?? 30} />;
   return (
     <Stack>
@@ -62,11 +65,11 @@ export function Preflight({ connection, chosen }: { connection: string; chosen?:
         </Paper>
       )}
       {!shown && start}
-      {all.length > 1 && (
-        <Section title="Earlier runs">
+      {others.length > 0 && (
+        <Section title={title}>
           <Rows<Run>
-            label="Earlier runs"
-            rows={all}
+            label={title}
+            rows={others}
             id={(run) => run.id}
             columns={[
               {
@@ -90,6 +93,13 @@ export function Preflight({ connection, chosen }: { connection: string; chosen?:
             </Button>
           )}
         </Section>
+      )}
+      {state === 'off' && (
+        <Group justify="flex-end">
+          <ToButton href={`/connections/${connection}`} variant="default">
+            To the connection, to switch it on
+          </ToButton>
+        </Group>
       )}
     </Stack>
   );
@@ -148,12 +158,14 @@ function Shown({ connection, id, again }: { connection: string; id: string; agai
   });
   if (run.error) return <ProblemNote error={run.error} retry={() => void run.refetch()} />;
   if (!run.data) return <Waiting />;
+  // What has not looked at all of them cannot say what is gone.
+  const shown = run.data.state === 'finished' ? run.data : { ...run.data, before: null };
   return (
     <>
-      <Answer connection={connection} run={run.data} />
+      <Answer connection={connection} run={shown} />
       {again}
-      {run.data.state !== 'waiting' && <Causes connection={connection} of={run.data} />}
-      <Gone mended={run.data.before?.mended ?? []} />
+      {shown.state !== 'waiting' && <Causes connection={connection} of={shown} />}
+      <Gone mended={shown.before?.mended ?? []} />
     </>
   );
 }

@@ -2,13 +2,11 @@ import { Button, Checkbox, Modal, Paper, Stack, Switch, Text, Textarea } from '@
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
-import { sentence } from '../api/problem';
 import { useNames } from '../api/names';
 import { useRights, useSession } from '../api/session';
 import { Action, DialogEnd, useAct } from '../parts/act';
-import { StateBadge } from '../parts/badge';
 import { approvers, explained, LABELS, LineAssents, products, RunAssents, turnOf } from './run-assents';
-import { RunBadge } from './run-badge';
+import { reasonOf, RunBadge, VerdictBadge } from './run-badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
@@ -54,7 +52,7 @@ function Shown({ run }: { run: Run }) {
       title={`Stock run of ${names.connection(run.connection)}`}
       back={{ href: `/stock?connection=${run.connection}`, title: 'Stock' }}
       badge={<RunBadge state={run.state} />}
-      about={run.reason && (run.state === 'planned' ? `Before it was acted upon: ${run.reason}.` : sentence(run.reason))}
+      about={reasonOf(run)}
       actions={
         decides && (
           <>
@@ -110,7 +108,7 @@ function Shown({ run }: { run: Run }) {
               { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} /> },
               { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
               { title: 'Parts', show: (line) => <Parts line={line} />, wide: true },
-              { title: 'Verdict', show: (line) => <StateBadge state={line.verdict} /> },
+              { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} /> },
               { title: 'Why', show: (line) => line.reason },
               {
                 title: 'Correction',

@@ -113,7 +113,7 @@ export function ShipmentPage() {
                 ['Carrier', `${shipment.carrier} ${shipment.service}`],
                 ['Left', <Time key="l" at={shipment.shipped_at} />],
                 ['Brightpearl knew everything', <Time key="b" at={shipment.confirmed_at} none="Not yet" />],
-                ['Last of its order', shipment.is_final ? 'Yes: nothing more will leave' : 'More may leave'],
+                ['Last of its order', shipment.is_final ? 'Yes: nothing more will leave' : 'The warehouse has not said so'],
                 ['Connection', <To key="c" href={`/connections/${shipment.connection}`}>{names.connection(shipment.connection)}</To>],
               ]}
             />

@@ -1,6 +1,5 @@
 import { Paper, Select, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { sentence } from '../api/problem';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
@@ -11,14 +10,15 @@ import { Page } from '../parts/page';
 import { DataTable, Rows } from '../parts/table';
 import { Code, Quantity, Time, who } from '../parts/values';
 import { Drift } from './drift';
-import { RunBadge } from './run-badge';
+import { reasonOf, RunBadge } from './run-badge';
 
 /** Stock of one connection: runs, what the warehouse counts, differences explained, and what is held. */
 export function Stock() {
   const { administers } = useRights();
   const { data: connections } = useQuery(reading('/api/v1/connections'));
   const [filters, setFilters] = useFilters();
-  const connection = filters.connection ?? connections?.[0]?.id;
+  const counts = connections?.find((one) => one.channels.some(({ channel, enabled, succeeded_at: ran }) => channel === 'stock' && (enabled || ran)));
+  const connection = filters.connection ?? (counts ?? connections?.[0])?.id;
   const tab = filters.tab ?? 'runs';
   return (
     <Page title="Stock" about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains.">
@@ -77,7 +77,7 @@ function Runs({ connection }: { connection: string }) {
       columns={[
         { title: 'Made', show: (run) => <To href={`/stock/runs/${run.id}`}><Time at={run.made_at} /></To> },
         { title: 'State', show: (run) => <RunBadge state={run.state} /> },
-        { title: 'Why', show: (run) => run.reason && <Text size="sm" maw={340}>{sentence(run.reason)}</Text> },
+        { title: 'Why', show: (run) => run.reason && <Text size="sm" maw={340}>{reasonOf(run)}</Text> },
         { title: 'Feed', show: (run) => <Code>{run.feed}</Code>, wide: true },
         { title: 'Counted', show: (run) => <Time at={run.cut_off} />, wide: true },
         { title: 'Compared', figure: true, show: (run) => run.compared },

@@ -1,7 +1,7 @@
-import { Group } from '@mantine/core';
+import { Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
-import { useRights } from '../api/session';
+import { useRights, useSession } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { EmptyNote } from '../parts/notes';
@@ -71,6 +71,7 @@ export function Tenants() {
 }
 
 function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void }) {
+  const { tenant: own } = useSession();
   const params = { path: { tenant: tenant.id } };
   if (tenant.disabled_at) {
     return (
@@ -84,29 +85,37 @@ function Deeds({ tenant, made }: { tenant: Tenant; made: (entry: Entry) => void 
     );
   }
   return (
-    <Group gap="xs">
-      {tenant.people === 0 && (
+    <Stack gap={4}>
+      <Group gap="xs">
+        {tenant.people === 0 && (
+          <Action
+            size="xs"
+            label="New link"
+            about={`for ${tenant.name}`}
+            explains="Another link for the first administrator is made. The one before opens nothing any more."
+            confirm="Make the link"
+            run={async () => {
+              const { link } = await done(api.POST('/api/v1/tenants/{tenant}/set-up', { params }));
+              made({ tenant: tenant.name, link });
+            }}
+          />
+        )}
         <Action
           size="xs"
-          label="New link"
-          about={`for ${tenant.name}`}
-          explains="Another link for the first administrator is made. The one before opens nothing any more."
-          confirm="Make the link"
-          run={async () => {
-            const { link } = await done(api.POST('/api/v1/tenants/{tenant}/set-up', { params }));
-            made({ tenant: tenant.name, link });
-          }}
+          label="Disable"
+          about={tenant.name}
+          danger
+          disabled={tenant.id === own}
+          explains={`The connections, webhooks and alerts of ${tenant.name} stop, its people, keys and links let nobody in, and its sessions end. Its data stays, and it can be enabled again.`}
+          run={() => done(api.POST('/api/v1/tenants/{tenant}/disable', { params }))}
         />
+      </Group>
+      {tenant.id === own && (
+        <Text size="xs" className="quiet">
+          You administer the installation from it.
+        </Text>
       )}
-      <Action
-        size="xs"
-        label="Disable"
-        about={tenant.name}
-        danger
-        explains={`The connections, webhooks and alerts of ${tenant.name} stop, its people, keys and links let nobody in, and its sessions end. Its data stays, and it can be enabled again.`}
-        run={() => done(api.POST('/api/v1/tenants/{tenant}/disable', { params }))}
-      />
-    </Group>
+    </Stack>
   );
 }
 

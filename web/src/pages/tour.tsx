@@ -4,6 +4,7 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useEffect } from 'react';
 import { paging, reading, type Schemas } from '../api/client';
+import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { useFilters } from '../parts/filters';
@@ -11,7 +12,7 @@ import { To, ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Code, Time, took, told } from '../parts/values';
+import { Code, Exact, Time, took, told } from '../parts/values';
 import { Explanation } from './explanation';
 import { hops, isProven } from './tour-hops';
 
@@ -29,7 +30,7 @@ export function TourPage() {
     >
       {(connection) => (
         <Page
-          title="Follow the first order"
+          title={filters.since ? 'Follow the first order' : 'Follow an order on its way'}
           back={{ href: `/connections/${id}`, title: connection.name }}
           about="Watch one order go from Brightpearl to the warehouse and back. It moves by itself; you can leave and come back."
         >
@@ -104,7 +105,7 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
           <Stack gap="xs" align="flex-start">
             <Text size="sm">
               Order {order.data.number} went from Brightpearl to the warehouse and back in {took(span(order.data))}. What comes
-              from now on goes the same way by itself; you hear only of what needs you.
+              from now on goes the same way by itself. <Told />
             </Text>
             <Group gap="xs">
               <ToButton size="xs" href="/">
@@ -121,6 +122,15 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
       <Way order={order.data} />
     </Stack>
   );
+}
+
+/** Who hears of what does not go by itself; only administrators may know. */
+function Told() {
+  const { administers } = useRights();
+  const { data: channels } = useQuery({ ...reading('/api/v1/alerts/channels'), enabled: administers });
+  if (!channels) return 'What needs a person stands on the overview.';
+  if (channels.some((one) => one.enabled && !one.problem)) return 'You hear only of what needs you.';
+  return 'What needs a person stands on the overview; nobody is told of it yet.';
 }
 
 function span(order: Order): number {
@@ -149,7 +159,7 @@ function Way({ order }: { order: Order }) {
               {hop.proof && <Code>{hop.proof}</Code>}
               {hop.at && (
                 <Text size="sm">
-                  <Time at={hop.at} />
+                  <Exact at={hop.at} />
                   {gap >= 1_000 && `, ${took(gap)} later`}
                   {hop.effect && (
                     <>

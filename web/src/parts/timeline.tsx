@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import type { Schemas } from '../api/client';
 import { StateBadge } from './badge';
 import { To } from './link';
-import { Time, took, words } from './values';
+import { Exact, took, words } from './values';
 
 type Attempt = Schemas['AttemptOut'];
 
@@ -46,7 +46,7 @@ function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | 
         <StateBadge state={attempt.outcome} />
       </Group>
       <Text size="sm" className="quiet">
-        {words(attempt.what)}: {attempt.note} · <Time at={attempt.at} /> · took {took(attempt.took_ms)}
+        {words(attempt.what)}: {attempt.note} · <Exact at={attempt.at} /> · took {took(attempt.took_ms)}
       </Text>
       {attempt.exchange && (
         <>

@@ -47,12 +47,21 @@ export function Cut({ children }: { children: string }) {
   return <span title={children}>{children}</span>;
 }
 
-/** How long something took, from milliseconds. */
-export function took(ms: number): string {
-  if (ms < 1_000) return `${ms} ms`;
-  if (ms < MINUTE) return `${(ms / 1_000).toFixed(1)} s`;
-  if (ms < 60 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
-  if (ms < 2_880 * MINUTE) return `${(ms / (60 * MINUTE)).toFixed(1)} h`;
+/** A moment to the second, to be read beside others; how far away it is on hover. */
+export function Exact({ at }: { at: string }) {
+  return (
+    <time dateTime={at} className="nowrap" title={ago(at)}>
+      {exact.format(new Date(at))}
+    </time>
+  );
+}
+
+/** How long something took, from milliseconds; in the unit that fits, or in that of `like`, to be compared with it. */
+export function took(ms: number, like = ms): string {
+  if (like < 1_000) return `${ms} ms`;
+  if (like < MINUTE) return `${(ms / 1_000).toFixed(1)} s`;
+  if (like < 60 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
+  if (like < 2_880 * MINUTE) return `${(ms / (60 * MINUTE)).toFixed(1)} h`;
   return `${Math.round(ms / (1_440 * MINUTE))} days`;
 }
 

@@ -107,7 +107,7 @@ impl Ends {
                 ssh.port()
             ),
             None => format!(
-                "Brightpearl stands in on {}; the warehouse is the folder {}.",
+                "Brightpearl stands in on {}; the warehouse is the folder {}",
                 self.brightpearl.base_url(),
                 self.root.display()
             ),

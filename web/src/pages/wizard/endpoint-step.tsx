@@ -14,6 +14,7 @@ import { byField, sides } from '../endpoint-settings';
 import { SamplePreview } from '../sample-preview';
 import { StoreOauth } from '../store-oauth';
 import { KEPT_AFTER, type Keeping } from './draft';
+import { MendForm, useMend } from './mend-endpoint';
 
 type Platform = Schemas['PlatformOut'];
 type Endpoint = Schemas['EndpointOut'];
@@ -47,7 +48,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const entered = draft.entered[side];
   const [id, setId] = useState(draft[side] || (present[0]?.id ?? ''));
   const [how, setHow] = useState(present.length > 0 && !entered ? 'existing' : 'new');
-  const [platform, setPlatform] = useState(entered?.platform ?? platforms[0]?.name ?? '');
+  const [platform, setPlatform] = useState(entered?.platform ?? (platforms.length === 1 ? platforms[0]?.name : undefined) ?? '');
   const [name, setName] = useState(entered?.name ?? '');
   const [values, setValues] = useState<Values>(entered?.values ?? {});
   const chosen = platforms.find((one) => one.name === platform);
@@ -75,12 +76,21 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
     if (hidden.length > 0) void keep({}, forget());
     enter({ platform: next, values: {} });
   };
-  const test = useAct((trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep));
+  const [failed, setFailed] = useState(false);
+  const test = useAct(
+    (trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep),
+    (check) => setFailed(!check.ok),
+  );
+  const there = present.find((one) => one.id === id);
+  const theirFields = there ? fieldsOf(there.platform) : [];
+  const mend = useMend(side, id, failed, theirFields, () => test.mutate({ id, keep: false }));
   /** One is made, by this person or through a link: the draft needs what was entered for it, and its secrets, no more. */
   const take = (made: string) => {
     const { [side]: _, ...others } = draft.entered;
     void keep({ [side]: made, entered: others }, forget());
     setId(made);
+    setFailed(false);
+    mend.forget();
     setHow('existing');
     setName('');
     setValues({});
@@ -94,13 +104,12 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
     },
     (made) => take(made.id),
   );
-  const there = present.find((one) => one.id === id);
   const works = test.data?.ok === true;
   const byConsent = (how === 'new' ? values : there?.settings)?.sign_in === 'oauth';
   const offersHandOff = !byConsent && (how === 'new' || (Boolean(id) && !works));
   const asked = {
     existing: {
-      wanted: { [side]: id, fields: there ? theirs(there.platform, fieldsOf(there.platform), there.settings) : [] },
+      wanted: { [side]: id, fields: there ? theirs(there.platform, theirFields, there.settings) : [] },
       fits: (one: HandOff) => one[side] === id,
     },
     new: {
@@ -132,7 +141,9 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               value={id || null}
               onChange={(value) => {
                 setId(value ?? '');
+                setFailed(false);
                 test.reset();
+                mend.forget();
               }}
             />
           ) : (
@@ -152,10 +163,11 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                 />
                 <Select
                   label="Platform"
-                  description={chosen?.summary}
+                  description={chosen?.summary ?? `What the ${side} works with, or how files go there and back. Ask there if you do not know.`}
                   required
                   data={platforms.map((one) => ({ value: one.name, label: one.title }))}
-                  value={platform}
+                  placeholder="Pick one"
+                  value={platform || null}
                   allowDeselect={false}
                   onChange={(value) => choosePlatform(value ?? '')}
                 />
@@ -184,6 +196,15 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             </form>
           )}
           {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
+          {how === 'existing' && (
+            <>
+              {test.error && <ProblemNote error={test.error} />}
+              {test.data && <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />}
+              {failed && there && (
+                <MendForm of={mend} fields={theirFields} standIns={platforms.find(({ name: of }) => of === there.platform)?.stand_ins ?? false} />
+              )}
+            </>
+          )}
           {offersHandOff && (
             <div>
               <Text size="sm" mb="xs">
@@ -192,29 +213,17 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               </Text>
               <AskOther
                 key={how}
-                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' } : asked.existing)}
+                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' || !chosen } : asked.existing)}
               />
             </div>
-          )}
-          {test.error && <ProblemNote error={test.error} />}
-          {test.data && (
-            <>
-              <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />
-              {!works && (
-                <Text size="sm">
-                  Mend it in the settings of this {side}, or take “A new one” and enter it again. You can also go on, and
-                  mend it later: the connection stays off until it works.
-                </Text>
-              )}
-            </>
           )}
           <Group justify="space-between" gap="xs">
             <Button variant="default" onClick={back}>
               Back
             </Button>
             <Group gap="xs">
-              {how === 'new' ? (
-                <Button type="submit" form="endpoint" loading={make.isPending}>
+              {how === 'new' || mend.changed ? (
+                <Button type="submit" form="endpoint" disabled={how === 'new' && !chosen} loading={make.isPending || mend.save.isPending}>
                   Keep and test
                 </Button>
               ) : (

@@ -1,5 +1,4 @@
-import { Group, Stack, Text } from '@mantine/core';
-import { ToButton } from '../../parts/link';
+import { Stack, Text } from '@mantine/core';
 import { Section } from '../../parts/section';
 import { Preflight } from '../preflight';
 
@@ -14,11 +13,6 @@ export function PreflightStep({ connection }: { connection: string }) {
         </Text>
       </Section>
       <Preflight connection={connection} />
-      <Group justify="flex-end">
-        <ToButton href={`/connections/${connection}`} variant="default">
-          To the connection, to switch it on
-        </ToButton>
-      </Group>
     </Stack>
   );
 }
