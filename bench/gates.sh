@@ -184,7 +184,7 @@ part_fuzz() {
     readers=$(gate_binary connectors fuzz)
     it=$(gate_binary millrace it)
     targets=$({
-        "$readers" --list 2>/dev/null | sed -n '/^record::/d; /never_become/d; s/: test$/ readers/p'
+        "$readers" --list 2>/dev/null | sed -n '/record/d; /never_become/d; s/: test$/ readers/p'
         "$it" --list fuzz:: 2>/dev/null | sed -n 's/: test$/ it/p'
     })
     each=$((fuzz_seconds / $(printf '%s\n' "$targets" | wc -l)))

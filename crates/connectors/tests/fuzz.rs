@@ -1,8 +1,9 @@
-//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, ShipHero, file exchange, CSV, X12, webhook calls. See
-//! docs/gates.md.
+//! Readers of outside data under damaged documents: Brightpearl, Extensiv, Mintsoft, ShipHero, Odoo, file exchange, CSV, X12, webhook
+//! calls. See docs/gates.md.
 //!
 //! What is damaged are whole exchanges, recorded once from the stand-ins into `fuzz/corpus/` and played back to the real
-//! connector through its own doors. `MILLRACE_FUZZ_RECORD=1 cargo test -p connectors --test fuzz record` records them anew.
+//! connector through its own doors. `MILLRACE_FUZZ_RECORD=1 cargo test -p connectors --test fuzz record` records them anew; those
+//! of Odoo, which has no stand-in, come from Odoo itself: `MILLRACE_FUZZ_RECORD=1 ./dev test-odoo record_odoo`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
@@ -23,6 +24,8 @@ mod hub;
 mod mintsoft;
 #[path = "fuzz/oauth.rs"]
 mod oauth;
+#[path = "fuzz/odoo.rs"]
+mod odoo;
 #[path = "fuzz/record.rs"]
 mod record;
 #[path = "fuzz/replay.rs"]

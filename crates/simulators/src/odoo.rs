@@ -125,6 +125,16 @@ impl Odoo {
         }
     }
 
+    /// Lets every transfer have been changed for the last time so long ago, as if others had been changed since.
+    ///
+    /// # Errors
+    /// PostgreSQL's own words.
+    pub fn backdate_changes(&self, by: Duration) -> Result<(), OdooError> {
+        let seconds = by.as_secs();
+        let change = format!("UPDATE stock_picking SET write_date = write_date - interval '{seconds} seconds'");
+        self.postgres("psql", &["--quiet", "--dbname", &self.database, "--command", &change])
+    }
+
     /// Calls a method as the administrator and waits for what it returns.
     ///
     /// # Errors

@@ -65,12 +65,10 @@ fn json2(response: &HttpResponse, body: Value) -> Answer {
 fn json_rpc(response: &HttpResponse, body: Value) -> Answer {
     let Value::Object(mut body) = body else { return unclear(response) };
     let Some(error) = body.get("error").filter(|error| !error.is_null()) else {
-        // A method that returns nothing answers without a result.
-        let is_answer = body.contains_key("jsonrpc");
-        return match body.remove("result") {
-            Some(result) => Answer::Result(result),
-            None if is_answer => Answer::Result(Value::Null),
-            None => unclear(response),
+        // What says nothing of JSON-RPC was said by somebody else. A method that returns nothing answers without a result.
+        return match body.contains_key("jsonrpc") {
+            true => Answer::Result(body.remove("result").unwrap_or_default()),
+            false => unclear(response),
         };
     };
     let Some((name, message)) = error.get("data").and_then(exception) else { return unclear(response) };
@@ -152,6 +150,11 @@ pub(super) fn denied(message: &str) -> ConnectorError {
     ))
 }
 
+/// Whether this exception, of a call that Odoo has taken back, says only that somebody else was writing at the same moment.
+pub(super) fn is_of_others(name: &str) -> bool {
+    matches!(name, "odoo.exceptions.LockError" | "odoo.exceptions.ConcurrencyError")
+}
+
 /// What *load* made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Loaded {
@@ -168,11 +171,11 @@ pub(super) enum Loaded {
 /// Reads what *load* says of one record. Any word beside the id means that it is not what was asked for: of two products with one
 /// reference, say, it takes one and warns.
 pub(super) fn loaded(result: &Value) -> Loaded {
-    let messages: Vec<String> = result
-        .get("messages")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
+    let Some(messages) = result.get("messages").and_then(Value::as_array) else {
+        return Loaded::Odd("the answer does not say whether there is anything to say of it".to_owned());
+    };
+    let messages: Vec<String> = messages
+        .iter()
         .map(|message| shortened(message.get("message").and_then(Value::as_str).unwrap_or("no reason given")))
         .collect();
     let told = shortened(&messages.join("; "));
@@ -199,7 +202,7 @@ mod tests {
     use proptest::prelude::{any, prop_assert, proptest};
     use serde_json::json;
 
-    use super::{Answer, Interface, Loaded, loaded, read};
+    use super::{Answer, Interface, Loaded, is_of_others, loaded, read};
 
     fn response(status: u16, body: &str) -> HttpResponse {
         HttpResponse { status, headers: vec![("retry-after".to_owned(), "7".to_owned())], body: body.to_owned().into() }
@@ -268,6 +271,7 @@ mod tests {
             (200, error("psycopg2.errors.SerializationFailure"), "failed"),
             (200, json!({"jsonrpc": "2.0", "error": {"code": 1}}).to_string(), "unclear"),
             (200, "{}".to_owned(), "unclear"),
+            (200, json!({"result": true}).to_string(), "unclear"),
             (200, "[]".to_owned(), "unclear"),
             (200, "<html>".to_owned(), "unclear"),
             (404, json!({"jsonrpc": "2.0", "id": 1, "result": [1]}).to_string(), "unclear"),
@@ -296,6 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn who_was_in_the_way_is_told_from_a_refusal() {
+        for (name, expected) in [
+            ("odoo.exceptions.LockError", true),
+            ("odoo.exceptions.ConcurrencyError", true),
+            ("odoo.exceptions.UserError", false),
+            ("odoo.exceptions.ValidationError", false),
+            ("odoo.addons.shop.LockError", false),
+        ] {
+            assert_eq!(is_of_others(name), expected, "{name}");
+        }
+    }
+
+    #[test]
     fn what_was_loaded() {
         let error = |text: &str| json!({"ids": false, "messages": [{"type": "error", "message": text}], "nextrow": 0});
         assert_eq!(loaded(&json!({"ids": [6], "messages": [], "nextrow": 0})), Loaded::Made(6));
@@ -308,6 +325,9 @@ mod tests {
             json!({"ids": ["6"], "messages": []}),
             json!({"ids": false, "messages": []}),
             json!({"ids": [], "messages": []}),
+            json!({"ids": [6]}),
+            json!({"ids": [6], "messages": "Found multiple matches"}),
+            json!({"ids": [6], "messages": {"message": "Found multiple matches"}}),
             json!(true),
             json!(null),
         ] {

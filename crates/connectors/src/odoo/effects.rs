@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     Odoo,
-    answer::{Answer, Loaded, loaded, shortened},
+    answer::{Answer, Loaded, is_of_others, loaded, shortened},
     client::{Call, Changed, Purpose},
     find::Found,
     orders::{Ids, Lines, Wanted, contact_rows, order_rows, reference, verdict},
@@ -210,9 +210,7 @@ impl Odoo {
                     Sent::Accepted { reference: Some(reference) }
                 }
                 Loaded::Refused(message) => refused("load", &message),
-                Loaded::Conflict(why) => Sent::NotSent {
-                    cause: ConnectorError::transient(format!("somebody else wrote at the same moment: {why}")),
-                },
+                Loaded::Conflict(why) => in_the_way(&why),
                 Loaded::Odd(why) => Sent::unknown(format!("the order was loaded, and {why}")),
             },
         }
@@ -301,6 +299,7 @@ impl Odoo {
                 capture.response_body = words;
                 match answer {
                     Answer::Result(result) => Ok(result),
+                    Answer::Refused { name, message } if is_of_others(&name) => Err(in_the_way(&message)),
                     Answer::Refused { name, message } => Err(refused(&name, &message)),
                     Answer::Throttled(wait) => Err(Sent::Throttled { wait }),
                     Answer::Failed { name, message } => {
@@ -315,6 +314,11 @@ impl Odoo {
 
 fn refused(code: &str, message: &str) -> Sent {
     Sent::Refused { code: code.to_owned(), message: message.to_owned() }
+}
+
+/// Nothing was written, since somebody else was writing: it is sent again.
+fn in_the_way(why: &str) -> Sent {
+    Sent::NotSent { cause: ConnectorError::transient(format!("somebody else wrote at the same moment: {why}")) }
 }
 
 fn is_too_late(reference: &RemoteRef) -> bool {

@@ -16,7 +16,7 @@ use super::{
     Odoo,
     client::{Call, Purpose},
     transfers::{left_at, shipment, standing, tracking},
-    wire::{ORDER, Order, Transfer, rows},
+    wire::{ORDER, Order, TRANSFER, Transfer, rows},
 };
 use crate::times::{can_go_on_from, moment};
 
@@ -31,27 +31,70 @@ const FIRST_READING: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// A change of something that belongs to an order.
 type Touched = (String, i64);
 
+/// Where reading stands, in times of Odoo's: the text of a cursor.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Place {
+    /// Up to where it was read.
+    time: Option<String>,
+    /// Whether a reading goes on from there; otherwise a new one begins. Written `|`, behind the time.
+    goes_on: bool,
+    /// When the earliest of that left which is held back for its tracking number. Written behind `<`.
+    held: Option<String>,
+}
+
+impl Place {
+    fn of(cursor: &FeedCursor) -> Self {
+        let Some(text) = cursor.0.as_deref() else { return Self::default() };
+        let (time, held) = match text.split_once('<') {
+            Some((time, held)) => (time, Some(held.to_owned())),
+            None => (text, None),
+        };
+        let (time, goes_on) = time.strip_suffix('|').map_or((time, false), |time| (time, true));
+        Self { time: Some(time.to_owned()), goes_on, held }
+    }
+
+    fn cursor(&self) -> FeedCursor {
+        let held = self.held.as_ref().map(|held| format!("<{held}")).unwrap_or_default();
+        let goes_on = if self.goes_on { "|" } else { "" };
+        FeedCursor(self.time.as_ref().map(|time| format!("{time}{goes_on}{held}")))
+    }
+}
+
+/// The earlier of two times of Odoo's, of which either may be none.
+fn earlier(one: Option<String>, other: Option<String>) -> Option<String> {
+    one.into_iter().chain(other).min()
+}
+
 impl Odoo {
-    /// What changed since the cursor: a time of Odoo's, with `|` behind it while a reading goes on.
+    /// What changed since the cursor.
     pub(super) async fn read_shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
-        let from = self.begin(cursor)?;
+        let place = Place::of(cursor);
+        let from = self.begin(&place)?;
         let (touched, more) = self.touched(&from).await?;
         let newest = touched.last().map(|(changed, _)| changed.clone());
         let mut orders: Vec<i64> = touched.into_iter().map(|(_, order)| order).collect();
-        if !more && self.config.tracking_wait_minutes > 0 {
-            orders.extend(self.untracked().await?);
+        // What is held back is looked at in the last part of a reading, all of it.
+        let mut held = None;
+        match &place.held {
+            Some(since) if more => held = Some(since.clone()),
+            Some(since) => {
+                let (untracked, known_to) = self.untracked(since).await?;
+                orders.extend(untracked);
+                held = known_to;
+            }
+            None => {}
         }
         orders.sort_unstable();
         orders.dedup();
-        let mut page = self.of_orders(&orders).await?;
+        let (mut page, waiting) = self.of_orders(&orders).await?;
         page.more = more;
-        let kept = cursor.0.as_deref().map(|text| text.trim_end_matches('|').to_owned());
-        page.next = FeedCursor(Some(match (newest, more) {
+        let time = match (newest, more) {
             // What was listed is complete up to that second.
-            (Some(newest), true) => format!("{}|", moved(&newest, 1)?),
-            (Some(newest), false) => kept.map_or(newest.clone(), |kept| kept.max(newest)),
-            (None, _) => kept.unwrap_or(from),
-        }));
+            (Some(newest), true) => moved(&newest, 1)?,
+            (Some(newest), false) => place.time.map_or(newest.clone(), |kept| kept.max(newest)),
+            (None, _) => place.time.unwrap_or(from),
+        };
+        page.next = Place { time: Some(time), goes_on: more, held: earlier(held, waiting) }.cursor();
         Ok(page)
     }
 
@@ -60,11 +103,11 @@ impl Odoo {
         let mut all = ShipmentPage::default();
         let mut from = written(since);
         loop {
-            let page = self.read_shipments(&FeedCursor(Some(format!("{from}|")))).await?;
+            let place = Place { time: Some(from.clone()), goes_on: true, held: None };
+            let page = self.read_shipments(&place.cursor()).await?;
             all.shipments.extend(page.shipments);
             all.rejected.extend(page.rejected);
-            let next = page.next.0.unwrap_or_default();
-            let next = next.trim_end_matches('|').to_owned();
+            let next = Place::of(&page.next).time.unwrap_or_default();
             // Each reading goes on from a later time, so this ends.
             if !page.more || next <= from {
                 return Ok(all);
@@ -73,12 +116,9 @@ impl Odoo {
         }
     }
 
-    fn begin(&self, cursor: &FeedCursor) -> Result<String, ConnectorError> {
-        match cursor.0.as_deref() {
-            Some(text) => match text.strip_suffix('|') {
-                Some(from) => moved(from, 0),
-                None => moved(text, -600),
-            },
+    fn begin(&self, place: &Place) -> Result<String, ConnectorError> {
+        match &place.time {
+            Some(time) => moved(time, if place.goes_on { 0 } else { -600 }),
             None => Ok(written(self.clock.now().checked_sub(FIRST_READING).unwrap_or(Timestamp::UNIX_EPOCH))),
         }
     }
@@ -115,19 +155,23 @@ impl Odoo {
         Ok((all, more))
     }
 
-    /// Orders of what left a short while ago without a tracking number. Nothing changes there when the wait for one ends.
-    async fn untracked(&self) -> Result<Vec<i64>, ConnectorError> {
-        let wait = self.patience() + SignedDuration::from_hours(1);
-        let from = written(self.clock.now().checked_sub(wait).unwrap_or(Timestamp::UNIX_EPOCH));
+    /// Orders of what left at this time or later without a tracking number, and up to when all of them are listed where that is not
+    /// up to now. Nothing changes in Odoo when the wait for a number ends, so it is not among the changes then.
+    async fn untracked(&self, since: &str) -> Result<(Vec<i64>, Option<String>), ConnectorError> {
         let domain = json!([
             ["picking_type_code", "=", "outgoing"],
             ["state", "=", "done"],
             ["carrier_tracking_ref", "=", false],
             ["sale_id.client_order_ref", "!=", false],
-            ["date_done", ">=", from]
+            ["date_done", ">=", moved(since, 0)?]
         ]);
-        let listed = self.changes("stock.picking", domain, "sale_id").await?;
-        Ok(listed.into_iter().map(|(_, order)| order).collect())
+        let call = Call::search("stock.picking", domain, TRANSFER).first(LISTED, "date_done, id");
+        let listed: Vec<Transfer> = rows("transfers without a number", self.client.read(POLL, call).await?)?;
+        let known_to = match listed.last() {
+            Some(last) if listed.len() >= LISTED => Some(moved(&last.date_done, 0)?),
+            _ => None,
+        };
+        Ok((listed.iter().filter_map(|one| Some(one.sale_id.as_ref()?.id)).collect(), known_to))
     }
 
     /// How long a number is waited for.
@@ -158,12 +202,12 @@ impl Odoo {
         Ok(changes)
     }
 
-    /// Everything that left of these orders, and where they stand. All transfers of an order are told together, so that its end is
-    /// never told before them.
-    async fn of_orders(&self, orders: &[i64]) -> Result<ShipmentPage, ConnectorError> {
-        let mut page = ShipmentPage::default();
+    /// Everything that left of these orders, and where they stand; and when the earliest of it left that is held back for its
+    /// tracking number. All transfers of an order are told together, so that its end is never told before them.
+    async fn of_orders(&self, orders: &[i64]) -> Result<(ShipmentPage, Option<String>), ConnectorError> {
+        let (mut page, mut held) = (ShipmentPage::default(), None);
         if orders.is_empty() {
-            return Ok(page);
+            return Ok((page, held));
         }
         let call = Call::on("sale.order", "read", orders, json!({ "fields": ORDER }));
         let listed: Vec<Order> = rows("orders", self.client.read(POLL, call).await?)?;
@@ -180,7 +224,10 @@ impl Odoo {
             for transfer in mine.iter().filter(|transfer| transfer.is_done()) {
                 let items = goods.get(&transfer.id).map(Vec::as_slice).unwrap_or_default();
                 match shipment(&order.client_order_ref, transfer, items) {
-                    Ok(shipment) if self.waits_for_tracking(transfer, &shipment) => is_whole = false,
+                    Ok(shipment) if self.waits_for_tracking(transfer, &shipment) => {
+                        is_whole = false;
+                        held = earlier(held, Some(moved(&transfer.date_done, 0)?));
+                    }
                     Ok(shipment) => page.shipments.push(shipment),
                     Err(error) => {
                         is_whole = false;
@@ -193,14 +240,15 @@ impl Odoo {
             let state = if is_whole || state != RequestState::Finished { state } else { RequestState::Working };
             page.states.push((order.client_order_ref.clone(), state));
         }
-        Ok(page)
+        Ok((page, held))
     }
 
     /// Whether a number is still expected to be typed in.
     fn waits_for_tracking(&self, transfer: &Transfer, shipment: &Shipment) -> bool {
         let is_tracked = !tracking(&transfer.carrier_tracking_ref).is_empty();
+        // By Odoo's clock, which may be ahead of ours.
         let until = shipment.shipped_at.checked_add(self.patience());
-        !is_tracked && until.is_ok_and(|until| self.clock.now() < until)
+        self.config.tracking_wait_minutes > 0 && !is_tracked && until.is_ok_and(|until| self.clock.now() < until)
     }
 }
 
@@ -249,7 +297,26 @@ pub(super) fn since(order: &Order, transfers: &[&Transfer]) -> Result<Option<Tim
 
 #[cfg(test)]
 mod tests {
-    use super::moved;
+    use connect::FeedCursor;
+
+    use super::{Place, moved};
+
+    #[test]
+    fn a_place_is_read_back_as_it_was_written() {
+        for text in [
+            "2026-11-23 07:20:00",
+            "2026-11-23 07:20:00|",
+            "2026-11-23 07:20:00<2026-11-23 06:20:00",
+            "2026-11-23 07:20:00|<2026-11-23 06:20:00",
+        ] {
+            let cursor = FeedCursor(Some(text.to_owned()));
+            let place = Place::of(&cursor);
+            assert_eq!(place.time.as_deref(), Some("2026-11-23 07:20:00"));
+            assert_eq!((place.goes_on, place.held.is_some()), (text.contains('|'), text.contains('<')), "{text}");
+            assert_eq!(place.cursor(), cursor);
+        }
+        assert_eq!(Place::of(&FeedCursor(None)).cursor(), FeedCursor(None));
+    }
 
     #[test]
     fn times_keep_their_form_and_their_order() {

@@ -94,7 +94,7 @@ impl Transport for Replay {
     }
 }
 
-/// With the query; of GraphQL, where one address is asked for everything, with the name of the operation.
+/// With the query; where one address is asked for everything (GraphQL, JSON-RPC), with the name of the operation.
 fn path_of(request: &HttpRequest) -> String {
     match (request.url.query(), operation(request)) {
         (Some(query), _) => format!("{}?{query}", request.url.path()),
@@ -105,6 +105,15 @@ fn path_of(request: &HttpRequest) -> String {
 
 fn operation(request: &HttpRequest) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(request.body.as_ref()?).ok()?;
+    if let Some(params) = body.get("params") {
+        let word = |place: &str| params.pointer(place).and_then(serde_json::Value::as_str);
+        // Of a call of an object its model and method, which stand behind the sign-in.
+        let named = match word("/service")? {
+            "object" => (word("/args/3")?, word("/args/4")?),
+            service => (service, word("/method")?),
+        };
+        return Some(format!("{}/{}", named.0, named.1));
+    }
     let mut words = body.get("query")?.as_str()?.split([' ', '(', '{']);
     words.find(|word| matches!(*word, "query" | "mutation"))?;
     words.find(|word| !word.is_empty()).map(str::to_owned)

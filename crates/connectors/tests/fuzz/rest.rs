@@ -19,6 +19,7 @@ pub enum Op {
     Check,
     Shipments { cursor: FeedCursor },
     Stock,
+    Sightings { keys: Vec<String> },
     Prepare { effects: Vec<Written> },
     Send { effects: Vec<Written> },
     Probe { effects: Vec<Written> },
@@ -54,6 +55,12 @@ impl Subject {
                 return self.reads_on(&page.next).await;
             }
             Op::Stock => drop(said(connector.stock().await)?),
+            Op::Sightings { keys } => {
+                let sightings = said(connector.sightings(keys).await)?.unwrap_or_default();
+                if let Some(key) = sightings.found.keys().find(|key| !keys.contains(key)) {
+                    return Err(format!("{key} is seen, and nobody asked for it"));
+                }
+            }
             Op::Prepare { effects } => {
                 let effects: Vec<_> = effects.iter().map(|effect| effect.effect(at)).collect();
                 let prepared = said(connector.prepare(&effects).await)?;
@@ -88,17 +95,18 @@ impl Subject {
     /// One damaged reading must not spoil those that follow: with good answers again, reading goes on from its cursor.
     async fn reads_on(&self, next: &FeedCursor) -> Result<(), String> {
         let sessions: Vec<Session<Op>> = corpus(self.corpus);
-        let good =
-            sessions.iter().find(|session| matches!(&session.op, Op::Shipments { cursor } if cursor.0.is_none()));
-        let good = good.ok_or("no reading of shipments is recorded")?;
-        let (replay, dial) = (Replay::new(&good.answers), Dial::at(good.at));
-        let connector = (self.connector)("http://127.0.0.1:9", &context(replay, dial, Waits::default()));
-        match connector.shipments(next).await {
-            Ok(_) => Ok(()),
-            // The recorded answers are those to another cursor, so they may not fit together; they are read again.
-            Err(error) if error.is_passing() => Ok(()),
-            Err(error) => Err(format!("reading cannot go on from {next:?}: {error}")),
+        let mut told = "no reading of shipments is recorded".to_owned();
+        for good in sessions.iter().filter(|session| matches!(session.op, Op::Shipments { .. })) {
+            let (replay, dial) = (Replay::new(&good.answers), Dial::at(good.at));
+            let connector = (self.connector)("http://127.0.0.1:9", &context(replay, dial, Waits::default()));
+            match connector.shipments(next).await {
+                Ok(_) => return Ok(()),
+                // The recorded answers are those to another cursor, so they may not fit together; they are read again.
+                Err(error) if error.is_passing() => return Ok(()),
+                Err(error) => told = format!("reading cannot go on from {next:?}: {error}"),
+            }
         }
+        Err(told)
     }
 
     async fn drive(&self, session: &Session<Op>) -> Result<(), String> {

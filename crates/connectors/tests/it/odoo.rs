@@ -288,8 +288,19 @@ async fn tracking_that_comes_late_is_waited_for() {
     let page = warehouse.shipments(&page.next).await.unwrap();
     assert_eq!(page.shipments.len(), 1);
     assert_eq!(page.shipments[0].tracking_numbers(), ["1Z999"]);
-    // Nothing moves there any more; it is told all the same once the wait is over.
-    clock.pass(Duration::from_secs(31 * 60));
-    let page = warehouse.shipments(&page.next).await.unwrap();
-    assert_eq!(page.shipments.len(), 2, "{:?}", page.shipments);
+    // Nothing moves there any more, and it is long past in what is read; it is told all the same once the wait is over, however
+    // long the hub was away, or once nothing is waited for.
+    odoo.backdate_changes(Duration::from_secs(3600)).unwrap();
+    let held = warehouse.shipments(&page.next).await.unwrap();
+    assert_eq!(held.shipments, [], "one is long told, the other still waited for");
+    let (hasty, _) = hub(&odoo, "json2", &[("tracking_wait_minutes", "0")]);
+    let told = hasty.shipments(&held.next).await.unwrap();
+    assert_eq!(told.shipments.len(), 1, "{:?}", told.shipments);
+    clock.pass(Duration::from_secs(9 * 3600));
+    let late = warehouse.shipments(&held.next).await.unwrap();
+    assert_eq!(late.shipments, told.shipments);
+    assert_eq!(late.shipments[0].tracking_numbers(), Vec::<String>::new());
+    assert!(late.states.iter().any(|(_, state)| *state == connect::RequestState::Finished), "{:?}", late.states);
+    let after = warehouse.shipments(&late.next).await.unwrap();
+    assert_eq!(after.shipments, [], "nothing is held back any more, so nothing is looked for");
 }
