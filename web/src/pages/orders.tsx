@@ -3,7 +3,7 @@ import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
-import { FilterBar, useFilters } from '../parts/filters';
+import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
@@ -29,12 +29,6 @@ const STATES = [
 
 const idOf = (order: Order) => order.id;
 const calledOf = (order: Order) => `order ${order.number}`;
-
-/** The first moment of a day, as the person's clock has it. */
-function beginning(date: string | undefined): string | undefined {
-  const at = date ? new Date(`${date}T00:00`) : undefined;
-  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : undefined;
-}
 
 /** Every order, with filters, search, saved views, and what can be done with several. */
 export function Orders() {
