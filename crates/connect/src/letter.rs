@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{ConnectorError, EffectDraft};
 
@@ -19,6 +19,9 @@ pub struct Letters {
     pub answers: Vec<EffectDraft>,
     /// What the warehouse says of messages of ours.
     pub receipts: Vec<Receipt>,
+    /// For how long a message must be known after it was taken in: what its sender counts it by comes again afterwards. `None`:
+    /// for ever.
+    pub known_for: Option<SignedDuration>,
 }
 
 impl Letters {

@@ -1,6 +1,7 @@
 //! The composition root: everything that runs is put together here, by the command line and by every test alike.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write as _},
     net::SocketAddr,
     sync::{Arc, OnceLock},
@@ -69,12 +70,13 @@ pub async fn run(
     };
     let workers = async {
         if hub.config.roles.workers {
-            let _alive = node::Alive::show(&hub.config.key_file, &hub.config.node)
+            let alive = node::Alive::show(&hub.config.key_file, &hub.config.node)
                 .inspect_err(|error| {
                     tracing::warn!("if this process is killed, the next one waits until its leases end: {error}");
                 })
                 .ok();
-            if let Err(error) = take_over(&hub).await {
+            let follows = alive.as_ref().is_some_and(|alive| alive.follows_a_killed_one);
+            if let Err(error) = take_over(&hub, follows).await {
                 tracing::warn!("what a process that has ended held is waited for: {error}");
             }
             tracing::info!(node = %hub.config.node, "workers run");
@@ -117,13 +119,31 @@ pub async fn run(
     workers.and(web)
 }
 
-/// Ends the leases of nodes that ran here and were killed.
-async fn take_over(hub: &Hub) -> Result<(), DbError> {
+/// Ends what nodes held that ran here and were killed: their claims on effects first, then their leases on accounts, so that
+/// whoever gets an account finds its effects free. Nothing of theirs is on its way out of this machine any more; whether the
+/// remote system has it is looked up as ever, after the same time. `follows`: one of them had this node's own name.
+async fn take_over(hub: &Hub, follows: bool) -> Result<(), DbError> {
+    let own = &hub.config.node;
+    let is_gone = |name: &str| if name == own { follows } else { node::is_gone(&hub.config.key_file, name) };
+    let mut gone = BTreeSet::new();
+    for tenant in hub.db.tenants().await? {
+        for owner in hub.db.claim_holders(&tenant.id).await? {
+            if is_gone(&owner) {
+                let claims = hub.db.end_claims(&tenant.id, &owner).await?;
+                tracing::info!(tenant = %tenant.id, "{claims} claims taken over from {owner}, which has ended");
+                gone.insert(owner);
+            }
+        }
+    }
     for (account, (owner, _)) in hub.db.account_holders().await? {
-        if owner != hub.config.node && node::is_gone(&hub.config.key_file, &owner) {
+        if owner != *own && is_gone(&owner) {
             tracing::info!(account, "taken over from {owner}, which has ended");
             hub.db.release_account(&account, &owner).await?;
+            gone.insert(owner);
         }
+    }
+    for name in gone.iter().filter(|name| *name != own) {
+        node::forget(&hub.config.key_file, name);
     }
     Ok(())
 }

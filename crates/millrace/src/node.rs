@@ -27,6 +27,8 @@ fn host() -> String {
 pub struct Alive {
     path: PathBuf,
     _locked: File,
+    /// A process of the same name was killed: it holds its lock no longer, and did not put its file away.
+    pub follows_a_killed_one: bool,
 }
 
 impl Alive {
@@ -40,9 +42,10 @@ impl Alive {
         options.write(true).create(true).truncate(false);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let follows_a_killed_one = path.exists();
         let file = options.open(&path)?;
         file.try_lock().map_err(|error| io::Error::other(format!("another process has this name: {error}")))?;
-        Ok(Self { path, _locked: file })
+        Ok(Self { path, _locked: file, follows_a_killed_one })
     }
 }
 
@@ -56,12 +59,14 @@ impl Drop for Alive {
 /// be told is taken to run.
 pub fn is_gone(key_file: &Path, name: &str) -> bool {
     let Some(path) = beside(key_file, name) else { return false };
-    let Ok(file) = fs::OpenOptions::new().write(true).open(&path) else { return false };
-    let gone = file.try_lock().is_ok();
-    if gone {
-        let _ = fs::remove_file(&path);
+    fs::OpenOptions::new().write(true).open(&path).is_ok_and(|file| file.try_lock().is_ok())
+}
+
+/// Forgets a node that is gone, once nothing is held by it any more.
+pub fn forget(key_file: &Path, name: &str) {
+    if let Some(path) = beside(key_file, name).filter(|_| is_gone(key_file, name)) {
+        let _ = fs::remove_file(path);
     }
-    gone
 }
 
 fn beside(key_file: &Path, name: &str) -> Option<PathBuf> {
@@ -85,7 +90,13 @@ mod tests {
         // Killed: the lock goes and the file stays.
         let killed = beside(&key, "here-2").unwrap();
         fs::write(&killed, "").unwrap();
-        assert!(is_gone(&key, "here-2") && !killed.exists());
+        assert!(is_gone(&key, "here-2") && is_gone(&key, "here-2"), "whatever it held is asked for one by one");
+        forget(&key, "here-1");
+        forget(&key, "here-2");
+        assert!(!killed.exists() && alive.path.exists());
+        assert!(!alive.follows_a_killed_one);
+        fs::write(&killed, "").unwrap();
+        assert!(Alive::show(&key, "here-2").unwrap().follows_a_killed_one);
         let path = alive.path.clone();
         drop(alive);
         assert!(!path.exists() && !is_gone(&key, "here-1"), "it gave everything back itself");

@@ -1,13 +1,59 @@
 import { Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, paging, type Schemas } from '../api/client';
+import { api, done, paging, reading, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
+import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
-import { Code, shortened, Time, who } from '../parts/values';
+import { Code, shortened, Time, who, words } from '../parts/values';
 import { Target } from './target';
+
+/** What things are done with: each action begins with one of them and a dot. */
+const SUBJECTS = [
+  'alert_policy',
+  'api_key',
+  'backup',
+  'connection',
+  'delivery',
+  'effect',
+  'exception',
+  'finding',
+  'hand_off',
+  'invitation',
+  'issue',
+  'keys',
+  'link',
+  'merchant',
+  'oauth',
+  'order',
+  'outlet',
+  'person',
+  'preflight',
+  'recovery',
+  'second_factor',
+  'sending',
+  'session',
+  'shipment',
+  'sign_in',
+  'stock',
+  'store',
+  'tenant',
+  'warehouse',
+  'webhooks',
+];
+
+/** Whoever may have done something: people and keys, by the ids that stay theirs. */
+function useActors() {
+  const { data: people } = useQuery({ ...reading('/api/v1/people', { query: { limit: 500 } }), staleTime: 60_000 });
+  const { data: keys } = useQuery({ ...reading('/api/v1/keys'), staleTime: 60_000 });
+  return [
+    ...(people?.items ?? []).map(({ id, email }) => ({ value: id, label: email })),
+    ...(keys ?? []).map(({ id, name }) => ({ value: id, label: `key ${name}` })),
+  ];
+}
 
 /** A detail as it is read: moments to the second, lists one after the other, what is no text as it was written down. */
 function inWords(value: unknown): string {
@@ -17,6 +63,17 @@ function inWords(value: unknown): string {
 
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
 export function Audit() {
+  const [filters] = useFilters();
+  const actors = useActors();
+  const { text, actor, action } = filters;
+  const query = {
+    actor,
+    action: action && `${action}.`,
+    target: text,
+    from: beginning(filters.from),
+    to: beginning(filters.to),
+    limit: 50,
+  };
   const [checked, setChecked] = useState<Schemas['AuditVerificationOut'] | null>(null);
   return (
     <Page
@@ -39,8 +96,18 @@ export function Audit() {
           ))}
         </Section>
       )}
+      <FilterBar
+        list="audit"
+        search="On what: an id, or how it begins"
+        fields={[
+          { name: 'actor', label: 'Who', choices: actors },
+          { name: 'action', label: 'What', choices: SUBJECTS.map((value) => ({ value, label: words(value) })) },
+          { name: 'from', label: 'From' },
+          { name: 'to', label: 'Before' },
+        ]}
+      />
       <DataTable<Schemas['AuditOut']>
-        of={paging('/api/v1/audit', { query: { limit: 50 } })}
+        of={paging('/api/v1/audit', { query })}
         label="Audit trail"
         id={(row) => String(row.number)}
         columns={[
@@ -67,7 +134,13 @@ export function Audit() {
             },
           },
         ]}
-        empty={<EmptyNote title="Nothing is here">Whatever people, keys and the program change is written down here.</EmptyNote>}
+        empty={
+          Object.keys(filters).length > 0 ? (
+            <EmptyNote title="Nobody did anything like this">Take a filter away, or search for something else.</EmptyNote>
+          ) : (
+            <EmptyNote title="Nothing is here">Whatever people, keys and the program change is written down here.</EmptyNote>
+          )
+        }
       />
     </Page>
   );

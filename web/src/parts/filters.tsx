@@ -35,6 +35,12 @@ function clean(filters: Filters): Record<string, string> {
   return Object.fromEntries(kept);
 }
 
+/** The first moment of a day, as the person's clock has it. */
+export function beginning(date: string | undefined): string | undefined {
+  const at = date ? new Date(`${date}T00:00`) : undefined;
+  return at && !Number.isNaN(at.getTime()) ? at.toISOString() : undefined;
+}
+
 interface View {
   name: string;
   filters: Filters;

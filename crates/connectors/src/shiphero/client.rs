@@ -122,9 +122,9 @@ impl Client {
                     return Ok(Read { data, at: response.header("date").and_then(http_date) });
                 }
                 (_, Judged::Throttled(wait)) => self.budget.throttled(wait),
-                (_, Judged::Errors(told)) => {
+                (_, Judged::Errors(complaints)) => {
                     let kind = ErrorKind::Rejected { code: "errors".to_owned() };
-                    return Err(ConnectorError::new(kind, format!("{what} was refused: {told}")));
+                    return Err(ConnectorError::new(kind, format!("{what} was refused: {}", complaints.told)));
                 }
                 (status @ 400..500, Judged::Unclear(told)) if status != 408 => {
                     let kind = ErrorKind::Rejected { code: status.to_string() };

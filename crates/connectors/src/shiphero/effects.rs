@@ -1,8 +1,9 @@
 //! Creating, releasing and cancelling orders.
 //!
 //! The service has no key against repeats and says nothing of unique numbers, so nothing hangs on them: an order is looked up
-//! first, created held, counted and compared, and only then let go (prepare, verify, commit). An answer with errors in it is
-//! no refusal of a creation: it is looked up as if no answer had come.
+//! first, created held, counted and compared, and only then let go (prepare, verify, commit). When the service says no in the
+//! form that it publishes, what is there is looked at before that is called a refusal; any other answer with errors in it is
+//! looked up as if no answer had come.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -18,7 +19,7 @@ use super::{
     ShipHero,
     client::{Changed, Purpose},
     documents::{ACCOUNT, CANCEL, CREATE, Document, PRODUCT, RELEASE},
-    judge::{Judged, shortened},
+    judge::{Complaints, Judged, shortened},
     orders::{Lines, reference, verdict},
     wire::{Head, Order, filled, is_cancelled},
 };
@@ -316,22 +317,62 @@ impl ShipHero {
             (Judged::Data(data), work) => done(work, data.get(document.field).and_then(|field| field.get("order"))),
             (Judged::Throttled(wait), _) => Sent::Throttled { wait },
             (Judged::Unclear(why), _) => Sent::Unknown { why },
-            (Judged::Errors(told), Work::Cancel(target)) => {
-                let looked = Turn::new(&*self.clock, until).look(self.denied(target, &told)).await;
+            (Judged::Errors(complaints), work) => {
+                let looked = Turn::new(&*self.clock, until).look(self.denied(work, document.field, &complaints)).await;
                 looked.unwrap_or_else(|error| {
                     Sent::unknown(format!(
-                        "the warehouse said no ({told}), and how the order stands is not known: {error}"
+                        "the warehouse said no ({}), and how the order stands is not known: {error}",
+                        complaints.told
                     ))
                 })
-            }
-            (Judged::Errors(told), Work::Submit(_) | Work::Release(_)) => {
-                Sent::unknown(format!("the warehouse said no ({told}); whether it was done all the same is looked up"))
             }
         }
     }
 
+    /// The service said no. What is there decides whether that is a refusal.
+    async fn denied(&self, work: &Work, operation: &str, complaints: &Complaints) -> Result<Sent, ConnectorError> {
+        let told = &complaints.told;
+        match (work, complaints.refusal_of(operation)) {
+            (Work::Cancel(target), _) => self.denied_cancel(target, told).await,
+            (Work::Submit(_) | Work::Release(_), None) => Ok(Sent::unknown(format!(
+                "the warehouse said no ({told}); whether it was done all the same is looked up"
+            ))),
+            (Work::Submit(body), Some(code)) => self.denied_submit(body, code, told).await,
+            (Work::Release(target), Some(code)) => self.denied_release(target, code, told).await,
+        }
+    }
+
+    async fn denied_submit(&self, body: &Value, code: String, told: &str) -> Result<Sent, ConnectorError> {
+        let key = body.get("partner_order_id").and_then(Value::as_str).unwrap_or_default();
+        Ok(match self.look_for_order(key, body).await? {
+            Probe::Absent if !speaks_of_another(told) => Sent::Refused {
+                code,
+                message: format!("{told}. Mend what it names, in the order or at the warehouse, and send it again"),
+            },
+            Probe::Absent => Sent::unknown(format!(
+                "the warehouse seems to have an order under this key ({told}), and does not show it yet"
+            )),
+            _ => Sent::unknown(format!(
+                "the warehouse has an order under this key already ({told}); it is read and compared"
+            )),
+        })
+    }
+
+    async fn denied_release(&self, target: &Target, code: String, told: &str) -> Result<Sent, ConnectorError> {
+        Ok(match self.look_whether_released(target).await? {
+            Probe::Absent => Sent::Refused {
+                code,
+                message: format!(
+                    "{told}. The order lies there held: ask the warehouse what keeps it, or to take the client hold off, and \
+                     try it again"
+                ),
+            },
+            _ => Sent::unknown(format!("the warehouse said no ({told}), and the hold is off or the order has changed")),
+        })
+    }
+
     /// A cancel was refused. The order itself, read directly, says whether it was too late.
-    async fn denied(&self, target: &Target, told: &str) -> Result<Sent, ConnectorError> {
+    async fn denied_cancel(&self, target: &Target, told: &str) -> Result<Sent, ConnectorError> {
         let refused = |code: &str| Sent::Refused { code: code.to_owned(), message: told.to_owned() };
         Ok(match self.read_order(STOP, &target.order_id).await? {
             None => Sent::unknown(format!("the order is not there any more ({told})")),
@@ -344,6 +385,12 @@ impl ShipHero {
             Some(_) => refused(DENIED),
         })
     }
+}
+
+/// Whether a refusal may mean that there is an order of that number; the search may not show it yet.
+fn speaks_of_another(told: &str) -> bool {
+    let told = told.to_lowercase();
+    ["exist", "duplicate", "already", "unique", "in use"].iter().any(|word| told.contains(word))
 }
 
 fn ready_unless(found: Probe) -> Prepared {

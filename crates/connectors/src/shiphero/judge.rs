@@ -16,12 +16,60 @@ const LONGEST: u64 = 120;
 pub(super) enum Judged {
     /// Data, and no errors.
     Data(Value),
-    /// Errors without data: the words of the service.
-    Errors(String),
+    /// Errors without data.
+    Errors(Complaints),
     /// Not enough credits, or too many calls: nothing was done.
     Throttled(Option<Duration>),
     /// Anything else.
     Unclear(String),
+}
+
+/// Errors that came without data.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Complaints {
+    /// The words of the service.
+    pub(super) told: String,
+    /// The fields of the answer, with nothing in any of them.
+    empty: Vec<String>,
+    /// Of each error, the operation that it names, and its code.
+    of: Vec<(Option<String>, Option<i64>)>,
+}
+
+impl Complaints {
+    /// The code under which the service refused this operation for good, where it says so in the form that it publishes
+    /// (developer.shiphero.com, *Error Glossary*): the field of the operation is null, and each error names the operation and
+    /// has a code. `None`: it is not known what was done, which is so as well where the words speak of a fault that passes.
+    pub(super) fn refusal_of(&self, operation: &str) -> Option<String> {
+        let codes = self.of.iter().map(|(named, code)| match (named.as_deref(), code) {
+            (Some(named), Some(code)) if named == operation && *code != CREDITS => Some(*code),
+            _ => None,
+        });
+        let codes: Vec<i64> = codes.collect::<Option<_>>()?;
+        if !self.empty.iter().any(|field| field == operation) || speaks_of_a_fault(&self.told) {
+            return None;
+        }
+        codes.first().map(ToString::to_string)
+    }
+}
+
+/// Whether the words may mean that something broke there, after which the same may be taken: which code that has is not
+/// published.
+fn speaks_of_a_fault(told: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "again",
+        "busy",
+        "deadlock",
+        "internal",
+        "later",
+        "no reason given",
+        "temporar",
+        "timed out",
+        "timeout",
+        "unavailable",
+        "went wrong",
+    ];
+    let told = told.to_lowercase();
+    WORDS.iter().any(|word| told.contains(word))
 }
 
 /// Reads an answer.
@@ -45,7 +93,21 @@ pub(super) fn judged(response: &HttpResponse) -> Judged {
         (Some(data), None) if data.is_object() => Judged::Data(data.clone()),
         (None, Some(Value::Array(errors))) => match credits(errors) {
             Some(wait) => Judged::Throttled(wait),
-            None => Judged::Errors(said(errors)),
+            None => Judged::Errors(Complaints {
+                told: said(errors),
+                empty: body
+                    .get("data")
+                    .and_then(Value::as_object)
+                    .map(|data| data.keys().cloned().collect())
+                    .unwrap_or_default(),
+                of: errors
+                    .iter()
+                    .map(|error| {
+                        let named = error.get("operation").and_then(Value::as_str).map(str::to_owned);
+                        (named, error.get("code").and_then(Value::as_i64))
+                    })
+                    .collect(),
+            }),
         },
         (Some(_), Some(Value::Array(errors))) => {
             Judged::Unclear(format!("it answered with data and with errors: {}", said(errors)))
@@ -153,6 +215,49 @@ mod tests {
         {
             let body = format!("{{\"errors\":[{{\"code\":30,\"time_remaining\":{told}}}]}}");
             assert_eq!(judged(&response(200, &body)), Judged::Throttled(waits.map(Duration::from_secs)), "{told}");
+        }
+    }
+
+    #[test]
+    fn only_the_published_form_is_a_refusal() {
+        let glossary = r#"{"message":"Order not found","operation":"order_create","field":"order_create","request_id":"5d","code":5}"#;
+        let other = r#"{"message":"Order not found","operation":"order_cancel","code":5}"#;
+        let credits = r#"{"message":"not enough","operation":"order_create","code":30}"#;
+        for (errors, data, refused) in [
+            (glossary.to_owned(), r#","data":{"order_create":null}"#, Some("5")),
+            (format!("{glossary},{glossary}"), r#","data":{"order_create":null}"#, Some("5")),
+            // Without the field nobody says how far it came.
+            (glossary.to_owned(), r#","data":{"order_cancel":null}"#, None),
+            (glossary.to_owned(), "", None),
+            (glossary.to_owned(), r#","data":null"#, None),
+            (other.to_owned(), r#","data":{"order_create":null}"#, None),
+            (format!("{glossary},{other}"), r#","data":{"order_create":null}"#, None),
+            (format!("{glossary},{credits}"), r#","data":{"order_create":null}"#, None),
+            (r#"{"message":"no","operation":"order_create"}"#.to_owned(), r#","data":{"order_create":null}"#, None),
+            (r#"{"message":"no","code":5}"#.to_owned(), r#","data":{"order_create":null}"#, None),
+            (
+                r#"{"message":"no","operation":"order_create","code":"5"}"#.to_owned(),
+                r#","data":{"order_create":null}"#,
+                None,
+            ),
+            (r#"{"operation":"order_create","code":5}"#.to_owned(), r#","data":{"order_create":null}"#, None),
+            ("\"no\"".to_owned(), r#","data":{"order_create":null}"#, None),
+        ] {
+            let body = format!("{{\"errors\":[{errors}]{data}}}");
+            let Judged::Errors(complaints) = judged(&response(200, &body)) else { panic!("no errors in {body}") };
+            assert_eq!(complaints.refusal_of("order_create").as_deref(), refused, "{body}");
+        }
+        for passes in [
+            "Internal server error",
+            "Lock wait timeout exceeded; try restarting",
+            "Something went wrong",
+            "Please try again",
+        ] {
+            let body = format!(
+                "{{\"errors\":[{{\"message\":\"{passes}\",\"operation\":\"order_create\",\"code\":1}}],\"data\":{{\"order_create\":null}}}}"
+            );
+            let Judged::Errors(complaints) = judged(&response(200, &body)) else { panic!("no errors in {body}") };
+            assert_eq!(complaints.refusal_of("order_create"), None, "{passes}");
         }
     }
 

@@ -340,6 +340,7 @@ impl Warehouse for X12 {
         for one in &opened {
             self.profile.take(one, &mut memory, &mut page);
         }
+        page.letters.known_for = Some(self.profile.numbers_again);
         Ok(page)
     }
 
@@ -387,6 +388,7 @@ impl Warehouse for X12 {
         for one in &opened {
             self.profile.take_stock(one, &mut memory, &mut page);
         }
+        page.letters.known_for = Some(self.profile.numbers_again);
         page.feeds.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
         Ok(page)
     }

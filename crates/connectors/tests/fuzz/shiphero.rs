@@ -41,7 +41,8 @@ fn with_password(base: &str, context: &BuildContext, password: &str) -> Arc<dyn 
 }
 
 /// Whether an answer may be taken for what it was taken for, by the reference alone: code 30 without data is a throttle, data
-/// without errors is an answer, and everything else is unknown; but a cancel that was refused is looked into.
+/// without errors is an answer, errors that name the operation beside its empty field are a refusal, and everything else is
+/// unknown; but a cancel that was refused in whatever form is looked into.
 fn classified(kind: EffectKind, outcome: &Sent, served: &[Answer]) -> Result<(), String> {
     let operation = match kind {
         EffectKind::ReleaseRequest => "#release",
@@ -78,7 +79,19 @@ fn classified(kind: EffectKind, outcome: &Sent, served: &[Answer]) -> Result<(),
             };
             ok && errors.is_empty() && said
         }
-        Sent::Refused { .. } => kind == EffectKind::CancelRequest && ok && empty && !errors.is_empty(),
+        Sent::Refused { .. } if kind == EffectKind::CancelRequest => ok && empty && !errors.is_empty(),
+        Sent::Refused { code, .. } => {
+            let in_form = |error: &Value| {
+                let code = error.get("code").and_then(Value::as_i64);
+                error.get("operation") == Some(&json!(field)) && code.is_some_and(|code| code != 30)
+            };
+            let first = errors.first().and_then(|error| error.get("code")?.as_i64());
+            let is_null = data.get(field).is_some_and(Value::is_null);
+            ok && empty
+                && is_null
+                && errors.iter().all(in_form)
+                && first.is_some_and(|first| first.to_string() == *code)
+        }
         Sent::Throttled { .. } => {
             let credits = !errors.is_empty() && errors.iter().all(|error| error.get("code") == Some(&json!(30)));
             status == 429 || ok && empty && credits

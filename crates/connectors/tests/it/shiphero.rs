@@ -250,13 +250,77 @@ async fn an_answer_with_errors_is_no_refusal_of_a_creation() {
     let sent = site.send(&armed).await;
     assert!(matches!(&sent, Sent::Unknown { why } if why.contains("something else went wrong")), "{sent:?}");
     assert!(matches!(site.probe(&armed).await, Probe::Equal(_)), "it was made all the same");
-    // Refused in truth, which the service says in the same way.
+    // Refused in truth.
     let refused = site.ready(&site.plan("BPacme-O2")).await;
     let mut wrong = refused.clone();
     wrong.effect.body = refused.effect.body.replace("SKU-LOT", "NO-SUCH");
     let sent = site.send(&wrong).await;
-    assert!(matches!(&sent, Sent::Unknown { why } if why.contains("NO-SUCH")), "{sent:?}");
+    assert!(matches!(&sent, Sent::Refused { code, message } if code == "5" && message.contains("NO-SUCH")), "{sent:?}");
     assert_eq!(site.probe(&refused).await, Probe::Absent);
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_ends_with_the_services_words() {
+    let site = Site::new().await;
+    let handle = site.handle();
+    let armed = site.ready(&site.plan("BPacme-O1")).await;
+    handle.refuse("order_create", Some("Shipping address is invalid"));
+    let sent = site.send(&armed).await;
+    assert!(
+        matches!(&sent, Sent::Refused { code, message } if code == "3" && message.starts_with("Shipping address is invalid.")),
+        "{sent:?}"
+    );
+    // Words that speak of another order, or of a fault that passes, prove nothing.
+    for words in ["Order number already exists", "Internal server error", "Please try again"] {
+        handle.refuse("order_create", Some(words));
+        let sent = site.send(&armed).await;
+        assert!(matches!(&sent, Sent::Unknown { why } if why.contains(words)), "{sent:?}");
+    }
+    // Neither does a form that is not published, nor what stands beside credits, a page, or a broken answer.
+    for (status, body) in [
+        (200, r#"{"errors":[{"message":"Shipping address is invalid"}]}"#),
+        (200, r#"{"errors":[{"message":"no","code":3,"operation":"order_cancel"}],"data":{"order_create":null}}"#),
+        (400, r#"{"errors":[{"message":"no","code":3,"operation":"order_create"}],"data":{"order_create":null}}"#),
+        (500, r#"{"errors":[{"message":"no","code":3,"operation":"order_create"}],"data":{"order_create":null}}"#),
+        (200, "<html>"),
+    ] {
+        let answer = Fault::Answer { status, headers: BTreeMap::new(), body: body.to_owned() };
+        site.simulator.faults().add(FaultRule::new(answer).body_contains("mutation create").first(1));
+        let sent = site.send(&armed).await;
+        assert!(matches!(sent, Sent::Unknown { .. }), "{status} {body}: {sent:?}");
+        site.simulator.faults().clear();
+    }
+    assert!(handle.ledger().orders.is_empty());
+
+    // What stands there already is compared, whatever the service says.
+    handle.refuse("order_create", None);
+    let reference = site.put("BPacme-O1").await;
+    handle.refuse("order_create", Some("Shipping address is invalid"));
+    assert!(matches!(site.send(&armed).await, Sent::Unknown { .. }));
+
+    let release = site.ready(&site.warehouse.plan_release("BPacme-O1", &reference).unwrap()).await;
+    handle.refuse("order_update_holds", Some("Holds of this order cannot be changed"));
+    let sent = site.send(&release).await;
+    assert!(
+        matches!(&sent, Sent::Refused { code, message } if code == "3" && message.contains("cannot be changed") && message.contains("held")),
+        "{sent:?}"
+    );
+    handle.refuse("order_update_holds", Some("Something went wrong"));
+    assert!(matches!(site.send(&release).await, Sent::Unknown { .. }));
+    // Let go by a person meanwhile: that is what was wanted.
+    handle.refuse("order_update_holds", Some("Holds of this order cannot be changed"));
+    assert!(handle.hold(site.number("BPacme-O1"), "client_hold", false));
+    assert!(matches!(site.send(&release).await, Sent::Unknown { .. }));
+    assert!(matches!(site.probe(&release).await, Probe::Equal(_)));
+
+    let cancel = site.ready(&site.plan_cancel("BPacme-O1", &reference)).await;
+    handle.refuse("order_cancel", Some("This order cannot be canceled"));
+    let sent = site.send(&cancel).await;
+    assert!(
+        matches!(&sent, Sent::Refused { code, message } if !site.warehouse.too_late(code) && message.contains("cannot be canceled")),
+        "{sent:?}"
+    );
+    site.is_of_the_schema();
 }
 
 #[tokio::test]

@@ -6,23 +6,23 @@ use axum::{Extension, Json, extract::State};
 
 use super::{Api, extract::Asked, problem::ProblemOut};
 use crate::operate::{
-    Caller, Failure, PageOut, PagingQuery,
-    activity::{self, AuditOut, BudgetOut},
+    Caller, Failure, PageOut,
+    activity::{self, AuditOut, AuditQuery, BudgetOut},
     overview::{self, OverviewOut},
     verification::{self, AuditVerificationOut},
 };
 
 /// List the audit trail
 ///
-/// Administrators only. Newest first.
-#[utoipa::path(get, path = "/audit", operation_id = "list_audit", tag = "activity", params(PagingQuery),
+/// Administrators only. Newest first. Filters go together: a row fits all that are given.
+#[utoipa::path(get, path = "/audit", operation_id = "list_audit", tag = "activity", params(AuditQuery),
     responses((status = 200, body = PageOut<AuditOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_audit(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-    Asked(query): Asked<PagingQuery>,
+    Asked(query): Asked<AuditQuery>,
 ) -> Result<Json<PageOut<AuditOut>>, Failure> {
-    Ok(Json(activity::audit(&api.hub, &caller, &query).await?))
+    Ok(Json(activity::audit(&api.hub, &caller, query).await?))
 }
 
 /// Verify the audit trail

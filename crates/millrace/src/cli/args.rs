@@ -349,6 +349,21 @@ pub struct Audit {
     /// Another thing than a page.
     #[command(subcommand)]
     pub command: Option<AuditCommand>,
+    /// Only what they did: id or e-mail address of a person, id of a key, or how the name in the trail begins.
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// Only this, or what begins so: `order.hold`, `order.`.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// Only what was done on this: an id, or how it begins.
+    #[arg(long)]
+    pub target: Option<String>,
+    /// At or after, e.g. 2026-01-31T00:00:00Z.
+    #[arg(long)]
+    pub from: Option<jiff::Timestamp>,
+    /// Before.
+    #[arg(long)]
+    pub to: Option<jiff::Timestamp>,
     /// How much.
     #[command(flatten)]
     pub paging: Paging,

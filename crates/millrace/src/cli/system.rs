@@ -17,7 +17,8 @@ use crate::{
     api,
     config::Config,
     operate::{
-        EventOut, Failure, FailureKind, PagingQuery, Role, activity,
+        EventOut, Failure, FailureKind, Role,
+        activity::{self, AuditQuery},
         check::{self, CheckOut, EndpointCheckOut},
         documents,
         exceptions::{self, ExceptionsQuery},
@@ -225,8 +226,9 @@ pub(super) async fn audit(session: &Session, asked: Audit, printer: Printer) -> 
         })?;
         return Ok(if told.whole { ExitCode::SUCCESS } else { ExitCode::from(NEEDS_PERSON) });
     }
-    let query = PagingQuery { limit: Some(asked.paging.limit), cursor: asked.paging.cursor };
-    let page = activity::audit(hub, caller, &query).await?;
+    let Audit { actor, action, target, from, to, paging, .. } = asked;
+    let query = AuditQuery { actor, action, target, from, to, limit: Some(paging.limit), cursor: paging.cursor };
+    let page = activity::audit(hub, caller, query).await?;
     printer.answer(&page, |page| {
         let rows = page.items.iter().map(|row| {
             [row.number.to_string(), time(Some(row.at)), row.actor.clone(), row.action.clone(), row.target.clone()]

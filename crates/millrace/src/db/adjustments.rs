@@ -1,12 +1,19 @@
 //! Changes of figures that warehouses give reasons for.
 
 use connect::StockAdjustment;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{ConnectionKey, Database, R, effects::key_values};
+use super::{ConnectionKey, Database, R, effects::key_values, sql::Tx};
+
+/// So far back they explain a difference, by the day on which the warehouse made them; older ones are not kept. What is older is
+/// in every count.
+const ADJUSTMENTS_KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// Most that are shown together.
 const MOST: i64 = 5_000;
+
+/// Most old ones that go when new ones come.
+const TAKEN_AWAY: i64 = 1_000;
 
 impl Database {
     /// Keeps what the warehouse says of its own changes. One that is known is left as it is.
@@ -44,18 +51,19 @@ impl Database {
                     rows,
                 )
                 .await?;
-                Ok(())
+                take_away(tx, &key).await
             })
         })
         .await
     }
 
-    /// The changes of a time and later, newest first.
-    pub async fn adjustments(&self, key: &ConnectionKey, since: Timestamp) -> R<Vec<StockAdjustment>> {
+    /// The changes that explain something ([`ADJUSTMENTS_KEPT`]), newest first.
+    pub async fn adjustments(&self, key: &ConnectionKey) -> R<Vec<StockAdjustment>> {
         let key = key.clone();
         self.read(&key.clone(), "adjustments", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, connection] = key_values(&key);
+                let since = explain_since(tx.now);
                 let rows = tx
                     .query(
                         "SELECT reference, line, sku, change, reason, made_on FROM stock_adjustment
@@ -80,4 +88,23 @@ impl Database {
         })
         .await
     }
+}
+
+fn explain_since(now: Timestamp) -> Timestamp {
+    now.checked_sub(ADJUSTMENTS_KEPT).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+async fn take_away(tx: &mut Tx, key: &ConnectionKey) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
+    let before = explain_since(tx.now);
+    tx.execute(
+        "DELETE FROM stock_adjustment WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND made_on < $4
+             AND reference IN (
+                 SELECT a.reference FROM stock_adjustment AS a
+                 WHERE a.tenant = $1 AND a.merchant = $2 AND a.connection = $3 AND a.made_on < $4
+                 ORDER BY a.made_on LIMIT $5)",
+        &[tenant, merchant, connection, before.into(), TAKEN_AWAY.into()],
+    )
+    .await?;
+    Ok(())
 }

@@ -4,7 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{Access, Database, DbError, R, sql::Tx};
+use super::{
+    Access, Database, DbError, R,
+    lists::Conditions,
+    sql::{Row, Tx, Value},
+    words::end_of,
+};
 
 /// One thing somebody did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +30,25 @@ pub struct AuditRow {
     pub hash: String,
 }
 
+/// Which rows. Texts are beginnings, and find whatever begins so; empty: whatever it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditQuery {
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// On what.
+    pub target: String,
+    /// At or after.
+    pub from: Option<Timestamp>,
+    /// Before.
+    pub to: Option<Timestamp>,
+    /// Before this row.
+    pub before: Option<i64>,
+    /// Most rows.
+    pub limit: u32,
+}
+
 /// What one audit trail looks like, read from its beginning.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditChain {
@@ -35,6 +59,18 @@ pub struct AuditChain {
     /// Hash of the last row that is as it was written. Whoever notes it elsewhere can tell later whether rows were cut off
     /// at the end, which no chain shows by itself.
     pub head: String,
+}
+
+fn audit_row(row: &Row) -> R<AuditRow> {
+    Ok(AuditRow {
+        number: row.int(0)?,
+        at: row.time(1)?,
+        actor: row.string(2)?,
+        action: row.string(3)?,
+        target: row.string(4)?,
+        detail: row.string(5)?,
+        hash: row.string(6)?,
+    })
 }
 
 impl AuditRow {
@@ -94,6 +130,66 @@ pub(super) async fn append(tx: &mut Tx, tenant: &str, actor: &str, action: &str,
     Ok(())
 }
 
+/// Of what a filter finds there are no more rows than this: they are looked up. What is more common is walked for, newest first,
+/// until a page is full, which is soon.
+const RARE: i64 = 5_000;
+
+/// One filter: a column and what it lies between.
+struct Filter {
+    column: &'static str,
+    from: Option<Value>,
+    to: Option<Value>,
+}
+
+impl Filter {
+    /// Adds it. Only where it `leads` is it written so that its index is found: the databases do not know by themselves what is rare.
+    fn ask(&self, conditions: &mut Conditions, leads: bool) {
+        let place = match (leads, self.column) {
+            (true, column) => format!("a.{column}"),
+            (false, "at") => "a.at + 0".to_owned(),
+            (false, column) => format!("a.{column} || ''"),
+        };
+        for (sign, bound) in [(">=", &self.from), ("<", &self.to)] {
+            if let Some(bound) = bound {
+                conditions.compare(&place, sign, bound.clone());
+            }
+        }
+    }
+}
+
+/// The filters that are given.
+fn filters(query: &AuditQuery) -> Vec<Filter> {
+    let texts = [("target", &query.target), ("actor", &query.actor), ("action", &query.action)];
+    let mut filters: Vec<Filter> = texts
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(column, text)| Filter { column, from: Some(text.as_str().into()), to: Some(end_of(text).into()) })
+        .collect();
+    if query.from.is_some() || query.to.is_some() {
+        filters.push(Filter { column: "at", from: query.from.map(Value::from), to: query.to.map(Value::from) });
+    }
+    filters
+}
+
+/// The column of the first filter that finds few rows.
+async fn rarest(tx: &mut Tx, tenant: &str, query: &AuditQuery) -> R<Option<&'static str>> {
+    for filter in filters(query) {
+        let mut conditions = Conditions::new("a.tenant = $1", tenant);
+        filter.ask(&mut conditions, true);
+        conditions.values.push((RARE + 1).into());
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 AS one FROM audit AS a WHERE {} LIMIT ${}) AS few",
+            conditions.sql,
+            conditions.values.len()
+        );
+        let rows = tx.query_built(sql, &conditions.values).await?;
+        if rows.first().map(|row| row.int(0)).transpose()?.is_some_and(|count| count <= RARE) {
+            return Ok(Some(filter.column));
+        }
+    }
+    Ok(None)
+}
+
 impl Database {
     /// Appends a row to a tenant's audit trail, or to the installation's.
     pub async fn audit(
@@ -125,19 +221,34 @@ impl Database {
                         &[tenant.into(), number.into(), limit.into()],
                     )
                     .await?;
-                rows.iter()
-                    .map(|row| {
-                        Ok(AuditRow {
-                            number: row.int(0)?,
-                            at: row.time(1)?,
-                            actor: row.string(2)?,
-                            action: row.string(3)?,
-                            target: row.string(4)?,
-                            detail: row.string(5)?,
-                            hash: row.string(6)?,
-                        })
-                    })
-                    .collect()
+                rows.iter().map(audit_row).collect()
+            })
+        })
+        .await
+    }
+
+    /// Rows of the audit trail, newest first.
+    pub async fn list_audit(&self, access: &Access, query: AuditQuery) -> R<Vec<AuditRow>> {
+        let access = access.clone();
+        self.read(access.clone(), "list_audit", move |tx| {
+            Box::pin(async move {
+                let tenant = access.setting().0;
+                let rare = rarest(tx, tenant, &query).await?;
+                let mut conditions = Conditions::new("a.tenant = $1", tenant);
+                for filter in filters(&query) {
+                    filter.ask(&mut conditions, rare == Some(filter.column));
+                }
+                // What is not led by an index of its own is walked, newest first, until the page is full.
+                let number = if rare.is_some() { "a.number + 0" } else { "a.number" };
+                conditions.compare(number, "<", query.before.unwrap_or(i64::MAX));
+                conditions.values.push(query.limit.into());
+                let sql = format!(
+                    "SELECT a.number, a.at, a.actor, a.action, a.target, a.detail, a.hash FROM audit AS a WHERE {}
+                     ORDER BY {number} DESC LIMIT ${}",
+                    conditions.sql,
+                    conditions.values.len()
+                );
+                tx.query_built(sql, &conditions.values).await?.iter().map(audit_row).collect()
             })
         })
         .await

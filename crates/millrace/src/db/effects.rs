@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use connect::{
-    EffectId, EffectKind, Side,
+    EffectId, EffectKind, Side, TenantId,
     planted::{Planted, planted},
 };
 use engine::effect::{EffectState, later};
@@ -310,6 +310,42 @@ impl Database {
             Box::pin(async move {
                 let rows = claim(tx, &key, side, &owner, lease, limit).await?;
                 Ok(Claimed { rows, at: tx.now })
+            })
+        })
+        .await
+    }
+
+    /// Who holds claims on effects of a tenant at the moment.
+    pub async fn claim_holders(&self, tenant: &TenantId) -> R<Vec<String>> {
+        let tenant = tenant.clone();
+        self.read(&tenant.clone(), "claim_holders", move |tx| {
+            Box::pin(async move {
+                let now = tx.now;
+                let rows = tx
+                    .query(
+                        "SELECT DISTINCT owner FROM effect WHERE tenant = $1 AND owner IS NOT NULL AND lease_until > $2
+                             AND state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')",
+                        &[(&tenant).into(), now.into()],
+                    )
+                    .await?;
+                rows.iter().map(|row| row.string(0)).collect()
+            })
+        })
+        .await
+    }
+
+    /// Ends the claims of an owner that has certainly ended: what it had armed is unknown from now on (R2). How many.
+    pub async fn end_claims(&self, tenant: &TenantId, owner: &str) -> R<u64> {
+        let (tenant, owner) = (tenant.clone(), owner.to_owned());
+        self.write(&tenant.clone(), "end_claims", move |tx| {
+            Box::pin(async move {
+                let now = tx.fresh_now().await?;
+                tx.execute(
+                    "UPDATE effect SET lease_until = $3 WHERE tenant = $1 AND owner = $2 AND lease_until > $3
+                         AND state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')",
+                    &[(&tenant).into(), owner.into(), now.into()],
+                )
+                .await
             })
         })
         .await

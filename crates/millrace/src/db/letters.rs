@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connect::{EffectId, Known, Mark, Receipt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     ConnectionKey, Database, NewEffect, R,
@@ -19,6 +19,9 @@ const REFUSED: &str = "refused_message";
 
 /// Most of those that are raised together.
 const MOST: i64 = 500;
+
+/// Most messages that are forgotten together, oldest first. More come in with no reading, so none is left over for long.
+const FORGOTTEN: i64 = 1_000;
 
 /// A message of ours whose receipt is overdue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +94,26 @@ impl Database {
                     keep_receipt(tx, &key, receipt).await?;
                 }
                 Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Forgets messages that were taken in longer ago than this: one that comes then is another one. How many.
+    pub async fn forget_letters(&self, key: &ConnectionKey, known_for: SignedDuration) -> R<u64> {
+        let key = key.clone();
+        self.write(&key.clone(), "forget_letters", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let before = tx.now.checked_sub(known_for).unwrap_or(Timestamp::UNIX_EPOCH);
+                tx.execute(
+                    "DELETE FROM letter WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND at < $4 AND name IN (
+                         SELECT l.name FROM letter AS l
+                         WHERE l.tenant = $1 AND l.merchant = $2 AND l.connection = $3 AND l.at < $4
+                         ORDER BY l.at LIMIT $5)",
+                    &[tenant, merchant, connection, before.into(), FORGOTTEN.into()],
+                )
+                .await
             })
         })
         .await

@@ -45,6 +45,17 @@ impl Conditions {
         conditions
     }
 
+    /// This one, of one value, as `$1`.
+    pub(super) fn new(condition: &str, value: impl Into<Value>) -> Self {
+        Self { sql: condition.to_owned(), values: vec![value.into()] }
+    }
+
+    /// What stands there compared with a value; `place` and `sign` are constants of this module's users.
+    pub(super) fn compare(&mut self, place: &str, sign: &'static str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        self.sql.push_str(&format!(" AND {place} {sign} ${}", self.values.len()));
+    }
+
     pub(super) fn and(&mut self, alias: &'static str, condition: &'static str, value: impl Into<Value>) {
         self.values.push(value.into());
         self.sql.push_str(&format!(" AND {alias}.{condition} ${}", self.values.len()));

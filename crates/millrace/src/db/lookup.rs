@@ -4,7 +4,6 @@ use connect::{EffectId, OrderId, RequestId, ShipmentId};
 
 use super::{
     Access, ConnectionKey, Database, DbError, EffectView, ExceptionRow, Page, R, Scope, ShipmentView,
-    audit::AuditRow,
     queries::{self, EFFECT, SHIPMENT},
     sql::{Row, Tx, Value},
 };
@@ -213,36 +212,6 @@ impl Database {
                     });
                 }
                 Ok(queries::page(items, limit, |exception| exception.row.id.clone()))
-            })
-        })
-        .await
-    }
-
-    /// The audit trail before a row, newest first.
-    pub async fn audit_before(&self, access: &Access, number: Option<i64>, limit: u32) -> R<Vec<AuditRow>> {
-        let tenant = access.setting().0.to_owned();
-        self.read(access.clone(), "audit_before", move |tx| {
-            Box::pin(async move {
-                let rows = tx
-                    .query(
-                        "SELECT number, at, actor, action, target, detail, hash FROM audit
-                         WHERE tenant = $1 AND number < $2 ORDER BY number DESC LIMIT $3",
-                        &[tenant.into(), number.unwrap_or(i64::MAX).into(), limit.into()],
-                    )
-                    .await?;
-                rows.iter()
-                    .map(|row| {
-                        Ok(AuditRow {
-                            number: row.int(0)?,
-                            at: row.time(1)?,
-                            actor: row.string(2)?,
-                            action: row.string(3)?,
-                            target: row.string(4)?,
-                            detail: row.string(5)?,
-                            hash: row.string(6)?,
-                        })
-                    })
-                    .collect()
             })
         })
         .await

@@ -34,6 +34,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (19, "orders_by_date", include_str!("../../migrations/sqlite/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/sqlite/0020_letters.sql")),
     (21, "unmarked", include_str!("../../migrations/sqlite/0021_unmarked.sql")),
+    (22, "kept", include_str!("../../migrations/sqlite/0022_kept.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -57,6 +58,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (19, "orders_by_date", include_str!("../../migrations/postgres/0019_orders_by_date.sql")),
     (20, "letters", include_str!("../../migrations/postgres/0020_letters.sql")),
     (21, "unmarked", include_str!("../../migrations/postgres/0021_unmarked.sql")),
+    (22, "kept", include_str!("../../migrations/postgres/0022_kept.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -95,7 +95,7 @@ use sql::Tx;
 
 pub use alerts::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours};
 pub use assents::Assent;
-pub use audit::{AuditChain, AuditRow};
+pub use audit::{AuditChain, AuditQuery, AuditRow};
 pub use bulk::{BulkPreview, PREVIEW_KEPT};
 pub use census::{CensusOrder, CensusRequest, CensusShipment, UnknownEffect};
 pub use channel_runs::{ChannelRun, Counts, Ran, RunCause, RunEnd};

@@ -400,10 +400,8 @@ fn unmapped(line: StockLine, ages: &BTreeMap<&str, Timestamp>) -> Row {
     }
 }
 
-/// How far back the warehouse's own changes are named. They are in its figure, so they are no part of the sum: one explains a
-/// rest that nothing else does.
-const ADJUSTED_SINCE: SignedDuration = SignedDuration::from_hours(24 * 14);
-/// Most of them that are named of one product.
+/// Most of the warehouse's own changes that are named of one product. They are in its figure, so they are no part of the sum: one
+/// explains a rest that nothing else does.
 const ADJUSTMENTS: usize = 5;
 
 /// Which changes the warehouse reported of products whose difference is not all explained.
@@ -411,8 +409,7 @@ async fn add_adjustments(runtime: &Runtime, rows: &mut [Row]) -> Result<(), Flow
     if rows.iter().all(|row| row.drift.unexplained.is_zero()) {
         return Ok(());
     }
-    let now = runtime.clock.now();
-    let known = runtime.db.adjustments(&runtime.key, now.checked_sub(ADJUSTED_SINCE).unwrap_or(now)).await?;
+    let known = runtime.db.adjustments(&runtime.key).await?;
     for row in rows.iter_mut().filter(|row| !row.drift.unexplained.is_zero()) {
         let of_row = known.iter().filter(|one| row.skus.contains(&one.sku)).take(ADJUSTMENTS);
         row.notes.extend(of_row.map(|one| {

@@ -135,7 +135,7 @@ pub(super) async fn keep_letters(runtime: &Runtime, letters: Letters) -> Result<
     if letters.is_empty() {
         return Ok(());
     }
-    let Letters { marks, answers, receipts } = letters;
+    let Letters { marks, answers, receipts, known_for } = letters;
     let answered = !answers.is_empty();
     let answers = answers
         .into_iter()
@@ -148,6 +148,9 @@ pub(super) async fn keep_letters(runtime: &Runtime, letters: Letters) -> Result<
         })
         .collect();
     runtime.db.keep_letters(&runtime.key, &marks, answers, &receipts).await?;
+    if let (Some(known_for), false) = (known_for, marks.is_empty()) {
+        runtime.db.forget_letters(&runtime.key, known_for).await?;
+    }
     if answered {
         runtime.wake.warehouse.notify_one();
     }

@@ -3,11 +3,34 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, EventOut, Failure, Hub, PageOut, PagingQuery};
-use crate::db::AuditRow;
+use super::{Caller, EventOut, Failure, FailureKind, Hub, PageOut, limit};
+use crate::db::{self, AuditRow};
+
+/// Which rows of the audit trail. What is a text finds whatever begins so.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// Who: a person's id or e-mail address, a key's id, or what the name in the trail begins with (`person`, `command line`).
+    pub actor: Option<String>,
+    /// What, or what it begins with: `order.hold`, or `order.` for everything that is done with orders.
+    pub action: Option<String>,
+    /// On what: an id, or what it begins with (`con_` for every connection).
+    pub target: Option<String>,
+    /// At or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// Before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub to: Option<Timestamp>,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
 
 /// One thing somebody did.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -60,18 +83,44 @@ pub struct BudgetOut {
 ///
 /// # Errors
 /// When the caller may not see it.
-pub async fn audit(hub: &Hub, caller: &Caller, query: &PagingQuery) -> Result<PageOut<AuditOut>, Failure> {
+pub async fn audit(hub: &Hub, caller: &Caller, query: AuditQuery) -> Result<PageOut<AuditOut>, Failure> {
     caller.administers()?;
-    let before = query.cursor.as_deref().and_then(|cursor| cursor.parse().ok());
-    let limit = query.limit();
-    let rows = hub.db.audit_before(&caller.access(), before, limit).await?;
-    let next = match rows.last() {
-        Some(row) if rows.len() == usize::try_from(limit).unwrap_or(usize::MAX) && row.number > 1 => {
-            Some(row.number.to_string())
-        }
-        _ => None,
+    let text = |text: Option<String>| text.unwrap_or_default().trim().to_owned();
+    let limit = limit(query.limit);
+    let asked = db::AuditQuery {
+        actor: actor(hub, caller, text(query.actor)).await?,
+        action: text(query.action),
+        target: text(query.target),
+        from: query.from,
+        to: query.to,
+        before: query.cursor.and_then(|cursor| cursor.parse().ok()),
+        // One more tells whether there is a next page.
+        limit: limit + 1,
     };
+    let mut rows = hub.db.list_audit(&caller.access(), asked).await?;
+    let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > wanted;
+    rows.truncate(wanted);
+    let next = if more { rows.last().map(|row| row.number.to_string()) } else { None };
     Ok(PageOut { items: rows.into_iter().map(AuditOut::from).collect(), next })
+}
+
+/// How the trail names whoever is meant: people and keys by their ids, whatever they were called then.
+async fn actor(hub: &Hub, caller: &Caller, named: String) -> Result<String, Failure> {
+    if named.starts_with("key_") {
+        return Ok(format!("key {named}"));
+    }
+    if named.starts_with("per_") {
+        return Ok(format!("person {named}"));
+    }
+    if !named.contains('@') {
+        return Ok(named);
+    }
+    match hub.db.person(&caller.tenant, &named).await.map_err(Failure::from) {
+        Ok(person) => Ok(format!("person {}", person.id)),
+        Err(failure) if failure.kind == FailureKind::NotFound => Ok(named),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// What changed after a number, oldest first.

@@ -10,7 +10,9 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, Hub, PageOut, PagingQuery, activity, connections,
+    Caller, Failure, Hub, PageOut, PagingQuery,
+    activity::{self, AuditQuery},
+    connections,
     effects::{self, EffectsQuery},
     exceptions::{self, ExceptionsQuery},
     findings::{self, FindingsQuery},
@@ -268,17 +270,20 @@ impl Export {
                     ]
                 })
             }
-            ExportKind::Audit => rows(activity::audit(hub, caller, &PagingQuery { limit, cursor }).await?, |one| {
-                vec![
-                    one.number.to_string(),
-                    one.at.to_string(),
-                    one.actor,
-                    one.action,
-                    one.target,
-                    one.detail.to_string(),
-                    one.hash,
-                ]
-            }),
+            ExportKind::Audit => rows(
+                activity::audit(hub, caller, AuditQuery { limit, cursor, ..AuditQuery::default() }).await?,
+                |one| {
+                    vec![
+                        one.number.to_string(),
+                        one.at.to_string(),
+                        one.actor,
+                        one.action,
+                        one.target,
+                        one.detail.to_string(),
+                        one.hash,
+                    ]
+                },
+            ),
             ExportKind::Findings => {
                 let query = FindingsQuery { connection, all: true, limit, cursor, ..FindingsQuery::default() };
                 rows(findings::list(hub, caller, query).await?, |one| {

@@ -168,7 +168,11 @@ impl World {
                     }
                 }
                 Err(why) => {
-                    errors.push(json!({"code": 3, "message": why, "operation": one.name, "request_id": request_id}));
+                    // Published: 5 is what was not found. The other codes are not known.
+                    let code = if why.ends_with("not found") { 5 } else { 3 };
+                    errors.push(json!({
+                        "code": code, "message": why, "operation": one.name, "field": one.name, "request_id": request_id,
+                    }));
                     Value::Null
                 }
             };
@@ -194,6 +198,7 @@ impl World {
     fn change(&mut self, name: &str, arguments: &Map<String, Value>, now: Timestamp) -> Result<Value, String> {
         let data = arguments.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
         let result = match name {
+            _ if self.refusals.contains_key(name) => Err(self.refusals[name].clone()),
             "order_create" => self.floor.create(&data, now).map(Some),
             "order_update_holds" => self.floor.set_holds(&data, now).map(Some),
             "order_cancel" => self.floor.cancel(&data, now).map(Some),

@@ -263,6 +263,8 @@ struct World {
     refused_for_credits: u64,
     /// Changes that are carried out, and answered with errors beside the data.
     complaints: u64,
+    /// Mutations that are refused, each with its words.
+    refusals: BTreeMap<String, String>,
     rng: StdRng,
     /// How far this world's clock is ahead.
     ahead: Duration,
@@ -287,6 +289,7 @@ impl Handle {
             off_schema: Vec::new(),
             refused_for_credits: 0,
             complaints: 0,
+            refusals: BTreeMap::new(),
             rng: StdRng::seed_from_u64(config.seed),
             ahead: Duration::ZERO,
         };
@@ -397,6 +400,14 @@ impl Handle {
     /// The next changes are carried out, and answered with errors beside the data.
     pub fn complain_beside(&self, changes: u64) {
         self.with(|world, _| world.complaints = changes);
+    }
+
+    /// From now on a mutation is refused with these words, whatever it asks for; with `None` it is taken again.
+    pub fn refuse(&self, mutation: &str, words: Option<&str>) {
+        self.with(|world, _| match words {
+            Some(words) => world.refusals.insert(mutation.to_owned(), words.to_owned()),
+            None => world.refusals.remove(mutation),
+        });
     }
 
     /// Every access token given out so far stops working.

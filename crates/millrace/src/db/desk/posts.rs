@@ -2,12 +2,12 @@
 
 use connect::{DeskState, PackageLine, PostedCount, RequestState, Shipment, StockFeed, Told, ToldPage};
 use engine::desk::{Fault, faults, is_complete};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
-        Database, R,
+        ChannelKind, Database, R,
         payload::{pack_json, unpack_json},
         sql::Tx,
     },
@@ -17,6 +17,16 @@ use super::{
 const SHIPMENT: &str = "shipment";
 const COUNT: &str = "count";
 const STATE: &str = "state";
+
+/// A count is known by its id for so long after it was dealt with. One that is posted again later is older than what was counted
+/// since, and changes nothing.
+const COUNTS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// What was said of a request is known for so long after the request came to its end.
+const SAID_KEPT: SignedDuration = SignedDuration::from_hours(180 * 24);
+/// A run of the shipments channel that succeeded so long after something was said has read it, however much there was to read.
+const SURELY_READ: SignedDuration = SignedDuration::from_hours(24);
+/// Most old posts of each sort that one new post takes away.
+const TAKEN_AWAY: i64 = 100;
 
 /// What became of something that was posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +119,53 @@ async fn insert(tx: &mut Tx, key: &DeskKey, new: New<'_>) -> R<()> {
     )
     .await?;
     tx.wakes.work = true;
+    take_away(tx, key).await
+}
+
+/// Takes old posts away: counts that were dealt with, and what was said of requests at their end, once the connection whose
+/// request it is has read it.
+async fn take_away(tx: &mut Tx, key: &DeskKey) -> R<()> {
+    let [tenant, merchant, warehouse] = desk_values(key);
+    let ago = |time| tx.now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
+    let (counts, said) = (ago(COUNTS_KEPT), ago(SAID_KEPT));
+    tx.execute(
+        "DELETE FROM desk_post WHERE tenant = $1 AND merchant = $2 AND warehouse = $3 AND number IN (
+             SELECT p.number FROM desk_post AS p
+             WHERE p.tenant = $1 AND p.merchant = $2 AND p.warehouse = $3 AND p.kind = $4 AND p.at < $5
+                 AND p.put_away_at < $5
+             ORDER BY p.at LIMIT $6)",
+        &[tenant.clone(), merchant.clone(), warehouse.clone(), COUNT.into(), counts.into(), TAKEN_AWAY.into()],
+    )
+    .await?;
+    tx.execute(
+        "DELETE FROM desk_post WHERE tenant = $1 AND merchant = $2 AND warehouse = $3 AND number IN (
+             SELECT p.number FROM desk_post AS p
+             JOIN desk_request AS r ON r.tenant = p.tenant AND r.merchant = p.merchant AND r.warehouse = p.warehouse
+                 AND r.key = p.request
+             WHERE p.tenant = $1 AND p.merchant = $2 AND p.warehouse = $3 AND p.kind IN ($4, $5) AND p.at < $6
+                 AND r.state IN ('closed', 'cancelled', 'given_up') AND r.changed_at < $6
+                 AND NOT EXISTS (
+                     SELECT 1 FROM connection AS n
+                     JOIN request AS q ON q.tenant = n.tenant AND q.merchant = n.merchant AND q.connection = n.id
+                         AND q.key = p.request
+                     WHERE n.tenant = $1 AND n.merchant = $2 AND n.warehouse = $3 AND NOT EXISTS (
+                         SELECT 1 FROM channel AS c
+                         WHERE c.tenant = q.tenant AND c.merchant = q.merchant AND c.connection = q.connection
+                             AND c.kind = $7 AND c.succeeded_at > p.at + $8))
+             ORDER BY p.at LIMIT $9)",
+        &[
+            tenant,
+            merchant,
+            warehouse,
+            SHIPMENT.into(),
+            STATE.into(),
+            said.into(),
+            ChannelKind::Shipments.as_str().into(),
+            i64::try_from(SURELY_READ.as_millis()).unwrap_or(i64::MAX).into(),
+            TAKEN_AWAY.into(),
+        ],
+    )
+    .await?;
     Ok(())
 }
 

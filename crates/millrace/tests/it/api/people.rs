@@ -62,6 +62,21 @@ async fn an_invitation_works_once_and_can_be_taken_back() {
     for action in ["link.setup", "link.invitation", "link.withdraw", "person.create", "sign_in.success"] {
         assert!(audit.contains(action), "{action} in {audit}");
     }
+    // Whoever is called otherwise later is found all the same: by who they are.
+    let id = people["items"][0]["id"].as_str().unwrap();
+    let by_address = ada.get("/api/v1/audit?actor=ada@example.com&limit=500").await.json();
+    assert_eq!(by_address, ada.get(&format!("/api/v1/audit?actor={id}&limit=500")).await.json());
+    let mut rows = by_address["items"].as_array().unwrap().iter();
+    assert!(rows.len() > 3 && rows.all(|row| row["actor"].as_str().unwrap().contains(id)), "{by_address}");
+    let links = ada.get(&format!("/api/v1/audit?actor={id}&action=link.&limit=1")).await.json();
+    let next = links["next"].as_str().unwrap();
+    let older = ada.get(&format!("/api/v1/audit?actor={id}&action=link.&limit=1&cursor={next}")).await.json();
+    for page in [&links, &older] {
+        assert!(page["items"][0]["action"].as_str().unwrap().starts_with("link."), "{page}");
+    }
+    assert!(links["items"][0]["number"].as_i64() > older["items"][0]["number"].as_i64());
+    let none = ada.get("/api/v1/audit?actor=nobody@example.com&from=2020-01-01T00:00:00Z").await.json();
+    assert_eq!(none, json!({ "items": [] }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

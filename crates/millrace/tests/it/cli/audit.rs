@@ -71,3 +71,30 @@ fn a_name_with_line_ends_forges_no_row() {
     assert!(kept.to_string().contains("key.create"), "{kept}");
     assert_eq!(desk.type_in(&["audit", "verify"]).code, 0);
 }
+
+#[test]
+fn what_somebody_did_is_found() {
+    let desk = Desk::new();
+    desk.works(&["init"]);
+    for name in ["one", "two", "three"] {
+        desk.works(&["keys", "create", "--name", name, "--role", "read"]);
+    }
+    let found = |more: &[&str]| {
+        let page = desk.works(&[&["--json", "audit"], more].concat()).json();
+        page["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["action"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let created = vec!["api_key.create".to_owned(); 3];
+    assert_eq!(found(&["--action", "api_key.", "--from", "2026-01-01T00:00:00Z", "--limit", "3"]), created);
+    assert!(found(&["--action", "api_key.revoke"]).is_empty());
+    assert!(found(&["--to", "2020-01-01T00:00:00Z"]).is_empty());
+    assert!(found(&["--actor", "nobody@acme.test"]).is_empty());
+    let page = desk.works(&["--json", "audit", "--action", "api_key.", "--limit", "1"]).json();
+    let (target, next) = (page["items"][0]["target"].as_str().unwrap(), page["next"].as_str().unwrap());
+    assert_eq!(found(&["--target", target]), ["api_key.create"]);
+    assert_eq!(found(&["--action", "api_key.", "--limit", "2", "--cursor", next]), created[..2]);
+}

@@ -8,11 +8,13 @@ use connect::{
 };
 use engine::desk::CancelAnswer;
 use jiff::SignedDuration;
-use millrace::db::{ConnectionKey, DbError, DeskKey, DeskQuery, DeskStep, Guard, NewEndpoint, Outside as _, Posted};
+use millrace::db::{
+    ChannelKind, ConnectionKey, DbError, DeskKey, DeskQuery, DeskStep, Guard, NewEndpoint, Outside as _, Posted, Ran,
+};
 
 use super::{
     recovery::Told as Witness,
-    world::{World, on_both, unique},
+    world::{World, on_both, request_key, requested, unique},
 };
 
 /// A request for 5 WH-1 and 3 WH-2.
@@ -302,6 +304,63 @@ async fn what_is_answered_for_is_counted_and_witnessed() {
         outside.refuses.store(0, Ordering::SeqCst);
         assert!(matches!(db.post_count(&own, count("C1", "h1")).await.unwrap(), Posted::Again(_)));
         assert_eq!((outside.known(), db.safety().await.unwrap().kept.armed), (3, 3));
+    })
+    .await;
+}
+
+/// What was said is known for as long as it may be said again or nobody has read it; old posts go with the next new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn posts_are_known_for_as_long_as_they_are_needed() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let mut raw = world.raw().await;
+        let of = format!("tenant = '{}'", key.scope.tenant);
+        let warehouse = raw.texts(&format!("SELECT warehouse FROM connection WHERE {of}")).await.pop().unwrap();
+        let own = DeskKey { scope: key.scope.clone(), warehouse: warehouse.parse().unwrap() };
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        let ours = request_key(1);
+        let whole = [("WH-1", 5), ("WH-2", 3)];
+        for (id, request_of, goods) in
+            [("OURS", ours.as_str(), &whole[..]), ("NOBODYS", "X-2", &whole[..]), ("OPEN", "X-3", &whole[..1])]
+        {
+            db.lay_on_desk(&own, &request(request_of)).await.unwrap();
+            let left = shipment(id, request_of, goods, false);
+            assert!(matches!(db.post_shipment(&own, left, "h").await.unwrap(), Posted::New(_)));
+        }
+        for id in ["DONE", "WAITS"] {
+            db.post_count(&own, count(id, "h")).await.unwrap();
+        }
+        db.put_counts_away(&own, &["DONE".to_owned()]).await.unwrap();
+        let posts = format!("SELECT id FROM desk_post WHERE {of} AND id NOT LIKE 'NEW%' ORDER BY number");
+        let mut news = 0;
+        for (days, kept) in [
+            (29, &["OURS", "NOBODYS", "OPEN", "DONE", "WAITS"][..]),
+            // The count was dealt with long ago; nobody has looked at the other.
+            (2, &["OURS", "NOBODYS", "OPEN", "WAITS"]),
+            (148, &["OURS", "NOBODYS", "OPEN", "WAITS"]),
+            // Nobody is to be told of the one; of the other the connection has not read yet.
+            (2, &["OURS", "OPEN", "WAITS"]),
+        ] {
+            let age = (SignedDuration::from_hours(24) * days).as_millis();
+            for sql in [
+                format!("UPDATE desk_post SET at = at - {age}, put_away_at = put_away_at - {age} WHERE {of}"),
+                format!("UPDATE desk_request SET changed_at = changed_at - {age} WHERE {of}"),
+            ] {
+                raw.run(&sql).await.unwrap();
+            }
+            news += 1;
+            db.post_count(&own, count(&format!("NEW{news}"), "h")).await.unwrap();
+            assert_eq!(raw.texts(&posts).await, kept, "after {days} more days");
+        }
+        assert!(matches!(db.post_count(&own, count("WAITS", "h")).await.unwrap(), Posted::Again(_)));
+        assert_eq!(db.post_count(&own, count("WAITS", "other")).await.unwrap(), Posted::Differs);
+
+        let run = db.start_run(&key, ChannelKind::Shipments).await.unwrap();
+        db.finish_run(&key, ChannelKind::Shipments, &run, Ok(Ran::default())).await.unwrap();
+        db.post_count(&own, count("NEW", "h")).await.unwrap();
+        assert_eq!(raw.texts(&posts).await, ["OPEN", "WAITS"]);
+        assert_eq!(db.desk_request(&own, &ours).await.unwrap().unwrap().standing.state, DeskState::Closed);
+        assert_eq!(db.told_at_desk(&own, 0, 10).await.unwrap().told.len(), 1);
     })
     .await;
 }

@@ -328,3 +328,35 @@ async fn people_decide_along_permitted_edges() {
     })
     .await;
 }
+
+/// What a process held that has certainly ended is free at once, and what it had sent is unknown; others keep theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_of_a_process_that_has_ended_end() {
+    on_both(|world: World| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let claim = |owner: &'static str, limit: usize| db.claim_effects(&key, Side::Source, owner, LEASE, limit);
+        let new = ["a", "b", "c"].map(|name| effect(EffectKind::CreateNote, name, &format!("lane {name}")));
+        db.plan_effects(&key, new.to_vec()).await.unwrap();
+        let gone = claim("gone", 2).await.unwrap().rows;
+        assert_eq!(claim("runs", 2).await.unwrap().rows.len(), 1);
+        assert!(db.arm(&key, vec![arm_of(&gone[0])], DEADLINE).await.unwrap()[0].is_some());
+        let tenant = &key.scope.tenant;
+        let mut holders = db.claim_holders(tenant).await.unwrap();
+        holders.sort();
+        assert_eq!(holders, ["gone", "runs"]);
+        let stranger = world.connection("acme").await.scope.tenant;
+        assert_eq!(
+            (db.end_claims(&stranger, "gone").await.unwrap(), db.end_claims(tenant, "gone").await.unwrap()),
+            (0, 2)
+        );
+        assert_eq!(db.claim_holders(tenant).await.unwrap(), ["runs"]);
+        let again = claim("next", 10).await.unwrap().rows;
+        let mut stood: Vec<_> = again.iter().map(|row| (row.key.as_str(), row.state)).collect();
+        stood.sort_by_key(|(key, _)| *key);
+        assert_eq!(stood, [("a", Probing), ("b", Planned)]);
+        // Should it have stood still after all: its fences are of the past.
+        assert!(again.iter().all(|row| gone.iter().any(|old| old.id == row.id && old.fence < row.fence)));
+        assert_eq!(db.arm(&key, vec![arm_of(&gone[1])], DEADLINE).await.unwrap(), [None]);
+    })
+    .await;
+}

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use connect::{EffectKind, Mark, Numbering, Receipt, Side};
+use connect::{EffectKind, Mark, Numbering, Receipt, Side, StockAdjustment};
 use engine::effect::EffectState;
+use jiff::SignedDuration;
 use millrace::db::{ConnectionKey, Database, NewEffect};
 
 use super::world::{carry_out, effect, on_both};
@@ -112,6 +113,68 @@ async fn what_nobody_acknowledges_is_missed_and_settles_itself() {
         db.keep_letters(&key, &[], Vec::new(), &[said(2, None), said(2, None)]).await.unwrap();
         assert_eq!(open(db, &key).await.len(), 1);
         assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 0);
+    })
+    .await;
+}
+
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// A partner's number stands for nothing any more once it may come again, and not before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_known_for_as_long_as_its_number_may_not_come_again() {
+    on_both(|world| async move {
+        let (db, key, other) = (&world.db, world.connection("acme").await, world.connection("acme").await);
+        for key in [&key, &other] {
+            let marks = ["new", "known", "old"].map(|name| mark(name, "content", None));
+            db.keep_letters(key, &marks, Vec::new(), &[]).await.unwrap();
+        }
+        let mut raw = world.raw().await;
+        for (name, days) in [("known", 179), ("old", 181)] {
+            let age = (DAY * days).as_millis();
+            raw.run(&format!("UPDATE letter SET at = at - {age} WHERE name = '{name}'")).await.unwrap();
+        }
+        assert_eq!(db.forget_letters(&key, DAY * 180).await.unwrap(), 1);
+        assert_eq!(db.forget_letters(&key, DAY * 180).await.unwrap(), 0);
+        for (name, there) in [("new", true), ("known", true), ("old", false)] {
+            assert_eq!(hash(db, &key, name).await.is_some(), there, "{name}");
+            assert!(hash(db, &other, name).await.is_some(), "another connection's are its own: {name}");
+        }
+        // Its number brings another message then.
+        db.keep_letters(&key, &[mark("old", "other", None)], Vec::new(), &[]).await.unwrap();
+        assert_eq!(hash(db, &key, "old").await.as_deref(), Some("other"));
+    })
+    .await;
+}
+
+/// What a warehouse changed itself explains a difference for two weeks, and goes with the next that comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn adjustments_are_kept_for_as_long_as_they_explain() {
+    on_both(|world| async move {
+        let (db, key, other) = (&world.db, world.connection("acme").await, world.connection("acme").await);
+        let now = db.now().await.unwrap();
+        let made = |reference: &str, days: i32| StockAdjustment {
+            reference: reference.to_owned(),
+            line: 1,
+            sku: "WH-1".to_owned(),
+            change: (-2).into(),
+            reason: "damaged".to_owned(),
+            made_on: now - DAY * days,
+        };
+        for key in [&key, &other] {
+            db.keep_adjustments(key, vec![made("A", 1), made("B", 13)]).await.unwrap();
+        }
+        let mut raw = world.raw().await;
+        let of = format!("tenant = '{}'", key.scope.tenant);
+        let age = (DAY * 2).as_millis();
+        raw.run(&format!("UPDATE stock_adjustment SET made_on = made_on - {age} WHERE {of}")).await.unwrap();
+        let known = |known: Vec<StockAdjustment>| known.into_iter().map(|one| one.reference).collect::<Vec<_>>();
+        assert_eq!(known(db.adjustments(&key).await.unwrap()), ["A"], "it explains nothing any more");
+        // The same file once more brings nothing old back.
+        db.keep_adjustments(&key, vec![made("C", 0), made("D", 15)]).await.unwrap();
+        assert_eq!(known(db.adjustments(&key).await.unwrap()), ["C", "A"]);
+        let rows = raw.texts(&format!("SELECT reference FROM stock_adjustment WHERE {of} ORDER BY reference")).await;
+        assert_eq!(rows, ["A", "C"]);
+        assert_eq!(known(db.adjustments(&other).await.unwrap()), ["A", "B"]);
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! The conformance suite of the database: every function, on SQLite and on PostgreSQL.
 
 mod assents;
+mod audit;
 mod census;
 mod claims;
 mod config;

@@ -10,7 +10,7 @@ use connect::Side;
 use engine::effect::EffectState::{self, AbsentConfirmed, Applied, Refused, Unknown, Voided};
 use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
-    ConnectionKey, CorrectionView, Database, DbError, FoundLate, NewCorrection, RunState, Scope, StockRun,
+    AuditQuery, ConnectionKey, CorrectionView, Database, DbError, FoundLate, NewCorrection, RunState, Scope, StockRun,
 };
 
 use super::{
@@ -112,7 +112,10 @@ async fn a_run_is_undone_once() {
         assert!(matches!(db.release_holds(&key, &[(2, 1)], "ada").await, Err(DbError::NotFound(_))));
         planned(&db, &key, "last", &[(1, "-3")]).await;
         assert_eq!(carry_out(&db, &key, Side::Source, &[Applied]).await.len(), 1, "released");
-        let audit = db.audit_before(&(&key.scope.tenant).into(), None, 10).await.unwrap();
+        let audit = db
+            .list_audit(&(&key.scope.tenant).into(), AuditQuery { limit: 10, ..AuditQuery::default() })
+            .await
+            .unwrap();
         let actions: Vec<&str> = audit.iter().map(|row| row.action.as_str()).collect();
         assert_eq!(actions, ["stock.release", "stock.undo"]);
         // A later correction has touched the first line now.

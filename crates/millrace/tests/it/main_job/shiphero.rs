@@ -143,6 +143,34 @@ async fn cancelled_before_and_after_it_left() {
     assert_eq!(floor.ledger().duplicates, []);
 }
 
+/// What it refuses for good is not repeated: the order says why in its words, and goes when a person says that the cause is mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_it_refuses_for_good_waits_for_a_person() {
+    let mut world = World::new(Setup { ships: Ships::ShipHero, basis: "physical", ..Setup::default() }).await;
+    let floor = floor(&world);
+    let tries = |name: &str| floor.ledger().mutations.iter().filter(|one| one.name == name).count();
+    floor.refuse("order_create", Some("Shipping address is invalid"));
+    floor.refuse("order_update_holds", Some("Holds of this order cannot be changed"));
+    let order = one_row(&world, 0, 3);
+    world.start();
+    for (mutation, words) in [
+        ("order_create", "Shipping address is invalid"),
+        ("order_update_holds", "Holds of this order cannot be changed"),
+    ] {
+        let stands = becomes(&mut world, order, "error", words).await;
+        let effects = stands["effects"].as_array().expect("its changes").clone();
+        let refused = effects.iter().find(|effect| effect["state"] == "refused").expect("the refused one");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(tries(mutation), 1, "nobody has mended anything");
+        floor.refuse(mutation, None);
+        world.command(&["effects", "retry", refused["id"].as_str().expect("its id"), "--reason", "mended there"]);
+    }
+    // Let go at last, it is shipped.
+    becomes(&mut world, order, "closed", "").await;
+    assert_eq!(floor.ledger().duplicates, []);
+    world.invariants().expect("the invariants hold");
+}
+
 /// ShipHero calls when something leaves; whoever has not the secret learns nothing, a repeat is known by its number, and the
 /// secret is in no log.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
