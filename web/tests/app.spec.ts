@@ -228,7 +228,7 @@ test('who tries an alert that cannot be sent is told so', async ({ page, demo })
   await expect(dialog).toHaveCount(0);
   await page.getByRole('button', { name: 'Try it' }).click();
   await expect(page.getByRole('alert').filter({ hasText: 'The test did not get there' })).toContainText(/no mail server/i);
-  await page.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByRole('button', { name: 'Remove The office' }).click();
   await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
   await expect(page.getByText('Nobody is told yet')).toBeVisible();
 });
