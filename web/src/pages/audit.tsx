@@ -98,7 +98,7 @@ export function Audit() {
       )}
       <FilterBar
         list="audit"
-        search="On what: an id, or how it begins"
+        search="On what: its id"
         fields={[
           { name: 'actor', label: 'Who', choices: actors },
           { name: 'action', label: 'What', choices: SUBJECTS.map((value) => ({ value, label: words(value) })) },
