@@ -18,6 +18,7 @@ use super::{
         asked_rows,
     },
     files::Publishing,
+    run::warehouse_sku,
     warehouse::{csv_rows, keys},
     witness::Witness,
 };
@@ -152,6 +153,9 @@ impl Watcher for Watch {
                 for line in change.body["corrections"].as_array().into_iter().flatten() {
                     let (product, units) =
                         (line["productId"].as_i64().unwrap_or(0), line["quantity"].as_i64().unwrap_or(0));
+                    if self.left_for_nothing_known(product) {
+                        continue;
+                    }
                     let before: i64 = account
                         .corrections
                         .iter()
@@ -180,6 +184,16 @@ impl Watcher for Watch {
 }
 
 impl Watch {
+    /// Whether units of a product have left, after a loss, for an order that the hub does not know: such a difference is one like any
+    /// other (as at rest, `checks::stock`).
+    fn left_for_nothing_known(&self, product: i64) -> bool {
+        let sku = warehouse_sku(product);
+        self.witness.count(&format!(
+            "SELECT count(*) FROM shipment WHERE request IS NULL AND document LIKE '%\"{sku}\"%'
+                 AND EXISTS (SELECT 1 FROM safety WHERE lost_since IS NOT NULL)"
+        )) > 0
+    }
+
     /// S4.
     fn status_moves(&self, change: &Change, account: &Account) {
         let Some(order) = account.orders.get(&change.target[0]) else { return };
