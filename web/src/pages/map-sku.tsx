@@ -3,15 +3,24 @@ import { useState } from 'react';
 import { Action } from '../parts/act';
 import { mapSku } from './mappings-save';
 
-/** Maps one SKU, where somebody sees that it is missing. `then` says what to do next. */
-export function MapSku({ connection, sku, then }: { connection: string; sku: string; then: string }) {
-  const [to, setTo] = useState('');
+interface MapSkuProps {
+  connection: string;
+  sku: string;
+  /** What it is mapped to now, where it is to be changed. */
+  before?: string;
+  /** What to do next. */
+  then?: string;
+}
+
+/** Maps one SKU, where somebody sees that it is missing, or maps it anew. */
+export function MapSku({ connection, sku, before, then = '' }: MapSkuProps) {
+  const [to, setTo] = useState(before ?? '');
   return (
     <Action
       size="xs"
-      label="Map this SKU"
+      {...(before === undefined ? { label: 'Map this SKU' } : { label: 'Change', about: sku })}
       confirm="Map it"
-      said={`${sku} is mapped. ${then}`}
+      said={`${sku} is mapped. ${then}`.trim()}
       explains={
         <TextInput
           label={`What the warehouse calls ${sku}`}

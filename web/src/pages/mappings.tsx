@@ -13,6 +13,7 @@ import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
 import { Kits } from './kits';
 import { MappingsFile } from './mappings-file';
+import { MapSku } from './map-sku';
 import { mapSku, useSave } from './mappings-save';
 
 type Mappings = Schemas['MappingsIn'];
@@ -192,27 +193,9 @@ function Listings({ connection, listings }: { connection: string; listings: stri
 
 /** What can be done with one SKU that is mapped. */
 function SkuActions({ connection, pair: [from = '', before = ''], remove }: { connection: string; pair: string[]; remove: () => Promise<unknown> }) {
-  const [to, setTo] = useState(before);
   return (
     <Group gap="xs">
-      <Action
-        size="xs"
-        label="Change"
-        about={from}
-        confirm="Map it"
-        said={`${from} is mapped.`}
-        explains={
-          <TextInput
-            label={`What the warehouse calls ${from}`}
-            description="Its SKU there, letter by letter."
-            required
-            data-autofocus
-            value={to}
-            onChange={(event) => setTo(event.currentTarget.value)}
-          />
-        }
-        run={() => mapSku(connection, from, to)}
-      />
+      <MapSku connection={connection} sku={from} before={before} />
       <Action
         size="xs"
         label="Remove"
