@@ -155,9 +155,6 @@ function Test({ connection }: { connection: string }) {
   );
 }
 
-/** A reason that names an option of the program is mended where that is started. */
-const isOfProgram = (reason: string | null | undefined) => / --?|\(--/.test(reason ?? '');
-
 /** Whether Brightpearl calls when something changes, so that nothing waits for the next look. */
 function Calls({ connection }: { connection: Detail }) {
   const { administers } = useRights();
@@ -174,7 +171,6 @@ function Calls({ connection }: { connection: Detail }) {
           <Action
             size="xs"
             label="Ask Brightpearl to call"
-            disabled={isOfProgram(data.reason)}
             run={() => done(api.POST('/api/v1/connections/{connection}/webhooks', { params }))}
           />
         )

@@ -16,24 +16,18 @@ type One = Schemas['BulkOrderOut'];
 interface Offer {
   action: Schemas['BulkAction'];
   label: string;
-  /** Orders in these states take it; all that are not archived, where none are named. */
-  states?: string[];
   wantsReason?: boolean;
   danger?: boolean;
 }
 
-const UNSENT = ['new', 'held', 'queued', 'error'];
-
 const OFFERED: Offer[] = [
-  { action: 'retry', label: 'Try again', states: [...UNSENT, 'open', 'partly_shipped', 'shipped', 'skipped', 'cancelled'] },
-  { action: 'hold', label: 'Hold', states: UNSENT, wantsReason: true },
-  { action: 'release', label: 'Release', states: UNSENT },
-  { action: 'cancel', label: 'Cancel', states: [...UNSENT, 'open', 'partly_shipped'], wantsReason: true, danger: true },
+  { action: 'retry', label: 'Try again' },
+  { action: 'hold', label: 'Hold', wantsReason: true },
+  { action: 'release', label: 'Release' },
+  { action: 'cancel', label: 'Cancel', wantsReason: true, danger: true },
   { action: 'archive', label: 'Archive' },
-  { action: 'unarchive', label: 'Bring back', states: ['archived'] },
+  { action: 'unarchive', label: 'Bring back' },
 ];
-
-const takes = ({ states }: Offer, { state }: Order) => (states ? states.includes(state) : state !== 'archived');
 
 interface Props {
   orders: Order[];
@@ -48,7 +42,7 @@ export function BulkActions({ orders, filter, clear }: Props) {
   return (
     <>
       <Group gap="xs">
-        {OFFERED.filter((one) => orders.some((order) => takes(one, order))).map((one) => (
+        {OFFERED.map((one) => (
           <Button key={one.action} size="xs" variant="default" onClick={() => setOffered(one)}>
             {one.label}
           </Button>
