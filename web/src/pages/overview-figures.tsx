@@ -79,9 +79,7 @@ const HOPS: Record<string, string> = {
 
 /** How long each hop took over the last day. */
 export function Latency({ of }: { of: Overview }) {
-  const time = (ms: number | null | undefined, like: number | null | undefined) => (
-    <span className="nowrap">{ms === null || ms === undefined ? '–' : took(ms, like ?? ms)}</span>
-  );
+  const time = (ms: number | null | undefined) => <span className="nowrap">{ms === null || ms === undefined ? '–' : took(ms)}</span>;
   return (
     <Section title="How long it takes" about="Over the last day: half of them, and 99 of 100, took no longer.">
       <Rows
@@ -90,8 +88,8 @@ export function Latency({ of }: { of: Overview }) {
         id={(one) => one.hop}
         columns={[
           { title: 'From → to', show: (one) => HOPS[one.hop] ?? one.hop },
-          { title: 'Half', figure: true, show: (one) => time(one.p50_ms, one.p50_ms) },
-          { title: '99 of 100', figure: true, show: (one) => time(one.p99_ms, one.p50_ms) },
+          { title: 'Half', figure: true, show: (one) => time(one.p50_ms) },
+          { title: '99 of 100', figure: true, show: (one) => time(one.p99_ms) },
           { title: 'Measured', figure: true, show: (one) => one.count, wide: true },
         ]}
       />

@@ -56,12 +56,12 @@ export function Exact({ at }: { at: string }) {
   );
 }
 
-/** How long something took, from milliseconds; in the unit that fits, or in that of `like`, to be compared with it. */
-export function took(ms: number, like = ms): string {
-  if (like < 1_000) return `${ms} ms`;
-  if (like < MINUTE) return `${(ms / 1_000).toFixed(1)} s`;
-  if (like < 60 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
-  if (like < 2_880 * MINUTE) return `${(ms / (60 * MINUTE)).toFixed(1)} h`;
+/** How long something took, from milliseconds. In seconds for minutes on end: what stands side by side is to be compared. */
+export function took(ms: number): string {
+  if (ms < 1_000) return `${ms} ms`;
+  if (ms < 10 * MINUTE) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 60 * MINUTE) return `${Math.round(ms / MINUTE)} min`;
+  if (ms < 2_880 * MINUTE) return `${(ms / (60 * MINUTE)).toFixed(1)} h`;
   return `${Math.round(ms / (1_440 * MINUTE))} days`;
 }
 
