@@ -393,8 +393,15 @@ pub trait OrderSource: Effects {
         shipped_at: Timestamp,
     ) -> Result<EffectDraft, PlanError>;
 
-    /// The order's status, to be set only while it stands at one of `from`. Pure.
-    fn plan_status(&self, key: &str, order_id: i64, from: &BTreeSet<i64>, to: i64) -> Result<EffectDraft, PlanError>;
+    /// The order's status, to be set only while it stands at one of `from`. `name` is what people call `to`, where it is known. Pure.
+    fn plan_status(
+        &self,
+        key: &str,
+        order_id: i64,
+        from: &BTreeSet<i64>,
+        to: i64,
+        name: Option<&str>,
+    ) -> Result<EffectDraft, PlanError>;
 
     /// A note on the order, for people. Pure.
     fn plan_order_note(&self, key: &str, order_id: i64, text: &str) -> Result<EffectDraft, PlanError>;

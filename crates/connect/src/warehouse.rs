@@ -213,6 +213,12 @@ pub trait Warehouse: Effects {
     /// Signs in and looks around with the calls that real work uses, or says plainly what is wrong.
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError>;
 
+    /// The place from which it takes what the warehouse writes, where that goes away by being taken: of two that take from one
+    /// place each gets what the other should have had.
+    fn takes_from(&self) -> Option<String> {
+        None
+    }
+
     /// What it can do beside the main line.
     fn features(&self) -> &'static [WarehouseFeature];
 

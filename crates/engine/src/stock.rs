@@ -30,6 +30,9 @@ pub struct ProductFacts {
     /// Something that touches it is not settled: an effect whose outcome is unknown, or work accepted too close to the
     /// cut-off to know whether the warehouse counted it.
     pub unsettled: bool,
+    /// A goods-out note of an open order of it was posted as shipped by somebody else: whether the goods it stands for are still
+    /// on the shelves, and whether the hub's own event will follow, nobody can say before the order is settled. Which note.
+    pub posted_by_others: Option<String>,
     /// A correction of it is open, unknown or parked.
     pub correcting: bool,
     /// Put away: adding stock would bring it back to life.
@@ -102,6 +105,14 @@ pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
     }
     if facts.unsettled {
         return done(Verdict::Skip, "an order or shipment of it is between the two systems".to_owned());
+    }
+    if let Some(which) = &facts.posted_by_others {
+        return done(
+            Verdict::Skip,
+            format!(
+                "{which} was posted as shipped in Brightpearl by somebody else; it waits until that order is settled"
+            ),
+        );
     }
     // An available figure knows nothing of an order accepted after the count either, and those that it does know of cannot
     // be told apart here, so both bases wait.

@@ -185,6 +185,13 @@ impl Runtime {
         Ok(choices)
     }
 
+    /// What the account calls a status, where its choices have been read lately; nothing is read for it.
+    pub fn status_name(&self, status_id: i64) -> Option<String> {
+        let kept = self.memory.choices.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, choices) = kept.as_ref()?;
+        choices.statuses.iter().find(|status| status.id == status_id).map(|status| status.name.clone())
+    }
+
     /// Products by id, at most a quarter of an hour old; those that do not exist are left out.
     pub async fn products(&self, ids: &BTreeSet<i64>) -> Result<BTreeMap<i64, Product>, ConnectorError> {
         let now = self.clock.monotonic();

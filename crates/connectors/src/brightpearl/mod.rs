@@ -320,8 +320,15 @@ impl OrderSource for Brightpearl {
         effects::bodies::shipped(key, order_id, note_id, at)
     }
 
-    fn plan_status(&self, key: &str, order_id: i64, from: &BTreeSet<i64>, to: i64) -> Result<EffectDraft, PlanError> {
-        effects::bodies::status(key, order_id, from, to)
+    fn plan_status(
+        &self,
+        key: &str,
+        order_id: i64,
+        from: &BTreeSet<i64>,
+        to: i64,
+        name: Option<&str>,
+    ) -> Result<EffectDraft, PlanError> {
+        effects::bodies::status(key, order_id, from, to, name)
     }
 
     fn plan_order_note(&self, key: &str, order_id: i64, text: &str) -> Result<EffectDraft, PlanError> {

@@ -234,6 +234,10 @@ impl<F: OrderFiles> Effects for Exchange<F> {
 
 #[async_trait]
 impl<F: OrderFiles> Warehouse for Exchange<F> {
+    fn takes_from(&self) -> Option<String> {
+        Some(self.place.takes_from())
+    }
+
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
         let mut check = WarehouseCheck::default();
         if self.place.host_key_missing() {

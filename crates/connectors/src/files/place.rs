@@ -181,6 +181,11 @@ impl Place {
         Ok(Self { location, place, in_folder, out_folder, archive, zone })
     }
 
+    /// The folder that is read, as [`connect::Warehouse::takes_from`] names it.
+    pub(crate) fn takes_from(&self) -> String {
+        format!("{}/{}", self.place.trim_end_matches('/'), self.out_folder)
+    }
+
     /// Whether a host key is needed and not agreed yet.
     pub(crate) fn host_key_missing(&self) -> bool {
         matches!(&self.location, FileLocation::Sftp { host_key: None, .. })

@@ -273,6 +273,10 @@ impl Effects for X12 {
 
 #[async_trait]
 impl Warehouse for X12 {
+    fn takes_from(&self) -> Option<String> {
+        Some(self.profile.place.takes_from())
+    }
+
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
         let place = &self.profile.place;
         let mut check = WarehouseCheck::default();

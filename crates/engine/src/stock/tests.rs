@@ -28,6 +28,7 @@ fn quiet(figure: i64, in_stock: i64) -> ProductFacts {
         posted_after: Decimal::ZERO,
         accepted: Decimal::ZERO,
         unsettled: false,
+        posted_by_others: None,
         correcting: false,
         archived: false,
         cost: cost(),
@@ -169,6 +170,7 @@ proptest! {
         revive_archived in any::<bool>(),
         most in prop::option::of(1_i64..60),
         half in prop::bool::weighted(0.1),
+        by_others in prop::bool::weighted(0.1),
         physical in any::<bool>(),
     ) {
         let basis = if physical { FeedBasis::Physical } else { FeedBasis::Available };
@@ -189,6 +191,7 @@ proptest! {
             posted_after: number(after),
             accepted: number(accepted),
             unsettled,
+            posted_by_others: by_others.then(|| "goods-out note 7 of order 3".to_owned()),
             correcting,
             archived,
             cost: if has_cost { cost() } else { None },
@@ -202,7 +205,7 @@ proptest! {
             return Ok(());
         }
         prop_assert!(!found.difference.is_zero() && found.difference.fract().is_zero());
-        prop_assert!(!unsettled && !correcting && !shared && !held && !incomplete && after == 0);
+        prop_assert!(!unsettled && !correcting && !shared && !held && !incomplete && !by_others && after == 0);
         prop_assert!(most.is_none_or(|most| found.difference.abs() <= number(most)));
         prop_assert!(facts.source.on_hand + found.difference >= facts.source.on_hand.min(Decimal::ZERO));
         if found.difference > Decimal::ZERO {
@@ -219,7 +222,7 @@ proptest! {
 #[test]
 fn says_why_not() {
     type Change = fn(&mut ProductFacts, &mut StockSettings);
-    let cases: [(i64, i64, Verdict, &str, Change); 18] = [
+    let cases: [(i64, i64, Verdict, &str, Change); 19] = [
         (5, 5, Verdict::Same, "", |_, _| {}),
         (3, 5, Verdict::Correct, "", |_, _| {}),
         (7, 5, Verdict::Correct, "", |_, _| {}),
@@ -230,6 +233,9 @@ fn says_why_not() {
         (3, 5, Verdict::Skip, "not counted", |facts, _| facts.incomplete = Some("not counted".to_owned())),
         (3, 5, Verdict::Skip, "earlier correction", |facts, _| facts.correcting = true),
         (3, 5, Verdict::Skip, "between the two systems", |facts, _| facts.unsettled = true),
+        (7, 5, Verdict::Skip, "goods-out note 7 of order 3 was posted as shipped", |facts, _| {
+            facts.posted_by_others = Some("goods-out note 7 of order 3".to_owned());
+        }),
         (3, 5, Verdict::Skip, "after the count", |facts, _| facts.posted_after = number(1)),
         (3, 5, Verdict::Hold, "whole number", |facts, _| facts.figure = Decimal::new(35, 1)),
         (1, 5, Verdict::Hold, "limit for one line", |_, settings| settings.brakes.line = Some(number(3))),

@@ -179,7 +179,14 @@ impl OrderSource for Made {
         Err(PlanError::new(NOT_HERE))
     }
 
-    fn plan_status(&self, _key: &str, _order: i64, _from: &BTreeSet<i64>, _to: i64) -> Result<EffectDraft, PlanError> {
+    fn plan_status(
+        &self,
+        _key: &str,
+        _order: i64,
+        _from: &BTreeSet<i64>,
+        _to: i64,
+        _name: Option<&str>,
+    ) -> Result<EffectDraft, PlanError> {
         Err(PlanError::new(NOT_HERE))
     }
 

@@ -63,6 +63,78 @@ impl Database {
     }
 }
 
+/// An order that the warehouse is to ship, or has shipped, and that is not over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderInHand {
+    /// The source's id.
+    pub order_id: i64,
+    /// When the first of its open requests was planned.
+    pub since: Timestamp,
+}
+
+impl Database {
+    /// Orders with an open request of any of these products, which leaves one of the source's warehouses.
+    pub async fn orders_in_hand(
+        &self,
+        key: &ConnectionKey,
+        warehouse_id: i64,
+        products: &BTreeSet<i64>,
+    ) -> R<Vec<OrderInHand>> {
+        let (key, products) = (key.clone(), products.clone());
+        self.read(&key.clone(), "orders_in_hand", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let rows = tx
+                    .query(
+                        "SELECT order_id, created_at, lines FROM request
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND live = 1 AND done = 0
+                             AND (warehouse_id = $4 OR warehouse_id IS NULL)",
+                        &[tenant, merchant, connection, warehouse_id.into()],
+                    )
+                    .await?;
+                let mut orders: BTreeMap<i64, Timestamp> = BTreeMap::new();
+                for row in &rows {
+                    let lines: Vec<RequestLine> = row.json(2)?;
+                    if lines.iter().any(|line| products.contains(&line.product_id)) {
+                        let planned = row.time(1)?;
+                        let since = orders.entry(row.int(0)?).or_insert(planned);
+                        *since = planned.min(*since);
+                    }
+                }
+                Ok(orders.into_iter().map(|(order_id, since)| OrderInHand { order_id, since }).collect())
+            })
+        })
+        .await
+    }
+
+    /// The notes of these orders (the source's ids) whose shipped event is the hub's own.
+    pub async fn notes_told(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeSet<i64>> {
+        let (key, order_ids) = (key.clone(), order_ids.to_vec());
+        self.read(&key.clone(), "notes_told", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT e.body FROM orders AS o
+                         JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
+                             AND e.kind = 'post_shipped' AND e.state = 'applied'
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
+                        ")",
+                        &key_values(&key),
+                        order_ids,
+                    )
+                    .await?;
+                let mut told = BTreeSet::new();
+                for row in &rows {
+                    let body: serde_json::Value = row.json(0)?;
+                    told.extend(body["note_id"].as_i64());
+                }
+                Ok(told)
+            })
+        })
+        .await
+    }
+}
+
 /// What is asked about.
 struct Wanted<'a> {
     products: &'a BTreeSet<i64>,
@@ -81,8 +153,8 @@ impl Wanted<'_> {
     }
 }
 
-/// By how much the warehouse's clock, which dates what left, may be ahead of the database's.
-const CLOCKS: Duration = Duration::from_secs(600);
+/// By how much the clocks of the warehouse and the source, which date what left there, may differ from the database's.
+pub const CLOCKS: Duration = Duration::from_secs(600);
 
 /// A feed's moment, and the time around it in which the warehouse may or may not have counted what it was just told.
 struct Window {

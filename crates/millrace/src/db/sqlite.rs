@@ -233,17 +233,27 @@ impl Grouped {
     {
         let readers = self.readers.clone();
         let (clock, random) = (Arc::clone(&self.clock), Arc::clone(&self.random));
+        let (read, done) = oneshot::channel();
         // In a task of its own: a caller that goes away must not leave a reader inside an old transaction.
-        let reading = tokio::spawn(async move {
-            let connection = readers.acquire().await?;
+        tokio::spawn(async move {
+            let connection = match readers.acquire().await {
+                Ok(connection) => connection,
+                Err(error) => return drop(read.send(Err(error.into()))),
+            };
             let mut tx = Tx::new(Connection::SqliteReader(connection), clock, random);
             start(&mut tx, access);
-            plain(&mut tx, "BEGIN").await?;
-            let result = panicked(AssertUnwindSafe(work(&mut tx)).catch_unwind().await);
-            plain(&mut tx, "ROLLBACK").await?;
-            result
+            if let Err(error) = plain(&mut tx, "BEGIN").await {
+                return drop(read.send(Err(error)));
+            }
+            // Whoever asked need not wait until the reader is given back; it may have gone away as well.
+            let _ = read.send(panicked(AssertUnwindSafe(work(&mut tx)).catch_unwind().await));
+            if plain(&mut tx, "ROLLBACK").await.is_err()
+                && let Connection::SqliteReader(connection) = tx.connection
+            {
+                drop(connection.detach());
+            }
         });
-        reading.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
+        done.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
     }
 }
 

@@ -330,7 +330,8 @@ fn status_steps(runtime: &Runtime, request: &RequestWork) -> Result<Vec<EffectDr
         let key = format!("{}-O{}/status/{to}", runtime.account, request.order_id);
         let known = request.effects.iter().any(|step| step.kind == EffectKind::SetStatus && step.key == key);
         if now && !known {
-            drafts.push(runtime.source.plan_status(&key, request.order_id, from, to)?);
+            let name = runtime.status_name(to);
+            drafts.push(runtime.source.plan_status(&key, request.order_id, from, to, name.as_deref())?);
         }
         from.insert(to);
         Ok(())

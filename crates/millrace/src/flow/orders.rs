@@ -325,6 +325,17 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
 
 /// What becomes of one order, as things stand now.
 pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
+    decide_with(runtime, order, read, known, read.notes.get(&order.order_id).map_or(&[], Vec::as_slice))
+}
+
+/// The same, as if these were its notes.
+pub(super) fn decide_with(
+    runtime: &Runtime,
+    order: &Order,
+    read: &Read,
+    known: Option<&KnownOrder>,
+    notes: &[GoodsOutNote],
+) -> Plan {
     let overtaken = read.edited.get(&order.order_id).map_or(&[][..], |edited| &edited.overtaken);
     if !overtaken.is_empty() && !known.is_some_and(|known| known.sent) {
         let disposition = Disposition::Held(edit::overtaken_words(overtaken));
@@ -338,7 +349,7 @@ pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Optio
         tables: tables(runtime, read),
         cancelled_status: read.cancelled_status,
         order,
-        notes: read.notes.get(&order.order_id).map_or(&[], Vec::as_slice),
+        notes,
         known_notes: known.map_or(&no_notes, |known| &known.note_ids),
         goes_again: !dead_keys.is_empty(),
         products: &read.products,

@@ -129,16 +129,27 @@ async fn find_slice(
     for notes in read.notes.values_mut() {
         as_they_were(notes, runtime.settings.start_mode, author, since);
     }
+    let without_others = before_others_made_notes(&read.notes, runtime.settings.start_mode, since);
     let known = runtime.db.known_orders(&runtime.key, &ids).await?;
-    let mut candidates: Vec<(&Order, &str, Plan, Stands)> = Vec::new();
+    let mut candidates: Vec<Candidate<'_>> = Vec::new();
     let mut requests: Vec<ShipmentRequest> = Vec::new();
-    let mut of_request: Vec<usize> = Vec::new();
+    let mut of_request: Vec<(usize, usize)> = Vec::new();
     for (order_id, mark) in slice {
         let Some(order) = read.orders.get(order_id) else { continue };
         let stands = Stands::of(runtime, order, own, read.cancelled_status);
-        let plan = orders::decide(runtime, &before_it_was_sent(runtime, order, stands), &read, known.get(order_id));
-        match &plan.disposition {
-            Disposition::Requested => {}
+        let before = before_it_was_sent(runtime, order, stands);
+        let plan = orders::decide(runtime, &before, &read, known.get(order_id));
+        let earlier = without_others
+            .get(order_id)
+            .map(|notes| orders::decide_with(runtime, &before, &read, known.get(order_id), notes));
+        let disposition = plan.disposition.clone();
+        let plans: Vec<Plan> = [Some(plan), earlier]
+            .into_iter()
+            .flatten()
+            .filter(|plan| plan.disposition == Disposition::Requested)
+            .collect();
+        match &disposition {
+            _ if !plans.is_empty() => {}
             // Most of them were never meant for the warehouse.
             _ if stands == Stands::Elsewhere => continue,
             other if stands == Stands::Sent => {
@@ -150,23 +161,34 @@ async fn find_slice(
                 continue;
             }
         }
-        for planned in &plan.requests {
-            requests.push(orders::shipment_request(runtime, order, planned));
-            of_request.push(candidates.len());
+        for (which, plan) in plans.iter().enumerate() {
+            for planned in &plan.requests {
+                requests.push(orders::shipment_request(runtime, order, planned));
+                of_request.push((candidates.len(), which));
+            }
         }
-        candidates.push((order, mark, plan, stands));
+        candidates.push(Candidate { order, mark, stands, plans });
     }
     let answers = look(runtime, &requests, since, now).await?;
-    let mut there: BTreeMap<usize, Vec<&FoundAgain>> = BTreeMap::new();
-    for (candidate, answer) in of_request.iter().zip(&answers) {
+    let mut there: BTreeMap<(usize, usize), Vec<&FoundAgain>> = BTreeMap::new();
+    for (place, answer) in of_request.iter().zip(&answers) {
         if let Some(answer) = answer {
-            there.entry(*candidate).or_default().push(answer);
+            there.entry(*place).or_default().push(answer);
         }
     }
     report.looked_for += candidates.len();
     let mut recorded = Vec::new();
-    for (place, (order, mark, plan, stands)) in candidates.into_iter().enumerate() {
-        let answers = there.remove(&place).unwrap_or_default();
+    for (place, Candidate { order, mark, stands, plans }) in candidates.into_iter().enumerate() {
+        let mut ways: Vec<(Plan, Vec<&FoundAgain>)> = plans
+            .into_iter()
+            .enumerate()
+            .map(|(which, plan)| (plan, there.remove(&(place, which)).unwrap_or_default()))
+            .collect();
+        let is_there = |answers: &[&FoundAgain]| {
+            answers.iter().any(|answer| matches!(answer, FoundAgain::Seen(seen) if *seen != Probe::Absent))
+        };
+        let likeliest = ways.iter().position(|(_, answers)| is_there(answers)).unwrap_or(0);
+        let (plan, answers) = ways.swap_remove(likeliest);
         if answers.iter().all(|answer| matches!(answer, FoundAgain::Seen(Probe::Absent))) {
             match stands {
                 Stands::Sent => report.not_there.push(format!("order {}", order.order_id)),
@@ -175,7 +197,7 @@ async fn find_slice(
             }
             continue;
         }
-        let seen = answers.iter().any(|answer| matches!(answer, FoundAgain::Seen(seen) if *seen != Probe::Absent));
+        let seen = is_there(&answers);
         for answer in answers {
             if let FoundAgain::CannotBeAsked { compare } = answer {
                 report.to_compare.push(format!("order {}: {compare}", order.order_id));
@@ -230,6 +252,34 @@ async fn look(
         }
     }
     Ok(answers)
+}
+
+/// An order that may have been sent, and what may have been asked for.
+struct Candidate<'a> {
+    order: &'a Order,
+    mark: &'a str,
+    stands: Stands,
+    /// By the notes as they are; and, where somebody made notes of it in the window, as if they had been made afterwards.
+    plans: Vec<Plan>,
+}
+
+/// Orders of which somebody has made notes in the window, with their notes before that. Whether the lost journal sent the order
+/// before such a note was made or after, and so under which key, only the warehouse can say.
+fn before_others_made_notes(
+    notes: &BTreeMap<i64, Vec<GoodsOutNote>>,
+    mode: StartMode,
+    since: Timestamp,
+) -> BTreeMap<i64, Vec<GoodsOutNote>> {
+    // Where notes are what is imported, there is nothing to ask for without them.
+    if mode == StartMode::GoodsOutNote {
+        return BTreeMap::new();
+    }
+    let is_new = |note: &&GoodsOutNote| !note.transfer && note.created_at >= since;
+    notes
+        .iter()
+        .filter(|(_, notes)| notes.iter().any(|note| is_new(&note)))
+        .map(|(order_id, notes)| (*order_id, notes.iter().filter(|note| !is_new(note)).cloned().collect()))
+        .collect()
 }
 
 /// Notes as they were when the lost journal decided: without those that it has made since, and with those that were its requests

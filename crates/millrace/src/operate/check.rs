@@ -214,7 +214,7 @@ async fn one(
     trust: bool,
 ) -> Result<EndpointCheckOut, Failure> {
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
-    let settings = Settings { values: found.summary.values.clone(), secrets };
+    let mut settings = Settings { values: found.summary.values.clone(), secrets };
     let store = found.store_key();
     let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings, store.as_ref()).await;
     if trust && !told.learned.is_empty() {
@@ -225,13 +225,46 @@ async fn one(
         let (id, name) = (found.summary.id.as_str(), found.summary.name.as_str());
         endpoints::keep(hub, caller, side, &found.scope, Some(id), name, spec, learned.clone()).await?;
         // Now that the server is known, sign in to it as well.
-        let settings = Settings { values: learned.values, secrets: settings.secrets };
+        settings = Settings { values: learned.values, secrets: settings.secrets };
         let learned = told.learned;
         told = test(hub, side, name, &found.summary.platform, &settings, store.as_ref()).await;
         told.learned = learned;
         told.kept = true;
     }
+    if side == Side::Warehouse {
+        warn_of_shared_place(hub, caller, Some(&found.summary.id), &found.summary.platform, &settings, &mut told)
+            .await?;
+    }
     Ok(told)
+}
+
+/// Warns where another warehouse of this caller takes what the warehouse writes from the same place: whichever reads first puts
+/// it away, and the other never sees it.
+async fn warn_of_shared_place(
+    hub: &Hub,
+    caller: &Caller,
+    own: Option<&str>,
+    platform: &str,
+    settings: &Settings,
+    told: &mut EndpointCheckOut,
+) -> Result<(), Failure> {
+    let place = |platform: &str, settings: &Settings| ships(hub, platform, settings).ok()?.takes_from();
+    let Some(here) = place(platform, settings) else { return Ok(()) };
+    for other in endpoints::all(hub, caller, Side::Warehouse).await? {
+        if own == Some(other.summary.id.as_str()) {
+            continue;
+        }
+        let secrets = hub.db.secrets(&other.scope, &other.summary.id, &hub.keyring).await?;
+        let settings = Settings { values: other.summary.values, secrets };
+        if place(&other.summary.platform, &settings).as_ref() == Some(&here) {
+            told.warnings.push(format!(
+                "The warehouse {} reads the same folder ({here}): whichever reads first puts a file away, and the other never \
+                 sees it. Have the warehouse write to a folder for each.",
+                super::quoted(&other.summary.name)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Tests settings that are not kept, and keeps nothing.
@@ -248,7 +281,7 @@ pub async fn unsaved(
     let spec = endpoints::platform(side, &given.platform)?;
     let mut values = endpoints::kept(given.settings);
     let mut secrets = endpoints::opened(given.secrets);
-    let mut before = None;
+    let (mut before, mut own) = (None, None);
     if let Some(draft) = &given.draft {
         // As with those of one that is kept: they go where the given settings say.
         caller.proves(hub)?;
@@ -275,10 +308,15 @@ pub async fn unsaved(
             secrets.entry(field).or_insert(secret);
         }
         before = Some(found.summary.values);
+        own = Some(found.summary.id);
     }
     let settings = Settings { values, secrets };
     endpoints::validate(hub, spec, &settings, before.as_ref())?;
-    Ok(test(hub, side, given.name.trim(), spec.name, &settings, None).await)
+    let mut told = test(hub, side, given.name.trim(), spec.name, &settings, None).await;
+    if side == Side::Warehouse {
+        warn_of_shared_place(hub, caller, own.as_deref(), spec.name, &settings, &mut told).await?;
+    }
+    Ok(told)
 }
 
 /// Tests settings, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.

@@ -172,6 +172,7 @@ pub(in crate::brightpearl) fn status(
     order_id: i64,
     from: &BTreeSet<i64>,
     to: i64,
+    name: Option<&str>,
 ) -> Result<EffectDraft, PlanError> {
     needs_id(order_id, "an order")?;
     needs_id(to, "a status")?;
@@ -181,7 +182,10 @@ pub(in crate::brightpearl) fn status(
         ));
     }
     let text = format!("[hub:{}] Status set by Millrace", marker(key));
-    let title = format!("Set status of order {order_id} to {to}");
+    let title = match name {
+        Some(name) => format!("Set status of order {order_id} to {name} ({to})"),
+        None => format!("Set status of order {order_id} to {to}"),
+    };
     draft(EffectKind::SetStatus, key, None, &Status { order_id, from: from.clone(), to, text }, title)
 }
 
@@ -338,9 +342,9 @@ mod tests {
 
     #[test]
     fn a_status_is_marked_by_its_key() {
-        let draft = status("BP1-O5-shipped", 5, &BTreeSet::from([3]), 21).unwrap();
-        assert_eq!(draft, status("BP1-O5-shipped", 5, &BTreeSet::from([3]), 21).unwrap());
-        assert_ne!(draft.body, status("BP1-O6-shipped", 5, &BTreeSet::from([3]), 21).unwrap().body);
-        assert!(status("k", 5, &BTreeSet::new(), 21).is_err());
+        let draft = status("BP1-O5-shipped", 5, &BTreeSet::from([3]), 21, None).unwrap();
+        assert_eq!(draft, status("BP1-O5-shipped", 5, &BTreeSet::from([3]), 21, None).unwrap());
+        assert_ne!(draft.body, status("BP1-O6-shipped", 5, &BTreeSet::from([3]), 21, None).unwrap().body);
+        assert!(status("k", 5, &BTreeSet::new(), 21, None).is_err());
     }
 }

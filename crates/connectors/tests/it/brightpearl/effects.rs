@@ -113,7 +113,7 @@ async fn a_whole_shipment() {
     assert_eq!(bench.sim.order(ACCOUNT, order).unwrap().shipping_status, "ASS");
 
     let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
-    let status = bench.connector.plan_status("status", order, &[ready].into(), shipped).unwrap();
+    let status = bench.connector.plan_status("status", order, &[ready].into(), shipped, None).unwrap();
     bench.make(&status).await;
     let order_now = bench.sim.order(ACCOUNT, order).unwrap();
     assert_eq!(order_now.status_id, shipped);
@@ -221,7 +221,8 @@ async fn a_status_that_a_person_moved_on_is_left_alone() {
     let bench = Bench::small().await;
     let order = bench.order(&[1]);
     let (ready, warehouse) = (bench.status("Ready to ship"), bench.status("At warehouse"));
-    let draft = bench.connector.plan_status("status", order, &[ready].into(), warehouse).unwrap();
+    let draft = bench.connector.plan_status("status", order, &[ready].into(), warehouse, Some("At warehouse")).unwrap();
+    assert_eq!(draft.title, format!("Set status of order {order} to At warehouse ({warehouse})"));
     let armed = bench.armed(&draft).await;
     bench.sim.set_status(ACCOUNT, order, bench.status("On hold")).unwrap();
     let hold = bench.status("On hold").to_string();
@@ -328,7 +329,7 @@ async fn one_of(bench: &Bench, kind: EffectKind) -> Armed {
         EffectKind::CreateNote => bench.note("note", order, &[1]),
         EffectKind::SetStatus => {
             let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
-            bench.connector.plan_status("status", order, &[ready].into(), shipped).unwrap()
+            bench.connector.plan_status("status", order, &[ready].into(), shipped, None).unwrap()
         }
         EffectKind::AddOrderNote => bench.connector.plan_order_note("text", order, "Sent to the warehouse").unwrap(),
         EffectKind::CorrectStock => bench.correction("batch", bench.rows(order).first().unwrap().1, -1),

@@ -115,7 +115,7 @@ async fn work(bench: &Bench) -> Vec<String> {
         }
     }
     let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
-    let status = bench.connector.plan_status("status", order, &[ready].into(), shipped).unwrap();
+    let status = bench.connector.plan_status("status", order, &[ready].into(), shipped, None).unwrap();
     let text = bench.connector.plan_order_note("text", order, "Shipped").unwrap();
     for draft in [status, text] {
         if let End::Held(why) = bench.settle(&draft).await {

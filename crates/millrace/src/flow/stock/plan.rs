@@ -5,17 +5,18 @@ use std::{
     time::Duration,
 };
 
-use connect::{FeedBasis, Money, PlanError, SourceStock, StockCorrection, StockFeed, ulid};
+use connect::{FeedBasis, Money, NoteState, PlanError, SourceStock, StockCorrection, StockFeed, ulid};
 use engine::{
     key,
     settings::StockSettings,
     stock::{self, ProductFacts, RunFacts, Verdict},
 };
+use jiff::Timestamp;
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 
 use super::{FlowError, place::Counted};
 use crate::{
-    db::{InFlight, NewCorrection, NewEffect, StockLine, StockRun, Subject},
+    db::{CLOCKS, InFlight, NewCorrection, NewEffect, StockLine, StockRun, Subject},
     runtime::Runtime,
 };
 
@@ -88,6 +89,7 @@ impl<'a> Comparison<'a> {
         let costs = costs(runtime, &rising).await?;
         let flight_of =
             |flights: &BTreeMap<i64, InFlight>, product: &i64| flights.get(product).copied().unwrap_or_default();
+        let mut found: Vec<(i64, &Counted, ProductFacts)> = Vec::with_capacity(slice.len());
         for (product_id, counted) in slice {
             let now: SourceStock = source.get(product_id).copied().unwrap_or_default();
             let flight = flight_of(&in_flight, product_id);
@@ -101,6 +103,7 @@ impl<'a> Comparison<'a> {
                 posted_after: flight.posted_after,
                 accepted: flight.accepted,
                 unsettled: flight.unsettled || moved,
+                posted_by_others: None,
                 correcting: flight.correcting,
                 archived: products.get(product_id).is_some_and(|product| product.archived),
                 cost: costs.get(product_id).cloned(),
@@ -108,7 +111,18 @@ impl<'a> Comparison<'a> {
                 held: self.held.get(&(warehouse_id, *product_id)).cloned(),
                 incomplete: counted.incomplete.clone(),
             };
-            self.add(warehouse_id, *product_id, counted, &product);
+            found.push((*product_id, counted, product));
+        }
+        // Only where something would be written: it costs calls.
+        let differing: BTreeSet<i64> = found
+            .iter()
+            .filter(|(_, _, product)| stock::line(product, &self.settings).verdict == Verdict::Correct)
+            .map(|(product_id, ..)| *product_id)
+            .collect();
+        let mut by_others = posted_by_others(runtime, warehouse_id, &differing).await?;
+        for (product_id, counted, mut product) in found {
+            product.posted_by_others = by_others.remove(&product_id);
+            self.add(warehouse_id, product_id, counted, &product);
         }
         Ok(())
     }
@@ -135,6 +149,45 @@ impl<'a> Comparison<'a> {
             reason: line.reason,
         });
     }
+}
+
+/// Of these products, those with an open order of which somebody else has posted a goods-out note as shipped since it was planned,
+/// and the words for it. The source's figure must have been read before: what is posted later is in neither.
+async fn posted_by_others(
+    runtime: &Runtime,
+    warehouse_id: i64,
+    products: &BTreeSet<i64>,
+) -> Result<BTreeMap<i64, String>, FlowError> {
+    let mut found = BTreeMap::new();
+    if products.is_empty() {
+        return Ok(found);
+    }
+    let orders = runtime.db.orders_in_hand(&runtime.key, warehouse_id, products).await?;
+    let since: BTreeMap<i64, Timestamp> = orders
+        .into_iter()
+        .map(|order| (order.order_id, order.since.checked_sub(CLOCKS).unwrap_or(Timestamp::MIN)))
+        .collect();
+    let ids: Vec<i64> = since.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let notes = runtime.source.notes(&ids).await?;
+    // Asked after the notes were read: what the hub posts meanwhile is then known to be its own.
+    let told = runtime.db.notes_told(&runtime.key, &ids).await?;
+    let by_others = notes.iter().filter(|note| {
+        note.state == NoteState::Shipped
+            && !note.transfer
+            && note.warehouse_id == warehouse_id
+            && !told.contains(&note.note_id)
+            && since.get(&note.order_id).is_some_and(|since| note.shipped_at.is_none_or(|at| at >= *since))
+    });
+    for note in by_others {
+        let words = format!("goods-out note {} of order {}", note.note_id, note.order_id);
+        for row in note.rows.iter().filter(|row| products.contains(&row.product_id)) {
+            found.entry(row.product_id).or_insert_with(|| words.clone());
+        }
+    }
+    Ok(found)
 }
 
 /// Holds the products whose single line was refused again (docs/stock.md).

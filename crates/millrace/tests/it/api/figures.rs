@@ -182,9 +182,22 @@ async fn what_is_not_kept_is_tested_like_what_is() {
     assert_eq!(problems.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(problems.json()["problems"].as_array().unwrap().len() > 1, "{}", problems.text);
     let warehouse = shop.get("warehouses/WH").await;
-    let given = json!({ "name": "WH", "platform": "dsfx", "settings": warehouse["settings"] });
+    let given = json!({ "name": "WH", "platform": "dsfx", "settings": warehouse["settings"], "of": "WH" });
     let (saved, told) = (shop.post("warehouses/WH/test", json!({})).await, shop.post("warehouses/test", given).await);
     assert_eq!((told.status, told.json()), (StatusCode::OK, saved.json()));
+    // Another one that would take the first one's shipments away.
+    let mut second = json!({ "name": "Second", "platform": "dsfx", "settings": warehouse["settings"] });
+    let warned = |told: &Value| told["warnings"].to_string().contains("WH\\\" reads the same folder");
+    let told = shop.post("warehouses/test", second.clone()).await;
+    assert!(
+        told.json()["ok"] == true && warned(&told.json()) && !warned(&saved.json()),
+        "{} {}",
+        told.text,
+        saved.text
+    );
+    second["settings"]["out_folder"] = json!("elsewhere");
+    let told = shop.post("warehouses/test", second).await;
+    assert!(!warned(&told.json()), "{}", told.text);
     // Nothing of it is kept, not even a word of it.
     assert_eq!(shop.get("stores").await.as_array().unwrap().len(), 1);
     assert_eq!(shop.get("warehouses").await.as_array().unwrap().len(), 1);

@@ -122,6 +122,13 @@ async fn knows_what_is_in_hand() {
         let in_kits = db.in_flight_with_kits(&key, 2, later, SETTLE, &[9], &parts).await.unwrap();
         assert_eq!((in_kits[&9].kits_committed, in_kits[&9].kits_shipped), (decimal("1"), decimal("0")));
         assert!(db.in_flight(&key, 5, later, SETTLE, &products).await.unwrap().is_empty(), "another warehouse");
+        let in_hand = |warehouse: i64, product: i64| {
+            let (db, key) = (db.clone(), key.clone());
+            async move { db.orders_in_hand(&key, warehouse, &[product].into()).await.unwrap() }
+        };
+        let hand = in_hand(2, 1001).await;
+        assert!(hand.len() == 1 && hand[0].order_id == 1 && hand[0].since <= now, "{hand:?}");
+        assert!(in_hand(5, 1001).await.is_empty() && in_hand(2, 9).await.is_empty());
         // Just accepted: a count of that moment may or may not know of it.
         assert!(flight(now).await[&1001].unsettled);
         // Two of three leave; the source is not told.
@@ -138,7 +145,7 @@ async fn knows_what_is_in_hand() {
         assert!(flight(later).await[&1001].unsettled, "it left at that very moment");
         // Told: for a count before it left, it was posted after.
         let asked = db.requests_to_advance(&key, 10).await.unwrap().remove(0);
-        let post = NewEffect {
+        let mut post = NewEffect {
             subject: Subject {
                 order: Some(asked.order.clone()),
                 request: Some(asked.id.clone()),
@@ -147,9 +154,13 @@ async fn knows_what_is_in_hand() {
             },
             ..effect(EffectKind::PostShipped, "post", "lane")
         };
+        post.draft.body = serde_json::json!({ "order_id": 1, "note_id": 77 }).to_string();
         let steps = Advance { effects: vec![post], ..Advance::default() };
         db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
+        assert!(db.notes_told(&key, &[1]).await.unwrap().is_empty(), "not yet");
         carry_out(&db, &key, Side::Source, &[Applied]).await;
+        assert_eq!(db.notes_told(&key, &[1]).await.unwrap(), [77].into());
+        assert!(db.notes_told(&key, &[2]).await.unwrap().is_empty());
         let seen = flight(after).await[&1001];
         assert_eq!((seen.shipped_not_posted, seen.accepted), (decimal("0"), decimal("1")));
         let seen = flight(later - SignedDuration::from_mins(10)).await[&1001];

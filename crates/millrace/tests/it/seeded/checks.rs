@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     brightpearl::{
         Change,
-        account::{Account, CANCELLED, HUB, NEW, Note, SET_ASIDE},
+        account::{Account, CANCELLED, HUB, NEW, Note, OrderRow, SET_ASIDE},
     },
     run::{Run, warehouse_sku},
     warehouse::Left,
@@ -142,7 +142,13 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
     let there: BTreeSet<i64> = run.warehouse.orders.iter().map(|order| order_of(&order.key)).collect();
     for (id, order) in &account.orders {
         let in_scope = match run.settings.start_mode {
-            StartMode::Order => order.status == NEW,
+            // What is shipped altogether is not looked for any more.
+            StartMode::Order => {
+                let ships = |row: &OrderRow| row.product.is_some() && row.quantity > 0;
+                let open =
+                    |(row_id, row): (&i64, &OrderRow)| ships(row) && account.shipped(*id, *row_id) < row.quantity;
+                order.status == NEW && order.rows.iter().any(open)
+            }
             StartMode::GoodsOutNote => account.notes.values().any(|note| note.order == *id && note.shipped.is_none()),
         };
         match shown.get(id) {
@@ -388,25 +394,18 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
         if of_unmatched.contains(&sku) {
             continue;
         }
-        // What has left and is not posted is still in the account's figure.
-        let posted: i64 = account
-            .notes
-            .values()
-            .filter(|note| note.shipped.is_some())
-            .flat_map(|note| note.rows.values())
-            .filter(|(product, _)| product == id)
-            .map(|(_, units)| units)
-            .sum();
-        let gone: i64 = run
-            .warehouse
-            .left
-            .iter()
-            .flat_map(|left| &left.boxes)
-            .flat_map(|(_, lines)| lines)
-            .filter(|(_, of, _)| *of == sku)
-            .map(|(_, _, units)| units)
-            .sum();
-        let should_be = run.warehouse.stock[&sku] + gone - posted;
+        // What has left and is not posted is still in the account's figure. A note that a person shipped although nothing left for
+        // it says nothing of the shelves.
+        let mut waits: BTreeMap<i64, i64> = BTreeMap::new();
+        for left in &run.warehouse.left {
+            let lines = left.boxes.iter().flat_map(|(_, lines)| lines).filter(|(_, of, _)| *of == sku);
+            *waits.entry(order_of(&left.key)).or_default() += lines.map(|(_, _, units)| units).sum::<i64>();
+        }
+        for note in account.notes.values().filter(|note| note.shipped.is_some()) {
+            let rows = note.rows.values().filter(|(product, _)| product == id);
+            *waits.entry(note.order).or_default() -= rows.map(|(_, units)| units).sum::<i64>();
+        }
+        let should_be = run.warehouse.stock[&sku] + waits.values().map(|units| units.max(&0)).sum::<i64>();
         if product.in_stock != should_be && !unsettled.contains(&id.to_string()) && !is_explained(run, account, *id) {
             findings.push(format!("K2: {sku} should be {should_be} in stock, and is {}", product.in_stock));
         }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     brightpearl::{
         Change, Watcher,
-        account::{AT_WAREHOUSE, Account, CANCELLED, NEW, PARTLY_SHIPPED, SET_ASIDE, SHIPPED},
+        account::{AT_WAREHOUSE, Account, CANCELLED, HUB, NEW, Note, PARTLY_SHIPPED, SET_ASIDE, SHIPPED},
         asked_rows,
     },
     files::Publishing,
@@ -163,15 +163,16 @@ impl Watcher for Watch {
                         .map(|line| line.quantity)
                         .sum();
                     let found = found.get(&product).copied().unwrap_or(0);
+                    let nowhere = self.shipped_from_nowhere(account, product);
                     let after = before + units;
                     // A run's products only ever gain or only ever lose, so that no correction may go beyond what was found.
-                    if after < found.min(0) || after > found.max(0) {
+                    if after < found.min(0) || after > found.max(0) + nowhere {
                         self.finding(format!(
                             "K: at {now} product {product} is corrected by {units} after {before}, and {found} were found"
                         ));
                     }
                     // So what takes back a part of what an earlier correction did was worked out on a count older than that.
-                    if units.signum() * found.signum() < 0 {
+                    if units.signum() * found.signum() < 0 && nowhere == 0 {
                         self.finding(format!(
                             "K4: at {now} product {product} is corrected back by {units}, and {found} were found"
                         ));
@@ -192,6 +193,26 @@ impl Watch {
             "SELECT count(*) FROM shipment WHERE request IS NULL AND document LIKE '%\"{sku}\"%'
                  AND EXISTS (SELECT 1 FROM safety WHERE lost_since IS NOT NULL)"
         )) > 0
+    }
+
+    /// Units on notes that a person shipped while no open request asks for them: nothing leaves for these, and the warehouse still
+    /// counts them.
+    fn shipped_from_nowhere(&self, account: &Account, product: i64) -> i64 {
+        let by_person =
+            account.notes.values().filter_map(|note| Some((note, note.shipped.filter(|(_, by)| *by != HUB)?)));
+        let units =
+            |note: &Note| note.rows.values().filter(|(of, _)| *of == product).map(|(_, units)| units).sum::<i64>();
+        let notes: Vec<_> = by_person.filter(|(note, _)| units(note) > 0).collect();
+        if notes.is_empty() {
+            return 0;
+        }
+        let open = self.witness.rows("SELECT order_id, created_at FROM request WHERE live = 1 AND done = 0");
+        let asked_before = |order: i64, at: Timestamp| {
+            open.iter().any(|row| {
+                row[0].parse() == Ok(order) && row[1].parse::<i64>().is_ok_and(|since| since <= at.as_millisecond())
+            })
+        };
+        notes.iter().filter(|(note, (at, _))| !asked_before(note.order, *at)).map(|(note, _)| units(note)).sum()
     }
 
     /// S4.

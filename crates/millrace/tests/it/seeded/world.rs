@@ -120,6 +120,15 @@ impl Run {
                 state.log_out();
                 "changes the password beside"
             }
+            220..232 => {
+                let open = |note: &super::brightpearl::account::Note| note.order == order && note.shipped.is_none();
+                let Some(note) = state.account.notes.iter().find(|(_, note)| open(note)).map(|(id, _)| *id) else {
+                    return;
+                };
+                state.account.ship_note(now, note, PERSON, None);
+                state.account.orders.get_mut(&order).unwrap().person_edit = Some(now);
+                "ships a note of"
+            }
             _ => return,
         };
         drop(state);
