@@ -34,12 +34,13 @@ const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e
 const LOOKS: &str = "e.state = 'unknown'";
 /// Free to go: in its lane nothing earlier is open and nothing else is in flight (R6), and its order is not held by a person.
 /// What is in flight itself waits for nothing: everything else in the lane waits for it to be looked up. An earlier one that
-/// was never sent lets later ones pass while it cannot go itself: its time has not come, its order is held, its side is
-/// paused, or it is another connection's, which may be switched off.
+/// was never sent, or of which it is certain that it did nothing and nothing of it is on its way, lets later ones pass while it
+/// cannot go itself: its time has not come, its order is held, its side is paused, or it is another connection's, which may be
+/// switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait for ever.
 const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
         WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
         AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
-        AND NOT (p.state = 'planned' AND (p.lease_until IS NULL OR p.lease_until <= $5)
+        AND NOT (p.state IN ('planned', 'absent_confirmed') AND (p.lease_until IS NULL OR p.lease_until <= $5)
             AND (p.next_at > $5 OR p.connection <> e.connection
                 OR EXISTS (SELECT 1 FROM pause AS s WHERE s.tenant = p.tenant AND s.merchant = p.merchant
                     AND s.connection = p.connection AND s.side = p.side)
