@@ -247,15 +247,16 @@ impl Runtime {
         Ok(found)
     }
 
-    /// Remembers that an order was just read and planned.
-    pub fn remember_read(&self, order_id: i64) {
+    /// Remembers that an order was read at this moment of the monotonic clock, and that what was decided of it is kept.
+    /// Not before that: the last look before sending goes by it (O4).
+    pub fn remember_read(&self, order_id: i64, began: Duration) {
         let now = self.clock.monotonic();
         let mut read = self.memory.read.lock().unwrap_or_else(PoisonError::into_inner);
         if read.len() > 20_000 {
             let fresh = self.scaled(FRESH);
             read.retain(|_, at| now.saturating_sub(*at) < fresh);
         }
-        read.insert(order_id, now);
+        read.insert(order_id, began);
     }
 
     /// From now on every order is read again before it is sent.

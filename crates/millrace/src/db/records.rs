@@ -329,6 +329,8 @@ pub struct ImportedOrder {
 pub enum Recorded {
     /// Kept as planned.
     Kept,
+    /// A person edited the order while it was being decided: nothing was kept, and it is read again.
+    EditedMeanwhile,
     /// Another connection has claimed rows of it: kept as *skipped*, with this reason.
     ClaimedElsewhere(String),
     /// It was at the warehouse (or may have been) and has changed at the source: nothing was re-planned, the order shows it.

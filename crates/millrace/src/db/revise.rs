@@ -184,7 +184,7 @@ fn consider(
     {
         // Edited while it was being decided: it is still marked to be read again.
         keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
-        return Ok(Recorded::Kept);
+        return Ok(Recorded::EditedMeanwhile);
     }
     let ship_to = ship_to(&one.order);
     let search = words::line_of(&one.order, &ship_to);

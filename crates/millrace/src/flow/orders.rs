@@ -1,6 +1,9 @@
 //! Orders: source → shipment requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{
     EffectDraft, GoodsOutNote, Order, PlanError, Product, ShipmentRequest, WarehouseFeature,
@@ -260,11 +263,16 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         }
         decided.push((order, mark.clone(), decide(runtime, order, &read, known)));
     }
-    record(runtime, decided, &read, summary).await
+    for order_id in record(runtime, decided, &read, summary).await? {
+        runtime.remember_read(order_id, read.began);
+    }
+    Ok(())
 }
 
 /// What a slice of orders was decided from.
 pub(super) struct Read {
+    /// When reading began, on the monotonic clock: nothing that it holds is older.
+    began: Duration,
     pub(super) orders: BTreeMap<i64, Order>,
     /// Every note of them that the hub did not make itself.
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
@@ -286,6 +294,7 @@ struct Edited {
 
 /// Reads orders as the source holds them, with people's edits laid over.
 pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowError> {
+    let began = runtime.clock.monotonic();
     let choices = runtime.choices().await?;
     // Asked before the orders are read: an edit made meanwhile is a newer edition than this, and nothing decided here is kept.
     let editions = runtime.db.editions(&runtime.key, ids).await?;
@@ -309,10 +318,8 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
     let products: BTreeSet<i64> =
         orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
     let products = runtime.products(&products).await?;
-    for order_id in orders.keys() {
-        runtime.remember_read(*order_id);
-    }
     Ok(Read {
+        began,
         orders,
         notes,
         busy: own.busy,
@@ -417,12 +424,13 @@ pub(super) fn shipment_request(runtime: &Runtime, order: &Order, planned: &Plann
 }
 
 /// Writes decisions down: orders, claims, requests and the effects that put them at the warehouse, in one transaction.
+/// Returns the orders whose requests are now what was decided.
 pub(super) async fn record(
     runtime: &Runtime,
     decided: Vec<(&Order, String, Plan)>,
     read: &Read,
     summary: &mut Summary,
-) -> Result<(), FlowError> {
+) -> Result<Vec<i64>, FlowError> {
     let now = runtime.clock.now();
     // Planned together, so that a warehouse that takes several requests at once gets them so.
     let mut requests: Vec<ShipmentRequest> = Vec::new();
@@ -474,13 +482,19 @@ pub(super) async fn record(
         });
     }
     if imported.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let dispositions: Vec<Disposition> = imported.iter().map(|order| order.disposition.clone()).collect();
+    let dispositions: Vec<(i64, Disposition)> =
+        imported.iter().map(|order| (order.order.order_id, order.disposition.clone())).collect();
     debug_assert!(imported.iter().all(|order| read.orders.contains_key(&order.order.order_id)));
     let recorded = runtime.db.record_orders(&runtime.key, &runtime.account, imported).await?;
-    for (recorded, disposition) in recorded.iter().zip(dispositions) {
+    let mut kept = Vec::new();
+    for (recorded, (order_id, disposition)) in recorded.iter().zip(dispositions) {
+        if *recorded == Recorded::Kept {
+            kept.push(order_id);
+        }
         match (recorded, disposition) {
+            (Recorded::EditedMeanwhile, _) => {}
             (Recorded::ClaimedElsewhere(_), _) => summary.skipped += 1,
             (Recorded::ChangedAfterSending, _) => summary.changed += 1,
             (Recorded::Kept, Disposition::Requested) => summary.requested += 1,
@@ -490,7 +504,7 @@ pub(super) async fn record(
         }
     }
     runtime.wake.warehouse.notify_one();
-    Ok(())
+    Ok(kept)
 }
 
 fn request_key(key: String, now: Timestamp) -> String {

@@ -210,7 +210,8 @@ async fn find_slice(
         report.found += 1;
         recorded.push((order, mark.to_owned(), plan));
     }
-    orders::record(runtime, recorded, &read, &mut orders::Summary::default()).await
+    orders::record(runtime, recorded, &read, &mut orders::Summary::default()).await?;
+    Ok(())
 }
 
 /// Looks for requests at the warehouse by their keys: one answer each, `None` for one that cannot be planned.

@@ -178,7 +178,8 @@ async fn an_order_is_edited_beside_the_source_until_it_is_sent() {
     // Somebody who saw it before the edit changes nothing, and neither does a decision from before.
     let late = shop.post("orders/1/edit", given).await;
     assert_eq!((late.status, late.problem().as_str()), (StatusCode::CONFLICT, "conflict"));
-    db.record_orders(&shop.key, "acme", vec![requested(1)]).await.unwrap();
+    let older = db.record_orders(&shop.key, "acme", vec![requested(1)]).await.unwrap();
+    assert_eq!(older, [millrace::db::Recorded::EditedMeanwhile]);
     assert_eq!(shop.get("orders/1").await["state"], "new", "an older decision is not kept");
     assert_eq!(db.unseen_orders(&shop.key).await.unwrap(), [1]);
 
