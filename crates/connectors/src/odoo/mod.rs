@@ -36,7 +36,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     name: "odoo",
     title: "Odoo",
     summary: "Orders, shipments and stock over Odoo's own interfaces, JSON-2 from version 19 on and JSON-RPC before.",
-    proven: "a real Odoo 19.0, in part so far; 14 to 18 by its documentation",
+    proven: "a real Odoo 19.0; 14 to 18 by its documentation only",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
 };

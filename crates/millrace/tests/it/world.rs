@@ -615,9 +615,10 @@ impl World {
                 let tail: Vec<&str> = tail.into_iter().rev().collect();
                 let kept = std::env::temp_dir().join(format!("millrace-failed-{}", std::process::id()));
                 let _ = std::fs::write(&kept, &logs);
-                let effects = self.try_command(&["orders", "list", "--limit", "20"]).1;
+                let orders = self.try_command(&["orders", "list", "--limit", "20"]).1;
+                let drift = self.try_command(&["drift", "main"]).1;
                 panic!(
-                    "{what}, after {:?}: {problem}\n--- orders\n{effects}\n--- log\n{}",
+                    "{what}, after {:?}: {problem}\n--- orders\n{orders}\n--- drift\n{drift}\n--- log\n{}",
                     start.elapsed(),
                     tail.join("\n")
                 );

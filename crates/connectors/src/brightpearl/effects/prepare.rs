@@ -74,7 +74,7 @@ pub(in crate::brightpearl) async fn prepare(
         return Err(ConnectorError::unexpected("effects of several kinds cannot be prepared together"));
     }
     let prepared = match first.kind {
-        EffectKind::CreateNote => prepare_notes(connector, effects).await,
+        EffectKind::CreateNote => return prepare_notes(connector, effects).await,
         EffectKind::DeleteNote => prepare_deletions(connector, effects).await,
         EffectKind::UpdateShipping => prepare_details(connector, effects).await,
         EffectKind::PostShipped => return prepare_shipped(connector, effects).await,
@@ -134,20 +134,32 @@ async fn prepare_corrections(connector: &Brightpearl, effects: &[Effect]) -> Res
     }))
 }
 
-async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
+async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
     let order_ids = ids(effects, |note: &NewNote| note.order_id);
     let notes = connector.notes_of_orders(READ_NOTES, &order_ids).await?;
     let orders = orders::read(&connector.client, READ_ORDERS, &order_ids).await?;
     let author = connector.note_author();
+    // A journal that was lost may have made this account's first notes, and no note has confirmed since whose they are.
+    let own = match author {
+        None if notes.values().any(|found| found.note.state == NoteState::Unshipped) => connector.staff_id().await?,
+        known => known,
+    };
     Ok(each(effects, |wanted: NewNote| {
         let notes = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
-        note_may_be_made(&wanted, orders.get(&wanted.order_id), &notes.collect::<Vec<_>>(), author)
+        note_may_be_made(&wanted, orders.get(&wanted.order_id), &notes.collect::<Vec<_>>(), own, author)
     }))
 }
 
 /// Whether a goods-out note may be made (docs/reliability.md): one that is there already is used, nothing is
-/// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter.
-fn note_may_be_made(wanted: &NewNote, order: Option<&Order>, notes: &[&GoodsOutNote], author: Option<i64>) -> Prepared {
+/// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter. `own` is the
+/// contact that the hub's notes would be kept under, `author` the same once a note has confirmed it.
+fn note_may_be_made(
+    wanted: &NewNote,
+    order: Option<&Order>,
+    notes: &[&GoodsOutNote],
+    own: Option<i64>,
+    author: Option<i64>,
+) -> Prepared {
     let Some(order) = order else {
         return Prepared::Impossible { why: format!("order {} does not exist any more", wanted.order_id) };
     };
@@ -164,7 +176,7 @@ fn note_may_be_made(wanted: &NewNote, order: Option<&Order>, notes: &[&GoodsOutN
         _ => return Prepared::Found(Probe::Many(usable)),
     }
     // A note of the hub's own is another shipment of this order on its way.
-    if let Some(other) = open().find(|note| author != Some(note.created_by)) {
+    if let Some(other) = open().find(|note| own != Some(note.created_by)) {
         return Prepared::Found(Probe::Different {
             reference: note_ref(other),
             difference: format!(
@@ -404,7 +416,7 @@ mod tests {
             ship_method_id: None,
             rows: rows(wanted),
         };
-        note_may_be_made(&wanted, Some(&order(ordered)), &notes.iter().collect::<Vec<_>>(), author)
+        note_may_be_made(&wanted, Some(&order(ordered)), &notes.iter().collect::<Vec<_>>(), author, author)
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn probe_notes(
 }
 
 /// Whether a note that was not there before is the wanted one. Orders are changed one effect at a time (R6), so a new
-/// note of the hub's own in this warehouse can only come from this effect, whatever its rows.
+/// note of the hub's own in this warehouse can only come from this effect, whatever its rows; but for what a lost journal made.
 fn note_was_made(wanted: &NewNote, before: &NotesBefore, notes: &[&GoodsOutNote], author: Option<i64>) -> Probe {
     let rows = quantities(&wanted.rows);
     let is_equal = |note: &GoodsOutNote| quantities(&note.rows) == rows;
@@ -125,7 +125,15 @@ fn note_was_made(wanted: &NewNote, before: &NotesBefore, notes: &[&GoodsOutNote]
                 ),
             },
         },
-        several => Probe::Many(several.iter().map(|note| note_ref(note)).collect()),
+        // A journal that was lost may have made the notes of later shipments since (docs/recovery.md). What was written into
+        // each tells them apart; what was made twice looks the same twice.
+        several => {
+            let made: Vec<_> = several.iter().filter(|note| is_own(note) && is_made_for(wanted, note)).collect();
+            match made.as_slice() {
+                [only] => Probe::Equal(note_ref(only)),
+                _ => Probe::Many(several.iter().map(|note| note_ref(note)).collect()),
+            }
+        }
     }
 }
 
@@ -355,6 +363,13 @@ mod tests {
         assert!(matches!(look(&[note(6, 2, 4)], Some(4)), Probe::Different { .. }));
         assert_eq!(look(&[note(6, 2, 203)], Some(4)), Probe::Absent);
         assert!(matches!(look(&[note(6, 3, 4), note(7, 3, 4)], Some(4)), Probe::Many(found) if found.len() == 2));
+        // Notes that a lost journal made: each holds when its goods left.
+        let to_leave = |note: GoodsOutNote, at: &str| GoodsOutNote { release_at: Some(at.parse().unwrap()), ..note };
+        let ours = to_leave(note(6, 3, 4), "2026-01-02T00:00:00Z");
+        let later = to_leave(note(7, 1, 4), "2026-01-02T00:05:00Z");
+        assert!(matches!(look(&[ours.clone(), later], Some(4)), Probe::Equal(found) if found.id == "6"));
+        let twice = GoodsOutNote { note_id: 7, ..ours.clone() };
+        assert!(matches!(look(&[ours, twice], Some(4)), Probe::Many(_)));
     }
 
     #[test]

@@ -412,13 +412,42 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
     }
 }
 
-/// Whether an order of the product waits for a person: then the equation waits with it.
+/// Whether an order of the product waits for a person: then the equation waits with it. Or whether it was changed after a
+/// journal that is lost had sent it, and the person who was asked whether the warehouse has it said yes: what of it the
+/// warehouse believes to be wanted nobody has asked.
 fn is_explained(run: &Run, account: &Account, product: i64) -> bool {
+    if run.lost_something() && believed(run, product) != sent(run, product) {
+        return true;
+    }
     let waiting = run.witness.rows("SELECT order_id FROM orders WHERE state = 'error'").concat();
     waiting.iter().any(|order| {
         let order = &account.orders[&order.parse::<i64>().unwrap()];
         order.rows.values().any(|row| row.product == Some(product))
     })
+}
+
+/// Units of a product in open requests, by key, as the hub believes.
+fn believed(run: &Run, product: i64) -> BTreeMap<String, i64> {
+    let mut units = BTreeMap::new();
+    for row in run.witness.rows("SELECT key, lines FROM request WHERE live = 1 AND done = 0") {
+        let lines: serde_json::Value = serde_json::from_str(&row[1]).unwrap();
+        let of_product = lines.as_array().into_iter().flatten().filter(|line| line["product_id"] == product);
+        let asked = of_product.map(|line| line["quantity"].as_str().unwrap().parse::<i64>().unwrap()).sum::<i64>();
+        units.insert(row[0].clone(), asked);
+    }
+    units
+}
+
+/// The same of the same keys, as it came in at the warehouse.
+fn sent(run: &Run, product: i64) -> BTreeMap<String, i64> {
+    let sku = warehouse_sku(product);
+    let mut units = believed(run, product);
+    for order in &run.warehouse.orders {
+        if let Some(asked) = units.get_mut(&order.key) {
+            *asked = order.lines.iter().filter(|line| line.sku == sku).map(|line| line.asked).sum();
+        }
+    }
+    units
 }
 
 /// J2: what only a look guards is not sent again before two looks found nothing and nothing late can come any more; a stock

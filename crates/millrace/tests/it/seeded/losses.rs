@@ -51,20 +51,13 @@ struct Older {
     taken: Timestamp,
 }
 
-/// What a run has left at a moment at which nothing more may leave.
-#[derive(Debug, PartialEq, Eq)]
-struct Left {
-    changes: usize,
-    published: usize,
-}
-
 /// Everything of a world in which the database loses something.
 #[derive(Default)]
 pub struct Losses {
     outside: Arc<Count>,
     older: Option<Older>,
-    /// How much had left when the database was found to be older; until a person releases it nothing more may.
-    frozen: Option<Left>,
+    /// When the database was found to be older, in true time; until a person releases it nothing more may leave.
+    frozen: Option<Timestamp>,
     /// When it last lost something.
     last: Option<Timestamp>,
 }
@@ -110,7 +103,6 @@ impl Run {
     }
 
     async fn loses(&mut self) -> Process {
-        let left = Left { changes: self.account.state().changes.len(), published: self.watch.published().len() };
         self.trace.note("the power goes, and the database is as it was some time ago");
         self.count("databases that lost something");
         let at = self.clock.true_time();
@@ -125,7 +117,7 @@ impl Run {
             }
             // Of what is counted in the database and was not told outside, nothing has come yet.
             let known = losses.outside.known();
-            losses.frozen = (self.witness.count("SELECT armed FROM journal_clock") < known).then_some(left);
+            losses.frozen = (self.witness.count("SELECT armed FROM journal_clock") < known).then_some(at);
         }
         let process = self.another_takes_its_place(self.dice.between(0, 150_000).unsigned_abs()).await;
         let frozen = self.witness.count("SELECT frozen FROM installation") == 1;
@@ -163,13 +155,15 @@ impl Run {
 
     fn is_released(&mut self) {
         self.count("losses looked at and released");
-        let now = Left { changes: self.account.state().changes.len(), published: self.watch.published().len() };
         let Some(losses) = &mut self.losses else { return };
-        let before = losses.frozen.take();
         losses.older = None;
-        if before.as_ref() != Some(&now) {
+        let Some(frozen) = losses.frozen.take() else { return };
+        // What was asked for before may arrive at any time.
+        let changes = self.account.state().changes.iter().filter(|change| change.arrived > frozen).count();
+        let published: Vec<_> = self.watch.published().into_iter().filter(|(asked, _)| *asked > frozen).collect();
+        if changes > 0 || !published.is_empty() {
             self.watch
-                .finding(format!("X: {before:?} had left when sending was frozen, and {now:?} when it was released"));
+                .finding(format!("X: sending was frozen at {frozen}, and {changes} changes and {published:?} left"));
         }
     }
 

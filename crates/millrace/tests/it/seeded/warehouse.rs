@@ -257,10 +257,12 @@ impl Warehouse {
         self.write(now, "inv", text);
     }
 
-    /// A count of nothing at all: every SKU is there with zero.
+    /// A count of nothing at all: every SKU is there with zero. Never of the moment of another count, so that a person who lets
+    /// a good one go ahead does not let this one.
     pub fn count_nothing(&mut self, now: Timestamp) {
         self.pull(now);
         self.report(now);
+        let now = now + SignedDuration::from_millis(1);
         let mut text = format!("{STOCK_COLUMNS}\n");
         for sku in self.stock.keys() {
             text.push_str(&format!("{sku},0,0,,{now}\n"));

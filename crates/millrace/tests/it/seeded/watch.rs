@@ -195,24 +195,31 @@ impl Watch {
         )) > 0
     }
 
-    /// Units on notes that a person shipped while no open request asks for them: nothing leaves for these, and the warehouse still
-    /// counts them.
+    /// Units on notes that a person shipped while no open request asks for the product, for this very note where it asks for one:
+    /// nothing leaves for these, and the warehouse still counts them.
     fn shipped_from_nowhere(&self, account: &Account, product: i64) -> i64 {
-        let by_person =
-            account.notes.values().filter_map(|note| Some((note, note.shipped.filter(|(_, by)| *by != HUB)?)));
+        let by_person = account.notes.iter().filter_map(|(id, note)| {
+            let (at, _) = note.shipped.filter(|(_, by)| *by != HUB)?;
+            Some((*id, note, at))
+        });
         let units =
             |note: &Note| note.rows.values().filter(|(of, _)| *of == product).map(|(_, units)| units).sum::<i64>();
-        let notes: Vec<_> = by_person.filter(|(note, _)| units(note) > 0).collect();
+        let notes: Vec<_> = by_person.filter(|(_, note, _)| units(note) > 0).collect();
         if notes.is_empty() {
             return 0;
         }
-        let open = self.witness.rows("SELECT order_id, created_at FROM request WHERE live = 1 AND done = 0");
-        let asked_before = |order: i64, at: Timestamp| {
+        let open = self.witness.rows(&format!(
+            "SELECT order_id, created_at, coalesce(note_id, 0) FROM request
+             WHERE live = 1 AND done = 0 AND lines LIKE '%\"product_id\":{product},%'"
+        ));
+        let asked_before = |id: i64, order: i64, at: Timestamp| {
             open.iter().any(|row| {
-                row[0].parse() == Ok(order) && row[1].parse::<i64>().is_ok_and(|since| since <= at.as_millisecond())
+                row[0].parse() == Ok(order)
+                    && row[1].parse::<i64>().is_ok_and(|since| since <= at.as_millisecond())
+                    && [Ok(0), Ok(id)].contains(&row[2].parse())
             })
         };
-        notes.iter().filter(|(note, (at, _))| !asked_before(note.order, *at)).map(|(note, _)| units(note)).sum()
+        notes.iter().filter(|(id, note, at)| !asked_before(*id, note.order, *at)).map(|(_, note, _)| units(note)).sum()
     }
 
     /// S4.
