@@ -11,6 +11,7 @@ use axum::{
 use serde_json::json;
 
 use super::{Api, auth};
+use crate::operate::{Failure, FailureKind};
 
 /// Longest time the database may take to show that it is there.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -50,8 +51,9 @@ pub(super) async fn ready(State(api): State<Arc<Api>>) -> Response {
     }
 }
 
-/// What is counted, for Prometheus: to callers on this machine, or with a key. A proxy on this machine that passes the
-/// world's requests on shows itself by the headers it adds.
+/// What is counted, for Prometheus: to callers on this machine, or with a key that administers the installation, since it
+/// names every tenant's connections and accounts. A proxy on this machine that passes the world's requests on shows itself by
+/// the headers it adds.
 pub(super) async fn metrics(
     State(api): State<Arc<Api>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -59,8 +61,15 @@ pub(super) async fn metrics(
 ) -> Response {
     let passed_on = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
     let local = peer.ip().is_loopback() && !passed_on.iter().any(|name| headers.contains_key(*name));
-    if !local && let Err(refused) = auth::caller(&api, &headers).await {
-        return refused;
+    if !local {
+        match auth::caller(&api, &headers).await {
+            Ok(caller) if caller.installation => {}
+            Ok(_) => {
+                let why = "this needs a key that administers the whole installation: every tenant is counted here";
+                return Failure::new(FailureKind::Forbidden, why).into_response();
+            }
+            Err(refused) => return refused,
+        }
     }
     for (account, report) in api.hub.workers.budgets().reports() {
         for (purpose, calls) in &report.calls {

@@ -60,6 +60,11 @@ pub(super) async fn keep_answers(
     };
     let mut hash = Sha256::new();
     hash.update(parts.uri.path().as_bytes());
+    // A preview and what it previews differ in nothing else.
+    if let Some(query) = parts.uri.query() {
+        hash.update(b"?");
+        hash.update(query.as_bytes());
+    }
     hash.update([0]);
     hash.update(&body);
     let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();

@@ -80,6 +80,8 @@ pub(super) struct EffectBrief {
     pub(super) sent_from: Option<Timestamp>,
     pub(super) request: Option<RequestId>,
     pub(super) shipment: Option<ShipmentId>,
+    /// A journal that was lost may have sent it, and it has not been looked for yet (docs/recovery.md).
+    pub(super) suspected: bool,
 }
 
 impl EffectBrief {
@@ -121,6 +123,11 @@ impl Bundle {
     /// Whether the warehouse may have this request.
     pub(super) fn sent(&self, request: &RequestRow) -> bool {
         self.submit(request).is_some_and(|submit| may_be_there(submit.state))
+    }
+
+    /// Whether a journal that was lost may have sent this request, and nobody has looked yet.
+    pub(super) fn suspected(&self, request: &RequestRow) -> bool {
+        self.submit(request).is_some_and(|submit| submit.suspected && submit.state != EffectState::Voided)
     }
 
     pub(super) fn shipments_of<'a>(&'a self, request: &'a RequestRow) -> impl Iterator<Item = &'a ShipmentRow> {
@@ -327,7 +334,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let effects = tx
         .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
-                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at
+                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -351,6 +358,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 shipment: row.opt_parsed(12)?,
                 sent_from: row.opt_time(13)?,
                 next_at: row.time(14)?,
+                suspected: row.opt_string(15)?.as_deref() == Some("open"),
             });
         }
     }

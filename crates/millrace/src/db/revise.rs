@@ -183,7 +183,7 @@ fn consider(
         && known.edition != one.edition
     {
         // Edited while it was being decided: it is still marked to be read again.
-        keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
+        keep_claims(key, account, one.order.order_id, held_claims(&known.bundle), &BTreeMap::new(), changes);
         return Ok(Recorded::EditedMeanwhile);
     }
     let ship_to = ship_to(&one.order);
@@ -198,19 +198,23 @@ fn consider(
         let row =
             order_row(tx.now, key, account, one, document, &id, &known.disposition, known.problem.clone(), found_by);
         changes.orders.push(row);
-        keep_claims(key, account, one.order.order_id, &known.bundle, &BTreeMap::new(), changes);
+        keep_claims(key, account, one.order.order_id, held_claims(&known.bundle), &BTreeMap::new(), changes);
         return Ok(Recorded::Kept);
     }
     let none = Bundle::default();
     let bundle = known.as_ref().map_or(&none, |known| &known.bundle);
+    let wanted: &[NewRequest] = if one.disposition == Disposition::Requested { &one.requests } else { &[] };
+    // Given up before it was looked for, what a lost journal had sent would be forgotten, and its goods asked for again.
+    let may_be_there = |request: &RequestRow| {
+        bundle.sent(request) || bundle.suspected(request) && !wanted.iter().any(|new| new.key == request.key)
+    };
     // What the warehouse has cancelled stays where it is and asks for nothing any more.
     let gone = |request: &RequestRow| bundle.cancelled(request);
     let (sent, over): (Vec<_>, Vec<_>) = bundle
         .requests
         .iter()
-        .filter(|request| request.live && bundle.sent(request))
+        .filter(|request| request.live && may_be_there(request))
         .partition(|request| !gone(request));
-    let wanted: &[NewRequest] = if one.disposition == Disposition::Requested { &one.requests } else { &[] };
     let changed = wanted.iter().any(|new| {
         sent.iter().any(|request| request.key == new.key && row_units(&request.lines) != row_units(&new.lines))
     });
@@ -230,7 +234,7 @@ fn consider(
             *mine.entry(row).or_default() += units;
         }
     }
-    let held = held_claims(bundle);
+    let held = claims_of(bundle, may_be_there);
     let mut shown = if sent.is_empty() { one.disposition.clone() } else { Disposition::Requested };
     let mut problem = None;
     let mut recorded = Recorded::Kept;
@@ -250,9 +254,9 @@ fn consider(
         recorded = Recorded::ChangedAfterSending;
     }
     changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem, found_by));
-    keep_claims(key, account, one.order.order_id, bundle, &mine, changes);
+    keep_claims(key, account, one.order.order_id, held, &mine, changes);
     // Unsent ones that are not wanted any more.
-    for request in bundle.requests.iter().filter(|request| request.live && !bundle.sent(request)) {
+    for request in bundle.requests.iter().filter(|request| request.live && !may_be_there(request)) {
         if !fresh.iter().any(|new| new.key == request.key) {
             changes.ended_requests.push(request.id.clone());
             changes.voids.extend(bundle.submit(request).map(|submit| submit.id.clone()));
@@ -264,11 +268,16 @@ fn consider(
     Ok(recorded)
 }
 
-/// Units that requests already there hold: those sent, and those a person gave up and may bring back.
+/// Units that requests of the order hold, whatever becomes of it.
 fn held_claims(bundle: &Bundle) -> BTreeMap<i64, Decimal> {
+    claims_of(bundle, |request| bundle.sent(request) || bundle.suspected(request))
+}
+
+/// Units that requests already there hold: those that may be at the warehouse, and those a person gave up and may bring back.
+fn claims_of(bundle: &Bundle, may_be_there: impl Fn(&RequestRow) -> bool) -> BTreeMap<i64, Decimal> {
     let mut held: BTreeMap<i64, Decimal> = BTreeMap::new();
     for request in &bundle.requests {
-        let counts = (request.live && bundle.sent(request)) || given_up_by_person(bundle, &request.key);
+        let counts = (request.live && may_be_there(request)) || given_up_by_person(bundle, &request.key);
         if counts && !bundle.cancelled(request) {
             for (row, units) in row_units(&request.lines) {
                 *held.entry(row).or_default() += units;
@@ -296,7 +305,7 @@ pub(super) async fn renew_claims(tx: &mut Tx, scope: &Scope, bundle: &Bundle, re
     )
     .await?;
     let mut changes = Changes::default();
-    keep_claims(&key, &account, order_id, bundle, &BTreeMap::new(), &mut changes);
+    keep_claims(&key, &account, order_id, held_claims(bundle), &BTreeMap::new(), &mut changes);
     write_claims(tx, changes.claims).await
 }
 
@@ -339,11 +348,10 @@ fn keep_claims(
     key: &ConnectionKey,
     account: &str,
     order_id: i64,
-    bundle: &Bundle,
+    mut claims: BTreeMap<i64, Decimal>,
     mine: &BTreeMap<i64, Decimal>,
     changes: &mut Changes,
 ) {
-    let mut claims = held_claims(bundle);
     for (row, units) in mine {
         *claims.entry(*row).or_default() += *units;
     }

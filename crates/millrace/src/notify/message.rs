@@ -135,10 +135,12 @@ pub fn for_people(body: &str) -> (String, String) {
     (part("subject"), part("text"))
 }
 
-/// A message as chats take it (Slack, Teams, Mattermost and their like).
+/// A message as chats take it (Slack, Teams, Mattermost and their like). The three characters that they read as the beginning
+/// of a mention, a link or an entity stand for themselves: what an order says calls nobody and leads nowhere.
 pub fn for_chat(body: &str) -> String {
     let (subject, text) = for_people(body);
-    json!({ "text": format!("*{subject}*\n{text}") }).to_string()
+    let said = format!("*{subject}*\n{text}").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    json!({ "text": said }).to_string()
 }
 
 #[cfg(test)]
@@ -213,5 +215,9 @@ mod tests {
         assert_eq!(text.lines().count(), 2, "{text:?}");
         let chat: Value = serde_json::from_str(&for_chat(&body)).unwrap();
         assert!(chat["text"].as_str().unwrap().contains("(3 times)"), "{chat}");
+        let loud = of_issues(Timestamp::UNIX_EPOCH, &[(&issue(1, "<!channel> & <https://a.test|b>"), Word::Opened)]);
+        let chat: Value = serde_json::from_str(&for_chat(&loud)).unwrap();
+        let said = chat["text"].as_str().unwrap();
+        assert!(!said.contains(['<', '>']) && said.contains("&lt;!channel&gt; &amp; &lt;https"), "{said}");
     }
 }

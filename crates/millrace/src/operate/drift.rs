@@ -100,7 +100,9 @@ pub async fn drift(hub: &Hub, caller: &Caller, named: &str, query: &DriftQuery) 
 
 fn report(rows: Vec<Row>, basis: FeedBasis, at: Timestamp, query: &DriftQuery) -> DriftOut {
     let compared = rows.len();
-    let differing = rows.iter().filter(|row| !row.drift.difference.is_zero()).count();
+    // Where the difference is nil although something explains one, the two sides differ all the same.
+    let differs = |row: &Row| !row.drift.difference.is_zero() || !row.drift.unexplained.is_zero();
+    let differing = rows.iter().filter(|row| differs(row)).count();
     let unexplained: Decimal = rows.iter().map(|row| row.drift.unexplained.abs()).sum();
     let mut notes = vec![
         "goods that the warehouse received and Brightpearl has not are not read yet: their part is nil".to_owned(),
@@ -110,7 +112,7 @@ fn report(rows: Vec<Row>, basis: FeedBasis, at: Timestamp, query: &DriftQuery) -
         notes.push("the warehouse has not reported any stock yet".to_owned());
     }
     let most = usize::try_from(query.limit.unwrap_or(500).clamp(1, 5000)).unwrap_or(500);
-    let shown: Vec<Row> = rows.into_iter().filter(|row| query.all || !row.drift.difference.is_zero()).collect();
+    let shown: Vec<Row> = rows.into_iter().filter(|row| query.all || differs(row)).collect();
     if shown.len() > most {
         notes.push(format!("{} of {} lines are shown", most, shown.len()));
     }

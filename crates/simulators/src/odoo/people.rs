@@ -242,6 +242,15 @@ impl Odoo {
         self.call("sale.order", "write", &json!({ "ids": ids, "vals": { "note": "seen" } })).map(drop)
     }
 
+    /// Opens Odoo's own list of what lies where. With that Odoo sets right what it counts as reserved, as its nightly task does:
+    /// where several reserve at once, units can stay reserved for nothing until then.
+    ///
+    /// # Errors
+    /// As [`Odoo::call`].
+    pub fn look_at_the_shelves(&self) -> Result<(), String> {
+        self.call("stock.quant", "action_view_inventory", &json!({})).map(drop)
+    }
+
     /// Keys of orders of which something is open.
     fn open_orders(&self) -> Result<Vec<(String, bool)>, String> {
         let domain = json!([
@@ -303,7 +312,11 @@ impl Shift {
             let mut dice = StdRng::seed_from_u64(seed);
             while !over.load(Ordering::Relaxed) {
                 // Two who write at once are told so by Odoo, and one of them tries again.
-                if let Err(error) = odoo.work_off(habits, &mut dice) {
+                let done = odoo.work_off(habits, &mut dice).and_then(|left| match left {
+                    0 => odoo.look_at_the_shelves(),
+                    _ => Ok(()),
+                });
+                if let Err(error) = done {
                     tracing::debug!("{error}");
                 }
                 std::thread::sleep(every);

@@ -147,6 +147,18 @@ async fn a_repeat_with_the_same_key_is_answered_and_not_done() {
     let merchants = installation.get("/api/v1/merchants").await.json();
     assert_eq!(merchants.as_array().unwrap().len(), 1);
 
+    // What differs in its query alone is another request: a preview is not the real thing.
+    let merchants = |query: &str| {
+        Request::post(format!("/api/v1/merchants{query}"))
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "application/json")
+            .header("idempotency-key", "one")
+            .body(Body::from(json!({ "name": "Acme" }).to_string()))
+            .unwrap()
+    };
+    assert_eq!(installation.send(merchants("?preview=true")).await.problem(), "idempotency_key_reused");
+    assert_eq!(installation.send(merchants("")).await.headers["idempotent-replayed"], "true");
+
     // What is shown once is not kept for a repeat.
     let make = || {
         Request::post("/api/v1/keys")

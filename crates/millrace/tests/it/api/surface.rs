@@ -168,3 +168,26 @@ async fn a_broken_database_shows_nothing_of_itself() {
         }
     }
 }
+
+/// It names every tenant's connections and accounts, so a key of one tenant is not enough from elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_counted_is_for_this_machine_and_for_who_runs_it() {
+    let installation = Installation::new().await;
+    let made = installation.post("/api/v1/keys", serde_json::json!({ "name": "one", "role": "admin" })).await.json();
+    let of_tenant = made["key"].as_str().unwrap_or_else(|| panic!("a key: {made}")).to_owned();
+    let ask = |key: Option<&str>, from_elsewhere: bool| {
+        let peer: std::net::SocketAddr = "127.0.0.1:9".parse().unwrap();
+        let mut request = Request::get("/metrics").extension(axum::extract::ConnectInfo(peer));
+        if let Some(key) = key {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        if from_elsewhere {
+            request = request.header("x-forwarded-for", "203.0.113.9");
+        }
+        installation.send(request.body(Body::empty()).unwrap())
+    };
+    assert_eq!(ask(None, false).await.status, StatusCode::OK);
+    assert_eq!(ask(None, true).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(ask(Some(&of_tenant), true).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(ask(Some(&installation.administrator), true).await.status, StatusCode::OK);
+}
