@@ -18,7 +18,7 @@ const CHECK: Purpose = Purpose::sweeps("check");
 /// Calls that Brightpearl allows in a minute (Brightpearl help: *Request throttling*, article 212644823).
 const CALLS_ALLOWED: u32 = 200;
 /// A clock that is off by more is said to be.
-const CLOCK_DIFFERENCE_SHOWN: i64 = 60;
+const CLOCK_DIFFERENCE_SHOWN: i64 = 30;
 
 /// Everything a person picks from.
 pub(super) async fn choices(client: &Client) -> Result<Choices, Failure> {
@@ -91,6 +91,21 @@ async fn is_staff(client: &Client, contact_id: i64) -> Result<bool, Failure> {
     Ok(rows.iter().any(is_the_one))
 }
 
+/// How many warehouses the account has, and which, as far as a line holds.
+fn named_warehouses(warehouses: &[wire::Warehouse]) -> String {
+    const NAMED: usize = 6;
+    let names: Vec<&str> = warehouses.iter().take(NAMED).map(|warehouse| warehouse.name.0.as_str()).collect();
+    let count = match warehouses.len() {
+        1 => "1 warehouse".to_owned(),
+        count => format!("{count} warehouses"),
+    };
+    match warehouses.len() {
+        0 => count,
+        more if more > NAMED => format!("{count}: {} and {} more", names.join(", "), more - NAMED),
+        _ => format!("{count}: {}", names.join(", ")),
+    }
+}
+
 /// Signs in and looks around.
 pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, ConnectorError> {
     let (client, account) = (&connector.client, &connector.account);
@@ -107,10 +122,7 @@ pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, Conne
     ));
 
     let warehouses: Vec<wire::Warehouse> = list(client, CHECK, "warehouse-service/warehouse").await?;
-    reached.push(match warehouses.len() {
-        1 => "1 warehouse".to_owned(),
-        count => format!("{count} warehouses"),
-    });
+    reached.push(named_warehouses(&warehouses));
 
     let staff_id = match (account.staff_id, &account.email) {
         (Some(staff_id), _) => {
@@ -164,6 +176,11 @@ pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, Conne
              right.",
             clock_difference.abs()
         ));
+    } else {
+        reached.push(match clock_difference.abs() {
+            0 => "Brightpearl's clock and this machine's agree to the second".to_owned(),
+            seconds => format!("Brightpearl's clock and this machine's agree within {seconds} s"),
+        });
     }
     Ok(AccountCheck { account: account.code.clone(), staff_id, clock_difference, reached, warnings })
 }

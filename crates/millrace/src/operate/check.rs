@@ -369,17 +369,9 @@ async fn store(
     kept: Option<&StoreKey>,
     told: &mut EndpointCheckOut,
 ) -> Result<(), Failure> {
-    /// More than this makes signed times and cut-offs doubtful.
-    const CLOCK: i64 = 30;
     let found = source(hub, platform, settings, kept)?.check().await?;
     told.reached = found.reached;
     told.warnings = found.warnings;
-    if found.clock_difference.abs() > CLOCK {
-        told.warnings.push(format!(
-            "its clock and this machine's differ by {} seconds; set this machine's clock",
-            found.clock_difference
-        ));
-    }
     Ok(())
 }
 
