@@ -107,7 +107,7 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
 });
 
-test('what does not work is changed where that is said, and is still the same one', async ({ page, demo }) => {
+test('what does not work is kept only where one wants it all the same, and is changed where that is said', async ({ page, demo }) => {
   const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+?)\.?$/);
   await demo.signIn(page);
   await page.goto(`${demo.base}/connections/add`);
@@ -121,18 +121,28 @@ test('what does not work is changed where that is said, and is still the same on
   await pick(page, 'Transport', 'Folder on this machine');
   const where = warehouse.getByRole('textbox', { name: 'Folder', exact: true });
   await where.fill(`${folder}.`);
-  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
-  await expect(page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 30_000 });
+  const fails = page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' });
+  await warehouse.getByRole('button', { name: 'Next' }).click();
+  await expect(fails).toBeVisible({ timeout: 30_000 });
   // What was entered is still there.
   await expect(where).toHaveValue(`${folder}.`);
   await expect(warehouse.getByRole('combobox', { name: 'Transport' })).toHaveValue('Folder on this machine');
   expect(await faults(page)).toEqual([]);
+  await warehouse.getByRole('button', { name: 'Keep it all the same' }).click();
+  const store = page.getByRole('region', { name: 'Store Setup' });
+  await store.getByRole('button', { name: 'Back' }).click();
+  // It is one that is here now, and still does not work until it is changed.
+  await expect(warehouse.getByRole('combobox', { name: 'Warehouse' })).toHaveValue(/^Mistyped shed/);
+  await warehouse.getByRole('button', { name: 'Test connection' }).click();
+  await expect(fails).toBeVisible({ timeout: 30_000 });
   await where.fill(folder);
-  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await warehouse.getByRole('button', { name: 'Test connection' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 30_000 });
-  await expect(where).toHaveCount(0);
+  expect(await faults(page)).toEqual([]);
   await warehouse.getByRole('button', { name: 'Next' }).click();
-  await expect(page.getByRole('region', { name: 'Store Setup' })).toBeVisible();
+  await store.getByRole('button', { name: 'Back' }).click();
+  await warehouse.getByRole('button', { name: 'Test connection' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 30_000 });
   await page.getByRole('button', { name: 'Discard', exact: true }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
   await page.goto(`${demo.base}/merchants`);
@@ -167,9 +177,11 @@ test('a connection that was left is found again with its password, and is discar
   await expect(store.getByLabel('Account ID')).toHaveValue('demo');
   // The password came back as something that is kept, and nobody sees it.
   await expect(store.getByLabel('API User Password')).toHaveValue('');
-  await store.getByRole('button', { name: 'Keep and test' }).click();
+  await store.getByRole('button', { name: 'Test connection' }).click();
   await expect(page.getByRole('status').filter({ hasText: 'it can be worked with' })).toBeVisible({ timeout: 60_000 });
   expect(await faults(page)).toEqual([]);
+  await store.getByRole('button', { name: 'Next' }).click();
+  await expect(page.getByRole('group', { name: /^Step 5 of 6/ })).toBeVisible();
   await page.getByRole('link', { name: '‹ Connections' }).click();
   await left.getByRole('button', { name: 'Discard Left' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
@@ -197,7 +209,7 @@ test('a store that signs in by OAuth is connected at Brightpearl, which asks for
   await store.getByLabel('Developer reference').fill('example');
   await store.getByLabel('Client secret').fill('example-secret');
   await store.getByLabel('Base address').fill(brightpearl);
-  await store.getByRole('button', { name: 'Keep and test' }).click();
+  await store.getByRole('button', { name: 'Keep it', exact: true }).click();
   await expect(store.getByText('Not connected at Brightpearl')).toBeVisible();
   await store.getByRole('button', { name: 'Connect at Brightpearl' }).click();
   expect(await faults(page)).toEqual([]);
@@ -589,6 +601,27 @@ test("a warehouse's credentials come from whoever has them, and a file of it is 
   await sample.getByLabel('Stock: what is there').check();
   await sample.getByLabel('Or paste some lines of one').fill('sku,available,on_hand,facility_id,counted_at\nSKU-A,5,6,MAIN,2026-11-26T10:00:00Z\n');
   await expect(read.getByRole('status')).toContainText('SKU-A in MAIN, available 5, on hand 6');
+});
+
+test('changed settings are tried with the password that is kept, and are not kept by that', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  const store = page.getByRole('region', { name: /^Store: / });
+  const email = store.getByLabel('API User Email');
+  const button = store.getByRole('button', { name: 'Test connection' });
+  const works = store.getByRole('status').filter({ hasText: 'it can be worked with' });
+  await email.fill('nobody@example.test');
+  await button.click();
+  await expect(store.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 60_000 });
+  expect(await faults(page)).toEqual([]);
+  await email.fill('api.user@example.test');
+  await button.click();
+  await expect(works).toBeVisible({ timeout: 60_000 });
+  await email.fill('nobody@example.test');
+  await page.reload();
+  await expect(email).toHaveValue('api.user@example.test');
 });
 
 test('a connection with a history is put away, and what happened with it can be read', async ({ page, demo }) => {

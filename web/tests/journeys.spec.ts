@@ -109,9 +109,12 @@ test('the wizard tests both sides; the password comes from somebody else', async
   await pick(page, 'Transport', 'Folder on this machine');
   await warehouse.getByRole('textbox', { name: 'Folder', exact: true }).fill(hub.folder);
   await accessible(page);
-  await warehouse.getByRole('button', { name: 'Keep and test' }).click();
+  await warehouse.getByRole('button', { name: 'Test connection' }).click();
   const works = page.getByRole('status').filter({ hasText: 'it can be worked with' });
   await expect(works).toBeVisible({ timeout: 30_000 });
+  await accessible(page);
+  // A test keeps nothing; going on does.
+  expect(await hub.api('GET', '/warehouses')).toEqual([]);
   await warehouse.getByRole('button', { name: 'Next' }).click();
 
   const store = page.getByRole('region', { name: 'Store Setup' });
@@ -121,12 +124,22 @@ test('the wizard tests both sides; the password comes from somebody else', async
   await store.getByLabel('API User Email').fill(hub.email);
   await store.getByLabel('API User Password').fill('not the right one');
   await store.getByLabel('Base address').fill(hub.brightpearl);
-  await store.getByRole('button', { name: 'Keep and test' }).click();
-  await expect(page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' })).toBeVisible({ timeout: 30_000 });
+  const fails = page.getByRole('status').filter({ hasText: 'it cannot be worked with yet' });
+  for (const button of ['Test connection', 'Next']) {
+    const asked = page.waitForResponse((response) => response.url().endsWith('/api/v1/stores/test'));
+    await store.getByRole('button', { name: button }).click();
+    await asked;
+    await expect(fails).toBeVisible({ timeout: 30_000 });
+    await expect(store.getByRole('button', { name: 'Next' })).toBeEnabled();
+  }
+  await accessible(page);
+  // What does not work is not left behind.
+  expect(await hub.api<{ name: string }[]>('GET', '/warehouses')).toMatchObject([{ name: 'Shed' }]);
+  expect(await hub.api('GET', '/stores')).toEqual([]);
   await store.getByRole('button', { name: 'Ask somebody else for them' }).click();
   const shown = await page.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
   await handedOff(browser, hub, /\/hand-off#\w+/.exec(shown)?.[0] ?? '');
-  await store.getByRole('button', { name: 'Test connection' }).click();
+  await store.getByRole('button', { name: 'Go on with it' }).click({ timeout: 30_000 });
   await expect(works).toBeVisible({ timeout: 30_000 });
   await store.getByRole('button', { name: 'Next' }).click();
 

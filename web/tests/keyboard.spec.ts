@@ -115,7 +115,7 @@ test('the wizard is gone through without a mouse', async ({ desk: page, hub }) =
   await choose(page, 'Platform', 'DSFX');
   await choose(page, 'Transport', 'Folder on this machine');
   await type(page, warehouse.getByRole('textbox', { name: 'Folder', exact: true }), hub.folder);
-  await press(page, warehouse.getByRole('button', { name: 'Keep and test' }));
+  await press(page, warehouse.getByRole('button', { name: 'Test connection' }));
   const works = page.getByRole('status').filter({ hasText: 'it can be worked with' });
   await expect(works).toBeVisible({ timeout: 30_000 });
   await press(page, warehouse.getByRole('button', { name: 'Next' }));
@@ -128,7 +128,7 @@ test('the wizard is gone through without a mouse', async ({ desk: page, hub }) =
   await type(page, store.getByLabel('API User Email'), hub.email);
   await type(page, store.getByLabel('API User Password'), hub.password);
   await type(page, store.getByLabel('Base address'), hub.brightpearl);
-  await press(page, store.getByRole('button', { name: 'Keep and test' }));
+  await press(page, store.getByRole('button', { name: 'Test connection' }));
   await expect(works).toBeVisible({ timeout: 30_000 });
   await press(page, store.getByRole('button', { name: 'Next' }));
 

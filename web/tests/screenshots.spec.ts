@@ -51,7 +51,7 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await pick(page, 'Transport', 'Folder on this machine');
   await page.getByRole('textbox', { name: 'Folder', exact: true }).fill(folder);
   await take(page, 'wizard-3-warehouse');
-  await page.getByRole('button', { name: 'Keep and test' }).click();
+  await page.getByRole('button', { name: 'Test connection' }).click();
   const works = page.getByRole('status').filter({ hasText: 'it can be worked with' });
   await expect(works).toBeVisible({ timeout: 60_000 });
   await take(page, 'wizard-3-warehouse-tested');
@@ -63,7 +63,7 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await page.getByLabel('API User Password').fill('example-password');
   await page.getByLabel('Base address').fill(brightpearl);
   await take(page, 'wizard-4-store');
-  await page.getByRole('button', { name: 'Keep and test' }).click();
+  await page.getByRole('button', { name: 'Test connection' }).click();
   await expect(works).toBeVisible({ timeout: 60_000 });
   await take(page, 'wizard-4-store-tested');
   await page.getByRole('button', { name: 'Next' }).click();

@@ -10,7 +10,7 @@ import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
 import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
-import { byField, sides } from '../endpoint-settings';
+import { byField, complete, sides, useTest } from '../endpoint-settings';
 import { SamplePreview } from '../sample-preview';
 import { StoreOauth } from '../store-oauth';
 import { KEPT_AFTER, type Keeping } from './draft';
@@ -31,7 +31,10 @@ interface Props {
 
 const TITLES = { store: 'Store Setup', warehouse: 'Warehouse Setup' } as const;
 
-/** One side: one that is here, or a new one with its credentials. Either is tested before one goes on. */
+/**
+ * One side: one that is here, or a new one with its credentials. What was entered is kept when one goes on, once a test has reached
+ * it or the person wants it all the same.
+ */
 export function EndpointStep(props: Props) {
   const platforms = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
   const stores = useQuery(reading('/api/v1/stores'));
@@ -74,39 +77,78 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   const choosePlatform = (next: string) => {
     // The passwords of one platform are of no use to another.
     if (hidden.length > 0) void keep({}, forget());
+    test.reset();
     enter({ platform: next, values: {} });
   };
   const [failed, setFailed] = useState(false);
-  const test = useAct(
-    (trust: { id: string; keep: boolean }) => sides[side].test(trust.id, trust.keep),
-    (check) => setFailed(!check.ok),
-  );
   const there = present.find((one) => one.id === id);
   const theirFields = there ? fieldsOf(there.platform) : [];
-  const mend = useMend(side, id, failed, theirFields, () => test.mutate({ id, keep: false }));
+  const mend = useMend(side, id, failed, theirFields, () => settle(id));
+  const isNew = how === 'new';
+  const body = given(isNew ? fields : theirFields, (isNew ? values : mend.changed?.values) ?? {});
+  const isEntered = isNew || mend.changed !== null;
+  const test = useTest({
+    side,
+    form: isNew
+      ? {
+          name: name.trim(),
+          platform,
+          // Only where it is needed: secrets that are kept already ask for the person's own password.
+          ...(hidden.some((secret) => !(secret.slice(side.length + 1) in body.secrets)) && { draft: draftId }),
+          ...body,
+        }
+      : { name: there?.name ?? '', platform: there?.platform ?? '', of: id, ...body },
+    kept: isEntered ? undefined : id,
+    // The draft may still hold a secret that was just taken out of the form.
+    before: async () => {
+      later.flush();
+      await keep({});
+    },
+    then: (check, kept) => kept && setFailed(!check.ok),
+  });
+  const choose = (part: { how?: string; id?: string }) => {
+    setHow(part.how ?? how);
+    setId(part.id ?? id);
+    setFailed(false);
+    test.reset();
+    mend.forget();
+  };
   /** One is made, by this person or through a link: the draft needs what was entered for it, and its secrets, no more. */
   const take = (made: string) => {
     const { [side]: _, ...others } = draft.entered;
     void keep({ [side]: made, entered: others }, forget());
-    setId(made);
-    setFailed(false);
-    mend.forget();
-    setHow('existing');
+    choose({ how: 'existing', id: made });
     setName('');
     setValues({});
-    test.mutate({ id: made, keep: false });
+  };
+  const goOnWith = (made: string) => {
+    take(made);
+    test.runKept(made);
   };
   const make = useAct<void, Endpoint>(
     async () => {
       later.flush();
       await keep({});
-      return sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, draft: draftId, ...given(fields, values) });
+      const settings = { ...body.settings, ...test.learned };
+      return sides[side].create({ merchant: draft.merchant, name: name.trim(), platform, draft: draftId, ...body, settings });
     },
-    (made) => take(made.id),
+    (made) => {
+      take(made.id);
+      settle(made.id);
+    },
   );
-  const works = test.data?.ok === true;
-  const byConsent = (how === 'new' ? values : there?.settings)?.sign_in === 'oauth';
-  const offersHandOff = !byConsent && (how === 'new' || (Boolean(id) && !works));
+  const byConsent = (isNew ? values : (mend.changed?.values ?? there?.settings))?.sign_in === 'oauth';
+  // Consent is given to one that is kept, so before that there is nothing to test.
+  const needsKeeping = byConsent && isEntered;
+  const settle = (kept: string) => (byConsent ? test.runKept(kept) : next(kept));
+  const keepIt = () => (isNew ? make.mutate() : mend.save.mutate(test.learned));
+  const goOn = () => {
+    if (!isEntered) next(id);
+    else if (test.works || needsKeeping) keepIt();
+    else test.run(keepIt);
+  };
+  const keeps = make.isPending || mend.save.isPending;
+  const offersHandOff = !byConsent && !test.works && (isNew || Boolean(id));
   const asked = {
     existing: {
       wanted: { [side]: id, fields: there ? theirs(there.platform, theirFields, there.settings) : [] },
@@ -127,7 +169,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
     <>
       <Section title={TITLES[side]}>
         <Stack maw={640}>
-          <Radio.Group value={how} onChange={setHow} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
+          <Radio.Group value={how} onChange={(value) => choose({ how: value })} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
             <Group mt="xs">
               <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
               <Radio value="new" label="A new one" />
@@ -139,19 +181,14 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               required
               data={present.map((one) => ({ value: one.id, label: `${one.name} · ${platforms.find(({ name: of }) => of === one.platform)?.title ?? one.platform}` }))}
               value={id || null}
-              onChange={(value) => {
-                setId(value ?? '');
-                setFailed(false);
-                test.reset();
-                mend.forget();
-              }}
+              onChange={(value) => choose({ id: value ?? '' })}
             />
           ) : (
             <form
               id="endpoint"
               onSubmit={(event) => {
                 event.preventDefault();
-                make.mutate();
+                goOn();
               }}
             >
               <Stack>
@@ -188,7 +225,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                   values={values}
                   onChange={(changed) => enter({ values: changed })}
                   kept={hidden.map((secret) => secret.slice(side.length + 1))}
-                  problems={byField(make.error)}
+                  problems={byField(make.error ?? test.error)}
                   standIns={chosen?.stand_ins ?? false}
                 />
                 {make.error && <ProblemNote error={make.error} />}
@@ -196,24 +233,29 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             </form>
           )}
           {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
-          {how === 'existing' && (
-            <>
-              {test.error && <ProblemNote error={test.error} />}
-              {test.data && <CheckResult check={test.data} trust={() => test.mutate({ id, keep: true })} />}
-              {failed && there && (
-                <MendForm of={mend} fields={theirFields} standIns={platforms.find(({ name: of }) => of === there.platform)?.stand_ins ?? false} />
-              )}
-            </>
+          {test.error && <ProblemNote error={test.error} />}
+          {test.check && <CheckResult check={test.check} trust={test.trust} />}
+          {!isNew && failed && there && (
+            <MendForm
+              of={mend}
+              fields={theirFields}
+              standIns={platforms.find(({ name: of }) => of === there.platform)?.stand_ins ?? false}
+              problems={byField(test.error)}
+              submit={goOn}
+            />
+          )}
+          {needsKeeping && (
+            <Text size="sm">Brightpearl asks for consent once the store is kept; then the connection can be tested.</Text>
           )}
           {offersHandOff && (
             <div>
               <Text size="sm" mb="xs">
                 Does somebody else have the credentials? They enter them on a page of their own, without an account.
-                {how === 'new' && ` Give the ${side} a name, enter what you know, and leave the rest to them.`}
+                {isNew && ` Give the ${side} a name, enter what you know, and leave the rest to them.`}
               </Text>
               <AskOther
                 key={how}
-                {...(how === 'new' ? { ...asked.new, use: (link: HandOff) => take(link[side] ?? ''), disabled: name.trim() === '' || !chosen } : asked.existing)}
+                {...(isNew ? { ...asked.new, use: (link: HandOff) => goOnWith(link[side] ?? ''), disabled: name.trim() === '' || !chosen } : asked.existing)}
               />
             </div>
           )}
@@ -222,21 +264,38 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               Back
             </Button>
             <Group gap="xs">
-              {how === 'new' || mend.changed ? (
-                <Button type="submit" form="endpoint" disabled={how === 'new' && !chosen} loading={make.isPending || mend.save.isPending}>
-                  Keep and test
+              {needsKeeping ? (
+                <Button type="submit" form="endpoint" loading={keeps}>
+                  Keep it
                 </Button>
               ) : (
                 <>
                   <Button
-                    variant={works ? 'default' : 'filled'}
-                    disabled={!id}
+                    form="endpoint"
+                    variant={test.works ? 'default' : 'filled'}
+                    disabled={isNew ? !chosen : !id}
                     loading={test.isPending}
-                    onClick={() => test.mutate({ id, keep: false })}
+                    onClick={(event) => complete(event) && test.run()}
                   >
                     Test connection
                   </Button>
-                  <Button variant={works ? 'filled' : 'default'} disabled={!id || test.isPending} loading={moving} onClick={() => next(id)}>
+                  {isEntered && test.check?.ok === false && (
+                    <Button
+                      form="endpoint"
+                      variant="default"
+                      disabled={test.isPending}
+                      loading={keeps}
+                      onClick={(event) => complete(event) && keepIt()}
+                    >
+                      Keep it all the same
+                    </Button>
+                  )}
+                  <Button
+                    {...(isEntered ? { type: 'submit', form: 'endpoint' } : { onClick: goOn })}
+                    variant={test.works ? 'filled' : 'default'}
+                    disabled={(isNew ? !chosen : !id) || test.isPending}
+                    loading={keeps || moving}
+                  >
                     Next
                   </Button>
                 </>
@@ -245,7 +304,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
           </Group>
         </Stack>
       </Section>
-      {how === 'new' && chosen?.previews && <SamplePreview key={platform} platform={platform} fields={fields} values={values} />}
+      {isNew && chosen?.previews && <SamplePreview key={platform} platform={platform} fields={fields} values={values} />}
     </>
   );
 }

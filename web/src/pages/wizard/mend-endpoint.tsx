@@ -10,17 +10,19 @@ import { byField, sides } from '../endpoint-settings';
 
 type Endpoint = Schemas['EndpointOut'];
 
-/** Changes one that is kept and did not work; `then` is told when that is kept. */
+/** Changes one that is kept and did not work; saving takes what a test learned, and `then` is told when that is kept. */
 export function useMend(side: Schemas['Side'], id: string, wanted: boolean, fields: Field[], then: () => void) {
   const client = useQueryClient();
   const one = sides[side].one(id) as ReturnType<typeof sides.store.one>;
   const { data: endpoint } = useQuery({ ...one, enabled: wanted });
   const [changed, setChanged] = useState<{ from: Endpoint; values: Values } | null>(null);
-  const save = useAct<void, Endpoint | undefined>(
-    async () =>
-      endpoint && changed
-        ? sides[side].update(basis(changed.from, endpoint, (of) => given(fields, of.settings).settings), given(fields, changed.values))
-        : undefined,
+  const save = useAct<Values, Endpoint | undefined>(
+    async (learned) => {
+      if (!endpoint || !changed) return undefined;
+      const { settings, secrets } = given(fields, changed.values);
+      const from = basis(changed.from, endpoint, (of) => given(fields, of.settings).settings);
+      return sides[side].update(from, { settings: { ...settings, ...learned }, secrets });
+    },
     (kept) => {
       if (!kept) return;
       client.setQueryData(one.queryKey, kept);
@@ -39,17 +41,20 @@ interface Props {
   of: ReturnType<typeof useMend>;
   fields: Field[];
   standIns: boolean;
+  /** What is wrong with single fields, by name. */
+  problems: Record<string, string>;
+  submit: () => void;
 }
 
 /** What was entered for it, to be changed where one sees why it does not work. */
-export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, standIns }: Props) {
+export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, standIns, problems, submit }: Props) {
   if (!endpoint) return null;
   return (
     <form
       id="endpoint"
       onSubmit={(event) => {
         event.preventDefault();
-        save.mutate();
+        submit();
       }}
     >
       <Stack>
@@ -62,7 +67,7 @@ export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, 
           values={changed?.values ?? endpoint.settings}
           onChange={(values) => setChanged({ from: changed?.from ?? endpoint, values })}
           kept={endpoint.secrets}
-          problems={byField(save.error)}
+          problems={{ ...problems, ...byField(save.error) }}
           standIns={standIns}
         />
         {save.error && <ProblemNote error={save.error} />}
