@@ -121,6 +121,18 @@ pub struct AttemptRow {
 /// The outcome of an attempt that found nothing to look at: see [`super::Look::CannotAsk`].
 pub const CANNOT_ASK: &str = "cannot be asked";
 
+/// The baseline of an effect that was there before anything was sent.
+pub fn found_before_sending() -> serde_json::Value {
+    serde_json::json!({ FOUND: true })
+}
+
+/// Whether this is [`found_before_sending`]: what is there may be somebody else's doing.
+pub fn was_found(baseline: &serde_json::Value) -> bool {
+    baseline[FOUND] == true
+}
+
+const FOUND: &str = "found_before_sending";
+
 /// What became of one claimed effect.
 #[derive(Debug, Clone)]
 pub struct Settlement {

@@ -106,33 +106,6 @@ impl Database {
         })
         .await
     }
-
-    /// The notes of these orders (the source's ids) whose shipped event is the hub's own.
-    pub async fn notes_told(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeSet<i64>> {
-        let (key, order_ids) = (key.clone(), order_ids.to_vec());
-        self.read(&key.clone(), "notes_told", move |tx| {
-            Box::pin(async move {
-                let rows = tx
-                    .among(
-                        "SELECT e.body FROM orders AS o
-                         JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
-                             AND e.kind = 'post_shipped' AND e.state = 'applied'
-                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
-                        ")",
-                        &key_values(&key),
-                        order_ids,
-                    )
-                    .await?;
-                let mut told = BTreeSet::new();
-                for row in &rows {
-                    let body: serde_json::Value = row.json(0)?;
-                    told.extend(body["note_id"].as_i64());
-                }
-                Ok(told)
-            })
-        })
-        .await
-    }
 }
 
 /// What is asked about.

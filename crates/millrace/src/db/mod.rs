@@ -106,6 +106,7 @@ pub use desk::{DeskKey, DeskQuery, DeskRow, DeskStep, Posted, PostedShipment};
 pub use drafts::{DRAFTS_KEPT, Draft, DraftOwner, DraftWork};
 pub use effect_records::{
     Arm, AttemptRow, CANNOT_ASK, Claimed, EffectDecision, EffectRow, NewEffect, Settlement, Subject,
+    found_before_sending,
 };
 pub use endpoints::{EndpointSummary, NewEndpoint};
 pub use erasure::Erasable;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use engine::effect::EffectState;
 
-use super::{ConnectionKey, Database, DbError, R, effects::key_values, facts::scope_values, sql::json};
+use super::{
+    ConnectionKey, Database, DbError, R, effect_records::was_found, effects::key_values, facts::scope_values, sql::json,
+};
 
 /// The hub's own notes of some orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +61,37 @@ impl Database {
                     own.requested.insert(row.int(0)?);
                 }
                 Ok(own)
+            })
+        })
+        .await
+    }
+
+    /// The notes of these orders (the source's ids) whose shipped event is the hub's own. One that was already there when the
+    /// hub went to send it is not: the hub knew nothing of it while it was working something out.
+    pub async fn notes_told(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeSet<i64>> {
+        let (key, order_ids) = (key.clone(), order_ids.to_vec());
+        self.read(&key.clone(), "notes_told", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT e.body, e.baseline FROM orders AS o
+                         JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
+                             AND e.kind = 'post_shipped' AND e.state = 'applied'
+                         WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
+                        ")",
+                        &key_values(&key),
+                        order_ids,
+                    )
+                    .await?;
+                let mut told = BTreeSet::new();
+                for row in &rows {
+                    if row.opt_json(1)?.is_some_and(|baseline| was_found(&baseline)) {
+                        continue;
+                    }
+                    let body: serde_json::Value = row.json(0)?;
+                    told.extend(body["note_id"].as_i64());
+                }
+                Ok(told)
             })
         })
         .await

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{CONCURRENCY, Turn, blank, effect, from_step, give_back, settle, void_path};
 use crate::{
-    db::{Arm, DbError, EffectRow, Settlement},
+    db::{Arm, DbError, EffectRow, Settlement, found_before_sending},
     flow::gate::{self, Verdict},
     runtime::Runtime,
 };
@@ -67,7 +67,7 @@ pub(super) async fn send(
             Prepared::Found(probe) => {
                 let step = after_found(&turn.facts(runtime, &row), policy, &probe, now);
                 let mut settlement = from_step(&row, step, "prepare", now);
-                settlement.baseline = Some(serde_json::json!({ "found_before_sending": true }));
+                settlement.baseline = Some(found_before_sending());
                 settlements.push(settlement);
             }
             Prepared::NotYet { why } => settlements.push(Settlement {

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use connect::{EffectKind, FeedCursor, Side, StockFeed, StockLevel};
-use engine::effect::EffectState::{self, Applied, Refused, Unknown};
+use engine::effect::EffectState::{self, Applied, Armed, Probing, Refused, Unknown};
 use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
     Advance, ConnectionKey, Database, DbError, InFlight, NewCorrection, NewEffect, RunState, StockLine, StockRun,
-    Subject,
+    Subject, found_before_sending,
 };
 
 use super::world::{
-    World, batched, carry_out, decimal, effect, on_both, order, request_key, requested, shipment, unique,
+    LEASE, World, batched, carry_out, decimal, effect, on_both, order, request_key, requested, settlement, shipment,
+    unique,
 };
 
 const SETTLE: Duration = Duration::from_secs(30);
@@ -161,6 +162,16 @@ async fn knows_what_is_in_hand() {
         carry_out(&db, &key, Side::Source, &[Applied]).await;
         assert_eq!(db.notes_told(&key, &[1]).await.unwrap(), [77].into());
         assert!(db.notes_told(&key, &[2]).await.unwrap().is_empty());
+        // Somebody else had posted one before the hub could: it is not the hub's own.
+        let mut theirs = effect(EffectKind::PostShipped, "theirs", "lane");
+        theirs.subject.order = Some(asked.order.clone());
+        theirs.draft.body = serde_json::json!({ "order_id": 1, "note_id": 78 }).to_string();
+        db.plan_effects(&key, vec![theirs]).await.unwrap();
+        let rows = db.claim_effects(&key, Side::Source, "test", LEASE, 10).await.unwrap().rows;
+        let mut found = settlement(&rows[0], &[Armed, Unknown, Probing, Applied]);
+        found.baseline = Some(found_before_sending());
+        assert_eq!(db.settle(&key, vec![found]).await.unwrap(), [true]);
+        assert_eq!(db.notes_told(&key, &[1]).await.unwrap(), [77].into());
         let seen = flight(after).await[&1001];
         assert_eq!((seen.shipped_not_posted, seen.accepted), (decimal("0"), decimal("1")));
         let seen = flight(later - SignedDuration::from_mins(10)).await[&1001];
