@@ -10,6 +10,7 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Timeline } from '../parts/timeline';
 import { Code, Quantity, Time, words } from '../parts/values';
+import { Way } from '../parts/way';
 import { Explanation } from './explanation';
 import { Race } from './race';
 
@@ -41,6 +42,9 @@ function Shown({ order }: { order: Detail }) {
           <Stack>
             <Explanation explain={order.explain} order={order.id} connection={order.connection} />
             {order.requests.map((request) => request.race && <Race key={request.id} race={request.race} />)}
+            <Section title="Its way">
+              <Way order={order} />
+            </Section>
             <Lines order={order} />
             <Shipments order={order} />
             <Section
