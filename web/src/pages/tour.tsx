@@ -1,7 +1,7 @@
 import { Alert, Group, Loader, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
@@ -15,6 +15,7 @@ import { Section } from '../parts/section';
 import { Time, took, told } from '../parts/values';
 import { Way } from '../parts/way';
 import { Explanation } from './explanation';
+import { OrderEdit } from './order-edit';
 
 type Connection = Schemas['ConnectionDetailOut'];
 type Order = Schemas['OrderDetailOut'];
@@ -95,8 +96,8 @@ function NoneYet({ connection }: { connection: Connection }) {
 function Followed({ connection, id }: { connection: Connection; id: string }) {
   // Live changes make it be read at once; the interval is for stations that no event tells of.
   const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), refetchInterval: 5_000 });
-  if (order.error) return <ProblemNote error={order.error} retry={() => void order.refetch()} />;
-  if (!order.data) return <Waiting />;
+  const [edits, setEdits] = useState(false);
+  if (!order.data) return order.error ? <ProblemNote error={order.error} retry={() => void order.refetch()} /> : <Waiting />;
   const needsPerson = ['held', 'error'].includes(order.data.state) || order.data.effects.some((effect) => effect.needs_person);
   return (
     <Stack>
@@ -118,7 +119,10 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
           </Stack>
         </Alert>
       )}
-      {needsPerson && <Explanation explain={order.data.explain} order={order.data.id} connection={connection.id} />}
+      {needsPerson && (
+        <Explanation explain={order.data.explain} order={order.data.id} connection={connection.id} edit={() => setEdits(true)} />
+      )}
+      {edits && <OrderEdit order={order.data} begin={{}} close={() => setEdits(false)} />}
       <Section title={`Order ${order.data.number}`} actions={<StateBadge state={order.data.state} />}>
         <Way order={order.data} explains />
         <To href={`/orders/${order.data.id}`} size="sm">
