@@ -1,4 +1,5 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
@@ -38,40 +39,44 @@ export function OrderEdits({ order, edit }: Props) {
 
 function OneEdit({ order, of, edit }: { order: Order; of: Edit; edit: Props['edit'] }) {
   const isOvertaken = of.standing === 'overtaken';
+  const title = FIELDS[of.field];
+  const shown = of.differences.map((one): [string, ReactNode] => [called(one.part), <Difference key={one.part} order={order} of={one} />]);
   return (
     <Stack gap={6}>
-      <Group gap="xs">
-        <Text fw={500}>{FIELDS[of.field]}</Text>
-        {isOvertaken && <StateBadge state="overtaken" tone="bad" label="Brightpearl has changed it since" />}
-        {of.standing === 'next' && <StateBadge state="next" tone="busy" label="From the next look on" />}
+      <Group justify="space-between" gap="xs">
+        <Group gap="xs">
+          <Text fw={500}>{title}</Text>
+          {isOvertaken && <StateBadge state="overtaken" tone="bad" label="Brightpearl has changed it since" />}
+          {of.standing === 'next' && <StateBadge state="next" tone="busy" label="From the next look on" />}
+        </Group>
+        {edit && (
+          <Group gap="xs">
+            {isOvertaken && (
+              <Button size="xs" variant="default" aria-label={`Edit once more: ${title}`} onClick={() => edit(again(of))}>
+                Edit once more
+              </Button>
+            )}
+            <Action
+              size="xs"
+              label="Take back"
+              about={`the edit: ${title}`}
+              explains="It is again as Brightpearl says."
+              run={() =>
+                done(
+                  api.POST('/api/v1/orders/{order}/edit', {
+                    params: { path: { order: order.id } },
+                    body: { take_back: [of.field], edition: order.edition },
+                  }),
+                )
+              }
+            />
+          </Group>
+        )}
       </Group>
-      <Facts of={of.differences.map((one) => [called(one.part), <Difference key={one.part} order={order} of={one} />])} />
+      {of.field === 'ship_to' ? <Facts of={shown} /> : <Text size="sm">{shown.map(([, difference]) => difference)}</Text>}
       <Text size="xs" className="quiet">
         {who(of.by)}, <Time at={of.at} />
       </Text>
-      {edit && (
-        <Group gap="xs">
-          {isOvertaken && (
-            <Button size="xs" variant="default" onClick={() => edit(again(of))}>
-              Edit once more
-            </Button>
-          )}
-          <Action
-            size="xs"
-            label="Take back"
-            about={`the edit: ${FIELDS[of.field].toLowerCase()}`}
-            explains="It is again as Brightpearl says."
-            run={() =>
-              done(
-                api.POST('/api/v1/orders/{order}/edit', {
-                  params: { path: { order: order.id } },
-                  body: { take_back: [of.field], edition: order.edition },
-                }),
-              )
-            }
-          />
-        </Group>
-      )}
     </Stack>
   );
 }

@@ -51,7 +51,6 @@ export function hops(order: Order): Hop[] {
       at: submit?.created_at ?? (request ? order.imported_at : null),
       waits: 'a look at all that it needs',
       proof: request ? `${request.lines.length === 1 ? '1 line' : `${request.lines.length} lines`}, key ${request.key}` : '',
-      effect: submit?.id,
     },
     {
       title: 'At the warehouse',
