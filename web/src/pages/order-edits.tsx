@@ -29,7 +29,7 @@ interface Props {
 export function OrderEdits({ order, edit }: Props) {
   if (order.edits.length === 0) return null;
   return (
-    <Section title="Edited here" about="It goes to the warehouse as edited. In Brightpearl nothing is changed.">
+    <Section title="Edited here" about="What is wanted otherwise than Brightpearl says. In Brightpearl nothing is changed.">
       {order.edits.map((one) => (
         <OneEdit key={one.field} order={order} of={one} edit={edit} />
       ))}
