@@ -211,6 +211,35 @@ test('it is switched on, and the first order is followed until the connection is
   await accessible(page);
 });
 
+/** Somebody changes an order while it waits. What cannot be used is said, and what was typed stays. */
+async function edits(page: Page): Promise<void> {
+  await expect(page.getByRole('region', { name: 'Its way' })).toContainText('It waits for goods to leave the warehouse.');
+  await page.getByRole('button', { name: 'Edit', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: /^Edit order \d+/ });
+  const keep = dialog.getByRole('button', { name: 'Keep the edit' });
+  await expect(keep).toBeDisabled();
+  await dialog.getByRole('textbox', { name: 'Street', exact: true }).fill('14 New Street');
+  await dialog.getByRole('textbox', { name: 'Country, in two letters' }).fill('Britain');
+  await dialog.getByRole('textbox', { name: 'Notes for the warehouse' }).fill('Ring twice.');
+  await keep.click();
+  await expect(dialog.getByRole('alert')).toContainText('give two letters');
+  await expect(dialog.getByRole('textbox', { name: 'Street', exact: true })).toHaveValue('14 New Street');
+  await expect(dialog.getByRole('textbox', { name: 'Notes for the warehouse' })).toHaveValue('Ring twice.');
+  await accessible(page);
+  await dialog.getByRole('textbox', { name: 'Country, in two letters' }).fill('GB');
+  await keep.click();
+  await expect(dialog).toHaveCount(0);
+  const edited = page.getByRole('region', { name: 'Edited here' });
+  await expect(edited).toContainText('14 New Street');
+  await expect(edited).toContainText('(Brightpearl: nothing)');
+  await expect(page.getByRole('region', { name: 'Ship to' })).toContainText('14 New Street');
+  await accessible(page);
+  await edited.getByRole('button', { name: 'Take back the edit: Notes for the warehouse' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click();
+  await expect(edited).not.toContainText('Ring twice.');
+  await expect(edited).toContainText('14 New Street');
+}
+
 test('orders come on screen without a reload, and what holds several is mended once', async ({ desk: page, hub }) => {
   await page.getByRole('link', { name: 'Orders', exact: true }).click();
   const rows = page.getByRole('table', { name: 'Orders' }).locator('tbody tr');
@@ -219,6 +248,8 @@ test('orders come on screen without a reload, and what holds several is mended o
   for (let count = 0; count < 3; count += 1) await hub.place(LATER, 4);
   await expect(rows).toHaveCount(7, { timeout: 60_000 });
   await expect(rows.filter({ hasText: 'Held' })).toHaveCount(3);
+  await rows.filter({ hasText: 'Held' }).first().getByRole('link').first().click();
+  await edits(page);
   await page.getByRole('link', { name: 'Exceptions' }).click();
   const group = page.getByRole('region', { name: /^Orders held/ });
   await expect(group).toContainText('Orders held (3)');

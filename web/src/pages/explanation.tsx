@@ -1,10 +1,12 @@
-import { Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Button, Code, Group, Modal, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { To } from '../parts/link';
+import { words } from '../parts/values';
 import { DEEDS, decision } from './order-actions';
 
 type Explain = Schemas['ExplainOut'];
@@ -14,10 +16,12 @@ interface Props {
   explain: Explain;
   order?: string;
   connection: string;
+  /** Opens what the order is edited in. */
+  edit?: () => void;
 }
 
 /** Why something is where it is, what it waits for, and what a person can do about it. */
-export function Explanation({ explain, order, connection }: Props) {
+export function Explanation({ explain, edit, ...of }: Props) {
   const { decides } = useRights();
   return (
     <Paper withBorder p="md" component="section" aria-label="Why is it here">
@@ -34,7 +38,7 @@ export function Explanation({ explain, order, connection }: Props) {
         {decides && explain.actions.length > 0 && (
           <Group gap="xs">
             {explain.actions.map((action) => (
-              <OneAction key={action.command} action={action} order={order} connection={connection} />
+              <OneAction key={action.command} action={action} edit={edit} {...of} />
             ))}
           </Group>
         )}
@@ -43,14 +47,21 @@ export function Explanation({ explain, order, connection }: Props) {
   );
 }
 
-function OneAction({ action, order, connection }: { action: ActionOut; order: string | undefined; connection: string }) {
+function OneAction({ action, order, connection, edit }: Omit<Props, 'explain' | 'edit'> & { action: ActionOut; edit: Props['edit'] | undefined }) {
   const decided = decision(action);
   if (decided) return <Decide {...decided} does={action.does} />;
   if (action.action === 'enable' || action.action === 'resume') {
     return <To href={`/connections/${connection}`}>{action.does} To the connection</To>;
   }
+  if (action.action === 'edit' && edit) {
+    return (
+      <Button variant="default" onClick={edit}>
+        Edit
+      </Button>
+    );
+  }
   const deed = DEEDS[action.action];
-  if (!deed || !order) return null;
+  if (!deed || !order) return <ByCommand action={action} />;
   return (
     <Action
       label={deed.label}
@@ -59,6 +70,26 @@ function OneAction({ action, order, connection }: { action: ActionOut; order: st
       danger={deed.danger ?? false}
       run={(reason) => deed.run(order, reason)}
     />
+  );
+}
+
+/** What the API offers and this page cannot do yet: named all the same, with the way that there is. */
+function ByCommand({ action }: { action: ActionOut }) {
+  const [opened, dialog] = useDisclosure(false);
+  const label = words(action.action);
+  return (
+    <>
+      <Button variant="default" onClick={dialog.open}>
+        {label}
+      </Button>
+      <Modal opened={opened} onClose={dialog.close} title={label} centered>
+        <Stack gap="sm">
+          <Text size="sm">{action.does}</Text>
+          <Text size="sm">This page cannot do it yet. The command line can:</Text>
+          <Code block>{action.command}</Code>
+        </Stack>
+      </Modal>
+    </>
   );
 }
 

@@ -1,7 +1,9 @@
 import { Grid, Stack, Text } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
+import { useState } from 'react';
 import { reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
@@ -10,7 +12,12 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Timeline } from '../parts/timeline';
 import { Code, Quantity, Time, words } from '../parts/values';
+import { Way } from '../parts/way';
 import { Explanation } from './explanation';
+import { useMethodName } from './method-name';
+import { OrderEdit } from './order-edit';
+import { OrderEdits } from './order-edits';
+import type { Parts } from './order-parts';
 import { Race } from './race';
 
 type Detail = Schemas['OrderDetailOut'];
@@ -29,6 +36,10 @@ export function OrderPage() {
 }
 
 function Shown({ order }: { order: Detail }) {
+  const { decides } = useRights();
+  // Held here: the dialog stays, with what was typed, when the order goes on meanwhile and is no longer to be edited.
+  const [typed, setTyped] = useState<Partial<Parts> | null>(null);
+  const isOffered = decides && order.explain.actions.some(({ action }) => action === 'edit');
   const titles = Object.fromEntries(order.effects.map((effect) => [effect.id, effect.title]));
   return (
     <Page
@@ -39,8 +50,12 @@ function Shown({ order }: { order: Detail }) {
       <Grid gap="md">
         <Grid.Col span={{ base: 12, md: 8 }}>
           <Stack>
-            <Explanation explain={order.explain} order={order.id} connection={order.connection} />
+            <Explanation explain={order.explain} order={order.id} connection={order.connection} edit={() => setTyped({})} />
+            <OrderEdits order={order} edit={isOffered ? setTyped : undefined} />
             {order.requests.map((request) => request.race && <Race key={request.id} race={request.race} />)}
+            <Section title="Its way">
+              <Way order={order} />
+            </Section>
             <Lines order={order} />
             <Shipments order={order} />
             <Section
@@ -59,6 +74,7 @@ function Shown({ order }: { order: Detail }) {
           <Side order={order} />
         </Grid.Col>
       </Grid>
+      {typed && <OrderEdit order={order} begin={typed} close={() => setTyped(null)} />}
     </Page>
   );
 }
@@ -118,6 +134,7 @@ function Shipments({ order }: { order: Detail }) {
 
 function Side({ order }: { order: Detail }) {
   const names = useNames();
+  const method = useMethodName(order.connection);
   const to = order.deliver_to;
   const place = [to.name, to.company, to.line1, to.line2, `${to.postcode} ${to.city}`.trim(), to.state, to.country];
   return (
@@ -138,7 +155,15 @@ function Side({ order }: { order: Detail }) {
         <Text size="sm" style={{ whiteSpace: 'pre-line' }}>
           {place.filter(Boolean).join('\n')}
         </Text>
-        <Facts of={[['Telephone', to.phone], ['E-mail', to.email]]} />
+        <Facts
+          of={[
+            ['Telephone', to.phone],
+            ['E-mail', to.email],
+            ['Shipping method', order.ship_method && method(order.ship_method)],
+            ['Wanted by', order.deliver_on && <Time at={order.deliver_on} />],
+            ['Notes', order.notes && <span className="lines">{order.notes}</span>],
+          ]}
+        />
       </Section>
       <Section title="Asked of the warehouse">
         {order.requests.length === 0 && <Text size="sm">Nothing yet.</Text>}

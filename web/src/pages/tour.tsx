@@ -1,20 +1,21 @@
-import { Alert, Group, Loader, Stack, Text, Timeline } from '@mantine/core';
-import IconCheck from '@tabler/icons-react/dist/esm/icons/IconCheck.mjs';
+import { Alert, Group, Loader, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 import { paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { useFilters } from '../parts/filters';
+import { hops, isProven } from '../parts/hops';
 import { To, ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Code, Exact, Time, took, told } from '../parts/values';
+import { Time, took, told } from '../parts/values';
+import { Way } from '../parts/way';
 import { Explanation } from './explanation';
-import { hops, isProven } from './tour-hops';
+import { OrderEdit } from './order-edit';
 
 type Connection = Schemas['ConnectionDetailOut'];
 type Order = Schemas['OrderDetailOut'];
@@ -95,8 +96,8 @@ function NoneYet({ connection }: { connection: Connection }) {
 function Followed({ connection, id }: { connection: Connection; id: string }) {
   // Live changes make it be read at once; the interval is for stations that no event tells of.
   const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), refetchInterval: 5_000 });
-  if (order.error) return <ProblemNote error={order.error} retry={() => void order.refetch()} />;
-  if (!order.data) return <Waiting />;
+  const [edits, setEdits] = useState(false);
+  if (!order.data) return order.error ? <ProblemNote error={order.error} retry={() => void order.refetch()} /> : <Waiting />;
   const needsPerson = ['held', 'error'].includes(order.data.state) || order.data.effects.some((effect) => effect.needs_person);
   return (
     <Stack>
@@ -118,8 +119,16 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
           </Stack>
         </Alert>
       )}
-      {needsPerson && <Explanation explain={order.data.explain} order={order.data.id} connection={connection.id} />}
-      <Way order={order.data} />
+      {needsPerson && (
+        <Explanation explain={order.data.explain} order={order.data.id} connection={connection.id} edit={() => setEdits(true)} />
+      )}
+      {edits && <OrderEdit order={order.data} begin={{}} close={() => setEdits(false)} />}
+      <Section title={`Order ${order.data.number}`} actions={<StateBadge state={order.data.state} />}>
+        <Way order={order.data} explains />
+        <To href={`/orders/${order.data.id}`} size="sm">
+          Everything about this order
+        </To>
+      </Section>
     </Stack>
   );
 }
@@ -136,49 +145,4 @@ function Told() {
 function span(order: Order): number {
   const moments = hops(order).flatMap((hop) => (hop.at ? [Date.parse(hop.at)] : []));
   return Math.max(...moments) - Math.min(...moments);
-}
-
-function Way({ order }: { order: Order }) {
-  const way = hops(order);
-  const next = way.findIndex((hop) => hop.at === null);
-  return (
-    <Section title={`Order ${order.number}`} actions={<StateBadge state={order.state} />}>
-      <Timeline active={(next === -1 ? way.length : next) - 1} bulletSize={26} lineWidth={2} color="teal.8">
-        {way.map((hop, index) => {
-          const before = way[index - 1]?.at;
-          const gap = hop.at && before ? Date.parse(hop.at) - Date.parse(before) : 0;
-          return (
-            <Timeline.Item
-              key={hop.title}
-              title={hop.title}
-              bullet={hop.at ? <IconCheck size={16} aria-hidden /> : index === next ? <Loader size={14} aria-hidden /> : undefined}
-            >
-              <Text size="sm" className="quiet">
-                {hop.about}
-              </Text>
-              {hop.proof && <Code>{hop.proof}</Code>}
-              {hop.at && (
-                <Text size="sm">
-                  <Exact at={hop.at} />
-                  {gap >= 1_000 && `, ${took(gap)} later`}
-                  {hop.effect && (
-                    <>
-                      {' · '}
-                      <To href={`/effects/${hop.effect}`} underline="always">
-                        what was sent
-                      </To>
-                    </>
-                  )}
-                </Text>
-              )}
-              {!hop.at && index === next && order.explain.waits_for && <Text size="sm">It waits for {order.explain.waits_for}.</Text>}
-            </Timeline.Item>
-          );
-        })}
-      </Timeline>
-      <To href={`/orders/${order.id}`} size="sm">
-        Everything about this order
-      </To>
-    </Section>
-  );
 }

@@ -10,6 +10,8 @@ export interface Hop {
   about: string;
   /** When it was passed. */
   at: string | null;
+  /** What it takes to be passed. */
+  waits: string;
   /** What can be seen there: a key, a number, a tracking number. */
   proof: string;
   /** The change that it waits for, once it is planned. */
@@ -33,26 +35,28 @@ export function hops(order: Order): Hop[] {
   const byNote = request !== undefined && /-G\d+/.test(request.key);
   const numbers = order.shipments.flatMap((one) => one.tracking);
   return [
-    { title: 'Placed', about: 'A customer placed it, and it stands in Brightpearl.', at: order.placed_at, proof: `Order ${order.number}` },
+    { title: 'Placed', about: 'A customer placed it, and it stands in Brightpearl.', at: order.placed_at, waits: '', proof: `Order ${order.number}` },
     {
       title: 'Found',
       about: byNote
         ? 'A goods-out note for this warehouse was made in Brightpearl.'
         : 'Its status is one that the connection imports from.',
       at: order.imported_at,
+      waits: 'the next look at Brightpearl',
       proof: order.reference && `Reference ${order.reference}`,
     },
     {
       title: 'Planned',
       about: 'SKUs and shipping method are translated, and what the warehouse shall ship is written down.',
       at: submit?.created_at ?? (request ? order.imported_at : null),
+      waits: 'a look at all that it needs',
       proof: request ? `${request.lines.length === 1 ? '1 line' : `${request.lines.length} lines`}, key ${request.key}` : '',
-      effect: submit?.id,
     },
     {
       title: 'At the warehouse',
       about: 'The warehouse has the order.',
       at: passed(submit),
+      waits: 'the warehouse to take it',
       proof: submit?.reference ?? '',
       effect: submit?.id,
     },
@@ -60,12 +64,14 @@ export function hops(order: Order): Hop[] {
       title: 'Shipped',
       about: 'Goods left the warehouse, and Millrace has read so.',
       at: shipment?.shipped_at ?? null,
+      waits: 'goods to leave the warehouse',
       proof: shipment ? `${shipment.carrier} ${shipment.service}, ${shipment.reference}` : '',
     },
     {
       title: 'Goods-out note',
       about: 'Brightpearl gets a note of exactly what left.',
       at: latest(notes.map(passed)) ?? (request?.note && shipment ? shipment.shipped_at : null),
+      waits: 'the shipment',
       proof: notes.map((note) => note.reference).filter(Boolean).join(', ') || (request?.note ? `Note ${request.note}` : ''),
       effect: notes.at(-1)?.id,
     },
@@ -73,6 +79,7 @@ export function hops(order: Order): Hop[] {
       title: 'Tracking',
       about: 'Carrier and tracking numbers are written on the note; the customer can be told.',
       at: latest(tracking.map(passed)),
+      waits: 'the goods-out note',
       proof: numbers.join(', '),
       effect: tracking.at(-1)?.id,
     },
@@ -80,6 +87,7 @@ export function hops(order: Order): Hop[] {
       title: 'Brightpearl knows',
       about: 'The note is marked as shipped: stock, accounts and the shop follow by themselves.',
       at: latest(told.map(passed)),
+      waits: 'note and tracking',
       proof: '',
       effect: told.at(-1)?.id,
     },

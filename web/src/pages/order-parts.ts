@@ -1,0 +1,68 @@
+import type { Schemas } from '../api/client';
+
+type Order = Schemas['OrderDetailOut'];
+type Address = Schemas['AddressOut'];
+
+/** Everything of an order that can be edited, as text. */
+export type Parts = Address & { ship_method: string; deliver_on: string; notes: string };
+/** By the names that the API uses where it says what differs. */
+export type Part = keyof Parts;
+
+export const ADDRESS: [part: keyof Address, label: string][] = [
+  ['name', 'Name'],
+  ['company', 'Company'],
+  ['line1', 'Street'],
+  ['line2', 'Second street line'],
+  ['city', 'Town or city'],
+  ['postcode', 'Postal code'],
+  ['state', 'State or county'],
+  ['country', 'Country, in two letters'],
+  ['phone', 'Telephone'],
+  ['email', 'E-mail'],
+];
+
+const LABELS = Object.fromEntries([
+  ...ADDRESS,
+  ['ship_method', 'Shipping method'],
+  ['deliver_on', 'Wanted by'],
+  ['notes', 'Notes for the warehouse'],
+]) as Record<Part, string>;
+
+export const PARTS = Object.keys(LABELS) as Part[];
+
+/** What people call a part that the API names. */
+export const called = (part: string) => LABELS[part as Part] ?? part;
+
+/** A moment as a field for date and time holds it: by the browser's clock. */
+function local(at: string | null | undefined): string {
+  if (!at) return '';
+  const date = new Date(at);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+export function filled(order: Order): Parts {
+  return {
+    ...order.deliver_to,
+    ship_method: String(order.ship_method ?? ''),
+    deliver_on: local(order.deliver_on),
+    notes: order.notes ?? '',
+  };
+}
+
+/** What was wanted by an edit, to be typed once more. */
+export function again(edit: Schemas['OrderEditOut']): Partial<Parts> {
+  return Object.fromEntries(
+    edit.differences.map(({ part, wanted: text }) => [part, part === 'deliver_on' ? local(text) : text]),
+  );
+}
+
+/** The edit that makes an order have what was given. An address is given as a whole. */
+export function wanted(given: Parts, changed: Part[]): Schemas['OrderEditIn'] {
+  const address = Object.fromEntries(ADDRESS.map(([part]) => [part, given[part]]));
+  return {
+    ...(ADDRESS.some(([part]) => changed.includes(part)) ? { ship_to: address } : {}),
+    ...(changed.includes('ship_method') ? { ship_method: Number(given.ship_method) } : {}),
+    ...(changed.includes('deliver_on') ? { deliver_on: new Date(given.deliver_on).toISOString() } : {}),
+    ...(changed.includes('notes') ? { notes: given.notes } : {}),
+  };
+}
