@@ -52,10 +52,16 @@ impl Limit {
     }
 }
 
-/// The budgets of one process, one per remote account.
+/// Budgets by owner and account.
+type ByAccount = BTreeMap<(String, String), Arc<Budget>>;
+
+/// The budgets of one process, one per remote account and owner. Owners share nothing, even where they name the same account: what
+/// one of them names need not be theirs.
 pub struct Budgets {
     clock: Arc<dyn Clock>,
-    by_account: Arc<Mutex<BTreeMap<String, Arc<Budget>>>>,
+    by_account: Arc<Mutex<ByAccount>>,
+    /// Whose accounts this handle is for.
+    owner: String,
     /// The word that every call through this handle is counted under, as a sweep.
     sweep: Option<&'static str>,
 }
@@ -63,14 +69,25 @@ pub struct Budgets {
 impl Budgets {
     /// None yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, by_account: Arc::default(), sweep: None }
+        Self { clock, by_account: Arc::default(), owner: String::new(), sweep: None }
+    }
+
+    /// The same budgets for the accounts of this owner.
+    #[must_use]
+    pub fn for_owner(&self, owner: &str) -> Self {
+        Self { owner: owner.to_owned(), ..self.handle() }
     }
 
     /// The same budgets for a sweep: whatever a connector built with them calls for, the call lets all others go first and
     /// is counted for `purpose`. The connector itself need not know.
     #[must_use]
     pub fn for_sweep(&self, purpose: &'static str) -> Self {
-        Self { clock: Arc::clone(&self.clock), by_account: Arc::clone(&self.by_account), sweep: Some(purpose) }
+        Self { sweep: Some(purpose), ..self.handle() }
+    }
+
+    fn handle(&self) -> Self {
+        let (clock, by_account) = (Arc::clone(&self.clock), Arc::clone(&self.by_account));
+        Self { clock, by_account, owner: self.owner.clone(), sweep: self.sweep }
     }
 
     /// Tells the budgets of one hub from those of another: the same for every handle on the same budgets.
@@ -82,7 +99,7 @@ impl Budgets {
     pub fn account(&self, account: &str, limit: Limit) -> Arc<Budget> {
         let mut budgets = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         let budget = budgets
-            .entry(account.to_owned())
+            .entry((self.owner.clone(), account.to_owned()))
             .or_insert_with(|| Arc::new(Budget::new(Arc::clone(&self.clock), limit)))
             .clone();
         match self.sweep {
@@ -91,8 +108,8 @@ impl Budgets {
         }
     }
 
-    /// Where the calls of every account went, by account.
-    pub fn reports(&self) -> BTreeMap<String, BudgetReport> {
+    /// Where the calls of every account went, by owner and account.
+    pub fn reports(&self) -> BTreeMap<(String, String), BudgetReport> {
         let budgets = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
         budgets.iter().map(|(account, budget)| (account.clone(), budget.report())).collect()
     }
@@ -417,6 +434,24 @@ mod tests {
     }
 
     #[test]
+    fn owners_who_name_the_same_account_share_nothing() {
+        run(async {
+            let budgets = Budgets::new(Arc::new(Paused(tokio::time::Instant::now())));
+            let (one, other) = (budgets.for_owner("one"), budgets.for_owner("other"));
+            one.account("a", Limit::new(200, Duration::from_secs(60))).acquire(Priority::Orders, "import", "x").await;
+            other
+                .account("a", Limit::new(200, Duration::from_secs(60)))
+                .set_limit(Limit::new(2, Duration::from_secs(60)));
+            let reports = budgets.reports();
+            let of = |owner: &str| &reports[&(owner.to_owned(), "a".to_owned())];
+            assert_eq!((of("one").limit, of("one").calls.get("import")), (200, Some(&1)));
+            assert_eq!((of("other").limit, of("other").calls.get("import")), (2, None));
+            assert_eq!(one.for_sweep("census").owner, "one");
+            assert_eq!(one.identity(), other.identity(), "log-ins are told apart by user and password");
+        });
+    }
+
+    #[test]
     fn a_sweep_spends_the_same_calls_last_and_under_its_own_name() {
         run(async {
             let clock = Arc::new(Paused(tokio::time::Instant::now()));
@@ -440,7 +475,7 @@ mod tests {
                 task.await.unwrap();
             }
             assert_eq!(*served.lock().unwrap(), ["stock", "sweep"], "it asked first and as urgently as can be");
-            let report = budgets.reports().remove("a").unwrap();
+            let report = budgets.reports().remove(&(String::new(), "a".to_owned())).unwrap();
             assert_eq!(report.calls, [("census", 1), ("import", 1), ("stock", 1)].into());
         });
     }

@@ -4,6 +4,25 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// A password, key or token. It has no `Debug`, `Display` or `Serialize`, so it cannot reach a log line, an error text or
 /// an answer by accident; its memory is wiped when it is dropped.
+///
+/// ```
+/// let key = connect::Secret::new("k");
+/// assert!(!key.is_empty());
+/// ```
+///
+/// What would write it down does not compile:
+///
+/// ```compile_fail,E0277
+/// println!("{}", connect::Secret::new("k"));
+/// ```
+///
+/// ```compile_fail,E0277
+/// println!("{:?}", connect::Secret::new("k"));
+/// ```
+///
+/// ```compile_fail,E0277
+/// serde_json::to_string(&connect::Secret::new("k"));
+/// ```
 #[derive(Clone)]
 pub struct Secret(SecretString);
 

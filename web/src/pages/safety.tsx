@@ -11,6 +11,7 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
 import { Backups } from './backups';
+import { WrappingKey } from './wrapping-key';
 
 type SafetyOut = Schemas['SafetyOut'];
 
@@ -45,6 +46,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
         {!installation && <Text size="sm">An administrator of the installation freezes and releases it.</Text>}
       </Section>
       {installation && <Backups />}
+      {installation && <WrappingKey />}
       {safety.recovery && <Recovery recovery={safety.recovery} />}
       {installation && safety.frozen && !safety.recovery && <Recover />}
     </Stack>

@@ -8,6 +8,7 @@ use super::{Api, extract::Asked, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, PageOut,
     activity::{self, AuditOut, AuditQuery, BudgetOut},
+    check::{self, CheckOut},
     overview::{self, OverviewOut},
     verification::{self, AuditVerificationOut},
 };
@@ -60,4 +61,17 @@ pub(super) async fn get_overview(
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<OverviewOut>, Failure> {
     Ok(Json(overview::show(&api.hub, &caller).await?))
+}
+
+/// Check the installation
+///
+/// For administrators of the installation. Tests the database, the audit trail, and every connection, store and warehouse of the
+/// tenant; what is wrong is in the answer. Remote systems are asked, so it can take a minute; nothing is changed anywhere.
+#[utoipa::path(post, path = "/check", operation_id = "check_installation", tag = "activity",
+    responses((status = 200, body = CheckOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn check_installation(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<CheckOut>, Failure> {
+    Ok(Json(check::installation(&api.hub, &caller).await?))
 }

@@ -14,17 +14,17 @@ use axum::{
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
 use super::{
     Api,
     auth::{self, Token},
     extract::Asked,
+    listeners::Listening,
 };
 use crate::{
     db::{Access, Event},
-    operate::{Caller, EventOut, Failure, FailureKind},
+    operate::{Caller, EventOut, Failure},
 };
 
 /// Events sent with one look.
@@ -34,9 +34,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// So often it is asked whether a listener may still listen.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-
-/// Listeners at one time, so that a client that forgets to hang up cannot use up the installation.
-pub(super) const MOST_LISTENERS: usize = 256;
 
 /// Where to begin.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -63,9 +60,7 @@ pub(super) async fn follow_events(
     headers: HeaderMap,
     Asked(query): Asked<FollowQuery>,
 ) -> Result<Response, Failure> {
-    let permit = Arc::clone(&api.listeners).try_acquire_owned().map_err(|_| {
-        Failure::new(FailureKind::Unavailable, "too many listeners at the moment").remedy("Close some, then try again.")
-    })?;
+    let listening = api.listeners.admit(&caller.tenant)?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let after = match seen.or(query.after) {
         Some(after) => after,
@@ -80,7 +75,7 @@ pub(super) async fn follow_events(
         token: token.map(|Extension(token)| token),
         after,
         waiting: Vec::new().into_iter(),
-        _permit: permit,
+        _listening: listening,
     };
     let lines = stream::unfold(follow, |mut follow| async move {
         let line = follow.next().await?;
@@ -100,7 +95,7 @@ struct Follow {
     after: i64,
     waiting: std::vec::IntoIter<Event>,
     changes: crate::db::Changes,
-    _permit: tokio::sync::OwnedSemaphorePermit,
+    _listening: Listening,
 }
 
 impl Follow {
@@ -152,9 +147,4 @@ impl Follow {
             }
         }
     }
-}
-
-/// As many as may listen at one time.
-pub(super) fn listeners() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_LISTENERS))
 }

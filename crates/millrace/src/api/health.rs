@@ -71,15 +71,8 @@ pub(super) async fn metrics(
             Err(refused) => return refused,
         }
     }
-    for (account, report) in api.hub.workers.budgets().reports() {
-        for (purpose, calls) in &report.calls {
-            metrics::counter!("millrace_calls_total", "account" => account.clone(), "purpose" => *purpose)
-                .absolute(*calls);
-        }
-        metrics::counter!("millrace_throttled_total", "account" => account.clone()).absolute(report.throttled);
-        metrics::counter!("millrace_foreign_calls_total", "account" => account.clone()).absolute(report.foreign_calls);
-        let waiting = u32::try_from(report.waiting).unwrap_or(u32::MAX);
-        metrics::gauge!("millrace_calls_waiting", "account" => account).set(f64::from(waiting));
+    for ((tenant, account), report) in api.hub.workers.budgets().reports() {
+        crate::metrics::calls(&tenant, &account, &report);
     }
     api.prometheus.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], api.prometheus.render()).into_response()

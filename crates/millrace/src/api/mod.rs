@@ -27,6 +27,7 @@ mod health;
 mod hooks;
 mod keys;
 mod links;
+mod listeners;
 mod merchants;
 mod oauth;
 mod orders;
@@ -58,7 +59,6 @@ use axum::{
     routing,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -90,7 +90,7 @@ pub struct Api {
     pub prometheus: PrometheusHandle,
     /// Ends live streams.
     pub shutdown: CancellationToken,
-    listeners: Arc<Semaphore>,
+    listeners: listeners::Listeners,
     turns: versions::Turns,
     allowances: allowance::Allowances,
 }
@@ -102,7 +102,7 @@ impl Api {
             hub,
             prometheus,
             shutdown,
-            listeners: events::listeners(),
+            listeners: listeners::Listeners::default(),
             turns: versions::Turns::default(),
             allowances: allowance::Allowances::default(),
         })
@@ -270,11 +270,14 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(activity::list_audit))
         .routes(routes!(activity::get_audit_verification))
         .routes(routes!(activity::get_budgets))
+        .routes(routes!(activity::check_installation))
         .routes(routes!(events::follow_events))
         .routes(routes!(safety::get_safety))
         .routes(routes!(safety::freeze_sending))
         .routes(routes!(safety::recover))
         .routes(routes!(safety::release_sending))
+        .routes(routes!(safety::get_wrapping_key))
+        .routes(routes!(safety::rotate_wrapping_key))
         .routes(routes!(outgoing::list_webhooks, outgoing::create_webhook))
         .routes(routes!(outgoing::get_webhook, outgoing::update_webhook, outgoing::delete_webhook))
         .routes(routes!(outgoing::rotate_webhook_secret))

@@ -8,6 +8,7 @@ use super::{Api, extract::Given, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, ReasonIn,
     safety::{self, RecoverIn, ReleaseIn, SafetyOut},
+    wrapping_key::{self, RotatedKeyOut, WrappingKeyOut},
 };
 
 /// Get the state of sending
@@ -59,4 +60,29 @@ pub(super) async fn release_sending(
     Given(given): Given<ReleaseIn>,
 ) -> Result<Json<SafetyOut>, Failure> {
     Ok(Json(safety::release(&api.hub, &caller, &given).await?))
+}
+
+/// Get the wrapping key
+///
+/// For administrators of the installation. Its name, what it wraps and when it was last replaced; never the key.
+#[utoipa::path(get, path = "/wrapping-key", operation_id = "get_wrapping_key", tag = "safety",
+    responses((status = 200, body = WrappingKeyOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_wrapping_key(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<WrappingKeyOut>, Failure> {
+    Ok(Json(wrapping_key::show(&api.hub, &caller).await?))
+}
+
+/// Replace the wrapping key
+///
+/// For administrators of the installation, with the password given lately. A new key is put before the old one in the key file,
+/// and every data key is wrapped with it, while everything goes on. Refused where the key is in the environment.
+#[utoipa::path(post, path = "/wrapping-key/rotate", operation_id = "rotate_wrapping_key", tag = "safety",
+    responses((status = 200, body = RotatedKeyOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn rotate_wrapping_key(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<RotatedKeyOut>, Failure> {
+    Ok(Json(wrapping_key::rotate(&api.hub, &caller).await?))
 }

@@ -961,6 +961,8 @@ pub enum Keys {
         /// Id (`key_…`).
         key: String,
     },
+    /// Which wrapping key is used, what it wraps, and when it was replaced.
+    Wrapping,
     /// Make a new wrapping key and wrap every data key with it.
     Rotate,
 }

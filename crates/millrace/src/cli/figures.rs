@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, pin::pin, sync::Arc};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::TryStreamExt as _;
 
 use super::{
@@ -21,55 +21,13 @@ use crate::operate::{
 pub struct Exports {
     /// Of what.
     #[arg(value_enum)]
-    kind: Kind,
-    /// Only of this connection (name or id); the audit trail has none.
+    kind: ExportKind,
+    /// Only of this connection (name or id); the audit trail, events and deliveries are of none.
     #[arg(long)]
     connection: Option<String>,
     /// File to write; it must not exist. Without, standard output.
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
-}
-
-/// What can be written out as CSV.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
-    /// Orders of every state.
-    Orders,
-    /// Shipments.
-    Shipments,
-    /// The warehouses' latest figures.
-    StockLevels,
-    /// Comparisons of stock.
-    StockRuns,
-    /// Exceptions, those that were dealt with too.
-    Exceptions,
-    /// Effects.
-    Effects,
-    /// The audit trail.
-    Audit,
-    /// SKUs of Brightpearl and of the warehouse.
-    Mappings,
-    /// Findings of the census, those that are gone too.
-    Findings,
-    /// When the census ran, and what it could not account for.
-    Census,
-}
-
-impl From<Kind> for ExportKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Orders => Self::Orders,
-            Kind::Shipments => Self::Shipments,
-            Kind::StockLevels => Self::StockLevels,
-            Kind::StockRuns => Self::StockRuns,
-            Kind::Exceptions => Self::Exceptions,
-            Kind::Effects => Self::Effects,
-            Kind::Audit => Self::Audit,
-            Kind::Mappings => Self::Mappings,
-            Kind::Findings => Self::Findings,
-            Kind::Census => Self::Census,
-        }
-    }
 }
 
 /// Writes everything of one kind as CSV, piece by piece.
@@ -78,7 +36,7 @@ impl From<Kind> for ExportKind {
 /// As the operation, or when it cannot be written.
 pub(super) async fn export(session: &Session, asked: Exports) -> Result<(), Failure> {
     let query = ExportQuery { connection: asked.connection };
-    let pieces = exports::export(Arc::clone(&session.hub), session.caller.clone(), asked.kind.into(), query).await?;
+    let pieces = exports::export(Arc::clone(&session.hub), session.caller.clone(), asked.kind, query).await?;
     let mut pieces = pin!(pieces);
     let Some(path) = asked.to else {
         while let Some(piece) = pieces.try_next().await? {

@@ -23,7 +23,7 @@ use crate::{
         documents,
         exceptions::{self, ExceptionsQuery},
         keys::{self, NewKeyIn, NewKeyOut, NewWarehouseKeyIn},
-        setup, verification,
+        setup, verification, wrapping_key,
     },
     worker::Seams,
 };
@@ -285,8 +285,23 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
             keys::revoke(hub, caller, &key).await?;
             printer.answer(&serde_json::json!({ "revoked": key }), |_| "Revoked; it ends at once.".to_owned())
         }
+        Keys::Wrapping => {
+            let key = wrapping_key::show(hub, caller).await?;
+            printer.answer(&key, |key| {
+                let place = key.key_file.as_deref().unwrap_or("the environment");
+                let mut words = format!("{} in {place}\nIt wraps {} data keys", key.key, key.wraps);
+                if key.left > 0 {
+                    words += &format!("; {} more are wrapped by an older key, whose line must stay", key.left);
+                }
+                words
+                    + &format!(
+                        ".\nReplaced: {}",
+                        key.rotated_at.map_or_else(|| "never".to_owned(), |at| time(Some(at)))
+                    )
+            })
+        }
         Keys::Rotate => {
-            let done = setup::rotate_keys(hub, caller).await?;
+            let done = wrapping_key::rotate(hub, caller).await?;
             printer.answer(&done, |done| {
                 format!(
                     "{} data keys are wrapped with the new key {} in {}.\n{}",

@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use connect::{Order, OrderLine};
 use engine::order::OrderState;
 
 use super::{
     Access, Database, R, facts,
     lists::{Conditions, heads},
+    payload::unpack_json,
     queries::{ORDER, order_view, page},
     sql::{Tx, Value},
     views::{OrderQuery, OrderView, Page},
@@ -24,6 +26,25 @@ const RARE: usize = 5_000;
 const SLICE: usize = 500;
 
 impl Database {
+    /// The lines of these orders, as they were when each was last planned, by its id.
+    pub async fn order_lines(&self, access: &Access, ids: Vec<String>) -> R<BTreeMap<String, Vec<OrderLine>>> {
+        let access = access.clone();
+        self.read(access.clone(), "order_lines", move |tx| {
+            Box::pin(async move {
+                let mut conditions = Conditions::of(&access, "o");
+                conditions.among("o", "id", ids.into_iter().map(Value::from).collect());
+                let sql = format!("SELECT o.id, o.document FROM orders AS o WHERE {}", conditions.sql);
+                let mut lines = BTreeMap::new();
+                for row in &tx.query_built(sql, &conditions.values).await? {
+                    let order: Order = unpack_json(row.blob(1)?)?;
+                    lines.insert(row.string(0)?, order.lines);
+                }
+                Ok(lines)
+            })
+        })
+        .await
+    }
+
     /// Orders, newest first.
     pub async fn list_orders(&self, access: &Access, query: OrderQuery) -> R<Page<OrderView>> {
         let access = access.clone();

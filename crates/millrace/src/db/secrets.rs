@@ -186,6 +186,27 @@ impl Database {
         Ok(count)
     }
 
+    /// How many data keys of the installation each wrapping key wraps, by its name.
+    pub async fn wrapping_keys(&self) -> R<BTreeMap<String, usize>> {
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        for tenant in self.tenants().await? {
+            let id = tenant.id.clone();
+            let wrapped_by = self
+                .read(&tenant.id, "wrapping_keys", move |tx| {
+                    Box::pin(async move {
+                        let rows =
+                            tx.query("SELECT wrapped_by FROM data_key WHERE tenant = $1", &[(&id).into()]).await?;
+                        rows.iter().map(|row| row.string(0)).collect::<R<Vec<String>>>()
+                    })
+                })
+                .await?;
+            for name in wrapped_by {
+                *count.entry(name).or_default() += 1;
+            }
+        }
+        Ok(count)
+    }
+
     /// Gives a tenant a new data key and seals all its secrets with it, while everything goes on. How many secrets.
     pub async fn renew_data_key(&self, tenant: &TenantId, keyring: &Keyring) -> R<usize> {
         let (tenant, keyring) = (tenant.clone(), keyring.clone());

@@ -114,6 +114,8 @@ pub struct RequestView {
     pub lines: Vec<RequestLine>,
     /// Still wanted.
     pub live: bool,
+    /// The warehouse may have it.
+    pub sent: bool,
     /// The warehouse says nothing more will leave.
     pub finished: bool,
     /// The warehouse shows it as cancelled.

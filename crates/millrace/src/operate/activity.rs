@@ -132,17 +132,20 @@ pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Resul
     Ok(events.into_iter().map(EventOut::from).collect())
 }
 
-/// Where the calls of this process went, for the accounts the caller may see.
+/// Where the calls of this process went, for the accounts of the caller's tenant; for who sees some of its merchants only, those of
+/// their stores.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn budgets(hub: &Hub, caller: &Caller) -> Result<BTreeMap<String, BudgetOut>, Failure> {
     let own: BTreeSet<String> = hub.db.stores(&caller.access()).await?.into_iter().map(|store| store.account).collect();
+    let sees =
+        |account: &str| caller.merchants.is_none() || own.contains(account.rsplit(':').next().unwrap_or(account));
     let reports = hub.workers.budgets().reports();
     Ok(reports
         .into_iter()
-        .filter(|(account, _)| caller.installation || own.contains(account.rsplit(':').next().unwrap_or(account)))
-        .map(|(account, report)| {
+        .filter(|((owner, account), _)| owner == caller.tenant.as_str() && sees(account))
+        .map(|((_, account), report)| {
             let calls = report.calls.into_iter().map(|(purpose, calls)| (purpose.to_owned(), calls)).collect();
             let budget = BudgetOut {
                 limit: report.limit,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use connect::{ErrorKind, FieldKind, OrderSource, Settings, Warehouse};
+use connect::{ErrorKind, FieldKind, OrderSource, Settings, TenantId, Warehouse};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -59,7 +59,7 @@ pub struct ConnectionCheckOut {
 }
 
 /// What the test of the installation reached.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CheckOut {
     /// Nothing is wrong.
     pub ok: bool,
@@ -71,6 +71,7 @@ pub struct CheckOut {
     pub frozen: bool,
     /// When a backup was taken last, as far as Millrace was told.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub backed_up_at: Option<jiff::Timestamp>,
     /// The wrapping key's name.
     pub key: String,
@@ -99,6 +100,19 @@ impl CheckOut {
 pub struct TrustQuery {
     /// The host key that the test shows was compared and is the right one: keep it.
     pub trust_host_key: bool,
+}
+
+/// Tests the installation and every connection of the caller's tenant, for whoever administers the installation.
+///
+/// # Errors
+/// When the caller may not, or the database cannot be read.
+pub async fn installation(hub: &Hub, caller: &Caller) -> Result<CheckOut, Failure> {
+    if !caller.installation {
+        return Err(Failure::new(FailureKind::Forbidden, "only the installation's administrators check it as a whole")
+            .remedy("Test a connection by itself (`POST /connections/{connection}/test`)."));
+    }
+    caller.needs(Role::Admin)?;
+    everything(hub, caller, None, false, |_| ()).await
 }
 
 /// Tests the installation and every connection, or one.
@@ -216,18 +230,19 @@ async fn one(
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let mut settings = Settings { values: found.summary.values.clone(), secrets };
     let store = found.store_key();
-    let mut told = test(hub, side, &found.summary.name, &found.summary.platform, &settings, store.as_ref()).await;
+    let tenant = &found.scope.tenant;
+    let (name, platform) = (found.summary.name.as_str(), found.summary.platform.as_str());
+    let mut told = test(hub, tenant, side, (name, platform), &settings, store.as_ref()).await;
     if trust && !told.learned.is_empty() {
         let spec = endpoints::platform(side, &found.summary.platform)?;
         let mut values = settings.values.clone();
         values.extend(told.learned.clone());
         let learned = Settings { values, secrets: BTreeMap::new() };
-        let (id, name) = (found.summary.id.as_str(), found.summary.name.as_str());
-        endpoints::keep(hub, caller, side, &found.scope, Some(id), name, spec, learned.clone()).await?;
+        endpoints::keep(hub, caller, side, &found.scope, Some(&found.summary.id), name, spec, learned.clone()).await?;
         // Now that the server is known, sign in to it as well.
         settings = Settings { values: learned.values, secrets: settings.secrets };
         let learned = told.learned;
-        told = test(hub, side, name, &found.summary.platform, &settings, store.as_ref()).await;
+        told = test(hub, tenant, side, (name, platform), &settings, store.as_ref()).await;
         told.learned = learned;
         told.kept = true;
     }
@@ -248,7 +263,7 @@ async fn warn_of_shared_place(
     settings: &Settings,
     told: &mut EndpointCheckOut,
 ) -> Result<(), Failure> {
-    let place = |platform: &str, settings: &Settings| ships(hub, platform, settings).ok()?.takes_from();
+    let place = |platform: &str, settings: &Settings| ships(hub, &caller.tenant, platform, settings).ok()?.takes_from();
     let Some(here) = place(platform, settings) else { return Ok(()) };
     for other in endpoints::all(hub, caller, Side::Warehouse).await? {
         if own == Some(other.summary.id.as_str()) {
@@ -311,20 +326,20 @@ pub async fn unsaved(
         own = Some(found.summary.id);
     }
     let settings = Settings { values, secrets };
-    endpoints::validate(hub, spec, &settings, before.as_ref())?;
-    let mut told = test(hub, side, given.name.trim(), spec.name, &settings, None).await;
+    endpoints::validate(hub, &caller.tenant, spec, &settings, before.as_ref())?;
+    let mut told = test(hub, &caller.tenant, side, (given.name.trim(), spec.name), &settings, None).await;
     if side == Side::Warehouse {
         warn_of_shared_place(hub, caller, own.as_deref(), spec.name, &settings, &mut told).await?;
     }
     Ok(told)
 }
 
-/// Tests settings, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.
+/// Tests settings of a store or warehouse of this name and platform, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.
 pub async fn test(
     hub: &Hub,
+    tenant: &TenantId,
     side: Side,
-    name: &str,
-    platform: &str,
+    (name, platform): (&str, &str),
     settings: &Settings,
     kept: Option<&StoreKey>,
 ) -> EndpointCheckOut {
@@ -342,8 +357,8 @@ pub async fn test(
         facilities: Vec::new(),
     };
     let outcome = match side {
-        Side::Store => store(hub, platform, settings, kept, &mut told).await,
-        Side::Warehouse => warehouse(hub, platform, settings, &mut told).await,
+        Side::Store => store(hub, tenant, platform, settings, kept, &mut told).await,
+        Side::Warehouse => warehouse(hub, tenant, platform, settings, &mut told).await,
     };
     match outcome {
         Ok(()) if !told.learned.is_empty() => {
@@ -364,19 +379,26 @@ pub async fn test(
 
 async fn store(
     hub: &Hub,
+    tenant: &TenantId,
     platform: &str,
     settings: &Settings,
     kept: Option<&StoreKey>,
     told: &mut EndpointCheckOut,
 ) -> Result<(), Failure> {
-    let found = source(hub, platform, settings, kept)?.check().await?;
+    let found = source(hub, tenant, platform, settings, kept)?.check().await?;
     told.reached = found.reached;
     told.warnings = found.warnings;
     Ok(())
 }
 
-async fn warehouse(hub: &Hub, platform: &str, settings: &Settings, told: &mut EndpointCheckOut) -> Result<(), Failure> {
-    let found = ships(hub, platform, settings)?.check().await.map_err(|error| match error.kind {
+async fn warehouse(
+    hub: &Hub,
+    tenant: &TenantId,
+    platform: &str,
+    settings: &Settings,
+    told: &mut EndpointCheckOut,
+) -> Result<(), Failure> {
+    let found = ships(hub, tenant, platform, settings)?.check().await.map_err(|error| match error.kind {
         ErrorKind::NotFound => Failure::new(FailureKind::Remote, error.message),
         _ => error.into(),
     })?;
@@ -393,6 +415,7 @@ async fn warehouse(hub: &Hub, platform: &str, settings: &Settings, told: &mut En
 /// When its settings cannot be used.
 pub fn source(
     hub: &Hub,
+    tenant: &TenantId,
     platform: &str,
     settings: &Settings,
     kept: Option<&StoreKey>,
@@ -403,7 +426,7 @@ pub fn source(
         connect::Role::OrderSource(build) => {
             let context = match kept {
                 Some(key) => hub.workers.context_of(key.clone(), "check"),
-                None => hub.workers.context("check"),
+                None => hub.workers.context(tenant, "check"),
             };
             Ok(build(settings, &context)?)
         }
@@ -415,11 +438,11 @@ pub fn source(
 ///
 /// # Errors
 /// When its settings cannot be used.
-pub fn ships(hub: &Hub, platform: &str, settings: &Settings) -> Result<Arc<dyn Warehouse>, Failure> {
+pub fn ships(hub: &Hub, tenant: &TenantId, platform: &str, settings: &Settings) -> Result<Arc<dyn Warehouse>, Failure> {
     let spec = endpoints::platform(Side::Warehouse, platform)?;
     settings.validate(spec.fields)?;
     match spec.role {
-        connect::Role::Warehouse(build) => Ok(build(settings, &hub.workers.context("check"))?),
+        connect::Role::Warehouse(build) => Ok(build(settings, &hub.workers.context(tenant, "check"))?),
         connect::Role::OrderSource(_) => {
             Err(Failure::new(FailureKind::Internal, "a store in the place of a warehouse"))
         }
@@ -434,7 +457,7 @@ pub async fn source_of(hub: &Hub, key: &ConnectionKey) -> Result<Arc<dyn OrderSo
     let record = hub.db.connection(key, &hub.keyring).await?;
     let store = record.store_key();
     let settings = Settings { values: record.store.values, secrets: record.store_secrets };
-    source(hub, &record.store.platform, &settings, Some(&store))
+    source(hub, &key.scope.tenant, &record.store.platform, &settings, Some(&store))
 }
 
 /// The same of a store that nothing may be connected with yet.
@@ -446,5 +469,5 @@ pub async fn source_of_store(hub: &Hub, caller: &Caller, named: &str) -> Result<
     let kept = found.store_key();
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values, secrets };
-    source(hub, &found.summary.platform, &settings, kept.as_ref())
+    source(hub, &found.scope.tenant, &found.summary.platform, &settings, kept.as_ref())
 }

@@ -341,8 +341,10 @@ pub fn problems(hub: &Hub, record: &ConnectionRecord, mappings: &Mappings) -> Ve
     ] {
         let settings = Settings { values: values.clone(), secrets: secrets.clone() };
         let built = match side {
-            endpoints::Side::Store => check::source(hub, platform, &settings, None).map(|_| ()),
-            endpoints::Side::Warehouse => check::ships(hub, platform, &settings).map(|_| ()),
+            endpoints::Side::Store => {
+                check::source(hub, &record.key.scope.tenant, platform, &settings, None).map(|_| ())
+            }
+            endpoints::Side::Warehouse => check::ships(hub, &record.key.scope.tenant, platform, &settings).map(|_| ()),
         };
         if let Err(failure) = built {
             problems.push(format!("{}: {}", side.as_str(), failure.detail));
@@ -371,7 +373,9 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewConnectionIn) -> Resul
     }
     let secrets = hub.db.secrets(&store.scope, &store.summary.id, &hub.keyring).await?;
     let values = Settings { values: store.summary.values.clone(), secrets };
-    let choices = check::source(hub, &store.summary.platform, &values, store.store_key().as_ref())?.choices().await?;
+    let kept = store.store_key();
+    let source = check::source(hub, &store.scope.tenant, &store.summary.platform, &values, kept.as_ref())?;
+    let choices = source.choices().await?;
     let settings = resolved(&given.settings, &choices)?;
     let made = hub
         .db

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{ConnectorSpec, Field, FieldKind, Secret, Settings};
+use connect::{ConnectorSpec, Field, FieldKind, Secret, Settings, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -402,7 +402,7 @@ pub async fn create(hub: &Hub, caller: &Caller, side: Side, given: NewEndpointIn
     let settings = Settings { values: kept(given.settings), secrets };
     let spec = platform(side, &given.platform)?;
     // Over the network nobody is the operator, whatever the key may do.
-    validate(hub, spec, &settings, None)?;
+    validate(hub, &caller.tenant, spec, &settings, None)?;
     let made = keep(hub, caller, side, &scope, None, &name, spec, settings).await?;
     out(hub, find(hub, caller, side, &made).await?).await
 }
@@ -432,7 +432,7 @@ pub async fn update(
     let changed = opened(given.secrets);
     secrets.extend(changed.clone());
     let settings = Settings { values, secrets };
-    validate(hub, spec, &settings, Some(&endpoint.summary.values))?;
+    validate(hub, &caller.tenant, spec, &settings, Some(&endpoint.summary.values))?;
     let name = given.name.as_deref().map_or_else(|| Ok(endpoint.summary.name.clone()), name)?;
     let changed = Settings { values: settings.values, secrets: changed };
     let id = endpoint.summary.id.clone();
@@ -495,13 +495,14 @@ pub(super) fn permitted(
 /// Every problem.
 pub fn validate(
     hub: &Hub,
+    tenant: &TenantId,
     spec: &ConnectorSpec,
     settings: &Settings,
     before: Option<&BTreeMap<String, String>>,
 ) -> Result<(), Failure> {
     permitted(hub, spec, &settings.values, before)?;
     settings.validate(spec.fields)?;
-    let context = hub.workers.context("check");
+    let context = hub.workers.context(tenant, "check");
     match spec.role {
         connect::Role::OrderSource(build) => build(settings, &context).map(|_| ())?,
         connect::Role::Warehouse(build) => build(settings, &context).map(|_| ())?,

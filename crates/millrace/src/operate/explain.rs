@@ -156,6 +156,8 @@ pub struct OrderFacts<'a> {
     pub leaves: bool,
     /// The warehouse cancelled it and nobody had asked.
     pub cancelled_there: bool,
+    /// The warehouse may have it.
+    pub sent: bool,
     /// Its effects, oldest first.
     pub effects: Vec<EffectFacts<'a>>,
 }
@@ -169,6 +171,10 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     let hold = || action("hold", "It is held back until you release it.", reasoned("hold"));
     let cancel = || action("cancel", "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
     let archive = || action("archive", "It is put away.", command("archive"));
+    let edit = || {
+        let does = "It goes to the warehouse as you say here; in Brightpearl nothing is changed.";
+        (!facts.sent).then(|| action("edit", does, format!("millrace orders edit {id} FILE")))
+    };
     let answered = facts.races.iter().all(|race| race.outcome.answered()) && !facts.races.is_empty();
     let stuck = facts
         .effects
@@ -182,20 +188,27 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     match state {
         OrderState::New => {
             waits_for = "Brightpearl: it is read again with every run of the orders channel".to_owned();
-            actions.extend([retry(), hold(), archive()]);
+            actions.push(retry());
+            actions.extend(edit());
+            actions.extend([hold(), archive()]);
         }
         OrderState::Held if facts.held_by_person => {
             waits_for = "a person".to_owned();
             actions.push(action("release", "It goes on.", command("release")));
+            actions.extend(edit());
             actions.extend([cancel(), archive()]);
         }
         OrderState::Held if facts.leaves => {
             waits_for = "its time".to_owned();
-            actions.extend([hold(), cancel()]);
+            actions.push(hold());
+            actions.extend(edit());
+            actions.push(cancel());
         }
         OrderState::Held => {
             waits_for = "what its reason names; it is looked at again with every run of the orders channel".to_owned();
-            actions.extend([retry(), cancel(), archive()]);
+            actions.push(retry());
+            actions.extend(edit());
+            actions.extend([cancel(), archive()]);
         }
         OrderState::Queued | OrderState::Shipped => {
             if let Some(open) = open {
@@ -207,6 +220,7 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             }
             actions.push(if *state == OrderState::Queued { hold() } else { retry() });
             if *state == OrderState::Queued {
+                actions.extend(edit());
                 actions.push(cancel());
             }
         }
@@ -225,7 +239,9 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             if facts.cancelled_there {
                 actions.push(action("resend", "It is sent again under a fresh key.", reasoned("resend")));
             }
-            actions.extend([retry(), cancel(), archive()]);
+            actions.push(retry());
+            actions.extend(edit());
+            actions.extend([cancel(), archive()]);
         }
         OrderState::Skipped => actions.extend([retry(), archive()]),
         OrderState::Closed | OrderState::Cancelled => actions.push(archive()),
@@ -389,11 +405,12 @@ mod tests {
             races: vec![&race],
             leaves: false,
             cancelled_there: false,
+            sent: true,
             effects: Vec::new(),
         });
         let names: Vec<&str> = told.actions.iter().map(|action| action.action.as_str()).collect();
         assert_eq!(names[..2], ["resend", "answer_too_late"]);
-        assert!(names.contains(&"cancel"));
+        assert!(names.contains(&"cancel") && !names.contains(&"edit"), "what the warehouse may have is not edited");
     }
 
     #[test]
@@ -409,9 +426,11 @@ mod tests {
             races: Vec::new(),
             leaves: false,
             cancelled_there: false,
+            sent: false,
             effects: vec![facts(EffectKind::SubmitRequest, EffectState::Planned)],
         });
         assert_eq!(told.actions.first().map(|first| first.action.as_str()), Some("resume"));
+        assert!(told.actions.iter().any(|action| action.action == "edit"), "nothing of it was sent");
         assert!(told.why.contains("the password is refused"), "{}", told.why);
     }
 }

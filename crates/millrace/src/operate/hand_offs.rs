@@ -443,7 +443,7 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
     let spec = endpoints::platform(side, &found.target.platform)?;
     let before = settled(hub, &found).await?;
     let settings = entered(&found, spec, &before, given.settings, given.secrets)?;
-    endpoints::validate(hub, spec, &settings, Some(&before))?;
+    endpoints::validate(hub, &found.scope.tenant, spec, &settings, Some(&before))?;
 
     let subject = sign_in::subject("hand_off", &found.id);
     sign_in::count(hub, visitor, subject.clone()).await?;
@@ -451,7 +451,7 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
         return Err(Failure::new(FailureKind::TooMany, "this link was tested as often as it may be")
             .remedy("Ask whoever sent it for a new one."));
     }
-    let told = check::test(hub, side, &found.target.name, spec.name, &settings, None).await;
+    let told = check::test(hub, &found.scope.tenant, side, (&found.target.name, spec.name), &settings, None).await;
     hub.db.end_hand_off_test(&found.scope, &found.id, told.ok, &visitor.address).await?;
     if told.ok {
         hub.db.end_try(vec![sign_in::address(visitor)], Some(subject)).await?;

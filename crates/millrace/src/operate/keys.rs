@@ -291,7 +291,7 @@ pub async fn create_for_warehouse(
     let found = endpoints::find(hub, caller, Side::Warehouse, warehouse).await?;
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };
-    let connector = check::ships(hub, &found.summary.platform, &settings)?;
+    let connector = check::ships(hub, &found.scope.tenant, &found.summary.platform, &settings)?;
     if !connector.features().contains(&WarehouseFeature::Collects) {
         return Err(Failure::conflict(format!("{} does not collect its requests from here", found.summary.platform))
             .remedy("Keys are for warehouses of the kind *Millrace Warehouse API*; this one is called by Millrace."));

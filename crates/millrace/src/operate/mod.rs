@@ -57,6 +57,7 @@ pub mod tenants;
 pub mod undo;
 pub mod verification;
 pub mod webhooks;
+pub mod wrapping_key;
 
 use std::{collections::BTreeSet, str::FromStr, sync::Arc};
 

@@ -341,6 +341,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 .filter_map(|request| request.race.as_ref().map(|race| &race.shown))
                 .collect(),
             leaves: detail.requests.iter().any(|request| request.live && request.leaves_at.is_some()),
+            sent: detail.requests.iter().any(|request| request.live && request.sent),
             cancelled_there: detail.view.state == OrderState::Error && detail.requests.iter().any(cancelled_unasked),
             effects,
         })

@@ -1,19 +1,17 @@
-//! A new installation, its tenants, and its wrapping key.
+//! A new installation and its tenants.
 
-use std::{
-    fs,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use connect::TenantId;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
-use super::{Caller, Failure, FailureKind, Hub, Role, keys};
+use super::{
+    Failure, FailureKind, Hub, Role, keys,
+    wrapping_key::{cannot, write_new},
+};
 use crate::{
     config::Config,
-    db::{Access, Database, DatabaseConfig, NewApiKey},
+    db::{Database, DatabaseConfig, NewApiKey},
     seal::{KeySource, Keyring, VARIABLE},
     worker::Seams,
 };
@@ -107,11 +105,6 @@ async fn fill(config: &Config, seams: &Seams) -> Result<String, Failure> {
     Ok(key)
 }
 
-fn cannot(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(FailureKind::Setup, format!("{} cannot be made: {error}", path.display()))
-        .remedy("Check the folder's rights and its room, or choose another with --data.")
-}
-
 fn create_private_folder(folder: &Path) -> io::Result<()> {
     if folder.as_os_str().is_empty() || folder.is_dir() {
         return Ok(());
@@ -121,18 +114,6 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
-}
-
-/// Writes a file that only its owner may read, and that did not exist.
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
-    file.write_all(content)?;
-    file.write_all(b"\n")?;
-    file.sync_all()
 }
 
 /// The tenant of this name or id; without one, the only tenant there is.
@@ -156,75 +137,4 @@ pub async fn tenant(hub: &Hub, named: Option<&str>) -> Result<TenantId, Failure>
         _ => Err(Failure::invalid("there are several tenants, and none was named", Vec::new())
             .remedy("Name one: --tenant NAME, or the header Millrace-Tenant.")),
     }
-}
-
-/// What a rotation did.
-#[derive(Debug, Serialize)]
-pub struct RotatedOut {
-    /// Data keys that are now wrapped with the new key.
-    pub wrapped: usize,
-    /// The new key's name; it tells nothing about the key.
-    pub key: String,
-    /// The file that holds it.
-    pub key_file: String,
-    /// What is left to do.
-    pub next: String,
-}
-
-/// Makes a new wrapping key and wraps every data key with it. The new key is put before the old one in the key file first,
-/// so that whatever happens in between, the file opens everything.
-///
-/// # Errors
-/// When the key is in the environment, or the file or the database cannot be written.
-pub async fn rotate_keys(hub: &Hub, caller: &Caller) -> Result<RotatedOut, Failure> {
-    if !caller.installation {
-        return Err(Failure::new(
-            FailureKind::Forbidden,
-            "only the installation's administrators change its wrapping key",
-        ));
-    }
-    caller.needs(Role::Admin)?;
-    if std::env::var(VARIABLE).is_ok_and(|text| !text.is_empty()) {
-        return Err(Failure::new(
-            FailureKind::Setup,
-            format!("the wrapping key is in the environment variable {VARIABLE}"),
-        )
-        .remedy(format!(
-            "Put a new key as the first line of {VARIABLE}, leave the old one as the second, and run this again with \
-                 the variable unset and both lines in the key file."
-        )));
-    }
-    let path = &hub.config.key_file;
-    let failed = |error: io::Error| cannot(path, &error);
-    let old = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
-    let new = Keyring::generate(&*hub.seams.random);
-    let both = Zeroizing::new(format!("{}\n{}", *new, *old));
-    let keyring = Keyring::parse(&both).map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
-    let staged = path.with_extension("new");
-    // Left behind by a rotation that was cut off before its rename.
-    if let Err(error) = fs::remove_file(&staged)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(failed(error));
-    }
-    write_new(&staged, both.trim_end().as_bytes()).map_err(failed)?;
-    fs::rename(&staged, path).map_err(failed)?;
-    let wrapped = hub.db.rotate_keys(&keyring).await?;
-    hub.db
-        .audit(
-            &Access::System,
-            &caller.actor,
-            "keys.rotate",
-            &keyring.current(),
-            &serde_json::json!({ "wrapped": wrapped }),
-        )
-        .await?;
-    Ok(RotatedOut {
-        wrapped,
-        key: keyring.current(),
-        key_file: path.display().to_string(),
-        next: "Running servers read this key file again by themselves; give the new line to nodes that have a key file of their \
-               own. Then take the last line (the old key) out of the file."
-            .to_owned(),
-    })
 }

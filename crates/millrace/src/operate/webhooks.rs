@@ -249,7 +249,7 @@ pub async fn from_warehouse(hub: &Hub, path: &str, call: &FromWarehouse) -> Resu
     };
     let secrets = hub.db.secrets(&hook.scope, &found.id, &hub.keyring).await?;
     let settings = Settings { values: found.values, secrets };
-    let warehouse = check::ships(hub, &found.platform, &settings)?;
+    let warehouse = check::ships(hub, &hook.scope.tenant, &found.platform, &settings)?;
     let hints = match warehouse.parse_webhook(call).await {
         Ok(hints) => hints,
         // It may be genuine, and could only not be proven now.
@@ -290,7 +290,7 @@ pub async fn warehouse_address(hub: &Hub, caller: &Caller, named: &str) -> Resul
     let found = endpoints::find(hub, caller, Side::Warehouse, named).await?;
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };
-    let warehouse = check::ships(hub, &found.summary.platform, &settings)?;
+    let warehouse = check::ships(hub, &found.scope.tenant, &found.summary.platform, &settings)?;
     if !warehouse.features().contains(&WarehouseFeature::Webhooks) {
         return Err(Failure::conflict(format!("{} does not call", found.summary.platform))
             .remedy("It is asked regularly instead; set the pace of the channels."));

@@ -16,7 +16,7 @@ use std::{
 
 use connect::{
     BuildContext, Clock, FileStores, NoDesk, NoGrants, NoMarks, OrderSource, Random, Role, Settings, SettingsError,
-    Side, Transport, Waits, Warehouse, budget::Budgets,
+    Side, TenantId, Transport, Waits, Warehouse, budget::Budgets,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -106,14 +106,14 @@ impl Workers {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// What a connector is built with that needs no grant.
-    pub fn context(&self, share: &str) -> BuildContext {
+    /// What a connector of this tenant is built with that needs no grant.
+    pub fn context(&self, tenant: &TenantId, share: &str) -> BuildContext {
         BuildContext {
             transport: Arc::clone(&self.seams.transport),
             files: Arc::clone(&self.seams.files),
             clock: Arc::clone(&self.seams.clock),
             random: Arc::clone(&self.seams.random),
-            budgets: Arc::clone(&self.budgets),
+            budgets: Arc::new(self.budgets.for_owner(tenant.as_str())),
             waits: self.waits,
             grants: Arc::new(NoGrants),
             desk: Arc::new(NoDesk),
@@ -124,8 +124,9 @@ impl Workers {
 
     /// What the connector of a store is built with.
     pub fn context_of(&self, store: StoreKey, share: &str) -> BuildContext {
+        let tenant = store.scope.tenant.clone();
         let grants = StoreGrants::shared(self.db.clone(), self.keyring.clone(), store, self.waits.lease);
-        BuildContext { grants, ..self.context(share) }
+        BuildContext { grants, ..self.context(&tenant, share) }
     }
 
     /// What the connectors of a connection are built with.
@@ -141,7 +142,7 @@ impl Workers {
     /// # Errors
     /// When its settings cannot be used or the database cannot be reached.
     pub async fn build(&self, key: &ConnectionKey) -> Result<Runtime, BuildError> {
-        self.build_with(key, Arc::clone(&self.budgets)).await
+        self.build_with(key, None).await
     }
 
     /// The same, for looking only: every call that it makes is counted for `purpose` and lets all others go first.
@@ -149,13 +150,16 @@ impl Workers {
     /// # Errors
     /// As [`Workers::build`].
     pub async fn build_for(&self, key: &ConnectionKey, purpose: &'static str) -> Result<Runtime, BuildError> {
-        self.build_with(key, Arc::new(self.budgets.for_sweep(purpose))).await
+        self.build_with(key, Some(purpose)).await
     }
 
-    async fn build_with(&self, key: &ConnectionKey, budgets: Arc<Budgets>) -> Result<Runtime, BuildError> {
+    async fn build_with(&self, key: &ConnectionKey, sweep: Option<&'static str>) -> Result<Runtime, BuildError> {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
-        let context = BuildContext { budgets, ..self.context_for(&record, key.connection.as_str()) };
+        let mut context = self.context_for(&record, key.connection.as_str());
+        if let Some(purpose) = sweep {
+            context.budgets = Arc::new(context.budgets.for_sweep(purpose));
+        }
         let (source, ships) = both_connectors(&mut record, &context)?;
         let ConnectionRecord { name, revision, account, settings, .. } = record;
         Ok(Runtime {
@@ -186,7 +190,7 @@ impl Workers {
         let mut record = self.db.connection(key, &self.keyring).await?;
         let mappings = self.db.mappings(key).await?;
         let mut context = self.context_for(&record, key.connection.as_str());
-        context.budgets = Arc::new(self.budgets.for_sweep("census"));
+        context.budgets = Arc::new(context.budgets.for_sweep("census"));
         let both = both_connectors(&mut record, &context)?;
         let ConnectionRecord { account, settings, .. } = record;
         let (db, clock) = (self.db.clone(), Arc::clone(&self.seams.clock));

@@ -325,9 +325,13 @@ impl Comparison<'_> {
             }
         }
         let settings = Settings { values, secrets };
-        if let Err(failure) =
-            endpoints::validate(self.hub, spec, &settings, before.map(|before| &before.settings.values))
-        {
+        if let Err(failure) = endpoints::validate(
+            self.hub,
+            &self.caller.tenant,
+            spec,
+            &settings,
+            before.map(|before| &before.settings.values),
+        ) {
             for problem in failure.problems {
                 self.wrong(&given.name, format!("{} {name:?}: {problem}", side.as_str()));
             }
@@ -559,7 +563,7 @@ impl Comparison<'_> {
             Err(DbError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let read = match check::source(self.hub, &store.platform, &store.settings, kept.as_ref()) {
+        let read = match check::source(self.hub, &self.caller.tenant, &store.platform, &store.settings, kept.as_ref()) {
             Ok(source) => source.choices().await.map_err(Failure::from),
             Err(failure) => Err(failure),
         };

@@ -7,7 +7,7 @@ use engine::{
     finding::{Finding, FindingKind, Subject},
     order::Disposition,
 };
-use millrace::db::{CensusOutcome, Extent};
+use millrace::db::{Access, CensusOutcome, ChannelKind, Extent};
 use serde_json::{Value, json};
 
 use super::orders::Shop;
@@ -125,6 +125,7 @@ async fn everything_is_exported_and_nothing_is_a_formula() {
         CensusOutcome { unaccounted: 0, report: Vec::new(), findings: vec![orphan], checked: FindingKind::ALL.into() };
     db.begin_census(&shop.key).await.unwrap();
     db.finish_census(&shop.key, Extent::Recent, outcome).await.unwrap();
+    db.start_run(&shop.key, ChannelKind::Orders).await.unwrap();
     let listings = json!({ "listings": [["A", "@B"]] });
     let mapped = shop.installation.put("/api/v1/connections/main/mappings", listings).await;
     assert_eq!(mapped.status, StatusCode::OK, "{}", mapped.text);
@@ -138,6 +139,8 @@ async fn everything_is_exported_and_nothing_is_a_formula() {
         ("stock_runs", 2, "inv_1"),
         ("findings", 2, "'=goods-out note 7 belongs to nothing"),
         ("census", 3, "recent"),
+        ("order_lines", 2_201, ",SKU-1001,Product 1001,3"),
+        ("channel_runs", 2, ",orders,pace,"),
     ] {
         let answer = shop.installation.get(&format!("/api/v1/exports/{kind}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{kind}: {}", answer.text);
@@ -148,6 +151,10 @@ async fn everything_is_exported_and_nothing_is_a_formula() {
         let mut reader = csv::Reader::from_reader(answer.text.as_bytes());
         assert!(reader.records().all(|record| record.is_ok()), "{kind}: every line has the columns of the first");
     }
+    let events = shop.installation.get("/api/v1/exports/events").await;
+    let kept = db.events_after(&Access::Tenant(shop.key.scope.tenant.clone()), 0, 5_000).await.unwrap();
+    let numbers: Vec<&str> = events.text.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(numbers, kept.iter().map(|event| event.number.to_string()).collect::<Vec<_>>(), "over several pages");
     let audit = shop.installation.get("/api/v1/exports/audit").await;
     assert!(audit.text.contains("merchant.create"), "{}", audit.text);
     let staff = shop.installation.key(&shop.key.scope.tenant, millrace::operate::Role::Staff, None).await;

@@ -81,9 +81,21 @@ fn the_wrapping_key_is_replaced() {
     desk.works(&["init"]);
     let file = desk.data().join("millrace.key");
     let old = std::fs::read_to_string(&file).unwrap();
+    let before = desk.works(&["--json", "keys", "wrapping"]).json();
+    assert!(before["rotated_at"].is_null() && before["left"] == 0, "{before}");
+    // Another rotation is under way.
+    let busy = std::fs::File::create(file.with_extension("lock")).unwrap();
+    busy.lock().unwrap();
+    let refused = desk.type_in(&["keys", "rotate"]);
+    assert!(refused.code != 0 && refused.err.contains("being replaced already"), "{}", refused.all());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), old);
+    drop(busy);
     desk.works(&["keys", "rotate"]);
     let both = std::fs::read_to_string(&file).unwrap();
     assert!(both.ends_with(&old) && both.lines().count() == 2);
+    let after = desk.works(&["--json", "keys", "wrapping"]).json();
+    assert!(after["key"] != before["key"] && after["rotated_at"].is_string() && after["left"] == 0, "{after}");
+    assert!(!after.to_string().contains(both.lines().next().unwrap()), "a key is never shown");
     // The old line may go.
     std::fs::write(&file, both.lines().next().unwrap()).unwrap();
     desk.works(&["check"]);

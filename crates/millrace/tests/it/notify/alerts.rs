@@ -142,6 +142,8 @@ async fn people_and_programs_are_told() {
     let kinds: Vec<String> = calls.iter().map(|call| call.json()["type"].as_str().unwrap().to_owned()).collect();
     assert_eq!(kinds, ["alert", "alert.opened"], "the message of the policy, then the event it asked for");
     assert_eq!(calls[0].json()["data"]["issues"][0]["count"], 3);
+    let exported = telling.installation.get("/api/v1/exports/issues").await.text;
+    assert!(exported.lines().any(|line| line.starts_with("iss_") && line.contains(",open,")), "{exported}");
     // What a policy names is not deleted under it.
     let path = format!("/api/v1/webhooks/{webhook}");
     let administrator = telling.installation.administrator.clone();

@@ -46,6 +46,9 @@ async fn signed_in_order_and_by_two_secrets(telling: &Telling) {
     let log = telling.deliveries(&webhook).await;
     assert_eq!(log.len(), calls.len());
     assert!(log.iter().all(|delivery| delivery["state"] == "delivered" && delivery["tries"] == 1), "{log:?}");
+    let exported = telling.installation.get("/api/v1/exports/deliveries").await.text;
+    assert_eq!(exported.lines().count(), 1 + log.len(), "{exported}");
+    assert!(exported.contains(calls[0].id()) && exported.contains(",delivered,1,"), "{exported}");
     let one = telling.installation.get(&format!("/api/v1/deliveries/{}", calls[0].id())).await;
     assert_eq!(one.json()["attempts"][0]["status"], 200, "{}", one.text);
     assert_eq!(one.json()["attempts"][0]["answer"], "an answer");

@@ -304,6 +304,9 @@ pub fn expected() -> Vec<Row> {
         row("freeze_sending", Operator, why(), &[200, 409], 403),
         row("recover", Operator, json!({ "since": "2026-01-01T00:00:00Z" }), &[200], 403),
         row("release_sending", Operator, json!({ "reason": "the matrix", "force": true }), &[200, 409], 403),
+        row("check_installation", Operator, Value::Null, &[200], 403),
+        row("get_wrapping_key", Operator, Value::Null, &[200], 403),
+        row("rotate_wrapping_key", Operator, Value::Null, &[200], 403),
         // One after another: the first who comes uses the link, and from then on everybody may sign in as who came.
         open("get_provider", Value::Null, &[200]),
         open("begin_provider_sign_in", json!({}), &[501]),
