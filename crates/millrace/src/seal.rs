@@ -158,7 +158,7 @@ impl Keyring {
     }
 
     /// Takes what the file holds now. A file that cannot be read, or holds no key, changes nothing.
-    fn read_again(&self) {
+    pub fn read_again(&self) {
         let Some(file) = &self.file else { return };
         match Self::load(&KeySource::File(file.clone())).map(|fresh| Arc::into_inner(fresh.keys)) {
             Ok(Some(fresh)) => {

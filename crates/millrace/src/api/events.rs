@@ -14,6 +14,7 @@ use axum::{
 use futures_util::stream;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
+use tokio::sync::broadcast::{self, error::RecvError};
 use utoipa::IntoParams;
 
 use super::{
@@ -21,16 +22,12 @@ use super::{
     auth::{self, Token},
     extract::Asked,
     listeners::Listening,
+    tail::{LOOK, SLICE},
 };
 use crate::{
     db::{Access, Event},
     operate::{Caller, EventOut, Failure},
 };
-
-/// Events sent with one look.
-const SLICE: u32 = 200;
-/// A look is taken even if nothing wakes it.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// So often it is asked whether a listener may still listen.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
@@ -62,15 +59,19 @@ pub(super) async fn follow_events(
 ) -> Result<Response, Failure> {
     let listening = api.listeners.admit(&caller.tenant)?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let access = caller.access();
+    // Before it is asked where to begin, so that nothing falls in between.
+    let told = api.tails.listen(&access).await?;
     let after = match seen.or(query.after) {
         Some(after) => after,
         None => api.hub.db.last_event().await?,
     };
     let follow = Follow {
-        changes: api.hub.db.changes(),
+        told,
+        caught_up: false,
         asked_at: api.hub.seams.clock.now(),
         api,
-        access: caller.access(),
+        access,
         headers,
         token: token.map(|Extension(token)| token),
         after,
@@ -94,7 +95,10 @@ struct Follow {
     asked_at: Timestamp,
     after: i64,
     waiting: std::vec::IntoIter<Event>,
-    changes: crate::db::Changes,
+    /// What comes from now on.
+    told: broadcast::Receiver<Event>,
+    /// What came before was read from the database.
+    caught_up: bool,
     _listening: Listening,
 }
 
@@ -107,11 +111,25 @@ impl Follow {
         }
         self.asked_at = now;
         match auth::still(&self.api, &self.headers, self.token.as_ref()).await {
-            Some(caller) => {
-                self.access = caller.access();
+            Some(caller) => self.listens_to(caller.access()).await,
+            None => false,
+        }
+    }
+
+    /// Goes over to what somebody with this access may see. Whether that went well.
+    async fn listens_to(&mut self, access: Access) -> bool {
+        if access == self.access {
+            return true;
+        }
+        match self.api.tails.listen(&access).await {
+            Ok(told) => {
+                (self.told, self.access, self.caught_up) = (told, access, false);
                 true
             }
-            None => false,
+            Err(error) => {
+                tracing::warn!("a stream of events ends: {error}");
+                false
+            }
         }
     }
 
@@ -130,19 +148,26 @@ impl Follow {
             if !self.may_listen().await {
                 return None;
             }
-            match self.api.hub.db.events_after(&self.access, self.after, SLICE).await {
-                Ok(events) if !events.is_empty() => {
-                    self.waiting = events.into_iter();
-                    continue;
+            if !self.caught_up {
+                match self.api.hub.db.events_after(&self.access, self.after, SLICE).await {
+                    Ok(events) => {
+                        self.caught_up = events.is_empty();
+                        self.waiting = events.into_iter();
+                        continue;
+                    }
+                    // The client keeps its place; the database may come back.
+                    Err(error) => tracing::warn!("events cannot be read: {error}"),
                 }
-                Ok(_) => {}
-                // The client keeps its place; the database may come back.
-                Err(error) => tracing::warn!("events cannot be read: {error}"),
             }
             tokio::select! {
                 biased;
                 () = self.api.shutdown.cancelled() => return None,
-                () = self.changes.any() => {}
+                told = self.told.recv(), if self.caught_up => match told {
+                    Ok(event) if event.number > self.after => self.waiting = vec![event].into_iter(),
+                    Ok(_) => {}
+                    Err(RecvError::Lagged(_)) => self.caught_up = false,
+                    Err(RecvError::Closed) => return None,
+                },
                 () = tokio::time::sleep(LOOK) => {}
             }
         }

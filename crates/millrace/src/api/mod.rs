@@ -45,6 +45,7 @@ mod session;
 mod shell;
 mod shipments;
 mod stock;
+mod tail;
 mod tenants;
 mod versions;
 
@@ -91,6 +92,7 @@ pub struct Api {
     /// Ends live streams.
     pub shutdown: CancellationToken,
     listeners: listeners::Listeners,
+    tails: tail::Tails,
     turns: versions::Turns,
     allowances: allowance::Allowances,
 }
@@ -98,11 +100,13 @@ pub struct Api {
 impl Api {
     /// For this hub.
     pub fn new(hub: Arc<Hub>, prometheus: PrometheusHandle, shutdown: CancellationToken) -> Arc<Self> {
+        let tails = tail::Tails::new(hub.db.clone(), shutdown.clone());
         Arc::new(Self {
             hub,
             prometheus,
             shutdown,
             listeners: listeners::Listeners::default(),
+            tails,
             turns: versions::Turns::default(),
             allowances: allowance::Allowances::default(),
         })

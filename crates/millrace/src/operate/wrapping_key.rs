@@ -57,6 +57,8 @@ pub struct RotatedKeyOut {
 /// When the caller does not administer the installation.
 pub async fn show(hub: &Hub, caller: &Caller) -> Result<WrappingKeyOut, Failure> {
     operates(caller)?;
+    // It may have been replaced since, here or by another process.
+    hub.keyring.read_again();
     let wrapped_by = hub.db.wrapping_keys().await?;
     let key = hub.keyring.current();
     let wraps = wrapped_by.get(&key).copied().unwrap_or(0);
@@ -98,6 +100,7 @@ pub async fn rotate(hub: &Hub, caller: &Caller) -> Result<RotatedKeyOut, Failure
     let keyring = Keyring::parse(&both).map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
     replace(path, both.trim_end().as_bytes()).map_err(|error| cannot(path, &error))?;
     let wrapped = hub.db.rotate_keys(&keyring).await?;
+    hub.keyring.read_again();
     let key = keyring.current();
     hub.db.audit(&Access::System, &caller.actor, ROTATED, &key, &serde_json::json!({ "wrapped": wrapped })).await?;
     Ok(RotatedKeyOut {

@@ -11,6 +11,7 @@ mod csrf;
 mod desk;
 mod documents;
 mod drafts;
+mod events;
 mod figures;
 mod hand_offs;
 mod hooks;
@@ -35,6 +36,7 @@ mod tenants;
 mod tls;
 mod two_people;
 mod versions;
+mod wrapping_key;
 
 use std::sync::Arc;
 
