@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
@@ -80,10 +81,13 @@ export function Audit() {
       title="Audit"
       about="Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows."
       actions={
-        <Action
-          label="Verify the chain"
-          run={async () => setChecked(await done(api.GET('/api/v1/audit/verification')))}
-        />
+        <>
+          <ExportCsv kind="audit" />
+          <Action
+            label="Verify the chain"
+            run={async () => setChecked(await done(api.GET('/api/v1/audit/verification')))}
+          />
+        </>
       }
     >
       {checked && (
