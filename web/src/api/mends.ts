@@ -89,7 +89,7 @@ export const MENDS: Record<ProblemKind, Mend[]> = {
     { label: 'To the connection', to: of(''), who: 'decides' },
   ],
   remote_system: [
-    { label: 'To the API budget', to: '/budget', about: /too many|throttl|calls|budget/i, who: 'decides' },
+    { label: 'To the API budget', to: '/budget', about: /too many|throttl|\bcalls\b|\bcredits\b|budget/i, who: 'decides' },
     { label: 'To the connection, to test it', to: of(''), who: 'decides' },
   ],
   unavailable: [],
