@@ -21,6 +21,8 @@ export const PLACES: [name: string, path: string][] = [
   ['webhooks', '/webhooks'],
   ['keys', '/keys'],
   ['people', '/people'],
+  ['activity', '/activity'],
+  ['channel-runs', '/activity?tab=runs'],
   ['audit', '/audit'],
   ['budget', '/budget'],
   ['safety', '/safety'],

@@ -5,6 +5,7 @@ import { api, done, paging, reading, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
+import { To } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -79,7 +80,12 @@ export function Audit() {
   return (
     <Page
       title="Audit"
-      about="Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows."
+      about={
+        <>
+          Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows. What the program did is
+          under <To href="/activity">Activity</To>.
+        </>
+      }
       actions={
         <>
           <ExportCsv kind="audit" />

@@ -23,7 +23,7 @@ export function EffectPage() {
       {(effect) => (
         <Page
           title={effect.title}
-          {...(effect.order ? { back: { href: `/orders/${effect.order}`, title: 'Its order' } } : {})}
+          back={effect.order ? { href: `/orders/${effect.order}`, title: 'Its order' } : { href: '/activity', title: 'Activity' }}
           badge={<StateBadge state={effect.state} />}
         >
           <Grid gap="md">
