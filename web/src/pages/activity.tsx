@@ -45,7 +45,7 @@ export function Activity() {
           {administers && (
             <>
               {' '}
-              What people did is the <To href="/audit">audit trail</To>.
+              What people did is the <To href="/audit" underline="always">audit trail</To>.
             </>
           )}
         </>

@@ -83,7 +83,7 @@ export function Audit() {
       about={
         <>
           Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows. What the program did is
-          under <To href="/activity">Activity</To>.
+          under <To href="/activity" underline="always">Activity</To>.
         </>
       }
       actions={
