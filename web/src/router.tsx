@@ -70,6 +70,7 @@ const pages = [
   page('/keys', () => import('./pages/keys'), 'Keys'),
   page('/people', () => import('./pages/people'), 'People'),
   page('/people/$id', () => import('./pages/people'), 'PersonPage'),
+  page('/activity', () => import('./pages/activity'), 'Activity'),
   page('/audit', () => import('./pages/audit'), 'Audit'),
   page('/budget', () => import('./pages/budget'), 'Budget'),
   page('/safety', () => import('./pages/safety'), 'Safety'),

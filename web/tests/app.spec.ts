@@ -1,5 +1,5 @@
 import { expect, ORDERS, test } from './demo';
-import { places, settled } from './places';
+import { places, reset, settled } from './places';
 import { comesIn, faults, pick } from './steps';
 
 test.describe.configure({ mode: 'serial' });
@@ -32,6 +32,29 @@ test('search and filters stand in the address, and a view brings them back', asy
   await page.getByRole('button', { name: 'Views' }).click();
   await page.getByRole('menuitem', { name: 'That one', exact: true }).click();
   await expect(rows).toHaveCount(1);
+});
+
+test('a list is exported, and the file says what it leaves aside', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/orders`);
+  await expect(page.getByRole('link', { name: 'Export CSV', exact: true })).toBeVisible();
+  await page.goto(`${demo.base}/orders?state=held`);
+  const comes = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'Export CSV, without these filters' }).click();
+  expect((await comes).suggestedFilename()).toBe('orders.csv');
+});
+
+test('an error leads to what mends it, and what the program did is shown', async ({ page, demo }) => {
+  await demo.signIn(page);
+  const refused = { type: 'conflict', title: 'It clashes', status: 409, detail: 'sending is frozen', remedy: 'Release it first.' };
+  await page.route('**/api/v1/shipments?*', (route) => route.fulfill({ status: 409, json: refused }));
+  await page.goto(`${demo.base}/shipments`);
+  await page.getByRole('alert').getByRole('link', { name: 'To Safety' }).click();
+  await expect(page.getByRole('heading', { name: 'Safety', level: 1 })).toBeVisible();
+  await page.goto(`${demo.base}/activity`);
+  await expect(page.getByRole('table', { name: 'Changes' }).getByRole('link').first()).toBeVisible();
+  await page.getByRole('tab', { name: 'Runs' }).click();
+  await expect(page.getByRole('table', { name: 'Runs' }).locator('tbody tr').first()).toBeVisible();
 });
 
 test('an order says where it is, why, and what was sent for it', async ({ page, demo }) => {
@@ -453,13 +476,20 @@ test('a wrong password is told in words', async ({ page, demo }) => {
   await expect(page.getByRole('heading', { name: 'Orders', level: 1 })).toBeVisible();
 });
 
-for (const scheme of ['light', 'dark'] as const) {
-  test(`no page has a serious fault for axe (${scheme})`, async ({ page, demo }) => {
+for (const [scheme, width] of [
+  ['light', 1280],
+  ['dark', 1280],
+  ['light', 390],
+  ['dark', 390],
+] as const) {
+  test(`no page has a serious fault for axe (${scheme}, ${width} wide)`, async ({ page, demo }) => {
     test.setTimeout(600_000);
     await page.emulateMedia({ colorScheme: scheme });
     await demo.signIn(page);
     const found: Record<string, string[]> = {};
-    for (const [name, path] of await places(demo, page)) {
+    const all = await places(demo, page);
+    await page.setViewportSize({ width, height: 900 });
+    for (const [name, path] of [...all, ['reset', await reset(demo)]] as const) {
       await page.goto(demo.base + path);
       await settled(page);
       const here = await faults(page);

@@ -42,6 +42,18 @@ export class Demo {
     await this.says(/A connection was made/);
   }
 
+  /** Asks the API with the key that the demo prints once everything has run. */
+  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const [, address = '', key = ''] = await this.says(/Still serving on (\S+) \(key: (\w+)\)/);
+    const answer = await fetch(address + path, {
+      method,
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as T;
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise((wake) => this.program.once('exit', wake));
     this.program.kill('SIGINT');

@@ -21,6 +21,8 @@ export const PLACES: [name: string, path: string][] = [
   ['webhooks', '/webhooks'],
   ['keys', '/keys'],
   ['people', '/people'],
+  ['activity', '/activity'],
+  ['channel-runs', '/activity?tab=runs'],
   ['audit', '/audit'],
   ['budget', '/budget'],
   ['safety', '/safety'],
@@ -81,7 +83,31 @@ export async function places(demo: Demo, page: Page): Promise<[string, string][]
   await page.goto(demo.base + (found.find(([name]) => name === 'order')?.[1] ?? ''));
   const effect = page.getByRole('region', { name: 'Timeline' }).getByRole('link').first();
   found.push(['effect', (await effect.getAttribute('href')) ?? '']);
+  found.push(['delivery', `/deliveries/${await delivery(demo)}`]);
   return found;
+}
+
+/** A message to a webhook that nobody answers at. */
+async function delivery(demo: Demo): Promise<string> {
+  const kept = await demo.api<{ id: string }[]>('GET', '/webhooks');
+  const webhook =
+    kept[0] ??
+    (
+      await demo.api<{ webhook: { id: string } }>('POST', '/webhooks', {
+        name: 'Bookkeeping',
+        url: 'https://books.example.test/millrace',
+        events: ['order', 'shipment'],
+      })
+    ).webhook;
+  return (await demo.api<{ id: string }>('POST', `/webhooks/${webhook.id}/test`)).id;
+}
+
+/** Where somebody who forgot their password chooses another. It signs nobody out until that is done. */
+export async function reset(demo: Demo): Promise<string> {
+  const people = await demo.api<{ items: { id: string }[] }>('GET', '/people');
+  const { link } = await demo.api<{ link: string }>('POST', `/people/${people.items[0]?.id ?? ''}/reset`);
+  const { pathname, hash } = new URL(link);
+  return pathname + hash;
 }
 
 /** Waits until everything that the page asks for is there. */

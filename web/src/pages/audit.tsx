@@ -3,7 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
+import { To } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -78,12 +80,20 @@ export function Audit() {
   return (
     <Page
       title="Audit"
-      about="Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows."
+      about={
+        <>
+          Who did what, newest first. Rows are chained by their hashes: one that was altered or taken out shows. What the program did is
+          under <To href="/activity" underline="always">Activity</To>.
+        </>
+      }
       actions={
-        <Action
-          label="Verify the chain"
-          run={async () => setChecked(await done(api.GET('/api/v1/audit/verification')))}
-        />
+        <>
+          <ExportCsv kind="audit" />
+          <Action
+            label="Verify the chain"
+            run={async () => setChecked(await done(api.GET('/api/v1/audit/verification')))}
+          />
+        </>
       }
     >
       {checked && (

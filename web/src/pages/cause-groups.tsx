@@ -10,6 +10,7 @@ import { StateBadge } from '../parts/badge';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Time } from '../parts/values';
+import { MapCarrier, MapLocation, MapMethod } from './map-rows';
 import { MapSku } from './map-sku';
 
 type Cause = Schemas['GroupOut'];
@@ -106,16 +107,31 @@ function Example({ id }: { id: string }) {
   return <To href={isOrder ? `/orders/${id}` : `/effects/${id}`}>{order.data?.number ?? effect.data?.title ?? id}</To>;
 }
 
-/** What mends the cause: where the words name a SKU, the SKU itself; else the page for it. */
-function Mends({ group }: { group: Cause }) {
-  const [, sku] = /\bSKU (\S+) is not mapped/.exec(group.example) ?? [];
-  const mappings = /not mapped|kit /i.test(group.example);
+const THEN = 'Now try all of them again.';
+
+/** What mends the cause: where the words name a SKU, a shipping method or a carrier, that itself; and the page for it. */
+function Mends({ group: { connection, example } }: { group: Cause }) {
+  const { administers } = useRights();
+  const [, sku] = /\bSKU (\S+) is not mapped/.exec(example) ?? [];
+  const [, method] = /\bshipping method (.+?) is not mapped/.exec(example) ?? [];
+  const [, went] = /\bcarrier (.+?) is not mapped/.exec(example) ?? [];
+  const location = /Locations\b|\bfacility\b.* not mapped/.test(example);
+  const mappings = /not mapped|kit /i.test(example) || location;
+  const setting = /set a default|choose Warehouse Name|has no shipping method/.test(example);
   return (
     <>
-      {sku && <MapSku connection={group.connection} sku={sku} then="Now try all of them again." />}
+      {sku && <MapSku connection={connection} sku={sku} then={THEN} />}
+      {method && <MapMethod connection={connection} method={method} then={THEN} />}
+      {went && <MapCarrier connection={connection} went={went} then={THEN} />}
+      {location && <MapLocation connection={connection} then={THEN} />}
       {mappings && (
-        <To href={`/connections/${group.connection}/mappings`} size="sm">
+        <To href={`/connections/${connection}/mappings`} size="sm">
           To the mappings
+        </To>
+      )}
+      {setting && administers && (
+        <To href={`/connections/${connection}/settings`} size="sm">
+          To the settings
         </To>
       )}
     </>

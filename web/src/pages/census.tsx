@@ -4,6 +4,7 @@ import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
+import { ExportCsv } from '../parts/export';
 import { Facts } from '../parts/facts';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -27,12 +28,15 @@ export function CensusPage() {
       back={{ href: `/connections/${id}`, title: names.connection(id) }}
       about="Every order is looked for on both sides, by a part of the program that does not trust the rest of it."
       actions={
-        decides && (
-          <>
-            <Action label="Look at what is recent" said="The census begins as soon as nothing else wants to call." run={() => run(false)} />
-            <Action label="Look at everything" said="The census begins as soon as nothing else wants to call." run={() => run(true)} />
-          </>
-        )
+        <>
+          <ExportCsv kind="census" connection={id} />
+          {decides && (
+            <>
+              <Action label="Look at what is recent" said="The census begins as soon as nothing else wants to call." run={() => run(false)} />
+              <Action label="Look at everything" said="The census begins as soon as nothing else wants to call." run={() => run(true)} />
+            </>
+          )}
+        </>
       }
     >
       <Loaded of={{ ...reading('/api/v1/connections/{connection}/census', params), refetchInterval: 5_000 }}>

@@ -1,8 +1,9 @@
-import { Code as Block, Grid, Stack, Text } from '@mantine/core';
+import { Grid, Stack, Text } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { reading } from '../api/client';
 import { useNames } from '../api/names';
 import { StateBadge } from '../parts/badge';
+import { Block } from '../parts/block';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
 import { Loaded, Page } from '../parts/page';
@@ -23,7 +24,7 @@ export function EffectPage() {
       {(effect) => (
         <Page
           title={effect.title}
-          {...(effect.order ? { back: { href: `/orders/${effect.order}`, title: 'Its order' } } : {})}
+          back={effect.order ? { href: `/orders/${effect.order}`, title: 'Its order' } : { href: '/activity', title: 'Activity' }}
           badge={<StateBadge state={effect.state} />}
         >
           <Grid gap="md">
@@ -38,7 +39,7 @@ export function EffectPage() {
                   )}
                 </Section>
                 <Section title="What is to be changed">
-                  <Block block>{pretty(effect.body)}</Block>
+                  <Block label="What is to be changed">{pretty(effect.body)}</Block>
                 </Section>
               </Stack>
             </Grid.Col>

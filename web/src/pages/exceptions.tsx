@@ -6,6 +6,7 @@ import { useNames } from '../api/names';
 import { problemFrom, sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
@@ -38,6 +39,7 @@ export function Exceptions() {
     <Page
       title="Exceptions"
       about="Orders, changes and inputs that need somebody, grouped by what they have in common. Mend the cause once, then try all of them again."
+      actions={<ExportCsv kind="exceptions" connection={filters.connection} />}
     >
       <FilterBar list="exceptions" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
       <CauseGroups connection={filters.connection} />

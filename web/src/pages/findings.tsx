@@ -5,6 +5,7 @@ import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
@@ -33,6 +34,7 @@ export function Findings() {
     <Page
       title="Findings"
       about="What the census found wrong between Brightpearl, the warehouse and Millrace. Each repair is yours to start."
+      actions={<ExportCsv kind="findings" connection={filters.connection} />}
     >
       <FilterBar list="findings" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
       <Switch

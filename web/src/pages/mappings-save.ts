@@ -39,11 +39,15 @@ export function sendTable(connection: string, table: Table, body: string, query:
   );
 }
 
-/** Maps one SKU, whatever it was mapped to before. One line of the file: a large table is not sent back whole for it. */
-export function mapSku(connection: string, from: string, to: string) {
-  return sendTable(connection, 'listings.csv', [from, to].map(csvField).join(','), { preview: false, overwrite: true });
+/** Writes one line, whatever was mapped before: a large table is not sent back whole for it, and nobody else's line is overwritten. */
+export function sendLine(connection: string, table: Table, cells: string[]) {
+  return sendTable(connection, table, cells.map(csvField).join(','), { preview: false, overwrite: true });
 }
 
-function csvField(sku: string): string {
-  return `"${sku.trim().replaceAll('"', '""')}"`;
+export function mapSku(connection: string, from: string, to: string) {
+  return sendLine(connection, 'listings.csv', [from, to]);
+}
+
+function csvField(cell: string): string {
+  return `"${cell.trim().replaceAll('"', '""')}"`;
 }

@@ -3,6 +3,7 @@ import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
@@ -54,7 +55,7 @@ export function Orders() {
   );
   const filtered = Object.keys(filters).length > 0;
   return (
-    <Page title="Orders" about="Those that were imported last come first.">
+    <Page title="Orders" about="Those that were imported last come first." actions={<ExportCsv kind="orders" connection={connection} />}>
       <FilterBar
         list="orders"
         search="Order, name, SKU, tracking"

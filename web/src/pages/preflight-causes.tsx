@@ -1,6 +1,5 @@
-import { List, Stack, Text, TextInput } from '@mantine/core';
+import { List, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
@@ -9,6 +8,7 @@ import { To, ToButton } from '../parts/link';
 import { Section } from '../parts/section';
 import { Rows, type Column } from '../parts/table';
 import { Code } from '../parts/values';
+import { MapMethod } from './map-rows';
 import { MapSku } from './map-sku';
 
 type Cause = Schemas['CauseOut'];
@@ -182,7 +182,9 @@ function Mend({ connection, cause, now }: { connection: string; cause: Cause; no
   const status = named(now.statuses, cause.subject);
   if (cause.kind === 'unknown_sku') return <MapSku connection={connection} sku={cause.subject} then="Run it again to see what is left." />;
   if ((cause.kind === 'ship_method' || cause.kind === 'status') && !now.statuses) return null;
-  if (cause.kind === 'ship_method' && method) return <MapMethod connection={connection} method={method} rows={now.methods} />;
+  if (cause.kind === 'ship_method' && method) {
+    return <MapMethod connection={connection} method={cause.subject} then="Run it again to see what is left." />;
+  }
   if (cause.kind === 'status' && status && administers) {
     return <AddStatus connection={connection} status={status} settings={now.settings} />;
   }
@@ -191,47 +193,6 @@ function Mend({ connection, cause, now }: { connection: string; cause: Cause; no
     return <To href={`/connections/${connection}/settings`} size="sm">To the settings</To>;
   }
   return null;
-}
-
-function MapMethod(props: { connection: string; method: Choice; rows: Schemas['ShipMethodRow'][] }) {
-  const { connection, method, rows } = props;
-  const [carrier, setCarrier] = useState('');
-  const [service, setService] = useState('');
-  return (
-    <Action
-      size="xs"
-      label="Map this method"
-      confirm="Map it"
-      said={`${method.name} is mapped. Run it again to see what is left.`}
-      explains={
-        <Stack gap="sm">
-          <Text size="sm">Orders with the shipping method “{method.name}” go to the warehouse with this carrier and service.</Text>
-          <TextInput
-            label="Carrier"
-            description="The warehouse's code."
-            required
-            data-autofocus
-            value={carrier}
-            onChange={(event) => setCarrier(event.currentTarget.value)}
-          />
-          <TextInput
-            label="Service"
-            description="The warehouse's code. Empty: its usual one."
-            value={service}
-            onChange={(event) => setService(event.currentTarget.value)}
-          />
-        </Stack>
-      }
-      run={() =>
-        done(
-          api.PUT('/api/v1/connections/{connection}/mappings', {
-            params: { path: { connection } },
-            body: { ship_methods: [...rows, { source: method.id, carrier: carrier.trim(), service: service.trim() }] },
-          }),
-        )
-      }
-    />
-  );
 }
 
 function AddStatus({ connection, status, settings }: { connection: string; status: Choice; settings: Settings }) {

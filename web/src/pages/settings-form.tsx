@@ -2,6 +2,7 @@ import { MultiSelect, NumberInput, Select, SimpleGrid, Stack, Switch, TextInput 
 import type { Schemas } from '../api/client';
 import { Section } from '../parts/section';
 import { BrakesForm } from './brakes';
+import { CancelsAndKeys } from './settings-more';
 
 export type Settings = Schemas['ConnectionSettingsIn'];
 type Choices = Schemas['ChoicesOut'];
@@ -254,6 +255,7 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
           )}
         </SimpleGrid>
       </Section>
+      <CancelsAndKeys settings={settings} change={(part) => change({ ...settings, ...part })} />
       <StockForm settings={settings} choices={choices} change={change} />
     </Stack>
   );
@@ -304,6 +306,23 @@ function StockForm({ settings, choices, change }: Props) {
           value={stock.first_run ?? 'ask'}
           allowDeselect={false}
           onChange={(value) => set({ first_run: value ?? 'ask' })}
+        />
+        <NumberInput
+          label="Products of one correction"
+          description="So many are corrected with one call; a refused one is tried again in halves."
+          min={1}
+          max={500}
+          allowDecimal={false}
+          value={stock.batch ?? 100}
+          onChange={(value) => value !== '' && set({ batch: Number(value) })}
+        />
+        <NumberInput
+          label="Seconds around a count"
+          description="A product with work of its own so close to the count waits for the next one."
+          min={0}
+          allowDecimal={false}
+          value={stock.settle_seconds ?? 30}
+          onChange={(value) => value !== '' && set({ settle_seconds: Number(value) })}
         />
       </SimpleGrid>
       <Switch

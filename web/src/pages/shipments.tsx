@@ -5,6 +5,7 @@ import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { ExportCsv } from '../parts/export';
 import { Facts } from '../parts/facts';
 import { FilterBar, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
@@ -31,7 +32,7 @@ export function Shipments() {
   const names = useNames();
   const { text, connection, confirmed } = filters;
   return (
-    <Page title="Shipments">
+    <Page title="Shipments" actions={<ExportCsv kind="shipments" connection={connection} />}>
       <FilterBar
         list="shipments"
         search="Reference, order, tracking number"

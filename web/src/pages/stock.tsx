@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
+import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
@@ -21,7 +22,11 @@ export function Stock() {
   const connection = filters.connection ?? (counts ?? connections?.[0])?.id;
   const tab = filters.tab ?? 'runs';
   return (
-    <Page title="Stock" about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains.">
+    <Page
+      title="Stock"
+      about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains."
+      actions={connection && <ExportCsv kind={tab === 'runs' ? 'stock_runs' : 'stock_levels'} connection={connection} />}
+    >
       {connections?.length === 0 && (
         <Paper withBorder>
           <EmptyNote

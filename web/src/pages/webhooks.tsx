@@ -1,9 +1,10 @@
-import { Button, Code as Block, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, DialogEnd, useAct } from '../parts/act';
+import { Block } from '../parts/block';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
@@ -188,7 +189,7 @@ export function DeliveryPage() {
           actions={<Action label="Send it again" run={() => done(api.POST('/api/v1/deliveries/{delivery}/replay', { params }))} />}
         >
           <Section title="What is sent">
-            <Block block>{JSON.stringify(body, null, 2)}</Block>
+            <Block label="What is sent">{JSON.stringify(body, null, 2)}</Block>
           </Section>
           <Section title="Tries">
             {attempts.length === 0 ? (

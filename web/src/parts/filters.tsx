@@ -155,7 +155,7 @@ function Views({ list, filters, setFilters }: { list: string; filters: Filters; 
           </Button>
         </Menu.Target>
         <Menu.Dropdown>
-          {views.length === 0 && <Menu.Label>None is saved in this browser yet</Menu.Label>}
+          <Menu.Label>{views.length === 0 ? 'None is saved in this browser yet' : 'Saved in this browser only'}</Menu.Label>
           {views.map((view) => (
             <Menu.Item key={view.name} onClick={() => setFilters(view.filters)}>
               {view.name}
@@ -184,7 +184,7 @@ function Views({ list, filters, setFilters }: { list: string; filters: Filters; 
           <Stack>
             <TextInput
               label="Name"
-              description="Kept in this browser, for you."
+              description="Kept in this browser only, for you: not on other machines, and not for others."
               required
               value={name}
               onChange={(event) => setName(event.currentTarget.value)}

@@ -2,10 +2,12 @@ import { Alert, Button, Center, Group, List, Loader, Stack, Text, Title } from '
 import IconAlertTriangle from '@tabler/icons-react/dist/esm/icons/IconAlertTriangle.mjs';
 import type { ReactNode } from 'react';
 import { problemFrom, sentence } from '../api/problem';
+import { MendButton } from './mend';
 
-/** An error in words: what happened, why, and what to do. */
+/** An error in words: what happened, why, what to do, and the way to where that is done. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
-  const { told } = problemFrom(error);
+  const problem = problemFrom(error);
+  const { told } = problem;
   if (told.type === 'changed_meanwhile') return <Overtaken />;
   return (
     <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
@@ -15,10 +17,10 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
         </Text>
         {told.problems && told.problems.length > 0 && (
           <List size="sm">
-            {told.problems.map((problem) => (
-              <List.Item key={problem.at + problem.problem}>
-                {problem.at ? <b>{problem.at}: </b> : null}
-                {problem.problem}
+            {told.problems.map(({ at, problem: why }) => (
+              <List.Item key={at + why}>
+                {at ? <b>{at}: </b> : null}
+                {why}
               </List.Item>
             ))}
           </List>
@@ -32,6 +34,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
               Try again
             </Button>
           )}
+          <MendButton problem={problem} retry={retry} />
           {told.instance && (
             <Text size="xs" className="quiet breaks">
               In the log: {told.instance}

@@ -1,7 +1,8 @@
-import { Code as Block, Collapse, Group, Paper, Stack, Text, UnstyledButton } from '@mantine/core';
+import { Collapse, Group, Paper, Stack, Text, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import type { Schemas } from '../api/client';
 import { StateBadge } from './badge';
+import { Block } from './block';
 import { To } from './link';
 import { Exact, took, words } from './values';
 
@@ -66,10 +67,10 @@ function Exchange({ of }: { of: Schemas['ExchangeOut'] }) {
   return (
     <Paper withBorder p="sm" mt="xs">
       <Stack gap="xs">
-        <Block block>{of.request}</Block>
-        {of.request_body && <Block block>{pretty(of.request_body)}</Block>}
+        <Block label="Request">{of.request}</Block>
+        {of.request_body && <Block label="Body of the request">{pretty(of.request_body)}</Block>}
         <Text size="sm">{of.status > 0 ? `Answered ${of.status}` : 'Answered'}</Text>
-        <Block block>{pretty(of.response_body) || '(nothing)'}</Block>
+        <Block label="Answer">{pretty(of.response_body) || '(nothing)'}</Block>
       </Stack>
     </Paper>
   );

@@ -32,6 +32,7 @@ const PLACES: { title: string; places: Place[] }[] = [
       { title: 'Exceptions', href: '/exceptions' },
       { title: 'Findings', href: '/findings' },
       { title: 'Issues', href: '/issues' },
+      { title: 'Activity', href: '/activity' },
     ],
   },
   {

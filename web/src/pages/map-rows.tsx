@@ -1,0 +1,141 @@
+import { Select, Stack, Text, TextInput } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { reading, type Schemas } from '../api/client';
+import { Action } from '../parts/act';
+import { sendLine } from './mappings-save';
+
+type Choice = Schemas['ChoiceOut'];
+
+interface Props {
+  connection: string;
+  /** What to do next. */
+  then: string;
+}
+
+/** The account's own lists, once they are read. */
+function useChoices(connection: string) {
+  return useQuery({ ...reading('/api/v1/connections/{connection}/choices', { path: { connection } }), staleTime: 300_000 }).data;
+}
+
+const named = (choices: Choice[] | undefined, name: string) =>
+  choices?.find((choice) => choice.name === name || String(choice.id) === name);
+const options = (choices: Choice[] | undefined) =>
+  (choices ?? []).map(({ id, name }) => ({ value: String(id), label: name }));
+
+function Carrier({ value, change, focus = false }: { value: string; change: (value: string) => void; focus?: boolean }) {
+  return (
+    <TextInput
+      label="Carrier"
+      description="The warehouse's code."
+      required
+      data-autofocus={focus || undefined}
+      value={value}
+      onChange={(event) => change(event.currentTarget.value)}
+    />
+  );
+}
+
+/** Maps one of Brightpearl's shipping methods, where somebody sees that it is missing. */
+export function MapMethod({ connection, method, then }: Props & { method: string }) {
+  const [carrier, setCarrier] = useState('');
+  const [service, setService] = useState('');
+  const found = named(useChoices(connection)?.ship_methods, method);
+  if (!found) return null;
+  return (
+    <Action
+      size="xs"
+      label="Map this method"
+      confirm="Map it"
+      said={`${found.name} is mapped. ${then}`}
+      explains={
+        <Stack gap="sm">
+          <Text size="sm">Orders with the shipping method “{found.name}” go to the warehouse with this carrier and service.</Text>
+          <Carrier value={carrier} change={setCarrier} focus />
+          <TextInput
+            label="Service"
+            description="The warehouse's code. Empty: its usual one."
+            value={service}
+            onChange={(event) => setService(event.currentTarget.value)}
+          />
+        </Stack>
+      }
+      run={() => sendLine(connection, 'ship_methods.csv', [String(found.id), carrier, service])}
+    />
+  );
+}
+
+/** Maps one of the warehouse's carriers back to a shipping method. `went` is its code and, after a space, that of the service. */
+export function MapCarrier({ connection, went, then }: Props & { went: string }) {
+  const [first = '', ...rest] = went.trim().split(' ');
+  const [carrier, setCarrier] = useState(first);
+  const [service, setService] = useState(rest.join(' '));
+  const [method, setMethod] = useState<string | null>(null);
+  const choices = useChoices(connection);
+  return (
+    <Action
+      size="xs"
+      label="Map this carrier"
+      confirm="Map it"
+      said={`${went.trim()} is mapped. ${then}`}
+      explains={
+        <Stack gap="sm">
+          <Text size="sm">What leaves the warehouse with this carrier and service is written to Brightpearl with this shipping method.</Text>
+          <Carrier value={carrier} change={setCarrier} />
+          <TextInput
+            label="Service"
+            description="The warehouse's code. Empty: every service of the carrier."
+            value={service}
+            onChange={(event) => setService(event.currentTarget.value)}
+          />
+          <Select
+            label="Brightpearl's shipping method"
+            required
+            searchable
+            data-autofocus
+            data={options(choices?.ship_methods)}
+            value={method}
+            onChange={setMethod}
+          />
+        </Stack>
+      }
+      run={() => sendLine(connection, 'source_methods.csv', [carrier, service, method ?? ''])}
+    />
+  );
+}
+
+/** Says which of Brightpearl's warehouses a facility of the warehouse is. */
+export function MapLocation({ connection, then }: Props) {
+  const [facility, setFacility] = useState('');
+  const [warehouse, setWarehouse] = useState<string | null>(null);
+  const choices = useChoices(connection);
+  return (
+    <Action
+      size="xs"
+      label="Map a location"
+      confirm="Map it"
+      said={`${facility.trim()} is mapped. ${then}`}
+      explains={
+        <Stack gap="sm">
+          <Text size="sm">What this facility of the warehouse counts and ships belongs to this Brightpearl warehouse.</Text>
+          <TextInput
+            label="Facility"
+            description="The warehouse's code, letter by letter."
+            required
+            data-autofocus
+            value={facility}
+            onChange={(event) => setFacility(event.currentTarget.value)}
+          />
+          <Select
+            label="Brightpearl's warehouse"
+            required
+            data={options(choices?.warehouses)}
+            value={warehouse}
+            onChange={setWarehouse}
+          />
+        </Stack>
+      }
+      run={() => sendLine(connection, 'locations.csv', [facility, warehouse ?? ''])}
+    />
+  );
+}

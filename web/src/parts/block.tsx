@@ -1,0 +1,10 @@
+import { Code } from '@mantine/core';
+
+/** What was sent or answered, as it is. It scrolls sideways, which those who use no mouse do once it has the focus. */
+export function Block({ label, children }: { label: string; children: string }) {
+  return (
+    <Code block tabIndex={0} role="group" aria-label={label}>
+      {children}
+    </Code>
+  );
+}
