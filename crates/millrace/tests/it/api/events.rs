@@ -63,21 +63,18 @@ async fn who_is_slow_misses_nothing_and_nobody_sees_a_brand_that_is_not_theirs()
         db.record_orders(&shop.key, "acme", orders).await.unwrap();
         quick.numbers(Duration::from_millis(50)).await;
     }
-    // Of the whole tenant, and of nobody: it concerns everybody.
-    let merchant = shop.post("merchants", serde_json::json!({ "name": "Third" })).await;
-    assert_eq!(merchant.status, StatusCode::CREATED);
     let of = async |access: Access| -> Vec<i64> {
         db.events_after(&access, begun, 10_000).await.unwrap().iter().map(|event| event.number).collect()
     };
     let everything = of(Access::Tenant(tenant.clone())).await;
-    assert!(everything.len() > MANY as usize);
+    assert!(everything.len() >= MANY as usize);
     let a_while = Duration::from_secs(2);
     assert_eq!(slow.numbers(a_while).await, everything, "who was slow");
     assert_eq!(quick.numbers(a_while).await, everything, "who was quick");
     assert_eq!(of_the_brand.numbers(a_while).await, of((&shop.key.scope).into()).await);
     let seen = of_another.numbers(a_while).await;
     assert_eq!(seen, of(Access::Merchant(millrace::db::Scope { tenant, merchant: brand })).await);
-    assert!(seen.len() < 10, "{}", seen.len());
+    assert!(seen.is_empty(), "{}", seen.len());
     // Who comes back misses nothing either.
     let last = everything[everything.len() - 700];
     let mut again = Followed::new(&shop, &whole, &format!("?after={last}")).await;
