@@ -47,7 +47,8 @@ export class Demo {
     const [, address = '', key = ''] = await this.says(/Still serving on (\S+) \(key: (\w+)\)/);
     const answer = await fetch(address + path, {
       method,
-      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      // Other tests make tenants, and the key is the installation's.
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'millrace-tenant': 'default' },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!answer.ok) throw new Error(await answer.text());

@@ -167,7 +167,7 @@ fn taken<T: Serialize>((new, body): (bool, T)) -> Response {
 }
 
 /// In a task of its own: a caller that hangs up half way does not stop what follows what is kept.
-async fn apart<T: Send + 'static>(
+pub(super) async fn apart<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::spawn(work).await {

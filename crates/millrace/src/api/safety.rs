@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 
-use super::{Api, extract::Given, problem::ProblemOut};
+use super::{Api, desk::apart, extract::Given, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, ReasonIn,
     safety::{self, RecoverIn, ReleaseIn, SafetyOut},
@@ -84,5 +84,5 @@ pub(super) async fn rotate_wrapping_key(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<RotatedKeyOut>, Failure> {
-    Ok(Json(wrapping_key::rotate(&api.hub, &caller).await?))
+    Ok(Json(apart(async move { wrapping_key::rotate(&api.hub, &caller).await }).await?))
 }

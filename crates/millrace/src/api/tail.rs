@@ -58,6 +58,19 @@ impl Tails {
     }
 }
 
+/// However a reading ends, nobody begins to listen to it afterwards, and whoever does already hears that it has ended.
+struct Ends {
+    told: Arc<Mutex<Told>>,
+    sender: broadcast::Sender<Event>,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.retain(|(_, known)| !known.same_channel(&self.sender));
+    }
+}
+
 /// Reads and tells for as long as somebody listens.
 async fn read(
     db: Database,
@@ -67,6 +80,7 @@ async fn read(
     told: Arc<Mutex<Told>>,
     shutdown: CancellationToken,
 ) {
+    let ends = Ends { told, sender };
     let mut changes = db.changes();
     loop {
         match db.events_after(&access, after, SLICE).await {
@@ -74,7 +88,7 @@ async fn read(
                 for event in events {
                     after = event.number;
                     // Nobody listens any more: that is looked at below.
-                    let _ = sender.send(event);
+                    let _ = ends.sender.send(event);
                 }
                 continue;
             }
@@ -84,9 +98,10 @@ async fn read(
         }
         {
             // Under the lock, so that nobody begins to listen to a reading that ends.
-            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-            if sender.receiver_count() == 0 {
-                told.retain(|(_, known)| !known.same_channel(&sender));
+            let mut told = ends.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if ends.sender.receiver_count() == 0 {
+                told.retain(|(_, known)| !known.same_channel(&ends.sender));
+                drop(told);
                 return;
             }
         }

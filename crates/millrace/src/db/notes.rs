@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use engine::effect::EffectState;
+use jiff::Timestamp;
 
 use super::{
     ConnectionKey, Database, DbError, R, effect_records::was_found, effects::key_values, facts::scope_values, sql::json,
@@ -66,15 +67,16 @@ impl Database {
         .await
     }
 
-    /// The notes of these orders (the source's ids) whose shipped event is the hub's own. One that was already there when the
-    /// hub went to send it is not: the hub knew nothing of it while it was working something out.
-    pub async fn notes_told(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeSet<i64>> {
+    /// The notes of these orders (the source's ids) whose shipped event is the hub's own, or was known to it by a time. One that
+    /// was already there when the hub went to send it, and that it met only after that time, is neither: what is worked out
+    /// since then knows nothing of it.
+    pub async fn notes_told(&self, key: &ConnectionKey, order_ids: &[i64], known_by: Timestamp) -> R<BTreeSet<i64>> {
         let (key, order_ids) = (key.clone(), order_ids.to_vec());
         self.read(&key.clone(), "notes_told", move |tx| {
             Box::pin(async move {
                 let rows = tx
                     .among(
-                        "SELECT e.body, e.baseline FROM orders AS o
+                        "SELECT e.body, e.baseline, e.changed_at FROM orders AS o
                          JOIN effect AS e ON e.tenant = o.tenant AND e.merchant = o.merchant AND e.order_ref = o.id
                              AND e.kind = 'post_shipped' AND e.state = 'applied'
                          WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
@@ -85,7 +87,7 @@ impl Database {
                     .await?;
                 let mut told = BTreeSet::new();
                 for row in &rows {
-                    if row.opt_json(1)?.is_some_and(|baseline| was_found(&baseline)) {
+                    if row.opt_json(1)?.is_some_and(|baseline| was_found(&baseline)) && row.time(2)? >= known_by {
                         continue;
                     }
                     let body: serde_json::Value = row.json(0)?;

@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{EffectId, EffectKind, Order, OrderId, RequestId};
-use engine::{effect::EffectState, key as keys, order::Disposition};
+use engine::{
+    effect::EffectState,
+    erasure::{self, ERASED},
+    key as keys,
+    order::Disposition,
+};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -12,6 +17,7 @@ use super::{
     effects::{self, Replan, key_values, sha256},
     facts::{self, Bundle, RequestRow, disposition, row_units, scope_values},
     orders::given_up_by_person,
+    payload::pack_json,
     races, shipments,
     sql::{Tx, Value, json},
     words,
@@ -21,6 +27,8 @@ use super::{
 struct Known {
     id: OrderId,
     archived: bool,
+    /// The people in it were erased.
+    erased: bool,
     edition: i64,
     search: String,
     disposition: Disposition,
@@ -136,7 +144,7 @@ async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BT
     let lock = if tx.is_postgres() { ") ORDER BY id FOR NO KEY UPDATE" } else { ")" };
     let rows = tx
         .among(
-            "SELECT order_id, id, archived, disposition, disposition_reason, problem, edition, search FROM orders
+            "SELECT order_id, id, archived, disposition, disposition_reason, problem, edition, search, ship_to FROM orders
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
             lock,
             &key_values(key),
@@ -155,6 +163,7 @@ async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BT
         let one = Known {
             id,
             archived: row.flag(2)?,
+            erased: row.text(8)? == ERASED,
             edition: row.int(6)?,
             search: row.string(7)?,
             disposition: disposition(row.text(3)?, row.text(4)?)?,
@@ -186,8 +195,17 @@ fn consider(
         keep_claims(key, account, one.order.order_id, held_claims(&known.bundle), &BTreeMap::new(), changes);
         return Ok(Recorded::EditedMeanwhile);
     }
-    let ship_to = ship_to(&one.order);
-    let search = words::line_of(&one.order, &ship_to);
+    // Put away and erased, it stays so, whoever reads it once more: nothing of it will need an address.
+    let erased = known.as_ref().filter(|known| known.archived && known.erased);
+    let erased = erased.map(|_| erasure::order(one.order.clone()));
+    let (ship_to, search, document) = match &erased {
+        Some(order) => (ERASED.to_owned(), words::line_of(order, ""), pack_json(order)?),
+        None => {
+            let ship_to = ship_to(&one.order);
+            let search = words::line_of(&one.order, &ship_to);
+            (ship_to, search, document)
+        }
+    };
     if known.as_ref().is_none_or(|known| known.search != search) {
         changes.words.push((id.clone(), search.clone()));
     }

@@ -11,7 +11,7 @@ use parts::Part;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, Hub, connections, mappings_csv::cell};
+use super::{Caller, Failure, FailureKind, Hub, PageOut, connections, mappings_csv::cell};
 
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema, clap::ValueEnum)]
@@ -127,7 +127,11 @@ impl Export {
     /// The next lines; `None` at the end.
     async fn piece(&mut self) -> Result<Option<String>, Failure> {
         let Some(part) = self.parts.front() else { return Ok(None) };
-        let page = parts::page(&self.hub, &self.caller, self.kind, part, self.cursor.take()).await?;
+        let page = match parts::page(&self.hub, &self.caller, self.kind, part, self.cursor.take()).await {
+            // It was deleted meanwhile: nothing of it is left to be written.
+            Err(failure) if failure.kind == FailureKind::NotFound => PageOut { items: Vec::new(), next: None },
+            page => page?,
+        };
         self.cursor = page.next;
         if self.cursor.is_none() {
             self.parts.pop_front();

@@ -74,11 +74,13 @@ pub async fn show(hub: &Hub, caller: &Caller) -> Result<WrappingKeyOut, Failure>
 }
 
 /// Makes a new wrapping key and wraps every data key with it. The new key is on disk before the old one in the key file first,
-/// so that whatever happens in between, a power cut included, the file opens everything.
+/// so that whatever happens in between, a power cut included, the file opens everything. It goes on to its end even if the
+/// answer is not waited for.
 ///
 /// # Errors
 /// When the caller does not administer the installation or gave the password too long ago, the key is in the environment,
-/// another rotation is under way, or the file or the database cannot be written.
+/// another rotation is under way, the file does not open everything that there is, or the file or the database cannot be
+/// written.
 pub async fn rotate(hub: &Hub, caller: &Caller) -> Result<RotatedKeyOut, Failure> {
     operates(caller)?;
     caller.proves(hub)?;
@@ -92,17 +94,25 @@ pub async fn rotate(hub: &Hub, caller: &Caller) -> Result<RotatedKeyOut, Failure
                  the variable unset and both lines in the key file."
         )));
     }
-    let path = &hub.config.key_file;
+    let named = &hub.config.key_file;
+    // Behind a link there is the file that counts: a link that was replaced would hide the new key from whoever makes it anew.
+    let path = &fs::canonicalize(named).map_err(|error| cannot(named, &error))?;
     let _turn = turn(path)?;
     let old = Zeroizing::new(fs::read_to_string(path).map_err(|error| cannot(path, &error))?);
     let new = Keyring::generate(&*hub.seams.random);
     let both = Zeroizing::new(format!("{}\n{}", *new, *old));
     let keyring = Keyring::parse(&both).map_err(|error| Failure::new(FailureKind::Setup, error.to_string()))?;
+    if let Some(unknown) = hub.db.wrapping_keys().await?.into_keys().find(|name| !keyring.has(name)) {
+        return Err(Failure::conflict(format!("some secrets are locked with the key {unknown}, which {} does not hold", path.display()))
+            .remedy("Another node has a key file of its own, or the environment holds the key: bring their lines together first."));
+    }
     replace(path, both.trim_end().as_bytes()).map_err(|error| cannot(path, &error))?;
+    let key = keyring.current();
+    // Before anything is wrapped with it: what comes after may fail half way.
+    hub.db.audit(&Access::System, &caller.actor, ROTATED, &key, &serde_json::json!({})).await?;
     let wrapped = hub.db.rotate_keys(&keyring).await?;
     hub.keyring.read_again();
-    let key = keyring.current();
-    hub.db.audit(&Access::System, &caller.actor, ROTATED, &key, &serde_json::json!({ "wrapped": wrapped })).await?;
+    hub.db.audit(&Access::System, &caller.actor, "keys.wrap", &key, &serde_json::json!({ "wrapped": wrapped })).await?;
     Ok(RotatedKeyOut {
         wrapped,
         key,
@@ -128,19 +138,25 @@ fn in_environment() -> bool {
 }
 
 /// The turn of one rotation: of two at once, the second would take the key of the first out of the file while data keys are
-/// wrapped with it. It ends with the value, or with the process.
+/// wrapped with it. It is the lock of the folder, so that nothing is left there that belongs to whoever rotated; it ends with the
+/// value, or with the process.
 fn turn(key_file: &Path) -> Result<fs::File, Failure> {
-    let path = key_file.with_extension("lock");
-    let file = fs::File::create(&path).map_err(|error| cannot(&path, &error))?;
+    let folder = folder(key_file);
+    let file = fs::File::open(&folder).map_err(|error| cannot(&folder, &error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => Err(Failure::conflict("the wrapping key is being replaced already")
             .remedy("Wait for that to end, then look which key wraps.")),
-        Err(fs::TryLockError::Error(error)) => Err(cannot(&path, &error)),
+        Err(fs::TryLockError::Error(error)) => Err(cannot(&folder, &error)),
     }
 }
 
-/// Puts a file in the place of another, so that after a power cut one of the two is there, whole.
+fn folder(file: &Path) -> PathBuf {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Puts a file in the place of another, with its owner and rights, so that after a power cut one of the two is there, whole.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let staged = path.with_extension("new");
     // Left behind by a rotation that was cut off before its rename.
@@ -150,9 +166,20 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
         return Err(error);
     }
     write_new(&staged, content)?;
+    let kept = fs::metadata(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{MetadataExt as _, chown};
+        let ours = fs::metadata(&staged)?;
+        if (ours.uid(), ours.gid()) != (kept.uid(), kept.gid()) {
+            // A service that may not read its key does not start again.
+            chown(&staged, Some(kept.uid()), Some(kept.gid()))?;
+        }
+    }
+    fs::set_permissions(&staged, kept.permissions())?;
+    fs::File::open(&staged)?.sync_all()?;
     fs::rename(&staged, path)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf))?.sync_all()
+    fs::File::open(folder(path))?.sync_all()
 }
 
 /// Writes a file that only its owner may read, and that did not exist.

@@ -60,6 +60,7 @@ impl<'a> Comparison<'a> {
         let ids: Vec<i64> = slice.iter().map(|(product, _)| *product).collect();
         let settle = runtime.scaled(Duration::from_secs(u64::from(self.settings.settle_seconds)));
         let cut_off = self.feed.cut_off;
+        let begun = runtime.db.now().await?;
         // Looked at before and after the source is read: a product whose shipped event lands in between is in the source's
         // figure or not, and nobody can say which.
         let before = runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
@@ -119,7 +120,7 @@ impl<'a> Comparison<'a> {
             .filter(|(_, _, product)| stock::line(product, &self.settings).verdict == Verdict::Correct)
             .map(|(product_id, ..)| *product_id)
             .collect();
-        let mut by_others = posted_by_others(runtime, warehouse_id, &differing).await?;
+        let mut by_others = posted_by_others(runtime, warehouse_id, &differing, begun).await?;
         for (product_id, counted, mut product) in found {
             product.posted_by_others = by_others.remove(&product_id);
             self.add(warehouse_id, product_id, counted, &product);
@@ -152,11 +153,13 @@ impl<'a> Comparison<'a> {
 }
 
 /// Of these products, those with an open order of which somebody else has posted a goods-out note as shipped since it was planned,
-/// and the words for it. The source's figure must have been read before: what is posted later is in neither.
+/// and the words for it. The source's figure must have been read before: what is posted later is in neither. What is
+/// in hand was first looked at when this `begun`.
 async fn posted_by_others(
     runtime: &Runtime,
     warehouse_id: i64,
     products: &BTreeSet<i64>,
+    begun: Timestamp,
 ) -> Result<BTreeMap<i64, String>, FlowError> {
     let mut found = BTreeMap::new();
     if products.is_empty() {
@@ -173,7 +176,7 @@ async fn posted_by_others(
     }
     let notes = runtime.source.notes(&ids).await?;
     // Asked after the notes were read: what the hub posts meanwhile is then known to be its own.
-    let told = runtime.db.notes_told(&runtime.key, &ids).await?;
+    let told = runtime.db.notes_told(&runtime.key, &ids, begun).await?;
     let by_others = notes.iter().filter(|note| {
         note.state == NoteState::Shipped
             && !note.transfer

@@ -30,7 +30,7 @@ const PAGE: u32 = 500;
 pub(super) enum Part {
     /// All there is, perhaps of one connection only (name or id).
     All(Option<String>),
-    /// What this connection has (name or id).
+    /// What this connection has.
     Connection(String),
     /// What this channel of a connection has.
     Channel(String, ChannelKind),
@@ -51,7 +51,7 @@ pub(super) async fn of(
     match kind {
         StockLevels | Mappings | StockRuns | Census | ChannelRuns => {
             let connections: Vec<String> = match connection {
-                Some(named) => vec![named],
+                Some(named) => vec![connections::find(hub, caller, &named).await?.connection.to_string()],
                 None => {
                     let all = hub.db.connections(&caller.access()).await?;
                     all.into_iter().map(|summary| summary.id.to_string()).collect()

@@ -2,12 +2,12 @@
 
 use axum::http::StatusCode;
 use engine::settings::ConnectionSettings;
-use millrace::db::Scope;
+use millrace::{db::Scope, operate::Role};
 use serde_json::{Value, json};
 
 use super::{
     Installation,
-    access::routes,
+    access::{brightpearl, connected, routes},
     browser::{administrator, invited},
 };
 
@@ -121,4 +121,36 @@ async fn a_merchant_looks_at_its_own_and_changes_nothing_but_itself() {
     let password = json!({ "current": super::browser::PASSWORD, "new": "a password of my own choosing" });
     assert_eq!(mia.put("/api/v1/session/password", password).await.status, StatusCode::OK);
     assert_eq!(mia.delete("/api/v1/session").await.status, StatusCode::NO_CONTENT);
+}
+
+/// Whoever names an account need not be whose it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_who_name_the_same_account_share_no_budget() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    connected(&installation, &source.base_url(), "/var/empty").await;
+    let other = installation.hub.db.create_tenant("other").await.unwrap();
+    let key = installation.key(&other, Role::Admin, None).await;
+    let own = installation.key(&installation.tenant("default").await, Role::Admin, None).await;
+    let ask = async |method: &str, path: &str, key: &str, body: Value| {
+        let body = Some(&body).filter(|body| !body.is_null());
+        installation.ask(method, &format!("/api/v1/{path}"), Some(key), body).await
+    };
+    let before = ask("GET", "budgets", &own, Value::Null).await.json();
+    assert_eq!(ask("POST", "merchants", &key, json!({ "name": "Theirs" })).await.status, StatusCode::CREATED);
+    let store = json!({
+        "name": "BP", "merchant": "Theirs", "platform": "brightpearl",
+        "settings": {
+            "datacenter_code": "eu1", "account_id": "acme", "email": "api.user@example.test",
+            "base_url": source.base_url(), "calls_per_minute": "30",
+        },
+        "secrets": { "password": "example-password" },
+    });
+    assert_eq!(ask("POST", "stores", &key, store).await.status, StatusCode::CREATED);
+    let tested = ask("POST", "stores/BP/test", &key, json!({})).await;
+    assert_eq!(tested.json()["ok"], true, "{}", tested.text);
+    let theirs = ask("GET", "budgets", &key, Value::Null).await.json();
+    assert_eq!(theirs["brightpearl:acme"]["limit"], 30, "{theirs}");
+    assert!(!theirs["brightpearl:acme"]["calls"].as_object().unwrap().is_empty(), "{theirs}");
+    assert_eq!(ask("GET", "budgets", &own, Value::Null).await.json(), before, "neither its calls nor its limit");
 }

@@ -84,7 +84,7 @@ fn the_wrapping_key_is_replaced() {
     let before = desk.works(&["--json", "keys", "wrapping"]).json();
     assert!(before["rotated_at"].is_null() && before["left"] == 0, "{before}");
     // Another rotation is under way.
-    let busy = std::fs::File::create(file.with_extension("lock")).unwrap();
+    let busy = std::fs::File::open(desk.data()).unwrap();
     busy.lock().unwrap();
     let refused = desk.type_in(&["keys", "rotate"]);
     assert!(refused.code != 0 && refused.err.contains("being replaced already"), "{}", refused.all());

@@ -63,6 +63,20 @@ async fn people_go_and_what_was_done_stays() {
         db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
         assert_eq!(raw.texts(&journal).await, before);
         assert!(db.claim_effects(&key, Side::Warehouse, "test", LEASE, 10).await.unwrap().rows.is_empty());
+        // Nor do its people come back, unless somebody takes it out again.
+        let shown = format!("SELECT ship_to FROM orders WHERE {of} AND order_id = 1");
+        assert_eq!(raw.texts(&shown).await, ["[erased]"]);
+        let found = format!("SELECT order_ref FROM order_word WHERE {of} AND word = 'lovelace'");
+        assert_eq!(raw.texts(&found).await.len(), 1);
+        let first = db.find_order(&(&key.scope.tenant).into(), "1").await.unwrap();
+        let detail = db.order(&key.scope, &first.id).await.unwrap();
+        assert_eq!(
+            (detail.order.deliver_to.name.as_str(), detail.order.deliver_to.country.as_str()),
+            ("[erased]", "GB")
+        );
+        db.archive_order(&key, &first.id, false, "test").await.unwrap();
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        assert_eq!(raw.texts(&shown).await, ["Ada Lovelace, SW1Y 4JH, London, GB"]);
     })
     .await;
 }

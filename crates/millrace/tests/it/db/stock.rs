@@ -158,10 +158,11 @@ async fn knows_what_is_in_hand() {
         post.draft.body = serde_json::json!({ "order_id": 1, "note_id": 77 }).to_string();
         let steps = Advance { effects: vec![post], ..Advance::default() };
         db.advance(&key, &asked.id, asked.version, steps).await.unwrap();
-        assert!(db.notes_told(&key, &[1]).await.unwrap().is_empty(), "not yet");
+        let begun = db.now().await.unwrap();
+        assert!(db.notes_told(&key, &[1], begun).await.unwrap().is_empty(), "not yet");
         carry_out(&db, &key, Side::Source, &[Applied]).await;
-        assert_eq!(db.notes_told(&key, &[1]).await.unwrap(), [77].into());
-        assert!(db.notes_told(&key, &[2]).await.unwrap().is_empty());
+        assert_eq!(db.notes_told(&key, &[1], begun).await.unwrap(), [77].into());
+        assert!(db.notes_told(&key, &[2], begun).await.unwrap().is_empty());
         // Somebody else had posted one before the hub could: it is not the hub's own.
         let mut theirs = effect(EffectKind::PostShipped, "theirs", "lane");
         theirs.subject.order = Some(asked.order.clone());
@@ -171,7 +172,11 @@ async fn knows_what_is_in_hand() {
         let mut found = settlement(&rows[0], &[Armed, Unknown, Probing, Applied]);
         found.baseline = Some(found_before_sending());
         assert_eq!(db.settle(&key, vec![found]).await.unwrap(), [true]);
-        assert_eq!(db.notes_told(&key, &[1]).await.unwrap(), [77].into());
+        assert_eq!(db.notes_told(&key, &[1], begun).await.unwrap(), [77].into());
+        // What is worked out later knows of it.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        let later = db.now().await.unwrap();
+        assert_eq!(db.notes_told(&key, &[1], later).await.unwrap(), [77, 78].into());
         let seen = flight(after).await[&1001];
         assert_eq!((seen.shipped_not_posted, seen.accepted), (decimal("0"), decimal("1")));
         let seen = flight(later - SignedDuration::from_mins(10)).await[&1001];

@@ -293,7 +293,7 @@ async fn nobody_sees_the_traffic_of_another_tenant_or_brand() {
 const FLEETING: [(&str, &[&str]); 4] = [
     ("get_drift", &["at"]),
     ("list_keys", &["last_used_at"]),
-    ("get_overview", &["at", "hours", "budgets"]),
+    ("get_overview", &["at", "budgets"]),
     ("get_budgets", &["calls", "remaining", "waiting", "foreign_calls"]),
 ];
 
@@ -330,6 +330,10 @@ impl World {
             if let Ok(mut json) = serde_json::from_str::<Value>(&told) {
                 let fleeting = FLEETING.iter().find(|(id, _)| *id == row.id).map(|(_, names)| *names);
                 // A refusal names its own request.
+                if let Some(hours) = json.get_mut("hours").and_then(Value::as_array_mut) {
+                    // Which of them are there depends on the time of the day; those without anything say nothing.
+                    hours.retain(|hour| hour["orders"] != 0 || hour["shipments"] != 0);
+                }
                 let names = if status.is_success() { fleeting } else { Some(["instance"].as_slice()) };
                 if let Some(names) = names {
                     without(&mut json, names);
