@@ -57,7 +57,7 @@ impl Database {
         .await
     }
 
-    /// The changes that explain something ([`ADJUSTMENTS_KEPT`]), newest first.
+    /// The changes that explain something while they are kept, newest first.
     pub async fn adjustments(&self, key: &ConnectionKey) -> R<Vec<StockAdjustment>> {
         let key = key.clone();
         self.read(&key.clone(), "adjustments", move |tx| {
