@@ -442,10 +442,9 @@ fn differing<K: Ord, V: PartialEq>(
 /// What makes a spreadsheet take a cell for a formula, or look past its first character for one.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '\t', '\r', '\n', '\0'];
 
-/// A cell of a CSV file. A number is none that a spreadsheet works out, whatever its sign.
+/// A cell of a CSV file.
 pub(super) fn cell(text: &str) -> String {
-    let formula = text.starts_with(FORMULA) && text.parse::<rust_decimal::Decimal>().is_err();
-    let guarded = if formula { format!("'{text}") } else { text.to_owned() };
+    let guarded = if text.starts_with(FORMULA) { format!("'{text}") } else { text.to_owned() };
     if guarded.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", guarded.replace('"', "\"\"")) } else { guarded }
 }
 
