@@ -1,10 +1,11 @@
-import { Button, Code, Group, Modal, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Button, Group, Modal, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
+import { Block } from '../parts/block';
 import { To } from '../parts/link';
 import { words } from '../parts/values';
 import { DEEDS, decision } from './order-actions';
@@ -86,7 +87,7 @@ function ByCommand({ action }: { action: ActionOut }) {
         <Stack gap="sm">
           <Text size="sm">{action.does}</Text>
           <Text size="sm">This page cannot do it yet. The command line can:</Text>
-          <Code block>{action.command}</Code>
+          <Block label="The command">{action.command}</Block>
         </Stack>
       </Modal>
     </>

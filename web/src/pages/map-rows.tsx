@@ -1,7 +1,8 @@
 import { Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { reading, type Schemas } from '../api/client';
+import { choicesOf } from '../api/choices';
+import type { Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { sendLine } from './mappings-save';
 
@@ -15,7 +16,7 @@ interface Props {
 
 /** The account's own lists, once they are read. */
 function useChoices(connection: string) {
-  return useQuery({ ...reading('/api/v1/connections/{connection}/choices', { path: { connection } }), staleTime: 300_000 }).data;
+  return useQuery(choicesOf(connection)).data;
 }
 
 const named = (choices: Choice[] | undefined, name: string) =>

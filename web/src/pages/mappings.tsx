@@ -2,6 +2,7 @@ import { Button, Group, Modal, Pagination, Select, Stack, Text, TextInput } from
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
+import { choicesOf } from '../api/choices';
 import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
@@ -25,10 +26,7 @@ export function MappingsPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
   const params = { path: { connection: id } };
   const { data: connection } = useQuery(reading('/api/v1/connections/{connection}', params));
-  const { data: choices } = useQuery({
-    ...reading('/api/v1/connections/{connection}/choices', params),
-    staleTime: 300_000,
-  });
+  const { data: choices } = useQuery(choicesOf(id));
   return (
     <Page
       title="Mappings"

@@ -1,7 +1,8 @@
 import { Alert, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { choicesOf } from '../api/choices';
+import { api, done, type Schemas } from '../api/client';
 import { DialogEnd, say, useAct } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
 import { ADDRESS, filled, PARTS, wanted, type Part, type Parts } from './order-parts';
@@ -96,7 +97,7 @@ export function OrderEdit({ order, begin, close }: Props) {
 
 /** One of the account's shipping methods. The list comes from Brightpearl, which may take a while or fail: the rest goes without it. */
 function Method(props: { connection: string; value: string; error: string | undefined; change: (id: string) => void }) {
-  const { data, error } = useQuery(reading('/api/v1/connections/{connection}/choices', { path: { connection: props.connection } }));
+  const { data, error } = useQuery(choicesOf(props.connection));
   const known = (data?.ship_methods ?? []).map((method) => ({ value: String(method.id), label: method.name }));
   const isKnown = props.value === '' || known.some((method) => method.value === props.value);
   return (

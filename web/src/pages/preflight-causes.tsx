@@ -1,5 +1,6 @@
 import { List, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { choicesOf } from '../api/choices';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
@@ -147,7 +148,7 @@ function useNow(connection: string): Now | null {
   const params = { path: { connection } };
   const detail = useQuery(reading('/api/v1/connections/{connection}', params)).data;
   const mappings = useQuery(reading('/api/v1/connections/{connection}/mappings', params)).data;
-  const choices = useQuery({ ...reading('/api/v1/connections/{connection}/choices', params), staleTime: 300_000 }).data;
+  const choices = useQuery(choicesOf(connection)).data;
   if (!detail || !mappings) return null;
   return {
     settings: detail.settings,

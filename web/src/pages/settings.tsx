@@ -2,6 +2,7 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
+import { choicesOf } from '../api/choices';
 import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { Action, say, useAct } from '../parts/act';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -41,7 +42,7 @@ export function SettingsPage() {
 function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
   const navigate = useNavigate();
   const params = { path: { connection: connection.id } };
-  const choices = useQuery({ ...reading('/api/v1/connections/{connection}/choices', params), staleTime: 300_000 });
+  const choices = useQuery(choicesOf(connection.id));
   const [settings, setSettings] = useState<Settings>(kept);
   // What the form was filled from: nobody's change that came after it is overwritten.
   const [from] = useState(kept);

@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::{
     Api,
+    apart::apart,
     extract::{Asked, Given, Named, Perhaps},
     problem::ProblemOut,
     repeatable::ShownOnce,
 };
 use crate::operate::{
-    Caller, Failure, FailureKind, PageOut,
+    Caller, Failure, PageOut,
     desk::{
         self, AcknowledgeRequestIn, CancelAnswerIn, CountIn, CountOut, DeskRequestOut, DeskRequestsQuery, GiveUpIn,
         PullIn, PulledOut, ShipmentIn, TakenInOut,
@@ -164,14 +165,4 @@ pub(super) async fn post_stock(
 fn taken<T: Serialize>((new, body): (bool, T)) -> Response {
     let status = if new { StatusCode::CREATED } else { StatusCode::OK };
     (status, Json(body)).into_response()
-}
-
-/// In a task of its own: a caller that hangs up half way does not stop what follows what is kept.
-pub(super) async fn apart<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(_) => Err(Failure::new(FailureKind::Unavailable, "it could not be finished; look whether it was done")),
-    }
 }

@@ -60,12 +60,8 @@ pub(super) async fn follow_events(
     let listening = api.listeners.admit(&caller.tenant)?;
     let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     let access = caller.access();
-    // Before it is asked where to begin, so that nothing falls in between.
-    let told = api.tails.listen(&access).await?;
-    let after = match seen.or(query.after) {
-        Some(after) => after,
-        None => api.hub.db.last_event().await?,
-    };
+    let (head, told) = api.tails.listen(&access).await?;
+    let after = seen.or(query.after).unwrap_or(head);
     let follow = Follow {
         told,
         caught_up: false,
@@ -122,7 +118,7 @@ impl Follow {
             return true;
         }
         match self.api.tails.listen(&access).await {
-            Ok(told) => {
+            Ok((_, told)) => {
                 (self.told, self.access, self.caught_up) = (told, access, false);
                 true
             }

@@ -6,6 +6,7 @@
 mod activity;
 mod alerts;
 mod allowance;
+mod apart;
 mod app;
 mod auth;
 mod backups;

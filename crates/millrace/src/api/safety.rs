@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
 
-use super::{Api, desk::apart, extract::Given, problem::ProblemOut};
+use super::{Api, apart::apart, extract::Given, problem::ProblemOut};
 use crate::operate::{
     Caller, Failure, ReasonIn,
     safety::{self, RecoverIn, ReleaseIn, SafetyOut},

@@ -33,16 +33,17 @@ impl Tails {
         Self { db, shutdown, told: Arc::default() }
     }
 
-    /// Every event from now on that whoever has this access may see, in its order. What was there before is read from the
-    /// database **afterwards**: then nothing is missed, and what comes both ways is told apart by its number.
+    /// Every event from now on that whoever has this access may see, in its order, and the number of the last one before. What was
+    /// there before is read from the database **afterwards**: then nothing is missed, and what comes both ways is told apart by
+    /// its number.
     ///
     /// # Errors
     /// When the database cannot be reached.
-    pub(super) async fn listen(&self, access: &Access) -> Result<broadcast::Receiver<Event>, DbError> {
+    pub(super) async fn listen(&self, access: &Access) -> Result<(i64, broadcast::Receiver<Event>), DbError> {
         let head = self.db.last_event().await?;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, sender)) = told.iter().find(|(known, _)| known == access) {
-            return Ok(sender.subscribe());
+            return Ok((head, sender.subscribe()));
         }
         let (sender, receiver) = broadcast::channel(WAITING);
         told.push((access.clone(), sender.clone()));
@@ -54,7 +55,7 @@ impl Tails {
             Arc::clone(&self.told),
             self.shutdown.clone(),
         ));
-        Ok(receiver)
+        Ok((head, receiver))
     }
 }
 

@@ -130,6 +130,11 @@ impl Bundle {
         self.submit(request).is_some_and(|submit| submit.suspected && submit.state != EffectState::Voided)
     }
 
+    /// Whether the warehouse may have this request, as far as this journal or one that was lost can tell.
+    pub(super) fn may_have_left(&self, request: &RequestRow) -> bool {
+        self.sent(request) || self.suspected(request)
+    }
+
     pub(super) fn shipments_of<'a>(&'a self, request: &'a RequestRow) -> impl Iterator<Item = &'a ShipmentRow> {
         self.shipments.iter().filter(|shipment| shipment.request.as_ref() == Some(&request.id))
     }

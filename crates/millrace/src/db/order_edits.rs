@@ -143,7 +143,7 @@ async fn edit_order(
     let bundle = bundles.remove(order).unwrap_or_default();
     let (state, requested) = (facts::state(row.text(2)?)?, row.text(3)? == "requested");
     let live: Vec<_> = bundle.requests.iter().filter(|request| request.live).collect();
-    if live.iter().any(|request| bundle.sent(request) || bundle.suspected(request)) {
+    if live.iter().any(|request| bundle.may_have_left(request)) {
         return Err(DbError::Conflict(
             "the warehouse has it, or it is on its way there: it is changed in Brightpearl now, and becomes a change after \
              sending"

@@ -207,7 +207,7 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
             note_id: request.note_id,
             lines: request.lines.clone(),
             live: request.live,
-            sent: bundle.sent(request) || bundle.suspected(request),
+            sent: bundle.may_have_left(request),
             finished: request.finished,
             cancelled_there: request.cancelled_by_warehouse,
             cancel_wanted: request.cancel_wanted.clone(),

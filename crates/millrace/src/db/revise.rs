@@ -288,7 +288,7 @@ fn consider(
 
 /// Units that requests of the order hold, whatever becomes of it.
 fn held_claims(bundle: &Bundle) -> BTreeMap<i64, Decimal> {
-    claims_of(bundle, |request| bundle.sent(request) || bundle.suspected(request))
+    claims_of(bundle, |request| bundle.may_have_left(request))
 }
 
 /// Units that requests already there hold: those that may be at the warehouse, and those a person gave up and may bring back.

@@ -125,12 +125,7 @@ async fn everything(
 
 /// Orders, shipments, and what happened with them, of all connections.
 async fn flows(hub: &Hub, caller: &Caller, writer: &mut Writer) -> Result<(), Failure> {
-    let orders = |cursor| async move {
-        // Archived ones, too.
-        let every = engine::order::OrderState::ALL.map(engine::order::OrderState::as_str).join(",");
-        let query = OrdersQuery { state: Some(every), limit: Some(PAGE), cursor, ..OrdersQuery::default() };
-        orders::list(hub, caller, query).await
-    };
+    let orders = |cursor| async move { orders::list(hub, caller, OrdersQuery::every(None, PAGE, cursor)).await };
     let order = |order: OrderOut| async move { orders::show(hub, caller, &order.id).await };
     pages(writer, "orders", orders, order).await?;
     let shipments = |cursor| async move {

@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Caller, Failure, FailureKind, Hub, Role};
+use super::{Caller, Failure, FailureKind, Hub};
 use crate::{
     config::Config,
     db::{Database, DatabaseConfig, DbError, backup},
@@ -66,7 +66,7 @@ pub async fn take(
     to: &Path,
     progress: impl Fn(u64, u64) + Send + Sync,
 ) -> Result<BackupOut, Failure> {
-    allowed(caller)?;
+    caller.operates(WHOSE)?;
     let Some(source) = hub.config.database_file() else {
         return Err(Failure::new(
             FailureKind::Setup,
@@ -136,21 +136,13 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// # Errors
 /// When the caller may not.
 pub async fn record(hub: &Hub, caller: &Caller) -> Result<(), Failure> {
-    allowed(caller)?;
+    caller.operates(WHOSE)?;
     hub.db.backed_up(&caller.actor, serde_json::json!({ "by": "other means" })).await?;
     Ok(())
 }
 
-pub(super) fn allowed(caller: &Caller) -> Result<(), Failure> {
-    caller.needs(Role::Admin)?;
-    if caller.installation {
-        return Ok(());
-    }
-    Err(Failure::new(
-        FailureKind::Forbidden,
-        "a backup holds every tenant's data: the installation's administrators only",
-    ))
-}
+/// Who makes and fetches backups.
+pub(super) const WHOSE: &str = "a backup holds every tenant's data: the installation's administrators only";
 
 /// The line to type for a server's database. Row-level security is forced on every table, so the dump is the
 /// administrator's.

@@ -79,7 +79,7 @@ fn find(hub: &Hub, id: &str) -> Result<(KeptBackupOut, PathBuf), Failure> {
 /// When the caller does not administer the installation, another one is being taken, the database is a server's, or there is no
 /// room.
 pub async fn take(hub: &Arc<Hub>, caller: &Caller) -> Result<KeptBackupOut, Failure> {
-    backup::allowed(caller)?;
+    caller.operates(backup::WHOSE)?;
     let (hub, caller) = (Arc::clone(hub), caller.clone());
     let task = tokio::spawn(async move {
         let Ok(_alone) = hub.backing_up.try_lock() else {
@@ -111,7 +111,7 @@ fn private(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When the caller does not administer the installation, or the folder cannot be read.
 pub fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<KeptBackupOut>, Failure> {
-    backup::allowed(caller)?;
+    caller.operates(backup::WHOSE)?;
     let Some(folder) = folder(hub) else { return Ok(PageOut { items: Vec::new(), next: None }) };
     let mut found = Vec::new();
     match fs::read_dir(&folder) {
@@ -153,7 +153,7 @@ pub async fn fetch(
     caller: &Caller,
     id: &str,
 ) -> Result<Fetched<impl Stream<Item = io::Result<Vec<u8>>> + Send + use<>>, Failure> {
-    backup::allowed(caller)?;
+    caller.operates(backup::WHOSE)?;
     caller.proves(hub)?;
     let (about, path) = find(hub, id)?;
     let file = tokio::fs::File::open(&path).await.map_err(|error| cannot(&path, &error))?;
@@ -173,7 +173,7 @@ pub async fn fetch(
 /// # Errors
 /// When the caller does not administer the installation or gave the password too long ago, or there is no such backup.
 pub async fn remove(hub: &Hub, caller: &Caller, id: &str) -> Result<(), Failure> {
-    backup::allowed(caller)?;
+    caller.operates(backup::WHOSE)?;
     caller.proves(hub)?;
     let (about, path) = find(hub, id)?;
     fs::remove_file(&path).map_err(|error| cannot(&path, &error))?;

@@ -107,11 +107,9 @@ pub struct TrustQuery {
 /// # Errors
 /// When the caller may not, or the database cannot be read.
 pub async fn installation(hub: &Hub, caller: &Caller) -> Result<CheckOut, Failure> {
-    if !caller.installation {
-        return Err(Failure::new(FailureKind::Forbidden, "only the installation's administrators check it as a whole")
-            .remedy("Test a connection by itself (`POST /connections/{connection}/test`)."));
-    }
-    caller.needs(Role::Admin)?;
+    caller.operates(
+        "only the installation's administrators check it as a whole; a connection is tested by itself (`POST /connections/{connection}/test`)",
+    )?;
     everything(hub, caller, None, false, |_| ()).await
 }
 
@@ -334,7 +332,8 @@ pub async fn unsaved(
     Ok(told)
 }
 
-/// Tests settings of a store or warehouse of this name and platform, kept or not. `kept` is the store they are of, where it is one that is kept: it may have been granted access.
+/// Tests settings of a store or warehouse of this name and platform, kept or not. `kept` is the store they are of, where it is one
+/// that is kept: it may have been granted access.
 pub async fn test(
     hub: &Hub,
     tenant: &TenantId,

@@ -171,10 +171,6 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     let hold = || action("hold", "It is held back until you release it.", reasoned("hold"));
     let cancel = || action("cancel", "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
     let archive = || action("archive", "It is put away.", command("archive"));
-    let edit = || {
-        let does = "It goes to the warehouse as you say here; in Brightpearl nothing is changed.";
-        (!facts.sent).then(|| action("edit", does, format!("millrace orders edit {id} FILE")))
-    };
     let answered = facts.races.iter().all(|race| race.outcome.answered()) && !facts.races.is_empty();
     let stuck = facts
         .effects
@@ -188,27 +184,20 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     match state {
         OrderState::New => {
             waits_for = "Brightpearl: it is read again with every run of the orders channel".to_owned();
-            actions.push(retry());
-            actions.extend(edit());
-            actions.extend([hold(), archive()]);
+            actions.extend([retry(), hold(), archive()]);
         }
         OrderState::Held if facts.held_by_person => {
             waits_for = "a person".to_owned();
             actions.push(action("release", "It goes on.", command("release")));
-            actions.extend(edit());
             actions.extend([cancel(), archive()]);
         }
         OrderState::Held if facts.leaves => {
             waits_for = "its time".to_owned();
-            actions.push(hold());
-            actions.extend(edit());
-            actions.push(cancel());
+            actions.extend([hold(), cancel()]);
         }
         OrderState::Held => {
             waits_for = "what its reason names; it is looked at again with every run of the orders channel".to_owned();
-            actions.push(retry());
-            actions.extend(edit());
-            actions.extend([cancel(), archive()]);
+            actions.extend([retry(), cancel(), archive()]);
         }
         OrderState::Queued | OrderState::Shipped => {
             if let Some(open) = open {
@@ -220,7 +209,6 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             }
             actions.push(if *state == OrderState::Queued { hold() } else { retry() });
             if *state == OrderState::Queued {
-                actions.extend(edit());
                 actions.push(cancel());
             }
         }
@@ -239,15 +227,18 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             if facts.cancelled_there {
                 actions.push(action("resend", "It is sent again under a fresh key.", reasoned("resend")));
             }
-            actions.push(retry());
-            actions.extend(edit());
-            actions.extend([cancel(), archive()]);
+            actions.extend([retry(), cancel(), archive()]);
         }
         OrderState::Skipped => actions.extend([retry(), archive()]),
         OrderState::Closed | OrderState::Cancelled => actions.push(archive()),
         OrderState::Archived => {
             actions.push(action("release", "It is taken out again and looked at anew.", command("release")));
         }
+    }
+    if !facts.sent && matches!(state, OrderState::New | OrderState::Held | OrderState::Queued | OrderState::Error) {
+        let does = "It goes to the warehouse as you say here; in Brightpearl nothing is changed.";
+        // After what takes it on.
+        actions.insert(actions.len().min(1), action("edit", does, format!("millrace orders edit {id} FILE")));
     }
     let mut of_races: Vec<ActionOut> = facts.races.iter().flat_map(|race| race_actions(id, race)).collect();
     of_races.dedup();

@@ -250,6 +250,15 @@ impl Caller {
         Ok(())
     }
 
+    /// Refuses unless the caller administers the installation; `why` says what is only for those who do.
+    ///
+    /// # Errors
+    /// [`FailureKind::Forbidden`].
+    pub fn operates(&self, why: &str) -> Result<(), Failure> {
+        self.needs(Role::Admin)?;
+        if self.installation { Ok(()) } else { Err(Failure::new(FailureKind::Forbidden, why)) }
+    }
+
     /// Refuses where a person signed in, and gave the password too long ago: for credentials, keys, people, stock and the
     /// release of sending (security control 27). Keys and the command line prove themselves with each call.
     ///

@@ -54,6 +54,14 @@ pub struct OrdersQuery {
     pub cursor: Option<String>,
 }
 
+impl OrdersQuery {
+    /// A page of all that there are, archived ones too.
+    pub fn every(connection: Option<String>, limit: u32, cursor: Option<String>) -> Self {
+        let state = Some(OrderState::ALL.map(OrderState::as_str).join(","));
+        Self { state, connection, limit: Some(limit), cursor, ..Self::default() }
+    }
+}
+
 /// An order in a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct OrderOut {

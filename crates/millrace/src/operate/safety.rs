@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, FailureKind, Hub, Role, reason};
+use super::{Caller, Failure, FailureKind, Hub, reason};
 use crate::{
     db::{Access, FrozenKind, Guard, Look, LookedFor, Lost, PassView, Safety, alarm},
     witness::{self, Keeper},
@@ -355,23 +355,14 @@ async fn recovery(hub: &Hub, access: &Access, lost: &Lost) -> Result<RecoveryOut
     })
 }
 
-fn administers(caller: &Caller) -> Result<(), Failure> {
-    caller.needs(Role::Admin)?;
-    if caller.installation {
-        return Ok(());
-    }
-    Err(Failure::new(
-        FailureKind::Forbidden,
-        "sending is stopped and released for the whole installation, by its administrators only",
-    ))
-}
+const WHOSE: &str = "sending is stopped and released for the whole installation, by its administrators only";
 
 /// Stops sending.
 ///
 /// # Errors
 /// When the caller may not, or it is stopped already.
 pub async fn freeze(hub: &Hub, caller: &Caller, why: &str) -> Result<SafetyOut, Failure> {
-    administers(caller)?;
+    caller.operates(WHOSE)?;
     if !hub.db.freeze(FrozenKind::Person, reason(why)?, &caller.actor).await? {
         return Err(Failure::conflict("sending is frozen already").remedy("`millrace safety` says why."));
     }
@@ -384,7 +375,7 @@ pub async fn freeze(hub: &Hub, caller: &Caller, why: &str) -> Result<SafetyOut, 
 /// # Errors
 /// When the caller may not, the time is ahead, or sending is not frozen.
 pub async fn recover(hub: &Hub, caller: &Caller, given: &RecoverIn) -> Result<SafetyOut, Failure> {
-    administers(caller)?;
+    caller.operates(WHOSE)?;
     let now = hub.db.now().await?;
     if given.since > now {
         return Err(Failure::invalid(format!("{} is ahead of the database's clock ({now})", given.since), Vec::new())
@@ -410,7 +401,7 @@ pub async fn recover(hub: &Hub, caller: &Caller, given: &RecoverIn) -> Result<Sa
 /// # Errors
 /// When the caller may not, or something of the window is not looked up yet and it is not forced.
 pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<SafetyOut, Failure> {
-    administers(caller)?;
+    caller.operates(WHOSE)?;
     caller.proves(hub)?;
     let why = reason(&given.reason)?;
     let state = hub.db.safety().await?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, endpoints, keys,
+    Caller, Failure, Hub, PageOut, PagingQuery, endpoints, keys,
     links::{self, LinkOut},
     people::{self, PersonRole},
     setup,
@@ -48,14 +48,7 @@ pub struct NewTenantOut {
     pub link: LinkOut,
 }
 
-/// Refuses unless the caller administers the installation.
-fn operates(caller: &Caller) -> Result<(), Failure> {
-    caller.needs(Role::Admin)?;
-    if caller.installation {
-        return Ok(());
-    }
-    Err(Failure::new(FailureKind::Forbidden, "only the installation's administrators see and change its tenants"))
-}
+const WHOSE: &str = "only the installation's administrators see and change its tenants";
 
 async fn out(hub: &Hub, record: TenantRecord) -> Result<TenantOut, Failure> {
     let people = hub.db.number_of_people(&record.id).await?;
@@ -74,7 +67,7 @@ async fn find(hub: &Hub, named: &str) -> Result<TenantRecord, Failure> {
 /// # Errors
 /// When the caller does not administer the installation.
 pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<TenantOut>, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     let limit = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
     let after = paging.cursor.as_deref().unwrap_or_default();
     let mut rest = hub.db.tenants().await?.into_iter().filter(|tenant| tenant.id.as_str() > after);
@@ -91,7 +84,7 @@ pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<Pa
 /// # Errors
 /// When the caller does not administer the installation, or there is a tenant of this name.
 pub async fn create(hub: &Hub, caller: &Caller, given: &NewTenantIn) -> Result<NewTenantOut, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     caller.proves(hub)?;
     let name = endpoints::name(&given.name)?;
     let (token, expires_at) = links::draw(hub, LinkKind::Setup).await?;
@@ -118,7 +111,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: &NewTenantIn) -> Result<N
 /// # Errors
 /// When the caller does not administer the installation, the tenant is disabled, or somebody is there.
 pub async fn set_up(hub: &Hub, caller: &Caller, named: &str) -> Result<LinkOut, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     caller.proves(hub)?;
     let tenant = find(hub, named).await?;
     if tenant.disabled_at.is_some() {
@@ -138,7 +131,7 @@ pub async fn set_up(hub: &Hub, caller: &Caller, named: &str) -> Result<LinkOut, 
 /// # Errors
 /// When the caller does not administer the installation, or somebody in the tenant does.
 pub async fn set_disabled(hub: &Hub, caller: &Caller, named: &str, disabled: bool) -> Result<TenantOut, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     caller.proves(hub)?;
     let tenant = find(hub, named).await?;
     hub.db.set_tenant_disabled(&tenant.id, disabled, &caller.actor).await.map_err(|error| match error {

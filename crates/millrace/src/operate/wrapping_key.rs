@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
-use super::{Caller, Failure, FailureKind, Hub, Role};
+use super::{Caller, Failure, FailureKind, Hub};
 use crate::{
     db::{Access, AuditQuery},
     seal::{Keyring, VARIABLE},
@@ -19,6 +19,7 @@ use crate::{
 
 /// What the audit trail calls a rotation.
 const ROTATED: &str = "keys.rotate";
+const WHOSE: &str = "only the installation's administrators have to do with its wrapping key";
 
 /// The wrapping key, by its name only.
 #[derive(Debug, Serialize, ToSchema)]
@@ -56,7 +57,7 @@ pub struct RotatedKeyOut {
 /// # Errors
 /// When the caller does not administer the installation.
 pub async fn show(hub: &Hub, caller: &Caller) -> Result<WrappingKeyOut, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     // It may have been replaced since, here or by another process.
     hub.keyring.read_again();
     let wrapped_by = hub.db.wrapping_keys().await?;
@@ -82,7 +83,7 @@ pub async fn show(hub: &Hub, caller: &Caller) -> Result<WrappingKeyOut, Failure>
 /// another rotation is under way, the file does not open everything that there is, or the file or the database cannot be
 /// written.
 pub async fn rotate(hub: &Hub, caller: &Caller) -> Result<RotatedKeyOut, Failure> {
-    operates(caller)?;
+    caller.operates(WHOSE)?;
     caller.proves(hub)?;
     if in_environment() {
         return Err(Failure::new(
@@ -121,16 +122,6 @@ pub async fn rotate(hub: &Hub, caller: &Caller) -> Result<RotatedKeyOut, Failure
                own. Keep the old line for as long as you keep backups from before: they open with it alone."
             .to_owned(),
     })
-}
-
-fn operates(caller: &Caller) -> Result<(), Failure> {
-    if !caller.installation {
-        return Err(Failure::new(
-            FailureKind::Forbidden,
-            "only the installation's administrators have to do with its wrapping key",
-        ));
-    }
-    caller.needs(Role::Admin)
 }
 
 fn in_environment() -> bool {

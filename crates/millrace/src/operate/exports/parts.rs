@@ -141,18 +141,14 @@ async fn all(
             listed(PageOut { items: events, next }, rows::event)
         }
         ExportKind::OrderLines => {
-            let page = orders::list(hub, caller, every_order(connection, cursor)).await?;
+            let page = orders::list(hub, caller, OrdersQuery::every(connection, PAGE, cursor)).await?;
             let ids = page.items.iter().map(|order| order.id.clone()).collect();
             let mut lines = hub.db.order_lines(&caller.access(), ids).await?;
-            let of = |order: &orders::OrderOut| lines.remove(&order.id).unwrap_or_default();
-            let items: Vec<_> = page.items.iter().map(of).collect();
-            let items = page.items.iter().zip(items);
-            PageOut {
-                items: items
-                    .flat_map(|(order, lines)| lines.into_iter().map(move |line| rows::order_line(order, line)))
-                    .collect(),
-                next: page.next,
-            }
+            let of_order = |order: &orders::OrderOut| {
+                let lines = lines.remove(&order.id).unwrap_or_default();
+                lines.into_iter().map(|line| rows::order_line(order, line)).collect::<Vec<_>>()
+            };
+            PageOut { items: page.items.iter().flat_map(of_order).collect(), next: page.next }
         }
         ExportKind::Orders
         | ExportKind::StockLevels
@@ -161,15 +157,9 @@ async fn all(
         | ExportKind::Census
         | ExportKind::Deliveries
         | ExportKind::ChannelRuns => {
-            listed(orders::list(hub, caller, every_order(connection, cursor)).await?, rows::order)
+            listed(orders::list(hub, caller, OrdersQuery::every(connection, PAGE, cursor)).await?, rows::order)
         }
     })
-}
-
-/// Orders of every state.
-fn every_order(connection: Option<String>, cursor: Option<String>) -> OrdersQuery {
-    let every = engine::order::OrderState::ALL.map(engine::order::OrderState::as_str).join(",");
-    OrdersQuery { state: Some(every), connection, limit: Some(PAGE), cursor, ..OrdersQuery::default() }
 }
 
 /// What is listed by connection: a page of it, or all where there is not much.
