@@ -6,7 +6,6 @@ import { choicesOf } from '../api/choices';
 import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
-import { ExportCsv } from '../parts/export';
 import { ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -32,12 +31,9 @@ export function MappingsPage() {
       title="Mappings"
       back={{ href: `/connections/${id}`, title: connection?.name ?? 'Connection' }}
       actions={
-        <>
-          <ExportCsv kind="mappings" connection={id} />
-          <ToButton href={`/connections/${id}/preflight`} variant="default">
-            Pre-flight
-          </ToButton>
-        </>
+        <ToButton href={`/connections/${id}/preflight`} variant="default">
+          Pre-flight
+        </ToButton>
       }
       about="What Brightpearl and the warehouse call differently. A change holds for what is sent from then on; held orders are looked at again."
     >
