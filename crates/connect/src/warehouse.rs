@@ -177,6 +177,8 @@ pub enum WarehouseFeature {
     Release,
     /// Requests can be cancelled.
     Cancel,
+    /// It does not answer a cancel: what it does, or what a person is told there, is the answer.
+    CancelUnanswered,
     /// Stock can be read.
     Stock,
     /// The warehouse calls us.

@@ -33,7 +33,7 @@ pub enum AlertKind {
     OrderHeld,
     /// Inputs that could not be used, shipments of unknown orders.
     Exception,
-    /// Effects that wait for a person.
+    /// Effects that wait for a person, or of which nobody knows for long whether they happened.
     Effect,
     /// The census cannot account for orders.
     Unaccounted,

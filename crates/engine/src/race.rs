@@ -237,7 +237,7 @@ fn answer(facts: &Facts) -> Option<(Outcome, &'static str)> {
     if stopped {
         return Some((Outcome::Accepted, "the warehouse cancelled it and nothing has left"));
     }
-    if facts.submit == EffectState::Voided {
+    if matches!(facts.submit, EffectState::Voided | EffectState::Refused) {
         return Some((Outcome::Accepted, "it never reached the warehouse"));
     }
     if facts.finished {

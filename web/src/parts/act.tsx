@@ -5,6 +5,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { problemFrom, sentence, type Problem } from '../api/problem';
 import { reread } from '../api/reread';
+import { MendButton } from './mend';
 import { ProblemNote } from './notes';
 
 /** Says that something went well, where nothing else on the page does. */
@@ -12,12 +13,20 @@ export function say(message: string): void {
   notifications.show({ message, color: 'teal' });
 }
 
-/** Says what went wrong of something that has no place of its own on the page. */
+/** Says what went wrong of something that has no place of its own on the page, and leads to where it is mended. */
 export function complain(error: unknown): void {
-  const { told } = problemFrom(error);
+  const problem = problemFrom(error);
+  const { told } = problem;
   notifications.show({
     title: told.title,
-    message: `${sentence(told.detail)} ${told.remedy}`,
+    message: (
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm" className="breaks">
+          {sentence(told.detail)} {told.remedy}
+        </Text>
+        <MendButton problem={problem} retry={undefined} />
+      </Stack>
+    ),
     color: 'red',
     autoClose: 12_000,
   });

@@ -1,5 +1,6 @@
 import { ActionIcon, AppShell, Burger, Group, Menu, NavLink, ScrollArea, Text, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
+import { Notifications } from '@mantine/notifications';
 import IconSun from '@tabler/icons-react/dist/esm/icons/IconSunMoon.mjs';
 import IconUser from '@tabler/icons-react/dist/esm/icons/IconUser.mjs';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
@@ -128,6 +129,8 @@ function Frame() {
         <Outlet />
       </AppShell.Main>
       <ProofDialog />
+      {/* Here and not at the root: what they say may lead to a page. */}
+      <Notifications position="bottom-right" />
     </AppShell>
   );
 }

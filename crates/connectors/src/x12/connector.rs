@@ -313,7 +313,7 @@ impl Warehouse for X12 {
 
     fn features(&self) -> &'static [WarehouseFeature] {
         match self.profile.cancel {
-            Some(_) => &[WarehouseFeature::Stock, WarehouseFeature::Cancel],
+            Some(_) => &[WarehouseFeature::Stock, WarehouseFeature::Cancel, WarehouseFeature::CancelUnanswered],
             None => &[WarehouseFeature::Stock],
         }
     }

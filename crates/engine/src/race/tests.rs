@@ -62,6 +62,7 @@ fn ends_as_the_contract_says() {
         (Facts { cancelled_there: true, ..no }, Outcome::Accepted),
         (Facts { finished: true, ..open }, Outcome::Accepted),
         (Facts { submit: EffectState::Voided, ..open }, Outcome::Accepted),
+        (Facts { submit: EffectState::Refused, ..open }, Outcome::Accepted),
         (some(yes), Outcome::Partly),
         (some(Facts { finished: true, ..open }), Outcome::Partly),
         (all(yes), Outcome::TooLate),

@@ -82,6 +82,9 @@ pub(super) struct EffectBrief {
     pub(super) shipment: Option<ShipmentId>,
     /// A journal that was lost may have sent it, and it has not been looked for yet (docs/recovery.md).
     pub(super) suspected: bool,
+    /// It is done, and the warehouse says that it could not read the message that carries it: it has nothing of it
+    /// (docs/x12.md).
+    pub(super) turned_down: bool,
 }
 
 impl EffectBrief {
@@ -123,6 +126,11 @@ impl Bundle {
     /// Whether the warehouse may have this request.
     pub(super) fn sent(&self, request: &RequestRow) -> bool {
         self.submit(request).is_some_and(|submit| may_be_there(submit.state))
+    }
+
+    /// Whether the warehouse says that it could not read this request, and nothing has left as if it had.
+    pub(super) fn turned_down(&self, request: &RequestRow) -> bool {
+        self.submit(request).is_some_and(|submit| submit.turned_down) && self.shipped(request).is_zero()
     }
 
     /// Whether a journal that was lost may have sent this request, and nobody has looked yet.
@@ -202,8 +210,24 @@ impl Bundle {
             })
             .map(|effect| format!("{}: {}", effect.title, effect.note));
         of_effect
+            .or_else(|| self.unread(request).filter(|_| !answered).map(str::to_owned))
             .or_else(|| request.problem.clone())
             .or_else(|| self.shipments_of(request).find_map(|row| row.problem.clone()))
+    }
+
+    /// What to do about a message of this request that the warehouse could not read.
+    fn unread(&self, request: &RequestRow) -> Option<&'static str> {
+        if self.turned_down(request) {
+            return Some(
+                "the warehouse could not read it, and does not have it: mend what its exception names, then send it again",
+            );
+        }
+        let cancel = |effect: &&EffectBrief| {
+            effect.kind == EffectKind::CancelRequest && effect.request.as_ref() == Some(&request.id)
+        };
+        self.effects.iter().find(cancel).filter(|cancel| cancel.turned_down).map(
+            |_| "the warehouse could not read the cancel: tell it by telephone or e-mail, then record what it says",
+        )
     }
 
     fn facts(&self, request: &RequestRow) -> RequestFacts {
@@ -339,7 +363,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let effects = tx
         .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
-                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery
+                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery, receipt
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -364,6 +388,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 sent_from: row.opt_time(13)?,
                 next_at: row.time(14)?,
                 suspected: row.opt_string(15)?.as_deref() == Some("open"),
+                turned_down: row.opt_string(16)?.as_deref() == Some("refused"),
             });
         }
     }

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     ConnectionKey, Database, NewEffect, R,
     effects::{self, key_values},
-    inbox,
+    facts, inbox,
     sql::Tx,
 };
 
@@ -172,7 +172,7 @@ async fn keep_receipt(tx: &mut Tx, key: &ConnectionKey, receipt: Receipt) -> R<(
             "UPDATE effect SET receipt = $5, receipt_at = $6 WHERE tenant = $1 AND merchant = $2 AND id = (
                  SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND number = $4
                      AND kind <> 'acknowledge' ORDER BY id DESC LIMIT 1)
-             RETURNING id, title",
+             RETURNING id, title, order_ref",
             &[
                 tenant.clone(),
                 merchant.clone(),
@@ -211,7 +211,9 @@ async fn keep_receipt(tx: &mut Tx, key: &ConnectionKey, receipt: Receipt) -> R<(
         );
         inbox::raise(tx, key, REFUSED, &subject, &reason, None).await?;
     }
-    Ok(())
+    // An order that could not be read is not at the warehouse.
+    let order = row.as_ref().map(|row| row.opt_parsed(2)).transpose()?.flatten();
+    facts::refresh(tx, &key.scope, &order.into_iter().collect()).await
 }
 
 async fn overdue(tx: &mut Tx, key: &ConnectionKey, factor: u32) -> R<Vec<Overdue>> {

@@ -6,7 +6,9 @@
 //!
 //! However many rows there are, a page reads about as many as it shows. No index gives rows of several states in the order of
 //! their ids, so each state is read by its own index as far as a page goes, and the parts are put together; a state that hardly
-//! any row has costs nothing, and neither does one that nearly all have.
+//! any row has costs nothing, and neither does one that nearly all have. A state is asked for as a range of (state, id), whose
+//! order only an index that begins with the state gives: asked for `state = …`, PostgreSQL takes the order of ids for granted
+//! and walks all rows from the newest one where it believes the state to be common.
 
 use connect::{
     ConnectionId,
@@ -107,6 +109,28 @@ impl Conditions {
         self.sql.push_str(&format!(" AND {alias}.search LIKE ${} ESCAPE '\\'", self.values.len()));
     }
 
+    /// As [`Self::page`], of the rows in one state.
+    fn page_of_state(
+        &mut self,
+        alias: &'static str,
+        state: &'static str,
+        after: Option<&String>,
+        limit: u32,
+    ) -> String {
+        self.and(alias, "state >=", state);
+        match after {
+            None => self.and(alias, "state <=", state),
+            Some(after) => {
+                self.values.push(state.into());
+                self.values.push(after.into());
+                let (state, id) = (self.values.len() - 1, self.values.len());
+                self.sql.push_str(&format!(" AND ({alias}.state, {alias}.id) < (${state}, ${id})"));
+            }
+        }
+        self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
+        format!("{} ORDER BY {alias}.state DESC, {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
+    }
+
     /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
     pub(super) fn page(&mut self, alias: &'static str, after: Option<String>, limit: u32) -> String {
         if let Some(after) = after {
@@ -168,8 +192,7 @@ impl Conditions {
                     self.and(alias, "merchant =", merchant);
                     self.and(alias, "connection =", connection);
                 }
-                self.and(alias, "state =", *state);
-                let wanted = self.page(alias, after.cloned(), limit);
+                let wanted = self.page_of_state(alias, state, after, limit);
                 parts.push(format!("SELECT {columns} FROM {table} AS {alias} WHERE {wanted}"));
             }
         }

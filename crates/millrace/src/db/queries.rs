@@ -210,6 +210,7 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
             sent: bundle.may_have_left(request),
             finished: request.finished,
             cancelled_there: request.cancelled_by_warehouse,
+            turned_down: bundle.turned_down(request),
             cancel_wanted: request.cancel_wanted.clone(),
             problem: request.problem.clone(),
             leaves_at: bundle.leaves_at(request),

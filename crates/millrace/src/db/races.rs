@@ -168,6 +168,8 @@ impl Bundle {
             (EffectState::Applied | EffectState::Voided, Some("too_late")) => CancelStep::TooLate,
             (EffectState::Applied, Some("partly")) => CancelStep::Partly,
             (EffectState::Applied, None | Some("accepted")) => CancelStep::Accepted,
+            // It was not told after all.
+            (EffectState::Applied, Some("asked")) if effect.turned_down => CancelStep::Stuck,
             // Told, and not answered: what the warehouse does is the answer.
             (EffectState::Applied, Some("asked")) => CancelStep::Open,
             (EffectState::Planned | EffectState::NotSent | EffectState::Voided, _) => CancelStep::None,
@@ -192,7 +194,11 @@ impl Bundle {
             deadline: if race.shown.undecided { Timestamp::MAX } else { race.shown.deadline },
             now,
             withdrawn: race.withdrawn,
-            submit: self.submit(request).map_or(EffectState::Planned, |submit| submit.state),
+            submit: match self.submit(request) {
+                Some(submit) if submit.turned_down => EffectState::Refused,
+                Some(submit) => submit.state,
+                None => EffectState::Planned,
+            },
             cancel: self.cancel_step(request),
             cancelled_there: request.cancelled_by_warehouse,
             finished: request.finished,

@@ -120,6 +120,8 @@ pub struct RequestView {
     pub finished: bool,
     /// The warehouse shows it as cancelled.
     pub cancelled_there: bool,
+    /// The warehouse says that it could not read it.
+    pub turned_down: bool,
     /// A cancel is wanted: why.
     pub cancel_wanted: Option<String>,
     /// What a person is needed for.

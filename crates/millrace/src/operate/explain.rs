@@ -154,8 +154,8 @@ pub struct OrderFacts<'a> {
     pub races: Vec<&'a Shown>,
     /// It is held back for second thoughts until a time.
     pub leaves: bool,
-    /// The warehouse cancelled it and nobody had asked.
-    pub cancelled_there: bool,
+    /// The warehouse does not have it, though nobody had it stopped there.
+    pub not_there: bool,
     /// The warehouse may have it.
     pub sent: bool,
     /// Its effects, oldest first.
@@ -224,7 +224,7 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
                 why = format!("{why}. {}", sentence(&explained.why));
                 actions.extend(explained.actions);
             }
-            if facts.cancelled_there {
+            if facts.not_there {
                 actions.push(action("resend", "It is sent again under a fresh key.", reasoned("resend")));
             }
             actions.extend([retry(), cancel(), archive()]);
@@ -395,7 +395,7 @@ mod tests {
             paused: None,
             races: vec![&race],
             leaves: false,
-            cancelled_there: false,
+            not_there: false,
             sent: true,
             effects: Vec::new(),
         });
@@ -416,7 +416,7 @@ mod tests {
             paused: Some("the password is refused"),
             races: Vec::new(),
             leaves: false,
-            cancelled_there: false,
+            not_there: false,
             sent: false,
             effects: vec![facts(EffectKind::SubmitRequest, EffectState::Planned)],
         });

@@ -240,9 +240,9 @@ pub struct RequestLineOut {
     pub row: i64,
 }
 
-/// The warehouse cancelled it and nobody had asked.
-fn cancelled_unasked(request: &RequestView) -> bool {
-    request.live && request.cancelled_there && request.race.is_none()
+/// The warehouse does not have it and nobody had asked for that: it was cancelled there, or could not be read.
+fn not_there_unasked(request: &RequestView) -> bool {
+    request.live && (request.cancelled_there || request.turned_down) && request.race.is_none()
 }
 
 /// The states named, separated by commas.
@@ -350,7 +350,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 .collect(),
             leaves: detail.requests.iter().any(|request| request.live && request.leaves_at.is_some()),
             sent: detail.requests.iter().any(|request| request.live && request.sent),
-            cancelled_there: detail.view.state == OrderState::Error && detail.requests.iter().any(cancelled_unasked),
+            not_there: detail.view.state == OrderState::Error && detail.requests.iter().any(not_there_unasked),
             effects,
         })
     };

@@ -108,8 +108,9 @@ pub async fn answer(hub: &Hub, caller: &Caller, named: &str, given: &AnswerIn) -
     let found = hub.db.find_order(&caller.access(), named).await?;
     if given.answer == Answer::Accepted {
         let connection = hub.workers.build(&found.key).await.map_err(|error| Failure::conflict(error.to_string()))?;
+        let features = connection.warehouse.features();
         // Two orders of the same goods could be alive there if the word were wrong.
-        if connection.warehouse.features().contains(&WarehouseFeature::Cancel) {
+        if features.contains(&WarehouseFeature::Cancel) && !features.contains(&WarehouseFeature::CancelUnanswered) {
             return Err(Failure::conflict("this warehouse can be read, and does not show the order as cancelled").remedy(
                 "Have it cancelled there: Millrace takes that in by itself. If it ships after all, record that it is too late.",
             ));

@@ -73,6 +73,8 @@ pub enum Acknowledging {
     Later,
     /// At once, and its word is that it could not take the order in; it works on it all the same.
     Refusing,
+    /// At once, and its word is that it could not read the document: it has nothing of what stands in it.
+    TurningDown,
 }
 
 /// How the warehouse is set up.
@@ -515,7 +517,8 @@ impl State {
                         at: now,
                         orders: orders.iter().map(|order| order.number.clone()).collect(),
                     });
-                    for order in orders {
+                    let turned_down = document.is_some() && self.acknowledging == Acknowledging::TurningDown;
+                    for order in orders.into_iter().filter(|_| !turned_down) {
                         let facility = self.facility_of(&order.facility).to_owned();
                         self.warehouse.accept(order, &name, &facility, now);
                     }
@@ -591,12 +594,16 @@ impl State {
         let taken = self.read.last().map_or(0, |read| read.orders.len());
         let control = self.next_control();
         let sets = taken + asked.cancels.len();
-        let takes = self.acknowledging != Acknowledging::Refusing;
+        let takes = !matches!(self.acknowledging, Acknowledging::Refusing | Acknowledging::TurningDown);
         let bytes = x12::acknowledgement(&partners, control, &asked.group, sets, takes, now);
         let name = format!("997_{control:09}.edi");
         match self.acknowledging {
             Acknowledging::Later => self.unsaid.push((name, bytes)),
             Acknowledging::AtOnce | Acknowledging::Refusing => self.folder.tell(&name, &bytes)?,
+            Acknowledging::TurningDown => {
+                self.folder.tell(&name, &bytes)?;
+                asked.cancels.clear();
+            }
         }
         for number in std::mem::take(&mut asked.cancels) {
             self.give_up(&number, now)?;

@@ -1,24 +1,10 @@
 //! Planted secrets turn up nowhere (X1): not in what commands print, not in logs, not in API answers, not in the database.
 
-use std::{
-    io::Read as _,
-    process::{Child, Stdio},
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io::Read as _, sync::Arc};
 
-use super::{Desk, account};
+use super::{Desk, account, contains};
 
 const PASSWORD: &str = "CANARY-p4ssw0rd-6f1d";
-
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 async fn typed(desk: &Arc<Desk>, arguments: Vec<String>) -> String {
     let desk = Arc::clone(desk);
@@ -44,31 +30,10 @@ async fn planted_secrets_turn_up_nowhere() {
         seen.push_str(&typed(&desk, command.split(' ').map(str::to_owned).collect()).await);
     }
     // A server with every log line there is.
-    let log = desk.path().join("serve.log");
-    let file = std::fs::File::create(&log).unwrap();
-    let serving = desk
-        .command()
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env("RUST_LOG", "trace,hyper=debug,h2=debug")
-        .stdin(Stdio::null())
-        .stdout(file.try_clone().unwrap())
-        .stderr(file)
-        .spawn()
-        .unwrap();
-    let serving = Killed(serving);
-    let address = listening(&log).await;
+    let serving = desk.serve(&[("RUST_LOG", "trace,hyper=debug,h2=debug")]);
+    serving.sends_an_order_on(&key).await;
+    let address = serving.address().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let start = Instant::now();
-    // Until orders have gone through the whole of it.
-    loop {
-        let orders =
-            client.get(format!("http://{address}/api/v1/orders?state=open")).bearer_auth(&key).send().await.unwrap();
-        if orders.text().await.unwrap().contains("\"open\"") {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(60), "no order was sent on");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
     for path in [
         "connections",
         "connections/main",
@@ -105,8 +70,7 @@ async fn planted_secrets_turn_up_nowhere() {
     for command in ["export", "check", "--json check", "connections show main", "keys list", "audit", "events"] {
         seen.push_str(&typed(&desk, command.split(' ').map(str::to_owned).collect()).await);
     }
-    drop(serving);
-    seen.push_str(&std::fs::read_to_string(&log).unwrap());
+    seen.push_str(&serving.end());
     for secret in [PASSWORD, key.as_str(), outer.as_str()] {
         assert!(!seen.contains(secret), "a planted secret was shown: {}", around(&seen, secret));
     }
@@ -126,25 +90,7 @@ async fn planted_secrets_turn_up_nowhere() {
     }
 }
 
-fn contains(all: &[u8], part: &[u8]) -> bool {
-    all.windows(part.len()).any(|window| window == part)
-}
-
 fn around(text: &str, secret: &str) -> String {
     let at = text.find(secret).unwrap_or(0);
     text[..at].chars().rev().take(200).collect::<Vec<_>>().into_iter().rev().collect()
-}
-
-async fn listening(log: &std::path::Path) -> String {
-    let start = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        if let Some(at) = text.find("listening on http://") {
-            let rest = &text[at + "listening on http://".len()..];
-            let address: String = rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
-            return address;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "it does not listen: {text}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }

@@ -13,10 +13,12 @@ mod notify;
 mod people;
 mod setup;
 mod tenants;
+mod traces;
 
 use std::{
-    path::Path,
-    process::{Command, Output},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -103,6 +105,85 @@ impl Desk {
         }
         std::fs::write(self.folder.path().join("millrace.toml"), text).unwrap();
     }
+}
+
+/// A server with its log in a file; it is killed when the test lets it go.
+pub struct Serving {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Desk {
+    /// Serves, with this in the environment.
+    pub fn serve(&self, environment: &[(&str, &str)]) -> Serving {
+        let log = self.path().join("serve.log");
+        let file = std::fs::File::create(&log).unwrap();
+        let child = self
+            .command()
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap();
+        Serving { child, log }
+    }
+}
+
+impl Serving {
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Where it listens, once it does.
+    pub async fn address(&self) -> String {
+        const SAYS: &str = "listening on http://";
+        let start = Instant::now();
+        loop {
+            let text = self.log();
+            if let Some(at) = text.find(SAYS) {
+                let rest = &text[at + SAYS.len()..];
+                return rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "it does not listen: {text}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Until orders have gone through the whole of it.
+    pub async fn sends_an_order_on(&self, key: &str) {
+        let address = self.address().await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let start = Instant::now();
+        loop {
+            let asked = client.get(format!("http://{address}/api/v1/orders?state=open")).bearer_auth(key);
+            if asked.send().await.unwrap().text().await.unwrap().contains("\"open\"") {
+                return;
+            }
+            assert!(start.elapsed() < Duration::from_secs(60), "no order was sent on");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Asked to end, as a service is; its whole log.
+    pub fn end(mut self) -> String {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
+        assert!(self.child.wait().unwrap().success(), "{}", self.log());
+        self.log()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn contains(all: &[u8], part: &[u8]) -> bool {
+    all.windows(part.len()).any(|window| window == part)
 }
 
 pub fn ended(output: &Output) -> Ended {

@@ -7,12 +7,15 @@ use std::{
 };
 
 use serde_json::Value;
-use simulators::brightpearl::NewLine;
+use simulators::{
+    brightpearl::NewLine,
+    faults::{Fault, FaultRule},
+};
 
 use super::flow::place;
 use crate::{
     notify::receiver::{MailServer, Receiver},
-    world::{ACCOUNT, Setup, Store, WAREHOUSE, World, warehouse_sku},
+    world::{ACCOUNT, Setup, Ships, Store, WAREHOUSE, Warehouse, World, warehouse_sku},
 };
 
 /// The numbers of the events of these kinds after one.
@@ -150,4 +153,64 @@ async fn people_hear_of_stuck_orders_and_of_their_end() {
         })
         .await;
     assert_eq!(about("New\r\n"), 1, "{:?}", mail.mails());
+}
+
+/// J4: an order whose answer was lost, at a warehouse that cannot be asked since. Somebody hears of it within a quarter of an hour,
+/// and once the warehouse answers again it is found there, once, and the issue closes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_hear_of_a_change_that_stays_unknown() {
+    let mut world = World::new(Setup { ships: Ships::Extensiv, ..Setup::default() }).await;
+    let mail = MailServer::start().await;
+    world.set_environment("MILLRACE_SMTP", Some(&mail.url));
+    world.set_environment("MILLRACE_MAIL_FROM", Some("Millrace <millrace@example.test>"));
+    world.command(&["alerts", "channels", "create-email", "--name", "ops", "--to", "ops@example.test"]);
+    let Warehouse::Extensiv(running) = &world.warehouse else { panic!("an Extensiv warehouse") };
+    let faults = running.faults();
+    let hold = Duration::from_secs(3);
+    faults.add(FaultRule::new(Fault::TimeoutAfterEffect { hold }).method("POST").path_contains("/orders").nth(1));
+    let order = world.place(world.ready(vec![NewLine::sku(&world.skus[0].1, 1)]));
+    world.start();
+    world
+        .until("the order is there, and nobody knows", Duration::from_secs(60), |world| {
+            if world.warehouse_orders().len() == 1 { Ok(()) } else { Err("it is not there".to_owned()) }
+        })
+        .await;
+    faults.add(FaultRule::new(Fault::Refuse).method("GET").path_contains("/orders"));
+    let unknown = |world: &World| -> Vec<Value> {
+        let (_, answer) = world.ask(&["alerts", "issues", "--all", "--kind", "effect"]);
+        let issues = answer["items"].as_array().cloned().unwrap_or_default();
+        let says = |issue: &Value| issue["what"].as_str().is_some_and(|what| what.contains("nobody knows whether"));
+        issues.into_iter().filter(says).collect()
+    };
+    // A quarter of an hour is 45 s in this world.
+    world
+        .until("an issue says so", Duration::from_secs(45), |world| {
+            let found = unknown(world);
+            let open = found.len() == 1 && found[0]["count"] == 1 && found[0]["state"] == "open";
+            if open { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    world
+        .until("an e-mail says so", Duration::from_secs(30), |_| {
+            let mails: Vec<String> = mail.mails().iter().map(|mail| mail.replace("=\r\n", "")).collect();
+            let told = mails.iter().any(|mail| mail.contains("nobody knows whether it happened: submit request"));
+            if told { Ok(()) } else { Err(format!("{mails:?}")) }
+        })
+        .await;
+    faults.clear();
+    // What failed meanwhile waits for its pause.
+    world.command(&["connections", "run", "main", "orders"]);
+    world
+        .until("it is found, ships once and is told", Duration::from_secs(180), |world| {
+            world.all_told(&BTreeSet::from([order]))
+        })
+        .await;
+    world
+        .until("the issue closes by itself", Duration::from_secs(120), |world| {
+            let found = unknown(world);
+            if found.len() == 1 && found[0]["state"] == "closed" { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
+    assert_eq!(world.warehouse_orders().len(), 1, "once");
+    world.invariants().expect("the invariants hold");
 }

@@ -151,6 +151,34 @@ async fn a_missing_acknowledgement_is_told() {
     world.until("what left is told", limit, |world| world.all_told(&BTreeSet::from([first, second]))).await;
 }
 
+/// What the warehouse could not read is not there: a person is told so, and it goes again at once, under a fresh key and number. A
+/// cancel that it could not read is told by hand, and what it says then is recorded.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_could_not_be_read_goes_again() {
+    let mut world = World::new(Setup { x12: true, told: true, ..Setup::default() }).await;
+    dsfx(&world).acknowledge(Acknowledging::TurningDown).expect("the folder");
+    let order = one_row(&world, 0, 2);
+    world.start();
+    let shown = becomes(&mut world, order, "error", "the warehouse could not read it").await;
+    let actions = shown["explain"]["actions"].as_array().cloned().unwrap_or_default();
+    assert!(actions.iter().any(|action| action["action"] == "resend"), "{shown:#}");
+    assert!(dsfx(&world).ledger().orders.is_empty(), "it has nothing of it");
+    dsfx(&world).acknowledge(Acknowledging::AtOnce).expect("the folder");
+    world.command(&["orders", "resend", &order.to_string(), "--reason", "the partner profile is mended"]);
+    at_warehouse(&mut world, order, &[format!("{}-R2", key(order))]).await;
+    becomes(&mut world, order, "open", "the warehouse has it").await;
+
+    dsfx(&world).acknowledge(Acknowledging::TurningDown).expect("the folder");
+    cancel(&world, order);
+    becomes(&mut world, order, "error", "could not read the cancel").await;
+    world.command(&["orders", "answer", &order.to_string(), "accepted", "--reason", "by telephone"]);
+    let ended = becomes(&mut world, order, "cancelled", "").await;
+    assert_eq!(outcome(&ended), "accepted");
+    let files = dsfx(&world).ledger().read.len();
+    assert_eq!(files, 3, "two orders and a cancel, each once");
+    world.invariants().expect("the invariants hold");
+}
+
 /// A cancel is a document that nobody answers: what the warehouse ships, or does not, is the answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancel_is_answered_by_what_the_warehouse_does() {

@@ -9,10 +9,16 @@ use connect::{
     BuildContext, Clock as _, ConnectionId, FeedBasis, FileStores, MerchantId, Role, Secret, Settings, ShipMethod,
     Side, StoreId, TenantId, Transport, Waits, WarehouseId, budget::Budgets,
 };
-use engine::settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings};
+use engine::{
+    alert::AlertKind,
+    settings::{Brakes, ConnectionSettings, FirstRun, Increases, ShortShip, StartMode, StockSettings},
+};
 use futures_util::future::join_all;
 use millrace::{
-    db::{Access, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery, Ran, Scope},
+    db::{
+        Access, AlertPatience, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery,
+        Ran, Scope,
+    },
     flow::{self, FlowError},
     journal,
     metrics::Metrics,
@@ -314,6 +320,7 @@ impl Run {
         for round in 0..ROUNDS {
             self.trace.note(&format!("{} round {round}", self.clock.true_time()));
             self.world(round);
+            self.alarms();
             self.somebody_resumes(&process).await;
             self.somebody_approves(&process.runtime).await;
             process = self.may_lose(round, process).await;
@@ -345,6 +352,29 @@ impl Run {
         } else if self.dice.chance(40) {
             let change = usize::try_from(self.dice.below(CHANGES.len() as u64)).unwrap();
             self.trace.die_at(change, *self.dice.pick(&MOMENTS));
+        }
+    }
+
+    /// J4: of everything that is unknown for a quarter of an hour people are told. Asked the way the hub's own watch asks, apart
+    /// from the processes, so that asking changes nothing of what they do.
+    fn alarms(&mut self) {
+        let limit = self.clock.now().as_millisecond() - 15 * 60 * 1000;
+        let overdue = self.witness.count(&format!(
+            "SELECT count(*) FROM effect WHERE state IN ('armed', 'unknown', 'probing') AND armed_at <= {limit}"
+        ));
+        if overdue == 0 {
+            return;
+        }
+        self.count("rounds with changes unknown for a quarter of an hour");
+        let apart = Arc::new(Dice::new(0, "alarms"));
+        let db = to_the_end(Database::open(&config(&self.database, &self.clock, &apart))).unwrap();
+        let patience = AlertPatience { factor: 1, backups: false };
+        let seen = to_the_end(db.sightings(&Access::Tenant(self.key.scope.tenant.clone()), patience)).unwrap();
+        let unknown = |kind, cause: &str| kind == AlertKind::Effect && cause.starts_with("unknown ");
+        let told: u64 = seen.iter().filter(|one| unknown(one.key.kind, &one.key.cause)).map(|one| one.count).sum();
+        if told < u64::try_from(overdue).unwrap_or(0) {
+            self.watch
+                .finding(format!("J4: {overdue} changes are unknown for a quarter of an hour, and {told} are told"));
         }
     }
 
@@ -459,6 +489,7 @@ impl Run {
                 self.warehouse.work(now, true);
                 self.warehouse.report(now);
             }
+            self.alarms();
             self.somebody_approves(process).await;
             if !self.steps(process, &STEPS, false).await {
                 self.watch.finding("the process died in the quiet time".to_owned());
