@@ -64,7 +64,7 @@ key=$(installed --json init | sed -nE 's/.*"administrator_key": *"([^"]+)".*/\1/
 [ -n "$key" ] || fail 'init showed no key'
 [ -e "$root/var/lib/millrace-key/millrace.key" ] && [ -e "$root/var/lib/millrace/millrace.db" ] || fail 'key and database are not apart'
 start
-answers /api/v1/merchants | grep -qx '\[\]' || fail 'a new installation has merchants'
+answers /api/v1/merchants | grep -qx '{"items":\[\]}' || fail 'a new installation has merchants'
 curl -fsS -H "Authorization: Bearer $key" -H 'Content-Type: application/json' -d '{"name":"Acme"}' "$address/api/v1/merchants" >/dev/null
 # The first administrator comes in by the link that was printed, and then by name and password.
 link=$(sed -nE 's|.*/setup#(mrl_[0-9a-f]+).*|\1|p' "$work/serve.log" | head -n 1)

@@ -57,6 +57,20 @@ test('an error leads to what mends it, and what the program did is shown', async
   await expect(page.getByRole('table', { name: 'Runs' }).locator('tbody tr').first()).toBeVisible();
 });
 
+test('what is picked from has all of a list, however many pages it comes in', async ({ page, demo }) => {
+  await demo.signIn(page);
+  const pages: Record<string, unknown> = {
+    '': { items: [{ id: 'mer_1', name: 'First brand of many' }], next: 'First brand of many' },
+    'First brand of many': { items: [{ id: 'mer_2', name: 'Last brand of many' }] },
+  };
+  await page.route('**/api/v1/merchants?*', (route) =>
+    route.fulfill({ json: pages[new URL(route.request().url()).searchParams.get('cursor') ?? ''] }),
+  );
+  await page.goto(`${demo.base}/orders`);
+  await page.getByRole('combobox', { name: 'Merchant' }).click();
+  for (const name of ['First brand of many', 'Last brand of many']) await expect(page.getByRole('option', { name })).toBeVisible();
+});
+
 test('an order says where it is, why, and what was sent for it', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/orders`);

@@ -57,7 +57,7 @@ const TABLES: [file: string, called: string, csv: string][] = [
 
 test('every translation table is taken in from a file, after a look, and comes out as one', async ({ desk: page, hub }) => {
   await hub.connect({ increases: 'correct' });
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   // What connecting mapped goes, so that a file alone says what is there.
   await hub.api('PUT', `/connections/${connection?.id}/mappings`, { listings: [] });
   await page.goto(`${hub.base}/connections/${connection?.id}/mappings`);
@@ -117,7 +117,7 @@ interface Order {
 
 /** Places orders that are shipped and closed, and one that stays held. The closed ones. */
 async function finishedOrders(hub: Hub): Promise<Order[]> {
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   const listings = [[hub.sku(1010), `W-${hub.sku(1010)}`]];
   await hub.api('PUT', `/connections/${connection?.id}/mappings`, { listings });
   for (const channel of ['orders', 'shipments']) {

@@ -114,7 +114,7 @@ test('the wizard tests both sides; the password comes from somebody else', async
   await expect(works).toBeVisible({ timeout: 30_000 });
   await accessible(page);
   // A test keeps nothing; going on does.
-  expect(await hub.api('GET', '/warehouses')).toEqual([]);
+  expect(await hub.api('GET', '/warehouses')).toEqual({ items: [] });
   await warehouse.getByRole('button', { name: 'Next' }).click();
 
   const store = page.getByRole('region', { name: 'Store Setup' });
@@ -134,8 +134,8 @@ test('the wizard tests both sides; the password comes from somebody else', async
   }
   await accessible(page);
   // What does not work is not left behind.
-  expect(await hub.api<{ name: string }[]>('GET', '/warehouses')).toMatchObject([{ name: 'Shed' }]);
-  expect(await hub.api('GET', '/stores')).toEqual([]);
+  expect(await hub.api('GET', '/warehouses')).toMatchObject({ items: [{ name: 'Shed' }] });
+  expect(await hub.api('GET', '/stores')).toEqual({ items: [] });
   await store.getByRole('button', { name: 'Ask somebody else for them' }).click();
   const shown = await page.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
   await handedOff(browser, hub, /\/hand-off#\w+/.exec(shown)?.[0] ?? '');
@@ -194,7 +194,7 @@ test('a pre-flight shows two faults, which are mended in place', async ({ desk: 
 test('it is switched on, and the first order is followed until the connection is proven', async ({ desk: page, hub }) => {
   await page.getByRole('link', { name: 'To the connection, to switch it on' }).click();
   await expect(page.getByRole('heading', { name: 'Shop to shed', level: 1 })).toBeVisible();
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   for (const channel of ['orders', 'shipments']) {
     await hub.api('PUT', `/connections/${connection?.id}/channels/${channel}`, { enabled: true, every_seconds: 3 });
   }
@@ -307,7 +307,7 @@ test('a partial shipment has its tracking on both sides', async ({ desk: page, h
 });
 
 test('a stock run is reviewed, approved by two people and taken back', async ({ desk: page, hub, browser }) => {
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   await page.goto(`${hub.base}/connections/${connection?.id}/settings`);
   const two = page.getByRole('switch', { name: 'Two people approve stock' });
   // The settings need the account's lists, which wait while its calls of this minute are spent.

@@ -152,7 +152,7 @@ test('the wizard is gone through without a mouse', async ({ desk: page, hub }) =
 });
 
 test('orders are filtered, looked at as a view, and changed several at once without a mouse', async ({ desk: page, hub }) => {
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   await hub.api('PUT', `/connections/${connection?.id}/channels/orders`, { enabled: true, every_seconds: 3 });
   await page.goto(`${hub.base}/`);
   await page.getByRole('heading', { level: 1 }).waitFor();
@@ -209,7 +209,7 @@ test('orders are filtered, looked at as a view, and changed several at once with
 
 test('an exception is mended and its orders are tried again without a mouse', async ({ desk: page, hub }) => {
   // Then the SKU is all that keeps the order.
-  const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
   await hub.api('PUT', `/connections/${connection?.id}/mappings`, { ship_methods: [{ source: 49, carrier: 'UPS', service: 'Ground' }] });
   await press(page, page.getByRole('link', { name: 'Exceptions' }));
   await isAt(page.getByRole('heading', { name: 'Exceptions', level: 1 }));

@@ -89,9 +89,9 @@ export async function places(demo: Demo, page: Page): Promise<[string, string][]
 
 /** A message to a webhook that nobody answers at. */
 async function delivery(demo: Demo): Promise<string> {
-  const kept = await demo.api<{ id: string }[]>('GET', '/webhooks');
+  const kept = await demo.api<{ items: { id: string }[] }>('GET', '/webhooks');
   const webhook =
-    kept[0] ??
+    kept.items[0] ??
     (
       await demo.api<{ webhook: { id: string } }>('POST', '/webhooks', {
         name: 'Bookkeeping',

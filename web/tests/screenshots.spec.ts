@@ -260,7 +260,7 @@ test('what needs somebody, and what is added', async ({ page, browser }) => {
     await first.context().close();
     await hub.firstPerson(page, PASSWORD);
     await hub.connect({ increases: 'correct' });
-    const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+    const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
     for (const channel of ['orders', 'shipments']) {
       await hub.api('PUT', `/connections/${connection?.id}/channels/${channel}`, { enabled: true, every_seconds: 3 });
     }

@@ -28,7 +28,7 @@ test('a held line of a run is let go by two people, while the others are correct
     await hub.disturb(RIGHT, 2);
     // `connect` makes the first of the products wrong by four.
     await hub.connect({ increases: 'correct', first_run: 'approve', two_people: true, brakes: { line: '3' } });
-    const [connection] = await hub.api<{ id: string }[]>('GET', '/connections');
+    const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
     const other = await comesIn(browser, hub.base, page, 'Lin', 'Staff');
     const sku = `W-${hub.sku(HELD)}`;
     // Lines of the newest run alone can be let go, and the warehouse counts every minute: both people look at one that was just made.

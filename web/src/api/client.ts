@@ -134,6 +134,28 @@ export interface Page<T> {
   next?: string | null;
 }
 
+/** The most that a route answers at a time. */
+const LARGEST = 500;
+
+/** All of a route that answers a page at a time: for what people pick from, and for short lists that are shown as a whole. */
+export function whole<P extends Readable>(path: P, params?: Asked<P>) {
+  const given = params as { path?: object; query?: object } | undefined;
+  return queryOptions<Item<P>[], Problem>({
+    queryKey: [path, given, 'whole'],
+    queryFn: async ({ signal }) => {
+      const items: Item<P>[] = [];
+      let cursor: string | null | undefined;
+      do {
+        const query = { ...given?.query, limit: LARGEST, cursor };
+        const page = (await done(get(path, { params: { ...given, query }, signal }))) as Page<Item<P>>;
+        items.push(...page.items);
+        cursor = page.next;
+      } while (cursor);
+      return items;
+    },
+  });
+}
+
 /** The same for a route that answers a page at a time. */
 export function paging<P extends Readable>(path: P, params?: Asked<P>) {
   const given = params as { path?: object; query?: object } | undefined;

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { reading } from './client';
+import { whole } from './client';
 
 type Named = { id: string; name: string };
 
@@ -10,8 +10,8 @@ const choices = (list: Named[] | undefined) => (list ?? []).map(({ id, name }) =
 
 /** What people call the connections and merchants, by id. An id stands for itself until they are read. */
 export function useNames() {
-  const { data: connections } = useQuery({ ...reading('/api/v1/connections'), staleTime: 60_000 });
-  const { data: merchants } = useQuery({ ...reading('/api/v1/merchants'), staleTime: 60_000 });
+  const { data: connections } = useQuery({ ...whole('/api/v1/connections'), staleTime: 60_000 });
+  const { data: merchants } = useQuery({ ...whole('/api/v1/merchants'), staleTime: 60_000 });
   return useMemo(
     () => ({
       connection: named(connections),

@@ -1,6 +1,6 @@
 import { Button, Group, Modal, Select, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, paging, whole, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
@@ -8,7 +8,7 @@ import { useFilters } from '../parts/filters';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Rows } from '../parts/table';
+import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { IssueList } from './issue-list';
 import { Policies } from './policies';
@@ -36,23 +36,20 @@ export function Alerts() {
   return (
     <Page title="Alerts" about="Who is told when something needs a person, and where.">
       <Section title="Where" actions={<NewChannel />}>
-        <Loaded of={reading('/api/v1/alerts/channels')}>{(channels) => <Channels channels={channels} />}</Loaded>
+        <Channels />
       </Section>
       <Section title="What" about="The default policy tells everything everywhere. Others pick kinds, connections and times.">
-        <Loaded of={reading('/api/v1/alerts/policies')}>{(policies) => <Policies policies={policies} />}</Loaded>
+        <Loaded of={whole('/api/v1/alerts/policies')}>{(policies) => <Policies policies={policies} />}</Loaded>
       </Section>
     </Page>
   );
 }
 
-function Channels({ channels }: { channels: Channel[] }) {
-  if (channels.length === 0) {
-    return <EmptyNote title="Nobody is told yet">Add e-mail addresses or a chat, and try them.</EmptyNote>;
-  }
+function Channels() {
   return (
-    <Rows
+    <DataTable<Channel>
+      of={paging('/api/v1/alerts/channels', { query: { limit: 50 } })}
       label="Where alerts go"
-      rows={channels}
       id={(channel) => channel.id}
       columns={[
         { title: 'Name', show: (channel) => channel.name },
@@ -62,6 +59,7 @@ function Channels({ channels }: { channels: Channel[] }) {
         { title: 'Problem', show: (channel) => channel.problem },
         { title: 'Do', show: (channel) => <ChannelActions channel={channel} /> },
       ]}
+      empty={<EmptyNote title="Nobody is told yet">Add e-mail addresses or a chat, and try them.</EmptyNote>}
     />
   );
 }

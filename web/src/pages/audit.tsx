@@ -1,7 +1,7 @@
 import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, paging, reading, type Schemas } from '../api/client';
+import { api, done, paging, whole, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
@@ -49,10 +49,10 @@ const SUBJECTS = [
 
 /** Whoever may have done something: people and keys, by the ids that stay theirs. */
 function useActors() {
-  const { data: people } = useQuery({ ...reading('/api/v1/people', { query: { limit: 500 } }), staleTime: 60_000 });
-  const { data: keys } = useQuery({ ...reading('/api/v1/keys'), staleTime: 60_000 });
+  const { data: people } = useQuery({ ...whole('/api/v1/people'), staleTime: 60_000 });
+  const { data: keys } = useQuery({ ...whole('/api/v1/keys'), staleTime: 60_000 });
   return [
-    ...(people?.items ?? []).map(({ id, email }) => ({ value: id, label: email })),
+    ...(people ?? []).map(({ id, email }) => ({ value: id, label: email })),
     ...(keys ?? []).map(({ id, name }) => ({ value: id, label: `key ${name}` })),
   ];
 }

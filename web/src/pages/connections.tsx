@@ -1,6 +1,6 @@
 import { Group, Paper, Stack, Switch, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { reading, type Schemas } from '../api/client';
+import { reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
@@ -34,7 +34,7 @@ export function Connections() {
       actions={administers && <ToButton href="/connections/add">Add a connection</ToButton>}
     >
       {administers && <Unfinished />}
-      <Loaded of={reading('/api/v1/connections', filters.state === 'archived' ? { query: { archived: true } } : undefined)}>
+      <Loaded of={whole('/api/v1/connections', filters.state === 'archived' ? { query: { archived: true } } : undefined)}>
         {(connections) =>
           connections.length === 0 && filters.state !== 'archived' ? (
             <None />
@@ -87,8 +87,8 @@ export function Connections() {
 /** Where there is none: how one is made, and where those are that were put away. */
 function None() {
   const { administers } = useRights();
-  const { data: all } = useQuery(reading('/api/v1/connections', { query: { archived: true } }));
-  const putAway = all !== undefined && all.length > 0;
+  const { data: some } = useQuery(reading('/api/v1/connections', { query: { archived: true, limit: 1 } }));
+  const putAway = some !== undefined && some.items.length > 0;
   return (
     <Paper withBorder>
       <EmptyNote

@@ -1,12 +1,12 @@
-import { Button, Modal, NumberInput, Paper, Select, Stack, TextInput } from '@mantine/core';
+import { Button, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, DialogEnd, useAct } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
-import { Loaded, Page } from '../parts/page';
-import { Rows } from '../parts/table';
+import { Page } from '../parts/page';
+import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { Once } from './secret';
 
@@ -23,7 +23,7 @@ type Kind = (typeof KINDS)[number]['value'];
 
 /** The warehouses there are, by name and platform. */
 function useWarehouses() {
-  const { data: all } = useQuery({ ...reading('/api/v1/warehouses'), staleTime: 60_000 });
+  const { data: all } = useQuery({ ...whole('/api/v1/warehouses'), staleTime: 60_000 });
   const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
   return (all ?? []).map(({ id, name, platform }) => ({
     value: id,
@@ -44,46 +44,37 @@ export function Keys() {
   return (
     <Page title="Keys" about="Programs send a key with every request. People sign in instead." actions={<NewKey made={setMade} />}>
       {made && <Once title="The new key" secret={made} />}
-      <Loaded of={reading('/api/v1/keys')}>
-        {(keys) => (
-          <Paper withBorder>
-            {keys.length === 0 ? (
-              <EmptyNote title="No key yet">Programs that use the API need one each, so that one can be taken away alone.</EmptyNote>
-            ) : (
-              <Rows
-                label="API keys"
-                rows={keys}
-                id={(key) => key.id}
-                columns={[
-                  { title: 'For', show: (key) => key.name },
-                  { title: 'May', show: may },
-                  { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All'), wide: true },
-                  { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
-                  { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
-                  {
-                    title: 'Do',
-                    show: (key) =>
-                      key.revoked_at ? (
-                        <>
-                          Revoked <Time at={key.revoked_at} />
-                        </>
-                      ) : (
-                        <Action
-                          size="xs"
-                          label="Revoke"
-                          about={key.name}
-                          danger
-                          explains={`Programs that use “${key.name}” are refused from now on. This cannot be taken back.`}
-                          run={() => done(api.DELETE('/api/v1/keys/{key}', { params: { path: { key: key.id } } }))}
-                        />
-                      ),
-                  },
-                ]}
-              />
-            )}
-          </Paper>
-        )}
-      </Loaded>
+      <DataTable<Schemas['KeyOut']>
+        of={paging('/api/v1/keys', { query: { limit: 50 } })}
+        label="API keys"
+        id={(key) => key.id}
+        columns={[
+          { title: 'For', show: (key) => key.name },
+          { title: 'May', show: may },
+          { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All'), wide: true },
+          { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
+          { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
+          {
+            title: 'Do',
+            show: (key) =>
+              key.revoked_at ? (
+                <>
+                  Revoked <Time at={key.revoked_at} />
+                </>
+              ) : (
+                <Action
+                  size="xs"
+                  label="Revoke"
+                  about={key.name}
+                  danger
+                  explains={`Programs that use “${key.name}” are refused from now on. This cannot be taken back.`}
+                  run={() => done(api.DELETE('/api/v1/keys/{key}', { params: { path: { key: key.id } } }))}
+                />
+              ),
+          },
+        ]}
+        empty={<EmptyNote title="No key yet">Programs that use the API need one each, so that one can be taken away alone.</EmptyNote>}
+      />
     </Page>
   );
 }

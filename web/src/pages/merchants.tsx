@@ -1,13 +1,13 @@
 import { Group, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action } from '../parts/act';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
-import { Loaded, Page } from '../parts/page';
+import { Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Rows } from '../parts/table';
+import { DataTable } from '../parts/table';
 import { NameButton, Rename } from './name-button';
 
 type Side = Schemas['Side'];
@@ -23,13 +23,13 @@ export function Merchants() {
       actions={<NewMerchant />}
     >
       <Section title="Merchants" about="Two merchants never see each other's orders. On the page of one, its data is taken along, and people are erased from it.">
-        <Loaded of={reading('/api/v1/merchants')}>{(merchants) => <MerchantRows merchants={merchants} />}</Loaded>
+        <MerchantRows />
       </Section>
       <Section title="Stores" about="Accounts at Brightpearl, where orders come from.">
-        <Loaded of={reading('/api/v1/stores')}>{(stores) => <Endpoints side="store" all={stores} />}</Loaded>
+        <Endpoints side="store" />
       </Section>
       <Section title="Warehouses" about="Accounts at warehouses, where orders go.">
-        <Loaded of={reading('/api/v1/warehouses')}>{(warehouses) => <Endpoints side="warehouse" all={warehouses} />}</Loaded>
+        <Endpoints side="warehouse" />
       </Section>
     </Page>
   );
@@ -48,7 +48,7 @@ function NewMerchant() {
 }
 
 /** All connections, those that were put away included: they keep what belongs to them. */
-const CONNECTIONS = reading('/api/v1/connections', { query: { archived: true } });
+const CONNECTIONS = whole('/api/v1/connections', { query: { archived: true } });
 
 function Uses({ of }: { of: Schemas['ConnectionOut'][] }) {
   return of.map((one, place) => (
@@ -59,15 +59,12 @@ function Uses({ of }: { of: Schemas['ConnectionOut'][] }) {
   ));
 }
 
-function MerchantRows({ merchants }: { merchants: Merchant[] }) {
+function MerchantRows() {
   const { data: connections } = useQuery(CONNECTIONS);
-  if (merchants.length === 0) {
-    return <EmptyNote title="No merchants yet">Add one here, or while you add a connection.</EmptyNote>;
-  }
   return (
-    <Rows<Merchant>
+    <DataTable<Merchant>
+      of={paging('/api/v1/merchants', { query: { limit: 50 } })}
       label="Merchants"
-      rows={merchants}
       id={(merchant) => merchant.id}
       columns={[
         { title: 'Merchant', show: (merchant) => <To href={`/merchants/${merchant.id}`}>{merchant.name}</To> },
@@ -94,6 +91,7 @@ function MerchantRows({ merchants }: { merchants: Merchant[] }) {
           ),
         },
       ]}
+      empty={<EmptyNote title="No merchants yet">Add one here, or while you add a connection.</EmptyNote>}
     />
   );
 }
@@ -103,34 +101,29 @@ function uses(connections: Schemas['ConnectionOut'][] | undefined, fits: (one: S
   return found.length > 0 && <Uses of={found} />;
 }
 
-/** Renames and removes either side. */
+/** Lists, renames and removes either side. */
 const SIDES = {
   store: {
+    list: paging('/api/v1/stores', { query: { limit: 50 } }),
     rename: (store: string, name: string) => done(api.PATCH('/api/v1/stores/{store}', { params: { path: { store } }, body: { name } })),
     remove: (store: string) => done(api.DELETE('/api/v1/stores/{store}', { params: { path: { store } } })),
   },
   warehouse: {
+    list: paging('/api/v1/warehouses', { query: { limit: 50 } }),
     rename: (warehouse: string, name: string) =>
       done(api.PATCH('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse } }, body: { name } })),
     remove: (warehouse: string) => done(api.DELETE('/api/v1/warehouses/{warehouse}', { params: { path: { warehouse } } })),
   },
 } as const;
 
-function Endpoints({ side, all }: { side: Side; all: Endpoint[] }) {
+function Endpoints({ side }: { side: Side }) {
   const names = useNames();
   const { data: connections } = useQuery(CONNECTIONS);
   const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
-  if (all.length === 0) {
-    return (
-      <EmptyNote title={`No ${side}s yet`} action={<ToButton href="/connections/add">Add a connection</ToButton>}>
-        One is made in the step {side === 'store' ? 'Store' : 'Warehouse'} Setup of adding a connection.
-      </EmptyNote>
-    );
-  }
   return (
-    <Rows<Endpoint>
+    <DataTable<Endpoint>
+      of={SIDES[side].list}
       label={side === 'store' ? 'Stores' : 'Warehouses'}
-      rows={all}
       id={(one) => one.id}
       columns={[
         { title: side === 'store' ? 'Store' : 'Warehouse', show: (one) => one.name },
@@ -159,6 +152,11 @@ function Endpoints({ side, all }: { side: Side; all: Endpoint[] }) {
           ),
         },
       ]}
+      empty={
+        <EmptyNote title={`No ${side}s yet`} action={<ToButton href="/connections/add">Add a connection</ToButton>}>
+          One is made in the step {side === 'store' ? 'Store' : 'Warehouse'} Setup of adding a connection.
+        </EmptyNote>
+      }
     />
   );
 }

@@ -1,6 +1,6 @@
 import { Grid, Group, Paper, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { paging, reading, type Schemas } from '../api/client';
+import { paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
@@ -20,7 +20,7 @@ export function Overview() {
   const { administers } = useRights();
   return (
     <Page title="Overview">
-      <Loaded of={reading('/api/v1/connections')}>
+      <Loaded of={whole('/api/v1/connections')}>
         {(connections) =>
           connections.length === 0 ? (
             <Paper withBorder>

@@ -1,7 +1,7 @@
 import { Button, Group, Modal, MultiSelect, NumberInput, Paper, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
+import { api, done, filling, ifMatch, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
 import { ProblemNote } from '../parts/notes';
@@ -60,8 +60,8 @@ export function Policies({ policies }: { policies: Policy[] }) {
 
 /** Names of alert channels and webhooks, by id: a policy may pick either. */
 function usePlaces() {
-  const { data: channels } = useQuery(reading('/api/v1/alerts/channels'));
-  const { data: webhooks } = useQuery(reading('/api/v1/webhooks'));
+  const { data: channels } = useQuery(whole('/api/v1/alerts/channels'));
+  const { data: webhooks } = useQuery(whole('/api/v1/webhooks'));
   return [
     ...(channels ?? []).map(({ id, name }) => ({ value: id, label: name })),
     ...(webhooks ?? []).map(({ id, name }) => ({ value: id, label: `${name} (webhook)` })),

@@ -1,6 +1,6 @@
 import { Paper, Select, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { api, done, paging, reading, type Schemas } from '../api/client';
+import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
@@ -16,7 +16,7 @@ import { reasonOf, RunBadge } from './run-badge';
 /** Stock of one connection: runs, what the warehouse counts, differences explained, and what is held. */
 export function Stock() {
   const { administers } = useRights();
-  const { data: connections } = useQuery(reading('/api/v1/connections'));
+  const { data: connections } = useQuery(whole('/api/v1/connections'));
   const [filters, setFilters] = useFilters();
   const counts = connections?.find((one) => one.channels.some(({ channel, enabled, succeeded_at: ran }) => channel === 'stock' && (enabled || ran)));
   const connection = filters.connection ?? (counts ?? connections?.[0])?.id;

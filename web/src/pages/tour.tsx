@@ -2,7 +2,7 @@ import { Alert, Group, Loader, Stack, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
-import { paging, reading, type Schemas } from '../api/client';
+import { paging, reading, whole, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
@@ -136,7 +136,7 @@ function Followed({ connection, id }: { connection: Connection; id: string }) {
 /** Who hears of what does not go by itself; only administrators may know. */
 function Told() {
   const { administers } = useRights();
-  const { data: channels } = useQuery({ ...reading('/api/v1/alerts/channels'), enabled: administers });
+  const { data: channels } = useQuery({ ...whole('/api/v1/alerts/channels'), enabled: administers });
   if (!channels) return 'What needs a person stands on the overview.';
   if (channels.some((one) => one.enabled && !one.problem)) return 'You hear only of what needs you.';
   return 'What needs a person stands on the overview; nobody is told of it yet.';

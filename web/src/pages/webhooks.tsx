@@ -1,7 +1,7 @@
 import { Button, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, paging, reading, type Schemas } from '../api/client';
+import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, DialogEnd, useAct } from '../parts/act';
 import { Block } from '../parts/block';
@@ -29,7 +29,7 @@ export function Webhooks() {
       actions={<NewWebhook made={setSecret} />}
     >
       {secret && <Once title="What the messages are signed with" secret={secret} />}
-      <Loaded of={reading('/api/v1/webhooks')}>
+      <Loaded of={whole('/api/v1/webhooks')}>
         {(webhooks) =>
           webhooks.length === 0 ? (
             <Paper withBorder>

@@ -10,7 +10,7 @@ use super::{
     problem::ProblemOut,
 };
 use crate::operate::{
-    Caller, Failure, PageOut,
+    Caller, Failure, PageOut, PagingQuery,
     alert_channels::{self, AlertChannelOut, NewAlertChannelIn, UpdateAlertChannelIn},
     alerts::{self, AcknowledgeIn, IssueOut, IssuesQuery, PolicyIn, PolicyOut, SnoozeIn},
     deliveries::{self, DeliveriesQuery, DeliveryOut},
@@ -66,13 +66,14 @@ pub(super) async fn snooze_issue(
 
 /// List alert policies
 ///
-/// With the default one, which covers everything that needs a person.
-#[utoipa::path(get, path = "/alerts/policies", operation_id = "list_alert_policies", tag = "alerts", responses((status = 200, body = Vec<PolicyOut>), (status = "default", body = ProblemOut)))]
+/// By name, with the default one, which covers everything that needs a person.
+#[utoipa::path(get, path = "/alerts/policies", operation_id = "list_alert_policies", tag = "alerts", params(PagingQuery), responses((status = 200, body = PageOut<PolicyOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_alert_policies(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<PolicyOut>>, Failure> {
-    Ok(Json(alerts::policies(&api.hub, &caller).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<PolicyOut>>, Failure> {
+    Ok(Json(alerts::list_policies(&api.hub, &caller, &paging).await?))
 }
 
 /// Create an alert policy
@@ -126,12 +127,13 @@ pub(super) async fn delete_alert_policy(
 /// List alert channels
 ///
 /// By name.
-#[utoipa::path(get, path = "/alerts/channels", operation_id = "list_alert_channels", tag = "alerts", responses((status = 200, body = Vec<AlertChannelOut>), (status = "default", body = ProblemOut)))]
+#[utoipa::path(get, path = "/alerts/channels", operation_id = "list_alert_channels", tag = "alerts", params(PagingQuery), responses((status = 200, body = PageOut<AlertChannelOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_alert_channels(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<AlertChannelOut>>, Failure> {
-    Ok(Json(alert_channels::list(&api.hub, &caller).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<AlertChannelOut>>, Failure> {
+    Ok(Json(alert_channels::list(&api.hub, &caller, &paging).await?))
 }
 
 /// Create an alert channel

@@ -15,7 +15,7 @@ use super::{
     problem::ProblemOut,
 };
 use crate::operate::{
-    Caller, Failure,
+    Caller, Failure, PageOut, PagingQuery,
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
     connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, ConnectionsQuery, NewConnectionIn},
     endpoints::{
@@ -43,13 +43,16 @@ pub(super) async fn list_platforms(
 }
 
 /// List merchants
-#[utoipa::path(get, path = "/merchants", operation_id = "list_merchants", tag = "connections",
-    responses((status = 200, body = Vec<MerchantOut>), (status = "default", body = ProblemOut)))]
+///
+/// By name.
+#[utoipa::path(get, path = "/merchants", operation_id = "list_merchants", tag = "connections", params(PagingQuery),
+    responses((status = 200, body = PageOut<MerchantOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_merchants(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<MerchantOut>>, Failure> {
-    Ok(Json(endpoints::merchants(&api.hub, &caller).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<MerchantOut>>, Failure> {
+    Ok(Json(endpoints::list_merchants(&api.hub, &caller, &paging).await?))
 }
 
 /// Create a merchant
@@ -67,13 +70,16 @@ pub(super) async fn create_merchant(
 }
 
 /// List stores
-#[utoipa::path(get, path = "/stores", operation_id = "list_stores", tag = "connections",
-    responses((status = 200, body = Vec<EndpointOut>), (status = "default", body = ProblemOut)))]
+///
+/// By name.
+#[utoipa::path(get, path = "/stores", operation_id = "list_stores", tag = "connections", params(PagingQuery),
+    responses((status = 200, body = PageOut<EndpointOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_stores(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<EndpointOut>>, Failure> {
-    Ok(Json(endpoints::list(&api.hub, &caller, Side::Store).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<EndpointOut>>, Failure> {
+    Ok(Json(endpoints::list(&api.hub, &caller, Side::Store, &paging).await?))
 }
 
 /// Create a store
@@ -191,13 +197,16 @@ pub(super) async fn get_store_choices(
 }
 
 /// List warehouses
-#[utoipa::path(get, path = "/warehouses", operation_id = "list_warehouses", tag = "connections",
-    responses((status = 200, body = Vec<EndpointOut>), (status = "default", body = ProblemOut)))]
+///
+/// By name.
+#[utoipa::path(get, path = "/warehouses", operation_id = "list_warehouses", tag = "connections", params(PagingQuery),
+    responses((status = 200, body = PageOut<EndpointOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_warehouses(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<EndpointOut>>, Failure> {
-    Ok(Json(endpoints::list(&api.hub, &caller, Side::Warehouse).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<EndpointOut>>, Failure> {
+    Ok(Json(endpoints::list(&api.hub, &caller, Side::Warehouse, &paging).await?))
 }
 
 /// Create a warehouse
@@ -258,14 +267,16 @@ pub(super) async fn test_warehouse(
 }
 
 /// List connections
+///
+/// By name.
 #[utoipa::path(get, path = "/connections", operation_id = "list_connections", tag = "connections", params(ConnectionsQuery),
-    responses((status = 200, body = Vec<ConnectionOut>), (status = "default", body = ProblemOut)))]
+    responses((status = 200, body = PageOut<ConnectionOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_connections(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<ConnectionsQuery>,
-) -> Result<Json<Vec<ConnectionOut>>, Failure> {
-    Ok(Json(connections::list(&api.hub, &caller, query).await?))
+) -> Result<Json<PageOut<ConnectionOut>>, Failure> {
+    Ok(Json(connections::list(&api.hub, &caller, &query).await?))
 }
 
 /// Create a connection

@@ -11,25 +11,26 @@ use axum::{
 
 use super::{
     Api,
-    extract::{Given, Named},
+    extract::{Asked, Given, Named},
     problem::ProblemOut,
     repeatable::ShownOnce,
 };
 use crate::operate::{
-    Caller, Failure,
+    Caller, Failure, PageOut, PagingQuery,
     keys::{self, KeyOut, NewKeyIn, NewKeyOut},
 };
 
 /// List API keys
 ///
-/// Administrators only. Keys themselves are not kept.
-#[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys",
-    responses((status = 200, body = Vec<KeyOut>), (status = "default", body = ProblemOut)))]
+/// Administrators only, newest first. Keys themselves are not kept.
+#[utoipa::path(get, path = "/keys", operation_id = "list_keys", tag = "keys", params(PagingQuery),
+    responses((status = 200, body = PageOut<KeyOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_keys(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<KeyOut>>, Failure> {
-    Ok(Json(keys::list(&api.hub, &caller).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<KeyOut>>, Failure> {
+    Ok(Json(keys::list(&api.hub, &caller, &paging).await?))
 }
 
 /// Create an API key

@@ -16,7 +16,7 @@ use super::{
     repeatable::ShownOnce,
 };
 use crate::operate::{
-    Caller, Failure, PageOut,
+    Caller, Failure, PageOut, PagingQuery,
     deliveries::{self, DeliveriesQuery, DeliveryDetailOut, DeliveryOut, ReplayIn, ReplayedOut},
     outlets::{self, NewWebhookIn, NewWebhookOut, RotateIn, RotatedOut, UpdateWebhookIn, WebhookOut},
 };
@@ -31,12 +31,13 @@ fn once(status: StatusCode, shown: impl serde::Serialize) -> Response {
 /// List webhooks
 ///
 /// By name.
-#[utoipa::path(get, path = "/webhooks", operation_id = "list_webhooks", tag = "webhooks", responses((status = 200, body = Vec<WebhookOut>), (status = "default", body = ProblemOut)))]
+#[utoipa::path(get, path = "/webhooks", operation_id = "list_webhooks", tag = "webhooks", params(PagingQuery), responses((status = 200, body = PageOut<WebhookOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_webhooks(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
-) -> Result<Json<Vec<WebhookOut>>, Failure> {
-    Ok(Json(outlets::list(&api.hub, &caller).await?))
+    Asked(paging): Asked<PagingQuery>,
+) -> Result<Json<PageOut<WebhookOut>>, Failure> {
+    Ok(Json(outlets::list(&api.hub, &caller, &paging).await?))
 }
 
 /// Create a webhook

@@ -8,6 +8,7 @@ use super::{
     Session,
     args::notify::{AlertChannels, AlertPolicies, Alerts, PolicyOptions},
     orders::more,
+    people::query,
     print::{self, Printer, table, time, yes},
     webhooks::{page, sent},
 };
@@ -49,7 +50,10 @@ pub(super) async fn run(session: &Session, command: Alerts, printer: Printer) ->
 async fn channels(session: &Session, command: AlertChannels, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        AlertChannels::List => printer.answer(&alert_channels::list(hub, caller).await?, |list| channel_rows(list)),
+        AlertChannels::List { paging } => {
+            let found = alert_channels::list(hub, caller, &query(paging)).await?;
+            printer.answer(&found, |found| more(channel_rows(&found.items), found.next.as_deref()))
+        }
         AlertChannels::CreateEmail { name, to, merchant } => {
             let given = NewAlertChannelIn { name, kind: ChannelKindIn::Email, to, url: None, merchant };
             printer.answer(&alert_channels::create(hub, caller, given).await?, one_channel)
@@ -85,7 +89,10 @@ async fn channels(session: &Session, command: AlertChannels, printer: Printer) -
 async fn policies(session: &Session, command: AlertPolicies, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        AlertPolicies::List => printer.answer(&alerts::policies(hub, caller).await?, |list| policy_rows(list)),
+        AlertPolicies::List { paging } => {
+            let found = alerts::list_policies(hub, caller, &query(paging)).await?;
+            printer.answer(&found, |found| more(policy_rows(&found.items), found.next.as_deref()))
+        }
         AlertPolicies::Create { name, merchant, options } => {
             let given = PolicyIn {
                 name,

@@ -402,6 +402,9 @@ pub enum Connections {
         /// Also those that were put away.
         #[arg(long)]
         archived: bool,
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
     },
     /// Show one with its channels and problems.
     Show(OneConnection),
@@ -936,8 +939,12 @@ pub struct Release {
 /// What to do with keys.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// List API keys.
-    List,
+    /// List API keys, newest first.
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Make an API key; it is shown once.
     Create {
         /// What it is for.

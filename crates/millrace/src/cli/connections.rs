@@ -3,6 +3,7 @@
 use super::{
     Session,
     args::{ChannelName, Connections, Existing, TableName, Thing},
+    orders::more,
     print::{self, Printer, table, yes},
 };
 use crate::operate::{
@@ -24,27 +25,27 @@ use crate::operate::{
 pub(super) async fn run(session: &Session, command: Connections, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Connections::List { archived } => {
-            let list = connections::list(hub, caller, ConnectionsQuery { archived }).await?;
-            printer.answer(&list, |list| {
-                table(
-                    ["NAME", "STORE", "WAREHOUSE", "STATE", "CHANNELS ON"],
-                    list.iter().map(|one| {
-                        let on: Vec<&str> = one
-                            .channels
-                            .iter()
-                            .filter(|channel| channel.enabled)
-                            .map(|channel| channel.channel.as_str())
-                            .collect();
-                        [
-                            one.name.clone(),
-                            one.store_name.clone(),
-                            one.warehouse_name.clone(),
-                            one.state.clone(),
-                            on.join(", "),
-                        ]
-                    }),
-                )
+        Connections::List { archived, paging } => {
+            let query = ConnectionsQuery { archived, limit: Some(paging.limit), cursor: paging.cursor };
+            let page = connections::list(hub, caller, &query).await?;
+            printer.answer(&page, |page| {
+                let rows = page.items.iter().map(|one| {
+                    let on: Vec<&str> = one
+                        .channels
+                        .iter()
+                        .filter(|channel| channel.enabled)
+                        .map(|channel| channel.channel.as_str())
+                        .collect();
+                    [
+                        one.name.clone(),
+                        one.store_name.clone(),
+                        one.warehouse_name.clone(),
+                        one.state.clone(),
+                        on.join(", "),
+                    ]
+                });
+                let head = ["NAME", "STORE", "WAREHOUSE", "STATE", "CHANNELS ON"];
+                more(table(head, rows), page.next.as_deref())
             })
         }
         Connections::Show(one) => printer.answer(&connections::show(hub, caller, &one.connection).await?, detail),

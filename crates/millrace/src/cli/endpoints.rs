@@ -10,6 +10,9 @@ use clap::Subcommand;
 
 use super::{
     NEEDS_PERSON, Session,
+    args::Paging,
+    orders::more,
+    people::query,
     print::{self, Printer, table, time},
     system::endpoint,
 };
@@ -24,7 +27,11 @@ use crate::operate::{
 #[derive(Debug, Subcommand)]
 pub enum Stores {
     /// List them.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Test one that is kept. Exit code 5 when it does not work.
     Test {
         /// Name or id.
@@ -51,7 +58,11 @@ pub enum Stores {
 #[derive(Debug, Subcommand)]
 pub enum Warehouses {
     /// List them.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Test one that is kept. Exit code 5 when it does not work.
     Test {
         /// Name or id.
@@ -74,7 +85,7 @@ pub enum Warehouses {
 pub(super) async fn stores(session: &Session, command: Stores, printer: Printer) -> Result<ExitCode, Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Stores::List => list(session, Side::Store, printer).await,
+        Stores::List { paging } => list(session, Side::Store, paging, printer).await,
         Stores::Test { store } => told(&check::endpoint(hub, caller, Side::Store, &store, false).await?, printer),
         Stores::Try { file } => try_file(session, Side::Store, &file, printer).await,
         Stores::Access { store } => {
@@ -95,7 +106,7 @@ pub(super) async fn stores(session: &Session, command: Stores, printer: Printer)
 pub(super) async fn warehouses(session: &Session, command: Warehouses, printer: Printer) -> Result<ExitCode, Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Warehouses::List => list(session, Side::Warehouse, printer).await,
+        Warehouses::List { paging } => list(session, Side::Warehouse, paging, printer).await,
         Warehouses::Test { warehouse, trust_host_key } => {
             told(&check::endpoint(hub, caller, Side::Warehouse, &warehouse, trust_host_key).await?, printer)
         }
@@ -103,12 +114,12 @@ pub(super) async fn warehouses(session: &Session, command: Warehouses, printer: 
     }
 }
 
-async fn list(session: &Session, side: Side, printer: Printer) -> Result<ExitCode, Failure> {
-    let found = endpoints::list(&session.hub, &session.caller, side).await?;
-    printer.answer(&found, |found| {
+async fn list(session: &Session, side: Side, paging: Paging, printer: Printer) -> Result<ExitCode, Failure> {
+    let page = endpoints::list(&session.hub, &session.caller, side, &query(paging)).await?;
+    printer.answer(&page, |page| {
         let rows =
-            found.iter().map(|one| [one.id.clone(), one.name.clone(), one.platform.clone(), one.merchant.clone()]);
-        table(["ID", "NAME", "PLATFORM", "MERCHANT"], rows)
+            page.items.iter().map(|one| [one.id.clone(), one.name.clone(), one.platform.clone(), one.merchant.clone()]);
+        more(table(["ID", "NAME", "PLATFORM", "MERCHANT"], rows), page.next.as_deref())
     })?;
     Ok(ExitCode::SUCCESS)
 }

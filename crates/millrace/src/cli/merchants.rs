@@ -7,6 +7,9 @@ use futures_util::TryStreamExt as _;
 
 use super::{
     Session,
+    args::Paging,
+    orders::more,
+    people::query,
     print::{self, NewFile, Printer, table},
 };
 use crate::operate::{
@@ -18,7 +21,11 @@ use crate::operate::{
 #[derive(Debug, Subcommand)]
 pub enum Merchants {
     /// List merchants.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Write everything of a merchant but secrets to one archive (.tar.gz) of NDJSON and CSV files.
     Export {
         /// Name or id.
@@ -48,9 +55,13 @@ pub enum Merchants {
 pub(super) async fn run(session: &Session, command: Merchants, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Merchants::List => printer.answer(&endpoints::merchants(hub, caller).await?, |merchants| {
-            table(["ID", "NAME"], merchants.iter().map(|one| [one.id.clone(), one.name.clone()]))
-        }),
+        Merchants::List { paging } => {
+            let page = endpoints::list_merchants(hub, caller, &query(paging)).await?;
+            printer.answer(&page, |page| {
+                let rows = page.items.iter().map(|one| [one.id.clone(), one.name.clone()]);
+                more(table(["ID", "NAME"], rows), page.next.as_deref())
+            })
+        }
         Merchants::Export { merchant, to } => {
             let archive = archive::export(Arc::clone(hub), caller, &merchant).await?;
             let mut file = NewFile::at(&to)?;

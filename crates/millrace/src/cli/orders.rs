@@ -110,7 +110,7 @@ fn edit_file(file: &std::path::Path) -> Result<OrderEditIn, Failure> {
 /// A list, and how to go on.
 pub(super) fn more(table: String, next: Option<&str>) -> String {
     match next {
-        Some(next) => format!("{table}\nThere is more: --cursor {next}"),
+        Some(next) => format!("{table}\nThere is more: --cursor {}", print::typed(next)),
         None => table,
     }
 }

@@ -113,6 +113,15 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// A word as it is typed in a shell: a name with spaces or signs in it stands in quotes.
+pub fn typed(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-.:/@".contains(c);
+    if word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", clean(word).replace('\'', "'\\''"))
+}
+
 /// Yes or no.
 pub fn yes(value: bool) -> String {
     if value { "yes" } else { "no" }.to_owned()
@@ -121,4 +130,16 @@ pub fn yes(value: bool) -> String {
 /// A time for people, or nothing.
 pub fn time(at: Option<jiff::Timestamp>) -> String {
     at.map(|at| at.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::typed;
+
+    #[test]
+    fn a_word_is_typed_as_the_shell_takes_it() {
+        assert_eq!(typed("ord_01abc"), "ord_01abc");
+        assert_eq!(typed("Dept. of 3PL"), "'Dept. of 3PL'");
+        assert_eq!(typed("it's $HOME"), r"'it'\''s $HOME'");
+    }
 }

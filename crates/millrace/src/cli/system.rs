@@ -10,6 +10,7 @@ use super::{
     args::{Audit, AuditCommand, Check, Events, Exceptions, KeyRole, Keys},
     figures,
     orders::more,
+    people::query,
     print::{self, Printer, table, time, yes},
     x12,
 };
@@ -249,10 +250,10 @@ fn shown(made: &NewKeyOut) -> String {
 pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Keys::List => {
-            let list = keys::list(hub, caller).await?;
-            printer.answer(&list, |list| {
-                let rows = list.iter().map(|key| {
+        Keys::List { paging } => {
+            let page = keys::list(hub, caller, &query(paging)).await?;
+            printer.answer(&page, |page| {
+                let rows = page.items.iter().map(|key| {
                     let state = if key.revoked_at.is_some() { "revoked" } else { "valid" };
                     [
                         key.id.clone(),
@@ -264,7 +265,8 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
                         state.to_owned(),
                     ]
                 });
-                table(["ID", "NAME", "ROLE", "MERCHANT", "ENDS", "LAST USED", ""], rows)
+                let head = ["ID", "NAME", "ROLE", "MERCHANT", "ENDS", "LAST USED", ""];
+                more(table(head, rows), page.next.as_deref())
             })
         }
         Keys::Create { name, warehouse: Some(warehouse), days, .. } => {

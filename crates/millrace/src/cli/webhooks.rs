@@ -6,6 +6,7 @@ use super::{
     Session,
     args::notify::{Replay, Webhooks},
     orders::more,
+    people::query,
     print::{self, Printer, table, time, yes},
 };
 use crate::operate::{
@@ -21,7 +22,10 @@ use crate::operate::{
 pub(super) async fn run(session: &Session, command: Webhooks, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Webhooks::List => printer.answer(&outlets::list(hub, caller).await?, |list| webhooks(list)),
+        Webhooks::List { paging } => {
+            let found = outlets::list(hub, caller, &query(paging)).await?;
+            printer.answer(&found, |found| more(webhooks(&found.items), found.next.as_deref()))
+        }
         Webhooks::Show { webhook } => printer.answer(&outlets::show(hub, caller, &webhook).await?, one),
         Webhooks::Create { name, url, events, merchant } => {
             let made = outlets::create(hub, caller, NewWebhookIn { name, url, events, merchant }).await?;

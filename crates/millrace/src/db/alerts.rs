@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Access, Database, DbError, Page, R, audit, deliveries,
     outlets::{self, merchant_text},
-    queries,
+    queries::{self, Stretch},
     sql::{PendingEvent, Row, Tx, json},
 };
 
@@ -129,6 +129,16 @@ fn issue(row: &Row) -> R<IssueRecord> {
     })
 }
 
+fn policy(row: &Row) -> R<AlertPolicy> {
+    Ok(AlertPolicy {
+        id: row.string(0)?,
+        merchant: outlets::merchant(row.text(1)?)?,
+        name: row.string(2)?,
+        enabled: row.flag(3)?,
+        settings: row.json(4)?,
+    })
+}
+
 fn count(sighting: &Sighting) -> i64 {
     i64::try_from(sighting.count).unwrap_or(i64::MAX)
 }
@@ -147,17 +157,49 @@ impl Database {
                         &[tenant.into(), merchant.into()],
                     )
                     .await?;
-                rows.iter()
-                    .map(|row| {
-                        Ok(AlertPolicy {
-                            id: row.string(0)?,
-                            merchant: outlets::merchant(row.text(1)?)?,
-                            name: row.string(2)?,
-                            enabled: row.flag(3)?,
-                            settings: row.json(4)?,
-                        })
-                    })
-                    .collect()
+                rows.iter().map(policy).collect()
+            })
+        })
+        .await
+    }
+
+    /// A page of the policies that may be seen, by name. To whoever sees the whole tenant, `default` stands among them as long as
+    /// nobody has changed it.
+    pub async fn list_alert_policies(
+        &self,
+        access: &Access,
+        default: AlertPolicy,
+        after: Option<&str>,
+        limit: u32,
+    ) -> R<Page<AlertPolicy>> {
+        let (access, stretch) = (access.clone(), Stretch::page(after, limit));
+        self.read(access.clone(), "list_alert_policies", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                // The database puts it into its place: what comes after what, it says itself.
+                let rows = tx
+                    .query(
+                        "SELECT p.id, p.merchant, p.name, p.enabled, p.settings FROM (
+                             SELECT id, merchant, name, enabled, settings FROM alert_policy
+                             WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2)
+                             UNION ALL
+                             SELECT $5, '', $6, $7, $8
+                             WHERE $2 = '*' AND NOT EXISTS (SELECT 1 FROM alert_policy WHERE tenant = $1 AND id = $5)
+                         ) AS p WHERE p.name > $3 ORDER BY p.name LIMIT $4",
+                        &[
+                            tenant.into(),
+                            merchant.into(),
+                            stretch.after.into(),
+                            stretch.rows.into(),
+                            default.id.into(),
+                            default.name.into(),
+                            default.enabled.into(),
+                            json(&default.settings)?.into(),
+                        ],
+                    )
+                    .await?;
+                let found = rows.iter().map(policy).collect::<R<Vec<_>>>()?;
+                Ok(queries::page(found, limit, |policy| policy.name.clone()))
             })
         })
         .await

@@ -12,8 +12,10 @@ use super::{
     effects::key_values,
     endpoints::taken,
     facts::scope_values,
+    queries::{self, Stretch},
     secrets,
     sql::{Row, Tx, json},
+    views::Page,
 };
 use crate::seal::Keyring;
 
@@ -81,11 +83,27 @@ impl Database {
 
     /// The brands of an organisation, by name.
     pub async fn merchants(&self, tenant: &TenantId) -> R<Vec<MerchantRecord>> {
-        let tenant = tenant.clone();
-        self.read(&tenant.clone(), "merchants", move |tx| {
+        self.merchants_in(&tenant.into(), Stretch::whole()).await
+    }
+
+    /// A page of the brands that may be seen, by name.
+    pub async fn list_merchants(&self, access: &Access, after: Option<&str>, limit: u32) -> R<Page<MerchantRecord>> {
+        let found = self.merchants_in(access, Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |merchant| merchant.name.clone()))
+    }
+
+    async fn merchants_in(&self, access: &Access, stretch: Stretch) -> R<Vec<MerchantRecord>> {
+        let access = access.clone();
+        self.read(access.clone(), "merchants", move |tx| {
             Box::pin(async move {
+                let (tenant, merchant) = access.setting();
                 let rows = tx
-                    .query("SELECT merchant, name FROM merchant WHERE tenant = $1 ORDER BY name", &[(&tenant).into()])
+                    .query(
+                        "SELECT merchant, name FROM merchant
+                         WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND name > $3
+                         ORDER BY name LIMIT $4",
+                        &[tenant.into(), merchant.into(), stretch.after.into(), stretch.rows.into()],
+                    )
                     .await?;
                 rows.iter().map(|row| Ok(MerchantRecord { id: row.parsed(0)?, name: row.string(1)? })).collect()
             })
@@ -196,6 +214,22 @@ impl Database {
 
     /// The connections of an organisation, or of one of its brands, by name.
     pub async fn connections(&self, access: &Access) -> R<Vec<ConnectionSummary>> {
+        self.connections_in(access, true, Stretch::whole()).await
+    }
+
+    /// A page of them; those that were put away only where they are asked for.
+    pub async fn list_connections(
+        &self,
+        access: &Access,
+        archived: bool,
+        after: Option<&str>,
+        limit: u32,
+    ) -> R<Page<ConnectionSummary>> {
+        let found = self.connections_in(access, archived, Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |connection| connection.name.clone()))
+    }
+
+    async fn connections_in(&self, access: &Access, archived: bool, stretch: Stretch) -> R<Vec<ConnectionSummary>> {
         let access = access.clone();
         self.read(access.clone(), "connections", move |tx| {
             Box::pin(async move {
@@ -207,8 +241,10 @@ impl Database {
                          FROM connection AS c
                          JOIN store AS s ON s.tenant = c.tenant AND s.merchant = c.merchant AND s.id = c.store
                          JOIN warehouse AS w ON w.tenant = c.tenant AND w.merchant = c.merchant AND w.id = c.warehouse
-                         WHERE c.tenant = $1 AND ($2 = '*' OR replace($2, c.merchant, '') <> $2) ORDER BY c.name",
-                        &[tenant.into(), merchant.into()],
+                         WHERE c.tenant = $1 AND ($2 = '*' OR replace($2, c.merchant, '') <> $2) AND c.name > $3
+                             AND ($5 = 1 OR c.archived_at IS NULL)
+                         ORDER BY c.name LIMIT $4",
+                        &[tenant.into(), merchant.into(), stretch.after.into(), stretch.rows.into(), archived.into()],
                     )
                     .await?;
                 rows.iter()

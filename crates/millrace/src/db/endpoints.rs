@@ -11,7 +11,9 @@ use super::{
     desk,
     facts::scope_values,
     oauth,
+    queries::{self, Stretch},
     sql::{Tx, json},
+    views::Page,
 };
 
 /// A store or warehouse account to keep. Secrets are put beside it with [`Database::put_secret`].
@@ -43,6 +45,12 @@ pub struct EndpointSummary {
     /// The remote account's code; empty for warehouses.
     pub account: String,
 }
+
+const STORES: &str = "SELECT id, merchant, name, platform, settings, account FROM store
+    WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND name > $3 ORDER BY name LIMIT $4";
+
+const WAREHOUSES: &str = "SELECT id, merchant, name, platform, settings, '' FROM warehouse
+    WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND name > $3 ORDER BY name LIMIT $4";
 
 pub(super) fn taken(what: &str, name: &str) -> impl Fn(DbError) -> DbError {
     let text = format!("there is a {what} called {name:?} already, or that name is used elsewhere in this tenant");
@@ -174,30 +182,32 @@ impl Database {
 
     /// The stores of an organisation, or of one of its brands, by name.
     pub async fn stores(&self, access: &Access) -> R<Vec<EndpointSummary>> {
-        self.endpoints(
-            access,
-            "SELECT id, merchant, name, platform, settings, account FROM store
-             WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) ORDER BY name",
-        )
-        .await
+        self.endpoints_in(access, STORES, Stretch::whole()).await
+    }
+
+    /// A page of them.
+    pub async fn list_stores(&self, access: &Access, after: Option<&str>, limit: u32) -> R<Page<EndpointSummary>> {
+        let found = self.endpoints_in(access, STORES, Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |store| store.name.clone()))
     }
 
     /// The warehouses of an organisation, or of one of its brands, by name.
     pub async fn warehouses(&self, access: &Access) -> R<Vec<EndpointSummary>> {
-        self.endpoints(
-            access,
-            "SELECT id, merchant, name, platform, settings, '' FROM warehouse
-             WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) ORDER BY name",
-        )
-        .await
+        self.endpoints_in(access, WAREHOUSES, Stretch::whole()).await
     }
 
-    async fn endpoints(&self, access: &Access, sql: &'static str) -> R<Vec<EndpointSummary>> {
+    /// A page of them.
+    pub async fn list_warehouses(&self, access: &Access, after: Option<&str>, limit: u32) -> R<Page<EndpointSummary>> {
+        let found = self.endpoints_in(access, WAREHOUSES, Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |warehouse| warehouse.name.clone()))
+    }
+
+    async fn endpoints_in(&self, access: &Access, sql: &'static str, stretch: Stretch) -> R<Vec<EndpointSummary>> {
         let access = access.clone();
         self.read(access.clone(), "endpoints", move |tx| {
             Box::pin(async move {
                 let (tenant, merchant) = access.setting();
-                tx.query(sql, &[tenant.into(), merchant.into()])
+                tx.query(sql, &[tenant.into(), merchant.into(), stretch.after.into(), stretch.rows.into()])
                     .await?
                     .iter()
                     .map(|row| {

@@ -137,13 +137,16 @@ impl Database {
         .await
     }
 
-    /// The keys of a tenant, or of the installation's administrators.
-    pub async fn api_keys(&self, tenant: Option<&TenantId>) -> R<Vec<ApiKeyRecord>> {
+    /// The keys of a tenant, or of the installation's administrators, newest first: those made before `before`, where it is given.
+    pub async fn api_keys(&self, tenant: Option<&TenantId>, before: Option<&str>, limit: u32) -> R<Vec<ApiKeyRecord>> {
         let (access, tenant) = owner(tenant);
+        let before = before.unwrap_or_default().to_owned();
         self.read(access, "api_keys", move |tx| {
             Box::pin(async move {
-                let sql = format!("SELECT {COLUMNS} FROM api_key WHERE tenant = $1 ORDER BY id");
-                tx.query_built(sql, &[tenant.into()]).await?.iter().map(api_key).collect()
+                let sql = format!(
+                    "SELECT {COLUMNS} FROM api_key WHERE tenant = $1 AND ($2 = '' OR id < $2) ORDER BY id DESC LIMIT $3"
+                );
+                tx.query_built(sql, &[tenant.into(), before.into(), limit.into()]).await?.iter().map(api_key).collect()
             })
         })
         .await

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 
 use super::{
     Access, Database, DbError, R, audit,
+    queries::{self, Stretch},
     secrets::{current_data_key, data_key},
     sql::{Row, Tx, json},
+    views::Page,
 };
 use crate::seal::{Keyring, Place};
 
@@ -201,14 +203,33 @@ impl Database {
 
     /// The outlets of a tenant or merchant, by name.
     pub async fn outlets(&self, access: &Access) -> R<Vec<Outlet>> {
+        self.outlets_in(access, "1 = 1", Stretch::whole()).await
+    }
+
+    /// A page of those that are webhooks.
+    pub async fn list_webhooks(&self, access: &Access, after: Option<&str>, limit: u32) -> R<Page<Outlet>> {
+        let found = self.outlets_in(access, "kind = 'webhook'", Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |outlet| outlet.name.clone()))
+    }
+
+    /// A page of those that are alert channels.
+    pub async fn list_alert_channels(&self, access: &Access, after: Option<&str>, limit: u32) -> R<Page<Outlet>> {
+        let found = self.outlets_in(access, "kind <> 'webhook'", Stretch::page(after, limit)).await?;
+        Ok(queries::page(found, limit, |outlet| outlet.name.clone()))
+    }
+
+    async fn outlets_in(&self, access: &Access, kinds: &'static str, stretch: Stretch) -> R<Vec<Outlet>> {
         let access = access.clone();
         self.read(access.clone(), "outlets", move |tx| {
             Box::pin(async move {
                 let (tenant, merchant) = access.setting();
                 let sql = format!(
-                    "SELECT {OUTLET} FROM outlet WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) ORDER BY name"
+                    "SELECT {OUTLET} FROM outlet
+                     WHERE tenant = $1 AND ($2 = '*' OR replace($2, merchant, '') <> $2) AND name > $3 AND {kinds}
+                     ORDER BY name LIMIT $4"
                 );
-                tx.query_built(sql, &[tenant.into(), merchant.into()]).await?.iter().map(outlet).collect()
+                let values = [tenant.into(), merchant.into(), stretch.after.into(), stretch.rows.into()];
+                tx.query_built(sql, &values).await?.iter().map(outlet).collect()
             })
         })
         .await

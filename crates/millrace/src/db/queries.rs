@@ -16,6 +16,27 @@ use super::{
     views::{AttemptView, EffectView, LevelView, OrderDetail, OrderView, Page, RaceView, RequestView, ShipmentView},
 };
 
+/// Which rows of a list that is ordered by name. A name is unique in its tenant, so that the last one of a page says where to go
+/// on, and still does when its row is gone.
+pub(super) struct Stretch {
+    /// Rows whose names come after this one; before every name stands the empty text.
+    pub(super) after: String,
+    /// At most so many. Both databases take any number as a limit, but not the same word for none.
+    pub(super) rows: i64,
+}
+
+impl Stretch {
+    /// All of them.
+    pub(super) fn whole() -> Self {
+        Self { after: String::new(), rows: i64::MAX }
+    }
+
+    /// A page, and the row more that tells whether there is a next one.
+    pub(super) fn page(after: Option<&str>, limit: u32) -> Self {
+        Self { after: after.unwrap_or_default().to_owned(), rows: i64::from(limit.clamp(1, 500)) + 1 }
+    }
+}
+
 /// Cuts the extra row off and tells where to go on.
 pub(super) fn page<T>(mut items: Vec<T>, limit: u32, id: impl Fn(&T) -> String) -> Page<T> {
     let limit = usize::try_from(limit.clamp(1, 500)).unwrap_or(1);

@@ -11,7 +11,7 @@ use super::EditView;
 /// Some rows, and where to go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Page<T> {
-    /// Newest first.
+    /// In the order of the list.
     pub items: Vec<T>,
     /// Pass it as `after` for the next page; `None` at the end.
     pub next: Option<String>,

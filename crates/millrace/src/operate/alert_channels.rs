@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, Hub, Problem, Role,
+    Caller, Failure, Hub, PageOut, PagingQuery, Problem, Role,
     endpoints::{self, SecretIn},
     outlets::{callable, owner, remove, room},
     quoted,
@@ -120,7 +120,16 @@ fn out(hub: &Hub, outlet: Outlet) -> AlertChannelOut {
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<AlertChannelOut>, Failure> {
+pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<AlertChannelOut>, Failure> {
+    let page = hub.db.list_alert_channels(&caller.access(), paging.cursor.as_deref(), paging.limit()).await?;
+    Ok(PageOut { items: page.items.into_iter().map(|one| out(hub, one)).collect(), next: page.next })
+}
+
+/// All of them.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn all(hub: &Hub, caller: &Caller) -> Result<Vec<AlertChannelOut>, Failure> {
     let outlets = hub.db.outlets(&caller.access()).await?;
     Ok(outlets.into_iter().filter(|outlet| outlet.kind != OutletKind::Webhook).map(|one| out(hub, one)).collect())
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PageOut, Problem, Role, connections, endpoints, limit, outlets, quoted,
+    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem, Role, connections, endpoints, limit, outlets,
+    quoted,
 };
 use crate::{
     db::{AlertPolicy, DEFAULT_POLICY, IssueDecision, IssueQuery, IssueRecord, PolicySettings, QuietHours},
@@ -272,7 +273,17 @@ pub async fn snooze(hub: &Hub, caller: &Caller, id: &str, given: &SnoozeIn) -> R
     Ok(hub.db.decide_issue(&caller.access(), id, IssueDecision::Snooze(until), &caller.actor).await?.into())
 }
 
-/// The policies the caller may see.
+/// The policies the caller may see, by name.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn list_policies(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<PolicyOut>, Failure> {
+    let (access, default) = (caller.access(), notify::default_policy());
+    let page = hub.db.list_alert_policies(&access, default, paging.cursor.as_deref(), paging.limit()).await?;
+    Ok(PageOut { items: page.items.into_iter().map(PolicyOut::from).collect(), next: page.next })
+}
+
+/// All of them.
 ///
 /// # Errors
 /// When the database cannot be reached.

@@ -15,8 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, alert_channels, alerts,
-    connections::{self, ConnectionsQuery},
+    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, alert_channels, alerts, connections,
     effects::{self, EffectsQuery},
     endpoints::{self, MerchantOut, Side},
     exceptions::{self, ExceptionsQuery},
@@ -90,12 +89,12 @@ async fn everything(
     writer: &mut Writer,
 ) -> Result<(), Failure> {
     writer.list("merchant", &[merchant]).await?;
-    writer.list("stores", &endpoints::list(hub, caller, Side::Store).await?).await?;
-    writer.list("warehouses", &endpoints::list(hub, caller, Side::Warehouse).await?).await?;
-    writer.list("webhooks", &outlets::list(hub, caller).await?).await?;
-    writer.list("alert_channels", &alert_channels::list(hub, caller).await?).await?;
+    writer.list("stores", &endpoints::all_shown(hub, caller, Side::Store).await?).await?;
+    writer.list("warehouses", &endpoints::all_shown(hub, caller, Side::Warehouse).await?).await?;
+    writer.list("webhooks", &outlets::all(hub, caller).await?).await?;
+    writer.list("alert_channels", &alert_channels::all(hub, caller).await?).await?;
     writer.list("alert_policies", &alerts::policies(hub, caller).await?).await?;
-    let connections = connections::list(hub, caller, ConnectionsQuery { archived: true }).await?;
+    let connections = connections::all(hub, caller).await?;
     let mut with_settings = Vec::new();
     for one in &connections {
         let settings = connections::settings(hub, caller, &one.id).await?;

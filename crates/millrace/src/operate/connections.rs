@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, Hub, Problem, check, endpoints,
+    Caller, Failure, Hub, PageOut, Problem, check, endpoints,
     file::{ConnectionSettingsIn, Names, resolve_settings},
-    id, quoted, schedules, switches, webhooks,
+    id, limit, quoted, schedules, switches, webhooks,
 };
 use crate::db::{Channel, ChannelKind, ConnectionKey, ConnectionRecord, ConnectionSummary, Mappings, Scope};
 
@@ -220,24 +220,39 @@ pub fn channel_kind(named: &str) -> Result<ChannelKind, Failure> {
 }
 
 /// Which connections.
-#[derive(Debug, Clone, Copy, Default, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub struct ConnectionsQuery {
     /// Also those that were put away.
     pub archived: bool,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
 }
 
-/// The connections the caller may see.
+/// The connections the caller may see, by name.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn list(hub: &Hub, caller: &Caller, query: ConnectionsQuery) -> Result<Vec<ConnectionOut>, Failure> {
-    let mut shown = Vec::new();
-    for summary in hub.db.connections(&caller.access()).await? {
-        if summary.archived && !query.archived {
-            continue;
-        }
+pub async fn list(hub: &Hub, caller: &Caller, query: &ConnectionsQuery) -> Result<PageOut<ConnectionOut>, Failure> {
+    let (after, limit) = (query.cursor.as_deref(), limit(query.limit));
+    let page = hub.db.list_connections(&caller.access(), query.archived, after, limit).await?;
+    Ok(PageOut { items: shown(hub, caller, page.items).await?, next: page.next })
+}
+
+/// All of them, also those that were put away.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn all(hub: &Hub, caller: &Caller) -> Result<Vec<ConnectionOut>, Failure> {
+    shown(hub, caller, hub.db.connections(&caller.access()).await?).await
+}
+
+async fn shown(hub: &Hub, caller: &Caller, found: Vec<ConnectionSummary>) -> Result<Vec<ConnectionOut>, Failure> {
+    let mut shown = Vec::with_capacity(found.len());
+    for summary in found {
         let record = hub.db.connection(&key(caller, &summary), &hub.keyring).await?;
         shown.push(out(hub, &record));
     }

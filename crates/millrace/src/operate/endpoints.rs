@@ -6,8 +6,8 @@ use connect::{ConnectorSpec, Field, FieldKind, Secret, Settings, TenantId};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, Hub, Problem, drafts, id, platforms as names, quoted};
-use crate::db::{EndpointSummary, NewEndpoint, Scope, StoreKey};
+use super::{Caller, Failure, Hub, PageOut, PagingQuery, Problem, drafts, id, platforms as names, quoted};
+use crate::db::{EndpointSummary, MerchantRecord, NewEndpoint, Scope, StoreKey};
 
 /// Which role an account plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -273,17 +273,28 @@ pub fn platforms(hub: &Hub) -> Vec<PlatformOut> {
         .collect()
 }
 
-/// The brands the caller may see.
+impl From<MerchantRecord> for MerchantOut {
+    fn from(record: MerchantRecord) -> Self {
+        Self { id: record.id.to_string(), name: record.name }
+    }
+}
+
+/// The brands the caller may see, by name.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn list_merchants(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<MerchantOut>, Failure> {
+    let page = hub.db.list_merchants(&caller.access(), paging.cursor.as_deref(), paging.limit()).await?;
+    Ok(PageOut { items: page.items.into_iter().map(MerchantOut::from).collect(), next: page.next })
+}
+
+/// All of them.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn merchants(hub: &Hub, caller: &Caller) -> Result<Vec<MerchantOut>, Failure> {
     let merchants = hub.db.merchants(&caller.tenant).await?;
-    Ok(merchants
-        .into_iter()
-        .filter(|merchant| caller.sees(&merchant.id))
-        .map(|merchant| MerchantOut { id: merchant.id.to_string(), name: merchant.name })
-        .collect())
+    Ok(merchants.into_iter().filter(|merchant| caller.sees(&merchant.id)).map(MerchantOut::from).collect())
 }
 
 /// One brand, by name or id.
@@ -335,13 +346,11 @@ pub async fn all(hub: &Hub, caller: &Caller, side: Side) -> Result<Vec<Endpoint>
         Side::Store => hub.db.stores(&access).await?,
         Side::Warehouse => hub.db.warehouses(&access).await?,
     };
-    Ok(summaries
-        .into_iter()
-        .map(|summary| Endpoint {
-            scope: Scope { tenant: caller.tenant.clone(), merchant: summary.merchant.clone() },
-            summary,
-        })
-        .collect())
+    Ok(summaries.into_iter().map(|summary| of(caller, summary)).collect())
+}
+
+fn of(caller: &Caller, summary: EndpointSummary) -> Endpoint {
+    Endpoint { scope: Scope { tenant: caller.tenant.clone(), merchant: summary.merchant.clone() }, summary }
 }
 
 /// One account, by name or id.
@@ -356,11 +365,33 @@ pub async fn find(hub: &Hub, caller: &Caller, side: Side, named: &str) -> Result
         .ok_or_else(|| Failure::not_found(format!("{} {}", side.as_str(), quoted(named))))
 }
 
-/// The accounts of one kind, for showing.
+/// The accounts of one kind, for showing, by name.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn list(hub: &Hub, caller: &Caller, side: Side) -> Result<Vec<EndpointOut>, Failure> {
+pub async fn list(
+    hub: &Hub,
+    caller: &Caller,
+    side: Side,
+    paging: &PagingQuery,
+) -> Result<PageOut<EndpointOut>, Failure> {
+    let (access, after) = (caller.access(), paging.cursor.as_deref());
+    let page = match side {
+        Side::Store => hub.db.list_stores(&access, after, paging.limit()).await?,
+        Side::Warehouse => hub.db.list_warehouses(&access, after, paging.limit()).await?,
+    };
+    let mut items = Vec::with_capacity(page.items.len());
+    for summary in page.items {
+        items.push(out(hub, of(caller, summary)).await?);
+    }
+    Ok(PageOut { items, next: page.next })
+}
+
+/// All of them.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn all_shown(hub: &Hub, caller: &Caller, side: Side) -> Result<Vec<EndpointOut>, Failure> {
     let mut shown = Vec::new();
     for endpoint in all(hub, caller, side).await? {
         shown.push(out(hub, endpoint).await?);

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, Problem, Role, check,
+    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem, Role, check,
     endpoints::{self, Side},
     id,
 };
@@ -196,19 +196,26 @@ pub struct NewKeyOut {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The keys of the caller's tenant, and of the installation where the caller administers it.
+/// The keys of the caller's tenant, and of the installation where the caller administers it, newest first.
 ///
 /// # Errors
 /// When the caller may not see keys.
-pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<KeyOut>, Failure> {
+pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<KeyOut>, Failure> {
     if !planted(Planted::OpenRoute) {
         caller.administers()?;
     }
-    let mut keys = hub.db.api_keys(Some(&caller.tenant)).await?;
+    let limit = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
+    let (before, rows) = (paging.cursor.as_deref(), paging.limit() + 1);
+    let mut found = hub.db.api_keys(Some(&caller.tenant), before, rows).await?;
     if caller.installation {
-        keys.extend(hub.db.api_keys(None).await?);
+        // No transaction sees both, so a page is read of each, and the newest of the two are the page.
+        found.extend(hub.db.api_keys(None, before, rows).await?);
+        found.sort_by(|one, other| other.id.cmp(&one.id));
     }
-    Ok(keys.into_iter().map(KeyOut::from).collect())
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = if more { found.last().map(|key| key.id.clone()) } else { None };
+    Ok(PageOut { items: found.into_iter().map(KeyOut::from).collect(), next })
 }
 
 /// Makes a key for the caller's tenant.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, FailureKind, Hub, Problem, Role, endpoints, quoted};
+use super::{Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem, Role, endpoints, quoted};
 use crate::{
     db::{Outlet, OutletKind, OutletSettings, field},
     notify::{
@@ -127,7 +127,16 @@ pub struct RotatedOut {
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn list(hub: &Hub, caller: &Caller) -> Result<Vec<WebhookOut>, Failure> {
+pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<PageOut<WebhookOut>, Failure> {
+    let page = hub.db.list_webhooks(&caller.access(), paging.cursor.as_deref(), paging.limit()).await?;
+    Ok(PageOut { items: page.items.into_iter().map(WebhookOut::from).collect(), next: page.next })
+}
+
+/// All of them.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn all(hub: &Hub, caller: &Caller) -> Result<Vec<WebhookOut>, Failure> {
     let outlets = hub.db.outlets(&caller.access()).await?;
     Ok(outlets.into_iter().filter(|outlet| outlet.kind == OutletKind::Webhook).map(WebhookOut::from).collect())
 }

@@ -2,7 +2,7 @@ import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/c
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { reading, type Schemas } from '../../api/client';
+import { reading, whole, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
 import { apart, given, theirs, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
@@ -37,8 +37,8 @@ const TITLES = { store: 'Store Setup', warehouse: 'Warehouse Setup' } as const;
  */
 export function EndpointStep(props: Props) {
   const platforms = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
-  const stores = useQuery(reading('/api/v1/stores'));
-  const warehouses = useQuery(reading('/api/v1/warehouses'));
+  const stores = useQuery(whole('/api/v1/stores'));
+  const warehouses = useQuery(whole('/api/v1/warehouses'));
   const all = (props.side === 'store' ? stores : warehouses).data;
   if (!platforms.data || !all) return <Waiting />;
   const present = all.filter((one) => one.merchant === props.keeping.draft.merchant);

@@ -1,7 +1,7 @@
 import { Button, Group, Radio, Select, Stack, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../../api/client';
+import { api, done, whole, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
@@ -48,7 +48,7 @@ interface Props {
 
 /** Whose goods they are. */
 export function MerchantStep({ draft, next, back }: Props) {
-  const { data: merchants } = useQuery(reading('/api/v1/merchants'));
+  const { data: merchants } = useQuery(whole('/api/v1/merchants'));
   if (!merchants) return <Waiting />;
   return <PickMerchant merchants={merchants} draft={draft} next={next} back={back} />;
 }

@@ -33,7 +33,11 @@ impl DeliveryStateName {
 #[derive(Debug, Subcommand)]
 pub enum Webhooks {
     /// List them.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Show one.
     Show {
         /// Name or id.
@@ -173,7 +177,11 @@ pub enum Alerts {
 #[derive(Debug, Subcommand)]
 pub enum AlertChannels {
     /// List them.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Make one for e-mail, sent through the server's mail server.
     CreateEmail {
         /// Its name.
@@ -265,7 +273,11 @@ pub struct PolicyOptions {
 #[derive(Debug, Subcommand)]
 pub enum AlertPolicies {
     /// List them.
-    List,
+    List {
+        /// How much.
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Make one.
     Create {
         /// Its name.

@@ -65,8 +65,8 @@ pub(super) async fn of(
             })
         }
         Deliveries => {
-            let webhooks = outlets::list(hub, caller).await?.into_iter().map(|webhook| Part::Webhook(webhook.id));
-            let channels = alert_channels::list(hub, caller).await?;
+            let webhooks = outlets::all(hub, caller).await?.into_iter().map(|webhook| Part::Webhook(webhook.id));
+            let channels = alert_channels::all(hub, caller).await?;
             Ok(webhooks.chain(channels.into_iter().map(|channel| Part::AlertChannel(channel.id))).collect())
         }
         _ => Ok(VecDeque::from([Part::All(connection)])),

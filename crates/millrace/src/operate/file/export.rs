@@ -78,7 +78,7 @@ pub async fn export(hub: &Hub, caller: &Caller) -> Result<String, Failure> {
     let merchant_name = |id: &str| named.get(id).copied().unwrap_or_default().to_owned();
     let mut sides = [Vec::new(), Vec::new()];
     for (side, written) in [Side::Store, Side::Warehouse].into_iter().zip(&mut sides) {
-        for endpoint in endpoints::list(hub, caller, side).await? {
+        for endpoint in endpoints::all_shown(hub, caller, side).await? {
             let secrets = endpoint
                 .secrets
                 .iter()

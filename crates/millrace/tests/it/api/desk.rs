@@ -197,7 +197,7 @@ async fn keys_of_warehouses_are_listed_and_end() {
     let listed = installation.get("/api/v1/keys").await;
     assert!(!listed.text.contains(&warehouse.key));
     let keys = listed.json();
-    let own = keys.as_array().unwrap().iter().find(|key| key["role"] == "warehouse").expect("it is listed");
+    let own = keys["items"].as_array().unwrap().iter().find(|key| key["role"] == "warehouse").expect("it is listed");
     assert_eq!(own["warehouse"].as_str(), Some(warehouse.desk.warehouse.as_str()));
     for (method, path) in [("GET", "/api/v1/orders"), ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys")] {
         let refused = installation.ask(method, path, Some(&warehouse.key), None).await;

@@ -89,7 +89,7 @@ async fn a_merchant_enters_the_credentials_and_nobody_else_sees_them() {
         assert!(!refused.text.contains(PASSWORD), "{}", refused.text);
     }
     let stores = ada.get("/api/v1/stores").await.json();
-    assert_eq!(stores, json!([]));
+    assert_eq!(stores["items"], json!([]));
 
     // Wrong: told what it can be, and not kept.
     let wrong = submit(&mut merchant, entered(token, "a wrong password")).await;
@@ -98,7 +98,7 @@ async fn a_merchant_enters_the_credentials_and_nobody_else_sees_them() {
     assert_eq!((&wrong["ok"], &wrong["saved"]), (&json!(false), &json!(false)));
     assert!(wrong["problem"].as_str().unwrap().contains("API column"), "{wrong}");
     assert_eq!(wrong["tests_left"], 19);
-    assert_eq!(ada.get("/api/v1/stores").await.json(), json!([]));
+    assert_eq!(ada.get("/api/v1/stores").await.json()["items"], json!([]));
 
     // Tested only, then kept.
     let mut only = entered(token, PASSWORD);
@@ -199,7 +199,7 @@ async fn tests_are_bounded() {
     clock.pass(SignedDuration::from_mins(15));
     let late = submit(&mut merchant, entered(&link["token"], PASSWORD)).await;
     assert_eq!(late.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(installation.get("/api/v1/stores").await.json(), json!([]));
+    assert_eq!(installation.get("/api/v1/stores").await.json()["items"], json!([]));
 }
 
 /// A person may decide to keep what did not work: a merchant whose account is not ready yet.
@@ -257,7 +257,7 @@ async fn saving_works_once() {
     let mut came = [first.status, second.status];
     came.sort();
     assert_eq!(came, [StatusCode::OK, StatusCode::NOT_FOUND], "{} {}", first.text, second.text);
-    assert_eq!(ada.get("/api/v1/stores").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(ada.get("/api/v1/stores").await.json()["items"].as_array().unwrap().len(), 1);
 }
 
 /// A warehouse's credentials are handed off like a store's: made by saving, and entered anew where it is there.
@@ -287,12 +287,12 @@ async fn a_warehouse_is_handed_off_too() {
     let given = |token: &Value, secret: &str| json!({ "token": token, "secrets": { "client_secret": secret } });
     let wrong = submit(&mut holder, given(&link["token"], "a wrong secret")).await.json();
     assert_eq!((&wrong["ok"], &wrong["saved"]), (&json!(false), &json!(false)), "{wrong}");
-    assert_eq!(ada.get("/api/v1/warehouses").await.json(), json!([]));
+    assert_eq!(ada.get("/api/v1/warehouses").await.json()["items"], json!([]));
     let saved = submit(&mut holder, given(&link["token"], CLIENT_SECRET)).await.json();
     assert_eq!((&saved["ok"], &saved["saved"]), (&json!(true), &json!(true)), "{saved}");
     let warehouse = ada.get("/api/v1/warehouses/3PL").await.json();
     assert_eq!(warehouse["secrets"], json!(["client_secret"]));
-    assert_eq!(ada.get("/api/v1/stores").await.json(), json!([]), "it is no store");
+    assert_eq!(ada.get("/api/v1/stores").await.json()["items"], json!([]), "it is no store");
     assert_eq!(ada.post("/api/v1/warehouses/3PL/test", json!({})).await.json()["ok"], true);
     let listed = ada.get("/api/v1/hand-offs").await.json();
     let one = &listed["items"][0];
@@ -311,5 +311,5 @@ async fn a_warehouse_is_handed_off_too() {
     assert_eq!(ada.post("/api/v1/hand-offs", json!({ "store": "3PL" })).await.status, StatusCode::NOT_FOUND);
     let saved = submit(&mut holder, given(&again.json()["token"], CLIENT_SECRET)).await.json();
     assert_eq!(saved["saved"], true, "{saved}");
-    assert_eq!(ada.get("/api/v1/warehouses").await.json().as_array().unwrap().len(), 1);
+    assert_eq!(ada.get("/api/v1/warehouses").await.json()["items"].as_array().unwrap().len(), 1);
 }

@@ -17,6 +17,7 @@ mod hand_offs;
 mod hooks;
 mod layouts;
 mod limits;
+mod lists;
 mod mappings;
 mod matrix;
 mod merchants;

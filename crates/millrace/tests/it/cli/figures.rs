@@ -96,8 +96,8 @@ async fn settings_are_tried_without_being_kept() {
     desk.configure(&source.base_url(), &[]);
     let applied = typed(&desk, &["apply", "-f", "millrace.toml"]).await;
     assert_eq!(applied.code, 0, "{}", applied.all());
-    assert_eq!(typed(&desk, &["--json", "stores", "list"]).await.json()[0]["name"], "BP");
-    assert_eq!(typed(&desk, &["--json", "warehouses", "list"]).await.json()[0]["name"], "WH");
+    assert_eq!(typed(&desk, &["--json", "stores", "list"]).await.json()["items"][0]["name"], "BP");
+    assert_eq!(typed(&desk, &["--json", "warehouses", "list"]).await.json()["items"][0]["name"], "WH");
     let kept = typed(&desk, &["--json", "stores", "test", "BP"]).await;
     assert_eq!((kept.code, &kept.json()["ok"]), (0, &json!(true)), "{}", kept.all());
     assert_eq!(typed(&desk, &["warehouses", "test", "WH"]).await.code, 0);
@@ -125,7 +125,7 @@ async fn settings_are_tried_without_being_kept() {
     std::fs::write(&file, "{ \"secrets\": { \"password\": CANARY").unwrap();
     let unreadable = typed(&desk, &["stores", "try", path]).await;
     assert!(unreadable.code == 3 && !unreadable.all().contains("CANARY"), "{}", unreadable.all());
-    assert_eq!(typed(&desk, &["--json", "stores", "list"]).await.json().as_array().unwrap().len(), 1);
+    assert_eq!(typed(&desk, &["--json", "stores", "list"]).await.json()["items"].as_array().unwrap().len(), 1);
 
     // Access that was never granted can be seen, and not taken away.
     assert_eq!(typed(&desk, &["--json", "stores", "access", "BP"]).await.json()["state"], "none");

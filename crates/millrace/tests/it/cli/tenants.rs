@@ -19,7 +19,7 @@ fn tenants_are_made_and_stopped_without_naming_one() {
     let unclear = desk.type_in(&["connections", "list"]);
     assert_eq!(unclear.code, 3, "{}", unclear.all());
     assert!(unclear.err.contains("--tenant"), "{}", unclear.err);
-    assert_eq!(desk.works(&["--json", "--tenant", "North", "connections", "list"]).json(), json!([]));
+    assert_eq!(desk.works(&["--json", "--tenant", "North", "connections", "list"]).json()["items"], json!([]));
     let listed = desk.works(&["--json", "tenants", "list"]).json();
     assert_eq!(listed["items"].as_array().unwrap().len(), 2);
     assert!(desk.works(&["tenants", "list"]).out.contains("North"));

@@ -42,8 +42,8 @@ async fn api_keys_are_found_used_and_revoked() {
         assert!(db.find_api_key("hash-3").await.unwrap().is_none());
         db.touch_api_key(&found).await.unwrap();
         assert!(db.find_api_key("hash-2").await.unwrap().unwrap().last_used_at.is_some());
-        assert_eq!(db.api_keys(Some(&tenant)).await.unwrap().len(), 1);
-        assert_eq!(db.api_keys(None).await.unwrap().len(), 1);
+        assert_eq!(db.api_keys(Some(&tenant), None, 10).await.unwrap().len(), 1);
+        assert_eq!(db.api_keys(None, None, 10).await.unwrap().len(), 1);
         // Not with the scope of somebody else.
         assert!(matches!(db.revoke_api_key(None, &shop, "x").await, Err(DbError::NotFound(_))));
         db.revoke_api_key(Some(&tenant), &shop, "ada").await.unwrap();

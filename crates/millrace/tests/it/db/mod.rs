@@ -15,6 +15,7 @@ mod keys;
 mod letters;
 mod lists;
 mod many;
+mod names;
 mod numbers;
 mod oauth;
 mod orders;

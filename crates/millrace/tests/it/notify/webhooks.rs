@@ -300,7 +300,7 @@ async fn brands_and_tenants_are_kept_apart() {
         assert!(!all.calls().is_empty());
         assert_eq!(theirs.calls().len(), 0, "Acme's connection is not Brand's");
         let seen = installation.ask("GET", "/api/v1/webhooks", Some(&key), None).await.json();
-        assert_eq!(seen.as_array().unwrap().len(), 1, "{seen}");
+        assert_eq!(seen["items"].as_array().unwrap().len(), 1, "{seen}");
         let log = all.calls()[0].id().to_owned();
         let other = installation.hub.db.create_tenant(&format!("other {}", unique())).await.unwrap();
         for foreign in [key, installation.key(&other, Role::Admin, None).await] {

@@ -82,10 +82,10 @@ impl World {
         objects.insert("draft", text(&draft["id"]));
         let list = async |path: &str| installation.get(&format!("/api/v1/{path}")).await.json();
         let merchants = list("merchants").await;
-        let acme = merchants.as_array().unwrap().iter().find(|merchant| merchant["name"] == "Acme").unwrap();
+        let acme = merchants["items"].as_array().unwrap().iter().find(|merchant| merchant["name"] == "Acme").unwrap();
         objects.insert("merchant", text(&acme["id"]));
-        objects.insert("store", text(&list("stores").await[0]["id"]));
-        objects.insert("warehouse", text(&list("warehouses").await[0]["id"]));
+        objects.insert("store", text(&list("stores").await["items"][0]["id"]));
+        objects.insert("warehouse", text(&list("warehouses").await["items"][0]["id"]));
         for (name, path) in [
             ("order", "orders"),
             ("shipment", "shipments"),
