@@ -37,6 +37,8 @@ const LOOKS: &str = "e.state = 'unknown'";
 /// was never sent, or of which it is certain that it did nothing and nothing of it is on its way, lets later ones pass while it
 /// cannot go itself: its time has not come, its order is held, its side is paused, or it is another connection's, which may be
 /// switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait for ever.
+/// Where a lost journal sent something of an order and nobody knows which of its goods, nothing of it goes to the warehouse
+/// before a person has decided about that.
 const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
         WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
         AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
@@ -52,7 +54,11 @@ const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS 
         AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
     AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
         WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL
-        LIMIT 1 OFFSET 0))";
+        LIMIT 1 OFFSET 0))
+    AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND EXISTS (SELECT 1 FROM effect AS p
+        WHERE p.tenant = e.tenant AND p.merchant = e.merchant AND p.order_ref = e.order_ref AND p.id <> e.id
+        AND p.kind = 'submit_request' AND (p.recovery = 'open' AND p.state NOT IN ('applied', 'voided')
+            OR p.recovery IN ('conflict', 'cannot_ask') AND p.state IN ('conflict', 'parked')) LIMIT 1 OFFSET 0))";
 
 /// The hash that tells whether two payloads are the same, hex.
 pub(super) fn sha256(content: &[u8]) -> String {

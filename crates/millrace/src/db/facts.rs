@@ -76,7 +76,7 @@ pub(super) struct EffectBrief {
     pub(super) voided_by: Option<String>,
     pub(super) changed_at: Timestamp,
     pub(super) next_at: Timestamp,
-    /// Nothing of it left before; `None` while it was never armed.
+    /// Nothing of it left before; `None` while it was never armed. When what a lost journal sent left, nobody knows.
     pub(super) sent_from: Option<Timestamp>,
     pub(super) request: Option<RequestId>,
     pub(super) shipment: Option<ShipmentId>,
@@ -363,7 +363,8 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let effects = tx
         .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
-                 shipment_ref, CASE WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery, receipt
+                 shipment_ref, CASE WHEN armed_at IS NOT NULL AND recovery IS NOT NULL AND recovery <> 'absent' THEN 0
+                     WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery, receipt
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,

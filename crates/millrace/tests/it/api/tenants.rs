@@ -125,7 +125,7 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
                 .unwrap(),
         )
         .await;
-    assert_eq!(there.json()[0]["id"], merchant.as_str());
+    assert_eq!(there.json()["items"][0]["id"], merchant.as_str());
 
     // A key made by other means works no more than those from before.
     let secret = keys::generate(&connect::OsRandom);

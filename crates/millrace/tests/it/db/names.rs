@@ -22,6 +22,8 @@ fn first_one() -> AlertPolicy {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_goes_on_behind_a_row_that_is_gone() {
     on_both(|world: World| async move {
+        // The whole of it: its folder goes with it.
+        let world = world;
         let db = world.db.clone();
         let tenant = db.create_tenant("Acme Group").await.unwrap();
         let access = Access::from(&tenant);
@@ -71,6 +73,8 @@ async fn connections_that_were_put_away_make_no_page_short() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_default_policy_has_its_place_in_the_list() {
     on_both(|world: World| async move {
+        // The whole of it: its folder goes with it.
+        let world = world;
         let db = world.db.clone();
         let tenant = db.create_tenant("Acme Group").await.unwrap();
         let merchant = db.create_merchant(&tenant, "Acme").await.unwrap();

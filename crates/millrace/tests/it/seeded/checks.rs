@@ -213,8 +213,27 @@ fn cancelled_is_not_sent(run: &Run, account: &Account, findings: &mut Vec<String
     }
 }
 
-/// O3, of orders that nobody changed: what the warehouse was asked for is what was ordered, once.
+/// O3, of orders that nobody changed: what the warehouse was asked for is what was ordered, once. Of the others, under whatever
+/// numbers: never more than was ever ordered.
 fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    for (id, order) in &account.orders {
+        let mut most: BTreeMap<String, i64> = BTreeMap::new();
+        for row in order.rows.values() {
+            let Some(product) = row.product else { continue };
+            *most.entry(warehouse_sku(product)).or_default() += row.most;
+        }
+        let mut asked: BTreeMap<String, i64> = BTreeMap::new();
+        for line in
+            run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id).flat_map(|order| &order.lines)
+        {
+            *asked.entry(line.sku.clone()).or_default() += line.asked;
+        }
+        if asked.iter().any(|(sku, units)| *units > most.get(sku).copied().unwrap_or(0)) {
+            findings.push(format!(
+                "O3: of order {id} {asked:?} was asked for in all, and never more than {most:?} was ordered"
+            ));
+        }
+    }
     for (id, order) in account.orders.iter().filter(|(_, order)| order.person_edit.is_none()) {
         let mut asked: BTreeMap<String, i64> = BTreeMap::new();
         let here = run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id);

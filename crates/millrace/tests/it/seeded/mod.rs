@@ -46,9 +46,9 @@ use faults::Plant;
 /// Seeds played when nothing else is said.
 const SEEDS: u64 = 500;
 /// Seeds that once broke the contract, each played every time.
-const REGRESSIONS: [u64; 31] = [
+const REGRESSIONS: [u64; 33] = [
     9, 23, 37, 55, 105, 255, 275, 292, 330, 336, 355, 409, 456, 609, 733, 994, 1003, 1143, 1484, 1692, 2042, 2311,
-    3898, 4080, 4135, 4167, 4427, 5024, 6481, 6688, 7224,
+    3898, 4080, 4135, 4167, 4427, 5024, 6481, 6688, 7224, 8650, 9331,
 ];
 
 fn number(name: &str) -> Option<u64> {

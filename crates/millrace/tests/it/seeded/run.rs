@@ -494,9 +494,13 @@ impl Run {
             if !self.steps(process, &STEPS, false).await {
                 self.watch.finding("the process died in the quiet time".to_owned());
             }
+            // What waits for a person to say what of its order a lost journal had sent is at rest.
             let open = self.witness.count(
-                "SELECT (SELECT count(*) FROM effect
-                     WHERE state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed'))
+                "SELECT (SELECT count(*) FROM effect AS e
+                     WHERE e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
+                         AND NOT (e.kind = 'submit_request' AND e.state IN ('planned', 'absent_confirmed') AND EXISTS (
+                             SELECT 1 FROM effect AS p WHERE p.order_ref = e.order_ref AND p.kind = 'submit_request'
+                                 AND p.state = 'parked' AND p.recovery IN ('conflict', 'cannot_ask'))))
                      + (SELECT count(*) FROM request WHERE flagged = 1 AND live = 1)",
             );
             let held = self.folder.held();

@@ -47,6 +47,8 @@ pub struct OrderRow {
     /// `None`: free text.
     pub product: Option<i64>,
     pub quantity: i64,
+    /// The most that was ever wanted of it.
+    pub most: i64,
     /// Of it, set aside and not on a note.
     pub reserved: i64,
     /// When a person lowered the quantity.
@@ -146,7 +148,13 @@ impl Account {
             .map(|(product, quantity)| {
                 (
                     self.id() + 5_000,
-                    OrderRow { product: *product, quantity: *quantity, reserved: 0, lowered: Vec::new() },
+                    OrderRow {
+                        product: *product,
+                        quantity: *quantity,
+                        most: *quantity,
+                        reserved: 0,
+                        lowered: Vec::new(),
+                    },
                 )
             })
             .collect();
@@ -218,6 +226,7 @@ impl Account {
             row.lowered.push(now);
         }
         row.quantity = quantity;
+        row.most = row.most.max(quantity);
         let over = (row.reserved + noted - row.quantity).max(0);
         row.reserved -= over;
         if let Some(product) = row.product.and_then(|id| self.products.get_mut(&id)) {
