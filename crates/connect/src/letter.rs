@@ -56,8 +56,19 @@ pub struct Known {
 pub struct Receipt {
     /// The running number of the message ([`crate::Effect::number`]).
     pub number: u32,
-    /// `None`: it was read. Otherwise it was not taken in, and why, for people.
-    pub refused: Option<String>,
+    /// How it was received.
+    pub reception: Reception,
+}
+
+/// How a message was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reception {
+    /// It was read.
+    Read,
+    /// It could not be read, and nothing of what stands in it was taken in: why, for people. Only where those very words came.
+    Refused(String),
+    /// Something that says neither, for people.
+    Unclear(String),
 }
 
 /// The messages that a connection has taken in; kept by the hub.

@@ -48,7 +48,7 @@ pub use id::{
     ConnectionId, EffectId, Id, IdKind, MerchantId, OrderId, RequestId, ShipmentId, StoreId, TenantId, WarehouseId,
     kind, ulid,
 };
-pub use letter::{Known, Letters, Mark, Marks, NoMarks, Receipt};
+pub use letter::{Known, Letters, Mark, Marks, NoMarks, Receipt, Reception};
 pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderLine, Progress};
 pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;

@@ -33,8 +33,10 @@ pub enum AlertKind {
     OrderHeld,
     /// Inputs that could not be used, shipments of unknown orders.
     Exception,
-    /// Effects that wait for a person, or of which nobody knows for long whether they happened.
+    /// Effects that wait for a person.
     Effect,
+    /// Effects of which nobody knows for long whether they happened.
+    EffectUnknown,
     /// The census cannot account for orders.
     Unaccounted,
     /// What the census found wrong.
@@ -51,7 +53,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind, the most pressing first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::SendingFrozen,
         Self::ConnectionPaused,
         Self::ChannelFailing,
@@ -60,6 +62,7 @@ impl AlertKind {
         Self::OrderHeld,
         Self::Exception,
         Self::Effect,
+        Self::EffectUnknown,
         Self::Unaccounted,
         Self::Finding,
         Self::WarehouseSilent,
@@ -79,6 +82,7 @@ impl AlertKind {
             Self::OrderHeld => "order_held",
             Self::Exception => "exception",
             Self::Effect => "effect",
+            Self::EffectUnknown => "effect_unknown",
             Self::Unaccounted => "unaccounted",
             Self::Finding => "finding",
             Self::WarehouseSilent => "warehouse_silent",
@@ -99,6 +103,9 @@ impl AlertKind {
             Self::OrderHeld => "Add what is missing (a listing, a shipping method); they go on by themselves.",
             Self::Exception => "Look at the exceptions and settle them.",
             Self::Effect => "Look in the other system, then decide: retry, applied or void.",
+            Self::EffectUnknown => {
+                "It is looked up again by itself; see whether the other system can be reached, and look there."
+            }
             Self::Unaccounted => "See `millrace census`: these orders are nowhere.",
             Self::Finding => "See the findings; each proposes its repair.",
             Self::WarehouseSilent => "Ask the warehouse.",

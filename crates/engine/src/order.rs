@@ -277,7 +277,8 @@ fn without_races(facts: &OrderFacts) -> (OrderState, String) {
         };
     }
     if let Some(why) = &facts.held_by_person
-        && live.iter().all(|request| request.submit != EffectState::Applied)
+        && (live.iter().all(|request| request.submit != EffectState::Applied)
+            || live.iter().any(|request| request.unsent()))
     {
         return (OrderState::Held, why.clone());
     }

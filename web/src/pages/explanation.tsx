@@ -1,13 +1,10 @@
-import { Button, Group, Modal, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { Button, Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
-import { Block } from '../parts/block';
 import { To } from '../parts/link';
-import { words } from '../parts/values';
 import { DEEDS, decision } from './order-actions';
 
 type Explain = Schemas['ExplainOut'];
@@ -51,47 +48,35 @@ export function Explanation({ explain, edit, ...of }: Props) {
 function OneAction({ action, order, connection, edit }: Omit<Props, 'explain' | 'edit'> & { action: ActionOut; edit: Props['edit'] | undefined }) {
   const decided = decision(action);
   if (decided) return <Decide {...decided} does={action.does} />;
-  if (action.action === 'enable' || action.action === 'resume') {
-    return <To href={`/connections/${connection}`}>{action.does} To the connection</To>;
+  switch (action.action) {
+    case 'enable':
+    case 'resume':
+      return <To href={`/connections/${connection}`}>{action.does} To the connection</To>;
+    case 'edit':
+      return (
+        <Button variant="default" onClick={edit}>
+          Edit
+        </Button>
+      );
+    // Always about a change.
+    case 'applied':
+    case 'void':
+      return null;
+    default: {
+      // What explains a change offers decisions only.
+      if (!order) return null;
+      const deed = DEEDS[action.action];
+      return (
+        <Action
+          label={deed.label}
+          explains={action.does}
+          wantsReason={deed.wantsReason}
+          danger={deed.danger ?? false}
+          run={(reason) => deed.run(order, reason)}
+        />
+      );
+    }
   }
-  if (action.action === 'edit' && edit) {
-    return (
-      <Button variant="default" onClick={edit}>
-        Edit
-      </Button>
-    );
-  }
-  const deed = DEEDS[action.action];
-  if (!deed || !order) return <ByCommand action={action} />;
-  return (
-    <Action
-      label={deed.label}
-      explains={action.does}
-      wantsReason={deed.wantsReason}
-      danger={deed.danger ?? false}
-      run={(reason) => deed.run(order, reason)}
-    />
-  );
-}
-
-/** What the API offers and this page cannot do yet: named all the same, with the way that there is. */
-function ByCommand({ action }: { action: ActionOut }) {
-  const [opened, dialog] = useDisclosure(false);
-  const label = words(action.action);
-  return (
-    <>
-      <Button variant="default" onClick={dialog.open}>
-        {label}
-      </Button>
-      <Modal opened={opened} onClose={dialog.close} title={label} centered>
-        <Stack gap="sm">
-          <Text size="sm">{action.does}</Text>
-          <Text size="sm">This page cannot do it yet. The command line can:</Text>
-          <Block label="The command">{action.command}</Block>
-        </Stack>
-      </Modal>
-    </>
-  );
 }
 
 /** A person's decision about an effect; where it is there already, what it is called there. */

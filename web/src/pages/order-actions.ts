@@ -12,8 +12,10 @@ const path = (order: string) => ({ params: { path: { order } } });
 const answer = (given: string) => (order: string, reason: string) =>
   done(api.POST('/api/v1/orders/{order}/answer', { ...path(order), body: { answer: given, reason } }));
 
-/** By the names the API uses for them. */
-export const DEEDS: Record<string, Deed> = {
+type Named = Schemas['ActionName'];
+
+/** What is done to the order itself, by the names the API uses; the rest is done to a change, to the connection, or in a dialog. */
+export const DEEDS: Record<Exclude<Named, 'edit' | 'enable' | 'resume' | 'applied' | 'void'>, Deed> = {
   retry: {
     label: 'Try again',
     wantsReason: false,
@@ -56,9 +58,8 @@ const EFFECT_LABELS: Record<Schemas['DecisionName'], string> = {
   void: 'Give it up',
 };
 
-/** The effect and decision that an action stands for: its command names them. */
-export function decision(action: Schemas['ActionOut']): { effect: string; name: Schemas['DecisionName']; label: string } | null {
-  const [, name, effect] = /^millrace effects (retry|applied|void) (eff_\w+)/.exec(action.command) ?? [];
-  if (!effect || !(name === 'retry' || name === 'applied' || name === 'void')) return null;
-  return { effect, name, label: EFFECT_LABELS[name] };
+/** What is decided about a change, where the action is about one. */
+export function decision({ action, effect }: Schemas['ActionOut']): { effect: string; name: Schemas['DecisionName']; label: string } | null {
+  if (!effect || !(action === 'retry' || action === 'applied' || action === 'void')) return null;
+  return { effect, name: action, label: EFFECT_LABELS[action] };
 }

@@ -21,6 +21,7 @@ const KINDS = [
   'order_held',
   'exception',
   'effect',
+  'effect_unknown',
   'unaccounted',
   'finding',
   'warehouse_silent',

@@ -17,8 +17,10 @@ pub enum Verdict {
     AcceptedWithErrors,
     /// `P`: some of its sets.
     Partly,
-    /// `R`, `M`, `W`, `X`, and whatever else: a word that is not known is no yes.
+    /// `R`, and `M`, `W`, `X` for what cannot be trusted.
     Rejected,
+    /// Whatever else: a word that is not known is neither a yes nor a no.
+    Unclear,
 }
 
 impl Verdict {
@@ -27,7 +29,8 @@ impl Verdict {
             "A" => Self::Accepted,
             "E" => Self::AcceptedWithErrors,
             "P" => Self::Partly,
-            _ => Self::Rejected,
+            "R" | "M" | "W" | "X" => Self::Rejected,
+            _ => Self::Unclear,
         }
     }
 
@@ -36,7 +39,7 @@ impl Verdict {
             Self::Accepted => "A",
             Self::AcceptedWithErrors => "E",
             Self::Partly => "P",
-            Self::Rejected => "R",
+            Self::Rejected | Self::Unclear => "R",
         }
     }
 
@@ -96,8 +99,8 @@ impl Acknowledgement {
                 "AK2" => sets.push(SetVerdict {
                     code: segment.get(1).to_owned(),
                     control: segment.get(2).to_owned(),
-                    // Until its AK5 says so.
-                    verdict: Verdict::Rejected,
+                    // Until its AK5 says something.
+                    verdict: Verdict::Unclear,
                     errors: Vec::new(),
                 }),
                 "AK3" => {

@@ -1,9 +1,9 @@
 //! Taking a file of the warehouse apart: which of its documents are used, and which are held for a person.
 
-use connect::{Inbound, Receipt, RejectedInput, RequestState, ShipmentPage, StockFeed, StockPage};
+use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, ShipmentPage, StockFeed, StockPage};
 
 use super::{
-    acknowledgement::{Acknowledgement, InterchangeAcknowledgement},
+    acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
     answering::{Fate, unread, unread_stock},
     finding::Broken,
     incoming::{Said, UNKNOWN_VERSION},
@@ -92,12 +92,20 @@ impl Profile {
             return;
         }
         let meaning = super::meaning("TA1", 5, &said.note).unwrap_or("a note of the partner's own");
-        let why = format!(
-            "it rejects interchange {}: note {} ({meaning}). Nothing of it was taken in; {MEND}",
-            said.control, said.note
-        );
+        let (why, received): (_, fn(String) -> Reception) = match said.verdict {
+            Verdict::Rejected => {
+                (format!("it rejects interchange {}: note {} ({meaning})", said.control, said.note), Reception::Refused)
+            }
+            _ => (
+                format!(
+                    "its TA1 says neither yes nor no of interchange {}: note {} ({meaning})",
+                    said.control, said.note
+                ),
+                Reception::Unclear,
+            ),
+        };
         match said.control.parse() {
-            Ok(number) => page.letters.receipts.push(Receipt { number, refused: Some(why) }),
+            Ok(number) => page.letters.receipts.push(Receipt { number, reception: received(why) }),
             Err(_) => page.rejected.push(part(
                 file,
                 interchange,
@@ -118,13 +126,15 @@ impl Profile {
                 Err(broken) => aside(broken.to_string()),
             },
             "997" => match Acknowledgement::read(set) {
-                Ok(said) => match (said.control.parse(), refusal(&said)) {
+                Ok(said) => match (said.control.parse(), reception(&said)) {
                     // Of groups that are not orders nothing is waited for.
-                    (Ok(number), refused) if said.group == "OW" => {
-                        page.letters.receipts.push(Receipt { number, refused });
+                    (Ok(number), reception) if said.group == "OW" => {
+                        page.letters.receipts.push(Receipt { number, reception });
                     }
-                    (_, Some(why)) => aside(format!("the warehouse says that {why}")),
-                    (_, None) => {}
+                    (_, Reception::Refused(why) | Reception::Unclear(why)) => {
+                        aside(format!("the warehouse says that {why}"))
+                    }
+                    (_, Reception::Read) => {}
                 },
                 Err(broken) => aside(broken.to_string()),
             },
@@ -207,26 +217,26 @@ impl Profile {
     }
 }
 
-/// What a person does about a document of ours that was rejected.
-const MEND: &str = "mend the order or the settings, and agree with the warehouse how it goes on. Sent again it gets a new number: \
-                    resend the order, and record the answer to its cancel as accepted, since the warehouse never had it";
-
-/// Why the warehouse rejects a group of ours; `None` when it does not.
-fn refusal(said: &Acknowledgement) -> Option<String> {
-    let rejected: Vec<_> = said.sets.iter().filter(|set| !set.verdict.is_accepted()).collect();
-    if said.verdict.is_accepted() && rejected.is_empty() {
-        return None;
+/// What the warehouse says of a group of ours, which holds one document.
+fn reception(said: &Acknowledgement) -> Reception {
+    let Acknowledgement { group, control, verdict, sets, errors } = said;
+    let not_taken: Vec<_> = sets.iter().filter(|set| !set.verdict.is_accepted()).collect();
+    if verdict.is_accepted() && not_taken.is_empty() {
+        return Reception::Read;
     }
-    let mut errors: Vec<String> = said.errors.clone();
-    for set in rejected {
+    let mut errors = errors.clone();
+    for set in &not_taken {
         errors.extend(set.errors.iter().map(|error| format!("{} {}: {error}", set.code, set.control)));
     }
-    Some(format!(
-        "its 997 rejects group {} {}: {}. Nobody there will work on it; {MEND}",
-        said.group,
-        said.control,
-        if errors.is_empty() { "it gives no reason".to_owned() } else { errors.join("; ") }
-    ))
+    let why = if errors.is_empty() { "it gives no reason".to_owned() } else { errors.join("; ") };
+    // Of the group alone its word counts, of documents theirs; where the two differ, neither.
+    let all = |wanted: Verdict| sets.iter().all(|set| set.verdict == wanted);
+    let rejected =
+        all(Verdict::Rejected) && (*verdict == Verdict::Rejected || (*verdict == Verdict::Partly && !sets.is_empty()));
+    if rejected {
+        return Reception::Refused(format!("its 997 rejects group {group} {control}: {why}"));
+    }
+    Reception::Unclear(format!("its 997 says neither yes nor no of group {group} {control}: {why}"))
 }
 
 /// What was passed over, in the log.

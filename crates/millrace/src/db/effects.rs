@@ -48,7 +48,12 @@ const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS 
                     AND s.connection = p.connection AND s.side = p.side)
                 OR p.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
                     WHERE o.tenant = p.tenant AND o.merchant = p.merchant AND o.id = p.order_ref
-                    AND o.held_reason IS NOT NULL)))
+                    AND o.held_reason IS NOT NULL)
+                OR p.kind = 'submit_request' AND EXISTS (SELECT 1 FROM effect AS q
+                    JOIN request AS r ON r.tenant = q.tenant AND r.merchant = q.merchant AND r.id = q.request_ref
+                    WHERE q.tenant = p.tenant AND q.merchant = p.merchant AND q.order_ref = p.order_ref AND q.id <> p.id
+                    AND q.kind = 'submit_request' AND r.live = 1 AND r.cancelled_by_warehouse = 0
+                    AND q.recovery IN ('conflict', 'cannot_ask') AND q.state IN ('conflict', 'parked'))))
         LIMIT 1 OFFSET 0))
     AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
         AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
@@ -56,8 +61,10 @@ const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS 
         WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL
         LIMIT 1 OFFSET 0))
     AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND EXISTS (SELECT 1 FROM effect AS p
+        JOIN request AS r ON r.tenant = p.tenant AND r.merchant = p.merchant AND r.id = p.request_ref
         WHERE p.tenant = e.tenant AND p.merchant = e.merchant AND p.order_ref = e.order_ref AND p.id <> e.id
-        AND p.kind = 'submit_request' AND (p.recovery = 'open' AND p.state NOT IN ('applied', 'voided')
+        AND p.kind = 'submit_request' AND r.live = 1 AND r.cancelled_by_warehouse = 0
+        AND (p.recovery = 'open' AND p.state NOT IN ('applied', 'refused', 'voided')
             OR p.recovery IN ('conflict', 'cannot_ask') AND p.state IN ('conflict', 'parked')) LIMIT 1 OFFSET 0))";
 
 /// The hash that tells whether two payloads are the same, hex.

@@ -83,8 +83,8 @@ pub(super) struct EffectBrief {
     /// A journal that was lost may have sent it, and it has not been looked for yet (docs/recovery.md).
     pub(super) suspected: bool,
     /// It is done, and the warehouse says that it could not read the message that carries it: it has nothing of it
-    /// (docs/x12.md).
-    pub(super) turned_down: bool,
+    /// (docs/x12.md). Since when that is known.
+    pub(super) turned_down: Option<Timestamp>,
 }
 
 impl EffectBrief {
@@ -130,7 +130,7 @@ impl Bundle {
 
     /// Whether the warehouse says that it could not read this request, and nothing has left as if it had.
     pub(super) fn turned_down(&self, request: &RequestRow) -> bool {
-        self.submit(request).is_some_and(|submit| submit.turned_down) && self.shipped(request).is_zero()
+        self.submit(request).is_some_and(|submit| submit.turned_down.is_some()) && self.shipped(request).is_zero()
     }
 
     /// Whether a journal that was lost may have sent this request, and nobody has looked yet.
@@ -222,10 +222,13 @@ impl Bundle {
                 "the warehouse could not read it, and does not have it: mend what its exception names, then send it again",
             );
         }
+        if self.races.get(&request.id).is_none_or(|race| race.withdrawn) {
+            return None;
+        }
         let cancel = |effect: &&EffectBrief| {
             effect.kind == EffectKind::CancelRequest && effect.request.as_ref() == Some(&request.id)
         };
-        self.effects.iter().find(cancel).filter(|cancel| cancel.turned_down).map(
+        self.effects.iter().find(cancel).filter(|cancel| cancel.turned_down.is_some()).map(
             |_| "the warehouse could not read the cancel: tell it by telephone or e-mail, then record what it says",
         )
     }
@@ -364,7 +367,8 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
         .among(
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
                  shipment_ref, CASE WHEN armed_at IS NOT NULL AND recovery IS NOT NULL AND recovery <> 'absent' THEN 0
-                     WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery, receipt
+                     WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery,
+                 CASE WHEN receipt = 'refused' THEN receipt_at END
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -389,7 +393,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 sent_from: row.opt_time(13)?,
                 next_at: row.time(14)?,
                 suspected: row.opt_string(15)?.as_deref() == Some("open"),
-                turned_down: row.opt_string(16)?.as_deref() == Some("refused"),
+                turned_down: row.opt_time(16)?,
             });
         }
     }

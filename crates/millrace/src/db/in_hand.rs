@@ -200,8 +200,9 @@ fn add_request(
     flights: &mut BTreeMap<i64, InFlight>,
 ) {
     let (by_then, mut unsettled) = match bundle.submit(request) {
-        // The warehouse got it between sending and learning that it did; after a lost answer that can be minutes.
-        Some(submit) if submit.state == EffectState::Applied => {
+        // The warehouse got it between sending and learning that it did; after a lost answer that can be minutes. What it says it
+        // could not read it may have all the same.
+        Some(submit) if submit.state == EffectState::Applied && submit.turned_down.is_none() => {
             let sent_from = submit.sent_from.unwrap_or(submit.changed_at);
             (submit.changed_at <= window.from, submit.changed_at > window.from && sent_from <= window.to)
         }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use connect::{EffectId, Known, Mark, Receipt};
+use connect::{EffectId, EffectKind, Known, Mark, OrderId, Receipt, Reception};
+use engine::race::Outcome;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -162,58 +163,122 @@ async fn keep_marks(tx: &mut Tx, key: &ConnectionKey, marks: Vec<Mark>) -> R<()>
     Ok(())
 }
 
-async fn keep_receipt(tx: &mut Tx, key: &ConnectionKey, receipt: Receipt) -> R<()> {
+/// What a receipt is about.
+struct Told {
+    id: EffectId,
+    title: String,
+    kind: EffectKind,
+    order: Option<OrderId>,
+    /// What was said of it before.
+    before: Option<String>,
+    /// Its request was given up, or asked for again under another key, because the warehouse did not have it.
+    given_up: bool,
+}
+
+/// What this journal sent under a number, the last where numbers have begun again. Of what a lost journal sent nobody knows
+/// under which it went (docs/decisions/0036).
+async fn told(tx: &mut Tx, key: &ConnectionKey, number: u32) -> R<Option<Told>> {
     let [tenant, merchant, connection] = key_values(key);
-    let now = tx.now;
-    let said = if receipt.refused.is_none() { "read" } else { "refused" };
-    // Numbers may have begun again since: the last one that carried it is meant.
     let row = tx
         .first(
-            "UPDATE effect SET receipt = $5, receipt_at = $6 WHERE tenant = $1 AND merchant = $2 AND id = (
-                 SELECT id FROM effect WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND number = $4
-                     AND kind <> 'acknowledge' ORDER BY id DESC LIMIT 1)
-             RETURNING id, title, order_ref",
-            &[
-                tenant.clone(),
-                merchant.clone(),
-                connection.clone(),
-                i64::from(receipt.number).into(),
-                said.into(),
-                now.into(),
-            ],
+            "SELECT e.id, e.title, e.kind, e.order_ref, e.receipt, coalesce(q.retired, 0), coalesce(r.outcome, '')
+             FROM effect AS e
+             LEFT JOIN request AS q ON q.tenant = e.tenant AND q.merchant = e.merchant AND q.id = e.request_ref
+             LEFT JOIN race AS r ON r.tenant = e.tenant AND r.merchant = e.merchant AND r.request = e.request_ref
+             WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.number = $4 AND e.kind <> 'acknowledge'
+                 AND e.attempt > 0 AND (e.recovery IS NULL OR e.recovery = 'absent')
+             ORDER BY e.id DESC LIMIT 1",
+            &[tenant, merchant, connection, i64::from(number).into()],
         )
         .await?;
-    let (subject, title) = match &row {
-        Some(row) => (row.string(0)?, row.string(1)?),
-        None => (format!("number {}", receipt.number), "nothing that is known here".to_owned()),
+    row.map(|row| {
+        Ok(Told {
+            id: row.parsed(0)?,
+            title: row.string(1)?,
+            kind: row.parsed(2)?,
+            order: row.opt_parsed(3)?,
+            before: row.opt_string(4)?,
+            given_up: row.flag(5)? || row.text(6)? == Outcome::Accepted.as_str(),
+        })
+    })
+    .transpose()
+}
+
+/// What to do about a message that was not taken in.
+fn mend(kind: EffectKind) -> &'static str {
+    match kind {
+        EffectKind::CancelRequest => {
+            "Tell the warehouse to stop the order by telephone or e-mail, then record what it says"
+        }
+        _ => "Mend what is named, then send the order again: it goes under a fresh key and a new number",
+    }
+}
+
+async fn keep_receipt(tx: &mut Tx, key: &ConnectionKey, receipt: Receipt) -> R<()> {
+    let Receipt { number, reception } = receipt;
+    let Some(told) = told(tx, key, number).await? else {
+        let why = match reception {
+            Reception::Read => return Ok(()),
+            Reception::Refused(why) | Reception::Unclear(why) => why,
+        };
+        let reason = format!("of number {number} (\"nothing that is known here\") the warehouse says: {why}");
+        return inbox::raise(tx, key, REFUSED, &format!("number {number}"), &reason, None).await;
     };
-    let settled: &[&str] = if receipt.refused.is_none() { &[UNACKNOWLEDGED, REFUSED] } else { &[UNACKNOWLEDGED] };
+    let named = format!("number {number} (\"{}\")", told.title.replace('"', "'"));
+    let was = told.before.as_deref();
+    let (word, problem) = match &reception {
+        // It may be mended and worked on after all, once nobody expects that any more.
+        Reception::Read if was == Some("refused") && told.given_up && told.kind == EffectKind::SubmitRequest => (
+            "read",
+            Some(format!(
+                "the warehouse had not taken in {named}, and has done so after all, once it was given up or sent again: two \
+                 may ship. Tell the warehouse which one to work on"
+            )),
+        ),
+        Reception::Read => ("read", None),
+        // Once read, it is there: a second copy of its file may be turned down, say.
+        Reception::Refused(why) if was == Some("read") => (
+            "read",
+            Some(format!("the warehouse has read {named}, and says otherwise now: {why}. Ask it whether it has it")),
+        ),
+        Reception::Refused(why) => {
+            ("refused", Some(format!("the warehouse has not taken in {named}: {why}. {}", mend(told.kind))))
+        }
+        Reception::Unclear(why) => (
+            was.unwrap_or("unclear"),
+            Some(format!(
+                "of {named} the warehouse says: {why}. Ask it whether it has it; nothing is sent again before"
+            )),
+        ),
+    };
+    let [tenant, merchant, connection] = key_values(key);
+    let now = tx.now;
+    tx.execute(
+        "UPDATE effect SET receipt = $4, receipt_at = $5
+         WHERE tenant = $1 AND merchant = $2 AND id = $3 AND (receipt IS NULL OR receipt <> $4)",
+        &[tenant.clone(), merchant.clone(), (&told.id).into(), word.into(), now.into()],
+    )
+    .await?;
+    let settled: &[&str] = if reception == Reception::Read { &[UNACKNOWLEDGED, REFUSED] } else { &[UNACKNOWLEDGED] };
     for kind in settled {
         tx.execute(
             "UPDATE exception SET resolved_at = $6, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
                  AND connection = $3 AND kind = $4 AND subject = $5 AND resolved_at IS NULL",
-            &[
-                tenant.clone(),
-                merchant.clone(),
-                connection.clone(),
-                (*kind).into(),
-                subject.as_str().into(),
-                now.into(),
-            ],
+            &[tenant.clone(), merchant.clone(), connection.clone(), (*kind).into(), (&told.id).into(), now.into()],
         )
         .await?;
     }
-    if let Some(why) = receipt.refused {
-        let reason = format!(
-            "the warehouse has not taken in number {} (\"{}\"): {why}",
-            receipt.number,
-            title.replace('"', "'")
-        );
-        inbox::raise(tx, key, REFUSED, &subject, &reason, None).await?;
+    if let Some(problem) = problem {
+        // One that says otherwise than the one before is another one.
+        let subject = if was.is_some_and(|was| was != word || word == "read") {
+            format!("{}/{word}", told.id)
+        } else {
+            told.id.to_string()
+        };
+        inbox::raise(tx, key, REFUSED, &subject, &problem, None).await?;
     }
     // An order that could not be read is not at the warehouse.
-    let order = row.as_ref().map(|row| row.opt_parsed(2)).transpose()?.flatten();
-    facts::refresh(tx, &key.scope, &order.into_iter().collect()).await
+    facts::refresh(tx, &key.scope, &told.order.into_iter().collect()).await
 }
 
 async fn overdue(tx: &mut Tx, key: &ConnectionKey, factor: u32) -> R<Vec<Overdue>> {
@@ -224,6 +289,7 @@ async fn overdue(tx: &mut Tx, key: &ConnectionKey, factor: u32) -> R<Vec<Overdue
             "SELECT e.id, e.title, e.number, e.armed_at, e.acknowledged_within / 60000 FROM effect AS e
              WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.acknowledged_within IS NOT NULL
                  AND e.receipt IS NULL AND e.state = 'applied' AND e.number IS NOT NULL
+                 AND e.attempt > 0 AND (e.recovery IS NULL OR e.recovery = 'absent')
                  AND e.armed_at + e.acknowledged_within / $5 <= $4
                  AND NOT EXISTS (SELECT 1 FROM exception AS x WHERE x.tenant = e.tenant AND x.merchant = e.merchant
                      AND x.connection = e.connection AND x.kind = 'unacknowledged' AND x.subject = e.id)

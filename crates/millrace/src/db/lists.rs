@@ -10,6 +10,8 @@
 //! order only an index that begins with the state gives: asked for `state = …`, PostgreSQL takes the order of ids for granted
 //! and walks all rows from the newest one where it believes the state to be common.
 
+use std::collections::BTreeSet;
+
 use connect::{
     ConnectionId,
     planted::{Planted, planted},
@@ -247,7 +249,7 @@ impl Database {
                 let states: Vec<&'static str> = if query.states.is_empty() {
                     EffectState::ALL.into_iter().map(EffectState::as_str).collect()
                 } else {
-                    query.states.iter().map(|state| state.as_str()).collect()
+                    query.states.iter().map(|state| state.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
                 };
                 let mut conditions = Conditions::of(&access, "e");
                 if let Some(connection) = &query.connection {

@@ -64,6 +64,36 @@ async fn give_up(tx: &mut Tx, key: &ConnectionKey, order_id: i64, bundle: &Bundl
     Ok(!sent.is_empty())
 }
 
+/// Holds back what of an order is still to be sent, for a person to look first; nothing where all of it was sent or a person holds
+/// it already.
+pub(super) async fn hold_rest(tx: &mut Tx, scope: &Scope, order: &OrderId, why: &str) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    let held = tx
+        .execute(
+            "UPDATE orders SET held_reason = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3 AND held_reason IS NULL
+                 AND (seen = '' OR EXISTS (SELECT 1 FROM effect AS e
+                     JOIN request AS q ON q.tenant = e.tenant AND q.merchant = e.merchant AND q.id = e.request_ref
+                     WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 AND e.kind = 'submit_request'
+                         AND e.state IN ('planned', 'not_sent', 'absent_confirmed') AND q.live = 1))",
+            &[tenant, merchant, order.into(), why.into()],
+        )
+        .await?;
+    if held > 0 { let_nobody_arm(tx, scope, order).await } else { Ok(()) }
+}
+
+/// Whoever has just claimed a submit of this order cannot arm it any more.
+async fn let_nobody_arm(tx: &mut Tx, scope: &Scope, order: &OrderId) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    tx.execute(
+        "UPDATE effect SET fence = fence + 1, owner = NULL, lease_until = NULL
+         WHERE tenant = $1 AND merchant = $2 AND order_ref = $3 AND kind = 'submit_request'
+             AND state IN ('planned', 'not_sent')",
+        &[tenant, merchant, order.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 impl Database {
     /// What import already knows of these orders, by the source's order id.
     pub async fn known_orders(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, KnownOrder>> {
@@ -276,20 +306,13 @@ impl Database {
                 let done = tx
                     .execute(
                         "UPDATE orders SET held_reason = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                        &[tenant.clone(), merchant.clone(), (&order).into(), reason.clone().into()],
+                        &[tenant, merchant, (&order).into(), reason.clone().into()],
                     )
                     .await?;
                 if done == 0 {
                     return Err(DbError::NotFound(format!("order {order}")));
                 }
-                // Whoever has just claimed its submit cannot arm it any more.
-                tx.execute(
-                    "UPDATE effect SET fence = fence + 1, owner = NULL, lease_until = NULL
-                     WHERE tenant = $1 AND merchant = $2 AND order_ref = $3 AND kind = 'submit_request'
-                         AND state IN ('planned', 'not_sent')",
-                    &[tenant, merchant, (&order).into()],
-                )
-                .await?;
+                let_nobody_arm(tx, &key.scope, &order).await?;
                 tx.wakes.work = true;
                 let action = if reason.is_some() { "order.hold" } else { "order.release" };
                 let detail = serde_json::json!({ "reason": reason }).to_string();

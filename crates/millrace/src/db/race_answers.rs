@@ -323,14 +323,23 @@ async fn send_again(
     let now = tx.now;
     let [tenant, merchant] = scope_values(&key.scope);
     let mut done = false;
-    let live: Vec<RequestRow> =
+    let mut live: Vec<RequestRow> =
         bundle.requests.iter().filter(|request| request.live && bundle.sent(request)).cloned().collect();
+    let not_there: Vec<RequestRow> = live
+        .iter()
+        .filter(|request| bundle.cancelled(request) || request.cancelled_by_warehouse || bundle.turned_down(request))
+        .cloned()
+        .collect();
+    if !not_there.is_empty() {
+        // What the warehouse has and works on stays.
+        live = not_there;
+    }
     for request in &live {
         if !bundle.shipped(request).is_zero() {
             continue;
         }
         done = true;
-        if bundle.cancelled(request) || request.cancelled_by_warehouse {
+        if bundle.cancelled(request) || request.cancelled_by_warehouse || bundle.turned_down(request) {
             races::retire(tx, &key.scope, &mut bundle, &request.id, actor).await?;
             continue;
         }

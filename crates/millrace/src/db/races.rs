@@ -169,7 +169,12 @@ impl Bundle {
             (EffectState::Applied, Some("partly")) => CancelStep::Partly,
             (EffectState::Applied, None | Some("accepted")) => CancelStep::Accepted,
             // It was not told after all.
-            (EffectState::Applied, Some("asked")) if effect.turned_down => CancelStep::Stuck,
+            (EffectState::Applied, Some("asked")) if effect.turned_down.is_some() => {
+                match self.races.get(&request.id).is_some_and(|race| race.withdrawn) {
+                    true => CancelStep::None,
+                    false => CancelStep::Stuck,
+                }
+            }
             // Told, and not answered: what the warehouse does is the answer.
             (EffectState::Applied, Some("asked")) => CancelStep::Open,
             (EffectState::Planned | EffectState::NotSent | EffectState::Voided, _) => CancelStep::None,
@@ -195,7 +200,8 @@ impl Bundle {
             now,
             withdrawn: race.withdrawn,
             submit: match self.submit(request) {
-                Some(submit) if submit.turned_down => EffectState::Refused,
+                // A wish of before that was known stays what it was: it may have been the answer to it.
+                Some(submit) if submit.turned_down.is_some_and(|at| at <= race.asked_at) => EffectState::Refused,
                 Some(submit) => submit.state,
                 None => EffectState::Planned,
             },
@@ -267,6 +273,8 @@ async fn keep_outcome(
     let (order, what, resend) = (race.order.clone(), race.shown.what, race.shown.resend);
     step(tx, scope, id, outcome.as_str(), "", &words).await?;
     tx.event("order", order.as_str(), format!("{}_{outcome}", what.as_str()));
+    let turned_down =
+        bundle.requests.iter().find(|request| request.id == *id).is_some_and(|request| bundle.turned_down(request));
     let Some(request) = bundle.requests.iter_mut().find(|request| request.id == *id) else { return Ok(()) };
     if outcome.answered() {
         tx.execute(
@@ -276,8 +284,8 @@ async fn keep_outcome(
         .await?;
         request.look_at = None;
     }
-    if matches!(outcome, Outcome::TooLate | Outcome::Partly) && request.cancel_wanted.is_some() {
-        // The normal flow goes on.
+    if (matches!(outcome, Outcome::TooLate | Outcome::Partly) || turned_down) && request.cancel_wanted.is_some() {
+        // The normal flow goes on, or the warehouse never had it.
         tx.execute(
             "UPDATE request SET cancel_wanted = NULL WHERE tenant = $1 AND merchant = $2 AND id = $3",
             &[tenant, merchant, id.into()],

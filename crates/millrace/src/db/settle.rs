@@ -11,6 +11,7 @@ use super::{
     effects::key_values,
     erasure,
     facts::{self, scope_values},
+    orders,
     payload::pack_json,
     races, recovery,
     sql::{Tx, Value, json},
@@ -38,6 +39,8 @@ struct Held {
     voided_by: Option<String>,
     /// A lost journal may have sent it, and it has not been looked for yet.
     suspect: bool,
+    /// A lost journal sent it, or may have, and nobody knows with what content.
+    unclear: bool,
 }
 
 async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<EffectId, Held>> {
@@ -75,6 +78,7 @@ async fn hold(tx: &mut Tx, scope: &Scope, ids: &[EffectId]) -> R<BTreeMap<Effect
                 request: row.opt_parsed(16)?,
                 voided_by: row.opt_string(17)?,
                 suspect: row.opt_text(18)? == Some("open"),
+                unclear: matches!(row.opt_text(18)?, Some("conflict" | "cannot_ask")),
             };
             Ok((held.id.clone(), held))
         })
@@ -471,6 +475,14 @@ async fn decide(
             }
         }
         tx.wakes.work = true;
+    }
+    if let (EffectDecision::Applied(_), EffectKind::SubmitRequest, Some(order), true) =
+        (&decision, one.kind, &one.order, one.unclear)
+    {
+        // What is there may hold the goods of the order's other requests, too.
+        let why = "a lost journal had sent something of this order: see whether what is still to be sent has left with it, \
+                   then release the order, or cancel it";
+        orders::hold_rest(tx, scope, order, why).await?;
     }
     write_held(tx, scope, &[one]).await?;
     let attempt = vec![

@@ -8,6 +8,7 @@ use super::{
     ChannelKind, ConnectionKey, Database, NewShipment, R, ShipmentsRecorded,
     effects::{key_values, sha256},
     facts, inbox,
+    orders::hold_rest,
     sql::{Tx, json},
     words,
 };
@@ -113,6 +114,7 @@ async fn record(
     let mut finished: BTreeSet<RequestId> = BTreeSet::new();
     let mut cancelled: BTreeSet<RequestId> = BTreeSet::new();
     let mut touched: BTreeSet<RequestId> = BTreeSet::new();
+    let mut shipped_all_the_same: BTreeMap<OrderId, String> = BTreeMap::new();
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
     for NewShipment { id, shipment } in shipments {
@@ -147,9 +149,10 @@ async fn record(
                     finished.insert(target.id.clone());
                 }
                 if target.retired {
+                    shipped_all_the_same.insert(target.order.clone(), shipment.key.clone());
                     let reason = format!(
-                        "shipment {} is for {}, which the warehouse had cancelled and which goes again under another key: it is \
-                         not told to the source; ask the warehouse what left, and correct by hand",
+                        "shipment {} is for {}, which the warehouse had cancelled or not read and which goes again under another \
+                         key: it is not told to the source; ask the warehouse what left, and correct by hand",
                         shipment.reference, shipment.key
                     );
                     inbox::raise(
@@ -216,6 +219,11 @@ async fn record(
     .await?;
     words::keep(tx, &key.scope, "shipment", false, &found_by).await?;
     mark(tx, key, finished, cancelled).await?;
+    for (order, gone) in shipped_all_the_same {
+        let why =
+            format!("the warehouse has shipped {gone} all the same; see what left before anything more of it is sent");
+        hold_rest(tx, &key.scope, &order, &why).await?;
+    }
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
     Ok(recorded)

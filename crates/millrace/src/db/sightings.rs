@@ -141,7 +141,7 @@ async fn by_reason(
     Ok(())
 }
 
-/// Changes of which nobody knows whether they happened, by kind. They are asked for here and not of the census, which may come
+/// Changes of which nobody knows whether they happened, by kind; also those that may be sent again and were, many times. They are asked for here and not of the census, which may come
 /// later, and not at all while the other system is away. The census's finding about them says the same, and is left out above.
 async fn of_unknown(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
     let since = ago(tx.now, UNKNOWN, patience.factor);
@@ -149,7 +149,8 @@ async fn of_unknown(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Ve
         .query(
             "SELECT c.merchant, c.id, c.name, t.kind, count(*), min(t.id), max(t.id), min(t.armed_at) FROM connection AS c
              JOIN effect AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-                 AND t.state IN ('armed', 'unknown', 'probing') AND t.armed_at < $2
+                 AND t.state IN ('armed', 'unknown', 'probing')
+                 AND (t.armed_at < $2 OR t.attempt > 5 AND t.created_at < $2)
              WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind",
             &[tenant.into(), since.into()],
         )
@@ -158,9 +159,9 @@ async fn of_unknown(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Ve
         let kind = row.text(3)?;
         let at = row.time(7)?;
         seen.push(Sighting {
-            key: key(AlertKind::Effect, row, format!("unknown {kind}"))?,
+            key: key(AlertKind::EffectUnknown, row, kind)?,
             what: format!(
-                "{}: nobody knows whether it happened: {} (sent {}, looked up again and again)",
+                "{}: nobody knows whether it happened: {} (since {}, looked up again and again)",
                 row.text(2)?,
                 kind.replace('_', " "),
                 at.strftime("%Y-%m-%d %H:%M UTC")

@@ -22,8 +22,8 @@ const LONGEST: u32 = 30 * 24;
 pub struct IssueOut {
     /// Its id.
     pub id: String,
-    /// `sending_frozen`, `connection_paused`, `channel_failing`, `channel_late`, `order_error`, `order_held`, `exception`, `effect`, `unaccounted`,
-    /// `finding`, `warehouse_silent`, `stock_run`, `delivery_failing`, `backup_overdue`.
+    /// `sending_frozen`, `connection_paused`, `channel_failing`, `channel_late`, `order_error`, `order_held`, `exception`, `effect`,
+    /// `effect_unknown`, `unaccounted`, `finding`, `warehouse_silent`, `stock_run`, `delivery_failing`, `backup_overdue`.
     pub kind: String,
     /// `open`, `going` (its cause is gone; it closes if that stays so) or `closed`.
     pub state: String,

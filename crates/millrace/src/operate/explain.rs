@@ -1,11 +1,13 @@
 //! Why something is where it is, and what a person can do about it. Pure.
 
+use std::fmt;
+
 use connect::EffectKind;
 use engine::{
     confirm,
     effect::EffectState,
     order::OrderState,
-    race::{Outcome, Shown, What},
+    race::{Answer, Outcome, Shown, What},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -24,19 +26,76 @@ pub struct ExplainOut {
     pub actions: Vec<ActionOut>,
 }
 
+/// What a person can do, as the routes and commands that do it are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionName {
+    /// An order is read again and planned anew; a change goes again.
+    Retry,
+    /// An order is held back.
+    Hold,
+    /// A held order goes on; one that was put away is taken out again.
+    Release,
+    /// An order is not sent, or asked back.
+    Cancel,
+    /// An order is put away.
+    Archive,
+    /// Address, shipping method, date or notes of an order that was not sent are edited.
+    Edit,
+    /// An order goes again under a fresh key.
+    Resend,
+    /// The warehouse's answer to a cancel or change is recorded: it is stopped there.
+    AnswerAccepted,
+    /// The same: it ships as it was sent.
+    AnswerTooLate,
+    /// The same: some of it ships.
+    AnswerPartly,
+    /// A change is there already.
+    Applied,
+    /// A change is given up.
+    Void,
+    /// The connection is switched on.
+    Enable,
+    /// The connection goes on.
+    Resume,
+}
+
+impl fmt::Display for ActionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Retry => "retry",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Cancel => "cancel",
+            Self::Archive => "archive",
+            Self::Edit => "edit",
+            Self::Resend => "resend",
+            Self::AnswerAccepted => "answer accepted",
+            Self::AnswerTooLate => "answer too late",
+            Self::AnswerPartly => "answer partly",
+            Self::Applied => "applied",
+            Self::Void => "void",
+            Self::Enable => "enable",
+            Self::Resume => "resume",
+        })
+    }
+}
+
 /// Something a person can do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ActionOut {
-    /// Its name, as in the API and on buttons.
-    pub action: String,
+    /// Its name.
+    pub action: ActionName,
+    /// The change it is about; nothing where it is about the order or its connection.
+    pub effect: Option<String>,
     /// What it does.
     pub does: String,
     /// The same as a command.
     pub command: String,
 }
 
-fn action(action: &str, does: &str, command: String) -> ActionOut {
-    ActionOut { action: action.to_owned(), does: does.to_owned(), command }
+fn action(action: ActionName, does: &str, command: String) -> ActionOut {
+    ActionOut { action, effect: None, does: does.to_owned(), command }
 }
 
 /// One effect, as far as its explanation needs it.
@@ -59,10 +118,11 @@ pub fn effect(facts: &EffectFacts<'_>) -> ExplainOut {
     let EffectFacts { id, kind, state, note, next_at } = facts;
     let what = confirm::words(*kind);
     let next = next_at.map(|at| format!("{}", at.strftime("%Y-%m-%d %H:%M:%S UTC"))).unwrap_or_default();
-    let retry = |does: &str| action("retry", does, format!("millrace effects retry {id} --reason TEXT"));
-    let void = |does: &str| action("void", does, format!("millrace effects void {id} --reason TEXT"));
-    let applied = action(
-        "applied",
+    let of_it = |name, does: &str, command| ActionOut { effect: Some((*id).to_owned()), ..action(name, does, command) };
+    let retry = |does: &str| of_it(ActionName::Retry, does, format!("millrace effects retry {id} --reason TEXT"));
+    let void = |does: &str| of_it(ActionName::Void, does, format!("millrace effects void {id} --reason TEXT"));
+    let applied = of_it(
+        ActionName::Applied,
         "You have looked, and it is there: nothing is sent, the order goes on.",
         format!("millrace effects applied {id} --reference NUMBER --reason TEXT"),
     );
@@ -123,7 +183,7 @@ pub fn effect(facts: &EffectFacts<'_>) -> ExplainOut {
     let mut actions = actions;
     if *kind == EffectKind::CorrectStock {
         // An old difference is never sent again: the next count works out a new one.
-        actions.retain(|action| action.action != "retry");
+        actions.retain(|action| action.action != ActionName::Retry);
     }
     let why = if note.is_empty() { why } else { format!("{why}: {note}") };
     ExplainOut { state: state.as_str().to_owned(), why, waits_for, actions }
@@ -167,10 +227,10 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     let OrderFacts { id, state, reason, connection, .. } = facts;
     let command = |name: &str| format!("millrace orders {name} {id}");
     let reasoned = |name: &str| format!("millrace orders {name} {id} --reason TEXT");
-    let retry = || action("retry", "It is read again from Brightpearl and planned anew.", command("retry"));
-    let hold = || action("hold", "It is held back until you release it.", reasoned("hold"));
-    let cancel = || action("cancel", "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
-    let archive = || action("archive", "It is put away.", command("archive"));
+    let retry = || action(ActionName::Retry, "It is read again from Brightpearl and planned anew.", command("retry"));
+    let hold = || action(ActionName::Hold, "It is held back until you release it.", reasoned("hold"));
+    let cancel = || action(ActionName::Cancel, "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
+    let archive = || action(ActionName::Archive, "It is put away.", command("archive"));
     let answered = facts.races.iter().all(|race| race.outcome.answered()) && !facts.races.is_empty();
     let stuck = facts
         .effects
@@ -188,7 +248,7 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
         }
         OrderState::Held if facts.held_by_person => {
             waits_for = "a person".to_owned();
-            actions.push(action("release", "It goes on.", command("release")));
+            actions.push(action(ActionName::Release, "It goes on.", command("release")));
             actions.extend([cancel(), archive()]);
         }
         OrderState::Held if facts.leaves => {
@@ -225,20 +285,20 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
                 actions.extend(explained.actions);
             }
             if facts.not_there {
-                actions.push(action("resend", "It is sent again under a fresh key.", reasoned("resend")));
+                actions.push(action(ActionName::Resend, "It is sent again under a fresh key.", reasoned("resend")));
             }
             actions.extend([retry(), cancel(), archive()]);
         }
         OrderState::Skipped => actions.extend([retry(), archive()]),
         OrderState::Closed | OrderState::Cancelled => actions.push(archive()),
         OrderState::Archived => {
-            actions.push(action("release", "It is taken out again and looked at anew.", command("release")));
+            actions.push(action(ActionName::Release, "It is taken out again and looked at anew.", command("release")));
         }
     }
     if !facts.sent && matches!(state, OrderState::New | OrderState::Held | OrderState::Queued | OrderState::Error) {
         let does = "It goes to the warehouse as you say here; in Brightpearl nothing is changed.";
         // After what takes it on.
-        actions.insert(actions.len().min(1), action("edit", does, format!("millrace orders edit {id} FILE")));
+        actions.insert(actions.len().min(1), action(ActionName::Edit, does, format!("millrace orders edit {id} FILE")));
     }
     let mut of_races: Vec<ActionOut> = facts.races.iter().flat_map(|race| race_actions(id, race)).collect();
     of_races.dedup();
@@ -251,14 +311,18 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             why = format!("{why}. The connection {connection} is switched off");
             actions.insert(
                 0,
-                action("enable", "The connection goes on.", format!("millrace connections enable \"{connection}\"")),
+                action(
+                    ActionName::Enable,
+                    "The connection goes on.",
+                    format!("millrace connections enable \"{connection}\""),
+                ),
             );
         } else if let Some(paused) = facts.paused {
             why = format!("{why}. The connection {connection} is paused: {paused}");
             actions.insert(
                 0,
                 action(
-                    "resume",
+                    ActionName::Resume,
                     "Once you have mended the cause, the connection goes on.",
                     format!("millrace connections resume \"{connection}\""),
                 ),
@@ -270,23 +334,27 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
 
 /// What a person can do about a cancel or change.
 fn race_actions(id: &str, race: &Shown) -> Vec<ActionOut> {
-    let answer = |answer: &str, does: &str| {
-        let name = format!("answer_{}", answer.replace('-', "_"));
-        action(&name, does, format!("millrace orders answer {id} {answer} --reason TEXT"))
+    let answer = |answer, does: &str| {
+        let (name, typed) = match answer {
+            Answer::Accepted => (ActionName::AnswerAccepted, "accepted"),
+            Answer::TooLate => (ActionName::AnswerTooLate, "too-late"),
+            Answer::Partly => (ActionName::AnswerPartly, "partly"),
+        };
+        action(name, does, format!("millrace orders answer {id} {typed} --reason TEXT"))
     };
     let resend = || {
         action(
-            "resend",
+            ActionName::Resend,
             "It is cancelled at the warehouse, and sent again as it now stands once the warehouse has accepted that.",
             format!("millrace orders resend {id} --reason TEXT"),
         )
     };
-    let keep = || answer("too-late", "It ships as it was sent.");
+    let keep = || answer(Answer::TooLate, "It ships as it was sent.");
     let answers = || {
         vec![
-            answer("accepted", "The warehouse has stopped it: nothing will ship."),
-            answer("too-late", "The warehouse ships it as it was sent."),
-            answer("partly", "The warehouse ships some of it, and not the rest."),
+            answer(Answer::Accepted, "The warehouse has stopped it: nothing will ship."),
+            answer(Answer::TooLate, "The warehouse ships it as it was sent."),
+            answer(Answer::Partly, "The warehouse ships some of it, and not the rest."),
         ]
     };
     match race.outcome {
@@ -294,7 +362,7 @@ fn race_actions(id: &str, race: &Shown) -> Vec<ActionOut> {
         Outcome::Pending if race.by_hand.is_some() => answers(),
         Outcome::Silent => answers(),
         Outcome::Partly if race.answer.is_none() => {
-            vec![answer("partly", "You have seen it, and Brightpearl is put right by hand where it must be.")]
+            vec![answer(Answer::Partly, "You have seen it, and Brightpearl is put right by hand where it must be.")]
         }
         Outcome::Withdrawn if race.needs_person() => vec![keep()],
         Outcome::Accepted if race.what == What::Change && !race.resend => vec![resend()],
@@ -332,7 +400,7 @@ mod tests {
         race::{Outcome, Shown, What},
     };
 
-    use super::{EffectFacts, OrderFacts, effect, order, race_actions};
+    use super::{ActionName, EffectFacts, OrderFacts, effect, order, race_actions};
 
     fn facts(kind: EffectKind, state: EffectState) -> EffectFacts<'static> {
         EffectFacts { id: "eff_1", kind, state, note: "", next_at: None }
@@ -357,7 +425,7 @@ mod tests {
     fn a_difference_of_stock_is_never_offered_again() {
         for state in EffectState::ALL {
             let told = effect(&facts(EffectKind::CorrectStock, state));
-            assert!(told.actions.iter().all(|action| action.action != "retry"), "{state}");
+            assert!(told.actions.iter().all(|action| action.action != ActionName::Retry), "{state}");
         }
     }
 
@@ -399,9 +467,10 @@ mod tests {
             sent: true,
             effects: Vec::new(),
         });
-        let names: Vec<&str> = told.actions.iter().map(|action| action.action.as_str()).collect();
-        assert_eq!(names[..2], ["resend", "answer_too_late"]);
-        assert!(names.contains(&"cancel") && !names.contains(&"edit"), "what the warehouse may have is not edited");
+        let names: Vec<ActionName> = told.actions.iter().map(|action| action.action).collect();
+        assert_eq!(names[..2], [ActionName::Resend, ActionName::AnswerTooLate]);
+        assert!(names.contains(&ActionName::Cancel));
+        assert!(!names.contains(&ActionName::Edit), "what the warehouse may have is not edited");
     }
 
     #[test]
@@ -420,8 +489,8 @@ mod tests {
             sent: false,
             effects: vec![facts(EffectKind::SubmitRequest, EffectState::Planned)],
         });
-        assert_eq!(told.actions.first().map(|first| first.action.as_str()), Some("resume"));
-        assert!(told.actions.iter().any(|action| action.action == "edit"), "nothing of it was sent");
+        assert_eq!(told.actions.first().map(|first| first.action), Some(ActionName::Resume));
+        assert!(told.actions.iter().any(|action| action.action == ActionName::Edit), "nothing of it was sent");
         assert!(told.why.contains("the password is refused"), "{}", told.why);
     }
 }

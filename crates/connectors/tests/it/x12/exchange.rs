@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use connect::{
     Armed, BuildContext, Clock as _, ConnectorError, EffectDraft, EffectKind, FeedCursor, FoundAgain, Known, Marks,
-    Prepared, Probe, RemoteRef, RequestState, Sent, Settings, ShipmentPage, StockPage, Warehouse,
+    Prepared, Probe, Reception, RemoteRef, RequestState, Sent, Settings, ShipmentPage, StockPage, Warehouse,
 };
 use connectors::x12::{Acknowledgement, Order, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -356,16 +356,31 @@ async fn refusals_of_the_warehouse_are_shown() {
         "ta1_refused.edi",
         &document("reference/ta1_duplicate.edi").replace("*R*025", "*R*009").replace("5014", "5019"),
     );
+    // A word that is not known, and two that contradict one another.
+    let rejecting = document("reference/997_reject.edi");
+    for (number, (from, to)) in [("AK9*R*", "AK9*Q*"), ("AK5*R*", "AK5*A*")].into_iter().enumerate() {
+        assert!(rejecting.contains(from), "{rejecting}");
+        let again = rejecting.replace(from, to).replace("AK1*OW*101", &format!("AK1*OW*20{number}"));
+        exchange.put(&format!("997_unclear_{number}.edi"), &again.replace("5006", &format!("700{number}")));
+    }
     let page = exchange.shipments().await;
-    assert_eq!((page.taken.len(), page.rejected.len()), (7, 0), "{page:?}");
+    assert_eq!((page.taken.len(), page.rejected.len()), (9, 0), "{page:?}");
     assert_eq!(page.letters.answers, [], "acknowledgements are not acknowledged");
-    let receipts = page.letters.receipts;
-    let accepted = receipts.iter().filter(|receipt| receipt.refused.is_none()).count();
-    let reasons: Vec<(u32, &str)> =
-        receipts.iter().filter_map(|receipt| Some((receipt.number, receipt.refused.as_deref()?))).collect();
-    assert_eq!((accepted, reasons.len()), (2, 3), "{receipts:?}");
-    let told = |number: u32, words: &str| reasons.iter().any(|(of, why)| *of == number && why.contains(words));
-    assert!(told(101, "too long") && told(105, "940 0002") && told(101, "unknown receiver"), "{reasons:?}");
+    let (mut read, mut refused, mut unclear) = (0, Vec::new(), Vec::new());
+    for receipt in &page.letters.receipts {
+        match &receipt.reception {
+            Reception::Read => read += 1,
+            Reception::Refused(why) => refused.push((receipt.number, why.as_str())),
+            Reception::Unclear(why) => unclear.push((receipt.number, why.as_str())),
+        }
+    }
+    assert_eq!((read, refused.len(), unclear.len()), (2, 2, 3), "{page:?}");
+    let told = |of: &[(u32, &str)], number, words| of.iter().any(|(one, why)| *one == number && why.contains(words));
+    assert!(told(&refused, 101, "too long") && told(&refused, 101, "unknown receiver"), "{refused:?}");
+    assert!(
+        told(&unclear, 105, "940 0002") && told(&unclear, 200, "neither") && told(&unclear, 201, "neither"),
+        "{unclear:?}"
+    );
 }
 
 /// Sends the answers of a reading, as the journal would, and gives what each says.

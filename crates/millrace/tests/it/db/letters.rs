@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use connect::{EffectKind, Mark, Numbering, Receipt, Side, StockAdjustment};
+use connect::{EffectKind, Mark, Numbering, Receipt, Reception, Side, StockAdjustment};
 use engine::effect::EffectState;
 use jiff::SignedDuration;
 use millrace::db::{ConnectionKey, Database, NewEffect};
@@ -65,7 +65,8 @@ async fn open(db: &Database, key: &ConnectionKey) -> Vec<(String, String)> {
 }
 
 fn said(number: u32, refused: Option<&str>) -> Receipt {
-    Receipt { number, refused: refused.map(str::to_owned) }
+    let reception = refused.map_or(Reception::Read, |why| Reception::Refused(why.to_owned()));
+    Receipt { number, reception }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,11 +109,22 @@ async fn what_nobody_acknowledges_is_missed_and_settles_itself() {
         let seen = open(db, &key).await;
         assert_eq!(seen.len(), 2, "{seen:?}");
         assert!(seen.iter().all(|(kind, _)| kind == "refused_message"), "{seen:?}");
-        assert!(seen[0].1.contains("number 2 (\"Test B\"): too long"), "{seen:?}");
+        assert!(seen.iter().any(|(_, why)| why.contains("number 2 (\"Test B\"): too long")), "{seen:?}");
         // And a no that is taken back settles, too.
         db.keep_letters(&key, &[], Vec::new(), &[said(2, None), said(2, None)]).await.unwrap();
         assert_eq!(open(db, &key).await.len(), 1);
         assert_eq!(db.raise_unacknowledged(&key, factor).await.unwrap(), 0);
+        // A no after a yes is told, and the yes stays; a word that is neither is told, too.
+        db.keep_letters(&key, &[], Vec::new(), &[said(1, Some("a duplicate"))]).await.unwrap();
+        let neither = Receipt { number: 4, reception: Reception::Unclear("its 997 says Q".to_owned()) };
+        db.keep_letters(&key, &[], Vec::new(), &[neither]).await.unwrap();
+        let seen = open(db, &key).await;
+        assert_eq!(seen.len(), 3, "{seen:?}");
+        assert!(
+            seen.iter().any(|(_, why)| why.contains("has read number 1") && why.contains("a duplicate")),
+            "{seen:?}"
+        );
+        assert!(seen.iter().any(|(_, why)| why.contains("number 4") && why.contains("says Q")), "{seen:?}");
     })
     .await;
 }

@@ -177,7 +177,7 @@ async fn people_hear_of_a_change_that_stays_unknown() {
         .await;
     faults.add(FaultRule::new(Fault::Refuse).method("GET").path_contains("/orders"));
     let unknown = |world: &World| -> Vec<Value> {
-        let (_, answer) = world.ask(&["alerts", "issues", "--all", "--kind", "effect"]);
+        let (_, answer) = world.ask(&["alerts", "issues", "--all", "--kind", "effect_unknown"]);
         let issues = answer["items"].as_array().cloned().unwrap_or_default();
         let says = |issue: &Value| issue["what"].as_str().is_some_and(|what| what.contains("nobody knows whether"));
         issues.into_iter().filter(says).collect()

@@ -16,8 +16,8 @@ use engine::{
 use futures_util::future::join_all;
 use millrace::{
     db::{
-        Access, AlertPatience, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, Mappings, OrderQuery,
-        Ran, Scope,
+        Access, AlertPatience, ChannelKind, ConnectionKey, Database, DatabaseConfig, DbError, EffectDecision, Mappings,
+        OrderQuery, Ran, Scope,
     },
     flow::{self, FlowError},
     journal,
@@ -370,8 +370,7 @@ impl Run {
         let db = to_the_end(Database::open(&config(&self.database, &self.clock, &apart))).unwrap();
         let patience = AlertPatience { factor: 1, backups: false };
         let seen = to_the_end(db.sightings(&Access::Tenant(self.key.scope.tenant.clone()), patience)).unwrap();
-        let unknown = |kind, cause: &str| kind == AlertKind::Effect && cause.starts_with("unknown ");
-        let told: u64 = seen.iter().filter(|one| unknown(one.key.kind, &one.key.cause)).map(|one| one.count).sum();
+        let told: u64 = seen.iter().filter(|one| one.key.kind == AlertKind::EffectUnknown).map(|one| one.count).sum();
         if told < u64::try_from(overdue).unwrap_or(0) {
             self.watch
                 .finding(format!("J4: {overdue} changes are unknown for a quarter of an hour, and {told} are told"));
@@ -460,6 +459,9 @@ impl Run {
         let began = self.clock.monotonic();
         let waited = self.come_to_rest(&process.runtime, true).await;
         *self.counts.entry("seconds until at rest".to_owned()).or_default() += (waited - began).as_secs();
+        if self.somebody_says_it_is_there(&process.runtime).await {
+            self.come_to_rest(&process.runtime, true).await;
+        }
         for _ in 0..self.counts_at_rest {
             tokio::time::sleep(Duration::from_secs(45)).await;
             self.warehouse.count(self.clock.true_time());
@@ -475,6 +477,24 @@ impl Run {
         if let Some(file) = std::env::var_os("MILLRACE_KEEP") {
             self.witness.copy_to(std::path::Path::new(&file));
         }
+    }
+
+    /// Of orders that a lost journal had sent with other content than is known now, somebody who has looked says that they are
+    /// there. Whether there was one.
+    async fn somebody_says_it_is_there(&mut self, process: &Runtime) -> bool {
+        let parked = self.witness.rows(
+            "SELECT id, remote FROM effect
+             WHERE kind = 'submit_request' AND state = 'parked' AND recovery = 'conflict' AND remote IS NOT NULL",
+        );
+        for row in &parked {
+            let remote = serde_json::from_str(&row[1]).unwrap();
+            let (id, applied) = (row[0].parse().unwrap(), EffectDecision::Applied(remote));
+            if let Err(error) = process.db.decide(&self.key.scope, &id, applied, "a person", "it is there").await {
+                self.watch.finding(format!("{} cannot be decided: {error}", row[0]));
+            }
+            self.count("orders that somebody said are there");
+        }
+        !parked.is_empty()
     }
 
     /// Works on until nothing is left to do. When that was.
@@ -494,13 +514,14 @@ impl Run {
             if !self.steps(process, &STEPS, false).await {
                 self.watch.finding("the process died in the quiet time".to_owned());
             }
-            // What waits for a person to say what of its order a lost journal had sent is at rest.
+            // What waits for a person is at rest: one who says what of its order a lost journal had sent, or lets it go on.
             let open = self.witness.count(
                 "SELECT (SELECT count(*) FROM effect AS e
                      WHERE e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
-                         AND NOT (e.kind = 'submit_request' AND e.state IN ('planned', 'absent_confirmed') AND EXISTS (
+                         AND NOT (e.kind = 'submit_request' AND e.state IN ('planned', 'absent_confirmed') AND (EXISTS (
                              SELECT 1 FROM effect AS p WHERE p.order_ref = e.order_ref AND p.kind = 'submit_request'
-                                 AND p.state = 'parked' AND p.recovery IN ('conflict', 'cannot_ask'))))
+                                 AND p.state = 'parked' AND p.recovery IN ('conflict', 'cannot_ask')) OR EXISTS (
+                             SELECT 1 FROM orders AS o WHERE o.id = e.order_ref AND o.held_reason IS NOT NULL))))
                      + (SELECT count(*) FROM request WHERE flagged = 1 AND live = 1)",
             );
             let held = self.folder.held();
