@@ -262,6 +262,7 @@ impl Database {
                 let from = ("e", EFFECT, "effect");
                 let sql = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit);
                 let Some(sql) = sql else { return Ok(Page { items: Vec::new(), next: None }) };
+                tx.plan_once().await?;
                 let rows = tx.query_built(sql, &conditions.values).await?;
                 let items = rows.iter().map(effect_view).collect::<R<Vec<_>>>()?;
                 Ok(page(items, query.limit, |effect| effect.id.to_string()))

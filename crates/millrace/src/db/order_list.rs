@@ -20,7 +20,7 @@ use super::{
 
 /// A word or a range of dates of which there are no more orders than this is looked up first; of a more common one, orders are
 /// walked until a page is full, which is soon.
-const RARE: usize = 5_000;
+const RARE: usize = 2_500;
 
 /// Of the orders with something rare, so many are looked at together, newest first, until a page is full.
 const SLICE: usize = 500;
@@ -77,6 +77,7 @@ impl Database {
                         let from = ("o", ORDER, "orders");
                         if let Some(sql) = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit)
                         {
+                            tx.plan_once().await?;
                             found = read(tx, sql, &conditions).await?;
                         }
                     }

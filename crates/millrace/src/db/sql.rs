@@ -321,6 +321,16 @@ impl Tx {
         self.fetch(AssertSqlSafe(sql), values).await
     }
 
+    /// From here to its end this transaction executes statements by the plans that were made when they were first prepared. PostgreSQL
+    /// would plan those of many parts anew each time, for ten times as long as it reads. Only for statements of which every
+    /// plan is the same: for others one that suits no value in particular can be ruinous.
+    pub(super) async fn plan_once(&mut self) -> Result<(), DbError> {
+        if self.is_postgres() {
+            self.query("SELECT set_config('plan_cache_mode', 'force_generic_plan', true)", &[]).await?;
+        }
+        Ok(())
+    }
+
     /// One statement for many rows: `before` + `($n, …), …` + `after`, with `fixed` bound to the first placeholders. Used for
     /// `INSERT … VALUES` and for `UPDATE … FROM (VALUES …) AS v`, whose columns are `column1`, `column2`, … on both databases.
     /// `{first}` in `after` stands for the first column of all rows as a list: said once more as `IN ({first})` it lets
