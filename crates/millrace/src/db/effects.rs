@@ -32,14 +32,35 @@ const DUE: &str = "e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e
     AND (e.state = 'unknown' OR e.recovery IS NULL OR e.recovery <> 'open')";
 /// While sending is frozen: looking changes nothing.
 const LOOKS: &str = "e.state = 'unknown'";
+/// Of the order of an effect a lost journal sent something, or may have, and nobody knows which of its goods. `effect_unclear`
+/// holds nearly nothing, ever: however little a database knows of its tables, this costs nothing.
+macro_rules! unclear {
+    ($of:literal) => {
+        concat!(
+            "EXISTS (SELECT 1 FROM effect AS u WHERE u.tenant = ",
+            $of,
+            ".tenant AND u.order_ref = ",
+            $of,
+            ".order_ref AND u.id <> ",
+            $of,
+            ".id AND u.kind = 'submit_request' AND u.recovery IN ('open', 'conflict', 'cannot_ask')
+                AND (u.recovery = 'open' AND u.state NOT IN ('applied', 'refused', 'voided')
+                    OR u.recovery <> 'open' AND u.state IN ('conflict', 'parked'))
+                AND EXISTS (SELECT 1 FROM request AS r WHERE r.tenant = u.tenant AND r.merchant = u.merchant
+                    AND r.id = u.request_ref AND r.live = 1 AND r.cancelled_by_warehouse = 0 LIMIT 1 OFFSET 0)
+                LIMIT 1 OFFSET 0)"
+        )
+    };
+}
+
 /// Free to go: in its lane nothing earlier is open and nothing else is in flight (R6), and its order is not held by a person.
 /// What is in flight itself waits for nothing: everything else in the lane waits for it to be looked up. An earlier one that
 /// was never sent, or of which it is certain that it did nothing and nothing of it is on its way, lets later ones pass while it
-/// cannot go itself: its time has not come, its order is held, its side is paused, or it is another connection's, which may be
-/// switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait for ever.
-/// Where a lost journal sent something of an order and nobody knows which of its goods, nothing of it goes to the warehouse
-/// before a person has decided about that.
-const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
+/// cannot go itself: its time has not come, its order is held or unclear, its side is paused, or it is another connection's,
+/// which may be switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait
+/// for ever. Nothing of an unclear order goes to the warehouse before a person has decided about it.
+const FREE: &str = concat!(
+    "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
         WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id
         AND p.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
         AND NOT (p.state IN ('planned', 'absent_confirmed') AND (p.lease_until IS NULL OR p.lease_until <= $5)
@@ -49,23 +70,19 @@ const FREE: &str = "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS 
                 OR p.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
                     WHERE o.tenant = p.tenant AND o.merchant = p.merchant AND o.id = p.order_ref
                     AND o.held_reason IS NOT NULL)
-                OR p.kind = 'submit_request' AND EXISTS (SELECT 1 FROM effect AS q
-                    JOIN request AS r ON r.tenant = q.tenant AND r.merchant = q.merchant AND r.id = q.request_ref
-                    WHERE q.tenant = p.tenant AND q.merchant = p.merchant AND q.order_ref = p.order_ref AND q.id <> p.id
-                    AND q.kind = 'submit_request' AND r.live = 1 AND r.cancelled_by_warehouse = 0
-                    AND q.recovery IN ('conflict', 'cannot_ask') AND q.state IN ('conflict', 'parked'))))
+                OR p.kind = 'submit_request' AND ",
+    unclear!("p"),
+    "))
         LIMIT 1 OFFSET 0))
     AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
         AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
     AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
         WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL
         LIMIT 1 OFFSET 0))
-    AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND EXISTS (SELECT 1 FROM effect AS p
-        JOIN request AS r ON r.tenant = p.tenant AND r.merchant = p.merchant AND r.id = p.request_ref
-        WHERE p.tenant = e.tenant AND p.merchant = e.merchant AND p.order_ref = e.order_ref AND p.id <> e.id
-        AND p.kind = 'submit_request' AND r.live = 1 AND r.cancelled_by_warehouse = 0
-        AND (p.recovery = 'open' AND p.state NOT IN ('applied', 'refused', 'voided')
-            OR p.recovery IN ('conflict', 'cannot_ask') AND p.state IN ('conflict', 'parked')) LIMIT 1 OFFSET 0))";
+    AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND ",
+    unclear!("e"),
+    ")"
+);
 
 /// The hash that tells whether two payloads are the same, hex.
 pub(super) fn sha256(content: &[u8]) -> String {

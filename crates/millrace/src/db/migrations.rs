@@ -35,7 +35,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (20, "letters", include_str!("../../migrations/sqlite/0020_letters.sql")),
     (21, "unmarked", include_str!("../../migrations/sqlite/0021_unmarked.sql")),
     (22, "kept", include_str!("../../migrations/sqlite/0022_kept.sql")),
-    (23, "words_by_merchant", include_str!("../../migrations/sqlite/0023_words_by_merchant.sql")),
+    (23, "lookups", include_str!("../../migrations/sqlite/0023_lookups.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -60,7 +60,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (20, "letters", include_str!("../../migrations/postgres/0020_letters.sql")),
     (21, "unmarked", include_str!("../../migrations/postgres/0021_unmarked.sql")),
     (22, "kept", include_str!("../../migrations/postgres/0022_kept.sql")),
-    (23, "words_by_merchant", include_str!("../../migrations/postgres/0023_words_by_merchant.sql")),
+    (23, "lookups", include_str!("../../migrations/postgres/0023_lookups.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
