@@ -241,6 +241,9 @@ test('stock that two people approve', async ({ page, browser }) => {
     await page.reload();
     await page.getByRole('region', { name: 'Held back' }).scrollIntoViewIfNeeded();
     await take(page, 'run-held-second');
+    await page.getByRole('button', { name: 'Undo', exact: true }).click();
+    await expect(page.getByRole('dialog', { name: 'Undo this run' }).getByRole('table')).toBeVisible();
+    await take(page, 'run-undo');
     await other.context().close();
   } finally {
     await hub.end();
@@ -276,6 +279,17 @@ test('what needs somebody, and what is added', async ({ page, browser }) => {
     await page.keyboard.press('Escape');
     await page.getByRole('checkbox', { name: 'Choose all that are shown' }).check();
     await take(page, 'orders-chosen');
+    await page.getByRole('region', { name: 'Several at once' }).getByRole('button', { name: 'Archive' }).click();
+    await expect(page.getByRole('dialog')).toContainText('Would be done to');
+    await take(page, 'orders-bulk-preview');
+    await page.getByRole('dialog').getByRole('button', { name: 'Leave it' }).click();
+    await page.getByRole('table', { name: 'Orders' }).getByRole('link').first().click();
+    await page.getByRole('heading', { name: /^Order \d/, level: 1 }).waitFor();
+    await take(page, 'order-held');
+    await page.getByRole('button', { name: 'Edit', exact: true }).first().click();
+    await expect(page.getByRole('dialog')).toContainText('Nothing is changed yet');
+    await take(page, 'order-edit');
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
     await page.goto(`${hub.base}/exceptions`);
     await expect(page.getByRole('region', { name: /^Orders held/ }).first()).toBeVisible();
     await expect(page.getByRole('heading', { name: 'Everything that came in could be used' })).toHaveCount(0, { timeout: 60_000 });
@@ -354,7 +368,7 @@ test('every page, wide and on a phone, light and dark', async ({ page, demo }) =
 });
 
 /** An installation in which nothing is yet, what is not there, and invitations with and without a mail server. */
-test('nothing yet, nothing there, and invitations', async ({ page }) => {
+test('nothing yet, nothing there, and invitations', async ({ page, browser }) => {
   test.setTimeout(600_000);
   const mail = new MailServer();
   const hub = new Hub();
@@ -378,9 +392,17 @@ test('nothing yet, nothing there, and invitations', async ({ page }) => {
       await dialog.getByRole('combobox', { name: 'Role' }).click();
       await page.getByRole('option', { name: /^Staff/ }).click();
       await dialog.getByRole('button', { name: 'Make the link' }).click();
-      await expect(page.getByRole('status').filter({ hasText: '/invitation#' })).toContainText(state === 'sent' ? 'was sent' : 'could not');
+      const shown = page.getByRole('status').filter({ hasText: '/invitation#' });
+      await expect(shown).toContainText(state === 'sent' ? 'was sent' : 'could not');
       await take(page, `people-${state}`);
-      if (state === 'sent') await mail.end();
+      if (state === 'sent') {
+        const theirs = await (await browser.newContext()).newPage();
+        await theirs.goto(`${hub.base}${/\/invitation#\w+/.exec(await shown.innerText())?.[0] ?? ''}`);
+        await theirs.getByRole('heading', { name: 'Welcome to Millrace' }).waitFor();
+        await take(theirs, 'invitation');
+        await theirs.context().close();
+        await mail.end();
+      }
     }
   } finally {
     await hub.end();

@@ -1,6 +1,7 @@
-import { Group, Select, Stack, Tabs, Text } from '@mantine/core';
+import { Group, Paper, Select, Stack, Tabs, Text } from '@mantine/core';
 import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { ExportCsv } from '../parts/export';
@@ -92,7 +93,7 @@ function Changes() {
         columns={[
           { title: 'Change', show: (effect) => <To href={`/effects/${effect.id}`}>{effect.title}</To> },
           { title: 'State', show: (effect) => <StateBadge state={effect.state} />, width: 140 },
-          { title: 'Why', show: (effect) => <Cut>{effect.note}</Cut>, wide: true, width: 230 },
+          { title: 'Why', show: (effect) => effect.note && <Cut>{sentence(effect.note)}</Cut>, wide: true, width: 230 },
           { title: 'Connection', show: (effect) => <Cut>{names.connection(effect.connection)}</Cut>, wide: true, width: 110 },
           { title: 'Last changed', show: (effect) => <Time at={effect.changed_at} />, width: 146 },
         ]}
@@ -117,7 +118,9 @@ function Runs() {
   const channel = CHANNELS.includes(filters.channel ?? '') ? (filters.channel ?? '') : 'orders';
   if (!connection) {
     return (
-      <EmptyNote title="Nothing is connected yet">The runs of the last week appear here, once a connection and its channels are on.</EmptyNote>
+      <Paper withBorder className="list">
+        <EmptyNote title="Nothing is connected yet">The runs of the last week appear here, once a connection and its channels are on.</EmptyNote>
+      </Paper>
     );
   }
   return (

@@ -25,7 +25,7 @@ export function CensusPage() {
   return (
     <Page
       title="Census"
-      back={{ href: `/connections/${id}`, title: names.connection(id) }}
+      back={{ href: `/connections/${id}`, title: names.connections.find(({ value }) => value === id)?.label ?? 'Connection' }}
       about="Every order is looked for on both sides, by a part of the program that does not trust the rest of it."
       actions={
         <>

@@ -181,6 +181,7 @@ function Side({ order }: { order: Detail }) {
         ))}
       </Section>
       <Section title="Steps">
+        {order.effects.length === 0 && <Text size="sm">Nothing yet.</Text>}
         <Stack gap={6}>
           {order.effects.map((effect) => (
             <div key={effect.id}>

@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
 import { ExportCsv } from '../parts/export';
@@ -45,7 +46,7 @@ export function Orders() {
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 130 },
-      { title: 'Why', show: (order) => order.reason && <Cut>{order.reason}</Cut> },
+      { title: 'Why', show: (order) => order.reason && <Cut>{sentence(order.reason)}</Cut> },
       { title: 'Reference', show: (order) => order.reference && <Cut>{order.reference}</Cut>, wide: true, width: 95 },
       { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 250 },
       { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 105 },

@@ -3,6 +3,7 @@ import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights, useSession } from '../api/session';
 import { Action, DialogEnd, useAct } from '../parts/act';
 import { approvers, explained, LABELS, LineAssents, products, RunAssents, turnOf } from './run-assents';
@@ -109,7 +110,7 @@ function Shown({ run }: { run: Run }) {
               { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
               { title: 'Parts', show: (line) => <Parts line={line} />, wide: true },
               { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} /> },
-              { title: 'Why', show: (line) => line.reason },
+              { title: 'Why', show: (line) => line.reason && sentence(line.reason) },
               {
                 title: 'Correction',
                 show: (line) =>
@@ -164,7 +165,7 @@ function HeldLines({ run }: { run: Run }) {
         columns={[
           { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
           { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
-          { title: 'Why', show: (line) => line.reason },
+          { title: 'Why', show: (line) => line.reason && sentence(line.reason) },
         ]}
       />
     </Section>
@@ -223,7 +224,7 @@ function Undo({ run }: { run: Run }) {
             {look.data && (
               <>
                 <Text size="sm" role="status">
-                  {look.data.told}
+                  {sentence(look.data.told)}
                 </Text>
                 <Rows
                   label="What would be taken back"
@@ -250,7 +251,7 @@ function Undo({ run }: { run: Run }) {
                     { title: 'It changed', figure: true, show: (line) => <Quantity of={line.changed_by} signed /> },
                     { title: 'Brightpearl now', figure: true, show: (line) => <Quantity of={line.brightpearl_on_hand} /> },
                     { title: 'Undo by', figure: true, show: (line) => <Quantity of={line.undo_by} signed /> },
-                    { title: 'Why it stays', show: (line) => line.reason },
+                    { title: 'Why it stays', show: (line) => line.reason && sentence(line.reason) },
                   ]}
                 />
               </>
@@ -265,7 +266,7 @@ function Undo({ run }: { run: Run }) {
             {undo.error && <ProblemNote error={undo.error} />}
             <DialogEnd
               close={() => setOpened(false)}
-              label={chosen.length > 0 ? 'Undo what is chosen' : `Undo all ${look.data?.undone ?? ''}`}
+              label={chosen.length > 0 ? 'Undo what is chosen' : look.data && look.data.undone > 1 ? `Undo all ${look.data.undone}` : 'Undo all'}
               busy={undo.isPending}
               disabled={!look.data}
               danger

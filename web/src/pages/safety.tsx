@@ -9,7 +9,7 @@ import { To } from '../parts/link';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
-import { Time, words } from '../parts/values';
+import { Prose, Time, words } from '../parts/values';
 import { Backups } from './backups';
 import { WrappingKey } from './wrapping-key';
 
@@ -39,7 +39,7 @@ function Shown({ safety }: { safety: SafetyOut }) {
             ['Why', safety.reason],
             ['Kind', safety.kind && words(safety.kind)],
             ['Since', safety.since && <Time at={safety.since} />],
-            ['What to do', safety.next],
+            ['What to do', safety.next && <Prose>{safety.next}</Prose>],
             ['Last backup', <Time key="b" at={safety.backed_up_at} none="None that Millrace was told of" />],
           ]}
         />

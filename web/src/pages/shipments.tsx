@@ -134,7 +134,10 @@ export function ShipmentPage() {
             <Stack gap={6}>
               {shipment.effects.map((effect) => (
                 <div key={effect.id}>
-                  <To href={`/effects/${effect.id}`}>{effect.title}</To> <StateBadge state={effect.state} />
+                  <To href={`/effects/${effect.id}`} size="sm">
+                    {effect.title}
+                  </To>{' '}
+                  <StateBadge state={effect.state} />
                 </div>
               ))}
             </Stack>

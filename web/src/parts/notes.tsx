@@ -3,6 +3,7 @@ import IconAlertTriangle from '@tabler/icons-react/dist/esm/icons/IconAlertTrian
 import type { ReactNode } from 'react';
 import { problemFrom, sentence } from '../api/problem';
 import { MendButton } from './mend';
+import { Prose } from './values';
 
 /** An error in words: what happened, why, what to do, and the way to where that is done. */
 export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
@@ -26,7 +27,7 @@ export function ProblemNote({ error, retry }: { error: unknown; retry?: () => vo
           </List>
         )}
         <Text size="sm" fw={600}>
-          {told.remedy}
+          {told.remedy && <Prose>{told.remedy}</Prose>}
         </Text>
         <Group gap="md">
           {retry && told.status !== 404 && (

@@ -113,6 +113,11 @@ export function Code({ children, ...rest }: { children: string } & TextProps) {
   );
 }
 
+/** A text of the program, with the commands that it names in backticks set apart. */
+export function Prose({ children }: { children: string }) {
+  return children.split('`').map((part, place) => (place % 2 === 1 ? <Code key={`${place} ${part}`}>{part}</Code> : part));
+}
+
 /** `needs_person` → `Needs person`. */
 export function words(name: string): string {
   const text = name.replaceAll('_', ' ');

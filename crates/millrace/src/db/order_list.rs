@@ -20,7 +20,7 @@ use super::{
 
 /// A word or a range of dates of which there are no more orders than this is looked up first; of a more common one, orders are
 /// walked until a page is full, which is soon.
-const RARE: usize = 2_500;
+const RARE: usize = 1_500;
 
 /// Of the orders with something rare, so many are looked at together, newest first, until a page is full.
 const SLICE: usize = 500;

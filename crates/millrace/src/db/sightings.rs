@@ -86,6 +86,17 @@ fn key(kind: AlertKind, row: &Row, cause: impl Into<String>) -> R<CauseKey> {
     Ok(CauseKey { kind, merchant: row.string(0)?, connection: row.string(1)?, cause: cause.into() })
 }
 
+/// A reason for people: the names of kinds and states before it are words; a file name or a SKU in it stays what it is.
+fn said(kind: AlertKind, reason: &str) -> String {
+    if matches!(kind, AlertKind::OrderError | AlertKind::OrderHeld) {
+        return reason.to_owned();
+    }
+    match reason.split_once(": ") {
+        Some((names, why)) => format!("{}: {why}", names.replace('_', " ")),
+        None => reason.replace('_', " "),
+    }
+}
+
 /// Ids of the first and the last thing of a row by reason.
 fn first_and_last(row: &Row) -> R<Vec<String>> {
     let mut ids = vec![row.string(5)?, row.string(6)?];
@@ -133,7 +144,7 @@ async fn by_reason(
         let reason = row.text(3)?;
         seen.push(Sighting {
             key: key(kind, &row, cause_of(reason))?,
-            what: format!("{}: {title}{}", row.text(2)?, reason.replace('_', " ")),
+            what: format!("{}: {title}{}", row.text(2)?, said(kind, reason)),
             count: u64::try_from(row.int(4)?).unwrap_or(0),
             subjects: first_and_last(&row)?,
         });

@@ -145,15 +145,16 @@ pub async fn undo(hub: &Hub, caller: &Caller, run: &str, given: &UndoIn, dry_run
 fn out(key: &ConnectionKey, name: &str, undone: Undone, dry_run: bool) -> UndoOut {
     let lines: Vec<UndoLineOut> = undone.lines.into_iter().map(line).collect();
     let count = lines.iter().filter(|line| line.undo_by.is_some()).count();
+    let corrections = if count == 1 { "1 correction".to_owned() } else { format!("{count} corrections") };
     let told = match (dry_run, count) {
         (_, 0) => "nothing of it can be undone".to_owned(),
         (true, _) => format!(
-            "nothing was written. Undoing it plans {count} corrections and holds their products: no count changes them in \
-             Brightpearl until you release them"
+            "nothing was written. Undoing it plans {corrections} and holds what is corrected: no count changes it in \
+             Brightpearl until you release it"
         ),
         (false, _) => format!(
-            "{count} corrections are on their way. Their products are held: no count changes them in Brightpearl until you \
-             release them, and the first count after that corrects them again if it still differs. \
+            "{corrections} will be made in a moment. What is corrected is held: no count changes it in Brightpearl until you \
+             release it, and the first count after that corrects it again if it still differs. \
              Release: millrace stock release {name:?} --sku SKU"
         ),
     };
