@@ -247,9 +247,7 @@ fn answer(facts: &Facts) -> Option<(Outcome, &'static str)> {
         (Some(answer), _) => Some((answer.outcome(), "the warehouse said so to a person")),
         (None, CancelStep::TooLate) => Some((Outcome::TooLate, "it has left, or is being picked")),
         (None, CancelStep::Partly) => Some((Outcome::Partly, "the warehouse cancelled some of it")),
-        (None, CancelStep::None | CancelStep::Open | CancelStep::Stuck | CancelStep::Accepted)
-            if facts.submit == EffectState::Refused =>
-        {
+        (None, _) if facts.submit == EffectState::Refused => {
             Some((Outcome::Accepted, "the warehouse does not have it: it could not read it"))
         }
         (None, CancelStep::None | CancelStep::Open | CancelStep::Stuck | CancelStep::Accepted) => None,

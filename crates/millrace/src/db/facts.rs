@@ -133,6 +133,11 @@ impl Bundle {
         self.submit(request).is_some_and(|submit| submit.turned_down.is_some()) && self.shipped(request).is_zero()
     }
 
+    /// Whether the warehouse does not have this request, or works on it no more, as far as it says.
+    pub(super) fn not_there(&self, request: &RequestRow) -> bool {
+        self.cancelled(request) || request.cancelled_by_warehouse || self.turned_down(request)
+    }
+
     /// Whether a journal that was lost may have sent this request, and nobody has looked yet.
     pub(super) fn suspected(&self, request: &RequestRow) -> bool {
         self.submit(request).is_some_and(|submit| submit.suspected && submit.state != EffectState::Voided)

@@ -325,21 +325,16 @@ async fn send_again(
     let mut done = false;
     let mut live: Vec<RequestRow> =
         bundle.requests.iter().filter(|request| request.live && bundle.sent(request)).cloned().collect();
-    let not_there: Vec<RequestRow> = live
-        .iter()
-        .filter(|request| bundle.cancelled(request) || request.cancelled_by_warehouse || bundle.turned_down(request))
-        .cloned()
-        .collect();
-    if !not_there.is_empty() {
+    if live.iter().any(|request| bundle.not_there(request)) {
         // What the warehouse has and works on stays.
-        live = not_there;
+        live.retain(|request| bundle.not_there(request));
     }
     for request in &live {
         if !bundle.shipped(request).is_zero() {
             continue;
         }
         done = true;
-        if bundle.cancelled(request) || request.cancelled_by_warehouse || bundle.turned_down(request) {
+        if bundle.not_there(request) {
             races::retire(tx, &key.scope, &mut bundle, &request.id, actor).await?;
             continue;
         }

@@ -273,8 +273,8 @@ async fn keep_outcome(
     let (order, what, resend) = (race.order.clone(), race.shown.what, race.shown.resend);
     step(tx, scope, id, outcome.as_str(), "", &words).await?;
     tx.event("order", order.as_str(), format!("{}_{outcome}", what.as_str()));
-    let turned_down =
-        bundle.requests.iter().find(|request| request.id == *id).is_some_and(|request| bundle.turned_down(request));
+    let never_had = outcome == Outcome::Accepted
+        && bundle.requests.iter().any(|request| request.id == *id && bundle.turned_down(request));
     let Some(request) = bundle.requests.iter_mut().find(|request| request.id == *id) else { return Ok(()) };
     if outcome.answered() {
         tx.execute(
@@ -284,7 +284,7 @@ async fn keep_outcome(
         .await?;
         request.look_at = None;
     }
-    if (matches!(outcome, Outcome::TooLate | Outcome::Partly) || turned_down) && request.cancel_wanted.is_some() {
+    if (matches!(outcome, Outcome::TooLate | Outcome::Partly) || never_had) && request.cancel_wanted.is_some() {
         // The normal flow goes on, or the warehouse never had it.
         tx.execute(
             "UPDATE request SET cancel_wanted = NULL WHERE tenant = $1 AND merchant = $2 AND id = $3",

@@ -152,8 +152,9 @@ async fn by_reason(
     Ok(())
 }
 
-/// Changes of which nobody knows whether they happened, by kind; also those that may be sent again and were, many times. They are asked for here and not of the census, which may come
-/// later, and not at all while the other system is away. The census's finding about them says the same, and is left out above.
+/// Changes of which nobody knows whether they happened, by kind; also those that may be sent again and were, many times. They
+/// are asked for here and not of the census, which may come later, and not at all while the other system is away. The census's
+/// finding about them says the same, and is left out above.
 async fn of_unknown(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut Vec<Sighting>) -> R<()> {
     let since = ago(tx.now, UNKNOWN, patience.factor);
     let rows = tx
