@@ -192,7 +192,7 @@ async fn drift_is_explained_and_a_bad_run_undone() {
     assert!(!ok && told.contains("--reason"), "{told}");
     let done = json(&world, &[&["stock", "undo", &bad, "--reason", "miscounted"], &named[..]].concat());
     assert_eq!(done["undone"], 4, "{done:#}");
-    assert!(done["told"].as_str().is_some_and(|told| told.contains("until you release them")), "{done:#}");
+    assert!(done["told"].as_str().is_some_and(|told| told.contains("until you release it")), "{done:#}");
     world
         .until("the run is undone", LIMIT, |world| {
             let wrong: Vec<_> =
