@@ -361,6 +361,14 @@ pub trait OrderSource: Effects {
         None
     }
 
+    /// The same; until it is confirmed, the API user's own contact, where that can be found.
+    ///
+    /// # Errors
+    /// When the source cannot be asked.
+    async fn own_contact(&self) -> Result<Option<i64>, ConnectorError> {
+        Ok(self.note_author())
+    }
+
     /// How often each stock correction of the hub's own was made in a warehouse since a time: by marker. More than once is a
     /// duplicate (K3).
     ///

@@ -32,6 +32,20 @@ pub fn head(prefix: Option<&str>, account: &str) -> String {
     }
 }
 
+/// What the keys of all requests of one order have in common: without the note and the repeat behind it.
+pub fn of_order(key: &str) -> &str {
+    let without = |key, mark: &str| match str::rsplit_once(key, mark) {
+        Some((before, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => before,
+        _ => key,
+    };
+    without(without(key, "-R"), "-G")
+}
+
+/// The source's id of the order that a key is for; `None` where it is no key of the hub's.
+pub fn order_id(key: &str) -> Option<i64> {
+    of_order(key).rsplit_once("-O")?.1.parse().ok()
+}
+
 /// The lane of everything that touches one order: one effect at a time (R6).
 pub fn order_lane(account: &str, order_id: i64) -> String {
     format!("order:{account}:{order_id}")
@@ -56,7 +70,7 @@ pub fn letter_lane(connection: &str, key: &str) -> String {
 mod tests {
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
-    use super::{fresh_key, order_lane, order_of_lane, request_key};
+    use super::{fresh_key, of_order, order_id, order_lane, order_of_lane, request_key};
 
     #[test]
     fn reads_as_documented() {
@@ -77,7 +91,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn foreign_keys_are_of_no_order() {
+        for key in ["", "1001", "BPacme-O", "BPacme-Ox-G5", "WEB-O-G7-R2"] {
+            assert_eq!(order_id(key), None, "{key}");
+        }
+    }
+
     proptest! {
+        /// Whatever stands behind it, a key says of which order it is.
+        #[test]
+        fn keys_tell_their_order(
+            account in "[a-z0-9]{1,12}",
+            order in 1_i64..1_000_000,
+            note in prop::option::of(1_i64..1_000_000),
+            dead in 0_usize..3,
+        ) {
+            let mut dead_keys = BTreeSet::new();
+            let first = request_key(None, &account, order, note);
+            for _ in 0..dead {
+                dead_keys.insert(fresh_key(first.clone(), &dead_keys));
+            }
+            let key = fresh_key(first, &dead_keys);
+            prop_assert_eq!(of_order(&key), request_key(None, &account, order, None));
+            prop_assert_eq!(order_id(&key), Some(order));
+        }
+
         /// Two requests share a key only if they are the same request.
         #[test]
         fn is_injective(

@@ -292,6 +292,13 @@ impl OrderSource for Brightpearl {
         Brightpearl::note_author(self)
     }
 
+    async fn own_contact(&self) -> Result<Option<i64>, ConnectorError> {
+        match Brightpearl::note_author(self) {
+            None => self.staff_id().await,
+            known => Ok(known),
+        }
+    }
+
     async fn correction_markers(
         &self,
         warehouse_id: i64,

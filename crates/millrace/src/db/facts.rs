@@ -82,6 +82,8 @@ pub(super) struct EffectBrief {
     pub(super) shipment: Option<ShipmentId>,
     /// A journal that was lost may have sent it, and it has not been looked for yet (docs/recovery.md).
     pub(super) suspected: bool,
+    /// It is done, and what is there may be otherwise than it says: a lost journal sent it, and a person says that it is there.
+    pub(super) otherwise: bool,
     /// It is done, and the warehouse says that it could not read the message that carries it: it has nothing of it
     /// (docs/x12.md). Since when that is known.
     pub(super) turned_down: Option<Timestamp>,
@@ -373,7 +375,8 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
             "SELECT order_ref, id, kind, key, state, body_sha256, remote, title, note, voided_by, changed_at, request_ref,
                  shipment_ref, CASE WHEN armed_at IS NOT NULL AND recovery IS NOT NULL AND recovery <> 'absent' THEN 0
                      WHEN attempt > 1 THEN created_at ELSE armed_at END, next_at, recovery,
-                 CASE WHEN receipt = 'refused' THEN receipt_at END
+                 CASE WHEN receipt = 'refused' THEN receipt_at END,
+                 CASE WHEN state = 'applied' AND attempt = 0 AND recovery IN ('conflict', 'cannot_ask') THEN 1 ELSE 0 END
              FROM effect WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -399,6 +402,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 next_at: row.time(14)?,
                 suspected: row.opt_string(15)?.as_deref() == Some("open"),
                 turned_down: row.opt_time(16)?,
+                otherwise: row.flag(17)?,
             });
         }
     }

@@ -211,6 +211,8 @@ fn add_request(
     };
     // Nothing more will leave: what left and is not posted is all that the source still keeps allocated.
     let over = request.finished || request.cancelled_by_warehouse || bundle.cancelled(request);
+    // How much the warehouse keeps for it nobody knows.
+    unsettled |= !over && bundle.submit(request).is_some_and(|submit| submit.otherwise);
     let mut open = if over { BTreeMap::new() } else { asked_units(&request.lines) };
     for row in bundle.shipments_of(request) {
         let posted = told(bundle, row, EffectKind::PostShipped);

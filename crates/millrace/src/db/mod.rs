@@ -31,6 +31,7 @@ mod error;
 mod events;
 mod facts;
 mod findings;
+mod forgotten;
 mod hand_offs;
 mod holds;
 mod in_hand;

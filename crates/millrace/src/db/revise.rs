@@ -16,6 +16,7 @@ use super::{
     ConnectionKey, ImportedOrder, NewEffect, NewRequest, R, Recorded, Scope, Subject,
     effects::{self, Replan, key_values, sha256},
     facts::{self, Bundle, RequestRow, disposition, row_units, scope_values},
+    forgotten,
     orders::given_up_by_person,
     payload::pack_json,
     races, shipments,
@@ -76,8 +77,11 @@ pub(super) async fn record(
     }
     let keys: BTreeSet<String> =
         imported.iter().flat_map(|one| one.requests.iter().map(|request| request.key.clone())).collect();
+    let planned_anew = changes.new_effects.iter().filter_map(|effect| effect.subject.order.clone()).collect();
     write(tx, key, account, &order_ids, changes).await?;
     shipments::match_keys(tx, key, &keys).await?;
+    // Once: what a person has released since goes.
+    forgotten::hold(tx, key, &planned_anew).await?;
     facts::refresh(tx, &key.scope, &touched).await?;
     Ok(recorded)
 }

@@ -7,7 +7,7 @@ use connect::{FeedCursor, Inbound, OrderId, RejectedInput, RequestId, RequestSta
 use super::{
     ChannelKind, ConnectionKey, Database, NewShipment, R, ShipmentsRecorded,
     effects::{key_values, sha256},
-    facts, inbox,
+    facts, forgotten, inbox,
     orders::hold_rest,
     sql::{Tx, json},
     words,
@@ -117,6 +117,7 @@ async fn record(
     let mut shipped_all_the_same: BTreeMap<OrderId, String> = BTreeMap::new();
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
+    let mut not_asked: BTreeSet<i64> = BTreeSet::new();
     for NewShipment { id, shipment } in shipments {
         let document = json(&shipment)?;
         let hash = sha256(document.as_bytes());
@@ -168,6 +169,7 @@ async fn record(
             }
             None => {
                 recorded.unknown_key += 1;
+                not_asked.extend(engine::key::order_id(&shipment.key));
                 let reason = format!(
                     "shipment {} is for {}, which this connection has not asked for: it is kept, and used when a request of \
                      that key is known",
@@ -224,6 +226,7 @@ async fn record(
             format!("the warehouse has shipped {gone} all the same; see what left before anything more of it is sent");
         hold_rest(tx, &key.scope, &order, &why).await?;
     }
+    orders.extend(forgotten::hold_by_number(tx, key, &not_asked).await?);
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
     Ok(recorded)

@@ -22,7 +22,7 @@ use engine::{
 use jiff::Timestamp;
 
 use super::{
-    FlowError, counts,
+    FlowError, counts, recover,
     sent::{Compared, compare_sent, mark_of},
 };
 use crate::{
@@ -276,6 +276,8 @@ pub(super) struct Read {
     pub(super) orders: BTreeMap<i64, Order>,
     /// Every note of them that the hub did not make itself.
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
+    /// Notes that a lost journal had made, which are no requests: the goods had left already.
+    pub(super) forgotten: Vec<GoodsOutNote>,
     /// Orders of which the hub is making a note or taking one away.
     pub(super) busy: BTreeSet<i64>,
     pub(super) products: BTreeMap<i64, Product>,
@@ -311,8 +313,13 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
     let read_notes = runtime.source.notes(&found).await?;
     // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
     let own = runtime.db.own_notes(&runtime.key, &found).await?;
+    let made = recover::Made::of_lost_journal(runtime).await?;
+    let (forgotten, others): (Vec<_>, Vec<_>) = read_notes
+        .into_iter()
+        .filter(|note| !own.notes.contains(&note.note_id))
+        .partition(|note| made.as_ref().is_some_and(|made| made.holds(note)));
     let mut notes: BTreeMap<i64, Vec<GoodsOutNote>> = BTreeMap::new();
-    for note in read_notes.into_iter().filter(|note| !own.notes.contains(&note.note_id)) {
+    for note in others {
         notes.entry(note.order_id).or_default().push(note);
     }
     let products: BTreeSet<i64> =
@@ -322,6 +329,7 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         began,
         orders,
         notes,
+        forgotten,
         busy: own.busy,
         products,
         cancelled_status: choices.cancelled_status,

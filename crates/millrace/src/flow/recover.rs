@@ -126,6 +126,13 @@ async fn find_slice(
     let now = runtime.clock.now();
     let mut read = orders::read(runtime, &ids).await?;
     let author = runtime.source.learned().get("note_author").and_then(|id| id.parse::<i64>().ok());
+    report.unclear.extend(read.forgotten.iter().map(|note| {
+        format!(
+            "order {}: goods-out note {} was made by the hub itself for goods that had left, while the journal was lost: it is \
+             not sent to the warehouse; look for the shipment among the exceptions, then ship the note in Brightpearl",
+            note.order_id, note.note_id
+        )
+    }));
     for notes in read.notes.values_mut() {
         as_they_were(notes, runtime.settings.start_mode, author, since);
     }
@@ -283,15 +290,44 @@ fn before_others_made_notes(
         .collect()
 }
 
+/// The notes that a lost journal made in goods-out-note mode: for goods that had left, in the place of a request's note that did
+/// not fit them. To whoever has forgotten that they look like requests.
+pub(super) struct Made {
+    own: i64,
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Made {
+    /// `None` where no journal was lost, where the hub's notes are no requests anyway, or where nothing says whose they are.
+    pub(super) async fn of_lost_journal(runtime: &Runtime) -> Result<Option<Self>, FlowError> {
+        if runtime.settings.start_mode != StartMode::GoodsOutNote {
+            return Ok(None);
+        }
+        let Some(lost) = runtime.db.safety().await?.lost else { return Ok(None) };
+        let Some(own) = runtime.source.own_contact().await? else { return Ok(None) };
+        let from = lost.since.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+        let until = lost.until.checked_add(OVERLAP).unwrap_or(Timestamp::MAX);
+        Ok(Some(Self { own, from, until }))
+    }
+
+    pub(super) fn holds(&self, note: &GoodsOutNote) -> bool {
+        !note.transfer && note.created_by == self.own && note.created_at >= self.from && note.created_at <= self.until
+    }
+}
+
 /// Notes as they were when the lost journal decided: without those that it has made since, and with those that were its requests
 /// not yet shipped. Taken wrongly, nothing comes of it but a look: before anything is sent the order is decided upon as it is.
 fn as_they_were(notes: &mut Vec<GoodsOutNote>, mode: StartMode, author: Option<i64>, since: Timestamp) {
-    // In goods-out-note mode the hub makes notes only in the place of others; most of the window are requests.
-    let of_others = |note: &GoodsOutNote| author.map_or(mode == StartMode::GoodsOutNote, |own| note.created_by != own);
-    notes.retain(|note| note.transfer || note.created_at < since || of_others(note));
-    if mode == StartMode::GoodsOutNote {
-        for note in notes.iter_mut().filter(|note| !note.transfer) {
-            note.state = NoteState::Unshipped;
+    match mode {
+        StartMode::Order => {
+            let of_others = |note: &GoodsOutNote| author.is_some_and(|own| note.created_by != own);
+            notes.retain(|note| note.transfer || note.created_at < since || of_others(note));
+        }
+        StartMode::GoodsOutNote => {
+            for note in notes.iter_mut().filter(|note| !note.transfer) {
+                note.state = NoteState::Unshipped;
+            }
         }
     }
 }
@@ -375,7 +411,7 @@ mod tests {
     use connect::{GoodsOutNote, NoteState};
     use engine::settings::StartMode;
 
-    use super::as_they_were;
+    use super::{Made, as_they_were};
 
     fn note(note_id: i64, created_by: i64, created_at: &str) -> GoodsOutNote {
         GoodsOutNote {
@@ -415,5 +451,19 @@ mod tests {
         as_they_were(&mut requests, StartMode::GoodsOutNote, None, since);
         assert_eq!(ids(&requests), [1, 2, 3]);
         assert!(requests.iter().all(|note| note.state == NoteState::Unshipped));
+    }
+
+    #[test]
+    fn notes_of_the_lost_window_under_the_own_contact_are_no_requests() {
+        let made = Made {
+            own: 4,
+            from: "2026-01-02T10:00:00Z".parse().unwrap(),
+            until: "2026-01-02T12:00:00Z".parse().unwrap(),
+        };
+        assert!(made.holds(&note(1, 4, "2026-01-02T11:00:00Z")));
+        assert!(!made.holds(&note(2, 203, "2026-01-02T11:00:00Z")));
+        assert!(!made.holds(&note(3, 4, "2026-01-02T09:59:59Z")));
+        assert!(!made.holds(&note(4, 4, "2026-01-02T12:00:01Z")));
+        assert!(!made.holds(&GoodsOutNote { transfer: true, ..note(5, 4, "2026-01-02T11:00:00Z") }));
     }
 }
