@@ -16,7 +16,7 @@ use super::{
     mailbox::Mailbox,
     orders::{self, Inbox, OrderFiles},
     outbox::{Complete, Outbox, sha256},
-    place::Place,
+    place::{IN_FOLDER, OUT_FOLDER, Place},
     proof,
     table::{Form, Layout, SetAside, Table, shipments, stock},
 };
@@ -245,13 +245,13 @@ impl<F: OrderFiles> Warehouse for Exchange<F> {
             return Ok(check);
         }
         let (orders, results) = (&self.place.in_folder, &self.place.out_folder);
-        let entries = self.store.list(orders).await?;
+        let entries = proof::list(&*self.store, orders, &IN_FOLDER).await?;
         check.reached.push(format!("The folder for orders ({orders}) holds {} files.", entries.len()));
         let parts = entries.iter().filter(|entry| entry.name.ends_with(".part")).count();
         if parts > 0 {
             check.reached.push(format!("{parts} order files wait under temporary names; nobody else may remove them."));
         }
-        let entries = self.store.list(results).await?;
+        let entries = proof::list(&*self.store, results, &OUT_FOLDER).await?;
         let shipments = entries.iter().filter(|entry| self.incoming.is_shipments(&entry.name)).count();
         let stock = entries.iter().filter(|entry| self.incoming.is_stock(&entry.name)).count();
         check.reached.push(format!(

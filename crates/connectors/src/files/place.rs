@@ -29,7 +29,7 @@ pub(crate) const FOLDER: Field = field(
     // A folder of the hub's own machine: a tenant who could choose it could read what others keep there.
     FieldKind::Operator,
     None,
-    "Folder on this machine that holds the two folders below. Set by the operator.",
+    "Folder on this machine that holds a folder for orders (in) and one for shipments and stock (out). Set by the operator.",
 );
 pub(crate) const HOST: Field = field("host", "SFTP host", FieldKind::Text, None, "Name or address of the SFTP server.");
 pub(crate) const PORT: Field = field("port", "SFTP port", FieldKind::Integer, Some("22"), "Port of the SFTP server.");
@@ -57,7 +57,7 @@ pub(crate) const ROOT: Field = field(
     "SFTP root",
     FieldKind::Text,
     None,
-    "Folder on the server that holds the two folders below; empty: the login folder.",
+    "Folder on the server that holds a folder for orders (in) and one for shipments and stock (out); empty: the login folder.",
 );
 pub(crate) const IN_FOLDER: Field = field(
     "in_folder",
@@ -147,6 +147,12 @@ impl Place {
             }
             _ => {
                 let (host, user) = (given("host")?, given("user")?);
+                if host.contains('/') {
+                    return Err(SettingsError::field(
+                        "host",
+                        "must be the name or address alone, without sftp:// and what follows it",
+                    ));
+                }
                 let port = u16::try_from(number("port", 1, i64::from(u16::MAX))?).unwrap_or(22);
                 let root = text("root").unwrap_or_default();
                 let (password, private_key) = (settings.secret("password"), settings.secret("private_key"));

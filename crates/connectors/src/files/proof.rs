@@ -1,6 +1,6 @@
 //! What the test of the settings proves of a place for files: everything real work does, on files of its own.
 
-use connect::{ConnectorError, FileStore, Random, Renamed, WarehouseCheck};
+use connect::{ConnectorError, Field, FileEntry, FileError, FileErrorKind, FileStore, Random, Renamed, WarehouseCheck};
 
 /// Shows the host key of a server that is not known yet.
 pub(crate) async fn host_key(store: &dyn FileStore, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {
@@ -14,6 +14,24 @@ pub(crate) async fn host_key(store: &dyn FileStore, check: &mut WarehouseCheck) 
         check.learned.insert("host_key".to_owned(), seen);
     }
     Ok(())
+}
+
+/// What lies in a folder. Where there is none it says which setting names it.
+pub(crate) async fn list(
+    store: &dyn FileStore,
+    folder: &str,
+    setting: &Field,
+) -> Result<Vec<FileEntry>, ConnectorError> {
+    Ok(store.list(folder).await.map_err(|error| match error.kind {
+        FileErrorKind::NotFound => FileError::new(
+            error.kind,
+            format!(
+                "{}: make it there, or correct the place, or the setting {} ({folder})",
+                error.message, setting.title
+            ),
+        ),
+        _ => error,
+    })?)
 }
 
 /// Proves, on two files of its own, that what is written is what lies there and that a rename never replaces a file: a file

@@ -29,6 +29,7 @@ use crate::files::{
     exchange::is_unfinished,
     mailbox::{LARGEST, Mailbox, equal, json},
     outbox::{Complete, Outbox, sha256},
+    place::{IN_FOLDER, OUT_FOLDER},
     proof,
     witness::{self, Baseline, Fate},
 };
@@ -284,9 +285,9 @@ impl Warehouse for X12 {
             proof::host_key(&*self.store, &mut check).await?;
             return Ok(check);
         }
-        let orders = self.store.list(&place.in_folder).await?;
+        let orders = proof::list(&*self.store, &place.in_folder, &IN_FOLDER).await?;
         check.reached.push(format!("The folder for orders ({}) holds {} files.", place.in_folder, orders.len()));
-        let results = self.store.list(&place.out_folder).await?;
+        let results = proof::list(&*self.store, &place.out_folder, &OUT_FOLDER).await?;
         check.reached.push(format!("The folder for results ({}) holds {} files.", place.out_folder, results.len()));
         proof::prove(&*self.store, &*self.random, &place.in_folder, &mut check).await?;
         if place.archive {

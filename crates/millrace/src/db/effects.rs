@@ -54,7 +54,8 @@ macro_rules! unclear {
 }
 
 /// Free to go: in its lane nothing earlier is open and nothing else is in flight (R6), and its order is not held by a person.
-/// What is in flight itself waits for nothing: everything else in the lane waits for it to be looked up. An earlier one that
+/// What is in flight itself waits for nothing, not even for a person who holds its order: everything else in the lane waits for
+/// it to be looked up. An earlier one that
 /// was never sent, or of which it is certain that it did nothing and nothing of it is on its way, lets later ones pass while it
 /// cannot go itself: its time has not come, its order is held or unclear, its side is paused, or it is another connection's,
 /// which may be switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait
@@ -76,7 +77,7 @@ const FREE: &str = concat!(
         LIMIT 1 OFFSET 0))
     AND NOT EXISTS (SELECT 1 FROM effect AS p WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id > e.id
         AND p.state IN ('armed', 'unknown', 'probing') LIMIT 1 OFFSET 0)
-    AND NOT (e.kind = 'submit_request' AND EXISTS (SELECT 1 FROM orders AS o
+    AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND EXISTS (SELECT 1 FROM orders AS o
         WHERE o.tenant = e.tenant AND o.merchant = e.merchant AND o.id = e.order_ref AND o.held_reason IS NOT NULL
         LIMIT 1 OFFSET 0))
     AND NOT (e.kind = 'submit_request' AND e.state <> 'unknown' AND ",

@@ -9,15 +9,19 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connect::{EffectKind, Side};
-use engine::{effect::EffectState, safety::Home};
+use connect::{EffectKind, FeedCursor, Side};
+use engine::{
+    effect::EffectState,
+    order::{Disposition, OrderState},
+    safety::Home,
+};
 use futures_util::future::BoxFuture;
 use millrace::db::{
-    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Observer, Outside, Phase,
-    Settlement, Verdict,
+    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Observer, OrderQuery, Outside,
+    Phase, Settlement, Verdict,
 };
 
-use super::world::{World, effect, on_both, settlement};
+use super::world::{World, effect, imported, lines, on_both, order, request, request_key, settlement, shipment};
 
 const LEASE: Duration = Duration::from_secs(90);
 const HTTP: Duration = Duration::from_secs(30);
@@ -219,6 +223,65 @@ async fn everything_of_the_window_is_looked_for_before_it_is_sent() {
         let rows = world.db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
         assert_eq!(rows.iter().map(|row| (row.key.as_str(), row.suspect)).collect::<Vec<_>>(), [("6", false)]);
         assert!(world.db.verify_audit(&Access::System).await.unwrap().is_none());
+    })
+    .await;
+}
+
+/// The warehouse ships under a key of the order's that nothing here has asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_left_under_a_forgotten_key_holds_the_rest_of_its_order() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let (access, none) = (Access::from(&key.scope.tenant), FeedCursor(None));
+        let of_note = |order_id: i64, note: i64| {
+            let order = order(order_id);
+            let asked = request(&order, &format!("{}-G{note}", request_key(order_id)), lines(&order));
+            imported(order, Disposition::Requested, vec![asked])
+        };
+        let left = |order_id: i64, note: i64| {
+            let gone = format!("{}-G{note}", request_key(order_id));
+            shipment(&order(order_id), &format!("S{order_id}-{note}"), &gone, &[1])
+        };
+        let waits = || async {
+            let query = OrderQuery { limit: 10, ..OrderQuery::default() };
+            let orders = db.list_orders(&access, query).await.unwrap().items;
+            let mut held: Vec<(i64, String)> = orders
+                .into_iter()
+                .filter(|order| order.state == OrderState::Held)
+                .map(|order| (order.order_id, order.reason))
+                .collect();
+            held.sort();
+            held
+        };
+        // Nothing was lost: a key that nobody knows says nothing about what is asked for.
+        db.record_orders(&key, "acme", vec![of_note(1, 7)]).await.unwrap();
+        db.record_shipments(&key, vec![left(1, 6)], Vec::new(), &[], &[], &none).await.unwrap();
+        assert_eq!(waits().await, []);
+
+        let since = db.now().await.unwrap();
+        db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+        db.begin_recovery(since, "ann").await.unwrap();
+        // It left before the order was known again, and after.
+        let before = vec![left(2, 6), shipment(&order(3), "S3", "WEB-3-G6", &[1])];
+        db.record_shipments(&key, before, Vec::new(), &[], &[], &none).await.unwrap();
+        db.record_orders(&key, "acme", vec![of_note(2, 7), of_note(3, 7), of_note(4, 7)]).await.unwrap();
+        db.record_shipments(&key, vec![left(4, 6)], Vec::new(), &[], &[], &none).await.unwrap();
+        let held = waits().await;
+        assert_eq!(held.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>(), [2, 4]);
+        assert!(held[0].1.contains("BPacme-O2-G6"), "{held:?}");
+        // Held or not, what a lost journal may have sent is looked for: the recovery could not end otherwise.
+        let rows = db.claim_effects(&key, Side::Warehouse, "node", LEASE, 10).await.unwrap().rows;
+        assert_eq!(rows.len(), 4);
+        assert!(rows.iter().all(|row| row.suspect && row.state == EffectState::Probing), "{rows:?}");
+        // What comes under the key that was asked for is its own.
+        db.record_shipments(&key, vec![left(3, 7)], Vec::new(), &[], &[], &none).await.unwrap();
+        assert_eq!(waits().await.len(), 2);
+
+        // Once a person has looked, it goes on, however often it is read.
+        let second = db.known_orders(&key, &[2]).await.unwrap()[&2].id.clone();
+        db.held_by_person(&key, &second, None, "ann").await.unwrap();
+        db.record_orders(&key, "acme", vec![of_note(2, 7)]).await.unwrap();
+        assert_eq!(waits().await.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>(), [4]);
     })
     .await;
 }
