@@ -68,6 +68,8 @@ pub fn letter_lane(connection: &str, key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
     use super::{fresh_key, of_order, order_id, order_lane, order_of_lane, request_key};

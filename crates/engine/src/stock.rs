@@ -30,6 +30,9 @@ pub struct ProductFacts {
     /// Something that touches it is not settled: an effect whose outcome is unknown, or work accepted too close to the
     /// cut-off to know whether the warehouse counted it.
     pub unsettled: bool,
+    /// How many of its units the warehouse keeps for an open order is not known: a journal that was lost had sent the order, and
+    /// a person said that it is there.
+    pub by_word: bool,
     /// A goods-out note of an open order of it was posted as shipped by somebody else: whether the goods it stands for are still
     /// on the shelves, and whether the hub's own event will follow, nobody can say before the order is settled. Which note.
     pub posted_by_others: Option<String>,
@@ -120,6 +123,14 @@ pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
         return done(
             Verdict::Skip,
             "units left after the count and are posted already; the next count decides".to_owned(),
+        );
+    }
+    if settings.basis == FeedBasis::Available && facts.by_word {
+        return done(
+            Verdict::Skip,
+            "a lost journal had sent an open order of it, perhaps for other units: it waits until that order is over; cancel what \
+             never comes"
+                .to_owned(),
         );
     }
     if settings.basis == FeedBasis::Available && facts.accepted > facts.source.allocated {

@@ -28,6 +28,7 @@ fn quiet(figure: i64, in_stock: i64) -> ProductFacts {
         posted_after: Decimal::ZERO,
         accepted: Decimal::ZERO,
         unsettled: false,
+        by_word: false,
         posted_by_others: None,
         correcting: false,
         archived: false,
@@ -164,7 +165,7 @@ proptest! {
         (shipped, after, accepted) in (0_i64..5, 0_i64..2, 0_i64..20),
         (unsettled, correcting, archived, shared) in
             (prop::bool::weighted(0.1), prop::bool::weighted(0.1), any::<bool>(), prop::bool::weighted(0.1)),
-        (held, incomplete) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
+        (held, incomplete, by_word) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
         has_cost in any::<bool>(),
         increases in prop::sample::select(vec![None, Some(Increases::Hold), Some(Increases::Correct)]),
         revive_archived in any::<bool>(),
@@ -191,6 +192,7 @@ proptest! {
             posted_after: number(after),
             accepted: number(accepted),
             unsettled,
+            by_word,
             posted_by_others: by_others.then(|| "goods-out note 7 of order 3".to_owned()),
             correcting,
             archived,
@@ -214,6 +216,7 @@ proptest! {
             prop_assert!(facts.source.on_hand + found.difference >= Decimal::ZERO);
         }
         if !physical {
+            prop_assert!(!by_word);
             prop_assert!(accepted <= allocated, "a commitment without an allocation breaks the equation");
         }
     }
@@ -276,6 +279,17 @@ fn commitment_without_allocation_waits() {
     let found = line(&facts, &settings(FeedBasis::Available));
     assert_eq!(found.verdict, Verdict::Skip);
     assert!(found.reason.contains("than Brightpearl has allocated"), "{}", found.reason);
+}
+
+#[test]
+fn what_only_a_persons_word_says_the_warehouse_keeps_waits() {
+    let mut facts = quiet(3, 5);
+    facts.by_word = true;
+    let found = line(&facts, &settings(FeedBasis::Available));
+    assert_eq!(found.verdict, Verdict::Skip);
+    assert!(found.reason.contains("until that order is over"), "{}", found.reason);
+    // A physical count knows nothing of orders.
+    assert_eq!(line(&facts, &settings(FeedBasis::Physical)).verdict, Verdict::Correct);
 }
 
 #[test]

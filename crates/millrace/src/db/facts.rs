@@ -82,8 +82,8 @@ pub(super) struct EffectBrief {
     pub(super) shipment: Option<ShipmentId>,
     /// A journal that was lost may have sent it, and it has not been looked for yet (docs/recovery.md).
     pub(super) suspected: bool,
-    /// It is done, and what is there may be otherwise than it says: a lost journal sent it, and a person says that it is there.
-    pub(super) otherwise: bool,
+    /// It is done by a person's word: a lost journal sent it, perhaps with other content.
+    pub(super) by_word: bool,
     /// It is done, and the warehouse says that it could not read the message that carries it: it has nothing of it
     /// (docs/x12.md). Since when that is known.
     pub(super) turned_down: Option<Timestamp>,
@@ -402,7 +402,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
                 next_at: row.time(14)?,
                 suspected: row.opt_string(15)?.as_deref() == Some("open"),
                 turned_down: row.opt_time(16)?,
-                otherwise: row.flag(17)?,
+                by_word: row.flag(17)?,
             });
         }
     }

@@ -206,13 +206,12 @@ fn add_request(
             let sent_from = submit.sent_from.unwrap_or(submit.changed_at);
             (submit.changed_at <= window.from, submit.changed_at > window.from && sent_from <= window.to)
         }
-        Some(submit) => (false, facts::may_be_there(submit.state)),
+        // What certainly did nothing may wait for a person for long.
+        Some(submit) => (false, submit.state != EffectState::AbsentConfirmed && facts::may_be_there(submit.state)),
         None => (false, false),
     };
     // Nothing more will leave: what left and is not posted is all that the source still keeps allocated.
     let over = request.finished || request.cancelled_by_warehouse || bundle.cancelled(request);
-    // How much the warehouse keeps for it nobody knows.
-    unsettled |= !over && bundle.submit(request).is_some_and(|submit| submit.otherwise);
     let mut open = if over { BTreeMap::new() } else { asked_units(&request.lines) };
     for row in bundle.shipments_of(request) {
         let posted = told(bundle, row, EffectKind::PostShipped);
@@ -254,9 +253,12 @@ fn add_request(
         }
     }
     add_kits(bundle, request, window, wanted, by_then && !over, flights);
-    if unsettled {
+    let by_word = !over && bundle.submit(request).is_some_and(|submit| submit.by_word);
+    if unsettled || by_word {
         for line in &request.lines {
-            flights.entry(line.product_id).or_default().unsettled = true;
+            let flight = flights.entry(line.product_id).or_default();
+            flight.unsettled |= unsettled;
+            flight.by_word |= by_word;
         }
     }
     flights.retain(|product, _| wanted.products.contains(product));

@@ -534,6 +534,8 @@ pub struct InFlight {
     /// A request or shipment of it is unsettled: submit unknown or accepted within the settle time before or after the
     /// cut-off, or an effect on its note is unknown or parked.
     pub unsettled: bool,
+    /// An open request of it is at the warehouse by a person's word only: a lost journal sent it, perhaps for other units.
+    pub by_word: bool,
     /// A stock correction of it is open, unknown or parked.
     pub correcting: bool,
     /// Grows with every stock correction of it that is planned, claimed or decided.
@@ -546,7 +548,7 @@ impl InFlight {
         let seen = |flight: &Self| {
             (
                 (flight.shipped_not_posted, flight.posted_after, flight.accepted),
-                (flight.unsettled, flight.correcting, flight.corrections),
+                (flight.unsettled, flight.by_word, flight.correcting, flight.corrections),
             )
         };
         seen(self) == seen(other)

@@ -269,6 +269,9 @@ impl Looked {
             facts.correcting = own.under_way;
             facts.undone = own.undone;
         }
+        if flight.by_word {
+            self.notes.push("a lost journal had sent an open order of it, perhaps for other units".to_owned());
+        }
         if flight.unsettled {
             self.notes.push("an order or shipment of it is between the two systems just now".to_owned());
         }

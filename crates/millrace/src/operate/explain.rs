@@ -256,7 +256,7 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
             actions.extend([hold(), cancel()]);
         }
         OrderState::Held => {
-            waits_for = "what its reason names; it is looked at again with every run of the orders channel".to_owned();
+            waits_for = "that to be mended; it is looked at again with every run of the orders channel".to_owned();
             actions.extend([retry(), cancel(), archive()]);
         }
         OrderState::Queued | OrderState::Shipped => {

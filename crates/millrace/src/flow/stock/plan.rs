@@ -104,6 +104,7 @@ impl<'a> Comparison<'a> {
                 posted_after: flight.posted_after,
                 accepted: flight.accepted,
                 unsettled: flight.unsettled || moved,
+                by_word: flight.by_word,
                 posted_by_others: None,
                 correcting: flight.correcting,
                 archived: products.get(product_id).is_some_and(|product| product.archived),

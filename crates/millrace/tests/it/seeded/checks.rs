@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use connect::FeedBasis;
 use engine::settings::{ShortShip, StartMode};
 use jiff::{SignedDuration, Timestamp};
 
@@ -438,7 +439,14 @@ fn is_explained(run: &Run, account: &Account, product: i64) -> bool {
     if run.lost_something() && believed(run, product) != sent(run, product) {
         return true;
     }
-    let waiting = run.witness.rows("SELECT order_id FROM orders WHERE state = 'error'").concat();
+    let mut waiting = run.witness.rows("SELECT order_id FROM orders WHERE state = 'error'").concat();
+    if run.settings.stock.basis == FeedBasis::Available {
+        // What a lost journal sent, and how much of it, only a person's word says.
+        let by_word = "SELECT r.order_id FROM effect AS e JOIN request AS r ON r.id = e.request_ref
+             WHERE e.kind = 'submit_request' AND e.state = 'applied' AND e.attempt = 0
+                 AND e.recovery IN ('conflict', 'cannot_ask') AND r.done = 0";
+        waiting.extend(run.witness.rows(by_word).concat());
+    }
     waiting.iter().any(|order| {
         let order = &account.orders[&order.parse::<i64>().unwrap()];
         order.rows.values().any(|row| row.product == Some(product))
