@@ -42,9 +42,13 @@ export function Time({ at, none = '–', past }: { at: string | null | undefined
   );
 }
 
-/** Text that a narrow column may cut; the whole of it on hover. */
-export function Cut({ children }: { children: string }) {
-  return <span title={children}>{children}</span>;
+/** Text that a narrow column may cut, after a line or after two; the whole of it on hover. */
+export function Cut({ children, twice = false }: { children: string; twice?: boolean }) {
+  return (
+    <span title={children} className={twice ? 'twice' : undefined}>
+      {children}
+    </span>
+  );
 }
 
 /** A moment to the second, to be read beside others; how far away it is on hover. */
