@@ -167,7 +167,7 @@ function NewChannel() {
             {kind === 'email' ? (
               <TagsInput
                 label="E-mail addresses"
-                description="Enter after each. Mail is sent only where the program was started with a mail server: --smtp and --mail-from."
+                description="Enter after each. Try it says afterwards whether mail gets there; the mail server is the operator's (--smtp, --mail-from)."
                 value={to}
                 onChange={setTo}
               />
