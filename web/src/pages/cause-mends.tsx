@@ -19,7 +19,7 @@ const NAMED = 6;
 
 /** What the words name as not mapped, each once. */
 function missing(words: string, pattern: RegExp): string[] {
-  return [...new Set([...words.matchAll(pattern)].map(([, name = '']) => name))].slice(0, NAMED);
+  return [...new Set([...words.matchAll(pattern)].map(([, name = '']) => name))];
 }
 
 /**
@@ -32,9 +32,10 @@ export function useMends({ connection, words, then, size = 'xs' }: Cause): React
   const [mended, setMended] = useState<{ words: string; names: string[] }>({ words, names: [] });
   const done = mended.words === words ? mended.names : [];
   const left = (name: string) => !done.includes(name);
-  const skus = missing(words, /\bSKU ([^;]+?) is not mapped/g).filter(left);
-  const methods = missing(words, /\bshipping method ([^;]+?) is not mapped/g).filter(left);
-  const carriers = missing(words, /\bcarrier ([^;]+?) is not mapped/g).filter(left);
+  const named = (pattern: RegExp) => missing(words, pattern).filter(left).slice(0, NAMED);
+  const skus = named(/\bSKU ([^;]+?) is not mapped/g);
+  const methods = named(/\bshipping method ([^;]+?) is not mapped/g);
+  const carriers = named(/\bcarrier ([^;]+?) is not mapped/g);
   const namesLocation = /Locations\b|\bfacility\b.* not mapped/.test(words);
   const location = namesLocation && left('location');
   const mappings = /not mapped|kit /i.test(words) || namesLocation;
