@@ -7,6 +7,8 @@ const PERSON = 'ada@example.com';
 /** A product that nobody has mapped, and one that comes later. */
 const FIRST = 1010;
 const LATER = 1011;
+/** One that is mapped from the page of the order that lacks it. */
+const OWN = 1012;
 
 interface Run {
   id: string;
@@ -395,4 +397,31 @@ test("a merchant's person sees its own and nothing else", async ({ desk: page, h
     await accessible(theirs);
     await theirs.context().close();
   }
+});
+
+test('an order is mended on its own page, and tried again', async ({ desk: page, hub }) => {
+  const { items: [connection] } = await hub.api<{ items: { id: string }[] }>('GET', '/connections');
+  const number = await hub.place(OWN, 2);
+  await page.goto(`${hub.base}/orders`);
+  await page.getByRole('table', { name: 'Orders' }).getByRole('link', { name: String(number), exact: true }).click({ timeout: 60_000 });
+  const why = page.getByRole('region', { name: 'Why is it here' });
+  await expect(why).toContainText(`SKU ${hub.sku(OWN)} is not mapped`);
+  // Otherwise the next look lets it go before anybody presses a button.
+  await hub.api('PUT', `/connections/${connection?.id}/channels/orders`, { enabled: true, every_seconds: 3600 });
+  // What mends it stands before what tries again.
+  const buttons = await why.getByRole('button').allInnerTexts();
+  expect(buttons.slice(0, 2)).toEqual(['Map this SKU', 'Try again']);
+  await expect(why.getByRole('link', { name: 'To the mappings' })).toBeVisible();
+  await accessible(page);
+  await confirm(page, why.getByRole('button', { name: 'Map this SKU' }), 'Map it', {
+    [`What the warehouse calls ${hub.sku(OWN)}`]: `W-${hub.sku(OWN)}`,
+  });
+  await expect(page.getByText('The order can be tried again now')).toBeVisible();
+  // It is not offered a second time, whatever the words still say.
+  await expect(why.getByRole('button', { name: 'Map this SKU' })).toHaveCount(0);
+  // A run that had begun may have let it go after all.
+  const again = why.getByRole('button', { name: 'Try again' });
+  if (await again.isVisible()) await confirm(page, again, 'Try again');
+  await expect(page.getByRole('region', { name: 'Asked of the warehouse' })).toContainText('Key there', { timeout: 60_000 });
+  await expect(why).not.toContainText('is not mapped');
 });

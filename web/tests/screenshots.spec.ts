@@ -297,6 +297,7 @@ test('what needs somebody, and what is added', async ({ page, browser }) => {
     await page.goto(`${hub.base}/stock?tab=drift`);
     await page.getByRole('button', { name: 'Compare both sides now' }).click();
     await expect(page.getByRole('table')).toBeVisible({ timeout: 60_000 });
+    await settled(page);
     await take(page, 'drift-some');
 
     await hub.api('POST', '/keys', { name: 'Price list of the shop', role: 'read', merchant: 'First brand', days: 90 });

@@ -9,7 +9,7 @@ const SHOWN_BY: Record<string, string[]> = {
   effect: ['/api/v1/effects', '/api/v1/orders/', '/api/v1/shipments/', '/api/v1/stock/runs', '/api/v1/exceptions'],
   channel: ['/api/v1/connections'],
   connection: ['/api/v1/connections', '/api/v1/stores', '/api/v1/warehouses'],
-  run: ['/api/v1/stock', '/api/v1/connections/{connection}/stock', '/api/v1/connections/{connection}/drift'],
+  run: ['/api/v1/stock', '/api/v1/connections/{connection}/stock'],
   exception: ['/api/v1/exceptions'],
   census: ['/api/v1/connections/{connection}/census'],
   finding: ['/api/v1/findings', '/api/v1/connections/{connection}/census'],

@@ -93,7 +93,7 @@ function Changes() {
         columns={[
           { title: 'Change', show: (effect) => <To href={`/effects/${effect.id}`}>{effect.title}</To> },
           { title: 'State', show: (effect) => <StateBadge state={effect.state} />, width: 140 },
-          { title: 'Why', show: (effect) => effect.note && <Cut>{sentence(effect.note)}</Cut>, wide: true, width: 230 },
+          { title: 'Why', show: (effect) => effect.note && <Cut twice>{sentence(effect.note)}</Cut>, wide: true, width: 230 },
           { title: 'Connection', show: (effect) => <Cut>{names.connection(effect.connection)}</Cut>, wide: true, width: 110 },
           { title: 'Last changed', show: (effect) => <Time at={effect.changed_at} />, width: 146 },
         ]}

@@ -4,6 +4,7 @@ import { api, done, paging, whole, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { Chain } from '../parts/chain';
 import { useFilters } from '../parts/filters';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -56,7 +57,7 @@ function Channels() {
         { title: 'State', show: (channel) => <StateBadge state={channel.enabled ? 'on' : 'off'} /> },
         { title: 'To', show: (channel) => channel.host ?? channel.to?.join(', ') },
         { title: 'Last told', show: (channel) => <Time at={channel.last_message_at} none="Never" /> },
-        { title: 'Problem', show: (channel) => channel.problem },
+        { title: 'Problem', show: (channel) => channel.problem && <Chain>{channel.problem}</Chain> },
         { title: 'Do', show: (channel) => <ChannelActions channel={channel} /> },
       ]}
       empty={<EmptyNote title="Nobody is told yet">Add e-mail addresses or a chat, and try them.</EmptyNote>}
@@ -166,7 +167,7 @@ function NewChannel() {
             {kind === 'email' ? (
               <TagsInput
                 label="E-mail addresses"
-                description="Enter after each. Mail is sent only where the program was started with a mail server: --smtp and --mail-from."
+                description="Enter after each. Try it says afterwards whether mail gets there; the mail server is the operator's (--smtp, --mail-from)."
                 value={to}
                 onChange={setTo}
               />

@@ -2,6 +2,7 @@ import { Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, paging, whole, type Schemas } from '../api/client';
+import { useNames } from '../api/names';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
@@ -10,51 +11,24 @@ import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
-import { Code, shortened, Time, who, words } from '../parts/values';
+import { Code, nameOf, Time } from '../parts/values';
+import { actionInWords, SUBJECTS } from './audit-words';
 import { Target } from './target';
 
-/** What things are done with: each action begins with one of them and a dot. */
-const SUBJECTS = [
-  'alert_policy',
-  'api_key',
-  'backup',
-  'connection',
-  'delivery',
-  'effect',
-  'exception',
-  'finding',
-  'hand_off',
-  'invitation',
-  'issue',
-  'keys',
-  'link',
-  'merchant',
-  'oauth',
-  'order',
-  'outlet',
-  'person',
-  'preflight',
-  'recovery',
-  'second_factor',
-  'sending',
-  'session',
-  'shipment',
-  'sign_in',
-  'stock',
-  'store',
-  'tenant',
-  'warehouse',
-  'webhooks',
-];
-
-/** Whoever may have done something: people and keys, by the ids that stay theirs. */
-function useActors() {
+/** Whoever may have done something: people and keys, by the ids that stay theirs. And what else has a name, by its id. */
+function useNamed() {
+  const { connections, merchants } = useNames();
   const { data: people } = useQuery({ ...whole('/api/v1/people'), staleTime: 60_000 });
   const { data: keys } = useQuery({ ...whole('/api/v1/keys'), staleTime: 60_000 });
-  return [
-    ...(people ?? []).map(({ id, email }) => ({ value: id, label: email })),
-    ...(keys ?? []).map(({ id, name }) => ({ value: id, label: `key ${name}` })),
-  ];
+  const { data: stores } = useQuery({ ...whole('/api/v1/stores'), staleTime: 60_000 });
+  const { data: warehouses } = useQuery({ ...whole('/api/v1/warehouses'), staleTime: 60_000 });
+  const all = [...(keys ?? []), ...(stores ?? []), ...(warehouses ?? [])].map(({ id, name }) => ({ value: id, label: name }));
+  const emails = (people ?? []).map(({ id, email }) => ({ value: id, label: email }));
+  const named = [...emails, ...all, ...connections, ...merchants];
+  return {
+    actors: [...emails, ...(keys ?? []).map(({ id, name }) => ({ value: id, label: `key ${name}` }))],
+    names: new Map(named.map(({ value, label }) => [value, label])),
+  };
 }
 
 /** A detail as it is read: moments to the second, lists one after the other, what is no text as it was written down. */
@@ -66,7 +40,7 @@ function inWords(value: unknown): string {
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
 export function Audit() {
   const [filters] = useFilters();
-  const actors = useActors();
+  const { actors, names } = useNamed();
   const { text, actor, action } = filters;
   const query = {
     actor,
@@ -111,7 +85,7 @@ export function Audit() {
         search="On what: its id"
         fields={[
           { name: 'actor', label: 'Who', choices: actors },
-          { name: 'action', label: 'What', choices: SUBJECTS.map((value) => ({ value, label: words(value) })) },
+          { name: 'action', label: 'What', choices: Object.entries(SUBJECTS).map(([value, label]) => ({ value, label })) },
           { name: 'from', label: 'From' },
           { name: 'to', label: 'Before' },
         ]}
@@ -123,12 +97,11 @@ export function Audit() {
         columns={[
           { title: 'Number', figure: true, show: (row) => row.number, wide: true },
           { title: 'When', show: (row) => <Time at={row.at} /> },
-          { title: 'Who', show: (row) => <span title={row.actor}>{who(row.actor)}</span> },
-          { title: 'What', show: (row) => row.action },
-          { title: 'On what', show: (row) => <Target id={row.target} /> },
+          { title: 'Who', show: (row) => <span className="breaks" title={row.actor}>{nameOf(row.actor)}</span> },
+          { title: 'What', show: (row) => <span title={row.action}>{actionInWords(row.action)}</span> },
+          { title: 'On what', show: (row) => <Target id={row.target} name={names.get(row.target)} /> },
           {
             title: 'Further',
-            wide: true,
             show: (row) => {
               const details = Object.entries(row.detail as Record<string, unknown>)
                 .map(([name, value]) => [name.replaceAll('_', ' '), value === null ? '' : inWords(value)])
@@ -136,8 +109,8 @@ export function Audit() {
               const told = details.map(([name, value]) => `${name}: ${value}`).join('; ');
               return (
                 told && (
-                  <Text size="sm" className="breaks" title={told}>
-                    {shortened(told)}
+                  <Text size="sm" className="breaks">
+                    {told}
                   </Text>
                 )
               );

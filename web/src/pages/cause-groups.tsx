@@ -10,8 +10,7 @@ import { StateBadge } from '../parts/badge';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Time } from '../parts/values';
-import { MapCarrier, MapLocation, MapMethod } from './map-rows';
-import { MapSku } from './map-sku';
+import { useMends } from './cause-mends';
 
 type Cause = Schemas['GroupOut'];
 
@@ -52,6 +51,7 @@ function OneCause({ group, retry }: { group: Cause; retry: () => void }) {
   const names = useNames();
   const { decides } = useRights();
   const title = KINDS[group.kind] ?? group.kind;
+  const mends = useMends({ connection: group.connection, words: group.example, then: 'Now try all of them again.' });
   return (
     <Paper withBorder p="md" component="section" aria-label={`${title}: ${group.cause}`}>
       <Stack gap="xs">
@@ -72,9 +72,10 @@ function OneCause({ group, retry }: { group: Cause; retry: () => void }) {
           .
         </Text>
         <Group gap="xs">
-          {decides && <Mends group={group} />}
+          {mends}
           {decides && group.can_retry && (
-            <Button size="xs" onClick={retry}>
+            // Mending comes first where it can be done here.
+            <Button size="xs" variant={mends ? 'default' : 'filled'} onClick={retry}>
               Try all again
             </Button>
           )}
@@ -105,37 +106,6 @@ function Example({ id }: { id: string }) {
   const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), enabled: isOrder, staleTime: 300_000 });
   const effect = useQuery({ ...reading('/api/v1/effects/{effect}', { path: { effect: id } }), enabled: !isOrder, staleTime: 300_000 });
   return <To href={isOrder ? `/orders/${id}` : `/effects/${id}`}>{order.data?.number ?? effect.data?.title ?? id}</To>;
-}
-
-const THEN = 'Now try all of them again.';
-
-/** What mends the cause: where the words name a SKU, a shipping method or a carrier, that itself; and the page for it. */
-function Mends({ group: { connection, example } }: { group: Cause }) {
-  const { administers } = useRights();
-  const [, sku] = /\bSKU (\S+) is not mapped/.exec(example) ?? [];
-  const [, method] = /\bshipping method (.+?) is not mapped/.exec(example) ?? [];
-  const [, went] = /\bcarrier (.+?) is not mapped/.exec(example) ?? [];
-  const location = /Locations\b|\bfacility\b.* not mapped/.test(example);
-  const mappings = /not mapped|kit /i.test(example) || location;
-  const setting = /set a default|choose Warehouse Name|has no shipping method/.test(example);
-  return (
-    <>
-      {sku && <MapSku connection={connection} sku={sku} then={THEN} />}
-      {method && <MapMethod connection={connection} method={method} then={THEN} />}
-      {went && <MapCarrier connection={connection} went={went} then={THEN} />}
-      {location && <MapLocation connection={connection} then={THEN} />}
-      {mappings && (
-        <To href={`/connections/${connection}/mappings`} size="sm">
-          To the mappings
-        </To>
-      )}
-      {setting && administers && (
-        <To href={`/connections/${connection}/settings`} size="sm">
-          To the settings
-        </To>
-      )}
-    </>
-  );
 }
 
 /** All of one cause again, once it is mended; says what became of them. */

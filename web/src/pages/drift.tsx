@@ -10,11 +10,11 @@ import { Code, Quantity, Time, words } from '../parts/values';
 /** Every product that differs between warehouse and Brightpearl, its difference taken apart into named parts. */
 export function Drift({ connection }: { connection: string }) {
   const [all, setAll] = useState(false);
-  // Both sides are read for it, at the cost of calls: only when asked for.
+  // Both sides are read for it, at the cost of calls: only when asked for, and not again with every run of the channel.
   const [wanted, setWanted] = useState(false);
   const query = useQuery({
     ...reading('/api/v1/connections/{connection}/drift', { path: { connection }, query: { all, limit: 200 } }),
-    enabled: wanted,
+    enabled: ({ state }) => wanted && state.status === 'pending',
     staleTime: Infinity,
   });
   return (
@@ -41,6 +41,9 @@ export function Drift({ connection }: { connection: string }) {
           <Text fw={600} role="status">
             {query.data.headline}
           </Text>
+          <Text size="sm" className="quiet">
+            Compared <Time at={query.data.at} />: {query.data.compared} products.
+          </Text>
           {query.data.notes.map((note) => (
             <Text key={note} size="sm">
               {sentence(note)}
@@ -48,9 +51,7 @@ export function Drift({ connection }: { connection: string }) {
           ))}
           <Paper withBorder>
             {query.data.lines.length === 0 ? (
-              <EmptyNote title={query.data.compared === 0 ? 'There was nothing to compare' : 'Nothing differs'}>
-                {query.data.compared} products were compared, <Time at={query.data.at} />.
-              </EmptyNote>
+              <EmptyNote title={query.data.compared === 0 ? 'There was nothing to compare' : 'Nothing differs'} />
             ) : (
               <Rows
                 label="Differences"

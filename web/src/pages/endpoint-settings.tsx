@@ -161,7 +161,7 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
           save.mutate();
         }}
       >
-        <Stack>
+        <Stack className="fields">
           <SchemaForm
             platform={endpoint.platform}
             fields={fields}

@@ -5,6 +5,7 @@ import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { To } from '../parts/link';
+import { useMends } from './cause-mends';
 import { DEEDS, decision } from './order-actions';
 
 type Explain = Schemas['ExplainOut'];
@@ -21,18 +22,27 @@ interface Props {
 /** Why something is where it is, what it waits for, and what a person can do about it. */
 export function Explanation({ explain, edit, ...of }: Props) {
   const { decides } = useRights();
+  const { why, state } = explain;
+  const isHeld = state === 'held';
+  const mends = useMends({
+    connection: of.connection,
+    words: of.order && (isHeld || state === 'error') ? why : '',
+    then: `The order can be tried again now${isHeld ? '; it is also looked at again with every run of the orders channel' : ''}.`,
+    size: 'sm',
+  });
   return (
     <Paper withBorder p="md" component="section" aria-label="Why is it here">
       <Stack gap="xs">
         <Title order={2} size="h4">
           Why is it here
         </Title>
-        <Text>{sentence(explain.why)}</Text>
+        <Text>{sentence(why)}</Text>
         {explain.waits_for && (
           <Text size="sm" className="quiet">
             It waits for {explain.waits_for}.
           </Text>
         )}
+        {mends}
         {decides && explain.actions.length > 0 && (
           <Group gap="xs">
             {explain.actions.map((action) => (

@@ -43,6 +43,12 @@ function mends(issue: Issue): { href: string; title: string } | null {
   }
 }
 
+/** What is wrong without the connection and the kind before it, which stand above: alone, as in an e-mail, it needs them. */
+function bare({ what, kind }: Issue, connection: string): string {
+  const without = (text: string, start: string) => (text.toLowerCase().startsWith(start) ? text.slice(start.length) : text);
+  return without(without(what, `${connection.toLowerCase()}: `), `${kind.replaceAll('_', ' ')}: `);
+}
+
 /** What needs a person, each with what to do. */
 export function IssueList({ limit = 50, all = false }: { limit?: number; all?: boolean }) {
   const query = useInfiniteQuery(paging('/api/v1/alerts/issues', { query: { limit, all } }));
@@ -68,6 +74,7 @@ export function IssueList({ limit = 50, all = false }: { limit?: number; all?: b
 function OneIssue({ issue }: { issue: Issue }) {
   const names = useNames();
   const { decides } = useRights();
+  const connection = names.connection(issue.connection);
   const place = mends(issue);
   const params = { path: { issue: issue.id } };
   return (
@@ -77,10 +84,10 @@ function OneIssue({ issue }: { issue: Issue }) {
           <StateBadge state={issue.state} tone={issue.state === 'open' ? 'bad' : 'quiet'} label={words(issue.kind)} />
           {issue.count > 1 && <Text size="sm">{issue.count} of them</Text>}
           <Text size="sm" className="quiet">
-            {names.connection(issue.connection)} · since <Time at={issue.opened_at} />
+            {connection && `${connection} · `}since <Time at={issue.opened_at} />
           </Text>
         </Group>
-        <Text fw={500} className="breaks">{sentence(issue.what)}</Text>
+        <Text fw={500} className="breaks">{sentence(bare(issue, connection))}</Text>
         <Text size="sm">{issue.remedy}</Text>
         {issue.acknowledged_by && (
           <Text size="sm" className="quiet">

@@ -51,9 +51,9 @@ export function Keys() {
         columns={[
           { title: 'For', show: (key) => key.name },
           { title: 'May', show: may },
-          { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All'), wide: true },
+          { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All') },
           { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
-          { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" />, wide: true },
+          { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" /> },
           {
             title: 'Do',
             show: (key) =>

@@ -1,4 +1,4 @@
-import { Select, Stack, Text, TextInput } from '@mantine/core';
+import { Select, Stack, Text, TextInput, type ButtonProps } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { choicesOf } from '../api/choices';
@@ -8,10 +8,12 @@ import { sendLine } from './mappings-save';
 
 type Choice = Schemas['ChoiceOut'];
 
-interface Props {
+interface Props extends Pick<ButtonProps, 'size' | 'variant'> {
   connection: string;
   /** What to do next. */
   then: string;
+  /** Told once it is mapped. */
+  mended?: () => void;
 }
 
 /** The account's own lists, once they are read. */
@@ -38,7 +40,7 @@ function Carrier({ value, change, focus = false }: { value: string; change: (val
 }
 
 /** Maps one of Brightpearl's shipping methods, where somebody sees that it is missing. */
-export function MapMethod({ connection, method, then }: Props & { method: string }) {
+export function MapMethod({ connection, method, then, mended, ...button }: Props & { method: string }) {
   const [carrier, setCarrier] = useState('');
   const [service, setService] = useState('');
   const found = named(useChoices(connection)?.ship_methods, method);
@@ -46,6 +48,7 @@ export function MapMethod({ connection, method, then }: Props & { method: string
   return (
     <Action
       size="xs"
+      {...button}
       label="Map this method"
       confirm="Map it"
       said={`${found.name} is mapped. ${then}`}
@@ -62,12 +65,13 @@ export function MapMethod({ connection, method, then }: Props & { method: string
         </Stack>
       }
       run={() => sendLine(connection, 'ship_methods.csv', [String(found.id), carrier, service])}
+      then={mended}
     />
   );
 }
 
 /** Maps one of the warehouse's carriers back to a shipping method. `went` is its code and, after a space, that of the service. */
-export function MapCarrier({ connection, went, then }: Props & { went: string }) {
+export function MapCarrier({ connection, went, then, mended, ...button }: Props & { went: string }) {
   const [first = '', ...rest] = went.trim().split(' ');
   const [carrier, setCarrier] = useState(first);
   const [service, setService] = useState(rest.join(' '));
@@ -76,6 +80,7 @@ export function MapCarrier({ connection, went, then }: Props & { went: string })
   return (
     <Action
       size="xs"
+      {...button}
       label="Map this carrier"
       confirm="Map it"
       said={`${went.trim()} is mapped. ${then}`}
@@ -101,18 +106,20 @@ export function MapCarrier({ connection, went, then }: Props & { went: string })
         </Stack>
       }
       run={() => sendLine(connection, 'source_methods.csv', [carrier, service, method ?? ''])}
+      then={mended}
     />
   );
 }
 
 /** Says which of Brightpearl's warehouses a facility of the warehouse is. */
-export function MapLocation({ connection, then }: Props) {
+export function MapLocation({ connection, then, mended, ...button }: Props) {
   const [facility, setFacility] = useState('');
   const [warehouse, setWarehouse] = useState<string | null>(null);
   const choices = useChoices(connection);
   return (
     <Action
       size="xs"
+      {...button}
       label="Map a location"
       confirm="Map it"
       said={`${facility.trim()} is mapped. ${then}`}
@@ -137,6 +144,7 @@ export function MapLocation({ connection, then }: Props) {
         </Stack>
       }
       run={() => sendLine(connection, 'locations.csv', [facility, warehouse ?? ''])}
+      then={mended}
     />
   );
 }

@@ -1,24 +1,29 @@
-import { TextInput } from '@mantine/core';
+import { TextInput, type ButtonProps } from '@mantine/core';
 import { useState } from 'react';
 import { Action } from '../parts/act';
 import { mapSku } from './mappings-save';
 
-interface MapSkuProps {
+interface MapSkuProps extends Pick<ButtonProps, 'size' | 'variant'> {
   connection: string;
   sku: string;
   /** What it is mapped to now, where it is to be changed. */
   before?: string;
   /** What to do next. */
   then?: string;
+  /** Words of the button, where several such stand side by side. */
+  label?: string | undefined;
+  /** Told once it is mapped. */
+  mended?: () => void;
 }
 
 /** Maps one SKU, where somebody sees that it is missing, or maps it anew. */
-export function MapSku({ connection, sku, before, then = '' }: MapSkuProps) {
+export function MapSku({ connection, sku, before, then = '', label = 'Map this SKU', mended, ...button }: MapSkuProps) {
   const [to, setTo] = useState(before ?? '');
   return (
     <Action
       size="xs"
-      {...(before === undefined ? { label: 'Map this SKU' } : { label: 'Change', about: sku })}
+      {...button}
+      {...(before === undefined ? { label } : { label: 'Change', about: sku })}
       confirm="Map it"
       said={`${sku} is mapped. ${then}`.trim()}
       explains={
@@ -32,6 +37,7 @@ export function MapSku({ connection, sku, before, then = '' }: MapSkuProps) {
         />
       }
       run={() => mapSku(connection, sku, to)}
+      then={mended}
     />
   );
 }

@@ -6,7 +6,7 @@ import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { Section } from '../parts/section';
 import { Time, who } from '../parts/values';
-import { useMethodName } from './method-name';
+import { MethodName } from './method-name';
 import { again, called, type Parts } from './order-parts';
 
 type Order = Schemas['OrderDetailOut'];
@@ -82,10 +82,9 @@ function OneEdit({ order, of, edit }: { order: Order; of: Edit; edit: Props['edi
 }
 
 function Difference({ order, of }: { order: Order; of: Schemas['DifferenceOut'] }) {
-  const method = useMethodName(order.connection);
   const shown = (text: string) => {
     if (text === '') return 'nothing';
-    if (of.part === 'ship_method') return method(Number(text));
+    if (of.part === 'ship_method') return <MethodName connection={order.connection} id={Number(text)} />;
     return of.part === 'deliver_on' ? <Time at={text} /> : text;
   };
   return (

@@ -14,7 +14,7 @@ import { Timeline } from '../parts/timeline';
 import { Code, Quantity, Time, words } from '../parts/values';
 import { Way } from '../parts/way';
 import { Explanation } from './explanation';
-import { useMethodName } from './method-name';
+import { MethodName } from './method-name';
 import { OrderEdit } from './order-edit';
 import { OrderEdits } from './order-edits';
 import type { Parts } from './order-parts';
@@ -134,7 +134,6 @@ function Shipments({ order }: { order: Detail }) {
 
 function Side({ order }: { order: Detail }) {
   const names = useNames();
-  const method = useMethodName(order.connection);
   const to = order.deliver_to;
   const place = [to.name, to.company, to.line1, to.line2, `${to.postcode} ${to.city}`.trim(), to.state, to.country];
   return (
@@ -159,7 +158,7 @@ function Side({ order }: { order: Detail }) {
           of={[
             ['Telephone', to.phone],
             ['E-mail', to.email],
-            ['Shipping method', order.ship_method && method(order.ship_method)],
+            ['Shipping method', order.ship_method && <MethodName connection={order.connection} id={order.ship_method} />],
             ['Wanted by', order.deliver_on && <Time at={order.deliver_on} />],
             ['Notes', order.notes && <span className="lines">{order.notes}</span>],
           ]}

@@ -46,9 +46,9 @@ export function Orders() {
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 130 },
-      { title: 'Why', show: (order) => order.reason && <Cut>{sentence(order.reason)}</Cut> },
+      { title: 'Why', show: (order) => order.reason && <Cut twice>{sentence(order.reason)}</Cut> },
       { title: 'Reference', show: (order) => order.reference && <Cut>{order.reference}</Cut>, wide: true, width: 95 },
-      { title: 'Ship to', show: (order) => <Cut>{order.ship_to}</Cut>, width: 250 },
+      { title: 'Ship to', show: (order) => <Cut twice>{order.ship_to}</Cut>, width: 190 },
       { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 105 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 146 },
     ],

@@ -38,13 +38,17 @@ function Invited({ invitation: { link, sent_to: to, not_sent: problem } }: { inv
   if (problem) {
     return (
       <Once title="The invitation was made, and could not be sent" color="red" secret={link}>
-        {`${sentence(problem)} It works once, within seven days, and is shown this once. So that the next one is sent, the operator mends the mail server's settings (--smtp, --mail-from, the password); the test of an e-mail channel under Alerts tries them.`}
+        {sentence(problem)} It works once, within seven days, and is shown this once. Under{' '}
+        <To href="/alerts" c="inherit" underline="always">
+          Alerts
+        </To>
+        , Try it on an e-mail channel says whether the next one would be sent; the mail server is the operator's to mend (--smtp, --mail-from, the password).
       </Once>
     );
   }
   return (
     <Once title="The invitation's link" secret={link}>
-      Give this link to the person yourself. It works once, within seven days, and is shown this once. Invitations are sent by e-mail where the operator has started Millrace with a mail server (--smtp, --mail-from) and a public address (--public-url).
+      Give this link to the person yourself. It works once, within seven days, and is shown this once. Millrace sends invitations itself once its operator has given it a mail server and a public address (--smtp, --mail-from, --public-url).
     </Once>
   );
 }
@@ -58,7 +62,7 @@ function Provider() {
       <Text size="sm" maw={720}>
         {data.configured
           ? `People who are listed above can also sign in with ${data.name ?? 'the identity provider'}: the first time by the address that it has verified, from then on by who they are there. It lets in nobody who was not invited.`
-          : 'People sign in with a password of their own. To let them sign in at an OpenID Connect provider as well, the operator starts millrace serve with --oidc-issuer, --oidc-client-id and the client’s secret; a button appears on the sign-in page then.'}
+          : 'People sign in with a password of their own. A button for an OpenID Connect provider appears on the sign-in page once the operator has named one where Millrace is started: --oidc-issuer, --oidc-client-id and the client’s secret.'}
       </Text>
     </Section>
   );

@@ -39,7 +39,8 @@ function Shown({ safety }: { safety: SafetyOut }) {
             ['Why', safety.reason],
             ['Kind', safety.kind && words(safety.kind)],
             ['Since', safety.since && <Time at={safety.since} />],
-            ['What to do', safety.next && <Prose>{safety.next}</Prose>],
+            ['What to do', installation && here(safety)],
+            [namesCommand(safety) ? 'By commands' : 'Now', (installation || !namesCommand(safety)) && safety.next && <Prose>{safety.next}</Prose>],
             ['Last backup', <Time key="b" at={safety.backed_up_at} none="None that Millrace was told of" />],
           ]}
         />
@@ -51,6 +52,20 @@ function Shown({ safety }: { safety: SafetyOut }) {
       {installation && safety.frozen && !safety.recovery && <Recover />}
     </Stack>
   );
+}
+
+/** Whether the program's own words say what to do by commands. */
+const namesCommand = ({ next }: SafetyOut) => next?.includes('`') ?? false;
+
+/** The same by the buttons of this page. */
+function here(safety: SafetyOut): string | null {
+  if (!namesCommand(safety)) return null;
+  if (safety.kind === 'person') return 'When it may go on, press Release sending.';
+  if (safety.recovery) return 'See under Recovery what was found, then press Release sending.';
+  if (safety.kind === 'cloned') {
+    return 'A copy beside an installation that works stays frozen. Where the installation moved here, begin a recovery below, from when the copy was taken; then press Release sending.';
+  }
+  return 'Begin a recovery below, from the moment that this database stems from; then press Release sending.';
 }
 
 function Freeze() {

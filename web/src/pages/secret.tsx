@@ -1,11 +1,12 @@
 import { Alert, Button, CopyButton, Group, Stack, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
 
 interface Props {
   title: string;
   secret: string;
   /** Teal where nothing is left to do, red where something went wrong. */
   color?: 'teal' | 'yellow' | 'red';
-  children?: string;
+  children?: ReactNode;
 }
 
 /** Something that is shown this once. */

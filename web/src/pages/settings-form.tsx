@@ -81,26 +81,26 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
   return (
     <Stack>
       <Section title="Which orders">
-        <Select
-          label="What starts a shipment"
-          description="Whether the sales order asks the warehouse to ship, or a goods-out note that somebody makes in Brightpearl."
-          data={[
-            { value: 'order', label: 'The sales order' },
-            { value: 'goods_out_note', label: 'A goods-out note that is not shipped' },
-          ]}
-          value={settings.start_mode ?? 'order'}
-          allowDeselect={false}
-          onChange={(value) => set('start_mode', value ?? 'order')}
-        />
-        <PickMany
-          label="Import from these statuses"
-          description="Orders with one of them are sent to the warehouse."
-          required={byOrder}
-          choices={choices.statuses}
-          value={settings.import_statuses}
-          change={(value) => set('import_statuses', value)}
-        />
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
+          <Select
+            label="What starts a shipment"
+            description="Whether the sales order asks the warehouse to ship, or a goods-out note that somebody makes in Brightpearl."
+            data={[
+              { value: 'order', label: 'The sales order' },
+              { value: 'goods_out_note', label: 'A goods-out note that is not shipped' },
+            ]}
+            value={settings.start_mode ?? 'order'}
+            allowDeselect={false}
+            onChange={(value) => set('start_mode', value ?? 'order')}
+          />
+          <PickMany
+            label="Import from these statuses"
+            description="Orders with one of them are sent to the warehouse."
+            required={byOrder}
+            choices={choices.statuses}
+            value={settings.import_statuses}
+            change={(value) => set('import_statuses', value)}
+          />
           <PickOne
             label="Warehouse Name"
             description="Work with this Brightpearl warehouse only."
@@ -134,7 +134,7 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
         </SimpleGrid>
       </Section>
       <Section title="What Brightpearl is told">
-        <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <PickOne
             label="Status: at the warehouse"
             description="Set once the warehouse has the order."
@@ -156,14 +156,14 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
             value={settings.shipped_status}
             change={(value) => set('shipped_status', value)}
           />
+          <PickOne
+            label="Shipping method where none is mapped"
+            description="Written on goods-out notes for a carrier that the mappings do not name."
+            choices={choices.ship_methods}
+            value={settings.default_source_method}
+            change={(value) => set('default_source_method', value)}
+          />
         </SimpleGrid>
-        <PickOne
-          label="Shipping method where none is mapped"
-          description="Written on goods-out notes for a carrier that the mappings do not name."
-          choices={choices.ship_methods}
-          value={settings.default_source_method}
-          change={(value) => set('default_source_method', value)}
-        />
       </Section>
       <Section title="What the warehouse is sent">
         <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -190,8 +190,6 @@ export function SettingsForm({ settings, choices, facilities = [], change }: Pro
               set('default_ship_method', { ...settings.default_ship_method, service: event.currentTarget.value })
             }
           />
-        </SimpleGrid>
-        <SimpleGrid cols={{ base: 1, sm: 2 }}>
           <Select
             label="SKUs without a mapping"
             description="Held until somebody maps them, or sent unchanged."

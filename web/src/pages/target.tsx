@@ -1,48 +1,40 @@
 import { To } from '../parts/link';
+import { Code } from '../parts/values';
 
-/** What an id of each kind names. */
-const KINDS: Record<string, string> = {
-  ord: 'order',
-  shr: 'request',
-  shp: 'shipment',
-  con: 'connection',
-  sto: 'store',
-  whs: 'warehouse',
-  mer: 'merchant',
-  ten: 'tenant',
-  eff: 'change',
-  run: 'stock run',
-  per: 'person',
-  key: 'key',
-  ses: 'session',
-  lnk: 'link',
-  whk: 'webhook',
-  alc: 'alert channel',
-  exc: 'exception',
-  fnd: 'finding',
-  dft: 'draft',
-  bak: 'backup',
+/** What an id of each kind names, and the page that shows it: its own where the address ends with `/`, else the list it stands in. */
+const KINDS: Record<string, [name: string, page?: string]> = {
+  ord: ['order', '/orders/'],
+  shr: ['request'],
+  shp: ['shipment', '/shipments/'],
+  con: ['connection', '/connections/'],
+  sto: ['store'],
+  whs: ['warehouse'],
+  mer: ['merchant', '/merchants/'],
+  ten: ['tenant', '/tenants'],
+  eff: ['change', '/effects/'],
+  run: ['stock run', '/stock/runs/'],
+  per: ['person', '/people/'],
+  key: ['key', '/keys'],
+  ses: ['session'],
+  lnk: ['link'],
+  whk: ['webhook', '/webhooks'],
+  alc: ['alert channel', '/alerts'],
+  dlv: ['delivery', '/deliveries/'],
+  iss: ['issue', '/issues'],
+  exc: ['exception', '/exceptions'],
+  fnd: ['finding', '/findings'],
+  dft: ['draft', '/connections'],
+  bak: ['backup', '/safety'],
 };
 
-const PAGES: Record<string, string> = {
-  ord: '/orders/',
-  shp: '/shipments/',
-  con: '/connections/',
-  eff: '/effects/',
-  run: '/stock/runs/',
-  per: '/people/',
-  mer: '/merchants/',
-};
-
-/** An id, by its kind and its end, leading to the page of what it names where there is one; the whole of it on hover. */
-export function Target({ id }: { id: string }) {
-  const prefix = id.split('_')[0] ?? '';
-  const kind = KINDS[prefix];
-  const page = PAGES[prefix];
-  const short = (
-    <span className="nowrap" title={id}>
-      {kind ? `${kind} …${id.slice(-5)}` : id || '–'}
+/** What an id names: by its kind and name, with the whole id on hover; without a name by the whole id. It leads to its page. */
+export function Target({ id, name }: { id: string; name: string | undefined }) {
+  const [kind, page] = KINDS[id.split('_')[0] ?? ''] ?? [];
+  if (!kind) return <span className="breaks">{id || '–'}</span>;
+  const what = (
+    <span className="breaks" title={id}>
+      {name ? `${kind} ${name}` : <>{kind} <Code size="xs">{id}</Code></>}
     </span>
   );
-  return page ? <To href={`${page}${id}`}>{short}</To> : short;
+  return page ? <To href={page.endsWith('/') ? page + id : page}>{what}</To> : what;
 }

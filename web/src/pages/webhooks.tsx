@@ -6,6 +6,7 @@ import { useNames } from '../api/names';
 import { Action, DialogEnd, useAct } from '../parts/act';
 import { Block } from '../parts/block';
 import { StateBadge } from '../parts/badge';
+import { Chain } from '../parts/chain';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
@@ -87,7 +88,7 @@ function OneWebhook({ webhook, rotated }: { webhook: Webhook; rotated: (secret: 
         of={[
           ['Events', events.join(', ')],
           ['Failing since', webhook.failing_since && <Time at={webhook.failing_since} />],
-          ['Switched off because', webhook.disabled_why],
+          ['Switched off because', webhook.disabled_why && <Chain>{webhook.disabled_why}</Chain>],
         ]}
       />
       <DataTable<Schemas['DeliveryOut']>
@@ -203,7 +204,7 @@ export function DeliveryPage() {
                   { title: 'When', show: (one) => <Time at={one.at} /> },
                   { title: 'Answer', show: (one) => one.status },
                   { title: 'Took', figure: true, show: (one) => took(one.took_ms) },
-                  { title: 'Problem', show: (one) => one.problem },
+                  { title: 'Problem', show: (one) => one.problem && <Chain>{one.problem}</Chain> },
                   { title: 'It said', show: (one) => <Text size="sm" className="breaks">{one.answer || '–'}</Text>, wide: true },
                 ]}
               />

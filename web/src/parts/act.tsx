@@ -79,7 +79,7 @@ interface ActionProps extends Omit<ButtonProps, 'children'> {
   /** Told when it went well. */
   said?: string;
   run: (reason: string) => Promise<unknown>;
-  then?: () => void;
+  then?: (() => void) | undefined;
 }
 
 /** A button that changes something: says what, asks why where that is kept, shows what went wrong. */

@@ -1,6 +1,6 @@
-import { Collapse, NumberInput, PasswordInput, Select, Stack, Switch, Text, Textarea, TextInput, UnstyledButton } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { NumberInput, PasswordInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
 import { asked, type Field, type Values } from './fields';
+import { Reveal } from './reveal';
 
 interface Props {
   platform: string;
@@ -21,8 +21,6 @@ interface Props {
  */
 export function SchemaForm({ platform, fields, values, onChange, kept = [], problems = {}, standIns = false }: Props) {
   const { first, more } = asked(platform, fields, values, standIns);
-  const [opened, { toggle }] = useDisclosure(false);
-  const shows = opened || more.some((field) => problems[field.name]);
   const input = (field: Field) => (
     <Input
       key={field.name}
@@ -37,14 +35,13 @@ export function SchemaForm({ platform, fields, values, onChange, kept = [], prob
     <Stack gap="md">
       {first.map(input)}
       {more.length > 0 && (
-        <>
-          <UnstyledButton className="reveal" onClick={toggle} aria-expanded={shows}>
-            {shows ? 'Fewer settings' : `${more.length} more settings, which have a value by themselves`}
-          </UnstyledButton>
-          <Collapse expanded={shows}>
-            <Stack gap="md">{more.map(input)}</Stack>
-          </Collapse>
-        </>
+        <Reveal
+          show={`${more.length} more settings, which have a value by themselves`}
+          hide="Fewer settings"
+          forced={more.some((field) => problems[field.name])}
+        >
+          <Stack gap="md">{more.map(input)}</Stack>
+        </Reveal>
       )}
     </Stack>
   );

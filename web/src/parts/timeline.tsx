@@ -1,9 +1,9 @@
-import { Collapse, Group, Paper, Stack, Text, UnstyledButton } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { Group, Paper, Stack, Text } from '@mantine/core';
 import type { Schemas } from '../api/client';
 import { StateBadge } from './badge';
 import { Block } from './block';
 import { To } from './link';
+import { Reveal } from './reveal';
 import { Exact, took, words } from './values';
 
 type Attempt = Schemas['AttemptOut'];
@@ -31,7 +31,6 @@ export function Timeline({ attempts, titles }: Props) {
 }
 
 function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | undefined; title: string }) {
-  const [opened, { toggle }] = useDisclosure(false);
   const gap = before ? new Date(attempt.at).getTime() - new Date(before.at).getTime() : 0;
   return (
     <li>
@@ -50,14 +49,9 @@ function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | 
         {words(attempt.what)}: {attempt.note} · <Exact at={attempt.at} /> · took {took(attempt.took_ms)}
       </Text>
       {attempt.exchange && (
-        <>
-          <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
-            {opened ? 'Hide' : 'Show'} what was sent and answered
-          </UnstyledButton>
-          <Collapse expanded={opened}>
-            <Exchange of={attempt.exchange} />
-          </Collapse>
-        </>
+        <Reveal show="Show what was sent and answered" hide="Hide what was sent and answered">
+          <Exchange of={attempt.exchange} />
+        </Reveal>
       )}
     </li>
   );

@@ -42,9 +42,13 @@ export function Time({ at, none = '–', past }: { at: string | null | undefined
   );
 }
 
-/** Text that a narrow column may cut; the whole of it on hover. */
-export function Cut({ children }: { children: string }) {
-  return <span title={children}>{children}</span>;
+/** Text that a narrow column may cut, after a line or after two; the whole of it on hover. */
+export function Cut({ children, twice = false }: { children: string; twice?: boolean }) {
+  return (
+    <span title={children} className={twice ? 'twice' : undefined}>
+      {children}
+    </span>
+  );
 }
 
 /** A moment to the second, to be read beside others; how far away it is on hover. */
@@ -125,12 +129,16 @@ export function words(name: string): string {
 }
 
 /** Ids by their kind and their end, which tells them from others. */
-export function shortened(text: string): string {
+function shortened(text: string): string {
   return text.replace(/\b([a-z]{3})_[0-9A-Z]{20}([0-9A-Z]{6})\b/g, '$1_…$2');
 }
 
 /** Who did something: of `person per_… (ada@example.com)` what stands behind the id. */
+export function nameOf(actor: string): string {
+  return /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
+}
+
+/** The same, short. */
 export function who(actor: string): string {
-  const name = /\(([^()]+)\)$/.exec(actor)?.[1] ?? actor;
-  return shortened(name);
+  return shortened(nameOf(actor));
 }

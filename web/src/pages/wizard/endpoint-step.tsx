@@ -29,6 +29,12 @@ interface Props {
   back: () => void;
 }
 
+/** What the platform was tried against, which says how much is still to be looked at. */
+function proven({ proven: against }: Platform): string {
+  const named = against === 'simulator' ? 'a simulator that was written from its documentation, and nothing else yet' : against;
+  return `Proven against ${named.charAt(0).toLowerCase()}${named.slice(1).replace(/\.$/, '')}.`;
+}
+
 const TITLES = { store: 'Store Setup', warehouse: 'Warehouse Setup' } as const;
 
 /**
@@ -168,7 +174,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
   return (
     <>
       <Section title={TITLES[side]}>
-        <Stack maw={640}>
+        <Stack className="fields">
           <Radio.Group value={how} onChange={(value) => choose({ how: value })} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
             <Group mt="xs">
               <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
@@ -209,8 +215,8 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
                   onChange={(value) => choosePlatform(value ?? '')}
                 />
                 {chosen && (
-                  <Text size="xs" className="quiet">
-                    Proven against: {chosen.proven}
+                  <Text size="sm" className="quiet">
+                    {proven(chosen)}
                   </Text>
                 )}
                 {side === 'store' && platform === 'brightpearl' && (

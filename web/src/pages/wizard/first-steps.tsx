@@ -19,7 +19,7 @@ export function BasicStep({ name: before, next }: { name: string; next: (name: s
           go.mutate();
         }}
       >
-        <Stack maw={520}>
+        <Stack className="fields">
           <TextInput
             label="Name of the connection"
             description="As you would call it, e.g. the shop's and the warehouse's names."
@@ -71,7 +71,7 @@ function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
           go.mutate();
         }}
       >
-        <Stack maw={520}>
+        <Stack className="fields">
           <Radio.Group value={how} onChange={setHow} label="Which merchant">
             <Group mt="xs">
               <Radio value="existing" label="One that is here" disabled={merchants.length === 0} />
