@@ -206,8 +206,7 @@ fn add_request(
             let sent_from = submit.sent_from.unwrap_or(submit.changed_at);
             (submit.changed_at <= window.from, submit.changed_at > window.from && sent_from <= window.to)
         }
-        // What certainly did nothing may wait for a person for long.
-        Some(submit) => (false, submit.state != EffectState::AbsentConfirmed && facts::may_be_there(submit.state)),
+        Some(submit) => (false, facts::may_be_there(submit.state)),
         None => (false, false),
     };
     // Nothing more will leave: what left and is not posted is all that the source still keeps allocated.

@@ -439,7 +439,8 @@ fn is_explained(run: &Run, account: &Account, product: i64) -> bool {
     if run.lost_something() && believed(run, product) != sent(run, product) {
         return true;
     }
-    let mut waiting = run.witness.rows("SELECT order_id FROM orders WHERE state = 'error'").concat();
+    let mut waiting =
+        run.witness.rows("SELECT order_id FROM orders WHERE state = 'error' OR held_reason IS NOT NULL").concat();
     if run.settings.stock.basis == FeedBasis::Available {
         // What a lost journal sent, and how much of it, only a person's word says.
         let by_word = "SELECT r.order_id FROM effect AS e JOIN request AS r ON r.id = e.request_ref
