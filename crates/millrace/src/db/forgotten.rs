@@ -12,6 +12,9 @@ use super::{ConnectionKey, R, effects::key_values, facts::scope_values, orders::
 /// looked. Nothing where no journal was ever lost.
 pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<OrderId>) -> R<BTreeSet<OrderId>> {
     let mut held = BTreeSet::new();
+    if orders.is_empty() {
+        return Ok(held);
+    }
     let Some(lost) = safety::load(tx).await?.lost else { return Ok(held) };
     let requests = tx
         .among(

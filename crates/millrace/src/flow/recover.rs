@@ -316,8 +316,9 @@ impl Made {
     }
 }
 
-/// Notes as they were when the lost journal decided: without those that it has made since, and with those that were its requests
-/// not yet shipped. Taken wrongly, nothing comes of it but a look: before anything is sent the order is decided upon as it is.
+/// Notes as they were when the lost journal decided: without those that it has made since, which in goods-out-note mode reading
+/// has left out already ([`Made`]), and with those that were its requests not yet shipped. Taken wrongly, nothing comes of it but
+/// a look: before anything is sent the order is decided upon as it is.
 fn as_they_were(notes: &mut Vec<GoodsOutNote>, mode: StartMode, author: Option<i64>, since: Timestamp) {
     match mode {
         StartMode::Order => {
