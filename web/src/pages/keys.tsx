@@ -8,6 +8,7 @@ import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Page } from '../parts/page';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
+import { scopeWords, ScopesInput } from './key-scopes';
 import { Once } from './secret';
 
 const ROLES: { value: Schemas['Role']; label: string }[] = [
@@ -51,6 +52,7 @@ export function Keys() {
         columns={[
           { title: 'For', show: (key) => key.name },
           { title: 'May', show: may },
+          { title: 'Parts', show: (key) => (key.warehouse ? 'Its own requests' : scopeWords(key.scopes)) },
           { title: 'Merchant', show: (key) => names.merchant(key.merchant) || (key.installation ? 'The installation' : 'All') },
           { title: 'Last used', show: (key) => <Time at={key.last_used_at} none="Never" /> },
           { title: 'Ends', show: (key) => <Time at={key.expires_at} none="Not by itself" /> },
@@ -85,13 +87,14 @@ function NewKey({ made }: { made: (key: string) => void }) {
   const [name, setName] = useState('');
   const warehouses = useWarehouses();
   const [kind, setKind] = useState<Kind>('read');
+  const [scopes, setScopes] = useState<string[]>([]);
   const [merchant, setMerchant] = useState<string | null>(null);
   const [warehouse, setWarehouse] = useState<string | null>(null);
   const [days, setDays] = useState<string | number>('');
   const make = useAct(
     () => {
       const body = { name: name.trim(), ...(days === '' ? {} : { days: Number(days) }) };
-      if (kind !== DESK) return done(api.POST('/api/v1/keys', { body: { ...body, role: kind, ...(merchant ? { merchant } : {}) } }));
+      if (kind !== DESK) return done(api.POST('/api/v1/keys', { body: { ...body, role: kind, scopes, ...(merchant ? { merchant } : {}) } }));
       return done(api.POST('/api/v1/warehouses/{warehouse}/keys', { params: { path: { warehouse: warehouse ?? '' } }, body }));
     },
     (answer) => {
@@ -118,6 +121,7 @@ function NewKey({ made }: { made: (key: string) => void }) {
               allowDeselect={false}
               onChange={(value) => {
                 setKind(KINDS.find((one) => one.value === value)?.value ?? 'read');
+                setScopes([]);
                 make.reset();
               }}
             />
@@ -131,15 +135,18 @@ function NewKey({ made }: { made: (key: string) => void }) {
                 onChange={setWarehouse}
               />
             ) : (
-              <Select
-                label="Only for this merchant"
-                clearable
-                placeholder="All"
-                data={names.merchants}
-                value={merchant}
-                onChange={setMerchant}
-                clearButtonProps={{ 'aria-label': 'All merchants' }}
-              />
+              <>
+                <ScopesInput looksOnly={kind === 'read'} value={scopes} change={setScopes} />
+                <Select
+                  label="Only for this merchant"
+                  clearable
+                  placeholder="All"
+                  data={names.merchants}
+                  value={merchant}
+                  onChange={setMerchant}
+                  clearButtonProps={{ 'aria-label': 'All merchants' }}
+                />
+              </>
             )}
             <NumberInput
               label="Days until it ends"

@@ -41,7 +41,8 @@ pub(super) async fn get_audit_verification(
 
 /// Get call budgets
 ///
-/// By remote account: calls made by this process since it started, by purpose, and what the remote system says is left.
+/// By remote account: calls made by this process since it started, by purpose, and what the remote system says is left. Of
+/// Brightpearl, the accounts of stores.
 #[utoipa::path(get, path = "/budgets", operation_id = "get_budgets", tag = "activity",
     responses((status = 200, body = BTreeMap<String, BudgetOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn get_budgets(

@@ -1,21 +1,25 @@
 //! Who asks. Every route of v1 but those for signing in passes here; nothing is open unless this lets it in.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Extension,
-    extract::{OriginalUri, Request, State},
+    extract::{MatchedPath, OriginalUri, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
 use connect::Secret;
+use utoipa::openapi::OpenApi;
 
 use super::{Api, browser, browser::Cookie, problem::ProblemOut};
 use crate::operate::{Caller, Failure, FailureKind, Role, keys, sign_in};
 
 /// Header that names the tenant, for administrators of the installation where there are several tenants.
 pub(super) const TENANT: &str = "millrace-tenant";
+
+/// Where v1 lies.
+pub(super) const V1: &str = "/api/v1";
 
 /// The session a request came with.
 #[derive(Clone)]
@@ -113,6 +117,38 @@ pub(super) async fn may_change(Extension(caller): Extension<Caller>, request: Re
         && let Err(refused) = caller.needs(Role::Staff)
     {
         return refused.into_response();
+    }
+    next.run(request).await
+}
+
+/// The area of each route: the tag it has in the document, by its path there.
+pub(super) fn areas(document: &OpenApi) -> Arc<BTreeMap<String, String>> {
+    let tagged = document.paths.paths.iter().filter_map(|(path, item)| {
+        let operations = [&item.get, &item.put, &item.post, &item.patch, &item.delete];
+        let tag = operations.into_iter().flatten().find_map(|operation| operation.tags.as_ref()?.first().cloned())?;
+        Some((path.clone(), tag))
+    });
+    Arc::new(tagged.collect())
+}
+
+/// A key with scopes opens the areas that they name, and nothing of any other.
+pub(super) async fn within_scopes(
+    State(areas): State<Arc<BTreeMap<String, String>>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+    next: Next,
+) -> Response {
+    // Where nothing is matched there is nothing to be opened.
+    if let Some(path) = request.extensions().get::<MatchedPath>() {
+        let path = path.as_str();
+        let area = areas.get(path.strip_prefix(V1).unwrap_or(path)).map_or("", String::as_str);
+        let writes = !looks(&request);
+        if !caller.scopes.permit(area, writes) {
+            let verb = if writes { "write" } else { "read" };
+            let why = format!("this needs the scope {area}:{verb}, and the key has {}", caller.scopes);
+            let remedy = "Use a key with that scope, or with none, which may all that its role may (`POST /keys`).";
+            return Failure::new(FailureKind::Forbidden, why).remedy(remedy).into_response();
+        }
     }
     next.run(request).await
 }

@@ -24,7 +24,7 @@ use crate::operate::{
 ///
 /// All of what the caller may see, newest first, page by page as it is read. A cell that a spreadsheet would take for a formula has an
 /// apostrophe in front. An export that ends before its end was cut off: its transfer is not finished.
-#[utoipa::path(get, path = "/exports/{kind}", operation_id = "export_data", tag = "activity",
+#[utoipa::path(get, path = "/exports/{kind}", operation_id = "export_data", tag = "exports",
     params(("kind" = inline(ExportKind), Path, description = "What to export."), ExportQuery),
     responses((status = 200, body = String, content_type = "text/csv"), (status = "default", body = ProblemOut)))]
 pub(super) async fn export_data(

@@ -25,7 +25,7 @@ use crate::operate::{
 /// For administrators, also with a key limited to the merchant; people give their password lately. Everything of the merchant but secrets
 /// as one archive (tar, gzip) of NDJSON and CSV files, sent as it is read. Its last file, `manifest.json`, names all others; without it the
 /// archive was cut off.
-#[utoipa::path(get, path = "/merchants/{merchant}/export", operation_id = "export_merchant", tag = "connections",
+#[utoipa::path(get, path = "/merchants/{merchant}/export", operation_id = "export_merchant", tag = "exports",
     params(("merchant" = String, Path, description = "`mer_…`, or the name.")),
     responses((status = 200, body = Vec<u8>, content_type = "application/gzip"), (status = "default", body = ProblemOut)))]
 pub(super) async fn export_merchant(

@@ -309,7 +309,7 @@ fn everything() -> OpenApiRouter<Arc<Api>> {
 
 /// The OpenAPI document.
 pub fn document() -> OpenApi {
-    let mut document = OpenApiRouter::with_openapi(base()).nest("/api/v1", everything()).into_openapi();
+    let mut document = OpenApiRouter::with_openapi(base()).nest(auth::V1, everything()).into_openapi();
     document::complete(&mut document);
     document
 }
@@ -348,6 +348,7 @@ fn base() -> OpenApi {
             tag("warehouse", "What the system of a warehouse calls, with a key that opens its own desk and nothing else."),
             tag("tenants", "The organisations that use this installation, for whoever administers it."),
             tag("activity", "Who did what, and where the calls went."),
+            tag("exports", "Everything as files."),
             tag("events", "Live changes."),
             tag("webhooks", "Calls to your programs when something changes, signed by the Standard Webhooks scheme."),
             tag("alerts", "What needs a person, who is told of it, and where."),
@@ -373,18 +374,22 @@ pub fn router(api: Arc<Api>) -> Router {
     let open = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::from_here));
     let (routes, _) = own().split_for_parts();
     let own = routes.layer(middleware::from_fn(auth::only_people)).layer(allowance()).layer(authenticate());
-    let (routes, _) = v1().split_for_parts();
+    let (routes, document) = v1().split_for_parts();
+    let scopes = middleware::from_fn_with_state(auth::areas(&document), auth::within_scopes);
     let versions = versions::Versions { api: Arc::clone(&api), routes: routes.clone().with_state(Arc::clone(&api)) };
     let private = routes
         .layer(middleware::from_fn_with_state(versions, versions::keep_versions))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
+        .layer(scopes)
         .layer(allowance())
         .layer(authenticate());
-    let (routes, _) = installation().split_for_parts();
+    let (routes, document) = installation().split_for_parts();
+    let scopes = middleware::from_fn_with_state(auth::areas(&document), auth::within_scopes);
     let installation = routes
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
+        .layer(scopes)
         .layer(allowance())
         .layer(authenticate())
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));
@@ -401,7 +406,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/oauth/brightpearl", routing::get(oauth::come_back))
         .route("/sign-in/provider", routing::get(provider::come_back))
         .merge(reference::routes())
-        .nest("/api/v1", open.merge(own).merge(installation).merge(desk).merge(private))
+        .nest(auth::V1, open.merge(own).merge(installation).merge(desk).merge(private))
         .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())

@@ -953,11 +953,14 @@ pub enum Keys {
         /// What it may do.
         #[arg(long, value_enum, default_value = "read")]
         role: KeyRole,
+        /// Only this part of the API, as `orders:read` or `stock:write`; may be given several times.
+        #[arg(long = "scope", value_name = "AREA:VERB")]
+        scopes: Vec<String>,
         /// Only this merchant (name).
         #[arg(long)]
         merchant: Option<String>,
         /// For the system of this warehouse (name or id): it opens the Warehouse API and nothing else.
-        #[arg(long, conflicts_with_all = ["role", "merchant"])]
+        #[arg(long, conflicts_with_all = ["role", "scopes", "merchant"])]
         warehouse: Option<String>,
         /// Days until it ends.
         #[arg(long, value_parser = clap::value_parser!(u32).range(1..=3650))]

@@ -41,7 +41,7 @@ use crate::{
     app,
     config::{Config, Roles},
     notify::mail::MailSettings,
-    operate::{Caller, Failure, FailureKind, Hub, Role, setup},
+    operate::{Caller, Failure, FailureKind, Hub, KeyScopes, Role, setup},
     tls::TlsFiles,
     worker::Seams,
 };
@@ -241,7 +241,15 @@ impl Session {
 
 /// Whoever can read the key file and the database may do everything.
 fn caller(tenant: connect::TenantId) -> Caller {
-    Caller { actor: actor(), role: Role::Admin, tenant, merchants: None, installation: true, signed_in: None }
+    Caller {
+        actor: actor(),
+        role: Role::Admin,
+        tenant,
+        merchants: None,
+        scopes: KeyScopes::default(),
+        installation: true,
+        signed_in: None,
+    }
 }
 
 fn actor() -> String {

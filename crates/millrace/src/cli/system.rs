@@ -259,13 +259,14 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
                         key.id.clone(),
                         key.name.clone(),
                         key.role.clone(),
+                        if key.scopes.is_empty() { "all".to_owned() } else { key.scopes.join(" ") },
                         key.merchant.clone().unwrap_or_else(|| "all".to_owned()),
                         time(key.expires_at),
                         time(key.last_used_at),
                         state.to_owned(),
                     ]
                 });
-                let head = ["ID", "NAME", "ROLE", "MERCHANT", "ENDS", "LAST USED", ""];
+                let head = ["ID", "NAME", "ROLE", "SCOPES", "MERCHANT", "ENDS", "LAST USED", ""];
                 more(table(head, rows), page.next.as_deref())
             })
         }
@@ -274,13 +275,13 @@ pub(super) async fn keys(session: &Session, command: Keys, printer: Printer) -> 
             let made = keys::create_for_warehouse(hub, caller, &warehouse, given).await?;
             printer.answer(&made, shown)
         }
-        Keys::Create { name, role, merchant, warehouse: None, days } => {
+        Keys::Create { name, role, scopes, merchant, warehouse: None, days } => {
             let role = match role {
                 KeyRole::Admin => Role::Admin,
                 KeyRole::Staff => Role::Staff,
                 KeyRole::Read => Role::Read,
             };
-            let made = keys::create(hub, caller, NewKeyIn { name, role, merchant, days }).await?;
+            let made = keys::create(hub, caller, NewKeyIn { name, role, scopes, merchant, days }).await?;
             printer.answer(&made, shown)
         }
         Keys::Revoke { key } => {

@@ -17,6 +17,8 @@ pub struct ApiKeyRecord {
     pub name: String,
     /// What it may do.
     pub role: String,
+    /// The parts of the API it is limited to, with spaces between; empty: to none.
+    pub scopes: String,
     /// Limited to one brand.
     pub merchant: Option<MerchantId>,
     /// Of one warehouse: it opens the Warehouse API and nothing else.
@@ -53,6 +55,8 @@ pub struct NewApiKey {
     pub hash: String,
     /// What it may do.
     pub role: String,
+    /// The parts of the API it is limited to, with spaces between; empty: to none.
+    pub scopes: String,
     /// Limited to one brand.
     pub merchant: Option<MerchantId>,
     /// Of one warehouse of that brand.
@@ -73,10 +77,12 @@ fn api_key(row: &Row) -> R<ApiKeyRecord> {
         last_used_at: row.opt_time(7)?,
         revoked_at: row.opt_time(8)?,
         warehouse: row.opt_parsed(9)?,
+        scopes: row.string(10)?,
     })
 }
 
-const COLUMNS: &str = "tenant, id, name, role, merchant, created_at, expires_at, last_used_at, revoked_at, warehouse";
+const COLUMNS: &str =
+    "tenant, id, name, role, merchant, created_at, expires_at, last_used_at, revoked_at, warehouse, scopes";
 
 fn owner(tenant: Option<&TenantId>) -> (Access, String) {
     match tenant {
@@ -95,8 +101,8 @@ impl Database {
                 let id = format!("key_{}", ulid(tx.now, &*tx.random));
                 let now = tx.now;
                 tx.execute(
-                    "INSERT INTO api_key (tenant, id, name, hash, role, merchant, created_at, expires_at, warehouse)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                    "INSERT INTO api_key (tenant, id, name, hash, role, merchant, created_at, expires_at, warehouse, scopes)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                     &[
                         (&tenant).into(),
                         (&id).into(),
@@ -107,11 +113,13 @@ impl Database {
                         now.into(),
                         key.expires_at.into(),
                         key.warehouse.as_ref().into(),
+                        (&key.scopes).into(),
                     ],
                 )
                 .await?;
                 let detail =
-                    serde_json::json!({ "name": key.name, "role": key.role, "warehouse": key.warehouse }).to_string();
+                    serde_json::json!({ "name": key.name, "role": key.role, "scopes": key.scopes, "warehouse": key.warehouse })
+                        .to_string();
                 audit::append(tx, &tenant, &actor, "api_key.create", &id, &detail).await?;
                 Ok(id)
             })

@@ -36,6 +36,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (21, "unmarked", include_str!("../../migrations/sqlite/0021_unmarked.sql")),
     (22, "kept", include_str!("../../migrations/sqlite/0022_kept.sql")),
     (23, "lookups", include_str!("../../migrations/sqlite/0023_lookups.sql")),
+    (24, "key_scopes", include_str!("../../migrations/sqlite/0024_key_scopes.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -61,6 +62,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (21, "unmarked", include_str!("../../migrations/postgres/0021_unmarked.sql")),
     (22, "kept", include_str!("../../migrations/postgres/0022_kept.sql")),
     (23, "lookups", include_str!("../../migrations/postgres/0023_lookups.sql")),
+    (24, "key_scopes", include_str!("../../migrations/postgres/0024_key_scopes.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

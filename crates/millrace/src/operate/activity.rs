@@ -139,8 +139,11 @@ pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Resul
 /// When the database cannot be reached.
 pub async fn budgets(hub: &Hub, caller: &Caller) -> Result<BTreeMap<String, BudgetOut>, Failure> {
     let own: BTreeSet<String> = hub.db.stores(&caller.access()).await?.into_iter().map(|store| store.account).collect();
-    let sees =
-        |account: &str| caller.merchants.is_none() || own.contains(account.rsplit(':').next().unwrap_or(account));
+    // An account that was tried once, perhaps mistyped, and is no store's is nobody's budget. Warehouses serve several merchants.
+    let sees = |account: &str| match account.strip_prefix("brightpearl:") {
+        Some(code) => own.contains(&code.to_lowercase()),
+        None => caller.merchants.is_none(),
+    };
     let reports = hub.workers.budgets().reports();
     Ok(reports
         .into_iter()

@@ -1,4 +1,4 @@
-//! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant.
+//! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant and parts of the API.
 
 use connect::{
     Random, Settings, WarehouseFeature,
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem, Role, check,
+    Caller, Failure, FailureKind, Hub, KeyScopes, PageOut, PagingQuery, Problem, Role, check,
     endpoints::{self, Side},
     id,
 };
@@ -64,6 +64,7 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         .remedy("Use a key that was made for people or programs (`millrace keys create`)."));
     }
     let Ok(role) = record.role.parse::<Role>() else { return Ok(None) };
+    let Some(scopes) = KeyScopes::kept(&record.scopes) else { return Ok(None) };
     if let Err(error) = hub.db.touch_api_key(&record).await {
         // Not worth refusing a request for.
         tracing::warn!("the last use of a key could not be written down: {error}");
@@ -78,6 +79,7 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         role,
         tenant: whose,
         merchants: record.merchant.map(|merchant| [merchant].into()),
+        scopes,
         installation,
         signed_in: None,
     }))
@@ -125,6 +127,8 @@ pub struct KeyOut {
     pub name: String,
     /// What it may do: `admin`, `staff`, `read`; or `warehouse`, the Warehouse API of one warehouse.
     pub role: String,
+    /// Limited to these parts of the API, `AREA:read` or `AREA:write`; none: all that the role may.
+    pub scopes: Vec<String>,
     /// Limited to this merchant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merchant: Option<String>,
@@ -156,6 +160,7 @@ impl From<ApiKeyRecord> for KeyOut {
             id: record.id,
             name: record.name,
             role: record.role,
+            scopes: record.scopes.split_whitespace().map(str::to_owned).collect(),
             merchant: record.merchant.map(|merchant| merchant.to_string()),
             warehouse: record.warehouse.map(|warehouse| warehouse.to_string()),
             installation: record.tenant.is_none(),
@@ -175,6 +180,11 @@ pub struct NewKeyIn {
     pub name: String,
     /// What it may do.
     pub role: Role,
+    /// Only these parts of the API: `AREA:read` to look, `AREA:write` to change as well, where an area is a tag of the routes
+    /// in this document (`orders:read`, `stock:write`). None: all that the role may.
+    #[serde(default)]
+    #[schema(max_items = 36)]
+    pub scopes: Vec<String>,
     /// Only this merchant (name or id).
     #[serde(default)]
     pub merchant: Option<String>,
@@ -227,6 +237,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKe
     caller.proves(hub)?;
     let name = name(&given.name)?;
     let expires_at = end(hub, given.days)?;
+    let scopes = scopes(caller, &given)?;
     let merchant = match &given.merchant {
         Some(name) => Some(endpoints::merchant(hub, caller, name).await?.id),
         None => None,
@@ -237,6 +248,7 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewKeyIn) -> Result<NewKe
         name,
         hash: hash(&key),
         role: given.role.as_str().to_owned(),
+        scopes: scopes.to_string(),
         merchant: merchant.as_deref().map(id).transpose()?,
         warehouse: None,
         expires_at,
@@ -254,6 +266,22 @@ fn name(given: &str) -> Result<String, Failure> {
         ));
     }
     Ok(name)
+}
+
+/// What a key to make is limited to: nothing that its role may not, or that its maker may not.
+fn scopes(caller: &Caller, given: &NewKeyIn) -> Result<KeyScopes, Failure> {
+    let scopes = KeyScopes::given(&given.scopes)?;
+    if given.role == Role::Read && scopes.write() {
+        return Err(Failure::invalid(
+            "a key that may only look cannot change anything",
+            vec![Problem::new("scopes", "give AREA:read with the role read, or another role")],
+        ));
+    }
+    if !caller.scopes.cover(&scopes) {
+        return Err(Failure::new(FailureKind::Forbidden, "a key makes no key that may more than itself")
+            .remedy(format!("Give scopes among those of this key: {}.", caller.scopes)));
+    }
+    Ok(scopes)
 }
 
 /// When a key that lives for so many days ends.
@@ -310,6 +338,7 @@ pub async fn create_for_warehouse(
         name,
         hash: hash(&key),
         role: OF_A_WAREHOUSE.to_owned(),
+        scopes: String::new(),
         merchant: Some(found.scope.merchant.clone()),
         warehouse: Some(id(&found.summary.id)?),
         expires_at,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Problem,
+    Caller, Failure, FailureKind, Hub, KeyScopes, PageOut, PagingQuery, Problem,
     endpoints::{self, SecretIn},
     hand_offs::{self, HandOffAboutOut},
     keys,
@@ -236,6 +236,7 @@ pub async fn set_up(hub: &Hub, listening: SocketAddr) -> Result<Option<LinkOut>,
         tenant: tenant.id,
         merchants: None,
         installation: true,
+        scopes: KeyScopes::default(),
         signed_in: None,
     };
     let rights = people::rights(PersonRole::Administrator, None, true)?;

@@ -46,6 +46,7 @@ pub mod races;
 pub mod removal;
 pub mod safety;
 pub mod schedules;
+pub mod scopes;
 pub mod second_factor;
 pub mod setup;
 pub mod shipments;
@@ -75,6 +76,7 @@ use crate::{
 };
 
 pub use failure::{Failure, FailureKind, Problem, platforms};
+pub use scopes::KeyScopes;
 pub use setup::init;
 
 /// What operations work with.
@@ -198,6 +200,8 @@ pub struct Caller {
     pub tenant: TenantId,
     /// Limited to these brands; `None`: all of the tenant's.
     pub merchants: Option<BTreeSet<MerchantId>>,
+    /// The parts of the API it is limited to; people and the command line are limited to none.
+    pub scopes: KeyScopes,
     /// It administers the installation.
     pub installation: bool,
     /// The person, where one signed in; keys and the command line are nobody.

@@ -96,6 +96,7 @@ async fn fill(config: &Config, seams: &Seams) -> Result<String, Failure> {
         name: "first administrator".to_owned(),
         hash: keys::hash(&key),
         role: Role::Admin.as_str().to_owned(),
+        scopes: String::new(),
         merchant: None,
         warehouse: None,
         expires_at: None,

@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 use super::{
-    Caller, Failure, FailureKind, Hub, PROOF, Problem, SignedIn,
+    Caller, Failure, FailureKind, Hub, KeyScopes, PROOF, Problem, SignedIn,
     endpoints::SecretIn,
     keys, links,
     people::{PersonOut, PersonRole, SessionView},
@@ -376,6 +376,7 @@ async fn look_up(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<
         role: role.role(),
         tenant: works_in,
         merchants,
+        scopes: KeyScopes::default(),
         installation: person.rights.installation,
         signed_in: Some(SignedIn {
             tenant: person.tenant,

@@ -179,12 +179,18 @@ impl Installation {
 
     /// A key of a tenant.
     pub async fn key(&self, tenant: &TenantId, role: Role, merchant: Option<&str>) -> String {
+        self.key_with(tenant, role, merchant, "").await
+    }
+
+    /// The same, limited to these parts of the API.
+    pub async fn key_with(&self, tenant: &TenantId, role: Role, merchant: Option<&str>, scopes: &str) -> String {
         let key = keys::generate(&OsRandom);
         let new = NewApiKey {
             tenant: Some(tenant.clone()),
             name: "test".to_owned(),
             hash: keys::hash(&key),
             role: role.as_str().to_owned(),
+            scopes: scopes.to_owned(),
             merchant: merchant.map(|merchant| merchant.parse().unwrap()),
             warehouse: None,
             expires_at: None,

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use millrace::{
     config::Config,
     db::StoreKey,
-    operate::{Caller, Hub, Role, check, endpoints::Side},
+    operate::{Caller, Hub, KeyScopes, Role, check, endpoints::Side},
 };
 use serde_json::{Value, json};
 use simulators::{
@@ -252,7 +252,15 @@ async fn a_consent_ends_after_ten_minutes_and_needs_its_rights() {
 
 /// Somebody who looks at the store through a hub: this one, or another node's.
 fn operator(tenant: connect::TenantId) -> Caller {
-    Caller { actor: "test".to_owned(), role: Role::Admin, tenant, merchants: None, installation: true, signed_in: None }
+    Caller {
+        actor: "test".to_owned(),
+        role: Role::Admin,
+        tenant,
+        merchants: None,
+        scopes: KeyScopes::default(),
+        installation: true,
+        signed_in: None,
+    }
 }
 
 async fn key(installation: &Installation) -> StoreKey {

@@ -134,6 +134,7 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
         name: "later".to_owned(),
         hash: keys::hash(&secret),
         role: "admin".to_owned(),
+        scopes: String::new(),
         merchant: None,
         warehouse: None,
         expires_at: None,

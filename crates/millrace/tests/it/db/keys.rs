@@ -11,6 +11,7 @@ fn new(name: &str, hash: &str) -> NewApiKey {
         name: name.to_owned(),
         hash: hash.to_owned(),
         role: "admin".to_owned(),
+        scopes: String::new(),
         merchant: None,
         warehouse: None,
         expires_at: None,
@@ -27,6 +28,7 @@ async fn api_keys_are_found_used_and_revoked() {
         let limited = NewApiKey {
             tenant: Some(tenant.clone()),
             merchant: Some(key.scope.merchant.clone()),
+            scopes: "orders:read stock:write".to_owned(),
             expires_at: Some(now + SignedDuration::from_hours(1)),
             ..new("shop", "hash-2")
         };
@@ -37,6 +39,7 @@ async fn api_keys_are_found_used_and_revoked() {
         let found = db.find_api_key("hash-2").await.unwrap().unwrap();
         assert_eq!((found.id.as_str(), found.tenant.as_ref()), (shop.as_str(), Some(&tenant)));
         assert_eq!(found.merchant.as_ref(), Some(&key.scope.merchant));
+        assert_eq!(found.scopes, "orders:read stock:write");
         assert!(found.is_valid(now));
         assert!(!found.is_valid(now + SignedDuration::from_hours(2)), "expired");
         assert!(db.find_api_key("hash-3").await.unwrap().is_none());

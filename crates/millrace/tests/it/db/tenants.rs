@@ -51,6 +51,7 @@ async fn nothing_of_a_disabled_tenant_is_found() {
             name: "key".to_owned(),
             hash: "key".to_owned(),
             role: "admin".to_owned(),
+            scopes: String::new(),
             merchant: None,
             warehouse: None,
             expires_at: None,

@@ -224,6 +224,7 @@ async fn make_key(
         name: "test".to_owned(),
         hash: keys::hash(&key),
         role: role.as_str().to_owned(),
+        scopes: String::new(),
         merchant: merchant.cloned(),
         warehouse: None,
         expires_at,
