@@ -1,26 +1,31 @@
 import { Collapse, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import type { ReactNode } from 'react';
+import { useEffect, type ReactNode } from 'react';
 
 interface Props {
   /** What the button says while the rest is hidden, and while it is shown. */
   show: string;
   hide: string;
-  /** It is shown whatever somebody presses. */
+  /** Something in it has to be seen: it opens, and stays so until somebody folds it away. */
   forced?: boolean;
   children: ReactNode;
 }
 
 /** Something that not everybody needs, behind a button. */
 export function Reveal({ show, hide, forced = false, children }: Props) {
-  const [opened, { toggle }] = useDisclosure(false);
-  const shows = opened || forced;
+  const [opened, { toggle, open }] = useDisclosure(false);
+  useEffect(() => {
+    if (forced) open();
+  }, [forced, open]);
   return (
     <>
-      <UnstyledButton onClick={toggle} aria-expanded={shows} className="reveal">
-        {shows ? hide : show}
+      <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
+        {opened ? hide : show}
       </UnstyledButton>
-      <Collapse expanded={shows}>{children}</Collapse>
+      {/* The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. */}
+      <Collapse expanded={opened} onInvalidCapture={open}>
+        {children}
+      </Collapse>
     </>
   );
 }
