@@ -227,11 +227,17 @@ async function edits(page: Page): Promise<void> {
   await dialog.getByRole('textbox', { name: 'Country, in two letters' }).fill('Britain');
   await dialog.getByRole('textbox', { name: 'Notes for the warehouse' }).fill('Ring twice.');
   await keep.click();
-  await expect(dialog.getByRole('alert')).toContainText('give two letters');
+  // It is said where it is mended, and one is there.
+  const country = dialog.getByRole('textbox', { name: 'Country, in two letters' });
+  await expect(country).toHaveAccessibleDescription(/give two letters/);
+  await expect(country).toBeFocused();
+  await expect(dialog.getByRole('alert')).toContainText('One field says what is wrong with it.');
   await expect(dialog.getByRole('textbox', { name: 'Street', exact: true })).toHaveValue('14 New Street');
   await expect(dialog.getByRole('textbox', { name: 'Notes for the warehouse' })).toHaveValue('Ring twice.');
   await accessible(page);
-  await dialog.getByRole('textbox', { name: 'Country, in two letters' }).fill('GB');
+  await country.fill('GB');
+  await expect(country).toHaveAccessibleDescription('');
+  await expect(dialog.getByRole('alert')).toHaveCount(0);
   await keep.click();
   await expect(dialog).toHaveCount(0);
   const edited = page.getByRole('region', { name: 'Edited here' });

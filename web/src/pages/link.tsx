@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
+import { useFaults } from '../parts/faults';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { To } from '../parts/link';
 import { Time } from '../parts/values';
@@ -67,6 +68,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
       }
     },
   });
+  const faults = useFaults(use.error);
   const differs = again !== '' && again !== password;
   return (
     <Door title={texts.title} about={texts.about}>
@@ -85,6 +87,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
               autoComplete="username"
               required
               value={email}
+              error={faults.at('email', email)}
               onChange={(event) => setEmail(event.currentTarget.value)}
             />
           ) : (
@@ -98,6 +101,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
               autoComplete="name"
               required
               value={name}
+              error={faults.at('name', name)}
               onChange={(event) => setName(event.currentTarget.value)}
             />
           )}
@@ -108,6 +112,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
             minLength={15}
             required
             value={password}
+            error={faults.at('password', password)}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
           <PasswordInput
@@ -118,7 +123,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
             onChange={(event) => setAgain(event.currentTarget.value)}
             error={differs ? 'It is not the same.' : undefined}
           />
-          {use.error && <ProblemNote error={use.error} />}
+          {use.error && <ProblemNote error={use.error} faults={faults} />}
           <Button type="submit" loading={use.isPending}>
             {texts.button}
           </Button>

@@ -8,10 +8,12 @@ import { sentence } from '../api/problem';
 import { useRights, useSession } from '../api/session';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { useFaults, type Faults } from '../parts/faults';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
+import { Starred } from '../parts/starred';
 import { DataTable } from '../parts/table';
 import { Time, words } from '../parts/values';
 import { Once } from './secret';
@@ -129,11 +131,12 @@ export function People() {
 }
 
 interface RightsProps {
+  faults: Faults;
   rights: Rights;
   change: (rights: Rights) => void;
 }
 
-function RightsFields({ rights, change }: RightsProps) {
+function RightsFields({ rights, faults, change }: RightsProps) {
   const names = useNames();
   const { installation } = useRights();
   return (
@@ -142,6 +145,7 @@ function RightsFields({ rights, change }: RightsProps) {
         label="Role"
         data={ROLES}
         value={rights.role}
+        error={faults.at('role', rights.role)}
         allowDeselect={false}
         onChange={(value) => {
           const role = ROLES.find((one) => one.value === value)?.value ?? 'merchant';
@@ -156,6 +160,7 @@ function RightsFields({ rights, change }: RightsProps) {
           required={rights.role === 'merchant'}
           data={names.merchants}
           value={rights.merchants ?? []}
+          error={faults.at('merchants', [rights.role, rights.merchants])}
           onChange={(merchants) => change({ ...rights, merchants })}
         />
       )}
@@ -163,6 +168,7 @@ function RightsFields({ rights, change }: RightsProps) {
         <Switch
           label="Administers the whole installation"
           checked={rights.installation ?? false}
+          error={faults.at('installation', rights.installation)}
           onChange={(event) => change({ ...rights, installation: event.currentTarget.checked })}
         />
       )}
@@ -184,6 +190,7 @@ function Invite({ made }: { made: (invitation: Schemas['LinkOut']) => void }) {
       made(answer);
     },
   );
+  const faults = useFaults(invite.error);
   return (
     <>
       <Button onClick={() => setOpened(true)}>Invite a person</Button>
@@ -195,17 +202,25 @@ function Invite({ made }: { made: (invitation: Schemas['LinkOut']) => void }) {
           }}
         >
           <Stack>
+            <Starred />
             <TextInput
               label="E-mail address"
               type="email"
               required
               value={email}
+              error={faults.at('email', email)}
               onChange={(event) => setEmail(event.currentTarget.value)}
               data-autofocus
             />
-            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} />
-            <RightsFields rights={rights} change={setRights} />
-            {invite.error && <ProblemNote error={invite.error} />}
+            <TextInput
+              label="Name"
+              required
+              value={name}
+              error={faults.at('name', name)}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            <RightsFields faults={faults} rights={rights} change={setRights} />
+            {invite.error && <ProblemNote error={invite.error} faults={faults} />}
             <DialogEnd close={() => setOpened(false)} label="Make the link" busy={invite.isPending} />
           </Stack>
         </form>
@@ -247,6 +262,7 @@ function Shown({ person }: { person: Person }) {
       say('It holds from the next request on.');
     },
   );
+  const faults = useFaults(save.error);
   return (
     <Page
       title={person.name}
@@ -305,8 +321,8 @@ function Shown({ person }: { person: Person }) {
           }}
         >
           <Stack maw={460}>
-            <RightsFields rights={rights} change={setRights} />
-            {save.error && <ProblemNote error={save.error} />}
+            <RightsFields faults={faults} rights={rights} change={setRights} />
+            {save.error && <ProblemNote error={save.error} faults={faults} />}
             <Group>
               <Button type="submit" loading={save.isPending}>
                 Save

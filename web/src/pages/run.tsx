@@ -9,6 +9,7 @@ import { Action, DialogEnd, useAct } from '../parts/act';
 import { approvers, explained, LABELS, LineAssents, products, RunAssents, turnOf } from './run-assents';
 import { reasonOf, RunBadge, VerdictBadge } from './run-badge';
 import { Facts } from '../parts/facts';
+import { useFaults } from '../parts/faults';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -200,6 +201,7 @@ function Undo({ run }: { run: Run }) {
     () => done(api.POST('/api/v1/stock/runs/{run}/undo', { params, body: { reason: reason.trim(), skus: chosen } })),
     () => setOpened(false),
   );
+  const faults = useFaults(undo.error);
   const start = () => {
     setOpened(true);
     setChosen([]);
@@ -261,9 +263,10 @@ function Undo({ run }: { run: Run }) {
               description="Kept in the audit trail, and shown with the products, which are then held."
               required
               value={reason}
+              error={faults.at('reason', reason)}
               onChange={(event) => setReason(event.currentTarget.value)}
             />
-            {undo.error && <ProblemNote error={undo.error} />}
+            {undo.error && <ProblemNote error={undo.error} faults={faults} />}
             <DialogEnd
               close={() => setOpened(false)}
               label={chosen.length > 0 ? 'Undo what is chosen' : look.data && look.data.undone > 1 ? `Undo all ${look.data.undone}` : 'Undo all'}
