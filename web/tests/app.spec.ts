@@ -37,11 +37,14 @@ test('search and filters stand in the address, and a view brings them back', asy
 test('a list is exported, and the file says what it leaves aside', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/orders`);
-  await expect(page.getByRole('link', { name: 'Export CSV', exact: true })).toBeVisible();
+  const take = page.getByRole('link', { name: 'Export orders (CSV)', exact: true });
+  await expect(take).toHaveAccessibleDescription('All of them');
   await page.goto(`${demo.base}/orders?state=held`);
   const comes = page.waitForEvent('download');
-  await page.getByRole('link', { name: 'Export CSV, without these filters' }).click();
+  await expect(take).toHaveAccessibleDescription('All of them, whatever the filters say');
+  await take.click();
   expect((await comes).suggestedFilename()).toBe('orders.csv');
+  await expect(page.getByText('Your browser fetches orders.csv')).toBeVisible();
 });
 
 test('an error leads to what mends it, and what the program did is shown', async ({ page, demo }) => {
@@ -103,6 +106,7 @@ test('a stock run that was acted upon is taken back, after a look at what that d
   await page.goto(`${demo.base}/stock`);
   await page.getByRole('table', { name: 'Stock runs' }).getByRole('link').last().click();
   await expect(page.getByRole('table', { name: 'Lines of the run' }).locator('tbody tr')).toHaveCount(25);
+  await expect(page.getByRole('region', { name: 'Brightpearl is corrected' })).toContainText('25 products were corrected');
   await page.getByRole('button', { name: 'Undo' }).click();
   const dialog = page.getByRole('dialog', { name: 'Undo this run' });
   await expect(dialog.getByRole('table').locator('tbody tr')).toHaveCount(25);
@@ -110,6 +114,7 @@ test('a stock run that was acted upon is taken back, after a look at what that d
   await dialog.getByLabel('Reason').fill('counted wrongly');
   await dialog.getByRole('button', { name: 'Undo what is chosen' }).click();
   await expect(page.getByRole('link', { name: 'Taken back' })).toHaveCount(1);
+  await expect(page.getByRole('region', { name: 'Part of it was taken back' })).toContainText('1 of 25 products was taken back');
   await page.goto(`${demo.base}/stock?tab=holds`);
   await expect(page.getByRole('table', { name: 'Held products' })).toContainText('counted wrongly');
 });

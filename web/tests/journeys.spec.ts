@@ -361,6 +361,7 @@ test('a stock run is reviewed, approved by two people and taken back', async ({ 
   const lines = page.getByRole('table', { name: 'Lines of the run' });
   const line = lines.locator('tr', { hasText: sku });
   await expect(line).toContainText('−4');
+  await expect(page.getByRole('region', { name: 'It waits for a person' })).toContainText('Nothing is written yet');
   const people = page.getByRole('region', { name: 'Two people approve this run' });
   await expect(people).toContainText('Two people are missing');
   await confirm(page, page.getByRole('button', { name: 'Approve as the first of two' }), 'Say yes');
