@@ -7,6 +7,7 @@ import { Problem } from '../api/problem';
 import { useFaults } from '../parts/faults';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { To } from '../parts/link';
+import { Starred } from '../parts/starred';
 import { Time } from '../parts/values';
 import { Door } from '../shell/door';
 import { signIn } from './sign-in';
@@ -79,6 +80,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
         }}
       >
         <Stack>
+          <Starred />
           {asksWho ? (
             <TextInput
               label="E-mail address"

@@ -7,6 +7,7 @@ import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
 import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Loaded } from '../parts/page';
+import { Starred } from '../parts/starred';
 import { words, ZONE } from '../parts/values';
 
 type Policy = Schemas['PolicyOut'];
@@ -170,8 +171,10 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
         }}
       >
         <Stack>
+          <Starred />
           <TextInput
             label="Name"
+            description={policy?.id === ONE_THAT_STAYS && 'The policy that is always there keeps its name.'}
             required
             data-autofocus
             disabled={policy?.id === ONE_THAT_STAYS}

@@ -65,6 +65,7 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
   );
   const faults = useFaults(keep.error);
   const set = (key: number, rule: Rule) => setRules(rules.map((one) => (one.key === key ? { key, rule } : one)));
+  const unfinished = how === 'rules' && !rules.every(({ rule }) => complete(rule));
   const shown = (
     <>
       <Text size="sm">
@@ -127,7 +128,7 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
                     Add a rule
                   </Button>
                   <Text size="sm" className="quiet">
-                    Whichever fires, runs.
+                    Whichever fires, runs.{rules.length >= MOST_RULES && ` There can be ${MOST_RULES} rules.`}
                   </Text>
                 </Group>
                 <Zone zone={zone} error={faults.at('zone', zone)} change={setZone} own={!schedule.zone} />
@@ -135,7 +136,12 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
             )}
             {keep.error && <ProblemNote error={keep.error} faults={faults} />}
             <Group justify="flex-end">
-              <Button type="submit" loading={keep.isPending} disabled={how === 'rules' && !rules.every(({ rule }) => complete(rule))}>
+              {unfinished && (
+                <Text size="sm" className="quiet">
+                  A rule is not filled in wholly yet.
+                </Text>
+              )}
+              <Button type="submit" loading={keep.isPending} disabled={unfinished}>
                 Save the schedule
               </Button>
             </Group>

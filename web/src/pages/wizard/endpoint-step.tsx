@@ -225,7 +225,7 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             <div>
               <Text size="sm" mb="xs">
                 Does somebody else have the credentials? They enter them on a page of their own, without an account.
-                {isNew && ` Give the ${side} a name, enter what you know, and leave the rest to them.`}
+                {isNew && ` Give the ${side} a name and pick its platform, enter what you know, and leave the rest to them.`}
               </Text>
               <AskOther
                 key={how}

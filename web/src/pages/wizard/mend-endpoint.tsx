@@ -7,6 +7,7 @@ import { useFaults } from '../../parts/faults';
 import { given, type Field, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote } from '../../parts/notes';
+import { Starred } from '../../parts/starred';
 import { sides } from '../endpoint-settings';
 
 type Endpoint = Schemas['EndpointOut'];
@@ -64,6 +65,7 @@ export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, 
         <Text size="sm">
           Change what is wrong, and test it again. You can also go on, and mend it later: the connection stays off until it works.
         </Text>
+        <Starred />
         <SchemaForm
           platform={endpoint.platform}
           fields={fields}
