@@ -22,8 +22,11 @@ export function Reveal({ show, hide, forced = false, children }: Props) {
       <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
         {opened ? hide : show}
       </UnstyledButton>
-      {/* The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. */}
-      <Collapse expanded={opened} onInvalidCapture={open}>
+      {/*
+        The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. What is folded is
+        drawn at once all the same, so that the note at a form's end knows what its fields say.
+      */}
+      <Collapse expanded={opened} keepMountedMode="display-none" onInvalidCapture={open}>
         {children}
       </Collapse>
     </>
