@@ -4,6 +4,7 @@ import { useEffect, useRef, type ReactNode } from 'react';
 import { problemFrom, sentence } from '../api/problem';
 import type { Faults } from './faults';
 import { MendButton } from './mend';
+import { OPENS } from './reveal';
 import { Prose } from './values';
 
 interface ProblemProps {
@@ -68,9 +69,6 @@ export function ProblemNote({ error, retry, faults }: ProblemProps) {
     </Alert>
   );
 }
-
-/** What is folded away is there a moment after it is opened, in milliseconds. */
-const OPENS = 250;
 
 /** Goes to the first field of the form that says what is wrong: it may be far above the button that was pressed. */
 function goToFault(note: HTMLElement | null): (() => void) | undefined {

@@ -1,6 +1,9 @@
 import { Collapse, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { useEffect, type ReactNode } from 'react';
+import { useEffect, type FormEvent, type ReactNode } from 'react';
+
+/** What was folded away can have the focus so long after it is opened, in milliseconds. */
+export const OPENS = 250;
 
 interface Props {
   /** What the button says while the rest is hidden, and while it is shown. */
@@ -17,16 +20,19 @@ export function Reveal({ show, hide, forced = false, children }: Props) {
   useEffect(() => {
     if (forced) open();
   }, [forced, open]);
+  /** The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. */
+  const missing = ({ target }: FormEvent) => {
+    if (opened || !(target instanceof HTMLInputElement)) return;
+    open();
+    window.setTimeout(() => target.form?.reportValidity(), OPENS);
+  };
   return (
     <>
       <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
         {opened ? hide : show}
       </UnstyledButton>
-      {/*
-        The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. What is folded is
-        drawn at once all the same, so that the note at a form's end knows what its fields say.
-      */}
-      <Collapse expanded={opened} keepMountedMode="display-none" onInvalidCapture={open}>
+      {/* Drawn at once with the rest of a form, so that the note at its end knows what its fields say. */}
+      <Collapse expanded={opened} keepMountedMode="display-none" onInvalidCapture={missing}>
         {children}
       </Collapse>
     </>
