@@ -229,7 +229,7 @@ async function edits(page: Page): Promise<void> {
   await keep.click();
   // It is said where it is mended, and one is there.
   const country = dialog.getByRole('textbox', { name: 'Country, in two letters' });
-  await expect(country).toHaveAccessibleDescription(/give two letters/);
+  await expect(country).toHaveAccessibleDescription(/Give two letters/);
   await expect(country).toBeFocused();
   await expect(dialog.getByRole('alert')).toContainText('One field says what is wrong with it.');
   await expect(dialog.getByRole('textbox', { name: 'Street', exact: true })).toHaveValue('14 New Street');

@@ -36,6 +36,8 @@ export function PickOne(props: Props & { value: Ref | null | undefined; change: 
       required={required}
       clearable={!required}
       searchable={choices.length > 8}
+      // The focus comes here by itself where something is wrong, which an open list would cover.
+      openOnFocus={false}
       placeholder={required ? 'Pick one' : 'None'}
       data={options(choices)}
       value={idOf(choices, value)}
@@ -56,6 +58,7 @@ export function PickMany(props: Props & { value: Ref[] | undefined; change: (val
       description={description}
       required={required}
       searchable
+      openOnFocus={false}
       clearable
       placeholder={chosen.length === 0 ? (required ? 'Pick some' : 'All') : ''}
       data={options(choices)}

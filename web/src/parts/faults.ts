@@ -1,6 +1,6 @@
 import { useMemo } from 'react';
 import type { Schemas } from '../api/client';
-import { problemFrom } from '../api/problem';
+import { problemFrom, sentence } from '../api/problem';
 
 type Fault = Schemas['Problem'];
 
@@ -38,7 +38,7 @@ function faultsOf(error: unknown): Faults {
       const stands = refused.get(place) === now;
       if (stands) standing.add(place);
       else standing.delete(place);
-      return stands ? fault.problem : undefined;
+      return stands ? sentence(fault.problem) : undefined;
     },
     within: (places) => faults.some((fault) => places.some((place) => isAt(fault, place))),
     left: () => faults.filter((fault) => ![...refused.keys()].some((place) => isAt(fault, place))),
