@@ -8,6 +8,8 @@ type Kind = operations['export_data']['parameters']['path']['kind'];
 
 /** What each file holds, as its list is called. */
 const WHAT: Partial<Record<Kind, string>> = {
+  // Orders and changes that need somebody are no part of it.
+  exceptions: 'unusable inputs',
   stock_levels: 'stock levels',
   stock_runs: 'stock runs',
   effects: 'changes',
@@ -16,7 +18,7 @@ const WHAT: Partial<Record<Kind, string>> = {
 
 /** What of it is in the file beside that which its list shows at first. */
 const ALSO: Partial<Record<Kind, string>> = {
-  exceptions: ', inputs that were dealt with too',
+  exceptions: ', those that were dealt with too',
   findings: ', those that are gone too',
 };
 
