@@ -149,6 +149,50 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
 });
 
+test('what is wrong with a setting is said at its field, until it is changed', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  const shipped = page.getByRole('combobox', { name: 'Status: shipped' });
+  // The settings need the account's lists, which wait while its calls of this minute are spent.
+  await expect(shipped).toBeVisible({ timeout: 60_000 });
+  await pick(page, 'Status: shipped', 'Ready to ship');
+  await page.getByRole('button', { name: 'Save the settings' }).click();
+  await expect(shipped).toHaveAccessibleDescription(/Must not be one of the statuses that orders are imported from/, { timeout: 60_000 });
+  await expect(shipped).toBeFocused();
+  await expect(page.getByRole('alert')).toContainText('One field says what is wrong with it.');
+  expect(await faults(page)).toEqual([]);
+  await pick(page, 'Status: shipped', 'Shipped');
+  await expect(shipped).not.toHaveAccessibleDescription(/Must not be/);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a pre-flight shows ten causes of a kind, and the rest when somebody wants them', async ({ page, demo }) => {
+  await demo.signIn(page);
+  const run = {
+    ...{ id: 'pre_1', connection: 'con_1', days: 30, state: 'finished', since: '2026-10-29T08:00:00Z', wanted_at: '2026-11-28T08:00:00Z' },
+    ...{ wanted_by: 'person per_1 (ada@example.com)', orders: 12, total: 12, through: 0, stuck: 12, left_out: 0, stuck_per_mille: 1000 },
+  };
+  const cause = (kind: string, subject: string) => ({ kind, subject, orders: 1, examples: ['100001'], left_out: false, remedy: 'Mend it.' });
+  const skus = Array.from({ length: 12 }, (_, place) => cause('unknown_sku', `SKU-${place}`));
+  // As a run of an account with more products than the demo orders.
+  await page.route('**/api/v1/connections/*/preflight?*', (route) => route.fulfill({ json: { items: [run] } }));
+  await page.route('**/api/v1/connections/*/preflight/pre_1', (route) =>
+    route.fulfill({ json: { ...run, before: null, causes: [...skus, cause('kit', 'SET-1')] } }),
+  );
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Pre-flight', exact: true }).click();
+  const rows = page.getByRole('table', { name: 'SKUs' }).locator('tbody tr');
+  await expect(rows).toHaveCount(11);
+  await expect(rows.filter({ hasText: 'SET-1' })).toHaveCount(1);
+  await page.getByRole('button', { name: '2 more', exact: true }).click();
+  await expect(rows).toHaveCount(13);
+  expect(await faults(page)).toEqual([]);
+});
+
 test('what does not work is kept only where one wants it all the same, and is changed where that is said', async ({ page, demo }) => {
   const [, folder = ''] = await demo.says(/the warehouse is the folder (\S+?)\.?$/);
   await demo.signIn(page);
@@ -559,6 +603,7 @@ test('credentials are entered by somebody without an account, and tested on the 
   const store = page.getByRole('region', { name: /^Store:/ });
   await store.getByRole('button', { name: 'Ask somebody else for them' }).click();
   const shown = await store.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  expect(shown).toContain('This link opens only on the machine that Millrace runs on');
   await expect(store.getByRole('group', { name: /^Link of/ })).toContainText('not opened');
   const link = /\/hand-off#\w+/.exec(shown);
   const theirs = await (await browser.newContext()).newPage();
