@@ -3,8 +3,8 @@ import IconAlertTriangle from '@tabler/icons-react/dist/esm/icons/IconAlertTrian
 import { useEffect, useRef, type ReactNode } from 'react';
 import { problemFrom, sentence } from '../api/problem';
 import type { Faults } from './faults';
+import { goToFault } from './focus';
 import { MendButton } from './mend';
-import { OPENS } from './reveal';
 import { Prose } from './values';
 
 interface ProblemProps {
@@ -68,14 +68,6 @@ export function ProblemNote({ error, retry, faults }: ProblemProps) {
       </Stack>
     </Alert>
   );
-}
-
-/** Goes to the first field of the form that says what is wrong: it may be far above the button that was pressed. */
-function goToFault(note: HTMLElement | null): (() => void) | undefined {
-  const form = note?.closest('form');
-  if (!form) return undefined;
-  const timer = window.setTimeout(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus(), OPENS);
-  return () => window.clearTimeout(timer);
 }
 
 /** Nothing was written, because what the change was made from is no longer what is kept. */

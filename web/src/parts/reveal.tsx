@@ -1,9 +1,7 @@
 import { Collapse, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useEffect, type FormEvent, type ReactNode } from 'react';
-
-/** What was folded away can have the focus so long after it is opened, in milliseconds. */
-export const OPENS = 250;
+import { OPENS } from './focus';
 
 interface Props {
   /** What the button says while the rest is hidden, and while it is shown. */
