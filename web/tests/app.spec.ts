@@ -37,11 +37,14 @@ test('search and filters stand in the address, and a view brings them back', asy
 test('a list is exported, and the file says what it leaves aside', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/orders`);
-  await expect(page.getByRole('link', { name: 'Export CSV', exact: true })).toBeVisible();
+  const take = page.getByRole('link', { name: 'Export orders (CSV)', exact: true });
+  await expect(take).toHaveAccessibleDescription('All of them');
   await page.goto(`${demo.base}/orders?state=held`);
   const comes = page.waitForEvent('download');
-  await page.getByRole('link', { name: 'Export CSV, without these filters' }).click();
+  await expect(take).toHaveAccessibleDescription('All of them, whatever the filters say');
+  await take.click();
   expect((await comes).suggestedFilename()).toBe('orders.csv');
+  await expect(page.getByText('Your browser fetches orders.csv')).toBeVisible();
 });
 
 test('an error leads to what mends it, and what the program did is shown', async ({ page, demo }) => {
@@ -103,6 +106,7 @@ test('a stock run that was acted upon is taken back, after a look at what that d
   await page.goto(`${demo.base}/stock`);
   await page.getByRole('table', { name: 'Stock runs' }).getByRole('link').last().click();
   await expect(page.getByRole('table', { name: 'Lines of the run' }).locator('tbody tr')).toHaveCount(25);
+  await expect(page.getByRole('region', { name: 'Brightpearl is corrected' })).toContainText('25 products were corrected');
   await page.getByRole('button', { name: 'Undo' }).click();
   const dialog = page.getByRole('dialog', { name: 'Undo this run' });
   await expect(dialog.getByRole('table').locator('tbody tr')).toHaveCount(25);
@@ -110,6 +114,7 @@ test('a stock run that was acted upon is taken back, after a look at what that d
   await dialog.getByLabel('Reason').fill('counted wrongly');
   await dialog.getByRole('button', { name: 'Undo what is chosen' }).click();
   await expect(page.getByRole('link', { name: 'Taken back' })).toHaveCount(1);
+  await expect(page.getByRole('region', { name: 'Part of it was taken back' })).toContainText('1 of 25 products was taken back');
   await page.goto(`${demo.base}/stock?tab=holds`);
   await expect(page.getByRole('table', { name: 'Held products' })).toContainText('counted wrongly');
 });
@@ -142,6 +147,50 @@ test('the wizard makes a connection that is off, and says what switching it on d
   await expect(dialog).toContainText('What will happen');
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await expect(page.getByRole('button', { name: 'Switch on', exact: true })).toBeVisible();
+});
+
+test('what is wrong with a setting is said at its field, until it is changed', async ({ page, demo }) => {
+  await demo.says(/Still serving/);
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  const shipped = page.getByRole('combobox', { name: 'Status: shipped' });
+  // The settings need the account's lists, which wait while its calls of this minute are spent.
+  await expect(shipped).toBeVisible({ timeout: 60_000 });
+  await pick(page, 'Status: shipped', 'Ready to ship');
+  await page.getByRole('button', { name: 'Save the settings' }).click();
+  await expect(shipped).toHaveAccessibleDescription(/Must not be one of the statuses that orders are imported from/, { timeout: 60_000 });
+  await expect(shipped).toBeFocused();
+  await expect(page.getByRole('alert')).toContainText('One field says what is wrong with it.');
+  expect(await faults(page)).toEqual([]);
+  await pick(page, 'Status: shipped', 'Shipped');
+  await expect(shipped).not.toHaveAccessibleDescription(/Must not be/);
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('a pre-flight shows ten causes of a kind, and the rest when somebody wants them', async ({ page, demo }) => {
+  await demo.signIn(page);
+  const run = {
+    ...{ id: 'pre_1', connection: 'con_1', days: 30, state: 'finished', since: '2026-10-29T08:00:00Z', wanted_at: '2026-11-28T08:00:00Z' },
+    ...{ wanted_by: 'person per_1 (ada@example.com)', orders: 12, total: 12, through: 0, stuck: 12, left_out: 0, stuck_per_mille: 1000 },
+  };
+  const cause = (kind: string, subject: string) => ({ kind, subject, orders: 1, examples: ['100001'], left_out: false, remedy: 'Mend it.' });
+  const skus = Array.from({ length: 12 }, (_, place) => cause('unknown_sku', `SKU-${place}`));
+  // As a run of an account with more products than the demo orders.
+  await page.route('**/api/v1/connections/*/preflight?*', (route) => route.fulfill({ json: { items: [run] } }));
+  await page.route('**/api/v1/connections/*/preflight/pre_1', (route) =>
+    route.fulfill({ json: { ...run, before: null, causes: [...skus, cause('kit', 'SET-1')] } }),
+  );
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Pre-flight', exact: true }).click();
+  const rows = page.getByRole('table', { name: 'SKUs' }).locator('tbody tr');
+  await expect(rows).toHaveCount(11);
+  await expect(rows.filter({ hasText: 'SET-1' })).toHaveCount(1);
+  await page.getByRole('button', { name: '2 more', exact: true }).click();
+  await expect(rows).toHaveCount(13);
+  expect(await faults(page)).toEqual([]);
 });
 
 test('what does not work is kept only where one wants it all the same, and is changed where that is said', async ({ page, demo }) => {
@@ -357,7 +406,7 @@ test('a channel has rules, and a run that somebody asked for', async ({ page, de
   await schedule.getByLabel('By rules').check();
   await schedule.getByRole('combobox', { name: 'Rule 1' }).click();
   await page.getByRole('option', { name: 'Once a day' }).click();
-  await schedule.getByLabel('At', { exact: true }).fill('02:30');
+  await schedule.getByLabel(/^At \*$/).fill('02:30');
   await schedule.getByRole('button', { name: 'Add a rule' }).click();
   await schedule.getByRole('combobox', { name: 'Rule 2' }).click();
   await page.getByRole('option', { name: 'On days' }).click();
@@ -374,11 +423,11 @@ test('a channel has rules, and a run that somebody asked for', async ({ page, de
   await other.getByRole('button', { name: 'Save the schedule' }).click();
   await expect(other.getByRole('region', { name: 'Schedule' })).toContainText('every day at 02:30 (Europe/London)');
   await other.close();
-  await schedule.getByLabel('At', { exact: true }).fill('03:30');
+  await schedule.getByLabel(/^At \*$/).fill('03:30');
   await schedule.getByRole('button', { name: 'Save the schedule' }).click();
   await expect(schedule.getByRole('alert')).toContainText('Changed by somebody else meanwhile');
   await schedule.getByRole('button', { name: 'Load what is there now' }).click();
-  await expect(schedule.getByLabel('At', { exact: true })).toHaveValue('02:30');
+  await expect(schedule.getByLabel(/^At \*$/)).toHaveValue('02:30');
   await expect(schedule.getByRole('group', { name: 'Rule 2' })).toHaveCount(0);
 
   await page.getByRole('button', { name: 'Run now' }).click();
@@ -554,6 +603,7 @@ test('credentials are entered by somebody without an account, and tested on the 
   const store = page.getByRole('region', { name: /^Store:/ });
   await store.getByRole('button', { name: 'Ask somebody else for them' }).click();
   const shown = await store.getByRole('status').filter({ hasText: '/hand-off#' }).innerText();
+  expect(shown).toContain('This link opens only on the machine that Millrace runs on');
   await expect(store.getByRole('group', { name: /^Link of/ })).toContainText('not opened');
   const link = /\/hand-off#\w+/.exec(shown);
   const theirs = await (await browser.newContext()).newPage();

@@ -68,7 +68,7 @@ test('every translation table is taken in from a file, after a look, and comes o
     await expect(dialog.getByRole('status')).toHaveText('1 is new.');
     await dialog.getByRole('button', { name: 'Import 1', exact: true }).click();
     await expect(dialog).toHaveCount(0);
-    const { name, content } = await downloaded(page, page.getByRole('link', { name: `Export ${called}`, exact: true }));
+    const { name, content } = await downloaded(page, page.getByRole('link', { name: `Export all as CSV: ${called}`, exact: true }));
     expect(name).toBe(file);
     expect(content.toString()).toBe(csv);
     // The same again would change nothing.

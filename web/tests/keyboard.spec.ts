@@ -135,6 +135,8 @@ test('the wizard is gone through without a mouse', async ({ desk: page, hub }) =
   await isAt(page.getByRole('group', { name: 'Step 5 of 6: What to import' }));
   await choose(page, 'Import from these statuses', 'Ready to ship');
   await choose(page, 'Warehouse Name', 'Example 3PL');
+  await press(page, page.getByRole('button', { name: /more settings/ }));
+  await expect(page.getByRole('combobox', { name: 'Shipping method where none is mapped' })).toBeVisible();
   await choose(page, 'Shipping method where none is mapped', 'Courier');
   await press(page, page.getByRole('button', { name: 'Make the connection' }));
   await press(page, page.getByRole('button', { name: 'Run the pre-flight' }));

@@ -6,6 +6,7 @@ import { api, done, reading, setCsrf, type Schemas } from '../api/client';
 import { useSession } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
 import { Facts } from '../parts/facts';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -72,6 +73,7 @@ function Password() {
       say('The password is changed. Every other session has ended.');
     },
   );
+  const faults = useFaults(change.error);
   return (
     <Section title="Password">
       <form
@@ -96,6 +98,7 @@ function Password() {
             minLength={15}
             required
             value={fresh}
+            error={faults.at('password', fresh)}
             onChange={(event) => setFresh(event.currentTarget.value)}
           />
           {person.second_factor && (
@@ -104,10 +107,11 @@ function Password() {
               autoComplete="one-time-code"
               required
               value={code}
+              error={faults.at('code', code)}
               onChange={(event) => setCode(event.currentTarget.value)}
             />
           )}
-          {change.error && <ProblemNote error={change.error} />}
+          {change.error && <ProblemNote error={change.error} faults={faults} />}
           <Group>
             <Button type="submit" loading={change.isPending}>
               Change it
@@ -132,6 +136,7 @@ function SecondFactor() {
       setCode('');
     },
   );
+  const faults = useFaults(confirm.error);
   return (
     <Section
       title="Second factor"
@@ -186,9 +191,10 @@ function SecondFactor() {
               inputMode="numeric"
               required
               value={code}
+              error={faults.at('code', code)}
               onChange={(event) => setCode(event.currentTarget.value)}
             />
-            {confirm.error && <ProblemNote error={confirm.error} />}
+            {confirm.error && <ProblemNote error={confirm.error} faults={faults} />}
             <Group>
               <Button type="submit" loading={confirm.isPending}>
                 Switch it on

@@ -5,10 +5,12 @@ import { Problem } from '../api/problem';
 import { Action, DialogEnd, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Chain } from '../parts/chain';
+import { useFaults } from '../parts/faults';
 import { useFilters } from '../parts/filters';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
+import { Starred } from '../parts/starred';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { IssueList } from './issue-list';
@@ -140,6 +142,7 @@ function NewChannel() {
       setOpened(false);
     },
   );
+  const faults = useFaults(make.error);
   return (
     <>
       <Button size="xs" onClick={() => setOpened(true)}>
@@ -153,7 +156,15 @@ function NewChannel() {
           }}
         >
           <Stack>
-            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
+            <Starred />
+            <TextInput
+              label="Name"
+              required
+              value={name}
+              error={faults.at('name', name)}
+              onChange={(event) => setName(event.currentTarget.value)}
+              data-autofocus
+            />
             <Select
               label="How"
               data={[
@@ -168,7 +179,9 @@ function NewChannel() {
               <TagsInput
                 label="E-mail addresses"
                 description="Enter after each. Try it says afterwards whether mail gets there; the mail server is the operator's (--smtp, --mail-from)."
+                required
                 value={to}
+                error={faults.at('to', to)}
                 onChange={setTo}
               />
             ) : (
@@ -178,10 +191,11 @@ function NewChannel() {
                 type="url"
                 required
                 value={url}
+                error={faults.at('url', url)}
                 onChange={(event) => setUrl(event.currentTarget.value)}
               />
             )}
-            {make.error && <ProblemNote error={make.error} />}
+            {make.error && <ProblemNote error={make.error} faults={faults} />}
             <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
           </Stack>
         </form>

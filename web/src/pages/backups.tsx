@@ -2,6 +2,7 @@ import { Button, Group } from '@mantine/core';
 import { api, done, paging, prove, type Schemas } from '../api/client';
 import { useSession } from '../api/session';
 import { Action } from '../parts/act';
+import { fetching } from '../parts/export';
 import { EmptyNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
@@ -54,6 +55,7 @@ function Deeds({ backup }: { backup: Backup }) {
     link.href = `/api/v1/backups/${backup.id}/file`;
     link.download = `${backup.id}.backup`;
     link.click();
+    fetching(link.download);
   };
   return (
     <Group gap="xs">

@@ -1,5 +1,6 @@
 import { NumberInput, SimpleGrid, Text, TextInput } from '@mantine/core';
 import type { Schemas } from '../api/client';
+import type { Faults } from '../parts/faults';
 
 type Brakes = Schemas['BrakesIn'];
 
@@ -15,7 +16,7 @@ const UNITS: { name: 'line' | 'run'; label: string; description: string; usual: 
 ];
 
 /** The guard over stock: beyond these limits a run asks a person before anything is written. */
-export function BrakesForm({ brakes, change }: { brakes: Brakes; change: (brakes: Brakes) => void }) {
+export function BrakesForm({ brakes, faults, change }: { brakes: Brakes; faults: Faults; change: (brakes: Brakes) => void }) {
   return (
     <>
       <Text size="sm" fw={600}>
@@ -27,10 +28,12 @@ export function BrakesForm({ brakes, change }: { brakes: Brakes; change: (brakes
             key={name}
             label={label}
             description={description}
+            required
             min={0}
             max={100}
             allowDecimal={false}
             value={brakes[name] ?? usual}
+            error={faults.at(name, brakes[name])}
             onChange={(value) => value !== '' && change({ ...brakes, [name]: Number(value) })}
           />
         ))}
@@ -43,15 +46,18 @@ export function BrakesForm({ brakes, change }: { brakes: Brakes; change: (brakes
             inputMode="decimal"
             pattern="[0-9]+([.][0-9]+)?"
             value={brakes[name] ?? usual}
+            error={faults.at(name, brakes[name])}
             onChange={(event) => change({ ...brakes, [name]: event.currentTarget.value })}
           />
         ))}
         <NumberInput
           label="Oldest count, in minutes"
           description="An older count is not acted upon."
+          required
           min={1}
           allowDecimal={false}
           value={brakes.feed_age_minutes ?? 1440}
+          error={faults.at('feed_age_minutes', brakes.feed_age_minutes)}
           onChange={(value) => value !== '' && change({ ...brakes, feed_age_minutes: Number(value) })}
         />
       </SimpleGrid>

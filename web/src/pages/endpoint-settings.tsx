@@ -2,12 +2,13 @@ import { Button, Group, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { api, basis, done, filling, ifMatch, reading, type Schemas } from '../api/client';
-import { problemFrom } from '../api/problem';
 import { say, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { given, theirs, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
+import { Starred } from '../parts/starred';
 import { AskOther } from './ask-other';
 import { CheckResult } from './check-result';
 import { SamplePreview } from './sample-preview';
@@ -47,12 +48,6 @@ export const sides = {
     attempt: (body: Trial) => done(api.POST('/api/v1/warehouses/test', { body })),
   },
 } as const;
-
-/** What is wrong with single fields, by the field's name: places look like `settings.host` or `host`. */
-export function byField(error: unknown): Record<string, string> {
-  const problems = error ? (problemFrom(error).told.problems ?? []) : [];
-  return Object.fromEntries(problems.map(({ at, problem }) => [at.split('.').at(-1) ?? at, problem]));
-}
 
 interface TestOf {
   side: Side;
@@ -153,6 +148,8 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
       say(`${endpoint.name} is kept.`);
     },
   );
+  const problem = save.error ?? test.error;
+  const faults = useFaults(problem);
   const form = (
     <Section title={`${sides[side].title}: ${endpoint.name}`}>
       <form
@@ -162,17 +159,17 @@ function Form({ side, endpoint }: { side: Side; endpoint: Endpoint }) {
         }}
       >
         <Stack className="fields">
+          <Starred />
           <SchemaForm
             platform={endpoint.platform}
             fields={fields}
             values={values}
             onChange={setValues}
             kept={endpoint.secrets}
-            problems={byField(save.error ?? test.error)}
+            faults={faults}
             standIns={platform?.stand_ins ?? false}
           />
-          {save.error && <ProblemNote error={save.error} />}
-          {test.error && <ProblemNote error={test.error} />}
+          {problem && <ProblemNote error={problem} faults={faults} />}
           {test.check && <CheckResult check={test.check} trust={test.trust} />}
           {side === 'store' && endpoint.settings.sign_in === 'oauth' && <StoreOauth store={endpoint.id} name={endpoint.name} />}
           <Text size="sm">Does somebody else have the credentials? They enter them on a page of their own, without an account.</Text>

@@ -5,6 +5,7 @@ import { useState, type ReactNode } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { DialogEnd, say, useAct } from '../parts/act';
 import { Facts } from '../parts/facts';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 
@@ -119,6 +120,7 @@ function Dialog({ look, opened, close }: { look: Look; opened: boolean; close: (
     },
     eraseKey(merchant.id),
   );
+  const faults = useFaults(erase.error);
   const leave = () => {
     close();
     if (!erase.isPending) erase.reset();
@@ -141,13 +143,14 @@ function Dialog({ look, opened, close }: { look: Look; opened: boolean; close: (
             label="Reason"
             description="In a few words, without names; kept in the audit trail."
             value={reason}
+            error={faults.at('reason', reason)}
             onChange={(event) => setReason(event.currentTarget.value)}
             required
             autosize
             minRows={2}
             data-autofocus
           />
-          {erase.error && <ProblemNote error={erase.error} />}
+          {erase.error && <ProblemNote error={erase.error} faults={faults} />}
           <DialogEnd close={leave} label="Erase for good" busy={erase.isPending} danger />
         </Stack>
       </form>

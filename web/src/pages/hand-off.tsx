@@ -3,9 +3,11 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { Problem, sentence } from '../api/problem';
+import { useFaults } from '../parts/faults';
 import { given, type Values } from '../parts/fields';
 import { SchemaForm } from '../parts/form';
 import { ProblemNote, Waiting } from '../parts/notes';
+import { Starred } from '../parts/starred';
 import { Time, words } from '../parts/values';
 import { Door } from '../shell/door';
 import { Found } from './check-result';
@@ -53,6 +55,7 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
   const submit = useMutation<Result, Problem, 'if_it_works' | 'anyway'>({
     mutationFn: (save) => done(api.POST('/api/v1/links/hand-off', { body: { token, save, ...given(asked.fields, values) } })),
   });
+  const faults = useFaults(submit.error);
   const result = submit.data;
   if (result?.saved) {
     return (
@@ -79,14 +82,16 @@ function Enter({ token, asked, ends }: { token: string; asked: Asked; ends: stri
               {words(name)}: <b>{value}</b>
             </Text>
           ))}
+          <Starred />
           <SchemaForm
+            faults={faults}
             platform={PLATFORM[asked.side]}
             fields={asked.fields}
             values={{ ...settled, ...values }}
             onChange={(all) => setValues(Object.fromEntries(Object.entries(all).filter(([name]) => !(name in settled))))}
           />
           {result && <Outcome result={result} />}
-          {submit.error && <ProblemNote error={submit.error} />}
+          {submit.error && <ProblemNote error={submit.error} faults={faults} />}
           <Group>
             <Button type="submit" loading={submit.isPending}>
               Test and save

@@ -4,8 +4,10 @@ import { useState } from 'react';
 import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, DialogEnd, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Page } from '../parts/page';
+import { Starred } from '../parts/starred';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { scopeWords, ScopesInput } from './key-scopes';
@@ -102,6 +104,7 @@ function NewKey({ made }: { made: (key: string) => void }) {
       made(answer.key);
     },
   );
+  const faults = useFaults(make.error);
   return (
     <>
       <Button onClick={() => setOpened(true)}>Make a key</Button>
@@ -113,7 +116,15 @@ function NewKey({ made }: { made: (key: string) => void }) {
           }}
         >
           <Stack>
-            <TextInput label="What it is for" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
+            <Starred />
+            <TextInput
+              label="What it is for"
+              required
+              value={name}
+              error={faults.at('name', name)}
+              onChange={(event) => setName(event.currentTarget.value)}
+              data-autofocus
+            />
             <Select
               label="What it may do"
               data={KINDS}
@@ -143,6 +154,7 @@ function NewKey({ made }: { made: (key: string) => void }) {
                   placeholder="All"
                   data={names.merchants}
                   value={merchant}
+                  error={faults.at('merchant', merchant)}
                   onChange={setMerchant}
                   clearButtonProps={{ 'aria-label': 'All merchants' }}
                 />
@@ -155,9 +167,10 @@ function NewKey({ made }: { made: (key: string) => void }) {
               max={3650}
               allowDecimal={false}
               value={days}
+              error={faults.at('days', days)}
               onChange={setDays}
             />
-            {make.error && <ProblemNote error={make.error} />}
+            {make.error && <ProblemNote error={make.error} faults={faults} />}
             <DialogEnd close={() => setOpened(false)} label="Make it" busy={make.isPending} />
           </Stack>
         </form>

@@ -6,6 +6,7 @@ import { useRights } from '../api/session';
 import { DialogEnd } from '../parts/act';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
+import { Starred } from '../parts/starred';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
 import { MappingsFile } from './mappings-file';
@@ -103,6 +104,7 @@ function KitDialog({ connection, kits, kit, close }: { connection: string; kits:
         }}
       >
         <Stack>
+          <Starred />
           <TextInput label="Brightpearl's SKU" required data-autofocus value={sku} onChange={(event) => setSku(event.currentTarget.value)} />
           <Text size="sm" fw={600}>
             Its parts
@@ -125,16 +127,17 @@ function KitDialog({ connection, kits, kit, close }: { connection: string; kits:
                 value={part.units}
                 onChange={(event) => change(part.key, { units: event.currentTarget.value })}
               />
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                size="lg"
-                aria-label={`Take part ${index + 1} away`}
-                disabled={parts.length === 1}
-                onClick={() => setParts(parts.filter((one) => one.key !== part.key))}
-              >
-                <IconX size={16} />
-              </ActionIcon>
+              {parts.length > 1 && (
+                <ActionIcon
+                  variant="subtle"
+                  color="gray"
+                  size="lg"
+                  aria-label={`Take part ${index + 1} away`}
+                  onClick={() => setParts(parts.filter((one) => one.key !== part.key))}
+                >
+                  <IconX size={16} />
+                </ActionIcon>
+              )}
             </Group>
           ))}
           <Group>

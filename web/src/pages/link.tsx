@@ -4,8 +4,10 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
+import { useFaults } from '../parts/faults';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { To } from '../parts/link';
+import { Starred } from '../parts/starred';
 import { Time } from '../parts/values';
 import { Door } from '../shell/door';
 import { signIn } from './sign-in';
@@ -67,6 +69,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
       }
     },
   });
+  const faults = useFaults(use.error);
   const differs = again !== '' && again !== password;
   return (
     <Door title={texts.title} about={texts.about}>
@@ -77,6 +80,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
         }}
       >
         <Stack>
+          <Starred />
           {asksWho ? (
             <TextInput
               label="E-mail address"
@@ -85,6 +89,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
               autoComplete="username"
               required
               value={email}
+              error={faults.at('email', email)}
               onChange={(event) => setEmail(event.currentTarget.value)}
             />
           ) : (
@@ -98,6 +103,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
               autoComplete="name"
               required
               value={name}
+              error={faults.at('name', name)}
               onChange={(event) => setName(event.currentTarget.value)}
             />
           )}
@@ -108,6 +114,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
             minLength={15}
             required
             value={password}
+            error={faults.at('password', password)}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
           <PasswordInput
@@ -118,7 +125,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
             onChange={(event) => setAgain(event.currentTarget.value)}
             error={differs ? 'It is not the same.' : undefined}
           />
-          {use.error && <ProblemNote error={use.error} />}
+          {use.error && <ProblemNote error={use.error} faults={faults} />}
           <Button type="submit" loading={use.isPending}>
             {texts.button}
           </Button>

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import type { Schemas } from '../api/client';
 import { Action } from '../parts/act';
+import { Starred } from '../parts/starred';
 import { sendLine } from './mappings-save';
 
 type Choice = Schemas['ChoiceOut'];
@@ -55,6 +56,7 @@ export function MapMethod({ connection, method, then, mended, ...button }: Props
       explains={
         <Stack gap="sm">
           <Text size="sm">Orders with the shipping method “{found.name}” go to the warehouse with this carrier and service.</Text>
+          <Starred />
           <Carrier value={carrier} change={setCarrier} focus />
           <TextInput
             label="Service"
@@ -87,6 +89,7 @@ export function MapCarrier({ connection, went, then, mended, ...button }: Props 
       explains={
         <Stack gap="sm">
           <Text size="sm">What leaves the warehouse with this carrier and service is written to Brightpearl with this shipping method.</Text>
+          <Starred />
           <Carrier value={carrier} change={setCarrier} />
           <TextInput
             label="Service"
@@ -126,6 +129,7 @@ export function MapLocation({ connection, then, mended, ...button }: Props) {
       explains={
         <Stack gap="sm">
           <Text size="sm">What this facility of the warehouse counts and ships belongs to this Brightpearl warehouse.</Text>
+          <Starred />
           <TextInput
             label="Facility"
             description="The warehouse's code, letter by letter."

@@ -7,6 +7,7 @@ import { problemFrom, type Problem } from '../api/problem';
 import { useRights } from '../api/session';
 import { DialogEnd, say, useAct } from '../parts/act';
 import { Drop } from '../parts/drop';
+import { fetching } from '../parts/export';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Rows } from '../parts/table';
 import { sendTable, type Table } from './mappings-save';
@@ -78,9 +79,10 @@ export function MappingsFile(props: Props) {
         component="a"
         href={`/api/v1/connections/${connection}/mappings/${table}`}
         download={table}
-        aria-label={`Export ${called}`}
+        aria-label={`Export all as CSV: ${called}`}
+        onClick={() => fetching(table)}
       >
-        Export
+        Export all as CSV
       </Button>
       {decides && <Import {...props} />}
     </>

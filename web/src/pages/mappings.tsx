@@ -351,6 +351,8 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
             <Select
               label="Brightpearl's warehouse"
               required
+              // Else the browser does not ask for what is missing.
+              searchable
               data={choices.map((choice) => ({ value: String(choice.id), label: choice.name }))}
               value={warehouse}
               onChange={setWarehouse}

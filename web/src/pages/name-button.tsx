@@ -2,6 +2,7 @@ import { Button, Modal, Stack, TextInput, type ButtonProps } from '@mantine/core
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
 import { DialogEnd, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 
 interface Props<Result> extends Omit<ButtonProps, 'children'> {
@@ -33,6 +34,7 @@ export function NameButton<Result>(props: Props<Result>) {
       then?.(result);
     },
   );
+  const faults = useFaults(act.error);
   const start = () => {
     act.reset();
     setName(from);
@@ -58,9 +60,10 @@ export function NameButton<Result>(props: Props<Result>) {
               maxLength={100}
               data-autofocus
               value={name}
+              error={faults.at('name', name)}
               onChange={(event) => setName(event.currentTarget.value)}
             />
-            {act.error && <ProblemNote error={act.error} />}
+            {act.error && <ProblemNote error={act.error} faults={faults} />}
             <DialogEnd close={dialog.close} label={end} busy={act.isPending} disabled={given === '' || given === from} />
           </Stack>
         </form>

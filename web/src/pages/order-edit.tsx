@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import { api, done, type Schemas } from '../api/client';
 import { DialogEnd, say, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { ADDRESS, filled, PARTS, wanted, type Part, type Parts } from './order-parts';
 
@@ -37,12 +38,13 @@ export function OrderEdit({ order, begin, close }: Props) {
       say('Edited. The order is read again, and goes on as it now stands.');
     },
   );
+  const faults = useFaults(act.error);
   const input = (part: Part, label: string) => ({
     label,
     name: part,
     autoComplete: 'off',
     value: given[part],
-    error: act.error?.told.problems?.find(({ at }) => at === part || at === `ship_to.${part}`)?.problem,
+    error: faults.at(part, given[part]),
     onChange: (event: { currentTarget: { value: string } }) => setTyped({ ...typed, [part]: event.currentTarget.value }),
   });
   return (
@@ -82,7 +84,7 @@ export function OrderEdit({ order, begin, close }: Props) {
               </Stack>
             </Alert>
           )}
-          {act.error && <ProblemNote error={act.error} />}
+          {act.error && <ProblemNote error={act.error} faults={faults} />}
           <Group justify="space-between">
             <Text size="sm" className="quiet" role="status">
               {changed.length === 0 ? 'Nothing is changed yet.' : ''}

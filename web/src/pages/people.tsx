@@ -1,57 +1,25 @@
-import { Button, Group, Modal, MultiSelect, Paper, Select, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { Button, Group, Paper, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, basis, done, filling, ifMatch, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { sentence } from '../api/problem';
-import { useRights, useSession } from '../api/session';
-import { Action, DialogEnd, say, useAct } from '../parts/act';
+import { useSession } from '../api/session';
+import { Action, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { useFaults } from '../parts/faults';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { Invite, Invited } from './invite';
+import { RightsFields, ROLES, type Rights } from './rights-fields';
 import { Once } from './secret';
 import { SessionRows } from './session-rows';
 
 type Person = Schemas['PersonOut'];
-type Rights = Schemas['RightsIn'];
-
-const ROLES: { value: Schemas['PersonRole']; label: string }[] = [
-  { value: 'merchant', label: 'Merchant: looks at its own' },
-  { value: 'staff', label: 'Staff: looks and decides' },
-  { value: 'administrator', label: 'Administrator: everything' },
-];
-
-/** The link of an invitation that was just made: whether the person has it already, and what to do where they do not. */
-function Invited({ invitation: { link, sent_to: to, not_sent: problem } }: { invitation: Schemas['LinkOut'] }) {
-  if (to) {
-    return (
-      <Once title={`The invitation was sent to ${to}`} color="teal" secret={link}>
-        Nothing is left to do. Should the e-mail not arrive, give them this link, which is the same: it works once, within seven days, and is shown this once.
-      </Once>
-    );
-  }
-  if (problem) {
-    return (
-      <Once title="The invitation was made, and could not be sent" color="red" secret={link}>
-        {sentence(problem)} It works once, within seven days, and is shown this once. Under{' '}
-        <To href="/alerts" c="inherit" underline="always">
-          Alerts
-        </To>
-        , Try it on an e-mail channel says whether the next one would be sent; the mail server is the operator's to mend (--smtp, --mail-from, the password).
-      </Once>
-    );
-  }
-  return (
-    <Once title="The invitation's link" secret={link}>
-      Give this link to the person yourself. It works once, within seven days, and is shown this once. Millrace sends invitations itself once its operator has given it a mail server and a public address (--smtp, --mail-from, --public-url).
-    </Once>
-  );
-}
 
 /** Whether people can also sign in at the organisation's identity provider, which only the operator sets up. */
 function Provider() {
@@ -128,92 +96,6 @@ export function People() {
   );
 }
 
-interface RightsProps {
-  rights: Rights;
-  change: (rights: Rights) => void;
-}
-
-function RightsFields({ rights, change }: RightsProps) {
-  const names = useNames();
-  const { installation } = useRights();
-  return (
-    <>
-      <Select
-        label="Role"
-        data={ROLES}
-        value={rights.role}
-        allowDeselect={false}
-        onChange={(value) => {
-          const role = ROLES.find((one) => one.value === value)?.value ?? 'merchant';
-          change({ ...rights, role, ...(role === 'administrator' ? { merchants: [] } : { installation: false }) });
-        }}
-      />
-      {rights.role !== 'administrator' && (
-        <MultiSelect
-          searchable
-          label="Merchants"
-          description={rights.role === 'staff' ? 'Empty: all of them.' : 'They see these and nothing else.'}
-          required={rights.role === 'merchant'}
-          data={names.merchants}
-          value={rights.merchants ?? []}
-          onChange={(merchants) => change({ ...rights, merchants })}
-        />
-      )}
-      {rights.role === 'administrator' && installation && (
-        <Switch
-          label="Administers the whole installation"
-          checked={rights.installation ?? false}
-          onChange={(event) => change({ ...rights, installation: event.currentTarget.checked })}
-        />
-      )}
-    </>
-  );
-}
-
-function Invite({ made }: { made: (invitation: Schemas['LinkOut']) => void }) {
-  const [opened, setOpened] = useState(false);
-  const [email, setEmail] = useState('');
-  const [name, setName] = useState('');
-  const [rights, setRights] = useState<Rights>({ role: 'merchant', merchants: [] });
-  const invite = useAct(
-    () => done(api.POST('/api/v1/invitations', { body: { email: email.trim(), name: name.trim(), ...rights } })),
-    (answer) => {
-      setOpened(false);
-      setEmail('');
-      setName('');
-      made(answer);
-    },
-  );
-  return (
-    <>
-      <Button onClick={() => setOpened(true)}>Invite a person</Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Invite a person" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            invite.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label="E-mail address"
-              type="email"
-              required
-              value={email}
-              onChange={(event) => setEmail(event.currentTarget.value)}
-              data-autofocus
-            />
-            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} />
-            <RightsFields rights={rights} change={setRights} />
-            {invite.error && <ProblemNote error={invite.error} />}
-            <DialogEnd close={() => setOpened(false)} label="Make the link" busy={invite.isPending} />
-          </Stack>
-        </form>
-      </Modal>
-    </>
-  );
-}
-
 /** One person: rights, password, second factor, sessions. */
 export function PersonPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
@@ -247,6 +129,7 @@ function Shown({ person }: { person: Person }) {
       say('It holds from the next request on.');
     },
   );
+  const faults = useFaults(save.error);
   return (
     <Page
       title={person.name}
@@ -305,8 +188,8 @@ function Shown({ person }: { person: Person }) {
           }}
         >
           <Stack maw={460}>
-            <RightsFields rights={rights} change={setRights} />
-            {save.error && <ProblemNote error={save.error} />}
+            <RightsFields faults={faults} rights={rights} change={setRights} />
+            {save.error && <ProblemNote error={save.error} faults={faults} />}
             <Group>
               <Button type="submit" loading={save.isPending}>
                 Save

@@ -4,8 +4,10 @@ import { useState } from 'react';
 import { api, done, filling, ifMatch, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Loaded } from '../parts/page';
+import { Starred } from '../parts/starred';
 import { words, ZONE } from '../parts/values';
 
 type Policy = Schemas['PolicyOut'];
@@ -145,6 +147,7 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
       close();
     },
   );
+  const faults = useFaults(save.error);
   const many = (label: string, description: string, name: 'kinds' | 'connections' | 'channels', data: { value: string; label: string }[]) => (
     <MultiSelect
       label={label}
@@ -154,6 +157,7 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
       placeholder={(given[name] ?? []).length === 0 ? 'All' : ''}
       data={data}
       value={given[name] ?? []}
+      error={faults.at(name, given[name])}
       onChange={(value) => set({ [name]: value })}
       clearButtonProps={{ 'aria-label': `Empty ${label.toLowerCase()}` }}
     />
@@ -167,12 +171,15 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
         }}
       >
         <Stack>
+          <Starred />
           <TextInput
             label="Name"
+            description={policy?.id === ONE_THAT_STAYS && 'The policy that is always there keeps its name.'}
             required
             data-autofocus
             disabled={policy?.id === ONE_THAT_STAYS}
             value={given.name ?? ''}
+            error={faults.at('name', given.name)}
             onChange={(event) => set({ name: event.currentTarget.value })}
           />
           {many('About', 'Empty: everything that needs a person.', 'kinds', KINDS.map((kind) => ({ value: kind, label: words(kind) })))}
@@ -186,12 +193,20 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
               max={720}
               allowDecimal={false}
               value={given.remind_hours ?? 0}
+              error={faults.at('remind_hours', given.remind_hours)}
               onChange={(value) => set({ remind_hours: Number(value) })}
             />
-            <TextInput label="Quiet from" description={zone} type="time" value={from} onChange={(event) => setFrom(event.currentTarget.value)} />
+            <TextInput
+              label="Quiet from"
+              description={zone}
+              type="time"
+              value={from}
+              error={faults.at('quiet', [from, until])}
+              onChange={(event) => setFrom(event.currentTarget.value)}
+            />
             <TextInput label="Until" description="Told afterwards." type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
           </SimpleGrid>
-          {save.error && <ProblemNote error={save.error} />}
+          {save.error && <ProblemNote error={save.error} faults={faults} />}
           <DialogEnd close={close} label="Keep" busy={save.isPending} />
         </Stack>
       </form>

@@ -1,5 +1,6 @@
-import { List, Text } from '@mantine/core';
+import { Button, Group, List, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
@@ -78,10 +79,37 @@ export function Causes({ connection, of }: { connection: string; of: Schemas['Pr
           )
         }
       >
-        <Rows label={family} rows={causes} id={(cause) => `${cause.kind} ${cause.subject}`} columns={columns} />
+        <FirstRows family={family} causes={causes} columns={columns} />
       </Section>
     );
   });
+}
+
+/** So many rows of one kind of cause are shown at first: whoever has hundreds mends them with a table, and the next kind is in sight. */
+const FIRST = 10;
+
+/** The causes of one family, the heaviest of each kind at first. */
+function FirstRows({ family, causes, columns }: { family: string; causes: Cause[]; columns: Column<Cause>[] }) {
+  const [all, setAll] = useState(false);
+  const seen = new Map<string, number>();
+  const first = causes.filter(({ kind }) => {
+    const count = (seen.get(kind) ?? 0) + 1;
+    seen.set(kind, count);
+    return count <= FIRST;
+  });
+  const rest = causes.length - first.length;
+  return (
+    <>
+      <Rows label={family} rows={all ? causes : first} id={(cause) => `${cause.kind} ${cause.subject}`} columns={columns} />
+      {rest > 0 && (
+        <Group>
+          <Button size="xs" variant="default" aria-expanded={all} onClick={() => setAll(!all)}>
+            {all ? `Only the first ${FIRST} of each kind` : `${rest} more`}
+          </Button>
+        </Group>
+      )}
+    </>
+  );
 }
 
 /** From so many causes on, a table is less work than one after the other. */

@@ -7,6 +7,7 @@ import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { useFaults } from '../parts/faults';
 import { useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
@@ -117,6 +118,7 @@ function Start({ connection, again, days }: { connection: string; again: boolean
       }),
     ),
   );
+  const faults = useFaults(start.error);
   if (!decides) return null;
   return (
     <Paper withBorder p="md">
@@ -135,6 +137,7 @@ function Start({ connection, again, days }: { connection: string; again: boolean
               allowDecimal={false}
               w={190}
               value={back}
+              error={faults.at('days', back)}
               onChange={setBack}
             />
             <Button type="submit" loading={start.isPending}>
@@ -144,7 +147,7 @@ function Start({ connection, again, days }: { connection: string; again: boolean
           <Text size="sm" className="quiet">
             A thousand orders cost about fifteen calls; all other work with the account goes first.
           </Text>
-          {start.error && <ProblemNote error={start.error} />}
+          {start.error && <ProblemNote error={start.error} faults={faults} />}
         </Stack>
       </form>
     </Paper>

@@ -1,16 +1,18 @@
-import { Button, Checkbox, Modal, Paper, Stack, Switch, Text, Textarea } from '@mantine/core';
+import { Paper, Switch, Text } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
 import { useRights, useSession } from '../api/session';
-import { Action, DialogEnd, useAct } from '../parts/act';
+import { Action } from '../parts/act';
 import { approvers, explained, LABELS, LineAssents, products, RunAssents, turnOf } from './run-assents';
 import { reasonOf, RunBadge, VerdictBadge } from './run-badge';
+import { RunStage } from './run-stage';
+import { Undo } from './run-undo';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
@@ -79,6 +81,7 @@ function Shown({ run }: { run: Run }) {
         )
       }
     >
+      <RunStage run={run} />
       {waits && run.two_people && <RunAssents run={run} />}
       <Section title="About it">
         <Facts
@@ -168,6 +171,11 @@ function HeldLines({ run }: { run: Run }) {
           { title: 'Why', show: (line) => line.reason && sentence(line.reason) },
         ]}
       />
+      {(skus.length === 0 || turn === 'said') && (
+        <Text size="sm" className="quiet">
+          {skus.length === 0 ? 'Choose at least one line to approve it.' : 'You have approved these lines already: somebody else’s yes is missing.'}
+        </Text>
+      )}
     </Section>
   );
 }
@@ -180,100 +188,4 @@ function Parts({ line }: { line: Line }) {
         {words(part)}: <Quantity of={units} />
       </Text>
     ));
-}
-
-/** Takes corrections back. Shows first what that would change, against Brightpearl's present figures. */
-function Undo({ run }: { run: Run }) {
-  const [opened, setOpened] = useState(false);
-  const [reason, setReason] = useState('');
-  const [chosen, setChosen] = useState<string[]>([]);
-  const params = { path: { run: run.id } };
-  const look = useAct((skus: string[]) =>
-    done(
-      api.POST('/api/v1/stock/runs/{run}/undo', {
-        params: { ...params, query: { dry_run: true } },
-        body: { reason: 'a look at what it would do', skus },
-      }),
-    ),
-  );
-  const undo = useAct(
-    () => done(api.POST('/api/v1/stock/runs/{run}/undo', { params, body: { reason: reason.trim(), skus: chosen } })),
-    () => setOpened(false),
-  );
-  const start = () => {
-    setOpened(true);
-    setChosen([]);
-    undo.reset();
-    look.mutate([]);
-  };
-  return (
-    <>
-      <Button variant="default" onClick={start}>
-        Undo
-      </Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Undo this run" size="xl" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            undo.mutate();
-          }}
-        >
-          <Stack>
-            {look.error && <ProblemNote error={look.error} />}
-            {look.isPending && <Text size="sm">Looking at Brightpearl's present figures …</Text>}
-            {look.data && (
-              <>
-                <Text size="sm" role="status">
-                  {sentence(look.data.told)}
-                </Text>
-                <Rows
-                  label="What would be taken back"
-                  rows={look.data.lines}
-                  id={(line) => line.effect}
-                  columns={[
-                    {
-                      title: 'Only this',
-                      show: (line) => (
-                        <Checkbox
-                          aria-label={`Undo ${line.skus.join(', ')}`}
-                          checked={line.skus.every((sku) => chosen.includes(sku))}
-                          onChange={(event) =>
-                            setChosen(
-                              event.currentTarget.checked
-                                ? [...chosen, ...line.skus]
-                                : chosen.filter((sku) => !line.skus.includes(sku)),
-                            )
-                          }
-                        />
-                      ),
-                    },
-                    { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
-                    { title: 'It changed', figure: true, show: (line) => <Quantity of={line.changed_by} signed /> },
-                    { title: 'Brightpearl now', figure: true, show: (line) => <Quantity of={line.brightpearl_on_hand} /> },
-                    { title: 'Undo by', figure: true, show: (line) => <Quantity of={line.undo_by} signed /> },
-                    { title: 'Why it stays', show: (line) => line.reason && sentence(line.reason) },
-                  ]}
-                />
-              </>
-            )}
-            <Textarea
-              label="Reason"
-              description="Kept in the audit trail, and shown with the products, which are then held."
-              required
-              value={reason}
-              onChange={(event) => setReason(event.currentTarget.value)}
-            />
-            {undo.error && <ProblemNote error={undo.error} />}
-            <DialogEnd
-              close={() => setOpened(false)}
-              label={chosen.length > 0 ? 'Undo what is chosen' : look.data && look.data.undone > 1 ? `Undo all ${look.data.undone}` : 'Undo all'}
-              busy={undo.isPending}
-              disabled={!look.data}
-              danger
-            />
-          </Stack>
-        </form>
-      </Modal>
-    </>
-  );
 }

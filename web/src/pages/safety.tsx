@@ -113,6 +113,8 @@ function Recover() {
         <TextInput
           type="datetime-local"
           label="The database surely knew everything until"
+          description="Enter the moment, and the recovery can begin."
+          required
           value={since}
           onChange={(event) => setSince(event.currentTarget.value)}
         />

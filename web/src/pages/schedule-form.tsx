@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { api, done, ifMatch, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { say, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { every, words } from '../parts/values';
@@ -62,7 +63,9 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
       say('The schedule is kept, and holds from now on.');
     },
   );
+  const faults = useFaults(keep.error);
   const set = (key: number, rule: Rule) => setRules(rules.map((one) => (one.key === key ? { key, rule } : one)));
+  const unfinished = how === 'rules' && !rules.every(({ rule }) => complete(rule));
   const shown = (
     <>
       <Text size="sm">
@@ -99,6 +102,7 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
                 allowDecimal={false}
                 maw={220}
                 value={seconds}
+                error={faults.at('every_seconds', seconds)}
                 onChange={setSeconds}
               />
             ) : (
@@ -108,6 +112,7 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
                     key={key}
                     place={index + 1}
                     rule={rule}
+                    faults={faults}
                     change={(next) => set(key, next)}
                     remove={() => setRules(rules.filter((one) => one.key !== key))}
                   />
@@ -123,15 +128,20 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
                     Add a rule
                   </Button>
                   <Text size="sm" className="quiet">
-                    Whichever fires, runs.
+                    Whichever fires, runs.{rules.length >= MOST_RULES && ` There can be ${MOST_RULES} rules.`}
                   </Text>
                 </Group>
-                <Zone zone={zone} change={setZone} own={!schedule.zone} />
+                <Zone zone={zone} error={faults.at('zone', zone)} change={setZone} own={!schedule.zone} />
               </>
             )}
-            {keep.error && <ProblemNote error={keep.error} />}
+            {keep.error && <ProblemNote error={keep.error} faults={faults} />}
             <Group justify="flex-end">
-              <Button type="submit" loading={keep.isPending} disabled={how === 'rules' && !rules.every(({ rule }) => complete(rule))}>
+              {unfinished && (
+                <Text size="sm" className="quiet">
+                  A rule is not filled in wholly yet.
+                </Text>
+              )}
+              <Button type="submit" loading={keep.isPending} disabled={unfinished}>
                 Save the schedule
               </Button>
             </Group>
@@ -145,7 +155,7 @@ export function ScheduleForm({ connection, channel, schedule }: Props) {
 /** The zones that the browser knows. UTC is one, though browsers leave it out. */
 const ZONES = ['UTC', ...Intl.supportedValuesOf('timeZone').filter((zone) => zone !== 'UTC')];
 
-function Zone({ zone, change, own }: { zone: string; change: (zone: string) => void; own: boolean }) {
+function Zone({ zone, error, change, own }: { zone: string; error: string | undefined; change: (zone: string) => void; own: boolean }) {
   return (
     <Select
       label="Time zone"
@@ -158,6 +168,7 @@ function Zone({ zone, change, own }: { zone: string; change: (zone: string) => v
       // One that was set elsewhere may be unknown to this browser.
       data={zone && !ZONES.includes(zone) ? [zone, ...ZONES] : ZONES}
       value={zone || null}
+      error={error}
       onChange={(chosen) => change(chosen ?? '')}
       clearButtonProps={{ 'aria-label': "The account's own time zone" }}
     />

@@ -2,6 +2,7 @@ import { ActionIcon, Button, Chip, Group, Input, NumberInput, Paper, Select, Sta
 import IconX from '@tabler/icons-react/dist/esm/icons/IconX.mjs';
 import { useId } from 'react';
 import type { Schemas } from '../api/client';
+import type { Faults } from '../parts/faults';
 
 export type Rule = Schemas['RuleIn'];
 type Flexible = Extract<Rule, { kind: 'flexible' }>;
@@ -50,12 +51,14 @@ interface Props {
   /** Which of them, from 1. */
   place: number;
   rule: Rule;
+  faults: Faults;
   change: (rule: Rule) => void;
   remove: () => void;
 }
 
 /** One rule, with the fields that its kind has. */
-export function RuleFields({ place, rule, change, remove }: Props) {
+export function RuleFields({ place, rule, faults, change, remove }: Props) {
+  const at = (field: string) => faults.at(`rules.${place - 1}.${field}`, rule);
   return (
     <Paper withBorder p="sm" role="group" aria-label={`Rule ${place}`}>
       <Group align="flex-start" justify="space-between" wrap="nowrap" gap="xs">
@@ -74,23 +77,23 @@ export function RuleFields({ place, rule, change, remove }: Props) {
                 type="time"
                 label="At"
                 required
-                withAsterisk={false}
                 w={120}
                 value={rule.at}
+                error={at('at')}
                 onChange={(event) => change({ ...rule, at: event.currentTarget.value.slice(0, 5) })}
               />
             )}
             {rule.kind === 'hourly' && (
               <>
-                <Whole label="Hours between" value={rule.hours} max={12} change={(value) => change({ ...rule, hours: value })} />
-                <Whole label="At minute" value={rule.minute} min={0} max={59} change={(value) => change({ ...rule, minute: value })} />
+                <Whole label="Hours between" error={at('hours')} value={rule.hours} max={12} change={(value) => change({ ...rule, hours: value })} />
+                <Whole label="At minute" error={at('minute')} value={rule.minute} min={0} max={59} change={(value) => change({ ...rule, minute: value })} />
               </>
             )}
             {(rule.kind === 'minutely' || rule.kind === 'flexible') && (
-              <Whole label="Minutes between" value={rule.minutes} max={720} change={(value) => change({ ...rule, minutes: value })} />
+              <Whole label="Minutes between" error={at('minutes')} value={rule.minutes} max={720} change={(value) => change({ ...rule, minutes: value })} />
             )}
           </Group>
-          {rule.kind === 'flexible' && <When rule={rule} change={change} />}
+          {rule.kind === 'flexible' && <When rule={rule} error={at('days') ?? at('blocks')} change={change} />}
         </Stack>
         <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Remove rule ${place}`} onClick={remove}>
           <IconX size={16} />
@@ -100,14 +103,22 @@ export function RuleFields({ place, rule, change, remove }: Props) {
   );
 }
 
-function Whole(props: { label: string; value: number; min?: number; max: number; change: (value: number) => void }) {
-  const { label, value, min = 1, max, change } = props;
+interface WholeProps {
+  label: string;
+  error: string | undefined;
+  value: number;
+  min?: number;
+  max: number;
+  change: (value: number) => void;
+}
+
+function Whole({ label, error, value, min = 1, max, change }: WholeProps) {
   return (
     <NumberInput
       label={label}
+      error={error}
       w={150}
       required
-      withAsterisk={false}
       min={min}
       max={max}
       clampBehavior="strict"
@@ -121,7 +132,7 @@ function Whole(props: { label: string; value: number; min?: number; max: number;
 }
 
 /** The days and hours of a flexible rule. */
-function When({ rule, change }: { rule: Flexible; change: (rule: Rule) => void }) {
+function When({ rule, error, change }: { rule: Flexible; error: string | undefined; change: (rule: Rule) => void }) {
   const days = useId();
   const set = (index: number, block: Block) => change({ ...rule, blocks: rule.blocks.map((one, at) => (at === index ? block : one)) });
   return (
@@ -140,6 +151,7 @@ function When({ rule, change }: { rule: Flexible; change: (rule: Rule) => void }
           </Group>
         </Chip.Group>
         {rule.days.length === 0 && <Input.Error mt={4}>Choose at least one day.</Input.Error>}
+        {error && <Input.Error mt={4}>{error}</Input.Error>}
       </div>
       {rule.blocks.map((block, index) => (
         // Blocks have no name but their place.

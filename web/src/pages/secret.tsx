@@ -1,5 +1,6 @@
 import { Alert, Button, CopyButton, Group, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { Code } from '../parts/values';
 
 interface Props {
   title: string;
@@ -9,8 +10,12 @@ interface Props {
   children?: ReactNode;
 }
 
+const LOOPBACK = /^https?:\/\/((?:localhost|127(?:\.\d+){3}|\[::1\])(?::\d+)?)\//;
+
 /** Something that is shown this once. */
 export function Once({ title, secret, color = 'yellow', children }: Props) {
+  // So links are made where no public address was given.
+  const here = LOOPBACK.exec(secret)?.[1];
   return (
     <Alert color={color} title={title} role="status">
       <Stack gap="xs">
@@ -27,6 +32,12 @@ export function Once({ title, secret, color = 'yellow', children }: Props) {
             )}
           </CopyButton>
         </Group>
+        {here && (
+          <Text size="sm">
+            This link opens only on the machine that Millrace runs on: its address is {here}. For somebody elsewhere, the operator
+            starts Millrace with the address at which others reach it (<Code>--public-url https://…</Code>); then make the link again.
+          </Text>
+        )}
       </Stack>
     </Alert>
   );

@@ -5,12 +5,14 @@ import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { Action, say, useAct } from '../parts/act';
+import { useFaults } from '../parts/faults';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { EndpointSettings } from './endpoint-settings';
 import { Rename } from './name-button';
-import { SettingsForm, type Settings } from './settings-form';
+import { SettingsForm } from './settings-form';
+import type { Settings } from './settings-part';
 
 type Detail = Schemas['ConnectionDetailOut'];
 
@@ -56,6 +58,7 @@ function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
       void navigate({ to: `/connections/${connection.id}` });
     },
   );
+  const faults = useFaults(save.error);
   if (choices.error) return <ProblemNote error={choices.error} retry={() => void choices.refetch()} />;
   if (!choices.data) return <Waiting what="Reading the account's lists" />;
   return (
@@ -66,8 +69,8 @@ function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
       }}
     >
       <Stack>
-        <SettingsForm settings={settings} choices={choices.data} change={setSettings} />
-        {save.error && <ProblemNote error={save.error} />}
+        <SettingsForm settings={settings} choices={choices.data} faults={faults} change={setSettings} />
+        {save.error && <ProblemNote error={save.error} faults={faults} />}
         <Group justify="flex-end">
           <Button type="submit" loading={save.isPending}>
             Save the settings

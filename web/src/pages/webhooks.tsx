@@ -8,10 +8,12 @@ import { Block } from '../parts/block';
 import { StateBadge } from '../parts/badge';
 import { Chain } from '../parts/chain';
 import { Facts } from '../parts/facts';
+import { useFaults } from '../parts/faults';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
+import { Starred } from '../parts/starred';
 import { DataTable, Rows } from '../parts/table';
 import { Time, took, words } from '../parts/values';
 import { Once } from './secret';
@@ -127,6 +129,7 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
       made(answer.secret);
     },
   );
+  const faults = useFaults(make.error);
   return (
     <>
       <Button onClick={() => setOpened(true)}>Add a webhook</Button>
@@ -138,13 +141,22 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
           }}
         >
           <Stack>
-            <TextInput label="Name" required value={name} onChange={(event) => setName(event.currentTarget.value)} data-autofocus />
+            <Starred />
+            <TextInput
+              label="Name"
+              required
+              value={name}
+              error={faults.at('name', name)}
+              onChange={(event) => setName(event.currentTarget.value)}
+              data-autofocus
+            />
             <TextInput
               label="Address"
               description="https, of the public network."
               type="url"
               required
               value={url}
+              error={faults.at('url', url)}
               onChange={(event) => setUrl(event.currentTarget.value)}
             />
             <MultiSelect
@@ -153,6 +165,7 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
               required
               data={EVENTS.map((value) => ({ value, label: words(value) }))}
               value={events}
+              error={faults.at('events', events)}
               onChange={setEvents}
             />
             <Select
@@ -161,10 +174,11 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
               placeholder="All"
               data={names.merchants}
               value={merchant}
+              error={faults.at('merchant', merchant)}
               onChange={setMerchant}
               clearButtonProps={{ 'aria-label': 'All merchants' }}
             />
-            {make.error && <ProblemNote error={make.error} />}
+            {make.error && <ProblemNote error={make.error} faults={faults} />}
             <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
           </Stack>
         </form>

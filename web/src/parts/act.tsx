@@ -5,6 +5,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { problemFrom, sentence, type Problem } from '../api/problem';
 import { reread } from '../api/reread';
+import { useFaults } from './faults';
 import { MendButton } from './mend';
 import { ProblemNote } from './notes';
 
@@ -94,6 +95,7 @@ export function Action(props: ActionProps) {
     if (said) say(said);
     then?.();
   });
+  const faults = useFaults(act.error);
   const start = () => {
     act.reset();
     if (asks) dialog.open();
@@ -118,6 +120,7 @@ export function Action(props: ActionProps) {
                 label="Reason"
                 description="In a few words; kept in the audit trail."
                 value={reason}
+                error={faults.at('reason', reason)}
                 onChange={(event) => setReason(event.currentTarget.value)}
                 required
                 autosize
@@ -125,7 +128,7 @@ export function Action(props: ActionProps) {
                 data-autofocus
               />
             )}
-            {act.error && <ProblemNote error={act.error} />}
+            {act.error && <ProblemNote error={act.error} faults={faults} />}
             <DialogEnd close={dialog.close} label={confirm ?? label} busy={act.isPending} danger={danger} />
           </Stack>
         </form>

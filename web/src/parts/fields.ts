@@ -3,8 +3,15 @@ import type { Schemas } from '../api/client';
 export type Field = Schemas['FieldOut'];
 export type Values = Record<string, string>;
 
-/** Fields that only matter with one choice of another field, by platform. */
-const ONLY_WITH: Record<string, Record<string, { field: string; values: string[] }>> = {
+interface Rule {
+  field: string;
+  values: string[];
+  /** It may be left out there all the same. */
+  optional?: true;
+}
+
+/** Fields that only matter with one choice of another field, by platform; there they must be given. */
+const ONLY_WITH: Record<string, Record<string, Rule>> = {
   brightpearl: {
     email: { field: 'sign_in', values: ['staff_login'] },
     password: { field: 'sign_in', values: ['staff_login'] },
@@ -17,12 +24,14 @@ const ONLY_WITH: Record<string, Record<string, { field: string; values: string[]
 };
 
 /** Where files are exchanged: the same fields on every platform that asks for a transport. */
-const OF_FILES: Record<string, { field: string; values: string[] }> = {
+const OF_FILES: Record<string, Rule> = {
   folder: { field: 'transport', values: ['folder'] },
+  host: { field: 'transport', values: ['sftp'] },
+  user: { field: 'transport', values: ['sftp'] },
   ...Object.fromEntries(
-    ['host', 'port', 'user', 'password', 'private_key', 'host_key', 'root'].map((name) => [
+    ['port', 'password', 'private_key', 'host_key', 'root'].map((name) => [
       name,
-      { field: 'transport', values: ['sftp'] },
+      { field: 'transport', values: ['sftp'], optional: true as const },
     ]),
   ),
 };
@@ -46,7 +55,11 @@ export function asked(
     if (!other && values[rule.field] === undefined) return true;
     return rule.values.includes(values[rule.field] || other?.default || '');
   };
-  const shown = fields.filter((field) => (standIns || field.kind !== 'operator') && matters(field));
+  const needed = (field: Field) => {
+    const rule = rules[field.name];
+    return rule && !rule.optional ? { ...field, required: true } : field;
+  };
+  const shown = fields.filter((field) => (standIns || field.kind !== 'operator') && matters(field)).map(needed);
   const byItself = (field: Field) =>
     !field.required && (field.kind === 'learned' || (Boolean(field.default) && field.kind !== 'choice'));
   return { first: shown.filter((field) => !byItself(field)), more: shown.filter(byItself) };

@@ -163,7 +163,7 @@ function Views({ list, filters, setFilters }: { list: string; filters: Filters; 
           ))}
           <Menu.Divider />
           <Menu.Item disabled={Object.keys(filters).length === 0} onClick={dialog.open}>
-            Save what is shown as a view …
+            {Object.keys(filters).length === 0 ? 'Set a filter, to save it as a view' : 'Save what is shown as a view …'}
           </Menu.Item>
           {views
             .filter((view) => JSON.stringify(view.filters) === JSON.stringify(clean(filters)))

@@ -78,3 +78,14 @@ export function arrive(place: HTMLElement | null): void {
   const isFree = at === null || at === document.body || at.matches('a, main, h1');
   if (used && isFree) place?.focus({ preventScroll: true });
 }
+
+/** What was folded away can have the focus so long after it is opened, in milliseconds. */
+export const OPENS = 250;
+
+/** Goes to the first field of the form that says what is wrong: it may be far above the button that was pressed. */
+export function goToFault(note: HTMLElement | null): (() => void) | undefined {
+  const form = note?.closest('form');
+  if (!form) return undefined;
+  const timer = window.setTimeout(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus(), OPENS);
+  return () => window.clearTimeout(timer);
+}

@@ -1,4 +1,5 @@
 import { NumberInput, PasswordInput, Select, Stack, Switch, Text, Textarea, TextInput } from '@mantine/core';
+import type { Faults } from './faults';
 import { asked, type Field, type Values } from './fields';
 import { Reveal } from './reveal';
 
@@ -9,8 +10,8 @@ interface Props {
   onChange: (values: Values) => void;
   /** Names of secrets that are kept already: they may stay empty. */
   kept?: string[];
-  /** What is wrong with single fields, by name. */
-  problems?: Record<string, string>;
+  /** What is wrong with single fields. */
+  faults: Faults;
   /** The installation permits what otherwise only its operator sets. */
   standIns?: boolean;
 }
@@ -19,7 +20,7 @@ interface Props {
  * A form made of a platform's own description of its settings. What only the operator sets is shown where that is permitted; what
  * has a value by itself is folded away.
  */
-export function SchemaForm({ platform, fields, values, onChange, kept = [], problems = {}, standIns = false }: Props) {
+export function SchemaForm({ platform, fields, values, onChange, kept = [], faults, standIns = false }: Props) {
   const { first, more } = asked(platform, fields, values, standIns);
   const input = (field: Field) => (
     <Input
@@ -28,7 +29,7 @@ export function SchemaForm({ platform, fields, values, onChange, kept = [], prob
       value={values[field.name] ?? ''}
       change={(value) => onChange({ ...values, [field.name]: value })}
       isKept={kept.includes(field.name)}
-      problem={problems[field.name]}
+      problem={faults.at(field.name, values[field.name])}
     />
   );
   return (
@@ -38,7 +39,7 @@ export function SchemaForm({ platform, fields, values, onChange, kept = [], prob
         <Reveal
           show={`${more.length} more settings, which have a value by themselves`}
           hide="Fewer settings"
-          forced={more.some((field) => problems[field.name])}
+          forced={faults.within(more.map((field) => field.name))}
         >
           <Stack gap="md">{more.map(input)}</Stack>
         </Reveal>

@@ -1,24 +1,47 @@
 import { Alert, Button, Center, Group, List, Loader, Stack, Text, Title } from '@mantine/core';
 import IconAlertTriangle from '@tabler/icons-react/dist/esm/icons/IconAlertTriangle.mjs';
-import type { ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 import { problemFrom, sentence } from '../api/problem';
+import type { Faults } from './faults';
+import { goToFault } from './focus';
 import { MendButton } from './mend';
 import { Prose } from './values';
 
+interface ProblemProps {
+  error: unknown;
+  retry?: () => void;
+  /** At the end of a form: what its fields say already is not said again. */
+  faults?: Faults;
+}
+
 /** An error in words: what happened, why, what to do, and the way to where that is done. */
-export function ProblemNote({ error, retry }: { error: unknown; retry?: () => void }) {
+export function ProblemNote({ error, retry, faults }: ProblemProps) {
   const problem = problemFrom(error);
   const { told } = problem;
+  const note = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (faults) return goToFault(note.current);
+  }, [faults]);
   if (told.type === 'changed_meanwhile') return <Overtaken />;
+  const problems = told.problems ?? [];
+  const left = faults?.left() ?? problems;
+  const standing = faults?.standing() ?? 0;
+  const isSaidAtFields = left.length < problems.length;
+  // All of it stood at fields, and each was changed since.
+  if (isSaidAtFields && left.length === 0 && standing === 0) return null;
   return (
-    <Alert color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
+    <Alert ref={note} color="red" variant="light" icon={<IconAlertTriangle size={20} />} title={told.title} role="alert">
       <Stack gap="xs">
-        <Text size="sm" className="breaks">
-          {sentence(told.detail)}
-        </Text>
-        {told.problems && told.problems.length > 0 && (
+        {isSaidAtFields ? (
+          standing > 0 && <Text size="sm">{standing === 1 ? 'One field says what is wrong with it.' : `${standing} fields say what is wrong with them.`}</Text>
+        ) : (
+          <Text size="sm" className="breaks">
+            {sentence(told.detail)}
+          </Text>
+        )}
+        {left.length > 0 && (
           <List size="sm">
-            {told.problems.map(({ at, problem: why }) => (
+            {left.map(({ at, problem: why }) => (
               <List.Item key={at + why}>
                 {at ? <b>{at}: </b> : null}
                 {why}

@@ -45,7 +45,11 @@ export function Page({ title, back, badge, about, actions, children }: Props) {
               </Text>
             )}
           </div>
-          {actions && <Group gap="xs">{actions}</Group>}
+          {actions && (
+            <Group gap="xs" align="flex-start">
+              {actions}
+            </Group>
+          )}
         </Group>
       </div>
       {children}

@@ -1,26 +1,38 @@
 import { Collapse, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import type { ReactNode } from 'react';
+import { useEffect, type FormEvent, type ReactNode } from 'react';
+import { OPENS } from './focus';
 
 interface Props {
   /** What the button says while the rest is hidden, and while it is shown. */
   show: string;
   hide: string;
-  /** It is shown whatever somebody presses. */
+  /** Something in it has to be seen: it opens, and stays so until somebody folds it away. */
   forced?: boolean;
   children: ReactNode;
 }
 
 /** Something that not everybody needs, behind a button. */
 export function Reveal({ show, hide, forced = false, children }: Props) {
-  const [opened, { toggle }] = useDisclosure(false);
-  const shows = opened || forced;
+  const [opened, { toggle, open }] = useDisclosure(false);
+  useEffect(() => {
+    if (forced) open();
+  }, [forced, open]);
+  /** The browser goes to a field that is not filled in, and says so there: it cannot where that is folded away. */
+  const missing = ({ target }: FormEvent) => {
+    if (opened || !(target instanceof HTMLInputElement)) return;
+    open();
+    window.setTimeout(() => target.form?.reportValidity(), OPENS);
+  };
   return (
     <>
-      <UnstyledButton onClick={toggle} aria-expanded={shows} className="reveal">
-        {shows ? hide : show}
+      <UnstyledButton onClick={toggle} aria-expanded={opened} className="reveal">
+        {opened ? hide : show}
       </UnstyledButton>
-      <Collapse expanded={shows}>{children}</Collapse>
+      {/* Drawn at once with the rest of a form, so that the note at its end knows what its fields say. */}
+      <Collapse expanded={opened} keepMountedMode="display-none" onInvalidCapture={missing}>
+        {children}
+      </Collapse>
     </>
   );
 }

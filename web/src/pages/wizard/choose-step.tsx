@@ -4,8 +4,10 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
+import { useFaults } from '../../parts/faults';
 import { ProblemNote, Waiting } from '../../parts/notes';
-import { SettingsForm, type Settings } from '../settings-form';
+import { SettingsForm } from '../settings-form';
+import type { Settings } from '../settings-part';
 import { KEPT_AFTER, type Keeping } from './draft';
 
 interface Props {
@@ -37,6 +39,7 @@ export function ChooseStep({ keeping: { draft, keep }, made, back }: Props) {
     },
     (connection) => void made(connection.id),
   );
+  const faults = useFaults(create.error);
   return (
     <form
       onSubmit={(event) => {
@@ -47,8 +50,8 @@ export function ChooseStep({ keeping: { draft, keep }, made, back }: Props) {
       <Stack>
         {choices.error && <ProblemNote error={choices.error} retry={() => void choices.refetch()} />}
         {choices.isPending && <Waiting what="Reading the account's lists" />}
-        {choices.data && <SettingsForm settings={settings} choices={choices.data} change={change} />}
-        {create.error && <ProblemNote error={create.error} />}
+        {choices.data && <SettingsForm settings={settings} choices={choices.data} faults={faults} change={change} folded />}
+        {create.error && <ProblemNote error={create.error} faults={faults} />}
         <Group justify="space-between">
           <Button variant="default" onClick={back}>
             Back

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { api, done, filling, ifMatch, type Schemas } from '../../api/client';
 import type { Values } from '../../parts/fields';
-import type { Settings } from '../settings-form';
+import type { Settings } from '../settings-part';
 
 export type Kept = Schemas['DraftOut'];
 type Side = Schemas['Side'];

@@ -1,20 +1,21 @@
-import { Button, Group, Radio, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Radio, Select, Stack, Text } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { reading, whole, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
+import { useFaults } from '../../parts/faults';
 import { apart, given, theirs, type Values } from '../../parts/fields';
-import { SchemaForm } from '../../parts/form';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
 import { AskOther } from '../ask-other';
 import { CheckResult } from '../check-result';
-import { byField, complete, sides, useTest } from '../endpoint-settings';
+import { complete, sides, useTest } from '../endpoint-settings';
 import { SamplePreview } from '../sample-preview';
 import { StoreOauth } from '../store-oauth';
 import { KEPT_AFTER, type Keeping } from './draft';
 import { MendForm, useMend } from './mend-endpoint';
+import { NewEndpoint } from './new-endpoint';
 
 type Platform = Schemas['PlatformOut'];
 type Endpoint = Schemas['EndpointOut'];
@@ -27,12 +28,6 @@ interface Props {
   keeping: Keeping;
   next: (id: string) => void;
   back: () => void;
-}
-
-/** What the platform was tried against, which says how much is still to be looked at. */
-function proven({ proven: against }: Platform): string {
-  const named = against === 'simulator' ? 'a simulator that was written from its documentation, and nothing else yet' : against;
-  return `Proven against ${named.charAt(0).toLowerCase()}${named.slice(1).replace(/\.$/, '')}.`;
 }
 
 const TITLES = { store: 'Store Setup', warehouse: 'Warehouse Setup' } as const;
@@ -153,6 +148,10 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
     else if (test.works || needsKeeping) keepIt();
     else test.run(keepIt);
   };
+  const noneHere = present.length === 0 && !id;
+  const problem = make.error ?? test.error;
+  const faults = useFaults(problem);
+  const isMended = !isNew && failed && there !== undefined;
   const keeps = make.isPending || mend.save.isPending;
   const offersHandOff = !byConsent && !test.works && (isNew || Boolean(id));
   const asked = {
@@ -176,8 +175,13 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
       <Section title={TITLES[side]}>
         <Stack className="fields">
           <Radio.Group value={how} onChange={(value) => choose({ how: value })} label={side === 'store' ? 'Which store' : 'Which warehouse'}>
-            <Group mt="xs">
-              <Radio value="existing" label="One that is here" disabled={present.length === 0 && !id} />
+            <Group mt="xs" align="flex-start">
+              <Radio
+                value="existing"
+                label="One that is here"
+                description={noneHere && `No ${side} of this merchant is here yet.`}
+                disabled={noneHere}
+              />
               <Radio value="new" label="A new one" />
             </Group>
           </Radio.Group>
@@ -190,63 +194,27 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
               onChange={(value) => choose({ id: value ?? '' })}
             />
           ) : (
-            <form
-              id="endpoint"
-              onSubmit={(event) => {
-                event.preventDefault();
-                goOn();
-              }}
-            >
-              <Stack>
-                <TextInput
-                  label={`Name of the ${side}`}
-                  required
-                  value={name}
-                  onChange={(event) => enter({ name: event.currentTarget.value })}
-                />
-                <Select
-                  label="Platform"
-                  description={chosen?.summary ?? `What the ${side} works with, or how files go there and back. Ask there if you do not know.`}
-                  required
-                  data={platforms.map((one) => ({ value: one.name, label: one.title }))}
-                  placeholder="Pick one"
-                  value={platform || null}
-                  allowDeselect={false}
-                  onChange={(value) => choosePlatform(value ?? '')}
-                />
-                {chosen && (
-                  <Text size="sm" className="quiet">
-                    {proven(chosen)}
-                  </Text>
-                )}
-                {side === 'store' && platform === 'brightpearl' && (
-                  <Text size="sm">
-                    Best give Millrace a staff user of its own in Brightpearl, with the API column ticked under Setup &gt;
-                    Staff: then its password can change without touching anybody else.
-                  </Text>
-                )}
-                <SchemaForm
-                  platform={platform}
-                  fields={fields}
-                  values={values}
-                  onChange={(changed) => enter({ values: changed })}
-                  kept={hidden.map((secret) => secret.slice(side.length + 1))}
-                  problems={byField(make.error ?? test.error)}
-                  standIns={chosen?.stand_ins ?? false}
-                />
-                {make.error && <ProblemNote error={make.error} />}
-              </Stack>
-            </form>
+            <NewEndpoint
+              side={side}
+              platforms={platforms}
+              entered={{ name, platform, values }}
+              enter={enter}
+              choosePlatform={choosePlatform}
+              kept={hidden.map((secret) => secret.slice(side.length + 1))}
+              problem={problem}
+              faults={faults}
+              submit={goOn}
+            />
           )}
           {how === 'existing' && there?.settings.sign_in === 'oauth' && <StoreOauth store={there.id} name={there.name} />}
-          {test.error && <ProblemNote error={test.error} />}
+          {!isNew && !isMended && test.error && <ProblemNote error={test.error} />}
           {test.check && <CheckResult check={test.check} trust={test.trust} />}
-          {!isNew && failed && there && (
+          {isMended && (
             <MendForm
               of={mend}
               fields={theirFields}
               standIns={platforms.find(({ name: of }) => of === there.platform)?.stand_ins ?? false}
-              problems={byField(test.error)}
+              refused={test.error}
               submit={goOn}
             />
           )}
@@ -257,13 +225,18 @@ function Form({ id: draftId, side, keeping, next, back, present, platforms }: Pr
             <div>
               <Text size="sm" mb="xs">
                 Does somebody else have the credentials? They enter them on a page of their own, without an account.
-                {isNew && ` Give the ${side} a name, enter what you know, and leave the rest to them.`}
+                {isNew && ` Give the ${side} a name and pick its platform, enter what you know, and leave the rest to them.`}
               </Text>
               <AskOther
                 key={how}
                 {...(isNew ? { ...asked.new, use: (link: HandOff) => goOnWith(link[side] ?? ''), disabled: name.trim() === '' || !chosen } : asked.existing)}
               />
             </div>
+          )}
+          {isNew && !chosen && (
+            <Text size="sm" className="quiet">
+              Pick a platform to go on: what it asks for appears here, and can then be tested.
+            </Text>
           )}
           <Group justify="space-between" gap="xs">
             <Button variant="default" onClick={back}>

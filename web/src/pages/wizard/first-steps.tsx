@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, whole, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
+import { useFaults } from '../../parts/faults';
 import { ProblemNote, Waiting } from '../../parts/notes';
 import { Section } from '../../parts/section';
 import type { Draft } from './draft';
@@ -11,6 +12,7 @@ import type { Draft } from './draft';
 export function BasicStep({ name: before, next }: { name: string; next: (name: string) => Promise<unknown> }) {
   const [name, setName] = useState(before);
   const go = useAct(() => next(name.trim()));
+  const faults = useFaults(go.error);
   return (
     <Section title="Basic Information">
       <form
@@ -26,9 +28,10 @@ export function BasicStep({ name: before, next }: { name: string; next: (name: s
             required
             maxLength={100}
             value={name}
+            error={faults.at('name', name)}
             onChange={(event) => setName(event.currentTarget.value)}
           />
-          {go.error && <ProblemNote error={go.error} />}
+          {go.error && <ProblemNote error={go.error} faults={faults} />}
           <Group justify="flex-end">
             <Button type="submit" loading={go.isPending}>
               Next
@@ -63,6 +66,7 @@ function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
     // What was chosen for another merchant is not this one's.
     await next({ merchant, ...(merchant === draft.merchant ? {} : { warehouse: '', store: '' }) });
   });
+  const faults = useFaults(go.error);
   return (
     <Section title="Merchant" about="The brand that owns the stock. Two merchants never see each other's orders.">
       <form
@@ -73,8 +77,13 @@ function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
       >
         <Stack className="fields">
           <Radio.Group value={how} onChange={setHow} label="Which merchant">
-            <Group mt="xs">
-              <Radio value="existing" label="One that is here" disabled={merchants.length === 0} />
+            <Group mt="xs" align="flex-start">
+              <Radio
+                value="existing"
+                label="One that is here"
+                description={merchants.length === 0 && 'No merchant is here yet.'}
+                disabled={merchants.length === 0}
+              />
               <Radio value="new" label="A new one" />
             </Group>
           </Radio.Group>
@@ -92,10 +101,11 @@ function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
               label="Name of the merchant"
               required
               value={name}
+              error={faults.at('name', name)}
               onChange={(event) => setName(event.currentTarget.value)}
             />
           )}
-          {go.error && <ProblemNote error={go.error} />}
+          {go.error && <ProblemNote error={go.error} faults={faults} />}
           <Group justify="space-between">
             <Button variant="default" onClick={back}>
               Back

@@ -3,10 +3,12 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { basis, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
+import { useFaults } from '../../parts/faults';
 import { given, type Field, type Values } from '../../parts/fields';
 import { SchemaForm } from '../../parts/form';
 import { ProblemNote } from '../../parts/notes';
-import { byField, sides } from '../endpoint-settings';
+import { Starred } from '../../parts/starred';
+import { sides } from '../endpoint-settings';
 
 type Endpoint = Schemas['EndpointOut'];
 
@@ -41,13 +43,15 @@ interface Props {
   of: ReturnType<typeof useMend>;
   fields: Field[];
   standIns: boolean;
-  /** What is wrong with single fields, by name. */
-  problems: Record<string, string>;
+  /** Why a test of it could not be made. */
+  refused: unknown;
   submit: () => void;
 }
 
 /** What was entered for it, to be changed where one sees why it does not work. */
-export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, standIns, problems, submit }: Props) {
+export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, standIns, refused, submit }: Props) {
+  const problem = save.error ?? refused;
+  const faults = useFaults(problem);
   if (!endpoint) return null;
   return (
     <form
@@ -61,16 +65,17 @@ export function MendForm({ of: { endpoint, changed, setChanged, save }, fields, 
         <Text size="sm">
           Change what is wrong, and test it again. You can also go on, and mend it later: the connection stays off until it works.
         </Text>
+        <Starred />
         <SchemaForm
           platform={endpoint.platform}
           fields={fields}
           values={changed?.values ?? endpoint.settings}
           onChange={(values) => setChanged({ from: changed?.from ?? endpoint, values })}
           kept={endpoint.secrets}
-          problems={{ ...problems, ...byField(save.error) }}
+          faults={faults}
           standIns={standIns}
         />
-        {save.error && <ProblemNote error={save.error} />}
+        {problem !== null && <ProblemNote error={problem} faults={faults} />}
       </Stack>
     </form>
   );
