@@ -15,7 +15,7 @@ export class Demo {
 
   constructor(orders: number) {
     const binary = process.env.MILLRACE_BIN ?? '../target/debug/millrace';
-    this.program = spawn(binary, ['demo', '--keep', '--folder', '--orders', String(orders)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.program = spawn(binary, ['demo', '--keep', '--folder', '--orders', String(orders)], { stdio: ['pipe', 'pipe', 'pipe'] });
     for (const stream of [this.program.stdout, this.program.stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.said.push(line));
     }
@@ -53,6 +53,23 @@ export class Demo {
     });
     if (!answer.ok) throw new Error(await answer.text());
     return (await answer.json()) as T;
+  }
+
+  /** Presses Enter in the demo's terminal: one more order, whose number it says. */
+  async placeOrder(): Promise<string> {
+    this.program.stdin?.write('\n');
+    const [, order = ''] = await this.says(/Order (\d+) was placed/);
+    return order;
+  }
+
+  /** Gives a connection the SKUs of another one, as whoever takes the file out there and in here. */
+  async shareSkus(from: string, to: string): Promise<void> {
+    const [, address = '', key = ''] = await this.says(/Still serving on (\S+) \(key: (\w+)\)/);
+    const headers = { authorization: `Bearer ${key}`, 'millrace-tenant': 'default' };
+    const table = (connection: string) => `${address}/connections/${encodeURIComponent(connection)}/mappings/listings.csv`;
+    const body = await (await fetch(table(from), { headers })).text();
+    const answer = await fetch(table(to), { method: 'POST', headers: { ...headers, 'content-type': 'text/csv' }, body });
+    if (!answer.ok) throw new Error(await answer.text());
   }
 
   async stop(): Promise<void> {

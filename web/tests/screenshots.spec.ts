@@ -85,6 +85,16 @@ test('the first connection, step by step', async ({ page, demo }) => {
   await page.getByRole('button', { name: 'Switch on', exact: true }).click();
   await expect(dialog).toContainText('What will happen');
   await take(page, 'switch-on');
+  await demo.shareSkus('Demo', 'My first');
+  await demo.api('POST', '/connections/Demo/disable', {});
+  await dialog.getByRole('button', { name: 'Switch on' }).click();
+  await page.getByRole('link', { name: 'Follow the first order' }).click();
+  await expect(page.getByRole('heading', { name: 'Follow the first order', level: 1 })).toBeVisible();
+  const order = await demo.placeOrder();
+  await expect(page.getByRole('status').filter({ hasText: 'The connection is proven' })).toBeVisible({ timeout: 180_000 });
+  await expect(page.getByRole('region', { name: `Order ${order}` })).toBeVisible();
+  await take(page, 'tour-proven');
+  await demo.api('POST', '/connections/Demo/enable', {});
 });
 
 /** What stands behind a button, or is there only after something was done. */

@@ -76,7 +76,15 @@ impl Postgres {
         server.run(
             server
                 .command("initdb")
-                .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--username", ADMINISTRATOR])
+                // Nothing of it has to outlive the machine.
+                .args([
+                    "--no-sync",
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    "--locale=C",
+                    "--username",
+                    ADMINISTRATOR,
+                ])
                 .arg("--pwfile")
                 .arg(&password)
                 .arg("-D")

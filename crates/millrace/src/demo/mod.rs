@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::Context as _;
 use connect::{Guard, HttpTransport, HttpWaits, OsRandom, Secret, SystemClock, Waits};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -86,12 +87,44 @@ pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::R
     };
     if options.keep && !shutdown.is_cancelled() {
         show.say(&format!("Still serving on http://{address}/api/v1 (key: {}). Ctrl-C ends it.", api.key()));
-        shutdown.cancelled().await;
+        show.say("Press Enter to place one more order in Brightpearl.");
+        place_more(&mut ends, options.orders, &show, &shutdown).await?;
     }
     stop.cancel();
     program.await.context("the program ended badly")??;
     ends.stop().await;
     Ok(good)
+}
+
+/// Places an order for every line that is typed, until it is to end.
+async fn place_more(ends: &mut Ends, first: usize, show: &Show, shutdown: &CancellationToken) -> anyhow::Result<()> {
+    let mut lines = typed();
+    for number in first.. {
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            line = lines.recv() => match line {
+                Some(()) => show.say(&format!("Order {} was placed.", ends.place(number)?)),
+                None => {
+                    shutdown.cancelled().await;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines that are typed. They are read by a thread of their own, for which nobody waits at the end.
+fn typed() -> mpsc::Receiver<()> {
+    let (send, lines) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines() {
+            if line.is_err() || send.blocking_send(()).is_err() {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 /// Who signs in.
