@@ -11,7 +11,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Timeline } from '../parts/timeline';
-import { Code, Quantity, Time, words } from '../parts/values';
+import { carriage, Code, Quantity, Time, words } from '../parts/values';
 import { Way } from '../parts/way';
 import { Explanation } from './explanation';
 import { MethodName } from './method-name';
@@ -121,7 +121,7 @@ function Shipments({ order }: { order: Detail }) {
           id={(shipment) => shipment.id}
           columns={[
             { title: 'Shipment', show: (shipment) => <To href={`/shipments/${shipment.id}`}>{shipment.reference}</To> },
-            { title: 'Carrier', show: (shipment) => `${shipment.carrier} ${shipment.service}` },
+            { title: 'Carrier', show: carriage },
             { title: 'Tracking', show: (shipment) => shipment.tracking.map((number) => <Code key={number} className="line">{number}</Code>) },
             { title: 'Left', show: (shipment) => <Time at={shipment.shipped_at} /> },
             { title: 'Brightpearl knows', show: (shipment) => shipment.problem ?? <Time at={shipment.confirmed_at} none="Not yet" /> },

@@ -13,7 +13,7 @@ import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable, Rows } from '../parts/table';
-import { Code, Cut, Quantity, Time } from '../parts/values';
+import { carriage, Code, Cut, Quantity, Time } from '../parts/values';
 
 type Shipment = Schemas['ShipmentOut'];
 
@@ -59,7 +59,7 @@ export function Shipments() {
           { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To>, width: 115 },
           { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
           { title: 'Told', show: (one) => <Told shipment={one} />, width: 190 },
-          { title: 'Carrier', show: (one) => <Cut>{`${one.carrier} ${one.service}`}</Cut>, width: 110 },
+          { title: 'Carrier', show: (one) => <Cut>{carriage(one)}</Cut>, width: 110 },
           { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
           { title: 'Connection', show: (one) => <Cut>{names.connection(one.connection)}</Cut>, wide: true, width: 110 },
           { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 146 },
@@ -111,7 +111,7 @@ export function ShipmentPage() {
             <Facts
               of={[
                 ['Order', shipment.order && <To href={`/orders/${shipment.order}`}>{shipment.key}</To>],
-                ['Carrier', `${shipment.carrier} ${shipment.service}`],
+                ['Carrier', carriage(shipment)],
                 ['Left', <Time key="l" at={shipment.shipped_at} />],
                 ['Brightpearl knew everything', <Time key="b" at={shipment.confirmed_at} none="Not yet" />],
                 ['Last of its order', shipment.is_final ? 'Yes: nothing more will leave' : 'The warehouse has not said so'],

@@ -1,4 +1,5 @@
 import type { Schemas } from '../api/client';
+import { carriage } from './values';
 
 type Order = Schemas['OrderDetailOut'];
 type Effect = Schemas['EffectOut'];
@@ -65,7 +66,7 @@ export function hops(order: Order): Hop[] {
       about: 'Goods left the warehouse, and Millrace has read so.',
       at: shipment?.shipped_at ?? null,
       waits: 'goods to leave the warehouse',
-      proof: shipment ? `${shipment.carrier} ${shipment.service}, ${shipment.reference}` : '',
+      proof: shipment ? [carriage(shipment), shipment.reference].filter(Boolean).join(', ') : '',
     },
     {
       title: 'Goods-out note',

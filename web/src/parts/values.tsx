@@ -17,6 +17,11 @@ const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyl
 const short = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' });
 const distant = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
+/** Who carries it and how; many carriers have one service only, which has no name. */
+export function carriage({ carrier, service }: { carrier: string; service: string }): string {
+  return [carrier, service].filter(Boolean).join(' ');
+}
+
 /** "3 minutes ago", "in 2 hours", "now". */
 export function ago(at: string, now = Date.now()): string {
   const span = new Date(at).getTime() - now;
