@@ -277,11 +277,12 @@ fn scopes(caller: &Caller, given: &NewKeyIn) -> Result<KeyScopes, Failure> {
             vec![Problem::new("scopes", "give AREA:read with the role read, or another role")],
         ));
     }
-    if !caller.scopes.cover(&scopes) {
-        return Err(Failure::new(FailureKind::Forbidden, "a key makes no key that may more than itself")
-            .remedy(format!("Give scopes among those of this key: {}.", caller.scopes)));
-    }
-    Ok(scopes)
+    if caller.scopes.cover(&scopes) { Ok(scopes) } else { Err(too_wide(caller)) }
+}
+
+fn too_wide(caller: &Caller) -> Failure {
+    Failure::new(FailureKind::Forbidden, "a key makes no key that may more than itself")
+        .remedy(format!("Give scopes among those of this key: {}.", caller.scopes))
 }
 
 /// When a key that lives for so many days ends.
@@ -323,6 +324,10 @@ pub async fn create_for_warehouse(
 ) -> Result<NewKeyOut, Failure> {
     caller.administers()?;
     caller.proves(hub)?;
+    // A desk is no area, so no scope covers it.
+    if caller.scopes.limit() {
+        return Err(too_wide(caller));
+    }
     let found = endpoints::find(hub, caller, Side::Warehouse, warehouse).await?;
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };

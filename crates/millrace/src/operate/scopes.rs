@@ -92,6 +92,11 @@ impl KeyScopes {
             || (!others.0.is_empty() && others.0.iter().all(|scope| self.permit(scope.area, scope.writes)))
     }
 
+    /// Whether they limit anything.
+    pub fn limit(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whether any of them changes something.
     pub fn write(&self) -> bool {
         self.0.iter().any(|scope| scope.writes)

@@ -174,6 +174,10 @@ async fn a_key_makes_no_key_that_may_more_than_itself() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text);
         assert!(answer.text.contains("keys:write orders:read"), "{}", answer.text);
     }
+    let desk =
+        installation.ask("POST", "/api/v1/warehouses/any/keys", Some(&keeper), Some(&json!({ "name": "desk" }))).await;
+    assert_eq!(desk.status, StatusCode::FORBIDDEN, "{}", desk.text);
+    assert!(desk.text.contains("may more than itself"), "{}", desk.text);
     let within = make(&keeper, json!({ "name": "reads", "role": "read", "scopes": ["orders:read"] })).await;
     assert_eq!(within.status, StatusCode::CREATED, "{}", within.text);
     let reads = within.json()["key"].as_str().unwrap().to_owned();
