@@ -1,16 +1,16 @@
-import { Button, Group, Modal, Select, Stack, Switch, TagsInput, TextInput } from '@mantine/core';
+import { Button, Group, Select, Switch, TagsInput, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, paging, whole, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
-import { Action, DialogEnd, say, useAct } from '../parts/act';
+import { Action, say, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Chain } from '../parts/chain';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
 import { useFilters } from '../parts/filters';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Starred } from '../parts/starred';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { IssueList } from './issue-list';
@@ -148,58 +148,56 @@ function NewChannel() {
       <Button size="xs" onClick={() => setOpened(true)}>
         Add
       </Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Tell somebody" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            make.mutate();
-          }}
-        >
-          <Stack>
-            <Starred />
-            <TextInput
-              label="Name"
-              required
-              value={name}
-              error={faults.at('name', name)}
-              onChange={(event) => setName(event.currentTarget.value)}
-              data-autofocus
-            />
-            <Select
-              label="How"
-              data={[
-                { value: 'email', label: 'By e-mail' },
-                { value: 'chat', label: 'In a chat' },
-              ]}
-              value={kind}
-              allowDeselect={false}
-              onChange={(value) => setKind(value === 'chat' ? 'chat' : 'email')}
-            />
-            {kind === 'email' ? (
-              <TagsInput
-                label="E-mail addresses"
-                description="Enter after each. Try it says afterwards whether mail gets there; the mail server is the operator's (--smtp, --mail-from)."
-                required
-                value={to}
-                error={faults.at('to', to)}
-                onChange={setTo}
-              />
-            ) : (
-              <TextInput
-                label="Address that the chat gave"
-                description="An incoming webhook. It is kept sealed and not shown again."
-                type="url"
-                required
-                value={url}
-                error={faults.at('url', url)}
-                onChange={(event) => setUrl(event.currentTarget.value)}
-              />
-            )}
-            {make.error && <ProblemNote error={make.error} faults={faults} />}
-            <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={() => setOpened(false)}
+        title="Tell somebody"
+        starred
+        submit={() => make.mutate()}
+        label="Add"
+        busy={make.isPending}
+        error={make.error}
+        faults={faults}
+      >
+        <TextInput
+          label="Name"
+          required
+          value={name}
+          error={faults.at('name', name)}
+          onChange={(event) => setName(event.currentTarget.value)}
+          data-autofocus
+        />
+        <Select
+          label="How"
+          data={[
+            { value: 'email', label: 'By e-mail' },
+            { value: 'chat', label: 'In a chat' },
+          ]}
+          value={kind}
+          allowDeselect={false}
+          onChange={(value) => setKind(value === 'chat' ? 'chat' : 'email')}
+        />
+        {kind === 'email' ? (
+          <TagsInput
+            label="E-mail addresses"
+            description="Enter after each. Try it says afterwards whether mail gets there; the mail server is the operator's (--smtp, --mail-from)."
+            required
+            value={to}
+            error={faults.at('to', to)}
+            onChange={setTo}
+          />
+        ) : (
+          <TextInput
+            label="Address that the chat gave"
+            description="An incoming webhook. It is kept sealed and not shown again."
+            type="url"
+            required
+            value={url}
+            error={faults.at('url', url)}
+            onChange={(event) => setUrl(event.currentTarget.value)}
+          />
+        )}
+      </FormDialog>
     </>
   );
 }

@@ -1,12 +1,12 @@
-import { Button, Group, List, Modal, Progress, SimpleGrid, Stack, Text, Textarea, Title } from '@mantine/core';
+import { Button, Group, List, Progress, SimpleGrid, Text, Textarea, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutationState } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { api, done, type Schemas } from '../api/client';
-import { DialogEnd, say, useAct } from '../parts/act';
+import { say, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { Facts } from '../parts/facts';
 import { useFaults } from '../parts/faults';
-import { ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
 
 type Look = Schemas['ErasureOut'];
@@ -127,33 +127,32 @@ function Dialog({ look, opened, close }: { look: Look; opened: boolean; close: (
   };
   const what: ReactNode = orders > 0 ? <b>{finished(orders)}</b> : 'what was kept as it came from warehouses';
   return (
-    <Modal opened={opened} onClose={leave} title={`Erase people of ${merchant.name}`} centered>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          erase.mutate({ orders, reason: reason.trim() });
-        }}
-      >
-        <Stack>
-          <Text size="sm">
-            The people in {what} are erased, <b>for good</b>. Nobody can bring them back, except from a backup.
-            {in_flight > 0 && ` ${in_flight} that ${in_flight === 1 ? 'is' : 'are'} not finished keep their people: do it again later.`}
-          </Text>
-          <Textarea
-            label="Reason"
-            description="In a few words, without names; kept in the audit trail."
-            value={reason}
-            error={faults.at('reason', reason)}
-            onChange={(event) => setReason(event.currentTarget.value)}
-            required
-            autosize
-            minRows={2}
-            data-autofocus
-          />
-          {erase.error && <ProblemNote error={erase.error} faults={faults} />}
-          <DialogEnd close={leave} label="Erase for good" busy={erase.isPending} danger />
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      opened={opened}
+      close={leave}
+      title={`Erase people of ${merchant.name}`}
+      submit={() => erase.mutate({ orders, reason: reason.trim() })}
+      label="Erase for good"
+      busy={erase.isPending}
+      danger
+      error={erase.error}
+      faults={faults}
+    >
+      <Text size="sm">
+        The people in {what} are erased, <b>for good</b>. Nobody can bring them back, except from a backup.
+        {in_flight > 0 && ` ${in_flight} that ${in_flight === 1 ? 'is' : 'are'} not finished keep their people: do it again later.`}
+      </Text>
+      <Textarea
+        label="Reason"
+        description="In a few words, without names; kept in the audit trail."
+        value={reason}
+        error={faults.at('reason', reason)}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        required
+        autosize
+        minRows={2}
+        data-autofocus
+      />
+    </FormDialog>
   );
 }

@@ -1,12 +1,11 @@
-import { Button, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
-import { DialogEnd, useAct } from '../parts/act';
+import { useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
 import { To } from '../parts/link';
-import { ProblemNote } from '../parts/notes';
-import { Starred } from '../parts/starred';
 import { RightsFields, type Rights } from './rights-fields';
 import { Once } from './secret';
 
@@ -56,37 +55,35 @@ export function Invite({ made }: { made: (invitation: Schemas['LinkOut']) => voi
   return (
     <>
       <Button onClick={() => setOpened(true)}>Invite a person</Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Invite a person" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            invite.mutate();
-          }}
-        >
-          <Stack>
-            <Starred />
-            <TextInput
-              label="E-mail address"
-              type="email"
-              required
-              value={email}
-              error={faults.at('email', email)}
-              onChange={(event) => setEmail(event.currentTarget.value)}
-              data-autofocus
-            />
-            <TextInput
-              label="Name"
-              required
-              value={name}
-              error={faults.at('name', name)}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <RightsFields faults={faults} rights={rights} change={setRights} />
-            {invite.error && <ProblemNote error={invite.error} faults={faults} />}
-            <DialogEnd close={() => setOpened(false)} label="Make the link" busy={invite.isPending} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={() => setOpened(false)}
+        title="Invite a person"
+        starred
+        submit={() => invite.mutate()}
+        label="Make the link"
+        busy={invite.isPending}
+        error={invite.error}
+        faults={faults}
+      >
+        <TextInput
+          label="E-mail address"
+          type="email"
+          required
+          value={email}
+          error={faults.at('email', email)}
+          onChange={(event) => setEmail(event.currentTarget.value)}
+          data-autofocus
+        />
+        <TextInput
+          label="Name"
+          required
+          value={name}
+          error={faults.at('name', name)}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <RightsFields faults={faults} rights={rights} change={setRights} />
+      </FormDialog>
     </>
   );
 }

@@ -1,13 +1,13 @@
-import { Button, Modal, NumberInput, Select, Stack, TextInput } from '@mantine/core';
+import { Button, NumberInput, Select, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, DialogEnd, useAct } from '../parts/act';
+import { Action, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
-import { Starred } from '../parts/starred';
 import { DataTable } from '../parts/table';
 import { Time } from '../parts/values';
 import { scopeWords, ScopesInput } from './key-scopes';
@@ -108,73 +108,71 @@ function NewKey({ made }: { made: (key: string) => void }) {
   return (
     <>
       <Button onClick={() => setOpened(true)}>Make a key</Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Make a key" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            make.mutate();
+      <FormDialog
+        opened={opened}
+        close={() => setOpened(false)}
+        title="Make a key"
+        starred
+        submit={() => make.mutate()}
+        label="Make it"
+        busy={make.isPending}
+        error={make.error}
+        faults={faults}
+      >
+        <TextInput
+          label="What it is for"
+          required
+          value={name}
+          error={faults.at('name', name)}
+          onChange={(event) => setName(event.currentTarget.value)}
+          data-autofocus
+        />
+        <Select
+          label="What it may do"
+          data={KINDS}
+          value={kind}
+          allowDeselect={false}
+          onChange={(value) => {
+            setKind(KINDS.find((one) => one.value === value)?.value ?? 'read');
+            setScopes([]);
+            make.reset();
           }}
-        >
-          <Stack>
-            <Starred />
-            <TextInput
-              label="What it is for"
-              required
-              value={name}
-              error={faults.at('name', name)}
-              onChange={(event) => setName(event.currentTarget.value)}
-              data-autofocus
-            />
+        />
+        {kind === DESK ? (
+          <Select
+            label="As this warehouse"
+            description="One whose system calls Millrace. The key opens nothing else: no order, no setting, no other warehouse."
+            required
+            data={warehouses}
+            value={warehouse}
+            onChange={setWarehouse}
+          />
+        ) : (
+          <>
+            <ScopesInput looksOnly={kind === 'read'} value={scopes} change={setScopes} />
             <Select
-              label="What it may do"
-              data={KINDS}
-              value={kind}
-              allowDeselect={false}
-              onChange={(value) => {
-                setKind(KINDS.find((one) => one.value === value)?.value ?? 'read');
-                setScopes([]);
-                make.reset();
-              }}
+              label="Only for this merchant"
+              clearable
+              placeholder="All"
+              data={names.merchants}
+              value={merchant}
+              error={faults.at('merchant', merchant)}
+              onChange={setMerchant}
+              clearButtonProps={{ 'aria-label': 'All merchants' }}
             />
-            {kind === DESK ? (
-              <Select
-                label="As this warehouse"
-                description="One whose system calls Millrace. The key opens nothing else: no order, no setting, no other warehouse."
-                required
-                data={warehouses}
-                value={warehouse}
-                onChange={setWarehouse}
-              />
-            ) : (
-              <>
-                <ScopesInput looksOnly={kind === 'read'} value={scopes} change={setScopes} />
-                <Select
-                  label="Only for this merchant"
-                  clearable
-                  placeholder="All"
-                  data={names.merchants}
-                  value={merchant}
-                  error={faults.at('merchant', merchant)}
-                  onChange={setMerchant}
-                  clearButtonProps={{ 'aria-label': 'All merchants' }}
-                />
-              </>
-            )}
-            <NumberInput
-              label="Days until it ends"
-              description="Empty: it does not end by itself."
-              min={1}
-              max={3650}
-              allowDecimal={false}
-              value={days}
-              error={faults.at('days', days)}
-              onChange={setDays}
-            />
-            {make.error && <ProblemNote error={make.error} faults={faults} />}
-            <DialogEnd close={() => setOpened(false)} label="Make it" busy={make.isPending} />
-          </Stack>
-        </form>
-      </Modal>
+          </>
+        )}
+        <NumberInput
+          label="Days until it ends"
+          description="Empty: it does not end by itself."
+          min={1}
+          max={3650}
+          allowDecimal={false}
+          value={days}
+          error={faults.at('days', days)}
+          onChange={setDays}
+        />
+      </FormDialog>
     </>
   );
 }

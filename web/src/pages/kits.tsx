@@ -1,12 +1,11 @@
-import { ActionIcon, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { ActionIcon, Button, Group, Text, TextInput } from '@mantine/core';
 import IconX from '@tabler/icons-react/dist/esm/icons/IconX.mjs';
 import { useState } from 'react';
 import type { Schemas } from '../api/client';
 import { useRights } from '../api/session';
-import { DialogEnd } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Section } from '../parts/section';
-import { Starred } from '../parts/starred';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
 import { MappingsFile } from './mappings-file';
@@ -96,63 +95,59 @@ function KitDialog({ connection, kits, kit, close }: { connection: string; kits:
     save.mutate({ kits: [...others, made] }, { onSuccess: close });
   };
   return (
-    <Modal opened onClose={close} title={kit.sku ? `Bundle ${kit.sku}` : 'Add a bundle'} centered>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          keep();
-        }}
-      >
-        <Stack>
-          <Starred />
-          <TextInput label="Brightpearl's SKU" required data-autofocus value={sku} onChange={(event) => setSku(event.currentTarget.value)} />
-          <Text size="sm" fw={600}>
-            Its parts
-          </Text>
-          {parts.map((part, index) => (
-            <Group key={part.key} align="flex-end" gap="xs" wrap="nowrap">
-              <TextInput
-                label="Warehouse's SKU"
-                required
-                style={{ flex: 1 }}
-                value={part.sku}
-                onChange={(event) => change(part.key, { sku: event.currentTarget.value })}
-              />
-              <TextInput
-                label="Units"
-                required
-                inputMode="decimal"
-                pattern="[0-9]+([.][0-9]+)?"
-                w={90}
-                value={part.units}
-                onChange={(event) => change(part.key, { units: event.currentTarget.value })}
-              />
-              {parts.length > 1 && (
-                <ActionIcon
-                  variant="subtle"
-                  color="gray"
-                  size="lg"
-                  aria-label={`Take part ${index + 1} away`}
-                  onClick={() => setParts(parts.filter((one) => one.key !== part.key))}
-                >
-                  <IconX size={16} />
-                </ActionIcon>
-              )}
-            </Group>
-          ))}
-          <Group>
-            <Button
-              size="xs"
-              variant="default"
-              onClick={() => setParts([...parts, { key: Math.max(...parts.map((part) => part.key)) + 1, sku: '', units: '1' }])}
+    <FormDialog
+      close={close}
+      title={kit.sku ? `Bundle ${kit.sku}` : 'Add a bundle'}
+      starred
+      submit={keep}
+      label="Keep"
+      busy={save.isPending}
+      error={save.error}
+    >
+      <TextInput label="Brightpearl's SKU" required data-autofocus value={sku} onChange={(event) => setSku(event.currentTarget.value)} />
+      <Text size="sm" fw={600}>
+        Its parts
+      </Text>
+      {parts.map((part, index) => (
+        <Group key={part.key} align="flex-end" gap="xs" wrap="nowrap">
+          <TextInput
+            label="Warehouse's SKU"
+            required
+            style={{ flex: 1 }}
+            value={part.sku}
+            onChange={(event) => change(part.key, { sku: event.currentTarget.value })}
+          />
+          <TextInput
+            label="Units"
+            required
+            inputMode="decimal"
+            pattern="[0-9]+([.][0-9]+)?"
+            w={90}
+            value={part.units}
+            onChange={(event) => change(part.key, { units: event.currentTarget.value })}
+          />
+          {parts.length > 1 && (
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              size="lg"
+              aria-label={`Take part ${index + 1} away`}
+              onClick={() => setParts(parts.filter((one) => one.key !== part.key))}
             >
-              Another part
-            </Button>
-          </Group>
-          {save.error && <ProblemNote error={save.error} />}
-          <DialogEnd close={close} label="Keep" busy={save.isPending} />
-        </Stack>
-      </form>
-    </Modal>
+              <IconX size={16} />
+            </ActionIcon>
+          )}
+        </Group>
+      ))}
+      <Group>
+        <Button
+          size="xs"
+          variant="default"
+          onClick={() => setParts([...parts, { key: Math.max(...parts.map((part) => part.key)) + 1, sku: '', units: '1' }])}
+        >
+          Another part
+        </Button>
+      </Group>
+    </FormDialog>
   );
 }

@@ -1,11 +1,12 @@
-import { Alert, Button, Checkbox, Code as Columns, Modal, Stack, Text } from '@mantine/core';
+import { Alert, Button, Checkbox, Code as Columns, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import type { Schemas } from '../api/client';
 import { problemFrom, type Problem } from '../api/problem';
 import { useRights } from '../api/session';
-import { DialogEnd, say, useAct } from '../parts/act';
+import { say, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { Drop } from '../parts/drop';
 import { fetching } from '../parts/export';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -146,46 +147,42 @@ function Import({ connection, table, called, choices = [] }: Props) {
       <Button size="xs" variant="default" onClick={start} aria-label={`Import ${called}`}>
         Import
       </Button>
-      <Modal opened={opened} onClose={dialog.close} title={`Import ${called}`} size="lg" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (given?.csv) keep.mutate(given.csv);
-          }}
-        >
-          <Stack>
-            <Text size="sm">
-              A CSV file with the columns <Columns className="breaks">{form.columns}</Columns>. {form.about} What the file does not name stays as it is.
-            </Text>
-            <Drop label={`CSV file of ${called}`} accept=".csv,text/csv" take={(file) => void take(file)} />
-            <Checkbox
-              label="Replace what is mapped differently"
-              description="Otherwise it is left as it is."
-              checked={overwrite}
-              onChange={(event) => replace(event.currentTarget.checked)}
-            />
-            {given && (
-              <Text size="sm" className="breaks">
-                <b>{given.name}</b>
-              </Text>
-            )}
-            {given?.csv === null && (
-              <Alert color="red" title="The file cannot be read" role="alert">
-                It is no text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”, then choose it again.
-              </Alert>
-            )}
-            {look.isPending && <Waiting what="Comparing it" />}
-            {error && <Refused error={error} />}
-            {look.data && !error && <Preview told={look.data} form={form} choices={choices} />}
-            <DialogEnd
-              close={dialog.close}
-              label={changes > 0 ? `Import ${changes}` : 'Import'}
-              busy={keep.isPending}
-              disabled={changes === 0 || error !== null}
-            />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={dialog.close}
+        title={`Import ${called}`}
+        size="lg"
+        submit={() => {
+          if (given?.csv) keep.mutate(given.csv);
+        }}
+        label={changes > 0 ? `Import ${changes}` : 'Import'}
+        busy={keep.isPending}
+        disabled={changes === 0 || error !== null}
+      >
+        <Text size="sm">
+          A CSV file with the columns <Columns className="breaks">{form.columns}</Columns>. {form.about} What the file does not name stays as it is.
+        </Text>
+        <Drop label={`CSV file of ${called}`} accept=".csv,text/csv" take={(file) => void take(file)} />
+        <Checkbox
+          label="Replace what is mapped differently"
+          description="Otherwise it is left as it is."
+          checked={overwrite}
+          onChange={(event) => replace(event.currentTarget.checked)}
+        />
+        {given && (
+          <Text size="sm" className="breaks">
+            <b>{given.name}</b>
+          </Text>
+        )}
+        {given?.csv === null && (
+          <Alert color="red" title="The file cannot be read" role="alert">
+            It is no text in UTF-8. Save it in the spreadsheet as “CSV UTF-8”, then choose it again.
+          </Alert>
+        )}
+        {look.isPending && <Waiting what="Comparing it" />}
+        {error && <Refused error={error} />}
+        {look.data && !error && <Preview told={look.data} form={form} choices={choices} />}
+      </FormDialog>
     </>
   );
 }

@@ -1,11 +1,12 @@
-import { Button, Group, Modal, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Pagination, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
-import { Action, DialogEnd, say, useAct } from '../parts/act';
+import { Action, say, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -169,22 +170,19 @@ function Listings({ connection, listings }: { connection: string; listings: stri
         </form>
       )}
       {save.error && !asks && <ProblemNote error={save.error} />}
-      <Modal opened={asks} onClose={() => setAsks(false)} title="This SKU is mapped already" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            save.mutate();
-          }}
-        >
-          <Stack>
-            <Text size="sm">
-              <Code>{from.trim()}</Code> is <Code>{kept ?? ''}</Code> at the warehouse. From now on it would be <Code>{to.trim()}</Code>.
-            </Text>
-            {save.error && <ProblemNote error={save.error} />}
-            <DialogEnd close={() => setAsks(false)} label="Map it anew" busy={save.isPending} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={asks}
+        close={() => setAsks(false)}
+        title="This SKU is mapped already"
+        submit={() => save.mutate()}
+        label="Map it anew"
+        busy={save.isPending}
+        error={save.error}
+      >
+        <Text size="sm">
+          <Code>{from.trim()}</Code> is <Code>{kept ?? ''}</Code> at the warehouse. From now on it would be <Code>{to.trim()}</Code>.
+        </Text>
+      </FormDialog>
     </Section>
   );
 }

@@ -1,9 +1,9 @@
-import { Button, Modal, Stack, TextInput, type ButtonProps } from '@mantine/core';
+import { Button, TextInput, type ButtonProps } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useState } from 'react';
-import { DialogEnd, useAct } from '../parts/act';
+import { useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
-import { ProblemNote } from '../parts/notes';
 
 interface Props<Result> extends Omit<ButtonProps, 'children'> {
   /** What stands on the button. */
@@ -45,29 +45,28 @@ export function NameButton<Result>(props: Props<Result>) {
       <Button {...button} aria-label={called} onClick={start}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={dialog.close} title={title} centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            act.mutate();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label={field}
-              description={description}
-              required
-              maxLength={100}
-              data-autofocus
-              value={name}
-              error={faults.at('name', name)}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            {act.error && <ProblemNote error={act.error} faults={faults} />}
-            <DialogEnd close={dialog.close} label={end} busy={act.isPending} disabled={given === '' || given === from} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={dialog.close}
+        title={title}
+        submit={() => act.mutate()}
+        label={end}
+        busy={act.isPending}
+        disabled={given === '' || given === from}
+        error={act.error}
+        faults={faults}
+      >
+        <TextInput
+          label={field}
+          description={description}
+          required
+          maxLength={100}
+          data-autofocus
+          value={name}
+          error={faults.at('name', name)}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+      </FormDialog>
     </>
   );
 }

@@ -1,11 +1,11 @@
-import { Alert, Button, Group, Modal, Select, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Alert, Button, Select, SimpleGrid, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { choicesOf } from '../api/choices';
 import { api, done, type Schemas } from '../api/client';
-import { DialogEnd, say, useAct } from '../parts/act';
+import { say, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
-import { ProblemNote } from '../parts/notes';
 import { ADDRESS, filled, PARTS, wanted, type Part, type Parts } from './order-parts';
 
 type Order = Schemas['OrderDetailOut'];
@@ -49,51 +49,51 @@ export function OrderEdit({ order, begin, close }: Props) {
   });
   return (
     // A click beside it would throw away what was typed.
-    <Modal opened onClose={close} title={`Edit order ${order.number}`} size="lg" centered closeOnClickOutside={false}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          act.mutate();
-        }}
-      >
-        <Stack>
-          <Text size="sm">It goes to the warehouse as it stands here. In Brightpearl nothing is changed.</Text>
-          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-            {ADDRESS.map(([part, label]) => (
-              <TextInput key={part} {...input(part, label)} />
-            ))}
-          </SimpleGrid>
-          <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
-            <Method
-              connection={order.connection}
-              value={given.ship_method}
-              error={input('ship_method', '').error}
-              change={(ship_method) => setTyped({ ...typed, ship_method })}
-            />
-            {/* There is no edit to no date: that is taken back. */}
-            <TextInput type="datetime-local" {...input('deliver_on', 'Wanted by')} required={before.deliver_on !== ''} />
-          </SimpleGrid>
-          <Textarea {...input('notes', 'Notes for the warehouse')} description="At most 500 characters." autosize minRows={2} maxRows={8} />
-          {order.edition !== edition && (
-            <Alert color="yellow" title="Edited by somebody else meanwhile" role="alert">
-              <Stack gap="xs" align="flex-start">
-                <Text size="sm">What you have not touched stands here as it is now. What you have typed is still here.</Text>
-                <Button size="xs" variant="default" onClick={() => setEdition(order.edition)}>
-                  It is still wanted
-                </Button>
-              </Stack>
-            </Alert>
-          )}
-          {act.error && <ProblemNote error={act.error} faults={faults} />}
-          <Group justify="space-between">
-            <Text size="sm" className="quiet" role="status">
-              {changed.length === 0 ? 'Nothing is changed yet.' : ''}
-            </Text>
-            <DialogEnd close={close} label="Keep the edit" busy={act.isPending} disabled={changed.length === 0 || order.edition !== edition} />
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      close={close}
+      title={`Edit order ${order.number}`}
+      size="lg"
+      closeOnClickOutside={false}
+      submit={() => act.mutate()}
+      label="Keep the edit"
+      busy={act.isPending}
+      disabled={changed.length === 0 || order.edition !== edition}
+      error={act.error}
+      faults={faults}
+      beside={
+        <Text size="sm" className="quiet" role="status">
+          {changed.length === 0 ? 'Nothing is changed yet.' : ''}
+        </Text>
+      }
+    >
+      <Text size="sm">It goes to the warehouse as it stands here. In Brightpearl nothing is changed.</Text>
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+        {ADDRESS.map(([part, label]) => (
+          <TextInput key={part} {...input(part, label)} />
+        ))}
+      </SimpleGrid>
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+        <Method
+          connection={order.connection}
+          value={given.ship_method}
+          error={input('ship_method', '').error}
+          change={(ship_method) => setTyped({ ...typed, ship_method })}
+        />
+        {/* There is no edit to no date: that is taken back. */}
+        <TextInput type="datetime-local" {...input('deliver_on', 'Wanted by')} required={before.deliver_on !== ''} />
+      </SimpleGrid>
+      <Textarea {...input('notes', 'Notes for the warehouse')} description="At most 500 characters." autosize minRows={2} maxRows={8} />
+      {order.edition !== edition && (
+        <Alert color="yellow" title="Edited by somebody else meanwhile" role="alert">
+          <Stack gap="xs" align="flex-start">
+            <Text size="sm">What you have not touched stands here as it is now. What you have typed is still here.</Text>
+            <Button size="xs" variant="default" onClick={() => setEdition(order.edition)}>
+              It is still wanted
+            </Button>
+          </Stack>
+        </Alert>
+      )}
+    </FormDialog>
   );
 }
 

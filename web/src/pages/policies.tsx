@@ -1,13 +1,12 @@
-import { Button, Group, Modal, MultiSelect, NumberInput, Paper, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { Button, Group, MultiSelect, NumberInput, Paper, SimpleGrid, Stack, Switch, Text, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, filling, ifMatch, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, complain, DialogEnd, say, useAct } from '../parts/act';
+import { Action, complain, say, useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
-import { ProblemNote } from '../parts/notes';
 import { Loaded } from '../parts/page';
-import { Starred } from '../parts/starred';
 import { words, ZONE } from '../parts/values';
 
 type Policy = Schemas['PolicyOut'];
@@ -163,53 +162,51 @@ function PolicyDialog({ policy, close }: { policy: Policy | null; close: () => v
     />
   );
   return (
-    <Modal opened onClose={close} title={policy ? `Policy ${policy.name}` : 'Add a policy'} size="lg" centered>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate();
-        }}
-      >
-        <Stack>
-          <Starred />
-          <TextInput
-            label="Name"
-            description={policy?.id === ONE_THAT_STAYS && 'The policy that is always there keeps its name.'}
-            required
-            data-autofocus
-            disabled={policy?.id === ONE_THAT_STAYS}
-            value={given.name ?? ''}
-            error={faults.at('name', given.name)}
-            onChange={(event) => set({ name: event.currentTarget.value })}
-          />
-          {many('About', 'Empty: everything that needs a person.', 'kinds', KINDS.map((kind) => ({ value: kind, label: words(kind) })))}
-          {many('Of these connections', 'Empty: all.', 'connections', names.connections)}
-          {many('Told where', 'Empty: in all places.', 'channels', places)}
-          <SimpleGrid cols={{ base: 1, sm: 3 }}>
-            <NumberInput
-              label="Remind after hours"
-              description="0: told once."
-              min={0}
-              max={720}
-              allowDecimal={false}
-              value={given.remind_hours ?? 0}
-              error={faults.at('remind_hours', given.remind_hours)}
-              onChange={(value) => set({ remind_hours: Number(value) })}
-            />
-            <TextInput
-              label="Quiet from"
-              description={zone}
-              type="time"
-              value={from}
-              error={faults.at('quiet', [from, until])}
-              onChange={(event) => setFrom(event.currentTarget.value)}
-            />
-            <TextInput label="Until" description="Told afterwards." type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
-          </SimpleGrid>
-          {save.error && <ProblemNote error={save.error} faults={faults} />}
-          <DialogEnd close={close} label="Keep" busy={save.isPending} />
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      close={close}
+      title={policy ? `Policy ${policy.name}` : 'Add a policy'}
+      size="lg"
+      starred
+      submit={() => save.mutate()}
+      label="Keep"
+      busy={save.isPending}
+      error={save.error}
+      faults={faults}
+    >
+      <TextInput
+        label="Name"
+        description={policy?.id === ONE_THAT_STAYS && 'The policy that is always there keeps its name.'}
+        required
+        data-autofocus
+        disabled={policy?.id === ONE_THAT_STAYS}
+        value={given.name ?? ''}
+        error={faults.at('name', given.name)}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+      />
+      {many('About', 'Empty: everything that needs a person.', 'kinds', KINDS.map((kind) => ({ value: kind, label: words(kind) })))}
+      {many('Of these connections', 'Empty: all.', 'connections', names.connections)}
+      {many('Told where', 'Empty: in all places.', 'channels', places)}
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <NumberInput
+          label="Remind after hours"
+          description="0: told once."
+          min={0}
+          max={720}
+          allowDecimal={false}
+          value={given.remind_hours ?? 0}
+          error={faults.at('remind_hours', given.remind_hours)}
+          onChange={(value) => set({ remind_hours: Number(value) })}
+        />
+        <TextInput
+          label="Quiet from"
+          description={zone}
+          type="time"
+          value={from}
+          error={faults.at('quiet', [from, until])}
+          onChange={(event) => setFrom(event.currentTarget.value)}
+        />
+        <TextInput label="Until" description="Told afterwards." type="time" value={until} onChange={(event) => setUntil(event.currentTarget.value)} />
+      </SimpleGrid>
+    </FormDialog>
   );
 }

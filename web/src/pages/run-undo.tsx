@@ -1,8 +1,9 @@
-import { Button, Checkbox, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Checkbox, Text, Textarea } from '@mantine/core';
 import { useState } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
-import { DialogEnd, useAct } from '../parts/act';
+import { useAct } from '../parts/act';
+import { FormDialog } from '../parts/dialog';
 import { useFaults } from '../parts/faults';
 import { ProblemNote } from '../parts/notes';
 import { Rows } from '../parts/table';
@@ -38,70 +39,65 @@ export function Undo({ run }: { run: Schemas['RunDetailOut'] }) {
       <Button variant="default" onClick={start}>
         Undo
       </Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Undo this run" size="xl" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            undo.mutate();
-          }}
-        >
-          <Stack>
-            {look.error && <ProblemNote error={look.error} />}
-            {look.isPending && <Text size="sm">Looking at Brightpearl's present figures …</Text>}
-            {look.data && (
-              <>
-                <Text size="sm" role="status">
-                  {sentence(look.data.told)}
-                </Text>
-                <Rows
-                  label="What would be taken back"
-                  rows={look.data.lines}
-                  id={(line) => line.effect}
-                  columns={[
-                    {
-                      title: 'Only this',
-                      show: (line) => (
-                        <Checkbox
-                          aria-label={`Undo ${line.skus.join(', ')}`}
-                          checked={line.skus.every((sku) => chosen.includes(sku))}
-                          onChange={(event) =>
-                            setChosen(
-                              event.currentTarget.checked
-                                ? [...chosen, ...line.skus]
-                                : chosen.filter((sku) => !line.skus.includes(sku)),
-                            )
-                          }
-                        />
-                      ),
-                    },
-                    { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
-                    { title: 'It changed', figure: true, show: (line) => <Quantity of={line.changed_by} signed /> },
-                    { title: 'Brightpearl now', figure: true, show: (line) => <Quantity of={line.brightpearl_on_hand} /> },
-                    { title: 'Undo by', figure: true, show: (line) => <Quantity of={line.undo_by} signed /> },
-                    { title: 'Why it stays', show: (line) => line.reason && sentence(line.reason) },
-                  ]}
-                />
-              </>
-            )}
-            <Textarea
-              label="Reason"
-              description="Kept in the audit trail, and shown with the products, which are then held."
-              required
-              value={reason}
-              error={faults.at('reason', reason)}
-              onChange={(event) => setReason(event.currentTarget.value)}
+      <FormDialog
+        opened={opened}
+        close={() => setOpened(false)}
+        title="Undo this run"
+        size="xl"
+        submit={() => undo.mutate()}
+        label={chosen.length > 0 ? 'Undo what is chosen' : look.data && look.data.undone > 1 ? `Undo all ${look.data.undone}` : 'Undo all'}
+        busy={undo.isPending}
+        disabled={!look.data}
+        danger
+        error={undo.error}
+        faults={faults}
+      >
+        {look.error && <ProblemNote error={look.error} />}
+        {look.isPending && <Text size="sm">Looking at Brightpearl's present figures …</Text>}
+        {look.data && (
+          <>
+            <Text size="sm" role="status">
+              {sentence(look.data.told)}
+            </Text>
+            <Rows
+              label="What would be taken back"
+              rows={look.data.lines}
+              id={(line) => line.effect}
+              columns={[
+                {
+                  title: 'Only this',
+                  show: (line) => (
+                    <Checkbox
+                      aria-label={`Undo ${line.skus.join(', ')}`}
+                      checked={line.skus.every((sku) => chosen.includes(sku))}
+                      onChange={(event) =>
+                        setChosen(
+                          event.currentTarget.checked
+                            ? [...chosen, ...line.skus]
+                            : chosen.filter((sku) => !line.skus.includes(sku)),
+                        )
+                      }
+                    />
+                  ),
+                },
+                { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
+                { title: 'It changed', figure: true, show: (line) => <Quantity of={line.changed_by} signed /> },
+                { title: 'Brightpearl now', figure: true, show: (line) => <Quantity of={line.brightpearl_on_hand} /> },
+                { title: 'Undo by', figure: true, show: (line) => <Quantity of={line.undo_by} signed /> },
+                { title: 'Why it stays', show: (line) => line.reason && sentence(line.reason) },
+              ]}
             />
-            {undo.error && <ProblemNote error={undo.error} faults={faults} />}
-            <DialogEnd
-              close={() => setOpened(false)}
-              label={chosen.length > 0 ? 'Undo what is chosen' : look.data && look.data.undone > 1 ? `Undo all ${look.data.undone}` : 'Undo all'}
-              busy={undo.isPending}
-              disabled={!look.data}
-              danger
-            />
-          </Stack>
-        </form>
-      </Modal>
+          </>
+        )}
+        <Textarea
+          label="Reason"
+          description="Kept in the audit trail, and shown with the products, which are then held."
+          required
+          value={reason}
+          error={faults.at('reason', reason)}
+          onChange={(event) => setReason(event.currentTarget.value)}
+        />
+      </FormDialog>
     </>
   );
 }

@@ -1,19 +1,19 @@
-import { Button, Modal, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Button, MultiSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { Action, DialogEnd, useAct } from '../parts/act';
+import { Action, useAct } from '../parts/act';
 import { Block } from '../parts/block';
 import { StateBadge } from '../parts/badge';
 import { Chain } from '../parts/chain';
+import { FormDialog } from '../parts/dialog';
 import { Facts } from '../parts/facts';
 import { useFaults } from '../parts/faults';
 import { To } from '../parts/link';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Starred } from '../parts/starred';
 import { DataTable, Rows } from '../parts/table';
 import { Time, took, words } from '../parts/values';
 import { Once } from './secret';
@@ -133,56 +133,54 @@ function NewWebhook({ made }: { made: (secret: string) => void }) {
   return (
     <>
       <Button onClick={() => setOpened(true)}>Add a webhook</Button>
-      <Modal opened={opened} onClose={() => setOpened(false)} title="Add a webhook" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            make.mutate();
-          }}
-        >
-          <Stack>
-            <Starred />
-            <TextInput
-              label="Name"
-              required
-              value={name}
-              error={faults.at('name', name)}
-              onChange={(event) => setName(event.currentTarget.value)}
-              data-autofocus
-            />
-            <TextInput
-              label="Address"
-              description="https, of the public network."
-              type="url"
-              required
-              value={url}
-              error={faults.at('url', url)}
-              onChange={(event) => setUrl(event.currentTarget.value)}
-            />
-            <MultiSelect
-              searchable
-              label="Events"
-              required
-              data={EVENTS.map((value) => ({ value, label: words(value) }))}
-              value={events}
-              error={faults.at('events', events)}
-              onChange={setEvents}
-            />
-            <Select
-              label="Only of this merchant"
-              clearable
-              placeholder="All"
-              data={names.merchants}
-              value={merchant}
-              error={faults.at('merchant', merchant)}
-              onChange={setMerchant}
-              clearButtonProps={{ 'aria-label': 'All merchants' }}
-            />
-            {make.error && <ProblemNote error={make.error} faults={faults} />}
-            <DialogEnd close={() => setOpened(false)} label="Add" busy={make.isPending} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={() => setOpened(false)}
+        title="Add a webhook"
+        starred
+        submit={() => make.mutate()}
+        label="Add"
+        busy={make.isPending}
+        error={make.error}
+        faults={faults}
+      >
+        <TextInput
+          label="Name"
+          required
+          value={name}
+          error={faults.at('name', name)}
+          onChange={(event) => setName(event.currentTarget.value)}
+          data-autofocus
+        />
+        <TextInput
+          label="Address"
+          description="https, of the public network."
+          type="url"
+          required
+          value={url}
+          error={faults.at('url', url)}
+          onChange={(event) => setUrl(event.currentTarget.value)}
+        />
+        <MultiSelect
+          searchable
+          label="Events"
+          required
+          data={EVENTS.map((value) => ({ value, label: words(value) }))}
+          value={events}
+          error={faults.at('events', events)}
+          onChange={setEvents}
+        />
+        <Select
+          label="Only of this merchant"
+          clearable
+          placeholder="All"
+          data={names.merchants}
+          value={merchant}
+          error={faults.at('merchant', merchant)}
+          onChange={setMerchant}
+          clearButtonProps={{ 'aria-label': 'All merchants' }}
+        />
+      </FormDialog>
     </>
   );
 }

@@ -1,13 +1,13 @@
-import { Button, Group, Modal, Stack, Text, Textarea, type ButtonProps } from '@mantine/core';
+import { Button, Stack, Text, Textarea, type ButtonProps } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { problemFrom, sentence, type Problem } from '../api/problem';
 import { reread } from '../api/reread';
+import { FormDialog } from './dialog';
 import { useFaults } from './faults';
 import { MendButton } from './mend';
-import { ProblemNote } from './notes';
 
 /** Says that something went well, where nothing else on the page does. */
 export function say(message: string): void {
@@ -31,21 +31,6 @@ export function complain(error: unknown): void {
     color: 'red',
     autoClose: 12_000,
   });
-}
-
-/** The end of a form in a dialog: leave it, or do what it says. */
-export function DialogEnd(props: { close: () => void; label: string; busy: boolean; danger?: boolean; disabled?: boolean }) {
-  const { close, label, busy, danger = false, disabled = false } = props;
-  return (
-    <Group justify="flex-end">
-      <Button variant="default" onClick={close}>
-        Cancel
-      </Button>
-      <Button type="submit" color={danger ? 'red' : undefined} loading={busy} disabled={disabled}>
-        {label}
-      </Button>
-    </Group>
-  );
 }
 
 /**
@@ -106,33 +91,32 @@ export function Action(props: ActionProps) {
       <Button variant="default" size="sm" {...button} loading={!asks && act.isPending} onClick={start} aria-label={about && `${label} ${about}`}>
         {label}
       </Button>
-      <Modal opened={opened} onClose={dialog.close} title={about ? `${label} ${about}` : label} centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            act.mutate(reason.trim());
-          }}
-        >
-          <Stack>
-            {typeof explains === 'string' ? <Text size="sm">{explains}</Text> : explains}
-            {wantsReason && (
-              <Textarea
-                label="Reason"
-                description="In a few words; kept in the audit trail."
-                value={reason}
-                error={faults.at('reason', reason)}
-                onChange={(event) => setReason(event.currentTarget.value)}
-                required
-                autosize
-                minRows={2}
-                data-autofocus
-              />
-            )}
-            {act.error && <ProblemNote error={act.error} faults={faults} />}
-            <DialogEnd close={dialog.close} label={confirm ?? label} busy={act.isPending} danger={danger} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog
+        opened={opened}
+        close={dialog.close}
+        title={about ? `${label} ${about}` : label}
+        submit={() => act.mutate(reason.trim())}
+        label={confirm ?? label}
+        busy={act.isPending}
+        danger={danger}
+        error={act.error}
+        faults={faults}
+      >
+        {typeof explains === 'string' ? <Text size="sm">{explains}</Text> : explains}
+        {wantsReason && (
+          <Textarea
+            label="Reason"
+            description="In a few words; kept in the audit trail."
+            value={reason}
+            error={faults.at('reason', reason)}
+            onChange={(event) => setReason(event.currentTarget.value)}
+            required
+            autosize
+            minRows={2}
+            data-autofocus
+          />
+        )}
+      </FormDialog>
     </>
   );
 }

@@ -1,11 +1,11 @@
-import { Button, CloseButton, Group, Menu, Modal, MultiSelect, Select, Stack, TextInput } from '@mantine/core';
+import { Button, CloseButton, Group, Menu, MultiSelect, Select, TextInput } from '@mantine/core';
 import { useDebouncedCallback, useDisclosure, useLocalStorage } from '@mantine/hooks';
 import IconBookmark from '@tabler/icons-react/dist/esm/icons/IconBookmark.mjs';
 import IconSearch from '@tabler/icons-react/dist/esm/icons/IconSearch.mjs';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useState } from 'react';
 import { useSession } from '../api/session';
-import { DialogEnd } from './act';
+import { FormDialog } from './dialog';
 
 export type Filters = Record<string, string | undefined>;
 
@@ -174,26 +174,16 @@ function Views({ list, filters, setFilters }: { list: string; filters: Filters; 
             ))}
         </Menu.Dropdown>
       </Menu>
-      <Modal opened={opened} onClose={dialog.close} title="Save a view" centered>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            save();
-          }}
-        >
-          <Stack>
-            <TextInput
-              label="Name"
-              description="Kept in this browser only, for you: not on other machines, and not for others."
-              required
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-              data-autofocus
-            />
-            <DialogEnd close={dialog.close} label="Save" busy={false} />
-          </Stack>
-        </form>
-      </Modal>
+      <FormDialog opened={opened} close={dialog.close} title="Save a view" submit={save} label="Save">
+        <TextInput
+          label="Name"
+          description="Kept in this browser only, for you: not on other machines, and not for others."
+          required
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+          data-autofocus
+        />
+      </FormDialog>
     </>
   );
 }

@@ -1,11 +1,10 @@
-import { Modal, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { PasswordInput, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { api, done, reading, setCsrf, setProofAsker } from '../api/client';
 import type { Problem } from '../api/problem';
 import { useSession, type Session } from '../api/session';
-import { DialogEnd } from '../parts/act';
-import { ProblemNote } from '../parts/notes';
+import { FormDialog } from '../parts/dialog';
 
 /** Asks for the password once more when a change wants it, then lets the change go on. */
 export function ProofDialog() {
@@ -39,36 +38,34 @@ export function ProofDialog() {
   });
   const wantsCode = person.second_factor || prove.error?.kind === 'second_factor_needed';
   return (
-    <Modal opened={opened} onClose={() => settle(false)} title="Your password once more" centered zIndex={400}>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          prove.mutate();
-        }}
-      >
-        <Stack>
-          <Text size="sm">This needs it, so that an unlocked screen is not enough. It holds for ten minutes.</Text>
-          <PasswordInput
-            label="Password"
-            autoComplete="current-password"
-            required
-            value={password}
-            onChange={(event) => setPassword(event.currentTarget.value)}
-            data-autofocus
-          />
-          {wantsCode && (
-            <TextInput
-              label="Code of your authenticator app"
-              autoComplete="one-time-code"
-              required
-              value={code}
-              onChange={(event) => setCode(event.currentTarget.value)}
-            />
-          )}
-          {prove.error && prove.error.kind !== 'second_factor_needed' && <ProblemNote error={prove.error} />}
-          <DialogEnd close={() => settle(false)} label="Go on" busy={prove.isPending} />
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      opened={opened}
+      close={() => settle(false)}
+      title="Your password once more"
+      zIndex={400}
+      submit={() => prove.mutate()}
+      label="Go on"
+      busy={prove.isPending}
+      error={prove.error?.kind === 'second_factor_needed' ? null : prove.error}
+    >
+      <Text size="sm">This needs it, so that an unlocked screen is not enough. It holds for ten minutes.</Text>
+      <PasswordInput
+        label="Password"
+        autoComplete="current-password"
+        required
+        value={password}
+        onChange={(event) => setPassword(event.currentTarget.value)}
+        data-autofocus
+      />
+      {wantsCode && (
+        <TextInput
+          label="Code of your authenticator app"
+          autoComplete="one-time-code"
+          required
+          value={code}
+          onChange={(event) => setCode(event.currentTarget.value)}
+        />
+      )}
+    </FormDialog>
   );
 }
