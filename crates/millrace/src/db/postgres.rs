@@ -13,7 +13,7 @@ use std::{
 use connect::{Clock, Random};
 use futures_util::FutureExt as _;
 use sqlx::{
-    ConnectOptions as _, Connection as _, PgConnection, PgPool,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::{
@@ -167,8 +167,8 @@ async fn learn(pool: PgPool) {
     }
 }
 
-/// An open transaction, with whose rows it may see, and the server's time. A connection that turns out to be broken is
-/// thrown away and the next one tried: nothing was done on it.
+/// An open transaction, with whose rows it may see, and the server's time; in one round trip, since every request pays it. A
+/// connection that turns out to be broken is thrown away and the next one tried: nothing was done on it.
 async fn begin(
     pool: &PgPool,
     access: Access,
@@ -176,11 +176,18 @@ async fn begin(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
 ) -> R<Tx> {
+    let (tenant, merchants) = access.setting();
+    let opening = format!(
+        "{statement}; SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+         FROM (SELECT set_config('millrace.tenant', {}, true), set_config('millrace.merchant', {}, true)) AS settings",
+        literal(tenant)?,
+        literal(&merchants)?,
+    );
     let mut tries = pool.options().get_max_connections();
-    let mut connection = loop {
+    let (connection, now) = loop {
         let mut connection = pool.acquire().await?;
-        match plain_postgres(&mut connection, statement).await {
-            Ok(()) => break connection,
+        match opened(&mut connection, &opening).await {
+            Ok(now) => break (connection, now),
             Err(DbError::Unavailable { .. }) if tries > 0 => {
                 tries -= 1;
                 // Closing politely is for connections that work.
@@ -192,25 +199,30 @@ async fn begin(
             }
         }
     };
-    let (tenant, merchant) = access.setting();
-    let started = sqlx::query_scalar::<_, i64>(
-        "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-         FROM (SELECT set_config('millrace.tenant', $1, true), set_config('millrace.merchant', $2, true)) AS settings",
-    )
-    .bind(tenant)
-    .bind(merchant)
-    .fetch_one(&mut *connection)
-    .await;
     let mut tx = Tx::new(Connection::Postgres(connection), clock, random);
     tx.access = access;
-    match started {
-        Ok(started) => tx.now = jiff::Timestamp::from_millisecond(started).map_err(DbError::corrupt)?,
-        Err(error) => {
-            end(tx).await;
-            return Err(error.into());
-        }
-    }
+    tx.now = now;
     Ok(tx)
+}
+
+/// Several statements at once take no bound values, so whose rows are seen stands in the text itself: nothing but the letters
+/// of ids (and `*`, and the comma between them) gets there.
+fn literal(setting: &str) -> R<String> {
+    if setting.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b',' | b'*')) {
+        Ok(format!("'{setting}'"))
+    } else {
+        Err(DbError::Refused(format!("{setting:?} is no id of a tenant or merchant")))
+    }
+}
+
+async fn opened(connection: &mut PgConnection, opening: &str) -> R<jiff::Timestamp> {
+    // To the end: the connection must not be left within an answer.
+    let answers = sqlx::raw_sql(AssertSqlSafe(opening)).fetch_all(connection).await?;
+    let now: i64 = match &answers[..] {
+        [answer] => answer.try_get(0)?,
+        _ => return Err(DbError::unavailable("the database did not say what time it is")),
+    };
+    jiff::Timestamp::from_millisecond(now).map_err(DbError::corrupt)
 }
 
 async fn commit(mut tx: Tx) -> R<()> {
