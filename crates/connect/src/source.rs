@@ -312,6 +312,10 @@ pub trait OrderSource: Effects {
     /// Every goods-out note of these orders, whoever made it, in every warehouse.
     async fn notes(&self, order_ids: &[i64]) -> Result<Vec<GoodsOutNote>, ConnectorError>;
 
+    /// How many units of each row of an order the source counts as fulfilled: by goods-out notes, and by a supplier who sends
+    /// the goods himself.
+    async fn fulfilled(&self, order_id: i64) -> Result<BTreeMap<i64, Decimal>, ConnectorError>;
+
     /// Products by id; those that do not exist are left out.
     async fn products(&self, ids: &[i64]) -> Result<Vec<Product>, ConnectorError>;
 
@@ -392,12 +396,13 @@ pub trait OrderSource: Effects {
     /// an order note with the full list. Pure.
     fn plan_shipping(&self, key: &str, details: &ShippingDetails) -> Result<Vec<EffectDraft>, PlanError>;
 
-    /// The shipped event. Pure.
+    /// The shipped event, for a note that holds exactly these rows: it cannot be taken back, so it is not posted for another. Pure.
     fn plan_shipped(
         &self,
         key: &str,
         order_id: i64,
         note_id: i64,
+        rows: &[NoteRow],
         shipped_at: Timestamp,
     ) -> Result<EffectDraft, PlanError>;
 

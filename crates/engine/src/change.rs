@@ -26,6 +26,8 @@ pub struct Now<'a> {
     pub order: &'a Order,
     /// Its notes, without those the hub made itself.
     pub notes: &'a [GoodsOutNote],
+    /// Units by row that a supplier sends.
+    pub drop_shipped: &'a BTreeMap<i64, Decimal>,
     /// The source's warehouses in scope; empty means all.
     pub warehouses: &'a BTreeSet<i64>,
     /// Whether goods of a row can leave a warehouse.
@@ -94,7 +96,7 @@ fn rows(sent: &[Sent], now: &Now<'_>, add: &mut dyn FnMut(&str, Follows, String)
     let plain: Vec<&Sent> = sent.iter().filter(|request| request.note_id.is_none()).collect();
     let Some(first) = plain.first() else { return };
     let ours = |note: &GoodsOutNote| now.warehouses.is_empty() || now.warehouses.contains(&note.warehouse_id);
-    let mut elsewhere: BTreeMap<i64, Decimal> = BTreeMap::new();
+    let mut elsewhere: BTreeMap<i64, Decimal> = now.drop_shipped.clone();
     for note in now.notes.iter().filter(|note| !note.transfer) {
         // Of the same goods as a request and not shipped: it is taken for the hub's own once they leave.
         let same = ours(note) && plain.iter().any(|request| request.rows == note_units(note));

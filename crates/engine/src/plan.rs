@@ -48,6 +48,8 @@ pub struct Facts<'a> {
     pub order: &'a Order,
     /// Every goods-out note of it.
     pub notes: &'a [GoodsOutNote],
+    /// Units by row that the source counts as fulfilled although they are on no goods-out note: a supplier sends them himself.
+    pub drop_shipped: &'a BTreeMap<i64, Decimal>,
     /// The notes that are requests of this connection already.
     pub known_notes: &'a BTreeSet<i64>,
     /// A request of it was cancelled at the warehouse and goes again.
@@ -100,6 +102,7 @@ pub fn decide(facts: &Facts<'_>) -> Plan {
         Err(stop) => return Plan::not(stop),
     };
     let ours = facts.settings.warehouses_in_scope();
+    let is_open = |note: &GoodsOutNote| !note.transfer && note.state == NoteState::Unshipped;
     let is_ours = |note: &GoodsOutNote| !note.transfer && (ours.is_empty() || ours.contains(&note.warehouse_id));
     // A note that somebody made before we forwarded anything is the request, in either mode: creating a second one for the
     // same goods would allocate them twice.
@@ -127,10 +130,17 @@ pub fn decide(facts: &Facts<'_>) -> Plan {
         }
         StartMode::GoodsOutNote => {}
         StartMode::Order => match rest_of_order(facts, &rows) {
+            // Such a note may be deleted again, and the order need not show that it was (brightpearl-api.md §23, row 46).
+            Ok(rest) if rest.is_empty() && wanted.is_empty() && facts.notes.iter().any(is_open) => {
+                return Plan::not(Stop::waiting(
+                    CauseKind::NoNote,
+                    "every row is on a goods-out note of another warehouse, or shipped already",
+                ));
+            }
             Ok(rest) if rest.is_empty() && wanted.is_empty() => {
                 return Plan::not(Stop::skipped(
                     CauseKind::Shipped,
-                    "every row is on a goods-out note of another warehouse, or shipped already",
+                    "every row has left already, or a supplier sends it",
                 ));
             }
             Ok(rest) if rest.is_empty() => {}
@@ -254,11 +264,12 @@ fn shippable<'a>(facts: &Facts<'a>) -> Result<BTreeMap<i64, (&'a OrderLine, i64)
     }
 }
 
-/// What of each row is on no goods-out note, and may therefore be asked for.
+/// What of each row is on no goods-out note and not sent by a supplier, and may therefore be asked for.
 fn rest_of_order(facts: &Facts<'_>, rows: &BTreeMap<i64, (&OrderLine, i64)>) -> Result<BTreeMap<i64, Decimal>, Stop> {
     let mut rest = BTreeMap::new();
     for (row_id, (line, _)) in rows {
-        let left = line.quantity - noted(facts, *row_id);
+        let elsewhere = facts.drop_shipped.get(row_id).copied().unwrap_or_default();
+        let left = line.quantity - noted(facts, *row_id) - elsewhere;
         if left.is_sign_positive() && !left.is_zero() {
             rest.insert(*row_id, left);
         }

@@ -92,6 +92,8 @@ pub struct Memory {
     runs: Mutex<BTreeMap<ChannelKind, (String, Duration)>>,
     /// When each order was last read whole, and found worth sending as planned.
     read: Mutex<BTreeMap<i64, Duration>>,
+    /// When each order was last decided upon, whatever came of it.
+    decided: Mutex<BTreeMap<i64, Duration>>,
 }
 
 impl Runtime {
@@ -262,6 +264,21 @@ impl Runtime {
     /// From now on every order is read again before it is sent.
     pub fn forget_reads(&self) {
         self.memory.read.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Remembers that these orders were decided upon just now; for so long.
+    pub fn remember_decided(&self, orders: impl Iterator<Item = i64>, long: Duration) {
+        let (now, long) = (self.clock.monotonic(), self.scaled(long));
+        let mut decided = self.memory.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        decided.retain(|_, at| now.saturating_sub(*at) < long);
+        decided.extend(orders.map(|order_id| (order_id, now)));
+    }
+
+    /// Whether this process has decided about an order within so long.
+    pub fn decided_within(&self, order_id: i64, long: Duration) -> bool {
+        let now = self.clock.monotonic();
+        let decided = self.memory.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        decided.get(&order_id).is_some_and(|at| now.saturating_sub(*at) < self.scaled(long))
     }
 
     /// Whether an order was read so lately that reading it again before sending would say nothing new.

@@ -394,8 +394,10 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
+            // The code of "not found" for one id of several is not documented; that of an address that is not there is.
             let one_is_bad = missing == Missing::One
-                && (failure.is_not_found() || matches!(failure, Failure::Refused { status: 400, .. }));
+                && matches!(&failure, Failure::Refused { status: 400 | 404, code, message }
+                    if code != "HTTP 404" && !message.contains("Cannot find the resource"));
             let too_many = matches!(failure, Failure::Refused { status: 400 | 413 | 414, .. });
             match idset::halves(&ids) {
                 _ if failure.is_not_found() && missing == Missing::All => {}

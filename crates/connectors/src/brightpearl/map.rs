@@ -237,11 +237,11 @@ pub(super) fn to_stock(availability: &wire::Availability) -> SourceStock {
     }
 }
 
-/// The price for a single one.
+/// The price for a single one. That of many is another price, and at nothing the stock would be worth nothing.
 pub(super) fn to_cost(price: &wire::ProductPrice, price_list: i64) -> Option<Money> {
     let list = price.price_lists.iter().find(|list| list.price_list_id == Whole(price_list))?;
-    let (_, amount) = list.quantity_price.0.first_key_value()?;
-    Some(Money { currency: list.currency_code.0.clone(), amount: amount.0? })
+    let amount = list.quantity_price.0.get(&1)?.0.filter(|amount| *amount > Decimal::ZERO)?;
+    Some(Money { currency: list.currency_code.0.clone(), amount })
 }
 
 /// A warehouse to pick.
@@ -376,10 +376,13 @@ mod tests {
     fn the_cost_is_the_price_for_one() {
         let price = from_value(json!({"productId": 1, "priceLists": [
             {"priceListId": 1, "currencyCode": "GBP", "quantityPrice": {"5": "9.0000", "1": "10.0000"}},
-            {"priceListId": 2, "currencyCode": "GBP", "quantityPrice": {}}]}))
+            {"priceListId": 2, "currencyCode": "GBP", "quantityPrice": {}},
+            {"priceListId": 4, "currencyCode": "GBP", "quantityPrice": {"5": "9.0000"}},
+            {"priceListId": 5, "currencyCode": "GBP", "quantityPrice": {"1": "0.0000"}}]}))
         .unwrap();
         assert_eq!(to_cost(&price, 1).unwrap().amount, Decimal::from(10));
-        assert_eq!(to_cost(&price, 2), None);
-        assert_eq!(to_cost(&price, 3), None);
+        for without in 2..=5 {
+            assert_eq!(to_cost(&price, without), None);
+        }
     }
 }

@@ -39,11 +39,12 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
-    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteScan, Order, OrderFilter,
-    OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError, ShippingDetails,
-    SourceStock, StockCorrection, StockMovement, Transport,
+    EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, Order,
+    OrderFilter, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError,
+    ShippingDetails, SourceStock, StockCorrection, StockMovement, Transport,
 };
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 pub use oauth::Exchanged;
 
@@ -243,6 +244,10 @@ impl OrderSource for Brightpearl {
         Ok(notes.into_values().map(|note| note.note).collect())
     }
 
+    async fn fulfilled(&self, order_id: i64) -> Result<BTreeMap<i64, Decimal>, ConnectorError> {
+        Ok(notes::fulfilled(&self.client, Purpose::shipments("note_read"), order_id).await?)
+    }
+
     async fn products(&self, ids: &[i64]) -> Result<Vec<Product>, ConnectorError> {
         Ok(stock::products(&self.client, ids).await?)
     }
@@ -323,8 +328,15 @@ impl OrderSource for Brightpearl {
         effects::bodies::shipping(key, details)
     }
 
-    fn plan_shipped(&self, key: &str, order_id: i64, note_id: i64, at: Timestamp) -> Result<EffectDraft, PlanError> {
-        effects::bodies::shipped(key, order_id, note_id, at)
+    fn plan_shipped(
+        &self,
+        key: &str,
+        order_id: i64,
+        note_id: i64,
+        rows: &[NoteRow],
+        at: Timestamp,
+    ) -> Result<EffectDraft, PlanError> {
+        effects::bodies::shipped(key, order_id, note_id, rows, at)
     }
 
     fn plan_status(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::NoteScan;
+use rust_decimal::Decimal;
 
 use super::{
     client::{Client, Failure, Missing, Purpose},
@@ -61,6 +62,21 @@ pub(super) async fn by_id(
         format!("warehouse-service/order/*/goods-note/goods-out/{}", idset::compact(ids))
     })
     .await
+}
+
+/// Units of each row of an order that goods-out and drop-ship notes ask for (Brightpearl API docs:
+/// warehouse-service/fulfilment-status/get).
+pub(super) async fn fulfilled(
+    client: &Client,
+    purpose: Purpose,
+    order_id: i64,
+) -> Result<BTreeMap<i64, Decimal>, Failure> {
+    let path = format!("warehouse-service/order/{order_id}/fulfilment-status");
+    let rows: IdMap<wire::RowFulfilment> = match client.get(purpose, &path).await {
+        Err(failure) if failure.is_not_found() => return Ok(BTreeMap::new()),
+        answer => answer?,
+    };
+    Ok(rows.0.into_iter().map(|(row_id, row)| (row_id, row.fulfilled.or_zero())).collect())
 }
 
 async fn read(

@@ -222,6 +222,12 @@ pub(super) struct Availability {
 }
 
 #[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RowFulfilment {
+    pub(super) fulfilled: Number,
+}
+
+#[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct ProductPrice {
     pub(super) product_id: Whole,

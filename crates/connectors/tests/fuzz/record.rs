@@ -168,7 +168,7 @@ async fn record_brightpearl() {
     };
     let shipping = connector.plan_shipping("shipping", &details).unwrap().remove(0);
     account.make(&[shipping]).await;
-    account.make(&[connector.plan_shipped("shipped", plain, note, now).unwrap()]).await;
+    account.make(&[connector.plan_shipped("shipped", plain, note, &[], now).unwrap()]).await;
     account.make(&[connector.plan_status("status", plain, &[ready].into(), shipped, None).unwrap()]).await;
     account.make(&[connector.plan_order_note("text", plain, "Sent to the warehouse").unwrap()]).await;
     account.make(&[connector.plan_note_deletion("delete", noted, foreign).unwrap()]).await;

@@ -84,7 +84,19 @@ fn sent(note_id: Option<i64>, rows: &[(i64, i64)]) -> Sent {
 fn differences(sent: &[Sent], order: &Order, notes: &[GoodsOutNote]) -> BTreeMap<String, Difference> {
     let warehouses = BTreeSet::from([OURS]);
     let ships = |line: &OrderLine| line.stock == LineStock::Stocked;
-    compare(sent, &Now { order, notes, warehouses: &warehouses, ships: &ships })
+    compare(sent, &Now { order, notes, drop_shipped: &BTreeMap::new(), warehouses: &warehouses, ships: &ships })
+}
+
+#[test]
+fn what_a_supplier_sends_is_no_change() {
+    let order = order(&[(1, 3), (2, 1)]);
+    let drop_shipped = BTreeMap::from([(2, Decimal::ONE)]);
+    let warehouses = BTreeSet::from([OURS]);
+    let now = Now { order: &order, notes: &[], drop_shipped: &drop_shipped, warehouses: &warehouses, ships: &|_| true };
+    assert!(compare(&[sent(None, &[(1, 3)])], &now).is_empty());
+    let found = compare(&[sent(None, &[(1, 3), (2, 1)])], &now);
+    let (_, words) = only(&found);
+    assert!(words.contains("row 2: 1 sent, 0 wanted now"), "{words}");
 }
 
 fn only(found: &BTreeMap<String, Difference>) -> (Follows, String) {

@@ -84,6 +84,7 @@ struct World {
     names: BTreeMap<i64, String>,
     order: Order,
     notes: Vec<GoodsOutNote>,
+    drop_shipped: BTreeMap<i64, Decimal>,
     known_notes: BTreeSet<i64>,
     goes_again: bool,
     products: BTreeMap<i64, Product>,
@@ -124,6 +125,7 @@ impl World {
                 lines,
             },
             notes: Vec::new(),
+            drop_shipped: BTreeMap::new(),
             known_notes: BTreeSet::new(),
             goes_again: false,
             products: BTreeMap::new(),
@@ -155,6 +157,7 @@ impl World {
             cancelled_status: Some(CANCELLED),
             order: &self.order,
             notes: &self.notes,
+            drop_shipped: &self.drop_shipped,
             known_notes: &self.known_notes,
             goes_again: self.goes_again,
             products: &self.products,
@@ -251,6 +254,27 @@ fn status_set_for_one_request_does_not_stop_the_other() {
     assert_eq!(world.refused().0, "skipped", "the hub has sent nothing, so somebody else moved the order on");
     world.known_notes.insert(77);
     assert_eq!(world.requests().len(), 2);
+}
+
+/// A supplier sends what is on a drop-ship note, which is no goods-out note and counts as fulfilled all the same.
+#[test]
+fn what_a_supplier_sends_is_not_asked_for() {
+    let mut world = World::new(vec![row(1, 3), row(2, 1)]);
+    world.drop_shipped = BTreeMap::from([(2, number(1))]);
+    assert_eq!(lines(&world.requests()[0]), [(1, "W1", 3)]);
+    world.drop_shipped = BTreeMap::from([(1, number(2)), (2, number(1))]);
+    assert_eq!(lines(&world.requests()[0]), [(1, "W1", 1)]);
+    world.drop_shipped = BTreeMap::from([(1, number(3)), (2, number(1))]);
+    assert_eq!(world.refused().0, "skipped");
+}
+
+/// An open note of another warehouse may be deleted, and nothing on the order need show that it was: it is read again.
+#[test]
+fn an_order_that_another_warehouse_has_in_hand_is_waited_for() {
+    let mut world = World::new(vec![row(1, 1)]).with_notes(vec![note(77, OTHERS, &[(1, 1)])]);
+    assert_eq!(world.refused().0, "waiting");
+    world.notes = vec![shipped(note(77, OTHERS, &[(1, 1)]))];
+    assert_eq!(world.refused().0, "skipped");
 }
 
 #[test]
@@ -447,7 +471,7 @@ fn in_order_mode_notes_reduce_the_rest() {
         let keys: BTreeSet<&str> = requests.iter().map(|request| request.key.as_str()).collect();
         assert_eq!(keys.len(), requests.len(), "each request has its own key");
     }
-    let gone = World::new(vec![row(1, 5)]).with_notes(vec![note(77, OTHERS, &[(1, 5)])]);
+    let gone = World::new(vec![row(1, 5)]).with_notes(vec![shipped(note(77, OTHERS, &[(1, 5)]))]);
     assert_eq!(gone.refused().0, "skipped");
 }
 

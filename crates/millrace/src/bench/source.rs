@@ -8,9 +8,9 @@ use std::{
 use async_trait::async_trait;
 use connect::{
     AccountCheck, Address, Allocation, Armed, BundleRole, Capabilities, Choices, ConnectorError, Cost, Delivery,
-    Effect, EffectDraft, EffectKind, Effects, GoodsOutNote, LineStock, Money, NewNote, NoteScan, Order, OrderFilter,
-    OrderHead, OrderLine, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Progress, ShippingDetails,
-    SourceStock, StockCorrection,
+    Effect, EffectDraft, EffectKind, Effects, GoodsOutNote, LineStock, Money, NewNote, NoteRow, NoteScan, Order,
+    OrderFilter, OrderHead, OrderLine, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Progress,
+    ShippingDetails, SourceStock, StockCorrection,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -136,6 +136,10 @@ impl OrderSource for Made {
         Ok(Vec::new())
     }
 
+    async fn fulfilled(&self, _order_id: i64) -> Result<BTreeMap<i64, Decimal>, ConnectorError> {
+        Ok(BTreeMap::new())
+    }
+
     async fn products(&self, ids: &[i64]) -> Result<Vec<Product>, ConnectorError> {
         let made = |id: &i64| Product {
             product_id: *id,
@@ -175,7 +179,14 @@ impl OrderSource for Made {
         Err(PlanError::new(NOT_HERE))
     }
 
-    fn plan_shipped(&self, _key: &str, _order: i64, _note: i64, _at: Timestamp) -> Result<EffectDraft, PlanError> {
+    fn plan_shipped(
+        &self,
+        _key: &str,
+        _order: i64,
+        _note: i64,
+        _rows: &[NoteRow],
+        _at: Timestamp,
+    ) -> Result<EffectDraft, PlanError> {
         Err(PlanError::new(NOT_HERE))
     }
 

@@ -272,7 +272,7 @@ fn step(
             runtime.source.plan_shipping(&key, &details)
         }
         NextStep::PostShipped { note_id } => {
-            Ok(vec![runtime.source.plan_shipped(&key, request.order_id, *note_id, shipment.shipped_at)?])
+            Ok(vec![runtime.source.plan_shipped(&key, request.order_id, *note_id, rows, shipment.shipped_at)?])
         }
         NextStep::Wait | NextStep::Hold(_) | NextStep::Confirmed => Ok(Vec::new()),
     }

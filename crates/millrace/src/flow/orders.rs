@@ -6,7 +6,7 @@ use std::{
 };
 
 use connect::{
-    EffectDraft, GoodsOutNote, Order, PlanError, Product, ShipmentRequest, WarehouseFeature,
+    EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, Progress, ShipmentRequest, WarehouseFeature,
     planted::{Planted, planted},
 };
 use connectors::brightpearl::webhooks::expand_ids;
@@ -20,10 +20,11 @@ use engine::{
     settings::StartMode,
 };
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 
 use super::{
     FlowError, counts, recover,
-    sent::{Compared, compare_sent, mark_of},
+    sent::{Compared, compare_sent, mark_of, ships},
 };
 use crate::{
     db::{ChannelKind, Counts, ImportedOrder, KnownOrder, NewRequest, Ran, Recorded},
@@ -102,7 +103,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     }
     let mut wanted: BTreeMap<i64, String> = scanned
         .iter()
-        .filter(|(order_id, seen)| must_read(runtime, known.get(order_id), seen))
+        .filter(|(order_id, seen)| must_read(runtime, **order_id, known.get(order_id), seen))
         .map(|(order_id, seen)| (*order_id, seen.mark.clone()))
         .collect();
     // What left the scan before it was sent may be cancelled, shipped by others or moved to another status.
@@ -131,6 +132,9 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     Ok(summary)
 }
 
+/// How often an order that was left out is decided upon once more while the scan shows it.
+const ONCE_MORE: Duration = Duration::from_secs(600);
+
 /// Most calls from the source taken out of the inbox in one run; the rest waits for the next.
 const MOST_CALLS: u32 = 1_000;
 
@@ -138,6 +142,7 @@ const MOST_CALLS: u32 = 1_000;
 async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
     let calls = runtime.db.take_calls(&runtime.key.scope, &runtime.account, MOST_CALLS).await?;
     let mut ids = BTreeSet::new();
+    let (db, key) = (&runtime.db, &runtime.key);
     for call in calls.iter().filter(|call| call.resource.ends_with("order")) {
         match expand_ids(&call.resource_id) {
             Ok(found) => ids.extend(found),
@@ -147,7 +152,9 @@ async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
         }
     }
     let ids: Vec<i64> = ids.into_iter().collect();
-    Ok(runtime.db.known_orders(&runtime.key, &ids).await?.into_keys().collect())
+    // A call comes once for all connections of the account.
+    db.look_elsewhere(key, &runtime.account, &ids).await?;
+    Ok(db.known_orders(key, &ids).await?.into_keys().collect())
 }
 
 /// An order as the scan shows it.
@@ -189,7 +196,7 @@ pub(super) async fn scan(runtime: &Runtime) -> Result<BTreeMap<i64, Seen>, FlowE
     })
 }
 
-fn must_read(runtime: &Runtime, known: Option<&KnownOrder>, seen: &Seen) -> bool {
+fn must_read(runtime: &Runtime, order_id: i64, known: Option<&KnownOrder>, seen: &Seen) -> bool {
     let Some(known) = known else { return true };
     match known.disposition {
         Disposition::Waiting(_) | Disposition::Held(_) => true,
@@ -198,6 +205,8 @@ fn must_read(runtime: &Runtime, known: Option<&KnownOrder>, seen: &Seen) -> bool
             StartMode::Order => change_part(&known.seen) != change_part(&seen.mark),
             StartMode::GoodsOutNote => !seen.notes.is_subset(&known.note_ids),
         },
+        // The scan shows neither channel nor status of a note's order, nor what other connections and notes hold of it.
+        Disposition::Skipped(_) | Disposition::Cancelled(_) if !runtime.decided_within(order_id, ONCE_MORE) => true,
         _ => known.seen != seen.mark,
     }
 }
@@ -263,6 +272,7 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         }
         decided.push((order, mark.clone(), decide(runtime, order, &read, known)));
     }
+    runtime.remember_decided(decided.iter().map(|(order, ..)| order.order_id), ONCE_MORE);
     for order_id in record(runtime, decided, &read, summary).await? {
         runtime.remember_read(order_id, read.began);
     }
@@ -276,6 +286,8 @@ pub(super) struct Read {
     pub(super) orders: BTreeMap<i64, Order>,
     /// Every note of them that the hub did not make itself.
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
+    /// Units by row that are fulfilled and on no goods-out note.
+    pub(super) drop_shipped: BTreeMap<i64, Decimal>,
     /// Notes that a lost journal had made, which are no requests: the goods had left already.
     pub(super) forgotten: Vec<GoodsOutNote>,
     /// Orders of which the hub is making a note or taking one away.
@@ -310,10 +322,14 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         }
     }
     let found: Vec<i64> = orders.keys().copied().collect();
-    let read_notes = runtime.source.notes(&found).await?;
+    let products: BTreeSet<i64> =
+        orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
+    let products = runtime.products(&products).await?;
+    let mut read_notes = runtime.source.notes(&found).await?;
+    let drop_shipped = drop_shipped(runtime, &orders, &products, &mut read_notes).await?;
     // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
     let own = runtime.db.own_notes(&runtime.key, &found).await?;
-    let made = recover::Made::of_lost_journal(runtime).await?;
+    let made = recover::Made::of_lost_journal(&runtime.db, &*runtime.source, runtime.settings.start_mode).await?;
     let (forgotten, others): (Vec<_>, Vec<_>) = read_notes
         .into_iter()
         .filter(|note| !own.notes.contains(&note.note_id))
@@ -322,13 +338,11 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
     for note in others {
         notes.entry(note.order_id).or_default().push(note);
     }
-    let products: BTreeSet<i64> =
-        orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
-    let products = runtime.products(&products).await?;
     Ok(Read {
         began,
         orders,
         notes,
+        drop_shipped,
         forgotten,
         busy: own.busy,
         products,
@@ -336,6 +350,48 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         edited,
         ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
     })
+}
+
+/// Units of each row that a supplier sends himself. Asked only where the source counts something of an order as fulfilled and its
+/// goods-out notes leave a row with goods open; the notes of such orders are then read again, since one that is made meanwhile
+/// counts as fulfilled as well.
+async fn drop_shipped(
+    runtime: &Runtime,
+    orders: &BTreeMap<i64, Order>,
+    products: &BTreeMap<i64, Product>,
+    notes: &mut Vec<GoodsOutNote>,
+) -> Result<BTreeMap<i64, Decimal>, FlowError> {
+    let noted = |notes: &[GoodsOutNote]| {
+        let mut noted: BTreeMap<i64, Decimal> = BTreeMap::new();
+        for row in notes.iter().filter(|note| !note.transfer).flat_map(|note| &note.rows) {
+            *noted.entry(row.row_id).or_default() += row.quantity;
+        }
+        noted
+    };
+    let on_notes = noted(notes);
+    let is_open = |line: &OrderLine| {
+        ships(line, products) && on_notes.get(&line.row_id).copied().unwrap_or_default() < line.quantity
+    };
+    let in_part: Vec<i64> = orders
+        .values()
+        .filter(|order| matches!(order.fulfilment, Progress::Part | Progress::All) && order.lines.iter().any(is_open))
+        .map(|order| order.order_id)
+        .collect();
+    if in_part.is_empty() || runtime.settings.start_mode != StartMode::Order {
+        return Ok(BTreeMap::new());
+    }
+    let mut elsewhere = BTreeMap::new();
+    for order_id in &in_part {
+        elsewhere.extend(runtime.source.fulfilled(*order_id).await?);
+    }
+    notes.retain(|note| !in_part.contains(&note.order_id));
+    notes.extend(runtime.source.notes(&in_part).await?);
+    let on_notes = noted(notes);
+    for (row_id, units) in &mut elsewhere {
+        *units -= on_notes.get(row_id).copied().unwrap_or_default();
+    }
+    elsewhere.retain(|_, units| *units > Decimal::ZERO);
+    Ok(elsewhere)
 }
 
 /// What becomes of one order, as things stand now.
@@ -365,6 +421,7 @@ pub(super) fn decide_with(
         cancelled_status: read.cancelled_status,
         order,
         notes,
+        drop_shipped: &read.drop_shipped,
         known_notes: known.map_or(&no_notes, |known| &known.note_ids),
         goes_again: !dead_keys.is_empty(),
         products: &read.products,

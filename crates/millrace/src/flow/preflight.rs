@@ -1,7 +1,10 @@
 //! Pre-flight: the orders of the past, read and planned as the orders channel would, and counted. Nothing is written but the
 //! count, and nothing is sent.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{ErrorKind, GoodsOutNote, Order};
 use engine::{
@@ -107,6 +110,7 @@ async fn causes(
         cancelled_status: read.cancelled_status,
         order: &order,
         notes: &notes,
+        drop_shipped: &BTreeMap::new(),
         known_notes: &BTreeSet::new(),
         goes_again: false,
         products: &read.products,

@@ -1,6 +1,8 @@
 //! Orders that were sent: whether they still are what the source wants (docs/cancels-and-changes.md).
 
-use connect::{BundleRole, Order, OrderLine};
+use std::collections::BTreeMap;
+
+use connect::{BundleRole, Order, OrderLine, Product};
 use engine::change;
 
 use super::{
@@ -85,8 +87,9 @@ pub(super) async fn compare_sent(
         &change::Now {
             order,
             notes: read.notes.get(&order_id).map_or(&[], Vec::as_slice),
+            drop_shipped: &read.drop_shipped,
             warehouses: &runtime.settings.warehouses_in_scope(),
-            ships: &|line: &OrderLine| ships(line, read),
+            ships: &|line: &OrderLine| ships(line, &read.products),
         },
     );
     let new =
@@ -98,11 +101,11 @@ pub(super) async fn compare_sent(
     Ok(if new { Compared::Changed } else { Compared::Same })
 }
 
-fn ships(line: &OrderLine, read: &Read) -> bool {
+pub(super) fn ships(line: &OrderLine, products: &BTreeMap<i64, Product>) -> bool {
     line.bundle != BundleRole::Parent
         && line
             .product_id
-            .and_then(|product| read.products.get(&product))
+            .and_then(|product| products.get(&product))
             .is_some_and(|product| product.stock_tracked && product.components.is_empty())
 }
 

@@ -191,7 +191,7 @@ impl Account {
 
     /// The quantity of each row of an order that is on goods-out notes.
     pub(crate) fn noted_quantities(&self, order: &Order) -> BTreeMap<i64, i64> {
-        let mut quantities = BTreeMap::new();
+        let mut quantities = order.drop_shipped.clone();
         for note in order.notes_out.iter().filter_map(|id| self.notes.get(id)) {
             for (row, lines) in &note.rows {
                 *quantities.entry(*row).or_insert(0) += lines.iter().map(|line| line.quantity).sum::<i64>();

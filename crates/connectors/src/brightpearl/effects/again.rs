@@ -8,7 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     bodies,
-    prepare::{note_ref, quantities},
+    bodies::quantities,
+    prepare::note_ref,
     probe::{self, learn_author},
 };
 use crate::brightpearl::{Brightpearl, client::Purpose};

@@ -40,6 +40,9 @@ pub(super) struct Details {
 pub(super) struct Shipped {
     pub(super) order_id: i64,
     pub(super) note_id: i64,
+    /// What the note holds; empty in events that were planned before this was kept.
+    #[serde(default)]
+    pub(super) rows: BTreeMap<i64, Decimal>,
     pub(super) shipped_at: Timestamp,
 }
 
@@ -73,6 +76,16 @@ pub(super) struct Correction {
     pub(super) reason: String,
     pub(super) marker: String,
     pub(super) cost: Option<Money>,
+}
+
+/// Row id to quantity: what two notes are compared by.
+pub(super) fn quantities(rows: &[NoteRow]) -> BTreeMap<i64, Decimal> {
+    let mut sums: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(row.row_id).or_default();
+        *sum = sum.saturating_add(row.quantity).normalize();
+    }
+    sums
 }
 
 /// Reads a frozen body back.
@@ -158,12 +171,14 @@ pub(in crate::brightpearl) fn shipped(
     key: &str,
     order_id: i64,
     note_id: i64,
+    rows: &[NoteRow],
     shipped_at: Timestamp,
 ) -> Result<EffectDraft, PlanError> {
     needs_id(order_id, "an order")?;
     needs_id(note_id, "a goods-out note")?;
+    let rows = quantities(rows);
     let title = format!("Mark goods-out note {note_id} of order {order_id} as shipped");
-    draft(EffectKind::PostShipped, key, None, &Shipped { order_id, note_id, shipped_at }, title)
+    draft(EffectKind::PostShipped, key, None, &Shipped { order_id, note_id, rows, shipped_at }, title)
 }
 
 /// The order's status, only while it stands at one of `from`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connect::{
-    ConnectorError, Effect, EffectKind, GoodsOutNote, NewNote, NoteRow, NoteState, Order, Prepared, Probe, RemoteRef,
+    Armed, ConnectorError, Effect, EffectKind, GoodsOutNote, NewNote, NoteState, Order, Prepared, Probe, RemoteRef,
     planted::{Planted, planted},
 };
 use jiff::Timestamp;
@@ -11,7 +11,10 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status};
+use super::{
+    bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status},
+    probe::probe,
+};
 use crate::brightpearl::{
     Brightpearl,
     client::{Failure, Purpose},
@@ -39,6 +42,8 @@ pub(super) struct DetailsBefore {
     pub(super) priority: bool,
     pub(super) label_uri: String,
     pub(super) ship_method_id: i64,
+    #[serde(default)]
+    pub(super) reference: String,
 }
 
 /// What a shipped event is sent with.
@@ -80,10 +85,16 @@ pub(in crate::brightpearl) async fn prepare(
         EffectKind::PostShipped => return prepare_shipped(connector, effects).await,
         EffectKind::SetStatus => prepare_statuses(connector, effects).await,
         EffectKind::AddOrderNote => {
+            let before = found_before(connector, effects).await?;
             let added_on = time_text(connector.client.past_for_both());
-            return Ok(each::<OrderNote>(effects, |_| ready(&OrderNoteBefore { added_on: added_on.clone() })));
+            let fresh = each::<OrderNote>(effects, |_| ready(&OrderNoteBefore { added_on: added_on.clone() }));
+            return Ok(before.into_iter().zip(fresh).map(|(before, fresh)| before.unwrap_or(fresh)).collect());
         }
-        EffectKind::CorrectStock => prepare_corrections(connector, effects).await,
+        EffectKind::CorrectStock => {
+            let before = found_before(connector, effects).await?;
+            let fresh = prepare_corrections(connector, effects).await?;
+            return Ok(before.into_iter().zip(fresh).map(|(before, fresh)| before.unwrap_or(fresh)).collect());
+        }
         EffectKind::SubmitRequest
         | EffectKind::ReleaseRequest
         | EffectKind::CancelRequest
@@ -92,6 +103,27 @@ pub(in crate::brightpearl) async fn prepare(
         }
     };
     Ok(prepared?)
+}
+
+/// What an earlier attempt left behind after all, by its marker. These kinds say the same again when they are sent again, and that
+/// an answer meant *not sent* is the vendor's word (brightpearl-api.md §23, row 19).
+async fn found_before(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Option<Prepared>>, ConnectorError> {
+    let tried: Vec<Armed> = effects
+        .iter()
+        .filter_map(|effect| {
+            let baseline = effect.tried.clone()?;
+            Some(Armed { effect: effect.clone(), baseline, attempt: 1, armed_at: connector.client.their_now() })
+        })
+        .collect();
+    if tried.is_empty() {
+        return Ok(effects.iter().map(|_| None).collect());
+    }
+    let mut found = probe(connector, &tried).await?.into_iter();
+    let is_there = |probe: Probe| match probe {
+        Probe::Equal(_) | Probe::Different { .. } | Probe::Many(_) => Some(Prepared::Found(probe)),
+        _ => None,
+    };
+    Ok(effects.iter().map(|effect| effect.tried.as_ref().and_then(|_| found.next()).and_then(is_there)).collect())
 }
 
 fn each<T: serde::de::DeserializeOwned>(effects: &[Effect], decide: impl Fn(T) -> Prepared) -> Vec<Prepared> {
@@ -165,9 +197,9 @@ fn note_may_be_made(
     };
     let open =
         || notes.iter().filter(|note| note.state == NoteState::Unshipped && note.warehouse_id == wanted.warehouse_id);
-    let quantities = quantities(&wanted.rows);
+    let quantities = bodies::quantities(&wanted.rows);
     let usable: Vec<RemoteRef> = open()
-        .filter(|note| self::quantities(&note.rows) == quantities)
+        .filter(|note| bodies::quantities(&note.rows) == quantities)
         .map(|note| note_ref(note).with("adopted", "true"))
         .collect();
     match usable.as_slice() {
@@ -211,7 +243,7 @@ fn note_may_be_made(
             };
         }
     }
-    let notes = notes.iter().map(|note| (note.note_id, self::quantities(&note.rows))).collect();
+    let notes = notes.iter().map(|note| (note.note_id, bodies::quantities(&note.rows))).collect();
     ready(&NotesBefore { notes, author })
 }
 
@@ -239,6 +271,7 @@ async fn prepare_details(connector: &Brightpearl, effects: &[Effect]) -> Result<
                 priority: found.priority,
                 label_uri: found.label_uri.clone(),
                 ship_method_id: found.note.ship_method_id,
+                reference: found.note.reference.clone(),
             }),
         }
     }))
@@ -253,6 +286,18 @@ async fn prepare_shipped(connector: &Brightpearl, effects: &[Effect]) -> Result<
         let Some(found) = notes.get(&body.note_id) else { return gone(connector, body.note_id) };
         if found.note.state == NoteState::Shipped {
             return Prepared::Found(Probe::Equal(shipped_ref(found)));
+        }
+        // The last look before what cannot be taken back: the answer to the POST does not say what the note holds, and a person
+        // may have changed it since.
+        let holds = bodies::quantities(&found.note.rows);
+        if !body.rows.is_empty() && holds != body.rows {
+            let words = |rows: &BTreeMap<i64, Decimal>| {
+                rows.iter().map(|(row, units)| format!("{units} of row {row}")).collect::<Vec<_>>().join(", ")
+            };
+            return Prepared::Found(Probe::Different {
+                reference: note_ref(&found.note),
+                difference: format!("it holds {}, and {} left", words(&holds), words(&body.rows)),
+            });
         }
         let Some(owner_id) = owner else {
             return Prepared::Impossible {
@@ -291,16 +336,6 @@ fn not_shown_yet(note_id: i64) -> Prepared {
     }
 }
 
-/// Row id to quantity: what two notes are compared by.
-pub(super) fn quantities(rows: &[NoteRow]) -> BTreeMap<i64, Decimal> {
-    let mut sums: BTreeMap<i64, Decimal> = BTreeMap::new();
-    for row in rows {
-        let sum = sums.entry(row.row_id).or_default();
-        *sum = sum.saturating_add(row.quantity).normalize();
-    }
-    sums
-}
-
 /// Something that a note does not say: whether that counts as a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unsaid {
@@ -312,7 +347,8 @@ pub(super) enum Unsaid {
 pub(super) fn difference(wanted: &Details, found: &NoteDetail, unsaid: Unsaid) -> Option<String> {
     let mut differences = Vec::new();
     let note = &found.note;
-    if note.reference != wanted.reference {
+    // A shipment without a tracking number says nothing about one that stands there.
+    if !wanted.reference.is_empty() && note.reference != wanted.reference {
         differences.push(format!("reference {:?} instead of {:?}", note.reference, wanted.reference));
     }
     if let Some(method) = wanted.ship_method_id

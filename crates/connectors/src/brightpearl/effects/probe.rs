@@ -13,11 +13,8 @@ use serde::de::DeserializeOwned;
 
 use super::{
     again::is_made_for,
-    bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status},
-    prepare::{
-        NotesBefore, StockBefore, Unsaid, baseline, difference, note_ref, order_ref, quantities, shipped_ref,
-        was_shipped,
-    },
+    bodies::{self, Correction, Deletion, Details, OrderNote, Shipped, Status, quantities},
+    prepare::{NotesBefore, StockBefore, Unsaid, baseline, difference, note_ref, order_ref, shipped_ref, was_shipped},
 };
 use crate::brightpearl::{Brightpearl, client::Purpose, movements, orders, stock};
 

@@ -172,7 +172,11 @@ fn update_shipping(details: &Details, before: &DetailsBefore) -> Result<Ready, S
         priority: before.priority,
         shipping: wire::ShippingUpdate {
             shipping_method_id: details.ship_method_id.or(kept_method),
-            reference: details.reference.clone(),
+            // Without a number, what stands there stays.
+            reference: match details.reference.is_empty() {
+                true => before.reference.clone(),
+                false => details.reference.clone(),
+            },
             boxes: details.boxes,
             weight: details.weight.map(|weight| format!("{weight:.2}")),
         },
@@ -294,6 +298,7 @@ mod tests {
             weight: Some("3.4".parse().unwrap()),
         };
         let before = DetailsBefore {
+            reference: String::new(),
             priority: true,
             label_uri: "https://labels.example.test/5.png".to_owned(),
             ship_method_id: 49,

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use connect::{
-    Armed, EffectDraft, EffectKind, Effects, ErrorKind, FoundAgain, HttpRequest, Money, NewNote, NoteRow, OrderSource,
-    Prepared, Probe, Sent, ShippingDetails, StockCorrection, ulid,
+    Armed, Effect, EffectDraft, EffectKind, Effects, ErrorKind, FoundAgain, HttpRequest, Money, NewNote, NoteRow,
+    OrderSource, Prepared, Probe, Sent, ShippingDetails, StockCorrection, ulid,
 };
 use jiff::Timestamp;
 use simulators::{
@@ -96,7 +96,7 @@ async fn a_whole_shipment() {
         bench.make(draft).await;
     }
     let shipped_at = bench.now().checked_sub(jiff::SignedDuration::from_mins(10)).unwrap();
-    bench.make(&bench.connector.plan_shipped("shipped", order, note, shipped_at).unwrap()).await;
+    bench.make(&bench.connector.plan_shipped("shipped", order, note, &[], shipped_at).unwrap()).await;
 
     let found = bench.sim.notes(ACCOUNT, order).unwrap().remove(0);
     assert_eq!(found.reference, "1Z999AA10123456784, 1Z999AA10123456785, 1Z999AA10123456786 +1");
@@ -109,7 +109,7 @@ async fn a_whole_shipment() {
 
     // The rest, as a second note.
     let rest = bench.make(&bench.note("rest", order, &[1])).await;
-    bench.make(&bench.connector.plan_shipped("rest", order, rest, bench.now()).unwrap()).await;
+    bench.make(&bench.connector.plan_shipped("rest", order, rest, &[], bench.now()).unwrap()).await;
     assert_eq!(bench.sim.order(ACCOUNT, order).unwrap().shipping_status, "ASS");
 
     let (ready, shipped) = (bench.status("Ready to ship"), bench.status("Shipped"));
@@ -122,7 +122,7 @@ async fn a_whole_shipment() {
         1
     );
     // Each of them is there now.
-    for draft in [&status, &drafts[0], &bench.connector.plan_shipped("again", order, note, shipped_at).unwrap()] {
+    for draft in [&status, &drafts[0], &bench.connector.plan_shipped("again", order, note, &[], shipped_at).unwrap()] {
         let (_, prepared) = bench.prepare(draft).await;
         assert!(matches!(prepared, Prepared::Found(Probe::Equal(_))), "{}: {prepared:?}", draft.kind);
     }
@@ -233,6 +233,67 @@ async fn a_status_that_a_person_moved_on_is_left_alone() {
     assert_eq!(bench.prepare(&draft).await.1, Prepared::Found(Probe::MovedOn { state: hold }));
 }
 
+/// What cannot be taken back is looked at once more: the answer that made the note does not say what the note holds.
+#[tokio::test]
+async fn a_shipped_event_is_for_the_rows_that_left() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[3, 1]);
+    let note = bench.make(&bench.note("note", order, &[2, 1])).await;
+    let holding = |quantities: [i64; 2]| {
+        let rows = bench.rows(order).into_iter().zip(quantities);
+        rows.map(|((row_id, product_id, _), quantity)| NoteRow { row_id, product_id, quantity: quantity.into() })
+            .collect::<Vec<_>>()
+    };
+    let shipped =
+        |key: &str, rows: &[NoteRow]| bench.connector.plan_shipped(key, order, note, rows, bench.now()).unwrap();
+    let (_, prepared) = bench.prepare(&shipped("more", &holding([3, 1]))).await;
+    let Prepared::Found(Probe::Different { difference, .. }) = prepared else { panic!("{prepared:?}") };
+    assert!(difference.contains("it holds 2 of row") && difference.contains("and 3 of row"), "{difference}");
+    bench.make(&shipped("right", &holding([2, 1]))).await;
+    assert!(bench.sim.notes(ACCOUNT, order).unwrap()[0].shipped);
+}
+
+/// A label program wrote the number on the note, and the warehouse gives none.
+#[tokio::test]
+async fn a_number_that_stands_on_the_note_stays_where_none_is_given() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[1]);
+    let note = bench.make(&bench.note("note", order, &[1])).await;
+    bench.make(&bench.shipping("label", order, note, &["1Z999EXAMPLE0001"])[0]).await;
+    let none = ShippingDetails {
+        order_id: order,
+        note_id: note,
+        tracking: Vec::new(),
+        ship_method_id: Some(49),
+        boxes: 1,
+        weight: None,
+    };
+    let draft = bench.connector.plan_shipping("shipping", &none).unwrap().remove(0);
+    bench.make(&draft).await;
+    let found = bench.sim.notes(ACCOUNT, order).unwrap().remove(0);
+    assert_eq!((found.reference.as_str(), found.shipping_method_id, found.boxes), ("1Z999EXAMPLE0001", 49, Some(1)));
+    assert!(matches!(bench.prepare(&draft).await.1, Prepared::Found(Probe::Equal(_))), "it is as it should be");
+}
+
+/// *Too many requests* is taken to mean that nothing was done. Where it was done, what cannot be sent twice is found before it
+/// goes again (brightpearl-api.md §23, row 19).
+#[tokio::test]
+async fn what_was_done_in_spite_of_its_answer_is_found_before_it_goes_again() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[1]);
+    let product = bench.rows(order)[0].1;
+    let text = bench.connector.plan_order_note("text", order, "Left in two boxes").unwrap();
+    for draft in [bench.correction("batch", product, -3), text] {
+        let kind = draft.kind;
+        let armed = bench.armed(&draft).await;
+        let again = Effect { tried: Some(armed.baseline.clone()), ..armed.effect.clone() };
+        let prepare = async || bench.connector.prepare(std::slice::from_ref(&again)).await.unwrap().remove(0);
+        assert!(matches!(prepare().await, Prepared::Ready { .. }), "{kind}: nothing was done");
+        assert!(matches!(bench.send(&armed).await, Sent::Accepted { .. }));
+        assert!(matches!(prepare().await, Prepared::Found(Probe::Equal(_))), "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn notes_are_deleted_until_they_are_shipped() {
     let bench = Bench::small().await;
@@ -257,7 +318,7 @@ async fn a_shipped_event_with_an_old_version_has_no_effect() {
         let bench = Bench::with(Switches { stale_event_version, ..Switches::default() }).await;
         let order = bench.order(&[1]);
         let note = bench.make(&bench.note("note", order, &[1])).await;
-        let draft = bench.connector.plan_shipped("shipped", order, note, bench.now()).unwrap();
+        let draft = bench.connector.plan_shipped("shipped", order, note, &[], bench.now()).unwrap();
         let armed = bench.armed(&draft).await;
         // Somebody prints the note meanwhile.
         let event = format!(r#"{{"events":[{{"eventCode":"PRI","occured":"{}","eventOwnerId":5}}]}}"#, bench.now());
@@ -341,7 +402,7 @@ async fn one_of(bench: &Bench, kind: EffectKind) -> Armed {
             match kind {
                 EffectKind::DeleteNote => bench.connector.plan_note_deletion("delete", order, note).unwrap(),
                 EffectKind::UpdateShipping => bench.shipping("shipping", order, note, &["1Z999"]).remove(0),
-                _ => bench.connector.plan_shipped("shipped", order, note, bench.now()).unwrap(),
+                _ => bench.connector.plan_shipped("shipped", order, note, &[], bench.now()).unwrap(),
             }
         }
     };

@@ -106,7 +106,7 @@ async fn work(bench: &Bench) -> Vec<String> {
         let mut drafts = bench.shipping(&format!("shipping-{number}"), order, note, &["1Z999AA10123456784"]);
         // The goods left before anybody here knew of it.
         let left_at = bench.context.clock.now().checked_sub(SignedDuration::from_mins(10)).unwrap();
-        drafts.push(bench.connector.plan_shipped(&format!("shipped-{number}"), order, note, left_at).unwrap());
+        drafts.push(bench.connector.plan_shipped(&format!("shipped-{number}"), order, note, &[], left_at).unwrap());
         for draft in &drafts {
             if let End::Held(why) = bench.settle(draft).await {
                 held.push(why);

@@ -167,7 +167,7 @@ async fn a_goods_out_note() {
     );
 
     // It is shipped already, and by whom is told.
-    let draft = connector.plan_shipped("key", 700_002, 12_000_001, at("2025-11-04T16:00:00Z")).unwrap();
+    let draft = connector.plan_shipped("key", 700_002, 12_000_001, &[], at("2025-11-04T16:00:00Z")).unwrap();
     let effect = Effect {
         id: EffectId::generate(at("2026-01-01T00:00:00Z"), &OsRandom),
         kind: draft.kind,

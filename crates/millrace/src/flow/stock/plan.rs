@@ -211,19 +211,20 @@ async fn hold_refused(runtime: &Runtime) -> Result<(), FlowError> {
     Ok(())
 }
 
-/// The cost of one of each product, where a price list has it.
+/// The cost of one of each product: from the list that was chosen, and where that has none, from the account's own list of costs.
 pub(super) async fn costs(runtime: &Runtime, products: &[i64]) -> Result<BTreeMap<i64, Money>, FlowError> {
     if products.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let price_list = match runtime.settings.price_list {
-        Some(price_list) => Some(price_list),
-        None => runtime.choices().await?.cost_price_list,
+    let mut found = match runtime.settings.price_list {
+        Some(price_list) => runtime.source.costs(price_list, products).await?,
+        None => BTreeMap::new(),
     };
-    match price_list {
-        Some(price_list) => Ok(runtime.source.costs(price_list, products).await?),
-        None => Ok(BTreeMap::new()),
+    let without: Vec<i64> = products.iter().copied().filter(|product| !found.contains_key(product)).collect();
+    if let (Some(price_list), false) = (runtime.choices().await?.cost_price_list, without.is_empty()) {
+        found.extend(runtime.source.costs(price_list, &without).await?);
     }
+    Ok(found)
 }
 
 /// One correction to plan.

@@ -122,3 +122,28 @@ async fn orders_edited_between_read_and_send() {
     }
     world.invariants().expect("the invariants hold");
 }
+
+/// A supplier sends one row of an order himself. The warehouse is asked for the other, and what the supplier sends is no change of
+/// what it was asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_supplier_sends_stays_with_him() {
+    let settings = "on_change = \"cancel_and_resend\"".to_owned();
+    let mut world = World::new(Setup { told: true, settings, ..Setup::default() }).await;
+    let lines = [0, 1].map(|place| simulators::brightpearl::NewLine::sku(&world.skus[place].1, 2));
+    let order = world.place(world.ready(lines.to_vec()));
+    let rows: Vec<i64> = world.brightpearl.order(ACCOUNT, order).expect("the order").rows.into_keys().collect();
+    world.brightpearl.drop_ship(ACCOUNT, order, rows[1], 2).expect("a supplier sends it");
+    world.brightpearl.allocate(ACCOUNT, order).expect("allocated");
+    world.start();
+    at_warehouse(&mut world, order, &[key(order)]).await;
+    let asked = world.warehouse_orders().into_iter().find(|one| one.key == key(order)).expect("it is there").asked;
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    assert!(asked.contains_key(&crate::world::warehouse_sku(&world.skus[0].1)), "{asked:?}");
+    look(&world, order);
+    dsfx(&world).tell(&key(order), Handling::Full);
+    becomes(&mut world, order, "closed", "").await;
+    let notes = world.brightpearl.notes(ACCOUNT, order).expect("notes");
+    assert!(notes.len() == 1 && notes[0].shipped, "{notes:?}");
+    at_warehouse(&mut world, order, &[key(order)]).await;
+    world.invariants().expect("the invariants hold");
+}

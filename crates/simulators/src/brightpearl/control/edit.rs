@@ -117,6 +117,22 @@ impl Brightpearl {
         })
     }
 
+    /// A person has a supplier send some of a row: a drop-ship note, which no list of goods-out notes shows.
+    pub fn drop_ship(&self, account: &str, order: i64, row: i64, quantity: i64) -> Result<(), ControlError> {
+        self.by_hand(account, "drop ship", OFFICE, |account, call| {
+            let found = account.order(order)?;
+            let ordered = found.rows.get(&row).map_or(0, crate::brightpearl::orders::Row::whole_quantity);
+            let fulfilled = account.noted_quantities(found).get(&row).copied().unwrap_or(0);
+            if fulfilled + quantity > ordered {
+                return Err(Refusal::invalid(format!("Row {row} has less than {quantity} left to fulfil")));
+            }
+            account.unreserve_rows(order, &[row]);
+            account.change_order(order, Change::Fulfilment, call, |order| {
+                *order.drop_shipped.entry(row).or_insert(0) += quantity;
+            })
+        })
+    }
+
     /// Changes the postal code of an order's delivery address.
     pub fn set_postcode(&self, account: &str, order: i64, postcode: &str) -> Result<(), ControlError> {
         self.by_hand(account, "set postcode", OFFICE, |account, call| {
@@ -280,6 +296,7 @@ impl Brightpearl {
             Command::AddRow { order, line } => self.add_row(account, order, line).map(Outcome::Created),
             Command::RemoveRow { order, row } => self.remove_row(account, order, row).map(done),
             Command::SetQuantity { order, row, quantity } => self.set_quantity(account, order, row, quantity).map(done),
+            Command::DropShip { order, row, quantity } => self.drop_ship(account, order, row, quantity).map(done),
             Command::SplitOrder { order, rows } => self.split_order(account, order, &rows).map(Outcome::Created),
             Command::Allocate { order } => self.allocate(account, order).map(done),
             Command::CreateNote { order, warehouse, staff, rows } => {

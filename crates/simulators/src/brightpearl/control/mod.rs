@@ -153,6 +153,8 @@ pub enum Command {
     RemoveRow { order: i64, row: i64 },
     /// [`Brightpearl::set_quantity`](super::Brightpearl::set_quantity).
     SetQuantity { order: i64, row: i64, quantity: i64 },
+    /// [`Brightpearl::drop_ship`](super::Brightpearl::drop_ship).
+    DropShip { order: i64, row: i64, quantity: i64 },
     /// [`Brightpearl::split_order`](super::Brightpearl::split_order).
     SplitOrder { order: i64, rows: BTreeMap<i64, i64> },
     /// [`Brightpearl::allocate`](super::Brightpearl::allocate).

@@ -100,7 +100,7 @@ pub(crate) fn fulfilment_status(account: &Account, order: i64) -> Answer {
     let order = account.order(order)?;
     let mut out = Map::new();
     for (id, row) in &order.rows {
-        let (mut fulfilled, mut shipped) = (0, 0);
+        let (mut fulfilled, mut shipped) = (order.drop_shipped.get(id).copied().unwrap_or(0), 0);
         let mut places: Map<String, Value> = Map::new();
         for note in order.notes_out.iter().filter_map(|note| account.notes.get(note)) {
             for line in note.rows.get(id).into_iter().flatten() {

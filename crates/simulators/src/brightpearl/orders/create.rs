@@ -120,6 +120,7 @@ impl Account {
             shipping_status: "NST",
             payment_ids: call.switches.payment_status_ids,
             notes_out: Vec::new(),
+            drop_shipped: BTreeMap::new(),
             note_sequence: 0,
             lagging: Vec::new(),
         }

@@ -199,6 +199,8 @@ pub(crate) struct Order {
     pub(crate) payment_ids: PaymentStatusIds,
     /// Goods-out notes that exist.
     pub(crate) notes_out: Vec<i64>,
+    /// By row, on drop-ship notes: a supplier sends it.
+    pub(crate) drop_shipped: BTreeMap<i64, i64>,
     /// How many goods-out notes there ever were.
     pub(crate) note_sequence: i64,
     /// Earlier states that searches still show, each until the given time; `None`: not there yet.
