@@ -52,7 +52,7 @@ pub use letter::{Known, Letters, Mark, Marks, NoMarks, Receipt, Reception};
 pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderLine, Progress};
 pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
-pub use shipment::{Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest};
+pub use shipment::{LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest};
 pub use source::{
     AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
     OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock,
@@ -61,6 +61,6 @@ pub use source::{
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};
 pub use warehouse::{
-    CancelOutcome, CarrierChoice, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, Sighting, Sightings,
-    StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
+    CancelOutcome, CarrierChoice, FeedCursor, Inbound, LinesEnded, RejectedInput, RequestState, ShipmentPage, Sighting,
+    Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
 };

@@ -114,6 +114,23 @@ pub struct Shipment {
     pub loose: Vec<PackageLine>,
     /// The warehouse says that nothing more will come for this request.
     pub is_final: bool,
+    /// Lines of which the warehouse says that nothing more will come. A request is over when that, or that all has left, is so
+    /// of every line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<LineRef>,
+    /// The warehouse gives its shipment ids order by order: [`Shipment::reference`] is the identity together with the key (x12.md
+    /// §8.5). Said by a connector while it reads, and not kept.
+    #[serde(skip)]
+    pub within_order: bool,
+}
+
+/// A line of a request, as a warehouse names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LineRef {
+    /// The number of ours that it gives back.
+    pub line_number: Option<u32>,
+    /// Its article; the first open line of it where there is no number.
+    pub sku: String,
 }
 
 impl Shipment {

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConnectorError, EffectDraft, Effects, Letters, PlanError, RemoteRef, Shipment, ShipmentRequest, StockAdjustment,
-    StockFeed,
+    ConnectorError, EffectDraft, Effects, Letters, LineRef, PlanError, RemoteRef, Shipment, ShipmentRequest,
+    StockAdjustment, StockFeed,
 };
 
 /// What a test of the warehouse's settings reached.
@@ -45,12 +45,26 @@ pub enum RequestState {
     Held,
     /// Picking, packing, or something unknown.
     Working,
+    /// Nothing more of some of its lines will leave. Of the others nothing is said.
+    LinesEnded(LinesEnded),
     /// Everything that will leave has left.
     Finished,
     /// It was cancelled there.
     Cancelled,
     /// It was there and is not any more.
     Gone,
+}
+
+/// What a warehouse says of lines of which nothing has left.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LinesEnded {
+    /// Nothing of these will leave.
+    pub ended: Vec<LineRef>,
+    /// Nothing of these has left, and the warehouse does not say that it is their end: where they were to be stopped, that is the
+    /// yes (x12.md §8.2).
+    pub none_left: Vec<LineRef>,
+    /// What it says of those cannot be, unless they were to be stopped: why, for a person.
+    pub odd: Option<String>,
 }
 
 impl RequestState {
@@ -60,7 +74,7 @@ impl RequestState {
             Self::Gone | Self::Cancelled => 0,
             Self::Held => 1,
             Self::Waiting => 2,
-            Self::Working => 3,
+            Self::Working | Self::LinesEnded(_) => 3,
             Self::Finished => 4,
         }
     }
@@ -98,6 +112,9 @@ pub struct RejectedInput {
     pub input: Inbound,
     /// What is wrong, where (line, column), and what to do.
     pub reason: String,
+    /// It is shown, and nothing waits for it: it is of a kind that says nothing of goods, so far as is known here. Otherwise stock
+    /// counts wait until it is settled, since it may say what left.
+    pub beside: bool,
 }
 
 /// Where to go on reading. Opaque; taken from the remote system's own answers, never from our clock.
@@ -233,7 +250,8 @@ pub trait Warehouse: Effects {
 
     /// Stops a request. A cancel that ends otherwise than in the warehouse's yes says so in the fact `outcome` of its
     /// reference: `too_late` or `partly`; `asked` where the warehouse has been told and answers by what it does, as a message
-    /// that nobody answers is: then a reported [`RequestState::Cancelled`] is the yes, and the deadline holds. `now` as in
+    /// that nobody answers is: then a reported [`RequestState::Cancelled`], or [`RequestState::LinesEnded`] of all its lines, is the
+    /// yes, and the deadline holds. `now` as in
     /// [`Warehouse::plan_submit`]. Pure.
     fn plan_cancel(&self, key: &str, reference: &RemoteRef, now: Timestamp) -> Result<EffectDraft, PlanError>;
 

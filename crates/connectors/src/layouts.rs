@@ -128,8 +128,9 @@ impl Sample<'_> {
                 shown.found.extend(
                     read.cancelled.iter().take(MOST_TOLD).map(|key| format!("order {key}: nothing will leave")),
                 );
-                told(&read.bad, shown);
-                read.bad
+                let aside: Vec<SetAside> = read.bad.into_iter().chain(read.others).collect();
+                told(&aside, shown);
+                aside
             }
             Err(why) => {
                 shown.problems.push(why);
@@ -153,8 +154,9 @@ impl Sample<'_> {
                         (figure("available", level.available), figure("on hand", level.physical));
                     shown.found.push(format!("{}{facility}{available}{physical}", level.sku));
                 }
-                told(&read.bad, shown);
-                read.bad
+                let aside: Vec<SetAside> = read.bad.into_iter().chain(read.others).collect();
+                told(&aside, shown);
+                aside
             }
             Err(why) => {
                 shown.problems.push(why);

@@ -359,7 +359,7 @@ fn sent(facts: &Facts, request: &Request, patience: &Patience, now: Timestamp) -
                 Place::at(Bucket::NeedsPerson, "the warehouse says that it is cancelled there")
             }
             RequestState::Finished => Place::at(Bucket::Shipped, "the warehouse says that it has left"),
-            RequestState::Waiting | RequestState::Held | RequestState::Working => {
+            RequestState::Waiting | RequestState::Held | RequestState::Working | RequestState::LinesEnded(_) => {
                 Place::at(Bucket::AtWarehouse, "the warehouse says that it has it")
             }
         },

@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod drift;
 pub mod edit;
 pub mod effect;
+pub mod ended;
 pub mod erasure;
 pub mod finding;
 pub mod key;

@@ -3,10 +3,10 @@
 //! Symbols and reasons: docs/reliability.md With a *physical* feed, `difference = W + S − R − inStock`; with an
 //! *available* one, `difference = (A − R − U) − onHand`. Receipts are not carried yet, so R is nil.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    FeedBasis, Money, SourceStock,
+    FeedBasis, Money, SourceStock, StockFeed,
     planted::{Planted, planted},
 };
 use jiff::Timestamp;
@@ -244,6 +244,27 @@ pub fn outdated(count: Counted<'_>, last: Option<Counted<'_>>, newest_figure: Op
     newest_figure
         .filter(|at| *at > count.cut_off)
         .map(|at| format!("a count of {at} of the same facilities was acted upon, and it is older"))
+}
+
+/// Whether later counts say everything again that this one says: then it is not acted upon. A count of some SKUs says nothing of
+/// the others, so two of them that came together both count.
+pub fn is_said_again(count: &StockFeed, later: &[StockFeed]) -> bool {
+    let mut open: BTreeSet<(&str, Option<&str>)> =
+        count.levels.iter().map(|level| (level.sku.as_str(), level.facility.as_deref())).collect();
+    let mut whole = !count.absent_is_zero;
+    for later in later.iter().filter(|later| later.cut_off >= count.cut_off) {
+        whole |= later.absent_is_zero;
+        if later.absent_is_zero {
+            let facilities: BTreeSet<Option<&str>> =
+                later.levels.iter().map(|level| level.facility.as_deref()).collect();
+            open.retain(|(_, facility)| !facilities.contains(facility));
+        }
+        for level in &later.levels {
+            open.remove(&(level.sku.as_str(), level.facility.as_deref()));
+        }
+    }
+    // What it says of SKUs that it does not name, no count of some SKUs says again.
+    open.is_empty() && whole
 }
 
 /// What a whole run looks like.

@@ -173,8 +173,9 @@ pub(super) static FIELDS: &[Field] = &[
         "formulas",
         "Text that a spreadsheet would run",
         FieldKind::Choice(&[("apostrophe", "Gets an apostrophe before it"), ("keep", "Is written as it is")]),
-        Some("apostrophe"),
-        "What begins with = or @, or with + or - and is no number. Keep it only where no person opens the files.",
+        Some("keep"),
+        "What begins with = or @, or with + or - and is no number. A program reads it as it is; choose the apostrophe where people \
+         open the files in a spreadsheet.",
     ),
     place::AFTER_READING,
     place::TIME_ZONE,

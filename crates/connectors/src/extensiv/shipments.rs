@@ -180,6 +180,8 @@ impl Extensiv {
             packages,
             loose,
             is_final: is_last(facts.order_id, left, parts.get(&key).map(Vec::as_slice).unwrap_or_default()),
+            ended: Vec::new(),
+            within_order: false,
             key,
         }))
     }
@@ -349,6 +351,7 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
             content: content.into_bytes(),
         },
         reason: format!("order {id} could not be used: {reason}"),
+        beside: false,
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     again,
     mailbox::Mailbox,
     orders::{self, Inbox, OrderFiles},
-    outbox::{Complete, Outbox, sha256},
+    outbox::{Complete, Outbox, Unended, sha256},
     place::{IN_FOLDER, OUT_FOLDER, Place},
     proof,
     table::{Form, Layout, SetAside, Table, shipments, stock},
@@ -115,12 +115,31 @@ impl Incoming {
         }
     }
 
+    /// A file whose last line is not ended may still be written.
+    fn is_ended(&self, name: &str, content: &[u8]) -> Result<(), Unended> {
+        if matches!(content.last(), Some(b'\n' | b'\r')) {
+            return Ok(());
+        }
+        let of_shipments = self.is_shipments(name);
+        let layout = if of_shipments { &self.shipments.layout } else { &self.stock.layout };
+        // A cell that was cut off may pass for a shorter one, unless it is quoted, or empty, or rows are counted. And what is missing
+        // from a count that names everything would be gone.
+        let last = self.form.decode(content).chars().last();
+        let ends = last.is_some_and(|last| Some(last) == self.form.quote || last == self.form.delimiter);
+        let readable = (ends || layout.trailer.is_some())
+            && (of_shipments || !self.full_snapshot)
+            && Table::read(content, layout, &self.form).is_ok_and(|table| table.last_row_is_read());
+        let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
+        Err(Unended { why: format!("its last line ({lines}) is not ended"), readable })
+    }
+
     fn take_shipments(&self, file: &Complete, page: &mut ShipmentPage) {
         match self.shipped(&file.content) {
             Ok(read) => {
                 page.shipments.extend(read.shipments);
                 page.states.extend(read.cancelled.into_iter().map(|key| (key, RequestState::Cancelled)));
                 page.rejected.extend(read.bad.iter().map(|bad| part(file, bad)));
+                page.rejected.extend(read.others.iter().map(|other| beside(file, other)));
                 page.taken.push(file.taken());
             }
             Err(reason) => page.rejected.push(reject(file.taken(), &reason)),
@@ -132,6 +151,7 @@ impl Incoming {
             Ok(read) => {
                 page.feeds.push(read.feed);
                 page.rejected.extend(read.bad.iter().map(|bad| part(file, bad)));
+                page.rejected.extend(read.others.iter().map(|other| beside(file, other)));
                 page.taken.push(file.taken());
             }
             Err(reason) => page.rejected.push(reject(file.taken(), &reason)),
@@ -140,7 +160,7 @@ impl Incoming {
 }
 
 fn reject(input: Inbound, reason: &str) -> RejectedInput {
-    RejectedInput { reason: format!("{}: {reason}. Nothing of the file was used", input.name), input }
+    RejectedInput { reason: format!("{}: {reason}. Nothing of the file was used", input.name), input, beside: false }
 }
 
 /// Rows of a file that are held for a person, while the others are used.
@@ -154,16 +174,12 @@ fn part(file: &Complete, bad: &SetAside) -> RejectedInput {
         if lines.len() == 1 { "line" } else { "lines" },
         lines.join(", ")
     );
-    RejectedInput { input: Inbound { name, content_hash: sha256(&content), content }, reason }
+    RejectedInput { input: Inbound { name, content_hash: sha256(&content), content }, reason, beside: false }
 }
 
-/// A file whose last line is not ended may still be written.
-fn last_line_is_ended(content: &[u8]) -> Result<(), String> {
-    if matches!(content.last(), Some(b'\n' | b'\r')) {
-        return Ok(());
-    }
-    let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
-    Err(format!("its last line ({lines}) is not ended"))
+/// Rows of a kind that is not known here: they are shown, and the file is used.
+fn beside(file: &Complete, other: &SetAside) -> RejectedInput {
+    RejectedInput { beside: true, ..part(file, other) }
 }
 
 /// A warehouse that is driven with tables in files.
@@ -173,12 +189,14 @@ pub(crate) struct Exchange<F> {
     random: Arc<dyn Random>,
     inbox: Inbox<F>,
     outbox: Outbox,
-    incoming: Incoming,
+    incoming: Arc<Incoming>,
 }
 
 impl<F: OrderFiles> Exchange<F> {
     pub(crate) fn new(place: Place, files: F, incoming: Incoming, context: &BuildContext) -> Self {
         let store = context.files.open(place.location.clone());
+        let incoming = Arc::new(incoming);
+        let ends = Arc::clone(&incoming);
         Self {
             inbox: Inbox {
                 to: Mailbox {
@@ -194,7 +212,7 @@ impl<F: OrderFiles> Exchange<F> {
                 Arc::clone(&context.clock),
                 &place.out_folder,
                 place.archive,
-                last_line_is_ended,
+                Box::new(move |name, content| ends.is_ended(name, content)),
                 context.waits,
             ),
             random: Arc::clone(&context.random),

@@ -57,8 +57,16 @@ struct Look {
     done: bool,
 }
 
-/// Whether a file ends as its format does; else what is wrong with its end.
-pub(crate) type Whole = fn(&[u8]) -> Result<(), String>;
+/// Whether the file of this name ends as its format does.
+pub(crate) type Whole = Box<dyn Fn(&str, &[u8]) -> Result<(), Unended> + Send + Sync>;
+
+/// A file that does not end as its format does.
+pub(crate) struct Unended {
+    /// What is wrong with its end.
+    pub(crate) why: String,
+    /// All that stands there can be read: there are programs that never write the end (RFC 4180 leaves it to them).
+    pub(crate) readable: bool,
+}
 
 /// The folder the warehouse writes into.
 pub(crate) struct Outbox {
@@ -69,6 +77,8 @@ pub(crate) struct Outbox {
     whole: Whole,
     /// Least time between the two looks: files that grow are written to at least this often.
     settle: Duration,
+    /// A file that is unchanged for this long and lacks nothing but its end is taken as it is.
+    patience: Duration,
     /// A file that is unchanged for this long and still not whole will never be.
     give_up: Duration,
     looks: Mutex<BTreeMap<String, Look>>,
@@ -91,6 +101,7 @@ impl Outbox {
             archive,
             whole,
             settle: Duration::from_secs(1) / factor,
+            patience: Duration::from_secs(30) / factor,
             give_up: Duration::from_secs(600) / factor,
             looks: Mutex::default(),
         }
@@ -168,7 +179,7 @@ impl Outbox {
     ) -> Result<Option<Result<Complete, RejectedInput>>, ConnectorError> {
         let unread = |reason: String| {
             let stand_in = format!("{}:{}", entry.size, entry.modified.unwrap_or_default());
-            Some(Err(RejectedInput { input: inbound(&entry.name, stand_in.as_bytes()), reason }))
+            Some(Err(RejectedInput { input: inbound(&entry.name, stand_in.as_bytes()), reason, beside: false }))
         };
         if entry.size > LARGEST {
             return Ok(unread(format!(
@@ -187,8 +198,11 @@ impl Outbox {
             self.looks().remove(&entry.name);
             return Ok(None);
         }
-        let Err(wrong) = (self.whole)(&content) else {
-            return Ok(Some(Ok(Complete { name: entry.name.clone(), modified: entry.modified, content })));
+        let wrong = match (self.whole)(&entry.name, &content) {
+            Err(unended) if !unended.readable || age < self.patience => unended.why,
+            Ok(()) | Err(_) => {
+                return Ok(Some(Ok(Complete { name: entry.name.clone(), modified: entry.modified, content })));
+            }
         };
         if age < self.give_up {
             return Ok(None);
@@ -196,6 +210,7 @@ impl Outbox {
         Ok(Some(Err(RejectedInput {
             input: inbound(&entry.name, &content),
             reason: format!("{wrong}: the file was cut off. Ask the warehouse to send it again"),
+            beside: false,
         })))
     }
 

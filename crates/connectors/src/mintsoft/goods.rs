@@ -51,6 +51,8 @@ impl Mintsoft {
             packages,
             loose,
             is_final: !order.is_part(),
+            ended: Vec::new(),
+            within_order: false,
         };
         self.told.lock().await.insert(order.id, (changed, shipment.clone()));
         Ok(shipment)

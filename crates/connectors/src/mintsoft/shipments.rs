@@ -196,5 +196,6 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
             content: content.into_bytes(),
         },
         reason: format!("order {id} could not be used: {reason}"),
+        beside: false,
     }
 }

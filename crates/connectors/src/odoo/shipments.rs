@@ -278,6 +278,7 @@ fn rejected(transfer: &Transfer, key: &str, reason: &str) -> RejectedInput {
             content: content.into_bytes(),
         },
         reason: format!("transfer {} of {key} could not be used: {reason}", transfer.name),
+        beside: false,
     }
 }
 

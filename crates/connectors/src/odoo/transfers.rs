@@ -118,6 +118,8 @@ pub(super) fn shipment(key: &str, transfer: &Transfer, items: &[Item]) -> Result
         packages,
         loose: within(None),
         is_final: false,
+        ended: Vec::new(),
+        within_order: false,
     })
 }
 

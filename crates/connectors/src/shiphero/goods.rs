@@ -63,6 +63,8 @@ fn shipment(order: &Order, contents: &Contents) -> Result<Shipment, ConnectorErr
         packages,
         loose,
         is_final: false,
+        ended: Vec::new(),
+        within_order: false,
     })
 }
 

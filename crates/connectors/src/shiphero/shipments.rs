@@ -205,5 +205,6 @@ fn rejected(row: &Value, reason: &str) -> RejectedInput {
             content: content.into_bytes(),
         },
         reason: format!("order or shipment {id} could not be used: {reason}"),
+        beside: false,
     }
 }

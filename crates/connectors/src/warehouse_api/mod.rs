@@ -4,7 +4,6 @@
 //! There is no remote system to call. What other connectors send over a wire is laid on the desk ([`connect::Desk`]), once
 //! under its key; what others fetch lies there already. docs/warehouse-api.md is what the warehouse reads.
 
-mod counts;
 mod effects;
 mod settings;
 
@@ -131,7 +130,14 @@ impl Warehouse for WarehouseApi {
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {
-        counts::next(self.desk.counts().await?)
+        let mut page = StockPage::default();
+        for count in self.desk.counts().await? {
+            let content = serde_json::to_vec(&count.feed.levels)
+                .map_err(|error| ConnectorError::unexpected(format!("a count cannot be written down: {error}")))?;
+            page.taken.push(Inbound { name: count.id, content_hash: count.feed.content_hash.clone(), content });
+            page.feeds.push(count.feed);
+        }
+        Ok(page)
     }
 
     /// What left stays on the desk: it is read on from a place. Counts that were worked out are put away.

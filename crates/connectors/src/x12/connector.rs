@@ -28,7 +28,7 @@ use crate::files::{
     again,
     exchange::is_unfinished,
     mailbox::{LARGEST, Mailbox, equal, json},
-    outbox::{Complete, Outbox, sha256},
+    outbox::{Complete, Outbox, Unended, sha256},
     place::{IN_FOLDER, OUT_FOLDER},
     proof,
     witness::{self, Baseline, Fate},
@@ -59,7 +59,7 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
             Arc::clone(&context.clock),
             &profile.place.out_folder,
             profile.place.archive,
-            is_whole,
+            Box::new(|_, content| is_whole(content)),
             context.waits,
         ),
         random: Arc::clone(&context.random),
@@ -71,9 +71,11 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
 }
 
 /// A document that is cut off has no end of its interchange. What is wrong otherwise will not become right by waiting.
-fn is_whole(content: &[u8]) -> Result<(), String> {
+fn is_whole(content: &[u8]) -> Result<(), Unended> {
     match read(content) {
-        Err(broken) if broken.note == "023" || content.len() < SHORTEST => Err(broken.why),
+        Err(broken) if broken.note == "023" || content.len() < SHORTEST => {
+            Err(Unended { why: broken.why, readable: false })
+        }
         Ok(_) | Err(_) => Ok(()),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use connect::{Package, PackageLine, ShipMethod, Shipment, StockAdjustment, StockFeed, StockLevel};
+use connect::{
+    LineRef, LinesEnded, Package, PackageLine, ShipMethod, Shipment, StockAdjustment, StockFeed, StockLevel,
+};
 use jiff::{Timestamp, civil};
 use rust_decimal::Decimal;
 
@@ -25,10 +27,8 @@ pub(super) const UNKNOWN_VERSION: &str = "003";
 pub(super) enum Said {
     /// Goods left.
     Shipment(Shipment),
-    /// Nothing of the order will leave.
-    Cancelled(String),
-    /// Nothing has left yet, and something still will.
-    Nothing,
+    /// Nothing has left; what is said of lines of this order.
+    Nothing(String, LinesEnded),
 }
 
 impl Profile {
@@ -88,15 +88,16 @@ impl Profile {
         for line in advice.lines() {
             self.look_at_line(&key, line)?;
         }
-        let follows = advice.lines().any(|line| line.status == LineStatus::RestFollows);
-        let ends = |line: &AdviceLine| matches!(line.status, LineStatus::RestCancelled | LineStatus::Cancelled);
         if left.is_zero() {
-            return Ok(if advice.lines().all(ends) { Said::Cancelled(key) } else { Said::Nothing });
+            let said = self.nothing_left(&advice)?;
+            return Ok(Said::Nothing(key, said));
         }
         let shipped_at = self.shipped_at(interchange, &advice);
         let (packages, loose) = self.boxes(&advice)?;
         let reference =
             advice.shipment_id.clone().unwrap_or_else(|| format!("{}-{}", interchange.control(), set.control));
+        let ended =
+            advice.lines().filter(|line| self.ends(line)).map(|line| self.line_ref(line)).collect::<Result<_, _>>()?;
         let carrier = if advice.scac.is_empty() { advice.routing.clone() } else { advice.scac.clone() };
         Ok(Said::Shipment(Shipment {
             reference,
@@ -105,8 +106,43 @@ impl Profile {
             ship_method: ShipMethod { carrier, service: advice.routing.clone() },
             packages,
             loose,
-            is_final: self.part_is_final && !follows && advice.lines().any(ends),
+            is_final: false,
+            ended,
+            within_order: true,
         }))
+    }
+
+    /// What an advice says with which nothing left. Other lines of the order may come with others (x12.md §8.1).
+    fn nothing_left(&self, advice: &Advice) -> Result<LinesEnded, Broken> {
+        let mut said = LinesEnded::default();
+        for line in advice.lines() {
+            let lines = if self.ends(line) { &mut said.ended } else { &mut said.none_left };
+            lines.push(self.line_ref(line)?);
+            let complete = matches!(line.status, LineStatus::Complete | LineStatus::More | LineStatus::Other(_));
+            if complete && line.ordered.is_none_or(|ordered| !ordered.is_zero()) {
+                said.odd =
+                    Some("it calls a line complete of which nothing left: ask the warehouse what left".to_owned());
+            }
+        }
+        Ok(said)
+    }
+
+    /// Whether nothing more of a line will leave than it says.
+    fn ends(&self, line: &AdviceLine) -> bool {
+        self.part_is_final && matches!(line.status, LineStatus::RestCancelled | LineStatus::Cancelled)
+    }
+
+    fn line_ref(&self, line: &AdviceLine) -> Result<LineRef, Broken> {
+        let line_number = line.line_number.as_deref().and_then(|number| number.parse().ok());
+        match self.sku(&line.ids) {
+            None if line_number.is_none() => Err(self.no_article(line)),
+            sku => Ok(LineRef { line_number, sku: sku.unwrap_or_default().to_owned() }),
+        }
+    }
+
+    fn no_article(&self, line: &AdviceLine) -> Broken {
+        let words = format!("the line has no product id of kind {}: which goods left?", self.sku_qualifier);
+        Broken::new(line.at, "024", words)
     }
 
     fn look_at_line(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
@@ -178,13 +214,7 @@ impl Profile {
     }
 
     fn package_line(&self, line: &AdviceLine) -> Result<PackageLine, Broken> {
-        let sku = self.sku(&line.ids).ok_or_else(|| {
-            Broken::new(
-                line.at,
-                "024",
-                format!("the line has no product id of kind {}: which goods left?", self.sku_qualifier),
-            )
-        })?;
+        let sku = self.sku(&line.ids).ok_or_else(|| self.no_article(line))?;
         Ok(PackageLine {
             line_number: line.line_number.as_deref().and_then(|number| number.parse().ok()),
             sku: sku.to_owned(),

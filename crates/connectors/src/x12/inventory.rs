@@ -37,6 +37,8 @@ pub struct Item {
     pub lot: Option<String>,
     /// Its figures.
     pub figures: Vec<Figure>,
+    /// A facility named before any figure: it is of the figures behind it, and so is each that is named later.
+    ahead: Option<String>,
 }
 
 /// A stock report.
@@ -76,7 +78,7 @@ impl Inventory {
                 "LIN" => {
                     let ids = segment.pairs(&[2, 4, 6, 8, 10, 12, 14]);
                     let lot = value_of(&ids, "LT").map(str::to_owned);
-                    report.items.push(Item { at: segment.at, ids, lot, figures: Vec::new() });
+                    report.items.push(Item { at: segment.at, ids, lot, ..Item::default() });
                 }
                 "QTY" => {
                     let quantity = number(segment, 2, "the quantity")?;
@@ -92,7 +94,7 @@ impl Inventory {
                 _ => {
                     if let Some(facility) = facility(segment) {
                         match report.items.last_mut() {
-                            Some(item) => item.place(facility),
+                            Some(item) => item.place(segment, facility),
                             // The party names the place better than a number that two have agreed on.
                             None if segment.id == "N1" => report.facility = Some(facility.to_owned()),
                             None => _ = report.facility.get_or_insert_with(|| facility.to_owned()),
@@ -121,19 +123,30 @@ fn facility(segment: &Segment) -> Option<&str> {
 impl Item {
     fn count(&mut self, segment: &Segment, quantity: Decimal) -> Result<(), Broken> {
         let qualifier = segment.get(1).to_owned();
-        // The place is named behind the figures it is of: one that has none yet belongs to the same place.
-        if self.figures.iter().any(|known| known.qualifier == qualifier && known.facility.is_none()) {
+        // Where places are named behind their figures, one that has none yet belongs to the same place.
+        if self.figures.iter().any(|known| known.qualifier == qualifier && known.facility == self.ahead) {
             let words = format!(
                 "QTY {qualifier} stands there twice for one product and place: which one counts cannot be told"
             );
             return Err(Broken::new(segment.at, "024", words));
         }
-        let unit = segment.get(3).to_owned();
-        self.figures.push(Figure { qualifier, quantity, unit, facility: None });
+        // A composite: the unit itself is its first part.
+        let unit = segment.get(3);
+        let unit = unit.split(|mark: char| !mark.is_alphanumeric()).next().unwrap_or_default().to_owned();
+        self.figures.push(Figure { qualifier, quantity, unit, facility: self.ahead.clone() });
         Ok(())
     }
 
-    fn place(&mut self, facility: &str) {
+    /// The facility of its figures: of those behind it where it stands before the first, of those before it otherwise.
+    fn place(&mut self, segment: &Segment, facility: &str) {
+        if self.figures.is_empty() || self.ahead.is_some() {
+            let named = self.ahead.is_some() && !self.figures.iter().any(|known| known.facility == self.ahead);
+            // The party names the place better than a number that two have agreed on.
+            if segment.id == "N1" || !named {
+                self.ahead = Some(facility.to_owned());
+            }
+            return;
+        }
         for figure in self.figures.iter_mut().filter(|figure| figure.facility.is_none()) {
             figure.facility = Some(facility.to_owned());
         }

@@ -171,10 +171,11 @@ pub(super) static FIELDS: &[Field] = &[
     ),
     field(
         "part_is_final",
-        "A line that is short with status CP, DS, IC or CU ends the order",
+        "A line that is short with status CP, DS, IC or CU is over",
         FieldKind::Switch,
         Some("true"),
-        "Off, for warehouses that report one order by zone or wave: nothing more is expected only when all has left.",
+        "An order is over when each of its lines has left or is over, in one advice or in several. Off, for warehouses where \
+         another zone may still send what one has not: nothing more is expected only when all has left.",
     ),
     field(
         "available",

@@ -39,7 +39,7 @@ impl Profile {
         let file = opened.file;
         if let Some(broken) = &opened.broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
-            page.rejected.push(set_aside(file.taken(), broken));
+            page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..set_aside(file.taken(), broken) });
             return;
         }
         let standings: Vec<Standing> = opened.interchanges.iter().map(|one| self.standing(one, memory)).collect();
@@ -121,8 +121,7 @@ impl Profile {
         match set.code.as_str() {
             "945" => match self.shipment(interchange, set) {
                 Ok(Said::Shipment(shipment)) => page.shipments.push(shipment),
-                Ok(Said::Cancelled(key)) => page.states.push((key, RequestState::Cancelled)),
-                Ok(Said::Nothing) => {}
+                Ok(Said::Nothing(key, lines)) => page.states.push((key, RequestState::LinesEnded(lines))),
                 Err(broken) => aside(broken.to_string()),
             },
             "997" => match Acknowledgement::read(set) {
@@ -143,7 +142,11 @@ impl Profile {
             "846" | "947" => aside(
                 "stock stands in one file with other documents: ask the warehouse for files of their own".to_owned(),
             ),
-            other => aside(format!("documents of kind {other} are not taken here")),
+            other => {
+                let why = format!("documents of kind {other} are not taken here");
+                let aside = part(file, interchange, &set.control, &set.segments, why);
+                page.rejected.push(RejectedInput { beside: true, ..aside });
+            }
         }
     }
 
@@ -200,7 +203,14 @@ impl Profile {
             for (_, set) in interchange.sets().filter(|(_, set)| set.code == "846") {
                 let hash = sha256(raw(interchange, &set.segments).as_bytes());
                 let reference = format!("{} {}", file.name, set.control);
-                feeds.push(self.feed(interchange, set, &reference, &hash)?);
+                let feed = self.feed(interchange, set, &reference, &hash)?;
+                match feeds
+                    .last_mut()
+                    .filter(|last: &&mut StockFeed| last.absent_is_zero && last.cut_off == feed.cut_off)
+                {
+                    Some(last) => join(last, feed, set)?,
+                    None => feeds.push(feed),
+                }
             }
         }
         Ok(feeds)
@@ -215,6 +225,21 @@ impl Profile {
         let groups = opened.interchanges.iter();
         groups.flat_map(|interchange| self.answers(interchange, Fate::UnknownVersion, memory.now)).collect()
     }
+}
+
+/// Whole counts of one moment are parts of one: what is absent from one of them stands in another.
+fn join(whole: &mut StockFeed, part: StockFeed, set: &Set) -> Result<(), Broken> {
+    for level in part.levels {
+        if whole.levels.iter().any(|known| (&known.sku, &known.facility) == (&level.sku, &level.facility)) {
+            let at = set.segments.first().map_or(0, |segment| segment.at);
+            let words =
+                format!("{} stands in two reports of the same moment: which one counts cannot be told", level.sku);
+            return Err(Broken::new(at, "024", words));
+        }
+        whole.levels.push(level);
+    }
+    whole.content_hash = sha256(format!("{} {}", whole.content_hash, part.content_hash).as_bytes());
+    Ok(())
 }
 
 /// What the warehouse says of a group of ours, which holds one document.
@@ -239,6 +264,12 @@ fn reception(said: &Acknowledgement) -> Reception {
     Reception::Unclear(format!("its 997 says neither yes nor no of group {group} {control}: {why}"))
 }
 
+/// Whether a file may hold an interchange at all; something else lies in the folder by mistake.
+fn is_x12(content: &[u8]) -> bool {
+    let letters: Vec<u8> = content.iter().copied().filter(|byte| *byte != 0).collect();
+    letters.windows(3).any(|three| three.eq_ignore_ascii_case(b"ISA"))
+}
+
 /// What was passed over, in the log.
 fn note(interchange: &Interchange) {
     if interchange.findings.is_empty() {
@@ -255,7 +286,7 @@ fn note(interchange: &Interchange) {
 }
 
 pub(super) fn set_aside(input: Inbound, broken: &Broken) -> RejectedInput {
-    RejectedInput { reason: format!("{}: {broken}. Nothing of the file was used", input.name), input }
+    RejectedInput { reason: format!("{}: {broken}. Nothing of the file was used", input.name), input, beside: false }
 }
 
 /// One document of a file that is held for a person, while the others of the file are used.
@@ -263,7 +294,7 @@ fn part(file: &Complete, interchange: &Interchange, control: &str, segments: &[S
     let content = raw(interchange, segments).into_bytes();
     let name = format!("{}#{}-{control}", file.name, interchange.control());
     let input = Inbound { name, content_hash: sha256(&content), content };
-    RejectedInput { reason: format!("{}: {why}", input.name), input }
+    RejectedInput { reason: format!("{}: {why}", input.name), input, beside: false }
 }
 
 /// Every segment of an interchange but the ends of groups.

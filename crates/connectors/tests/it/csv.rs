@@ -256,7 +256,7 @@ async fn a_wrong_row_is_shown_by_itself_and_the_rest_is_used() {
 #[tokio::test]
 async fn a_file_that_is_still_written_is_left_alone() {
     let exchange = Exchange::by_folder(&[]);
-    exchange.put("shp_1.csv", format!("{SHIPPED}D1;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5;;;PA"));
+    exchange.put("shp_1.csv", format!("{SHIPPED}D1;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU"));
     exchange
         .put("shp_2.csv.filepart", format!("{SHIPPED}D2;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5;;;PART\n"));
     let page = exchange.shipments().await;
@@ -265,6 +265,42 @@ async fn a_file_that_is_still_written_is_left_alone() {
     let page = exchange.connector.shipments(&FeedCursor::default()).await.unwrap();
     assert!(page.shipments.is_empty(), "it has just changed");
     assert_eq!(exchange.shipments().await.shipments.len(), 1);
+}
+
+/// RFC 4180 leaves the end of the last line to the writer.
+#[tokio::test]
+async fn a_last_line_without_an_end_is_waited_for_and_then_used() {
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("shp_1.csv", format!("{SHIPPED}D1;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5;;;\"PART\""));
+    exchange.connector.shipments(&FeedCursor::default()).await.unwrap();
+    exchange.clock.pass(Duration::from_secs(5));
+    let page = exchange.connector.shipments(&FeedCursor::default()).await.unwrap();
+    assert!(page.shipments.is_empty() && page.rejected.is_empty(), "it may still grow: {page:?}");
+    let page = exchange.shipments().await;
+    assert_eq!((page.shipments.len(), page.taken.len(), page.rejected.len()), (1, 1, 0), "{page:?}");
+    // A cell that was cut off passes for a shorter one.
+    let bare = Exchange::by_folder(&[]);
+    bare.put("shp_1.csv", format!("{SHIPPED}D1;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5;;;PA"));
+    assert!(bare.shipments().await.shipments.is_empty());
+    // A count of everything from which the rest is cut off would empty a shop.
+    let whole = Exchange::by_folder(&[("full_snapshot", "true")]);
+    whole.put("inv_1.csv", "Item;Site;Free;Physical;Counted\nSKU-A;1;5;5;\"23.11.2026 07:00:00\"");
+    assert!(whole.stock().await.feeds.is_empty());
+    whole.clock.pass(Duration::from_secs(700));
+    let page = whole.connector.stock().await.unwrap();
+    assert!(page.feeds.is_empty() && page.rejected[0].reason.contains("is not ended"), "{page:?}");
+}
+
+/// Numbers of despatches count within their order; what comes again a day later says the same (x12.md §8.5).
+#[tokio::test]
+async fn one_number_of_two_orders_is_two_shipments() {
+    let exchange = Exchange::by_folder(&[]);
+    let row = |order: &str, day: &str| format!("D1;{order};{day}.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5;;;PART\n");
+    exchange.put("shp_1.csv", format!("{SHIPPED}{}{}", row("A", "23"), row("B", "23")));
+    let page = exchange.shipments().await;
+    let named: Vec<(&str, &str, bool)> =
+        page.shipments.iter().map(|one| (one.reference.as_str(), one.key.as_str(), one.within_order)).collect();
+    assert_eq!(named, [("D1", "A", true), ("D1", "B", true)]);
 }
 
 #[tokio::test]

@@ -37,6 +37,8 @@ fn shipment(boxes: Vec<Vec<PackageLine>>, loose: Vec<PackageLine>) -> Shipment {
         packages: boxes.into_iter().map(|lines| Package { lines, ..Package::default() }).collect(),
         loose,
         is_final: false,
+        ended: Vec::new(),
+        within_order: false,
     }
 }
 

@@ -33,6 +33,8 @@ fn shipment(boxed: Vec<PackageLine>, loose: Vec<PackageLine>) -> Shipment {
         packages: vec![Package { lines: boxed, ..Package::default() }],
         loose,
         is_final: false,
+        ended: Vec::new(),
+        within_order: false,
     }
 }
 

@@ -1,8 +1,8 @@
-use connect::{FeedBasis, Money, SourceStock};
+use connect::{FeedBasis, Money, SourceStock, StockFeed, StockLevel};
 use proptest::prelude::{Strategy, any, prop, prop_assert, prop_assert_eq, proptest};
 use rust_decimal::Decimal;
 
-use super::{Counted, Line, ProductFacts, RunFacts, RunVerdict, Verdict, line, outdated, run};
+use super::{Counted, Line, ProductFacts, RunFacts, RunVerdict, Verdict, is_said_again, line, outdated, run};
 use crate::settings::{Brakes, Increases, StockSettings};
 
 const BASES: [FeedBasis; 2] = [FeedBasis::Physical, FeedBasis::Available];
@@ -450,4 +450,36 @@ fn only_the_newest_count_is_acted_upon() {
     assert_eq!(outdated(first, None, None), None);
     assert_eq!(outdated(first, None, Some(at(5))), None, "figures of the same moment");
     assert!(outdated(first, None, Some(at(6))).is_some(), "figures of a later moment");
+}
+
+#[test]
+fn a_count_is_passed_over_only_where_all_of_it_is_said_again() {
+    let count = |minute: i64, absent_is_zero: bool, skus: &[(&str, Option<&str>)]| StockFeed {
+        reference: minute.to_string(),
+        content_hash: minute.to_string(),
+        cut_off: jiff::Timestamp::from_second(minute * 60).unwrap(),
+        sequence: None,
+        absent_is_zero,
+        levels: skus
+            .iter()
+            .map(|(sku, facility)| StockLevel {
+                sku: (*sku).to_owned(),
+                facility: facility.map(str::to_owned),
+                available: None,
+                physical: Some(Decimal::ONE),
+            })
+            .collect(),
+    };
+    let (x, y) = (("X", None), ("Y", None));
+    let some = count(1, false, &[x, y]);
+    assert!(!is_said_again(&some, &[]));
+    assert!(!is_said_again(&some, &[count(2, false, &[x])]), "Y is said by nobody else");
+    assert!(is_said_again(&some, &[count(2, false, &[x]), count(3, false, &[y])]), "by two together");
+    assert!(is_said_again(&some, &[count(2, true, &[("Z", None)])]), "a whole count says everything");
+    assert!(!is_said_again(&some, &[count(2, true, &[("X", Some("WH2"))])]), "but not of another place");
+    assert!(!is_said_again(&some, &[count(0, true, &[x, y])]), "an older moment says nothing of a later one");
+    assert!(
+        !is_said_again(&count(1, true, &[x]), &[count(2, false, &[x])]),
+        "nor some SKUs of the rest of a whole count"
+    );
 }

@@ -351,7 +351,7 @@ fn census_shipment(
     };
     let units: Decimal = row.shipment.lines().map(|line| line.quantity).sum();
     CensusShipment {
-        reference: row.shipment.reference.clone(),
+        reference: row.reference.clone(),
         request: row.request.clone(),
         read_at: read_at.copied().unwrap_or(changed_at),
         tracking: row.shipment.tracking_numbers().into_iter().map(str::to_owned).collect(),

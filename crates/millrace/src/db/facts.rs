@@ -47,6 +47,8 @@ pub(super) struct RequestRow {
 pub(super) struct ShipmentRow {
     pub(super) id: ShipmentId,
     pub(super) request: Option<RequestId>,
+    /// What it is known by here.
+    pub(super) reference: String,
     pub(super) shipment: Shipment,
     pub(super) rows: Option<Vec<NoteRow>>,
     pub(super) confirmed_at: Option<Timestamp>,
@@ -351,7 +353,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     }
     let shipments = tx
         .among(
-            "SELECT order_ref, id, request, document, note_rows, confirmed_at, problem
+            "SELECT order_ref, id, request, document, note_rows, confirmed_at, problem, reference
              FROM shipment WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,
@@ -363,6 +365,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
             bundle.shipments.push(ShipmentRow {
                 id: row.parsed(1)?,
                 request: row.opt_parsed(2)?,
+                reference: row.string(7)?,
                 shipment: row.json(3)?,
                 rows: row.opt_json(4)?,
                 confirmed_at: row.opt_time(5)?,

@@ -30,7 +30,7 @@ pub struct InboxCall {
 pub struct ExceptionRow {
     /// Its id.
     pub id: String,
-    /// `input`, `shipment_input`, `unknown_key`, `changed_shipment`, `shipped_after_cancel`, `unacknowledged`, `refused_message`.
+    /// `input`, `shipment_input`, `unknown_key`, `changed_shipment`, `shipped_after_cancel`, `nothing_left`, `unacknowledged`, `refused_message`.
     pub kind: String,
     /// What it is about.
     pub subject: String,
@@ -118,7 +118,8 @@ pub(super) async fn keep_inputs(
         rows,
     )
     .await?;
-    for RejectedInput { input, reason } in rejected {
+    for RejectedInput { input, reason, beside } in rejected {
+        let kind = if *beside { INPUT } else { kind };
         let hash = if input.content_hash.is_empty() { sha256(&input.content) } else { input.content_hash.clone() };
         let subject = format!("{}/{hash}", input.name);
         raise(tx, key, kind, &subject, reason, Some(&input.content)).await?;

@@ -98,9 +98,13 @@ pub(super) async fn keep_levels(tx: &mut Tx, key: &ConnectionKey, feed: &StockFe
         );
     }
     if feed.absent_is_zero && !feed.levels.is_empty() {
-        tx.execute(
-            "DELETE FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND cut_off <= $4",
+        // Of the facilities that it counts: it says nothing of the others.
+        let facilities: BTreeSet<String> = levels.keys().map(|(_, facility)| (*facility).to_owned()).collect();
+        tx.among(
+            "DELETE FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND cut_off <= $4 AND facility IN (",
+            ")",
             &[tenant, merchant, connection, feed.cut_off.into()],
+            facilities,
         )
         .await?;
     }

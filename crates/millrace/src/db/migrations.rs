@@ -37,6 +37,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (22, "kept", include_str!("../../migrations/sqlite/0022_kept.sql")),
     (23, "lookups", include_str!("../../migrations/sqlite/0023_lookups.sql")),
     (24, "key_scopes", include_str!("../../migrations/sqlite/0024_key_scopes.sql")),
+    (25, "ended", include_str!("../../migrations/sqlite/0025_ended.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -63,6 +64,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (22, "kept", include_str!("../../migrations/postgres/0022_kept.sql")),
     (23, "lookups", include_str!("../../migrations/postgres/0023_lookups.sql")),
     (24, "key_scopes", include_str!("../../migrations/postgres/0024_key_scopes.sql")),
+    (25, "ended", include_str!("../../migrations/postgres/0025_ended.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -2,12 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{FeedCursor, Inbound, OrderId, RejectedInput, RequestId, RequestState};
+use connect::{
+    FeedCursor, Inbound, LineRef, LinesEnded, OrderId, RejectedInput, RequestId, RequestLine, RequestState, Shipment,
+};
+use engine::ended::{is_over, merge};
+use jiff::Timestamp;
 
 use super::{
-    ChannelKind, ConnectionKey, Database, NewShipment, R, ShipmentsRecorded,
+    ChannelKind, ConnectionKey, Database, NewShipment, R, Scope, ShipmentsRecorded,
     effects::{key_values, sha256},
-    facts, forgotten, inbox,
+    facts::{self, scope_values},
+    forgotten, inbox,
     orders::hold_rest,
     sql::{Tx, json},
     words,
@@ -73,6 +78,7 @@ impl Database {
 /// A request as a shipment finds it.
 struct Target {
     id: RequestId,
+    key: String,
     order: OrderId,
     /// The warehouse had cancelled it, and it was asked for again under another key.
     retired: bool,
@@ -88,7 +94,10 @@ async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R
         )
         .await?;
     rows.iter()
-        .map(|row| Ok((row.string(0)?, Target { id: row.parsed(1)?, order: row.parsed(2)?, retired: row.flag(3)? })))
+        .map(|row| {
+            let key = row.string(0)?;
+            Ok((key.clone(), Target { id: row.parsed(1)?, key, order: row.parsed(2)?, retired: row.flag(3)? }))
+        })
         .collect()
 }
 
@@ -118,17 +127,20 @@ async fn record(
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
     let mut not_asked: BTreeSet<i64> = BTreeSet::new();
+    let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     for NewShipment { id, shipment } in shipments {
         let document = json(&shipment)?;
-        let hash = sha256(document.as_bytes());
-        match known.get(&shipment.reference) {
-            Some(same) if *same == hash => {
+        let hash = content_hash(&shipment, &document)?;
+        let reference = identity(&shipment, &known);
+        match known.get(&reference) {
+            // Until the time was left out of it, the hash was that of the whole document.
+            Some(same) if same.hash == hash || same.hash == sha256(document.as_bytes()) => {
                 recorded.known += 1;
                 continue;
             }
             Some(_) => {
                 recorded.changed += 1;
-                let subject = format!("{}/{hash}", shipment.reference);
+                let subject = format!("{reference}/{hash}");
                 let reason = format!(
                     "shipment {} of {} came again with other content: nothing was changed; look at both, and correct by hand \
                      what the source was told",
@@ -139,7 +151,7 @@ async fn record(
             }
             None => {}
         }
-        known.insert(shipment.reference.clone(), hash.clone());
+        known.insert(reference.clone(), Known { key: shipment.key.clone(), hash: hash.clone() });
         recorded.new += 1;
         let target = targets.get(&shipment.key);
         match target {
@@ -149,6 +161,7 @@ async fn record(
                 if shipment.is_final {
                     finished.insert(target.id.clone());
                 }
+                merge(ended.entry(target.id.clone()).or_default(), shipment.ended.clone());
                 if target.retired {
                     shipped_all_the_same.insert(target.order.clone(), shipment.key.clone());
                     let reason = format!(
@@ -156,15 +169,8 @@ async fn record(
                          key: it is not told to the source; ask the warehouse what left, and correct by hand",
                         shipment.reference, shipment.key
                     );
-                    inbox::raise(
-                        tx,
-                        key,
-                        "shipped_after_cancel",
-                        &shipment.reference,
-                        &reason,
-                        Some(document.as_bytes()),
-                    )
-                    .await?;
+                    inbox::raise(tx, key, "shipped_after_cancel", &reference, &reason, Some(document.as_bytes()))
+                        .await?;
                 }
             }
             None => {
@@ -175,7 +181,7 @@ async fn record(
                      that key is known",
                     shipment.reference, shipment.key
                 );
-                inbox::raise(tx, key, "unknown_key", &shipment.reference, &reason, Some(document.as_bytes())).await?;
+                inbox::raise(tx, key, "unknown_key", &reference, &reason, Some(document.as_bytes())).await?;
             }
         }
         let tracking = shipment.tracking_numbers().join(" ");
@@ -191,7 +197,7 @@ async fn record(
             connection.clone(),
             target.map(|target| &target.id).into(),
             target.map(|target| &target.order).into(),
-            shipment.reference.into(),
+            reference.into(),
             shipment.key.into(),
             hash.into(),
             document.into(),
@@ -206,6 +212,11 @@ async fn record(
         match state {
             RequestState::Finished => finished.insert(target.id.clone()),
             RequestState::Cancelled | RequestState::Gone => cancelled.insert(target.id.clone()),
+            RequestState::LinesEnded(lines) => {
+                let said = lines_ended(tx, key, target, lines).await?;
+                merge(ended.entry(target.id.clone()).or_default(), said);
+                false
+            }
             RequestState::Waiting | RequestState::Held | RequestState::Working => continue,
         };
         touched.insert(target.id.clone());
@@ -221,6 +232,7 @@ async fn record(
     .await?;
     words::keep(tx, &key.scope, "shipment", false, &found_by).await?;
     mark(tx, key, finished, cancelled).await?;
+    end_lines(tx, &key.scope, ended).await?;
     for (order, gone) in shipped_all_the_same {
         let why =
             format!("the warehouse has shipped {gone} all the same; see what left before anything more of it is sent");
@@ -232,17 +244,121 @@ async fn record(
     Ok(recorded)
 }
 
-async fn known_contents(tx: &mut Tx, key: &ConnectionKey, shipments: &[NewShipment]) -> R<BTreeMap<String, String>> {
+/// A shipment that is kept, by what it is known by here.
+struct Known {
+    key: String,
+    hash: String,
+}
+
+async fn known_contents(tx: &mut Tx, key: &ConnectionKey, shipments: &[NewShipment]) -> R<BTreeMap<String, Known>> {
+    let names: BTreeSet<String> =
+        shipments.iter().flat_map(|new| [new.shipment.reference.clone(), of_its_order(&new.shipment)]).collect();
     let rows = tx
         .among(
-            "SELECT reference, content_sha256 FROM shipment
+            "SELECT reference, key, content_sha256 FROM shipment
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND reference IN (",
             ")",
             &key_values(key),
-            shipments.iter().map(|new| &new.shipment.reference),
+            names,
         )
         .await?;
-    rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect()
+    rows.iter().map(|row| Ok((row.string(0)?, Known { key: row.string(1)?, hash: row.string(2)? }))).collect()
+}
+
+/// What a shipment is known by here: its id at the warehouse, and its order as well where another order's shipment has that id.
+fn identity(shipment: &Shipment, known: &BTreeMap<String, Known>) -> String {
+    let full = of_its_order(shipment);
+    let taken = || known.get(&shipment.reference).is_some_and(|other| other.key != shipment.key);
+    if shipment.within_order && (known.contains_key(&full) || taken()) { full } else { shipment.reference.clone() }
+}
+
+fn of_its_order(shipment: &Shipment) -> String {
+    format!("{} {}", shipment.reference, shipment.key)
+}
+
+/// The hash that tells whether a shipment says the same again. Where ids are given order by order, the time may be that of the
+/// document and not of the goods: it says nothing of what left.
+fn content_hash(shipment: &Shipment, document: &str) -> R<String> {
+    if !shipment.within_order {
+        return Ok(sha256(document.as_bytes()));
+    }
+    let timeless = Shipment { shipped_at: Timestamp::UNIX_EPOCH, ..shipment.clone() };
+    Ok(sha256(json(&timeless)?.as_bytes()))
+}
+
+/// Which lines a report with which nothing left ends: where the request was to be stopped, all that it names.
+async fn lines_ended(tx: &mut Tx, key: &ConnectionKey, target: &Target, said: LinesEnded) -> R<Vec<LineRef>> {
+    let LinesEnded { mut ended, none_left, odd } = said;
+    if none_left.is_empty() {
+        return Ok(ended);
+    }
+    let [tenant, merchant] = scope_values(&key.scope);
+    let stopping = tx
+        .first(
+            "SELECT 1 FROM race WHERE tenant = $1 AND merchant = $2 AND request = $3
+                 AND (what = 'cancel' OR resend = 1) AND outcome IN ('pending', 'silent')",
+            &[tenant, merchant, (&target.id).into()],
+        )
+        .await?;
+    if stopping.is_some() {
+        ended.extend(none_left);
+    } else if let Some(why) = odd {
+        let reason = format!("the warehouse reports {} with nothing in it: {why}", target.key);
+        let lines = sha256(json(&none_left)?.as_bytes());
+        let subject = format!("{}/{}", target.key, lines.get(..8).unwrap_or_default());
+        inbox::raise(tx, key, "nothing_left", &subject, &reason, None).await?;
+    }
+    Ok(ended)
+}
+
+/// Keeps which lines of these requests ended, and marks those that are over: finished where something of them left, and else
+/// cancelled there.
+async fn end_lines(tx: &mut Tx, scope: &Scope, said: BTreeMap<RequestId, Vec<LineRef>>) -> R<()> {
+    if said.is_empty() {
+        return Ok(());
+    }
+    let [tenant, merchant] = scope_values(scope);
+    let requests = tx
+        .among(
+            "SELECT id, lines, ended FROM request WHERE tenant = $1 AND merchant = $2 AND id IN (",
+            ")",
+            &scope_values(scope),
+            said.keys(),
+        )
+        .await?;
+    for row in &requests {
+        let id: RequestId = row.parsed(0)?;
+        let lines: Vec<RequestLine> = row.json(1)?;
+        let mut ended: Vec<LineRef> = if row.text(2)?.is_empty() { Vec::new() } else { row.json(2)? };
+        merge(&mut ended, said.get(&id).cloned().unwrap_or_default());
+        if ended.is_empty() {
+            continue;
+        }
+        let shipments = tx
+            .query(
+                "SELECT document FROM shipment WHERE tenant = $1 AND merchant = $2 AND request = $3",
+                &[tenant.clone(), merchant.clone(), (&id).into()],
+            )
+            .await?;
+        let left = shipments.iter().map(|row| row.json(0)).collect::<R<Vec<Shipment>>>()?;
+        let over = is_over(&lines, left.iter().flat_map(Shipment::lines), &ended);
+        let (finished, cancelled) = (over && !left.is_empty(), over && left.is_empty());
+        tx.execute(
+            "UPDATE request SET ended = $4, finished = CASE WHEN $5 = 1 THEN 1 ELSE finished END,
+                 cancelled_by_warehouse = CASE WHEN $6 = 1 THEN 1 ELSE cancelled_by_warehouse END
+             WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[
+                tenant.clone(),
+                merchant.clone(),
+                (&id).into(),
+                json(&ended)?.into(),
+                i64::from(finished).into(),
+                i64::from(cancelled).into(),
+            ],
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 async fn mark(
@@ -290,6 +406,7 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     let [tenant, merchant, connection] = key_values(key);
     let mut touched = BTreeSet::new();
     let mut finished = BTreeSet::new();
+    let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     for row in &waiting {
         let Some(target) = targets.get(row.text(1)?) else { continue };
         tx.execute(
@@ -308,9 +425,11 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
         if shipment.is_final {
             finished.insert(target.id.clone());
         }
+        merge(ended.entry(target.id.clone()).or_default(), shipment.ended);
         words::keep(tx, &key.scope, "shipment", false, &[(target.order.clone(), row.string(4)?)]).await?;
         touched.insert(target.id.clone());
     }
     mark(tx, key, finished, BTreeSet::new()).await?;
+    end_lines(tx, &key.scope, ended).await?;
     facts::flag(tx, &key.scope, &touched).await
 }

@@ -23,7 +23,7 @@ pub(crate) struct Layout {
     /// What a file may look like instead, and then others may be missing.
     pub(super) records: Option<Records>,
     /// The last row begins with this word and holds the number of rows before it.
-    pub(super) trailer: Option<String>,
+    pub(crate) trailer: Option<String>,
     /// Place of the sequence in the trailer row, from 0.
     pub(super) trailer_sequence: Option<usize>,
 }

@@ -40,6 +40,8 @@ pub(crate) struct Table<'a> {
     rows: Vec<Record>,
     /// Rows of which not even the cells are certain.
     bad: Vec<(Record, String)>,
+    /// Rows that say of themselves that they are of another kind (x12.md §12.1).
+    others: Vec<Record>,
     /// The row of column names, where there is one.
     pub(crate) names: Option<Vec<String>>,
     /// From the trailer row.
@@ -64,13 +66,26 @@ impl<'a> Table<'a> {
         if rows.len() > MOST_ROWS {
             return Err(format!("it has more than {MOST_ROWS} rows: ask the warehouse for smaller files"));
         }
-        let mut table =
-            Self { form, text, places: BTreeMap::new(), rows, bad: Vec::new(), names: None, sequence: None };
+        let mut table = Self {
+            form,
+            text,
+            places: BTreeMap::new(),
+            rows,
+            bad: Vec::new(),
+            others: Vec::new(),
+            names: None,
+            sequence: None,
+        };
         table.take_trailer(layout)?;
         let says = |place: usize| table.rows.get(place).and_then(|row| row.cells.first()).map(|cell| cell.trim());
         let (first, second) = (says(0), says(1));
         let records = layout.records.as_ref().filter(|records| [first, second].contains(&Some(records.word)));
-        if layout.header && records.is_none_or(|records| first != Some(records.word)) {
+        let width = |place: usize| table.rows.get(place).map(|row| row.cells.len());
+        if records.is_some_and(|records| first != Some(records.word)) && width(0) != width(1) {
+            // It stands above the rows, and names none of their columns.
+            let above = table.rows.remove(0);
+            table.others.push(above);
+        } else if layout.header && records.is_none_or(|records| first != Some(records.word)) {
             if table.rows.is_empty() {
                 return Err("the row of column names is missing".to_owned());
             }
@@ -168,9 +183,9 @@ impl<'a> Table<'a> {
             let kind = record.cells.first().map(|cell| cell.trim()).unwrap_or_default();
             let problem = if record.open {
                 Some(format!("line {line}: a quote is opened and not closed, or a cell is longer than any real one"))
-            } else if let Some(word) = word.filter(|word| *word != kind) {
-                let kind: String = kind.chars().take(60).collect();
-                Some(format!("line {line}, column 1: {kind:?} is not a kind of row that is known here ({word})"))
+            } else if word.is_some_and(|word| word != kind) {
+                self.others.push(record);
+                continue;
             } else if cells > MOST_COLUMNS {
                 Some(format!("line {line} has more than {MOST_COLUMNS} columns"))
             } else if cells != columns {
@@ -195,6 +210,24 @@ impl<'a> Table<'a> {
     /// Rows of which not even the cells are certain, and what is wrong with each.
     pub(super) fn bad(&'a self) -> impl Iterator<Item = (Row<'a>, &'a str)> {
         self.bad.iter().map(|(record, why)| (Row { table: self, record }, why.as_str()))
+    }
+
+    /// Rows of other kinds than are known here.
+    pub(super) fn others(&self) -> Vec<SetAside> {
+        let aside = |record: &Record| {
+            let kind: String =
+                record.cells.first().map(|cell| cell.trim()).unwrap_or_default().chars().take(60).collect();
+            let why = format!("line {}, column 1: {kind:?} is not a kind of row that is known here", record.line);
+            self.set_aside(&format!("line {}", record.line), &why, &[Row { table: self, record }])
+        };
+        self.others.iter().map(aside).collect()
+    }
+
+    /// Whether all cells of the last row stand where they should.
+    pub(crate) fn last_row_is_read(&self) -> bool {
+        let last = |records: &mut dyn Iterator<Item = &Record>| records.map(|record| record.line).max();
+        let bad = last(&mut self.bad.iter().map(|(record, _)| record).chain(&self.others));
+        last(&mut self.rows.iter()) > bad
     }
 
     /// Every row, whether it can be read or not.

@@ -33,6 +33,8 @@ pub(crate) struct Shipped {
     pub(crate) cancelled: Vec<String>,
     /// What cannot be used, shipment by shipment.
     pub(crate) bad: Vec<SetAside>,
+    /// Rows of other kinds.
+    pub(crate) others: Vec<SetAside>,
 }
 
 /// The rows of one shipment.
@@ -75,7 +77,7 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String]) -> Shipped {
             Err(why) => loose.push((row, why)),
         }
     }
-    let mut shipped = Shipped::default();
+    let mut shipped = Shipped { others: table.others(), ..Shipped::default() };
     for (row, why) in loose {
         let names = |group: &Group<'_>| (row.holds(group.order), row.holds(&group.id));
         let exact = groups.iter().any(|group| names(group) == (true, true));
@@ -131,6 +133,8 @@ impl<'a> Group<'a> {
             packages: Vec::new(),
             loose: Vec::new(),
             is_final: false,
+            ended: Vec::new(),
+            within_order: true,
         };
         let mut numbers: Vec<&str> = Vec::new();
         let mut seen: BTreeMap<[&str; 6], u64> = BTreeMap::new();

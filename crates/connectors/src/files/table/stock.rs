@@ -28,6 +28,8 @@ pub(crate) struct Counted {
     pub(crate) feed: StockFeed,
     /// What cannot be used, SKU by SKU.
     pub(crate) bad: Vec<SetAside>,
+    /// Rows of other kinds.
+    pub(crate) others: Vec<SetAside>,
 }
 
 /// Names a figure: its SKU and facility.
@@ -111,7 +113,7 @@ pub(crate) fn read(table: &Table<'_>, source: &Source<'_>) -> Result<Counted, St
         absent_is_zero: source.full_snapshot,
         levels: counting.levels.into_values().collect(),
     };
-    Ok(Counted { feed, bad })
+    Ok(Counted { feed, bad, others: table.others() })
 }
 
 /// How far something wrong reaches.

@@ -83,8 +83,8 @@ impl Play<'_> {
                 true_one.shipped_at
             );
         }
-        let ended =
-            read.iter().any(|shipment| shipment.is_final) || self.states.get(key) == Some(&RequestState::Finished);
+        let ended = read.iter().any(|shipment| shipment.is_final || !shipment.ended.is_empty())
+            || self.states.get(key) == Some(&RequestState::Finished);
         match last {
             Final::Either => {}
             Final::No => assert!(!ended, "{}: the rest follows, and it says otherwise", self.name),

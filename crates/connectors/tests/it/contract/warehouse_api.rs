@@ -189,6 +189,8 @@ impl Floor {
             packages,
             loose: Vec::new(),
             is_final,
+            ended: Vec::new(),
+            within_order: false,
         };
         let before: Vec<PackageLine> =
             lying.shipped.iter().flat_map(|shipment| shipment.lines().cloned().collect::<Vec<_>>()).collect();

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use connect::{
-    Armed, BuildContext, Clock as _, ConnectorError, EffectDraft, EffectKind, FeedCursor, FoundAgain, Known, Marks,
-    Prepared, Probe, Reception, RemoteRef, RequestState, Sent, Settings, ShipmentPage, StockPage, Warehouse,
+    Armed, BuildContext, Clock as _, ConnectorError, EffectDraft, EffectKind, FeedCursor, FoundAgain, Known, LineRef,
+    LinesEnded, Marks, Prepared, Probe, Reception, RemoteRef, RequestState, Sent, Settings, ShipmentPage, StockPage,
+    Warehouse,
 };
 use connectors::x12::{Acknowledgement, Order, Verdict};
 use jiff::{SignedDuration, Timestamp};
@@ -230,7 +231,9 @@ async fn a_cancel_is_told_and_the_next_advice_answers() {
     exchange.simulator.tick(at(NOW)).unwrap();
     assert_eq!(exchange.simulator.ledger().orders["A"][0].state, OrderState::Cancelled);
     let page = exchange.shipments().await;
-    assert_eq!(page.states, [("A".to_owned(), RequestState::Cancelled)]);
+    let line = |sku: &str| LineRef { line_number: None, sku: sku.to_owned() };
+    let lines = LinesEnded { ended: vec![line("SKU-A"), line("SKU-LOT")], ..LinesEnded::default() };
+    assert_eq!(page.states, [("A".to_owned(), RequestState::LinesEnded(lines))]);
     assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{page:?}");
 
     let silent = Exchange::by_folder(&[("cancel", "none")]);
@@ -285,7 +288,12 @@ async fn advices_of_every_shape_become_shipments() {
     assert_eq!(page.rejected, []);
     let shipment = |reference: &str| page.shipments.iter().find(|shipment| shipment.reference == reference).unwrap();
     let short = shipment("SHP9001");
-    assert!(short.is_final, "the rest of line 1 is cancelled");
+    let ended: Vec<&str> = short.ended.iter().map(|line| line.sku.as_str()).collect();
+    assert_eq!(
+        (ended, short.is_final),
+        (vec!["SKU-A"], false),
+        "the rest of line 1 is cancelled, and of that line alone"
+    );
     assert_eq!(short.tracking_numbers(), ["1Z999AA10123456784", "1Z999AA10123456795"]);
     assert_eq!(short.packages[1].lines[0].serials, ["SN001"]);
     assert_eq!(short.packages[1].lines[0].lot.as_deref(), Some("LOT1"));
@@ -298,9 +306,107 @@ async fn advices_of_every_shape_become_shipments() {
         .shipments
         .iter()
         .filter(|shipment| shipment.reference != "SHP9001" && shipment.reference != "1Z999AA10123456823")
-        .map(|shipment| shipment.is_final)
+        .map(|shipment| !shipment.ended.is_empty())
         .collect();
     assert_eq!(parts, [false, false], "of an order in two parts neither says that nothing follows");
+}
+
+/// One 945 for each zone or wave is normal (x12.md §8.1): what it says of its lines, it says of no others.
+#[tokio::test]
+async fn what_an_advice_with_nothing_in_it_says_of_its_lines() {
+    let of_line_1 =
+        "LX*1~\nMAN*CP*1Z999AA10123456784~\nMAN*GM*00012345678905000012~\nW12*CP*5*2*-3*EA**VN*SKU-A~\nN9*LI*1~\n";
+    let zone =
+        document("reference/945.edi").replace(of_line_1, "").replace("W03*5*", "W03*0*").replace("SE*24*", "SE*19*");
+    let said = async |line: &str, settings: &[(&str, &str)]| {
+        let exchange = Exchange::by_folder(settings);
+        exchange.put("945.edi", &zone.replace("W12*CC*3*3*0*", line));
+        let page = exchange.shipments().await;
+        assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{line}: {page:?}");
+        let [(key, RequestState::LinesEnded(lines))] = page.states.as_slice() else { panic!("{line}: {page:?}") };
+        assert_eq!(key, "BP100001-1");
+        lines.clone()
+    };
+    let second = vec![LineRef { line_number: Some(2), sku: "SKU-LOT".to_owned() }];
+    let ended = LinesEnded { ended: second.clone(), ..LinesEnded::default() };
+    let none_left = LinesEnded { none_left: second, ..LinesEnded::default() };
+    assert_eq!(said("W12*IC*3*0*-3*", &[]).await, ended);
+    assert_eq!(said("W12*DS*3*0*-3*", &[]).await, ended);
+    // The rest follows; and a zone that has none of it says nothing of the others.
+    assert_eq!(said("W12*BO*3*0*-3*", &[]).await, none_left);
+    assert_eq!(said("W12*DS*3*0*-3*", &[("part_is_final", "false")]).await, none_left);
+    let odd = said("W12*CC*3*0*-3*", &[]).await;
+    assert!(odd.odd.is_some() && odd.none_left == none_left.none_left, "{odd:?}");
+}
+
+#[tokio::test]
+async fn a_document_of_another_kind_is_shown_and_holds_nothing_up() {
+    let exchange = Exchange::by_folder(&[]);
+    let advice = document("reference/945.edi");
+    exchange.put(
+        "a.edi",
+        &advice.replace("ST*945*", "ST*850*").replace("*000005001", "*000005009").replace("*5001", "*5009"),
+    );
+    exchange.put("README.txt", "Files of this month lie in the folder of this month, and those of the others in theirs. Please do not delete what you have not read yet.\n");
+    exchange.put("b.edi", &advice);
+    let page = exchange.shipments().await;
+    assert_eq!(page.shipments.len(), 1, "{page:?}");
+    let beside: Vec<(bool, bool)> =
+        page.rejected.iter().map(|one| (one.beside, one.reason.contains("kind 850"))).collect();
+    assert!(beside.contains(&(true, true)) && beside.iter().all(|(beside, _)| *beside), "{:?}", page.rejected);
+    // What may be a damaged advice holds counts up.
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("c.edi", &advice.replace("W06*F*BP100001-1*", "W06*F**"));
+    let page = exchange.shipments().await;
+    assert!(page.rejected.len() == 1 && !page.rejected[0].beside, "{:?}", page.rejected);
+}
+
+/// A place may stand before the figures that lie there, as the grammar has it, or behind them (x12.md §6).
+#[tokio::test]
+async fn a_figure_belongs_to_the_place_named_for_it() {
+    let levels = async |lines: &str| {
+        let exchange = Exchange::by_folder(&[]);
+        let whole = document("reference/846.edi");
+        let (head, tail) = (whole.split("LIN*1*").next().unwrap(), whole.split("CTT*2~").nth(1).unwrap());
+        let count = lines.matches('~').count() + 6;
+        exchange.put("846.edi", &format!("{head}{lines}CTT*1~{}", tail.replace("SE*12*", &format!("SE*{count}*"))));
+        let page = exchange.stock().await;
+        let [feed] = page.feeds.as_slice() else { panic!("{lines}: {page:?}") };
+        let level = |level: &connect::StockLevel| {
+            (
+                level.facility.clone().unwrap_or_default(),
+                level.available.map(|units| units.to_string()).unwrap_or_default(),
+            )
+        };
+        let mut found: Vec<(String, String)> = feed.levels.iter().map(level).collect();
+        found.sort();
+        found
+    };
+    let pair = |at: &str, units: &str| (at.to_owned(), units.to_owned());
+    assert_eq!(levels("LIN*1*VN*SKU-A~QTY*33*7*EA~").await, [pair("WH1", "7")]);
+    assert_eq!(levels("LIN*1*VN*SKU-A~REF*ZZ*WH2~QTY*33*7*EA~").await, [pair("WH2", "7")]);
+    assert_eq!(levels("LIN*1*VN*SKU-A~QTY*33*7*EA~REF*ZZ*WH2~").await, [pair("WH2", "7")]);
+    let two = [pair("WH1", "4"), pair("WH2", "7")];
+    assert_eq!(levels("LIN*1*VN*SKU-A~REF*ZZ*WH1~QTY*33*4*EA>CA~REF*ZZ*WH2~QTY*33*7*EA~").await, two);
+    assert_eq!(levels("LIN*1*VN*SKU-A~QTY*33*4*EA~REF*ZZ*WH1~QTY*33*7*EA~REF*ZZ*WH2~").await, two);
+}
+
+/// Whole counts of one moment are one count: what one of them does not name is not gone.
+#[tokio::test]
+async fn a_count_in_two_documents_is_one() {
+    let exchange = Exchange::by_folder(&[("full_snapshot", "true")]);
+    let one = document("reference/846.edi");
+    let (begin, end) = (one.find("ST*846").unwrap(), one.find("GE*1*").unwrap());
+    let second = one[begin..end].replace("*0001~", "*0002~").replace("SKU-A", "SKU-C").replace("SKU-LOT", "SKU-D");
+    exchange.put("846.edi", &format!("{}{second}{}", &one[..end], one[end..].replace("GE*1*", "GE*2*")));
+    let page = exchange.stock().await;
+    let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
+    assert_eq!(feed.levels.len(), 4, "{feed:?}");
+    let exchange = Exchange::by_folder(&[("full_snapshot", "true")]);
+    let again = second.replace("SKU-C", "SKU-A");
+    exchange.put("846.edi", &format!("{}{again}{}", &one[..end], one[end..].replace("GE*1*", "GE*2*")));
+    let page = exchange.stock().await;
+    assert!(page.feeds.is_empty() && page.rejected[0].reason.contains("two reports"), "{page:?}");
 }
 
 #[tokio::test]

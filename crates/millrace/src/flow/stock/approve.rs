@@ -126,6 +126,15 @@ async fn again(
     for line in lines {
         by_warehouse.entry(line.warehouse_id).or_default().push(line);
     }
+    let mut products: BTreeMap<(i64, String), BTreeSet<i64>> = BTreeMap::new();
+    for line in by_warehouse.values().flatten() {
+        for sku in &line.skus {
+            products.entry((line.warehouse_id, sku.clone())).or_default().insert(line.product_id);
+        }
+    }
+    let shared = |line: &StockLine| {
+        line.skus.iter().any(|sku| products.get(&(line.warehouse_id, sku.clone())).is_some_and(|all| all.len() > 1))
+    };
     let mut checked = Vec::new();
     for (warehouse_id, lines) in by_warehouse {
         for slice in lines.chunks(SLICE) {
@@ -133,7 +142,7 @@ async fn again(
                 .iter()
                 .map(|line| {
                     let skus = line.skus.iter().cloned().collect();
-                    (line.product_id, Counted { figure: line.figure, skus, ..Counted::default() })
+                    (line.product_id, Counted { figure: line.figure, skus, shared: shared(line), ..Counted::default() })
                 })
                 .collect();
             comparison.products(runtime, warehouse_id, &counted).await?;

@@ -14,7 +14,7 @@ pub(super) mod place;
 pub(super) mod plan;
 mod undo;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use connect::{ConnectorError, Inbound, RejectedInput, StockFeed, ulid};
 use engine::stock::{self, RunFacts, RunVerdict, Verdict};
@@ -84,20 +84,18 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             fresh.push(feed);
         }
     }
-    // Only the newest count of the same facilities is acted upon: an older one says nothing that it does not say better.
     fresh.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
-    let mut newest: BTreeMap<BTreeSet<String>, StockFeed> = BTreeMap::new();
-    for feed in fresh {
-        let facilities = feed.levels.iter().filter_map(|level| level.facility.clone()).collect();
-        if let Some(older) = newest.insert(facilities, feed) {
-            refuse(runtime, &older, "a newer count came with it").await?;
+    let (mut rest, mut newest): (&[StockFeed], Vec<&StockFeed>) = (&fresh, Vec::new());
+    while let Some((feed, later)) = rest.split_first() {
+        match stock::is_said_again(feed, later) {
+            true => _ = refuse(runtime, feed, "a newer count came with it").await?,
+            false => newest.push(feed),
         }
+        rest = later;
     }
     let feeds = newest.len();
-    let mut newest: Vec<StockFeed> = newest.into_values().collect();
-    newest.sort_by(|a, b| (a.cut_off, &a.reference).cmp(&(b.cut_off, &b.reference)));
     for feed in newest {
-        match work_out(runtime, &feed).await {
+        match work_out(runtime, feed).await {
             Ok(run) => {
                 summary.feeds += 1;
                 summary.compared += run.compared;

@@ -244,6 +244,8 @@ fn shipment(given: ShipmentIn) -> Shipment {
         packages,
         loose: given.lines.into_iter().map(packed).collect(),
         is_final: given.is_final,
+        ended: Vec::new(),
+        within_order: false,
     }
 }
 

@@ -62,6 +62,8 @@ fn shipment(id: &str, key: &str, goods: &[(&str, i64)], is_final: bool) -> Shipm
         packages: Vec::new(),
         loose: goods.iter().map(line).collect(),
         is_final,
+        ended: Vec::new(),
+        within_order: false,
     }
 }
 

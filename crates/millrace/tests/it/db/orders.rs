@@ -1,13 +1,16 @@
 //! Orders, requests and shipments, from import to told.
 
-use connect::{EffectKind, FeedCursor, Inbound, NoteRow, OrderId, RejectedInput, RemoteRef, RequestState, Side};
+use connect::{
+    EffectKind, FeedCursor, Inbound, LineRef, LinesEnded, NoteRow, OrderId, RejectedInput, RemoteRef, RequestState,
+    Side,
+};
 use engine::{
     effect::EffectState::{self, Applied, Refused, Unknown},
     order::{Disposition, OrderState},
 };
 use millrace::db::{
-    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, NewEffect, OrderQuery, Recorded, RequestWork,
-    ShipmentQuery, Subject, WishOrigin,
+    Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, ImportedOrder, NewEffect, NewShipment,
+    OrderQuery, Recorded, RequestWork, ShipmentQuery, Subject, WishOrigin,
 };
 
 use super::world::{
@@ -265,6 +268,7 @@ async fn shipments_are_kept_once_and_wait_for_their_key() {
         let rejected = RejectedInput {
             input: Inbound { name: "bad.csv".to_owned(), content_hash: "h2".to_owned(), content: b"?".to_vec() },
             reason: "line 1: not a number".to_owned(),
+            beside: false,
         };
         let cursor = FeedCursor(Some("page 2".to_owned()));
         let taken = [input.clone()];
@@ -340,6 +344,100 @@ async fn requests_move_without_shipping() {
         assert_eq!(asked.len(), 1);
         db.advance(&key, &asked[0].id, asked[0].version, Advance::default()).await.unwrap();
         assert!(work(&world, &key).await.is_empty());
+    })
+    .await;
+}
+
+/// A warehouse that reports one order in several parts says of the lines of each that they are over, not of the order.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_over_when_each_of_its_lines_is() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2), requested(3)]).await.unwrap();
+        carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
+        let line = |line_number: u32| LineRef { line_number: Some(line_number), sku: String::new() };
+        let with_ended = |order_id: i64, reference: &str, units: &[i64], ended: Vec<LineRef>| {
+            let mut new = shipment(&order(order_id), reference, &request_key(order_id), units);
+            new.shipment.ended = ended;
+            new
+        };
+        let record = async |shipments: Vec<NewShipment>, states: Vec<(String, RequestState)>| {
+            db.record_shipments(&key, shipments, states, &[], &[], &FeedCursor::default()).await.unwrap()
+        };
+        let ended = |order_id: i64, lines: &[u32]| {
+            let said =
+                LinesEnded { ended: lines.iter().map(|number| line(*number)).collect(), ..LinesEnded::default() };
+            (request_key(order_id), RequestState::LinesEnded(said))
+        };
+        let states = async || shown(&world, &key).await.into_iter().map(|(state, _)| state).collect::<Vec<_>>();
+        // One zone sends part of the first line, whose rest is cancelled; nothing is said of the second, until its zone does.
+        record(vec![with_ended(1, "S1", &[2, 0], vec![line(1)])], Vec::new()).await;
+        // Two zones that have none of it: only both of them cancel it.
+        record(Vec::new(), vec![ended(2, &[1])]).await;
+        // The second line left first, the first is cancelled later.
+        record(vec![with_ended(3, "S3", &[0, 1], Vec::new())], Vec::new()).await;
+        assert_eq!(states().await, [OrderState::PartlyShipped, OrderState::Open, OrderState::PartlyShipped]);
+        record(vec![with_ended(1, "S1-2", &[0, 1], Vec::new())], vec![ended(2, &[2]), ended(3, &[1])]).await;
+        assert_eq!(states().await, [OrderState::Shipped, OrderState::Error, OrderState::Shipped]);
+        let asked = work(&world, &key).await;
+        assert!(asked.iter().filter(|request| request.order_id != 2).all(|request| request.finished), "{asked:?}");
+        // What is said again changes nothing, and what left of a request that was not known counts once it is.
+        record(vec![with_ended(4, "S4", &[2, 1], vec![line(1)])], Vec::new()).await;
+        db.record_orders(&key, "acme", vec![requested(4)]).await.unwrap();
+        assert!(work(&world, &key).await.iter().any(|request| request.order_id == 4 && request.finished));
+    })
+    .await;
+}
+
+/// Ids that count within their order (x12.md §8.5): two orders may have the same one, and a later copy has a later time.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_id_of_two_orders_is_two_shipments() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
+        let of = |order_id: i64, units: i64| {
+            let mut new = shipment(&order(order_id), "BOL-1", &request_key(order_id), &[units, 0]);
+            new.shipment.within_order = true;
+            new
+        };
+        let record = async |shipments: Vec<NewShipment>| {
+            let recorded =
+                db.record_shipments(&key, shipments, Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
+            (recorded.new, recorded.known, recorded.changed)
+        };
+        assert_eq!(record(vec![of(1, 1), of(2, 1)]).await, (2, 0, 0));
+        let mut later = of(2, 1);
+        later.shipment.shipped_at = "2026-05-03T10:00:00Z".parse().unwrap();
+        assert_eq!(record(vec![later, of(1, 1)]).await, (0, 2, 0));
+        assert_eq!(record(vec![of(2, 2)]).await, (0, 0, 1), "what left is another matter");
+        let shipments: usize = work(&world, &key).await.iter().map(|request| request.shipments.len()).sum();
+        assert_eq!(shipments, 2);
+        // Where an id is of the whole warehouse, another order under it is a change that a person sees.
+        let elsewhere = |order_id: i64| shipment(&order(order_id), "T-1", &request_key(order_id), &[1, 0]);
+        assert_eq!(record(vec![elsewhere(1)]).await, (1, 0, 0));
+        assert_eq!(record(vec![elsewhere(2)]).await, (0, 0, 1));
+    })
+    .await;
+}
+
+/// Brightpearl calls once for all connections of an account; whichever takes the call has the others look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_is_for_every_connection_of_the_account() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let other = world.further_connection(&key.scope.tenant, &key.scope.merchant, "acme").await;
+        let elsewhere = world.further_connection(&key.scope.tenant, &key.scope.merchant, "acme2").await;
+        let mark = |mut one: ImportedOrder| {
+            one.seen = "a scan".to_owned();
+            one
+        };
+        db.record_orders(&key, "acme", vec![mark(requested(1))]).await.unwrap();
+        db.record_orders(&other, "acme", vec![mark(requested(2)), mark(requested(3))]).await.unwrap();
+        db.record_orders(&elsewhere, "acme2", vec![mark(requested(2))]).await.unwrap();
+        db.look_elsewhere(&key, "acme", &[1, 2]).await.unwrap();
+        assert_eq!(db.unseen_orders(&other).await.unwrap(), [2]);
+        assert_eq!(db.unseen_orders(&key).await.unwrap(), [0_i64; 0], "its own it reads itself");
+        assert_eq!(db.unseen_orders(&elsewhere).await.unwrap(), [0_i64; 0]);
     })
     .await;
 }

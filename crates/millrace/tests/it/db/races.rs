@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use connect::{EffectKind, FeedCursor, OrderId, RemoteRef, RequestState, Side};
+use connect::{EffectKind, FeedCursor, LineRef, LinesEnded, OrderId, RemoteRef, RequestState, Side};
 use engine::{
     change::{Difference, Follows},
     effect::EffectState::{self, Applied, Refused, Unknown, Voided},
@@ -158,6 +158,29 @@ async fn a_cancel_ends_as_the_warehouse_says() {
         assert_eq!(shown(&world, &key, 4).await.0, OrderState::Error, "a person sees to it");
         world.db.record_answer(&key, 4, Answer::Partly, "seen", "ada").await.unwrap();
         assert_eq!(shown(&world, &key, 4).await.0, OrderState::Shipped, "what left is told, nothing more will leave");
+        // Where it was to be stopped, a report with nothing in it is the yes, whatever it calls the lines; from each of its zones.
+        sent(&world, &key, 7).await;
+        let line = |line_number: u32| LineRef { line_number: Some(line_number), sku: String::new() };
+        let nothing_of = async |line_number: u32| {
+            let said = LinesEnded {
+                none_left: vec![line(line_number)],
+                odd: Some("complete".to_owned()),
+                ..LinesEnded::default()
+            };
+            let states = vec![(request_key(7), RequestState::LinesEnded(said))];
+            world.db.record_shipments(&key, Vec::new(), states, &[], &[], &FeedCursor::default()).await.unwrap();
+        };
+        let odd = async || {
+            let found = world.db.exceptions(&key, false, 10).await.unwrap();
+            found.iter().filter(|one| one.kind == "nothing_left").count()
+        };
+        nothing_of(1).await;
+        assert_eq!((shown(&world, &key, 7).await.0, odd().await), (OrderState::Open, 1), "for a person: it cannot be");
+        cancel(&world, &key, 7, status, &patience()).await;
+        nothing_of(1).await;
+        assert_eq!(race(&world, &key, 7).await.shown.outcome, Outcome::Pending, "of the other line nothing was said");
+        nothing_of(2).await;
+        assert_eq!((race(&world, &key, 7).await.shown.outcome, odd().await), (Outcome::Accepted, 1));
         // It never got there.
         world.db.record_orders(&key, "acme", vec![requested(5)]).await.unwrap();
         carry_out(&world.db, &key, Side::Warehouse, &[Unknown]).await;

@@ -357,6 +357,8 @@ pub fn shipment(order: &Order, reference: &str, key: &str, quantities: &[i64]) -
             packages: vec![Package { tracking: Some(format!("1Z{reference}")), weight: None, lines }],
             loose: Vec::new(),
             is_final: false,
+            ended: Vec::new(),
+            within_order: false,
         },
     }
 }

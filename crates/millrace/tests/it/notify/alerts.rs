@@ -36,6 +36,7 @@ async fn reject(telling: &Telling, key: &ConnectionKey, from: usize, count: usiz
                 content: b"a,b".to_vec(),
             },
             reason: format!("{why} in row {number} of file-{number}.csv"),
+            beside: false,
         })
         .collect();
     telling.installation.hub.db.record_inputs(key, &[], &rejected).await.unwrap();
