@@ -64,8 +64,8 @@ async fn give_up(tx: &mut Tx, key: &ConnectionKey, order_id: i64, bundle: &Bundl
     Ok(!sent.is_empty())
 }
 
-/// Holds back what of an order is still to be sent, for a person to look first; nothing where all of it was sent or a person holds
-/// it already.
+/// Holds back what of an order is still to be sent, or may come to be sent (what is looked for may not be there, and what waits
+/// for a person may be let go again), for a person to look first; nothing where all of it was sent or a person holds it already.
 pub(super) async fn hold_rest(tx: &mut Tx, scope: &Scope, order: &OrderId, why: &str) -> R<()> {
     let [tenant, merchant] = scope_values(scope);
     let held = tx
@@ -74,7 +74,7 @@ pub(super) async fn hold_rest(tx: &mut Tx, scope: &Scope, order: &OrderId, why: 
                  AND (seen = '' OR EXISTS (SELECT 1 FROM effect AS e
                      JOIN request AS q ON q.tenant = e.tenant AND q.merchant = e.merchant AND q.id = e.request_ref
                      WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 AND e.kind = 'submit_request'
-                         AND e.state IN ('planned', 'not_sent', 'absent_confirmed') AND q.live = 1))",
+                         AND e.state NOT IN ('applied', 'voided') AND q.live = 1))",
             &[tenant, merchant, order.into(), why.into()],
         )
         .await?;
@@ -95,6 +95,31 @@ async fn let_nobody_arm(tx: &mut Tx, scope: &Scope, order: &OrderId) -> R<()> {
 }
 
 impl Database {
+    /// Has other connections of the same account read these orders again, where they know them.
+    pub async fn look_elsewhere(&self, key: &ConnectionKey, account: &str, order_ids: &[i64]) -> R<()> {
+        if order_ids.is_empty() {
+            return Ok(());
+        }
+        let (key, account, order_ids) = (key.clone(), account.to_owned(), order_ids.to_vec());
+        self.write(&key.clone(), "look_elsewhere", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let marked = tx
+                    .among(
+                        "UPDATE orders SET seen = '' WHERE tenant = $1 AND merchant = $2 AND connection <> $3 AND account = $4
+                             AND order_id IN (",
+                        ") RETURNING order_id",
+                        &[tenant, merchant, connection, account.into()],
+                        order_ids,
+                    )
+                    .await?;
+                tx.wakes.work |= !marked.is_empty();
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// What import already knows of these orders, by the source's order id.
     pub async fn known_orders(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, KnownOrder>> {
         let (key, order_ids) = (key.clone(), order_ids.to_vec());

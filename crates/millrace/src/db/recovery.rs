@@ -108,7 +108,7 @@ pub(super) async fn suspect(tx: &mut Tx, key: &ConnectionKey, ids: Vec<EffectId>
         .await?;
     } else {
         tx.among(
-            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND attempt = 0
+            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND (armed_at IS NULL OR armed_at <= $3)
                  AND kind IN ('submit_request', 'create_note', 'add_order_note')
                  AND EXISTS (SELECT 1 FROM orders AS o WHERE o.tenant = effect.tenant AND o.merchant = effect.merchant
                      AND o.id = effect.order_ref AND o.placed_at <= $3)
@@ -119,6 +119,20 @@ pub(super) async fn suspect(tx: &mut Tx, key: &ConnectionKey, ids: Vec<EffectId>
         )
         .await?;
     }
+    Ok(())
+}
+
+/// Marks an effect that is from before the end of the lost window and that a person sends again: the lost journal may have sent it
+/// again as well. Once: what was looked for and is not there goes.
+pub(super) async fn suspect_again(tx: &mut Tx, scope: &Scope, effect: &EffectId) -> R<()> {
+    let Some(lost) = safety::load(tx).await?.lost else { return Ok(()) };
+    let [tenant, merchant] = scope_values(scope);
+    tx.execute(
+        "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND id = $3 AND recovery IS NULL
+             AND kind <> 'correct_stock' AND created_at <= $4",
+        &[tenant, merchant, effect.into(), lost.until.into()],
+    )
+    .await?;
     Ok(())
 }
 

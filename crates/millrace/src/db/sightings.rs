@@ -28,6 +28,8 @@ pub struct Patience {
 const LATE: Duration = Duration::from_secs(15 * 60);
 /// A warehouse is silent when it has had orders for so long, and nothing of it has left in that time.
 const SILENT: SignedDuration = SignedDuration::from_hours(48);
+/// Nothing may go unseen for longer than three censuses of the recent part.
+const CENSUS_LATE: SignedDuration = SignedDuration::from_mins(45);
 /// A change may be unknown so long before it is told. Nothing is unknown for a quarter of an hour without an alarm (J4), and a
 /// message may wait five minutes for the one before it.
 const UNKNOWN: SignedDuration = SignedDuration::from_mins(9);
@@ -254,6 +256,26 @@ async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mu
             key: key(AlertKind::Unaccounted, row, "")?,
             what: format!("{}: the census cannot account for {count} orders", row.text(2)?),
             count: u64::try_from(count).unwrap_or(0),
+            subjects: vec![row.string(1)?],
+        });
+    }
+    let since = ago(tx.now, CENSUS_LATE, patience.factor);
+    let unfinished = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, max(t.problem) FROM connection AS c
+             JOIN census AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             WHERE c.tenant = $1 AND c.enabled = 1 AND t.extent = 'recent' AND coalesce(t.finished_at, t.begun_at) < $2
+                 AND (t.problem IS NOT NULL OR t.started_at > coalesce(t.finished_at, t.begun_at) AND t.started_at < $2)
+             GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into(), since.into()],
+        )
+        .await?;
+    for row in &unfinished {
+        let why = row.opt_text(3)?.map(|why| format!(": {why}")).unwrap_or_default();
+        seen.push(Sighting {
+            key: key(AlertKind::Unaccounted, row, "late")?,
+            what: format!("{}: no census has ended for more than {} minutes{why}", row.text(2)?, CENSUS_LATE.as_mins()),
+            count: 1,
             subjects: vec![row.string(1)?],
         });
     }

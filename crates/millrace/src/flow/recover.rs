@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteState, Order, OrderFilter, Probe,
-    Progress, ShipmentRequest,
+    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteState, Order, OrderFilter,
+    OrderSource, Probe, Progress, ShipmentRequest,
 };
 use engine::{order::Disposition, plan::Plan, settings::StartMode};
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{FlowError, orders};
 use crate::{
-    db::{ChannelKind, Lost, NewShipment},
+    db::{ChannelKind, Database, Lost, NewShipment},
     runtime::Runtime,
 };
 
@@ -292,7 +292,7 @@ fn before_others_made_notes(
 
 /// The notes that a lost journal made in goods-out-note mode: for goods that had left, in the place of a request's note that did
 /// not fit them. To whoever has forgotten that they look like requests.
-pub(super) struct Made {
+pub(crate) struct Made {
     own: i64,
     from: Timestamp,
     until: Timestamp,
@@ -300,18 +300,22 @@ pub(super) struct Made {
 
 impl Made {
     /// `None` where no journal was lost, where the hub's notes are no requests anyway, or where nothing says whose they are.
-    pub(super) async fn of_lost_journal(runtime: &Runtime) -> Result<Option<Self>, FlowError> {
-        if runtime.settings.start_mode != StartMode::GoodsOutNote {
+    pub(crate) async fn of_lost_journal(
+        db: &Database,
+        source: &dyn OrderSource,
+        mode: StartMode,
+    ) -> Result<Option<Self>, FlowError> {
+        if mode != StartMode::GoodsOutNote {
             return Ok(None);
         }
-        let Some(lost) = runtime.db.safety().await?.lost else { return Ok(None) };
-        let Some(own) = runtime.source.own_contact().await? else { return Ok(None) };
+        let Some(lost) = db.safety().await?.lost else { return Ok(None) };
+        let Some(own) = source.own_contact().await? else { return Ok(None) };
         let from = lost.since.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN);
         let until = lost.until.checked_add(OVERLAP).unwrap_or(Timestamp::MAX);
         Ok(Some(Self { own, from, until }))
     }
 
-    pub(super) fn holds(&self, note: &GoodsOutNote) -> bool {
+    pub(crate) fn holds(&self, note: &GoodsOutNote) -> bool {
         !note.transfer && note.created_by == self.own && note.created_at >= self.from && note.created_at <= self.until
     }
 }

@@ -283,6 +283,10 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<EffectDetai
 /// When its state does not allow it, or there is none for this caller.
 pub async fn decide(hub: &Hub, caller: &Caller, named: &str, given: DecisionIn) -> Result<EffectDetailOut, Failure> {
     caller.needs(Role::Staff)?;
+    if matches!(given.decision, DecisionName::Retry) {
+        // Something goes out once more (reliability.md, control 27).
+        caller.proves(hub)?;
+    }
     let why = reason(&given.reason)?;
     let wanted = id::<connect::kind::Effect>(named)?;
     let found = hub.db.find_effect(&caller.access(), &wanted).await?;

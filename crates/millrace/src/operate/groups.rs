@@ -191,6 +191,10 @@ pub async fn retry(hub: &Hub, caller: &Caller, named: &str) -> Result<GroupRetri
     if !can_retry(group.kind) {
         return Err(Failure::conflict("what is in this group cannot be retried together").remedy(remedy(group.kind)));
     }
+    if group.kind.order_state().is_none() {
+        // As each of them would ask.
+        caller.proves(hub)?;
+    }
     let reasons = group.troubles.iter().map(|trouble| trouble.reason.clone()).collect();
     let ids = hub.db.troubled(&group.key, group.kind, reasons, MOST).await?;
     let mut told = GroupRetriedOut {

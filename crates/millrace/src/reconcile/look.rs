@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use super::{Places, Reconciler, beside};
 use crate::{
     db::{CensusOrder, CensusRequest},
-    flow::FlowError,
+    flow::{FlowError, recover::Made},
 };
 
 /// What the source's searches gave.
@@ -36,6 +36,8 @@ pub(super) struct Look<'a> {
     stopped: Option<String>,
     /// By order: the one it was split from, `None` for none.
     parents: BTreeMap<i64, Option<i64>>,
+    /// What a lost journal made.
+    made: Option<Made>,
     /// The contact that the hub's own notes are kept under.
     pub(super) author: Option<i64>,
     /// Why the warehouse's own word is missing.
@@ -93,6 +95,7 @@ impl<'a> Look<'a> {
             choices: reconciler.source.choices().await?,
             stopped: reconciler.db.why_stopped(&reconciler.key).await?,
             parents: BTreeMap::new(),
+            made: Made::of_lost_journal(&reconciler.db, &*reconciler.source, reconciler.settings.start_mode).await?,
             author: reconciler.author.or_else(|| reconciler.source.note_author()),
             blind: None,
             warehouse_failed: false,
@@ -295,7 +298,15 @@ impl<'a> Look<'a> {
                     known.into_iter().flat_map(|known| known.requests.iter()).filter_map(|request| request.note_id);
                 let ours = |note: &i64| known.is_some_and(|known| known.made_notes.contains(note));
                 let ids: BTreeSet<i64> = open.chain(requested).filter(|note| !ours(note)).collect();
+                let forgotten = self.forgotten(known, notes);
                 for note_id in ids {
+                    if forgotten.contains(&note_id) {
+                        let why = "Millrace made it for goods that had left, and the journal that knew of them was lost: mark it as \
+                                   shipped in Brightpearl, or delete it";
+                        let place = Place { bucket: census::Bucket::NeedsPerson, lost: None, why: why.to_owned() };
+                        found.push(((order_id, Some(note_id)), place));
+                        continue;
+                    }
                     let note = notes.iter().find(|note| note.note_id == note_id);
                     let source = self.at_source(order_id, order, Some((note_id, note)));
                     let known = known.map(|known| {
@@ -324,6 +335,18 @@ impl<'a> Look<'a> {
             }
             self.places.insert((order_id, note_id), place);
         }
+    }
+
+    /// Notes that a lost journal made for goods that had left: they are no requests, and not for the doctor to delete.
+    fn forgotten(&self, known: Option<&CensusOrder>, notes: &[GoodsOutNote]) -> BTreeSet<i64> {
+        let Some(made) = &self.made else { return BTreeSet::new() };
+        let linked = |note: &GoodsOutNote| {
+            known.is_some_and(|known| {
+                known.made_notes.contains(&note.note_id)
+                    || known.requests.iter().any(|request| request.note_id == Some(note.note_id))
+            })
+        };
+        notes.iter().filter(|note| made.holds(note) && !linked(note)).map(|note| note.note_id).collect()
     }
 
     /// How the source holds an order, or one of its notes.
@@ -389,7 +412,8 @@ impl<'a> Look<'a> {
             })
             .collect();
         let ordered = order.map(|order| order.lines.iter().map(|line| (line.row_id, line.quantity)).collect());
-        let none = BTreeSet::new();
+        let mut made = known.map(|known| known.made_notes.clone()).unwrap_or_default();
+        made.extend(self.forgotten(known, notes));
         let found = doctor::examine(
             &doctor::Facts {
                 order_id,
@@ -400,7 +424,7 @@ impl<'a> Look<'a> {
                 known: known.is_some(),
                 requests: &requests,
                 shipments: &shipments,
-                made: known.map_or(&none, |known| &known.made_notes),
+                made: &made,
                 busy: known.is_some_and(|known| known.busy),
                 generations: self.generations(order_id),
             },

@@ -288,6 +288,7 @@ async fn what_a_person_proves_lasts_ten_minutes() {
         ("POST", "/api/v1/stock/runs/run_1/approve", json!({ "skus": [] })),
         ("POST", "/api/v1/stock/runs/run_1/undo", json!({ "reason": "test", "skus": [] })),
         ("POST", "/api/v1/orders/1/resend", json!({ "reason": "test" })),
+        ("POST", "/api/v1/effects/eff_1/decide", json!({ "decision": "retry", "reason": "test" })),
         ("POST", "/api/v1/webhooks", json!({ "name": "w", "url": "https://example.com/", "events": [] })),
         (
             "PUT",

@@ -17,11 +17,13 @@ use engine::{
 };
 use futures_util::future::BoxFuture;
 use millrace::db::{
-    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, FrozenKind, Guard, Look, Observer, OrderQuery, Outside,
-    Phase, Settlement, Verdict,
+    Access, Arm, AttemptRow, CANNOT_ASK, Database, DbError, EffectDecision, FrozenKind, Guard, Look, Observer,
+    OrderQuery, Outside, Phase, Settlement, Verdict,
 };
 
-use super::world::{World, effect, imported, lines, on_both, order, request, request_key, settlement, shipment};
+use super::world::{
+    World, carry_out, effect, imported, lines, on_both, order, request, request_key, settlement, shipment,
+};
 
 const LEASE: Duration = Duration::from_secs(90);
 const HTTP: Duration = Duration::from_secs(30);
@@ -282,6 +284,39 @@ async fn what_left_under_a_forgotten_key_holds_the_rest_of_its_order() {
         db.held_by_person(&key, &second, None, "ann").await.unwrap();
         db.record_orders(&key, "acme", vec![of_note(2, 7)]).await.unwrap();
         assert_eq!(waits().await.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>(), [4]);
+
+        // So does what waited for a person when it was heard of: that it was not there does not say that its goods are.
+        let first = rows.iter().find(|row| row.key == "BPacme-O1-G7").expect("it was looked for");
+        db.settle(&key, vec![settlement(first, &[EffectState::Parked])]).await.unwrap();
+        db.record_shipments(&key, vec![left(1, 5)], Vec::new(), &[], &[], &none).await.unwrap();
+        db.decide(&key.scope, &first.id, EffectDecision::Retry, "ann", "it is not there").await.unwrap();
+        let held = waits().await;
+        assert_eq!(held.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>(), [1, 4]);
+        assert!(held[0].1.contains("BPacme-O1-G5"), "{held:?}");
+    })
+    .await;
+}
+
+/// A person may have sent again in the lost window what the backup shows as refused: it is looked for before it goes once more.
+#[tokio::test]
+async fn what_is_sent_again_by_hand_is_looked_for_once() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let claim = async || db.claim_effects(&key, Side::Source, "node", LEASE, 10).await.unwrap().rows;
+        db.plan_effects(&key, vec![effect(EffectKind::CreateNote, "1", "lane/1")]).await.unwrap();
+        let refused = carry_out(&db, &key, Side::Source, &[EffectState::Refused]).await.remove(0);
+        let since = db.now().await.unwrap();
+        db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+        db.begin_recovery(since, "ann").await.unwrap();
+        db.release("ann", "looked at").await.unwrap();
+        assert!(claim().await.is_empty(), "nothing of it goes by itself");
+        let again = async || db.decide(&key.scope, &refused.id, EffectDecision::Retry, "ann", "mended").await.unwrap();
+        again().await;
+        let rows = claim().await;
+        assert_eq!(rows.iter().map(|row| (row.suspect, row.state)).collect::<Vec<_>>(), [(true, EffectState::Probing)]);
+        db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed])]).await.unwrap();
+        let rows = claim().await;
+        assert_eq!(rows.iter().map(|row| row.suspect).collect::<Vec<_>>(), [false], "it was looked for, and goes");
     })
     .await;
 }
