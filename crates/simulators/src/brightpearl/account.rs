@@ -166,7 +166,7 @@ impl Account {
     /// Works the stock, allocation and shipping codes of an order out anew.
     pub(crate) fn refresh_codes(&mut self, id: i64, switches: &Switches) {
         let Some(order) = self.orders.get(&id) else { return };
-        let (mut ordered, mut noted, mut shipped) = (0, 0, 0);
+        let (mut ordered, mut noted, mut shipped) = (0, order.drop_shipped.values().sum::<i64>(), 0);
         for note in order.notes_out.iter().filter_map(|note| self.notes.get(note)) {
             let quantity: i64 = note.rows.values().flatten().map(|line| line.quantity).sum();
             noted += quantity;
