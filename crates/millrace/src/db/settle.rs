@@ -479,16 +479,15 @@ async fn decide(
     if again {
         recovery::suspect_again(tx, scope, effect).await?;
     }
+    // Before the rest is looked at: what was just decided is no part of it.
+    write_held(tx, scope, &[one]).await?;
     if let (EffectDecision::Applied(_), EffectKind::SubmitRequest, Some(order), true) =
         (&decision, one.kind, &one.order, one.unclear)
     {
         // What is there may hold the goods of the order's other requests, too.
-        write_held(tx, scope, &[one]).await?;
         let why = "a lost journal had sent something of this order: see whether what is still to be sent has left with it, \
                    then release the order, or cancel it";
         orders::hold_rest(tx, scope, order, why).await?;
-    } else {
-        write_held(tx, scope, &[one]).await?;
     }
     let attempt = vec![
         tenant,

@@ -221,7 +221,10 @@ pub(super) async fn costs(runtime: &Runtime, products: &[i64]) -> Result<BTreeMa
         None => BTreeMap::new(),
     };
     let without: Vec<i64> = products.iter().copied().filter(|product| !found.contains_key(product)).collect();
-    if let (Some(price_list), false) = (runtime.choices().await?.cost_price_list, without.is_empty()) {
+    if without.is_empty() {
+        return Ok(found);
+    }
+    if let Some(price_list) = runtime.choices().await?.cost_price_list {
         found.extend(runtime.source.costs(price_list, &without).await?);
     }
     Ok(found)
