@@ -127,6 +127,9 @@ pub struct FeedCursor(pub Option<String>);
 pub struct ShipmentPage {
     /// What left. May repeat what was read before.
     pub shipments: Vec<Shipment>,
+    /// What left, where the warehouse does not give the request's key back but the order's reference: it stands in
+    /// [`Shipment::key`]. It belongs to the one open request of that reference, if there is exactly one.
+    pub by_reference: Vec<Shipment>,
     /// Requests that moved without shipping, by key.
     pub states: Vec<(String, RequestState)>,
     /// What was taken in; handed to [`Warehouse::acknowledge`] once the hub has committed it.

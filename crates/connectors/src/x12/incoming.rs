@@ -27,6 +27,8 @@ pub(super) const UNKNOWN_VERSION: &str = "003";
 pub(super) enum Said {
     /// Goods left.
     Shipment(Shipment),
+    /// Goods left of the order with this reference (W0606), which stands where the key should.
+    ByReference(Shipment),
     /// Nothing has left; what is said of lines of this order.
     Nothing(String, LinesEnded),
 }
@@ -71,8 +73,8 @@ impl Profile {
         let advice = Advice::read(set)?;
         let at = set.segments.first().map_or(0, |segment| segment.at);
         let hold = |why: String| Broken::new(at, "024", why);
-        let Some(key) = advice.key.clone() else {
-            return Err(hold("it names no order (W0602): ask the warehouse which order left".to_owned()));
+        let Some(key) = advice.key.clone().or_else(|| advice.purchase_order.clone()) else {
+            return Err(hold("it names no order (W0602, W0606): ask the warehouse which order left".to_owned()));
         };
         if advice.lines().next().is_none() {
             return Err(hold(format!("it names no line of order {key}: ask the warehouse what left")));
@@ -89,6 +91,9 @@ impl Profile {
             self.look_at_line(&key, line)?;
         }
         if left.is_zero() {
+            if advice.key.is_none() {
+                return Err(hold(format!("it names {key} alone (W0606), and that nothing left: ask the warehouse")));
+            }
             let said = self.nothing_left(&advice)?;
             return Ok(Said::Nothing(key, said));
         }
@@ -99,7 +104,7 @@ impl Profile {
         let ended =
             advice.lines().filter(|line| self.ends(line)).map(|line| self.line_ref(line)).collect::<Result<_, _>>()?;
         let carrier = if advice.scac.is_empty() { advice.routing.clone() } else { advice.scac.clone() };
-        Ok(Said::Shipment(Shipment {
+        let shipment = Shipment {
             reference,
             key,
             shipped_at,
@@ -109,7 +114,8 @@ impl Profile {
             is_final: false,
             ended,
             within_order: true,
-        }))
+        };
+        Ok(if advice.key.is_some() { Said::Shipment(shipment) } else { Said::ByReference(shipment) })
     }
 
     /// What an advice says with which nothing left. Other lines of the order may come with others (x12.md §8.1).

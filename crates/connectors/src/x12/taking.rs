@@ -121,6 +121,7 @@ impl Profile {
         match set.code.as_str() {
             "945" => match self.shipment(interchange, set) {
                 Ok(Said::Shipment(shipment)) => page.shipments.push(shipment),
+                Ok(Said::ByReference(shipment)) => page.by_reference.push(shipment),
                 Ok(Said::Nothing(key, lines)) => page.states.push((key, RequestState::LinesEnded(lines))),
                 Err(broken) => aside(broken.to_string()),
             },

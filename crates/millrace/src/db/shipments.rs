@@ -48,6 +48,32 @@ impl Database {
         .await
     }
 
+    /// The key of the one open request of each of these orders' references; none where there is none or more than one.
+    pub async fn keys_by_reference(
+        &self,
+        key: &ConnectionKey,
+        references: BTreeSet<String>,
+    ) -> R<BTreeMap<String, String>> {
+        let key = key.clone();
+        self.read(&key.clone(), "keys_by_reference", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT o.reference, min(r.key) FROM request AS r
+                         JOIN orders AS o ON o.tenant = r.tenant AND o.merchant = r.merchant AND o.id = r.order_ref
+                         WHERE r.tenant = $1 AND r.merchant = $2 AND r.connection = $3 AND r.live = 1 AND r.done = 0
+                             AND o.reference IN (",
+                        ") GROUP BY o.reference HAVING count(*) = 1",
+                        &key_values(&key),
+                        references.iter().filter(|reference| !reference.is_empty()),
+                    )
+                    .await?;
+                rows.iter().map(|row| Ok((row.string(0)?, row.string(1)?))).collect()
+            })
+        })
+        .await
+    }
+
     /// Whether each of these inputs was taken in before, name and content.
     pub async fn inputs_seen(&self, key: &ConnectionKey, inputs: &[Inbound]) -> R<Vec<bool>> {
         let key = key.clone();

@@ -1,7 +1,7 @@
 //! Shipments: warehouse → what the source is told.
 
 use connect::{
-    FeedCursor, Inbound, Letters,
+    FeedCursor, Inbound, Letters, Shipment,
     planted::{Planted, planted},
 };
 
@@ -90,9 +90,11 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             let for_us = !page.taken.is_empty();
             let ours = |key: &str| for_us || key.starts_with(&runtime.key_head());
             let states = page.states.into_iter().filter(|(key, _)| ours(key)).collect();
+            let named = by_reference(runtime, page.by_reference).await?;
             let shipments = page
                 .shipments
                 .into_iter()
+                .chain(named)
                 .filter(|shipment| ours(&shipment.key))
                 .map(|shipment| NewShipment { id: runtime.shipment_id(), shipment })
                 .collect();
@@ -128,6 +130,23 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         tracing::warn!(connection.id = %runtime.key.connection, "{missing} messages were not acknowledged in time");
     }
     Ok(summary)
+}
+
+/// Puts the request's key where the warehouse gave the order's reference. Where there is no such request, or more than one, the
+/// reference stays, and a person is asked as of any key that is not known.
+async fn by_reference(runtime: &Runtime, shipments: Vec<Shipment>) -> Result<Vec<Shipment>, FlowError> {
+    if shipments.is_empty() {
+        return Ok(shipments);
+    }
+    let references = shipments.iter().map(|shipment| shipment.key.clone()).collect();
+    let keys = runtime.db.keys_by_reference(&runtime.key, references).await?;
+    let named = shipments.into_iter().map(|mut shipment| {
+        if let Some(key) = keys.get(&shipment.key) {
+            shipment.key.clone_from(key);
+        }
+        shipment
+    });
+    Ok(named.collect())
 }
 
 /// Keeps what a reading says about messages, and plans the answers to them.

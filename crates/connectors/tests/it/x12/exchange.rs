@@ -356,9 +356,20 @@ async fn a_document_of_another_kind_is_shown_and_holds_nothing_up() {
     assert!(beside.contains(&(true, true)) && beside.iter().all(|(beside, _)| *beside), "{:?}", page.rejected);
     // What may be a damaged advice holds counts up.
     let exchange = Exchange::by_folder(&[]);
-    exchange.put("c.edi", &advice.replace("W06*F*BP100001-1*", "W06*F**"));
+    exchange.put("c.edi", &advice.replace("W06*F*BP100001-1*20261123*SHP9001**PO4500", "W06*F**20261123*SHP9001"));
     let page = exchange.shipments().await;
     assert!(page.rejected.len() == 1 && !page.rejected[0].beside, "{:?}", page.rejected);
+}
+
+/// Without our key the customer's number says whose it is (x12.md §5); the hub knows whether that is one order's.
+#[tokio::test]
+async fn an_advice_without_the_key_is_named_by_the_purchase_order() {
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("945.edi", &document("reference/945.edi").replace("W06*F*BP100001-1*", "W06*F**"));
+    let page = exchange.shipments().await;
+    assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{page:?}");
+    let [named] = page.by_reference.as_slice() else { panic!("{page:?}") };
+    assert_eq!((named.key.as_str(), named.reference.as_str()), ("PO4500", "SHP9001"));
 }
 
 /// A place may stand before the figures that lie there, as the grammar has it, or behind them (x12.md §6).
@@ -430,7 +441,7 @@ async fn what_is_not_for_us_or_damaged_is_set_aside_with_the_reason() {
     // One document that a person must look at does not hold up the file.
     for (told, content) in [
         ("W0301", good.replace("W03*5*", "W03*6*")),
-        ("names no order", good.replace("W06*F*BP100001-1*", "W06*F**")),
+        ("names no order", good.replace("W06*F*BP100001-1*20261123*SHP9001**PO4500", "W06*F**20261123*SHP9001")),
         ("was ordered in EA", good.replace("*3*3*0*EA*", "*3*3*0*CA*")),
         ("no plain number", good.replace("W12*CC*3*3*", "W12*CC*3*3,0*")),
         ("whether the rest follows", good.replace("W12*CP*5*2*", "W12*XX*5*2*")),

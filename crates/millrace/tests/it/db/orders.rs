@@ -420,6 +420,33 @@ async fn one_id_of_two_orders_is_two_shipments() {
     .await;
 }
 
+/// A warehouse that gives only the customer's number back: it names a request as long as exactly one open one has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_names_the_one_open_request_that_has_it() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let of = |order_id: i64, reference: &str| {
+            let mut one = requested(order_id);
+            one.order.reference = reference.to_owned();
+            one
+        };
+        let orders = vec![of(1, "PO-1"), of(2, "PO-2"), of(3, "PO-2"), of(4, "")];
+        db.record_orders(&key, "acme", orders).await.unwrap();
+        let named = async || {
+            let asked = ["PO-1", "PO-2", "PO-3", ""].map(str::to_owned);
+            db.keys_by_reference(&key, asked.into()).await.unwrap().into_iter().collect::<Vec<_>>()
+        };
+        assert_eq!(named().await, [("PO-1".to_owned(), request_key(1))]);
+        // Once one of the two is not wanted any more, the other is meant.
+        let mut gone = of(3, "PO-2");
+        (gone.disposition, gone.requests) = (Disposition::Skipped("not for us".to_owned()), Vec::new());
+        db.record_orders(&key, "acme", vec![gone]).await.unwrap();
+        let both = [(1, "PO-1"), (2, "PO-2")].map(|(id, reference)| (reference.to_owned(), request_key(id)));
+        assert_eq!(named().await, both);
+    })
+    .await;
+}
+
 /// Brightpearl calls once for all connections of an account; whichever takes the call has the others look.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_is_for_every_connection_of_the_account() {
