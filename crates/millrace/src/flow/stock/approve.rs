@@ -142,7 +142,14 @@ async fn again(
                 .iter()
                 .map(|line| {
                     let skus = line.skus.iter().cloned().collect();
-                    (line.product_id, Counted { figure: line.figure, skus, shared: shared(line), ..Counted::default() })
+                    let counted = Counted {
+                        figure: line.figure,
+                        oldest: line.oldest,
+                        shared: shared(line),
+                        skus,
+                        ..Counted::default()
+                    };
+                    (line.product_id, counted)
                 })
                 .collect();
             comparison.products(runtime, warehouse_id, &counted).await?;

@@ -95,6 +95,7 @@ pub(in crate::flow) async fn place(runtime: &Runtime, feed: &StockFeed) -> Resul
                 product_id: matches.first().copied().unwrap_or_default(),
                 skus: vec![level.sku.clone()],
                 figure: figure.unwrap_or_default(),
+                oldest: None,
                 source_figure: Decimal::ZERO,
                 parts: BTreeMap::new(),
                 difference: Decimal::ZERO,

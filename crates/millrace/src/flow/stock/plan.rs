@@ -144,6 +144,7 @@ impl<'a> Comparison<'a> {
             product_id,
             skus: counted.skus.iter().cloned().collect(),
             figure: counted.figure,
+            oldest: counted.oldest,
             source_figure: line.source_figure,
             parts: line.parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             difference: line.difference,

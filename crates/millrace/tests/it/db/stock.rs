@@ -53,6 +53,7 @@ pub fn line(product_id: i64, difference: &str) -> StockLine {
         product_id,
         skus: vec![format!("W-{product_id}")],
         figure: decimal("5"),
+        oldest: None,
         source_figure: decimal("5") - decimal(difference),
         parts: std::collections::BTreeMap::new(),
         difference: decimal(difference),
