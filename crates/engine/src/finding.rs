@@ -94,7 +94,9 @@ impl Repair {
             Self::WriteTracking => {
                 "Write the tracking as a note on the order: Brightpearl takes none on a goods-out note that is shipped."
             }
-            Self::MarkForPerson => "Show it on the order as an error until a person has settled it.",
+            Self::MarkForPerson => {
+                "Show it on the order as an error until the next census does not find it any more, or *retry*."
+            }
         }
     }
 }

@@ -435,7 +435,7 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
     let fixed = scope_values(scope);
     let rows = tx
         .among(
-            "SELECT id, archived, held_reason, disposition, disposition_reason, problem, state, state_reason
+            "SELECT id, archived, held_reason, disposition, disposition_reason, problem, state, state_reason, marked
              FROM orders WHERE tenant = $1 AND merchant = $2 AND id IN (",
             ")",
             &fixed,
@@ -461,7 +461,7 @@ pub(super) async fn refresh(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderI
             archived: row.flag(1)?,
             held_by_person: row.opt_string(2)?,
             disposition: disposition(row.text(3)?, row.text(4)?)?,
-            problem: shipped_all_the_same.or(kept),
+            problem: shipped_all_the_same.or(row.opt_string(8)?).or(kept),
             requests,
         };
         let (state, reason) = engine::order::state(&facts);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::EffectId;
+use connect::{EffectId, OrderId};
 use engine::{
     effect::EffectState,
     finding::{Finding, FindingKind},
@@ -460,7 +460,7 @@ async fn compare(tx: &mut Tx, key: &ConnectionKey, findings: Vec<Finding>, check
         // A correction that was made twice stays made, however short a time is looked at.
         let can_go = checked.contains(&kind) && kind != FindingKind::MarkerTwice;
         if open && can_go && !seen.contains(&(kind, subject)) {
-            resolve(tx, &key.scope, &id).await?;
+            resolve(tx, key, &id).await?;
         }
     }
     Ok(())
@@ -472,16 +472,31 @@ fn stays_settled(kind: FindingKind) -> bool {
     matches!(kind, FindingKind::MarkerTwice | FindingKind::TrackingMissing)
 }
 
-async fn resolve(tx: &mut Tx, scope: &Scope, id: &str) -> R<()> {
-    let [tenant, merchant] = facts::scope_values(scope);
+async fn resolve(tx: &mut Tx, key: &ConnectionKey, id: &str) -> R<()> {
+    let [tenant, merchant, connection] = key_values(key);
     let now = tx.now;
-    tx.execute(
-        "UPDATE finding SET resolved_at = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3 AND resolved_at IS NULL",
-        &[tenant, merchant, id.into(), now.into()],
-    )
-    .await?;
+    let row = tx
+        .first(
+            "UPDATE finding SET resolved_at = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3 AND resolved_at IS NULL
+             RETURNING order_id",
+            &[tenant.clone(), merchant.clone(), id.into(), now.into()],
+        )
+        .await?;
     tx.event("finding", id, "resolved");
-    Ok(())
+    let Some(order_id) = row.map(|row| row.opt_int(0)).transpose()?.flatten() else { return Ok(()) };
+    // What was shown on the order goes with the last of its findings that somebody took in hand.
+    let rows = tx
+        .query(
+            "UPDATE orders SET marked = NULL
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id = $4 AND marked IS NOT NULL
+                 AND NOT EXISTS (SELECT 1 FROM finding AS f WHERE f.tenant = $1 AND f.merchant = $2 AND f.connection = $3
+                     AND f.order_id = $4 AND f.resolved_at IS NULL AND f.repair_by IS NOT NULL)
+             RETURNING id",
+            &[tenant, merchant, connection, order_id.into()],
+        )
+        .await?;
+    let unmarked = rows.iter().map(|row| row.parsed(0)).collect::<R<BTreeSet<OrderId>>>()?;
+    facts::refresh(tx, &key.scope, &unmarked).await
 }
 
 async fn repair(tx: &mut Tx, key: &ConnectionKey, id: &str, plan: RepairPlan, actor: &str, reason: &str) -> R<()> {
@@ -537,7 +552,7 @@ async fn repair(tx: &mut Tx, key: &ConnectionKey, id: &str, plan: RepairPlan, ac
         && let Some(order) = orders::ids(tx, key, &[order_id]).await?.remove(&order_id)
     {
         tx.execute(
-            "UPDATE orders SET problem = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            "UPDATE orders SET marked = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
             &[tenant.clone(), merchant.clone(), (&order).into(), mark.into()],
         )
         .await?;
@@ -551,7 +566,7 @@ async fn repair(tx: &mut Tx, key: &ConnectionKey, id: &str, plan: RepairPlan, ac
     )
     .await?;
     if plan.resolves {
-        resolve(tx, &key.scope, id).await?;
+        resolve(tx, key, id).await?;
     }
     let detail = serde_json::json!({
         "kind": kind.as_str(), "order": order_id, "reason": reason, "effect": effect_id.map(|id| id.to_string()),

@@ -16,6 +16,7 @@ pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<Ord
         return Ok(held);
     }
     let Some(lost) = safety::load(tx).await?.lost else { return Ok(held) };
+    let first = lost.windows().map(|(since, _)| since).min().unwrap_or(lost.since);
     let requests = tx
         .among(
             "SELECT key, order_ref FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND order_ref IN (",
@@ -36,7 +37,7 @@ pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<Ord
         .query(
             "SELECT DISTINCT key FROM shipment
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND created_at >= $4",
-            &[tenant, merchant, connection, lost.since.into()],
+            &[tenant, merchant, connection, first.into()],
         )
         .await?;
     for row in &left {

@@ -38,6 +38,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (23, "lookups", include_str!("../../migrations/sqlite/0023_lookups.sql")),
     (24, "key_scopes", include_str!("../../migrations/sqlite/0024_key_scopes.sql")),
     (25, "ended", include_str!("../../migrations/sqlite/0025_ended.sql")),
+    (26, "marked", include_str!("../../migrations/sqlite/0026_marked.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -65,6 +66,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (23, "lookups", include_str!("../../migrations/postgres/0023_lookups.sql")),
     (24, "key_scopes", include_str!("../../migrations/postgres/0024_key_scopes.sql")),
     (25, "ended", include_str!("../../migrations/postgres/0025_ended.sql")),
+    (26, "marked", include_str!("../../migrations/postgres/0026_marked.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -254,6 +254,25 @@ impl Database {
         .await
     }
 
+    /// Has an order looked at again as if nothing had been seen of it, and takes off what a person had shown on it.
+    pub async fn look_afresh(&self, key: &ConnectionKey, order_id: i64) -> R<()> {
+        let key = key.clone();
+        self.write(&key.clone(), "look_afresh", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let order = id(tx, &key, order_id).await?;
+                tx.execute(
+                    "UPDATE orders SET seen = '', problem = NULL, marked = NULL
+                     WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, (&order).into()],
+                )
+                .await?;
+                facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+            })
+        })
+        .await
+    }
+
     /// How these orders' requests were planned, by the source's order id and the request's key; only those still wanted.
     pub async fn planned_as(
         &self,

@@ -476,8 +476,20 @@ impl Database {
                 if let Some(frozen) = state.frozen {
                     return Ok(Some(format!("sending is frozen ({}): nothing is corrected", frozen.kind)));
                 }
-                let Some(lost) = state.lost else { return Ok(None) };
                 let [tenant, merchant, connection] = key_values(&key);
+                // K3: whatever made one twice may make the next one twice.
+                let twice = tx
+                    .first(
+                        "SELECT what FROM finding WHERE tenant = $1 AND merchant = $2 AND connection = $3
+                             AND kind = 'marker_twice' AND resolved_at IS NULL LIMIT 1",
+                        &[tenant.clone(), merchant.clone(), connection.clone()],
+                    )
+                    .await?;
+                if let Some(row) = twice {
+                    let what = row.text(0)?;
+                    return Ok(Some(format!("{what}: see the findings of the census before anything more is corrected")));
+                }
+                let Some(lost) = state.lost else { return Ok(None) };
                 let approved = tx
                     .first(
                         "SELECT 1 FROM stock_run WHERE tenant = $1 AND merchant = $2 AND connection = $3

@@ -84,6 +84,9 @@ pub struct Lost {
     pub since: Timestamp,
     /// The lost journal can have sent nothing after this.
     pub until: Timestamp,
+    /// The windows that were lost before this one, each from and until when. What was made in one of them may still be there,
+    /// and be unknown here.
+    pub before: Vec<(Timestamp, Timestamp)>,
     /// When a person named the window.
     pub recovered_at: Timestamp,
     /// Who.
@@ -97,7 +100,7 @@ pub struct Lost {
 pub struct Safety {
     /// Why nothing is sent; `None`: sending is allowed.
     pub frozen: Option<Frozen>,
-    /// The last window that was lost, if ever.
+    /// The window that was lost last, if ever.
     pub lost: Option<Lost>,
     /// What the database says for comparing.
     pub kept: Kept,
@@ -129,7 +132,7 @@ pub struct Guard {
 
 const COLUMNS: &str =
     "i.frozen, s.frozen_kind, s.frozen_reason, s.frozen_at, s.lost_since, s.lost_until, s.recovered_at,
-    s.recovered_by, s.released_at, i.fingerprint, c.armed, s.home, s.backed_up_at, s.backup_at";
+    s.recovered_by, s.released_at, i.fingerprint, c.armed, s.home, s.backed_up_at, s.backup_at, s.lost_before";
 
 pub(super) async fn load(tx: &mut Tx) -> R<Safety> {
     let sql = format!(
@@ -151,6 +154,7 @@ pub(super) async fn load(tx: &mut Tx) -> R<Safety> {
         (Some(since), Some(until), Some(recovered_at)) => Some(Lost {
             since,
             until,
+            before: lost_before(row.text(14)?)?,
             recovered_at,
             recovered_by: row.opt_string(7)?.unwrap_or_default(),
             released_at: row.opt_time(8)?,
@@ -164,6 +168,15 @@ pub(super) async fn load(tx: &mut Tx) -> R<Safety> {
         backed_up_at: row.opt_time(12)?,
         backup_at: row.opt_time(13)?,
     })
+}
+
+fn lost_before(kept: &str) -> R<Vec<(Timestamp, Timestamp)>> {
+    let windows: Vec<(i64, i64)> =
+        serde_json::from_str(kept).map_err(|error| DbError::Corrupt(format!("the windows lost before: {error}")))?;
+    let time = |at| {
+        Timestamp::from_millisecond(at).map_err(|error| DbError::Corrupt(format!("a window lost before: {error}")))
+    };
+    windows.into_iter().map(|(since, until)| Ok((time(since)?, time(until)?))).collect()
 }
 
 /// How many commitments there are with those of a transaction; or why the database is not the one it was.
@@ -248,6 +261,13 @@ async fn freeze(tx: &mut Tx, kind: FrozenKind, reason: &str, actor: &str) -> R<b
     }
     if kind.lost() {
         // Whatever window was named before, this is another loss.
+        if let Some(lost) = load(tx).await?.lost {
+            let mut windows = lost.before;
+            windows.push((lost.since, lost.until));
+            let windows: Vec<(i64, i64)> =
+                windows.iter().map(|(since, until)| (since.as_millisecond(), until.as_millisecond())).collect();
+            tx.execute("UPDATE safety SET lost_before = $1 WHERE one = 1", &[json(&windows)?.into()]).await?;
+        }
         tx.execute(
             "UPDATE safety SET lost_since = NULL, lost_until = NULL, recovered_at = NULL, recovered_by = NULL,
                  released_at = NULL, released_by = NULL WHERE one = 1",
@@ -260,6 +280,13 @@ async fn freeze(tx: &mut Tx, kind: FrozenKind, reason: &str, actor: &str) -> R<b
     tx.event("safety", "installation", "frozen");
     tx.wakes.work = true;
     Ok(true)
+}
+
+impl Lost {
+    /// Every window that was lost, the last one among them.
+    pub fn windows(&self) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        self.before.iter().copied().chain([(self.since, self.until)])
+    }
 }
 
 impl Database {

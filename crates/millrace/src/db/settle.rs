@@ -398,6 +398,11 @@ async fn decide(
     if matches!(decision, EffectDecision::Applied(_)) && before != EffectState::Parked {
         return Err(not_now(one, "declared done"));
     }
+    if let (EffectDecision::Applied(remote), EffectKind::CreateNote) = (&decision, one.kind)
+        && let Some(owner) = whose_note(tx, scope, one, &remote.id).await?
+    {
+        return Err(DbError::Refused(format!("goods-out note {} is {owner}: one note cannot tell of both", remote.id)));
+    }
     let again = path.last() == Some(&EffectState::Planned);
     if again && one.kind == EffectKind::CorrectStock {
         return Err(DbError::Refused(
@@ -508,6 +513,29 @@ async fn decide(
     follow(tx, scope, &[one]).await?;
     let detail = serde_json::json!({ "decision": action, "from": before.as_str(), "reason": reason }).to_string();
     audit::append(tx, scope.tenant.as_str(), actor, "effect.decide", effect.as_str(), &detail).await
+}
+
+/// Whose a goods-out note is already, if it is somebody else's than this effect's: another shipment's, or another request.
+async fn whose_note(tx: &mut Tx, scope: &Scope, one: &Held, note: &str) -> R<Option<String>> {
+    let [tenant, merchant] = scope_values(scope);
+    let made_for = tx
+        .first(
+            "SELECT key FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note' AND remote_id = $3 AND id <> $4",
+            &[tenant.clone(), merchant.clone(), note.into(), (&one.id).into()],
+        )
+        .await?;
+    if let Some(row) = made_for {
+        return Ok(Some(format!("that of {}", row.text(0)?)));
+    }
+    let Ok(number) = note.parse::<i64>() else { return Ok(None) };
+    let own = one.request.as_ref().map_or("", |request| request.as_str());
+    let asked_by = tx
+        .first(
+            "SELECT key FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id = $3 AND id <> $4",
+            &[tenant, merchant, number.into(), own.into()],
+        )
+        .await?;
+    asked_by.map(|row| Ok(format!("the request {}", row.text(0)?))).transpose()
 }
 
 fn not_now(one: &Held, what: &str) -> DbError {

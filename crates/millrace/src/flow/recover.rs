@@ -290,12 +290,11 @@ fn before_others_made_notes(
         .collect()
 }
 
-/// The notes that a lost journal made in goods-out-note mode: for goods that had left, in the place of a request's note that did
+/// The notes that lost journals made in goods-out-note mode: for goods that had left, in the place of a request's note that did
 /// not fit them. To whoever has forgotten that they look like requests.
 pub(crate) struct Made {
     own: i64,
-    from: Timestamp,
-    until: Timestamp,
+    windows: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Made {
@@ -310,13 +309,16 @@ impl Made {
         }
         let Some(lost) = db.safety().await?.lost else { return Ok(None) };
         let Some(own) = source.own_contact().await? else { return Ok(None) };
-        let from = lost.since.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN);
-        let until = lost.until.checked_add(OVERLAP).unwrap_or(Timestamp::MAX);
-        Ok(Some(Self { own, from, until }))
+        let around = |(since, until): (Timestamp, Timestamp)| {
+            let from = since.checked_sub(OVERLAP).unwrap_or(Timestamp::MIN);
+            (from, until.checked_add(OVERLAP).unwrap_or(Timestamp::MAX))
+        };
+        Ok(Some(Self { own, windows: lost.windows().map(around).collect() }))
     }
 
     pub(crate) fn holds(&self, note: &GoodsOutNote) -> bool {
-        !note.transfer && note.created_by == self.own && note.created_at >= self.from && note.created_at <= self.until
+        let made_in = |(from, until): &(Timestamp, Timestamp)| (*from..=*until).contains(&note.created_at);
+        !note.transfer && note.created_by == self.own && self.windows.iter().any(made_in)
     }
 }
 
@@ -460,15 +462,14 @@ mod tests {
 
     #[test]
     fn notes_of_the_lost_window_under_the_own_contact_are_no_requests() {
-        let made = Made {
-            own: 4,
-            from: "2026-01-02T10:00:00Z".parse().unwrap(),
-            until: "2026-01-02T12:00:00Z".parse().unwrap(),
-        };
+        let window = |day: u32| [10, 12].map(|hour| format!("2026-01-{day:02}T{hour}:00:00Z").parse().unwrap()).into();
+        let made = Made { own: 4, windows: vec![window(2), window(5)] };
         assert!(made.holds(&note(1, 4, "2026-01-02T11:00:00Z")));
         assert!(!made.holds(&note(2, 203, "2026-01-02T11:00:00Z")));
         assert!(!made.holds(&note(3, 4, "2026-01-02T09:59:59Z")));
         assert!(!made.holds(&note(4, 4, "2026-01-02T12:00:01Z")));
+        assert!(!made.holds(&note(6, 4, "2026-01-04T11:00:00Z")), "between two losses the journal knew what it made");
+        assert!(made.holds(&note(7, 4, "2026-01-05T11:00:00Z")));
         assert!(!made.holds(&GoodsOutNote { transfer: true, ..note(5, 4, "2026-01-02T11:00:00Z") }));
     }
 }

@@ -416,7 +416,7 @@ pub async fn retry(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderOut, 
     caller.needs(Role::Staff)?;
     let found = hub.db.find_order(&caller.access(), named).await?;
     // Without the mark of its last change, import takes it up whatever the scan says.
-    hub.db.mark_seen(&found.key, found.order_id, "", None).await?;
+    hub.db.look_afresh(&found.key, found.order_id).await?;
     note(hub, caller, "order.retry", &found, &serde_json::json!({})).await?;
     switches::want(hub, &found.key, ChannelKind::Orders, None).await?;
     after(hub, &found).await

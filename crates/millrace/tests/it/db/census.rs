@@ -189,16 +189,33 @@ async fn what_is_settled_by_word_stays_settled_and_marks_are_shown_on_the_order(
         db.finish_census(&key, Extent::Recent, outcome(vec![marker(), orphan(7)])).await.unwrap();
         let rows = found(db, &key, false).await;
         let id = |finding: &Finding| rows.iter().find(|row| row.finding == *finding).unwrap().id.clone();
+        let waits = db.stock_waits(&key).await.unwrap();
+        assert!(waits.is_some_and(|why| why.starts_with("twice: ")), "K3 stops what made it");
         let settle = RepairPlan { resolves: true, ..RepairPlan::default() };
         db.repair(&key, &id(&marker()), settle, "ann", "corrected by hand").await.unwrap();
+        assert_eq!(db.stock_waits(&key).await.unwrap(), None);
         let mark = RepairPlan { mark: Some("look at note 7".to_owned()), ..RepairPlan::default() };
         db.repair(&key, &id(&orphan(7)), mark, "ann", "ask the shop").await.unwrap();
-        let shown = db.find_order(&(&key).into(), "1").await.unwrap();
-        let shown = db.order(&key.scope, &shown.id).await.unwrap().view;
-        assert_eq!((shown.state.as_str(), shown.reason.as_str()), ("error", "look at note 7"));
+        let shown = async || {
+            let found = db.find_order(&(&key).into(), "1").await.unwrap();
+            db.order(&key.scope, &found.id).await.unwrap().view
+        };
+        let marked = shown().await;
+        assert_eq!((marked.state.as_str(), marked.reason.as_str()), ("error", "look at note 7"));
+        // Whatever is read meanwhile leaves it, until somebody has the order looked at afresh.
+        db.mark_seen(&key, 1, "seen", None).await.unwrap();
+        db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+        assert_eq!(shown().await.reason, "look at note 7");
+        db.look_afresh(&key, 1).await.unwrap();
+        assert_ne!(shown().await.state.as_str(), "error");
+        let mark = RepairPlan { mark: Some("look at note 7".to_owned()), ..RepairPlan::default() };
+        db.repair(&key, &id(&orphan(7)), mark, "ann", "ask once more").await.unwrap();
+        assert_eq!(shown().await.reason, "look at note 7");
         db.finish_census(&key, Extent::Recent, outcome(vec![marker(), orphan(7)])).await.unwrap();
         let open = found(db, &key, false).await;
         assert_eq!(open.iter().map(|row| &row.finding).collect::<Vec<_>>(), [&orphan(7)]);
+        db.finish_census(&key, Extent::Recent, outcome(vec![marker()])).await.unwrap();
+        assert_ne!(shown().await.state.as_str(), "error", "it is settled there");
     })
     .await;
 }

@@ -317,12 +317,19 @@ async fn people_decide_along_permitted_edges() {
         assert_eq!(rows[0].revision, 2);
         decide(&note.id, EffectDecision::Applied(RemoteRef::new("99"))).await.unwrap();
         assert_eq!(states(&world, &key).await, ["applied", "voided"]);
+        // One note is one shipment's.
+        let other = effect(EffectKind::CreateNote, "other", "other lane");
+        world.db.plan_effects(&key, vec![other.clone()]).await.unwrap();
+        carry_out(&world.db, &key, Side::Source, parked.as_slice()).await;
+        let taken = decide(&other.id, EffectDecision::Applied(RemoteRef::new("99"))).await;
+        assert!(matches!(&taken, Err(DbError::Refused(why)) if why.contains("that of note")), "{taken:?}");
+        decide(&other.id, EffectDecision::Applied(RemoteRef::new("98"))).await.unwrap();
         assert!(matches!(decide(&note.id, EffectDecision::Void).await, Err(DbError::Refused(_))));
         let attempts = world.db.attempts(&key.scope, &note.id).await.unwrap();
         assert_eq!(attempts.iter().filter(|attempt| attempt.what == "decision").count(), 2);
         let access = (&key.scope.tenant).into();
         let audit = world.db.audit_after(&access, 0, 100).await.unwrap();
-        assert_eq!(audit.len(), 3);
+        assert_eq!(audit.len(), 4);
         assert!(audit.iter().all(|row| row.actor == "ada" && row.action == "effect.decide"));
         assert_eq!(world.db.verify_audit(&access).await.unwrap(), None);
     })

@@ -297,6 +297,27 @@ async fn what_left_under_a_forgotten_key_holds_the_rest_of_its_order() {
     .await;
 }
 
+/// A second loss does not make the first one undone: what was made in it is still there, and forgotten.
+#[tokio::test]
+async fn every_window_that_was_lost_is_remembered() {
+    on_both(|world: World| async move {
+        let db = &world.db;
+        world.connection("acme").await;
+        let mut named = Vec::new();
+        for again in 0..3 {
+            db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+            assert!(db.safety().await.unwrap().lost.is_none(), "which window, a person says");
+            let since = db.now().await.unwrap();
+            db.begin_recovery(since, "ann").await.unwrap();
+            db.release("ann", "looked at").await.unwrap();
+            let lost = db.safety().await.unwrap().lost.expect("it is named");
+            named.push((lost.since, lost.until));
+            assert_eq!(lost.windows().collect::<Vec<_>>(), named, "after loss {again}");
+        }
+    })
+    .await;
+}
+
 /// A person may have sent again in the lost window what the backup shows as refused: it is looked for before it goes once more.
 #[tokio::test]
 async fn what_is_sent_again_by_hand_is_looked_for_once() {
