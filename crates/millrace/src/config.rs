@@ -1,10 +1,13 @@
 //! What the operator decides when the program starts.
 
-use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc};
 
 use connect::{Secret, Waits};
 
-use crate::{accounts::allowance, node, notify::mail::MailSettings, serving::Patience, tls::TlsFiles};
+use crate::{
+    accounts::allowance, db::DatabaseConfig, node, notify::mail::MailSettings, serving::Patience, tls::TlsFiles,
+    worker::Seams,
+};
 
 /// Which parts of the program run in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `sqlite:PATH` or `postgres://…`.
     pub database: String,
+    /// PostgreSQL: the address of the tables' owner, who brings them up to date; the login of `database` then owns nothing.
+    pub database_owner: Option<String>,
     /// File that holds the wrapping key; the environment variable `MILLRACE_KEY` takes its place when set.
     pub key_file: PathBuf,
     /// The address under which the world reaches this installation, for webhooks; without it every channel polls only.
@@ -78,6 +83,16 @@ pub struct Config {
 }
 
 impl Config {
+    /// How the database is opened.
+    pub fn database_config(&self, seams: &Seams) -> DatabaseConfig {
+        DatabaseConfig {
+            owner: self.database_owner.clone(),
+            clock: Arc::clone(&seams.clock),
+            random: Arc::clone(&seams.random),
+            ..DatabaseConfig::new(&self.database)
+        }
+    }
+
     /// What decides which addresses are dialled.
     pub fn guard(&self) -> connect::Guard {
         connect::Guard::new(&self.private_networks, &self.outbound_ports, self.allow_stand_ins)
@@ -88,6 +103,7 @@ impl Config {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             database: format!("sqlite:{}", folder.join("millrace.db").display()),
+            database_owner: None,
             key_file: folder.join("millrace.key"),
             public_url: None,
             roles: Roles::default(),

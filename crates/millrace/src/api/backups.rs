@@ -16,7 +16,7 @@ use super::{
     problem::ProblemOut,
 };
 use crate::operate::{
-    Caller, Failure, PageOut, PagingQuery,
+    Caller, Failure, PageOut, PagingQuery, backup,
     backups::{self, KeptBackupOut},
 };
 
@@ -45,6 +45,20 @@ pub(super) async fn create_backup(
     Extension(caller): Extension<Caller>,
 ) -> Result<(StatusCode, Json<KeptBackupOut>), Failure> {
     Ok((StatusCode::CREATED, Json(backups::take(&api.hub, &caller).await?)))
+}
+
+/// Note a backup
+///
+/// For administrators of the installation. The database's own means have just made one (`pg_dump`, a snapshot): the alert that
+/// none was made for long waits anew from now.
+#[utoipa::path(post, path = "/backups/recorded", operation_id = "record_backup", tag = "safety",
+    responses((status = 204), (status = "default", body = ProblemOut)))]
+pub(super) async fn record_backup(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+) -> Result<StatusCode, Failure> {
+    backup::record(&api.hub, &caller).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Fetch a backup

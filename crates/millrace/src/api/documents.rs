@@ -11,7 +11,7 @@ use super::{
 };
 use crate::operate::{
     Caller, Failure,
-    documents::{self, DocumentIn, DocumentOut},
+    documents::{self, ContentOut, DocumentIn, DocumentOut},
 };
 
 /// Show a document
@@ -24,6 +24,20 @@ pub(super) async fn show_document(
     Given(given): Given<DocumentIn>,
 ) -> Result<Json<DocumentOut>, Failure> {
     Ok(Json(documents::show(&caller, &given)?))
+}
+
+/// Show what came in
+///
+/// What an exception keeps of the file or message that could not be used, as it came. Refused as not found where nothing was kept.
+#[utoipa::path(get, path = "/exceptions/{exception}/content", operation_id = "get_exception_content", tag = "exceptions",
+    params(("exception" = String, Path, description = "`exc_…`")),
+    responses((status = 200, body = ContentOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_exception_content(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(exception): Named<String>,
+) -> Result<Json<ContentOut>, Failure> {
+    Ok(Json(documents::content(&api.hub, &caller, &exception).await?))
 }
 
 /// Show what was set aside

@@ -6,8 +6,10 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::problem::ProblemOut;
+use crate::operate::quoted;
 
 /// A JSON body.
 pub struct Given<T>(pub T);
@@ -64,23 +66,46 @@ fn without_values(rejection: &JsonRejection) -> String {
     }
 }
 
-/// The query part of the address.
+/// The query part of the address. A name that is not documented is refused: a filter that is misspelt would show everything, and a
+/// misspelt `dry_run` would do it.
 pub struct Asked<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
+impl<S: Send + Sync, T: DeserializeOwned + IntoParams> FromRequestParts<S> for Asked<T> {
     type Rejection = ProblemOut;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemOut> {
-        Query::<T>::from_request_parts(parts, state).await.map(|Query(value)| Self(value)).map_err(|rejection| {
-            ProblemOut::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_query",
-                "The query cannot be read",
-                rejection.body_text(),
-                "Correct it; the OpenAPI document describes it.",
-            )
-        })
+        if let Some(query) = parts.uri.query().filter(|query| !query.is_empty()) {
+            let known: Vec<String> = T::into_params(|| None).into_iter().map(|one| one.name).collect();
+            let given = url::form_urlencoded::parse(query.as_bytes());
+            if let Some((unknown, _)) = given.into_iter().find(|(name, _)| !known.iter().any(|one| one == name)) {
+                let there_are = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                return Err(unread(format!("there is no {}; there are: {there_are}", quoted(&unknown))));
+            }
+        }
+        Returned::from_request_parts(parts, state).await.map(|Returned(value)| Self(value))
     }
+}
+
+/// The query part of an address that another system wrote, which may say more than is asked of it.
+pub struct Returned<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Returned<T> {
+    type Rejection = ProblemOut;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ProblemOut> {
+        let read = Query::<T>::from_request_parts(parts, state).await;
+        read.map(|Query(value)| Self(value)).map_err(|rejection| unread(rejection.body_text()))
+    }
+}
+
+fn unread(why: String) -> ProblemOut {
+    ProblemOut::new(
+        StatusCode::BAD_REQUEST,
+        "invalid_query",
+        "The query cannot be read",
+        why,
+        "Correct it; the OpenAPI document describes it.",
+    )
 }
 
 /// A part of the path: an id or a name.

@@ -147,6 +147,7 @@ fn installation() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(backups::list_backups, backups::create_backup))
         .routes(routes!(backups::export_backup))
         .routes(routes!(backups::remove_backup))
+        .routes(routes!(backups::record_backup))
 }
 
 /// The routes for systems of warehouses, each with a key of its own.
@@ -251,6 +252,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(exceptions::retry_exception_group))
         .routes(routes!(exceptions::resolve_exception))
         .routes(routes!(documents::get_exception_document))
+        .routes(routes!(documents::get_exception_content))
         .routes(routes!(documents::show_document))
         .routes(routes!(census::get_census, census::run_census))
         .routes(routes!(census::list_findings))

@@ -12,7 +12,7 @@ use axum::{
 use super::{
     Api,
     browser::Cookie,
-    extract::{Asked, Named},
+    extract::{Named, Returned},
     problem::ProblemOut,
 };
 use crate::operate::{
@@ -74,7 +74,7 @@ pub(super) async fn forget_grant(
 pub(super) async fn come_back(
     State(api): State<Arc<Api>>,
     OriginalUri(uri): OriginalUri,
-    Asked(given): Asked<BackIn>,
+    Returned(given): Returned<BackIn>,
     request: Request,
 ) -> Response {
     let cookie = Cookie::of(request.extensions(), request.headers(), &uri);

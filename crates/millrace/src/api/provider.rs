@@ -11,7 +11,7 @@ use axum::{
 
 use super::{
     Api,
-    extract::{Asked, Given},
+    extract::{Given, Returned},
     problem::ProblemOut,
     session::Browser,
 };
@@ -75,7 +75,7 @@ pub(super) async fn come_back(
     State(api): State<Arc<Api>>,
     browser: Browser,
     headers: HeaderMap,
-    Asked(given): Asked<BackIn>,
+    Returned(given): Returned<BackIn>,
 ) -> Response {
     let token = browser.cookie.flow_token(&headers);
     let came = provider::come_back(&api.hub, &browser.visitor, token.as_deref(), given).await;

@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 
 use super::{Api, LARGEST_BODY, problem::ProblemOut};
 use crate::{
@@ -68,8 +69,29 @@ pub(super) async fn keep_answers(
     hash.update([0]);
     hash.update(&body);
     let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    let db = &api.hub.db;
-    match db.begin_repeatable(&caller.tenant, &caller.actor, &key, &hash).await {
+    let request = Request::from_parts(parts, Body::from(body));
+    // To its end even if the client has gone: the key would stay taken, and nobody could say whether it was done.
+    let task = tokio::spawn(carry_out(api, caller, key, hash, request, next).in_current_span());
+    match task.await {
+        Ok(response) => response,
+        Err(error) => match error.try_into_panic() {
+            // A fault of the program is answered as everywhere.
+            Ok(fault) => std::panic::resume_unwind(fault),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        },
+    }
+}
+
+/// Carries a request out unless it was before.
+async fn carry_out(
+    api: Arc<Api>,
+    caller: Caller,
+    key: String,
+    hash: String,
+    request: Request,
+    next: Next,
+) -> Response {
+    match api.hub.db.begin_repeatable(&caller.tenant, &caller.actor, &key, &hash).await {
         Ok(Repeat::New) => {}
         Ok(Repeat::Answered { status, answer }) => return replay(status, answer),
         Ok(Repeat::Running) => {
@@ -94,10 +116,8 @@ pub(super) async fn keep_answers(
         }
         Err(error) => return Failure::from(error).into_response(),
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    // Runs to its end even if the client has gone, so that the key does not stay taken.
-    let task = tokio::spawn(async move { keep(&api, &caller, &key, response).await });
-    task.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+    let response = next.run(request).await;
+    keep(&api, &caller, &key, response).await
 }
 
 async fn keep(api: &Api, caller: &Caller, key: &str, response: Response) -> Response {

@@ -49,6 +49,9 @@ pub struct Common {
     /// Database: sqlite:PATH or postgres://USER@HOST/NAME. Default: millrace.db in the data folder.
     #[arg(long, global = true, env = "MILLRACE_DATABASE", value_name = "ADDRESS", hide_env_values = true)]
     pub database: Option<String>,
+    /// PostgreSQL: the address of the tables' owner, who brings them up to date; the login of --database then owns nothing.
+    #[arg(long, global = true, env = "MILLRACE_DATABASE_OWNER", value_name = "ADDRESS", hide_env_values = true)]
+    pub database_owner: Option<String>,
     /// File with the wrapping key; MILLRACE_KEY in the environment takes its place. Default: millrace.key in the data folder.
     #[arg(long, global = true, env = "MILLRACE_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<PathBuf>,
@@ -854,6 +857,11 @@ pub enum Exceptions {
     },
     /// Show the document that one keeps, segment by segment.
     Document {
+        /// Id (`exc_…`).
+        exception: String,
+    },
+    /// Show what one keeps of what came in, as it came.
+    Content {
         /// Id (`exc_…`).
         exception: String,
     },

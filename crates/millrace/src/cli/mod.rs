@@ -277,6 +277,7 @@ fn config(common: &Common) -> Result<Config, Failure> {
     if let Some(database) = &common.database {
         config.database.clone_from(database);
     }
+    config.database_owner.clone_from(&common.database_owner);
     if let Some(key_file) = &common.key_file {
         config.key_file.clone_from(key_file);
     }

@@ -151,6 +151,10 @@ pub(super) async fn exceptions(session: &Session, command: Exceptions, printer: 
             let shown = documents::of_exception(&session.hub, &session.caller, &exception).await?;
             printer.answer(&shown.segments, |segments| x12::text(segments))
         }
+        Exceptions::Content { exception } => {
+            let content = documents::content(&session.hub, &session.caller, &exception).await?;
+            printer.answer(&content, |content| print::clean(&content.text.replace("\r\n", "\n")))
+        }
         Exceptions::Resolve { exception } => {
             exceptions::resolve(&session.hub, &session.caller, &exception).await?;
             printer.answer(&serde_json::json!({ "resolved": exception }), |_| "Marked as dealt with.".to_owned())

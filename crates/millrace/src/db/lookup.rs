@@ -109,7 +109,7 @@ impl Database {
                 );
                 let rows = tx.query_built(sql, &of).await?;
                 let row = rows.first().ok_or_else(missing)?;
-                let (view, request) = (queries::shipment_view(row)?, row.opt_parsed(6)?);
+                let (view, request) = (queries::shipment_view(row)?, row.opt_parsed(7)?);
                 let sql = format!(
                     "SELECT {EFFECT} FROM effect AS e
                      WHERE e.tenant = $1 AND e.merchant = $2 AND e.shipment_ref = $3 ORDER BY e.id"

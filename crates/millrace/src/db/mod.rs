@@ -163,6 +163,8 @@ type Work<'t, T> = BoxFuture<'t, R<T>>;
 pub struct DatabaseConfig {
     /// `sqlite:/path/to/file.db` or `postgres://user:password@host/name`.
     pub url: String,
+    /// PostgreSQL only: the address of the tables' owner, who brings them up to date. Then `url` is of a login without his rights.
+    pub owner: Option<String>,
     /// Connections: readers beside the one writer on SQLite, all of them on PostgreSQL.
     pub connections: u32,
     /// SQLite only: every call runs to its end inside the caller's poll, so that a seeded run is the same every time.
@@ -180,6 +182,7 @@ impl DatabaseConfig {
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            owner: None,
             connections: 8,
             inline: false,
             max_pages: None,

@@ -63,13 +63,15 @@ impl Drop for Pooled {
 
 impl Pooled {
     pub(super) async fn open(config: &DatabaseConfig, changed: watch::Sender<Changed>) -> R<Self> {
-        let options = PgConnectOptions::from_str(&config.url)
-            .map_err(DbError::from)?
-            .application_name("millrace")
-            .statement_cache_capacity(400)
-            .disable_statement_logging();
-        let mut owner = PgConnection::connect_with(&options).await?;
+        let options = options(&config.url)?;
+        let mut owner = match &config.owner {
+            Some(url) => PgConnection::connect_with(&self::options(url)?).await?,
+            None => PgConnection::connect_with(&options).await?,
+        };
         migrations::run_postgres(&mut owner).await?;
+        if config.owner.is_some() {
+            set_apart(&mut owner, &options).await?;
+        }
         owner.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(config.connections.max(2))
@@ -158,6 +160,41 @@ impl Pooled {
         });
         done.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
     }
+}
+
+fn options(url: &str) -> R<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).map_err(DbError::from)?;
+    Ok(options.application_name("millrace").statement_cache_capacity(400).disable_statement_logging())
+}
+
+/// Lets the login that works with the tables take the role that owns nothing, and nothing else: it must not have the owner's rights
+/// itself (reliability.md §16, controls 7 and 26).
+async fn set_apart(owner: &mut PgConnection, login: &PgConnectOptions) -> R<()> {
+    let (owns,): (String,) = sqlx::query_as("SELECT session_user::text").fetch_one(&mut *owner).await?;
+    let mut works = PgConnection::connect_with(login).await?;
+    let (name, may_all): (String, bool) =
+        sqlx::query_as("SELECT session_user::text, pg_has_role(session_user, $1::name, 'MEMBER')")
+            .bind(&owns)
+            .fetch_one(&mut works)
+            .await?;
+    works.close().await?;
+    if may_all {
+        return Err(DbError::Refused(format!(
+            "the login {name} has the rights of {owns}, who owns the tables: where MILLRACE_DATABASE_OWNER is given, \
+             MILLRACE_DATABASE is the address of a login that has not"
+        )));
+    }
+    let (member, grant): (bool, String) = sqlx::query_as(
+        "SELECT pg_has_role($1::name, 'millrace_app', 'MEMBER'), format('GRANT millrace_app TO %I', $1)",
+    )
+    .bind(&name)
+    .fetch_one(&mut *owner)
+    .await?;
+    if !member {
+        // Safe: the name is quoted by the server.
+        sqlx::query(AssertSqlSafe(grant)).execute(&mut *owner).await?;
+    }
+    Ok(())
 }
 
 /// Nobody waits for this: without it everything works, only slower until autovacuum comes by.

@@ -67,7 +67,7 @@ pub(super) fn order_view(row: &Row) -> R<OrderView> {
     })
 }
 
-pub(super) const SHIPMENT: &str = "s.id, s.connection, s.order_ref, s.document, s.confirmed_at, s.problem";
+pub(super) const SHIPMENT: &str = "s.id, s.connection, s.order_ref, s.document, s.confirmed_at, s.problem, s.note_rows";
 
 pub(super) fn shipment_view(row: &Row) -> R<ShipmentView> {
     Ok(ShipmentView {
@@ -77,6 +77,7 @@ pub(super) fn shipment_view(row: &Row) -> R<ShipmentView> {
         shipment: row.json(3)?,
         confirmed_at: row.opt_time(4)?,
         problem: row.opt_string(5)?,
+        rows: row.opt_json(6)?.unwrap_or_default(),
     })
 }
 

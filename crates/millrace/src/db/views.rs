@@ -1,6 +1,8 @@
 //! What lists ask for and give, and one order whole.
 
-use connect::{Capture, ConnectionId, EffectId, EffectKind, MerchantId, Order, OrderId, RemoteRef, RequestLine};
+use connect::{
+    Capture, ConnectionId, EffectId, EffectKind, MerchantId, NoteRow, Order, OrderId, RemoteRef, RequestLine,
+};
 use engine::{effect::EffectState, order::OrderState};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -175,6 +177,8 @@ pub struct ShipmentView {
     pub confirmed_at: Option<Timestamp>,
     /// What a person is needed for.
     pub problem: Option<String>,
+    /// What of the order's rows left with it; empty until that is worked out.
+    pub rows: Vec<NoteRow>,
 }
 
 /// An effect.

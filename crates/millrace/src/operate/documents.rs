@@ -5,7 +5,7 @@ use connectors::documents::{self, ShownSegment};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Caller, Failure, Hub, Problem};
+use super::{Caller, Failure, FailureKind, Hub, Problem};
 
 /// A document to show.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -83,6 +83,38 @@ pub fn show(_caller: &Caller, given: &DocumentIn) -> Result<DocumentOut, Failure
         )
     })?;
     shown(&content).map_err(|why| Failure::invalid(why.clone(), vec![Problem::new("content_base64", why)]))
+}
+
+/// What an exception keeps of what came in.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ContentOut {
+    /// As text; what is no UTF-8 is shown as \u{FFFD}.
+    pub text: String,
+    /// How many bytes it has.
+    pub bytes: usize,
+    /// Only its beginning is shown.
+    pub cut: bool,
+}
+
+/// Most of what came in that is shown, in bytes.
+const SHOWN: usize = 256 * 1024;
+
+/// What an exception keeps of what came in, as it came.
+///
+/// # Errors
+/// When there is none for this caller, or it keeps nothing.
+pub async fn content(hub: &Hub, caller: &Caller, exception: &str) -> Result<ContentOut, Failure> {
+    let key = hub.db.find_exception(&caller.access(), exception).await?;
+    let content = hub.db.exception_content(&key, exception).await?;
+    let content = content.ok_or_else(|| {
+        Failure::new(FailureKind::NotFound, "this exception keeps nothing of what came in").remedy("See its reason.")
+    })?;
+    let beginning = content.get(..SHOWN).unwrap_or(&content);
+    Ok(ContentOut {
+        text: String::from_utf8_lossy(beginning).into_owned(),
+        bytes: content.len(),
+        cut: beginning.len() < content.len(),
+    })
 }
 
 /// Shows what an exception keeps of a document that was set aside.

@@ -70,7 +70,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     accounts::hashing::Hashing,
     config::Config,
-    db::{Access, Database, DatabaseConfig, Event, Scope},
+    db::{Access, Database, Event, Scope},
     seal::{KeySource, Keyring, SealError},
     worker::{Seams, Workers},
 };
@@ -105,12 +105,7 @@ impl Hub {
     pub async fn open(config: Config, seams: Seams) -> Result<Arc<Self>, Failure> {
         // First, so that nothing is made where there is no installation.
         let keyring = load_keys(&config)?;
-        let database = DatabaseConfig {
-            clock: Arc::clone(&seams.clock),
-            random: Arc::clone(&seams.random),
-            ..DatabaseConfig::new(&config.database)
-        };
-        let db = Database::open(&database).await.map_err(|error| {
+        let db = Database::open(&config.database_config(&seams)).await.map_err(|error| {
             Failure { kind: FailureKind::Setup, ..Failure::from(error) }.remedy(format!(
                 "Check that {} is right, that it may be written, and that there is room; `millrace init` makes a new \
                  installation.",
@@ -312,7 +307,7 @@ fn id<K: IdKind>(text: &str) -> Result<Id<K>, Failure> {
 }
 
 /// What somebody named, short and in quotes, for messages.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     format!("{:?}", text.chars().take(80).collect::<String>())
 }
 

@@ -21,7 +21,7 @@ use super::{
     shipments::ShipmentOut,
     switches,
 };
-use crate::db::{ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, RequestView, WishOrigin};
+use crate::db::{AuditQuery, ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, RequestView, WishOrigin};
 
 /// Which orders.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -142,6 +142,8 @@ pub struct OrderDetailOut {
     pub effects: Vec<EffectOut>,
     /// What was done for it, oldest first.
     pub timeline: Vec<AttemptOut>,
+    /// What people did with it here, oldest first; for staff and administrators.
+    pub history: Vec<DoneOut>,
     /// Why it is where it is.
     pub explain: ExplainOut,
 }
@@ -193,7 +195,40 @@ pub struct LineOut {
     /// Ordered quantity.
     #[schema(value_type = String)]
     pub quantity: Decimal,
+    /// What of it has left, as far as is known here.
+    #[schema(value_type = String)]
+    pub shipped: Decimal,
+    /// What one costs the customer, as Brightpearl says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unit_price: Option<MoneyOut>,
 }
+
+/// An amount in one currency.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct MoneyOut {
+    /// Exact.
+    #[schema(value_type = String)]
+    pub amount: Decimal,
+    /// ISO 4217.
+    pub currency: String,
+}
+
+/// What somebody did with an order here.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DoneOut {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who: a person, an API key, the command line.
+    pub actor: String,
+    /// What, e.g. `order.hold`.
+    pub action: String,
+    /// Further facts as JSON, the reason that was given among them.
+    pub detail: String,
+}
+
+/// Most of what people did with an order that is shown with it.
+const HISTORY: u32 = 200;
 
 /// What was asked of a warehouse.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -358,6 +393,11 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
     let shown_edits = edits.iter().map(|edit| order_edits::out(edit, &order)).collect();
     let edits: Vec<engine::edit::Edit> = edits.into_iter().map(|view| view.edit).collect();
     engine::edit::lay_over(&mut order, &edits);
+    let mut shipped: BTreeMap<i64, Decimal> = BTreeMap::new();
+    for row in shipments.iter().flat_map(|shipment| &shipment.rows) {
+        *shipped.entry(row.row_id).or_default() += row.quantity;
+    }
+    let history = history(hub, caller, &found).await?;
     Ok(OrderDetailOut {
         order: OrderOut::from(view),
         ship_method: order.ship_method_id,
@@ -375,6 +415,8 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 sku: line.sku,
                 name: line.name,
                 quantity: line.quantity,
+                shipped: shipped.get(&line.row_id).copied().unwrap_or_default().normalize(),
+                unit_price: line.unit_price.map(|price| MoneyOut { amount: price.amount, currency: price.currency }),
             })
             .collect(),
         requests: requests
@@ -404,8 +446,21 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
         shipments: shipments.into_iter().map(ShipmentOut::from).collect(),
         effects: effects.into_iter().map(EffectOut::from).collect(),
         timeline: attempts.into_iter().map(AttemptOut::from).collect(),
+        history,
         explain,
     })
+}
+
+async fn history(hub: &Hub, caller: &Caller, found: &FoundOrder) -> Result<Vec<DoneOut>, Failure> {
+    if caller.needs(Role::Staff).is_err() {
+        return Ok(Vec::new());
+    }
+    let query = AuditQuery { target: found.id.to_string(), limit: HISTORY, ..AuditQuery::default() };
+    let mut rows = hub.db.list_audit(&caller.access(), query).await?;
+    rows.reverse();
+    let done =
+        rows.into_iter().map(|row| DoneOut { at: row.at, actor: row.actor, action: row.action, detail: row.detail });
+    Ok(done.collect())
 }
 
 /// Has an order read again and planned anew, now. What is at the warehouse already is not sent again.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    db::{Database, DatabaseConfig, NewApiKey},
+    db::{Database, NewApiKey},
     seal::{KeySource, Keyring, VARIABLE},
     worker::Seams,
 };
@@ -76,12 +76,7 @@ pub async fn init(config: &Config, seams: &Seams) -> Result<InstalledOut, Failur
 }
 
 async fn fill(config: &Config, seams: &Seams) -> Result<String, Failure> {
-    let database = DatabaseConfig {
-        clock: std::sync::Arc::clone(&seams.clock),
-        random: std::sync::Arc::clone(&seams.random),
-        ..DatabaseConfig::new(&config.database)
-    };
-    let db = Database::open(&database).await.map_err(|error| {
+    let db = Database::open(&config.database_config(seams)).await.map_err(|error| {
         Failure { kind: FailureKind::Setup, ..Failure::from(error) }
             .remedy("Check the database's address, its rights and its room.")
     })?;

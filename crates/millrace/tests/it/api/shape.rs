@@ -1,6 +1,10 @@
 //! What the API promises to programs: the document, problems, pages, live events, repeats.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -61,6 +65,7 @@ async fn every_failure_is_a_problem_document() {
         (installation.get("/api/v1/orders/ord_x").await, 404, "not_found"),
         (installation.ask("PATCH", "/api/v1/orders", Some(&administrator), None).await, 405, "method_not_allowed"),
         (installation.get("/api/v1/orders?limit=many").await, 400, "invalid_query"),
+        (installation.get("/api/v1/orders?stat=open").await, 400, "invalid_query"),
         (installation.get("/api/v1/orders?state=lost").await, 422, "invalid"),
         (installation.post("/api/v1/merchants", json!({ "nome": "x" })).await, 422, "invalid_body"),
         (installation.post("/api/v1/merchants", json!({ "name": " " })).await, 422, "invalid"),
@@ -170,6 +175,39 @@ async fn a_repeat_with_the_same_key_is_answered_and_not_done() {
     };
     assert_eq!(installation.send(make()).await.status, StatusCode::CREATED);
     assert_eq!(installation.send(make()).await.problem(), "shown_once");
+}
+
+/// Whoever hangs up half way can ask again with the same key: it was done once, or not at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_client_has_gone_is_answered_all_the_same() {
+    let installation = Installation::new().await;
+    let ask = |number: u64| {
+        Request::post("/api/v1/merchants")
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "application/json")
+            .header("idempotency-key", format!("key {number}"))
+            .body(Body::from(json!({ "name": format!("Acme {number}") }).to_string()))
+            .unwrap()
+    };
+    let clients = 60;
+    for number in 0..clients {
+        let patience = Duration::from_micros(100 * number);
+        let _ = tokio::time::timeout(patience, installation.send(ask(number))).await;
+    }
+    for number in 0..clients {
+        let begun = Instant::now();
+        loop {
+            let answer = installation.send(ask(number)).await;
+            if answer.status == StatusCode::CREATED {
+                break;
+            }
+            assert_eq!(answer.problem(), "still_running", "{}", answer.text);
+            assert!(begun.elapsed() < Duration::from_secs(20), "client {number} never gets an answer");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    let merchants = installation.get("/api/v1/merchants?limit=500").await.json();
+    assert_eq!(merchants["items"].as_array().unwrap().len(), usize::try_from(clients).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

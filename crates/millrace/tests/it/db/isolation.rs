@@ -3,10 +3,12 @@
 
 use connect::{EffectKind, Side};
 use jiff::Timestamp;
-use millrace::db::{Access, ConnectionKey, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery};
+use millrace::db::{
+    Access, ConnectionKey, Database, DatabaseConfig, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery,
+};
 use sqlx::Connection as _;
 
-use super::world::{LEASE, World, effect, on_both, requested};
+use super::world::{LEASE, World, effect, on_both, requested, unique};
 
 /// Tables that belong to no tenant: the installation's own row, nodes' leases, and constants.
 const OF_NOBODY: [&str; 6] =
@@ -104,6 +106,45 @@ async fn foreign_keys_do_not_cross_tenants() {
     .await;
 }
 
+/// The login that works with the tables is not their owner's, where the owner has an address of his own (controls 7 and 26).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_and_whoever_works_with_the_tables_are_apart() {
+    let world = World::postgres().await;
+    let key = world.connection("acme").await;
+    let login = format!("login_{}_{}", std::process::id(), unique());
+    world.raw().await.run(&format!("CREATE ROLE {login} LOGIN PASSWORD 'apart'")).await.unwrap();
+    let (_, place) = world.url.split_once('@').unwrap();
+    let url = format!("postgres://{login}:apart@{place}");
+    let apart = DatabaseConfig { owner: Some(world.url.clone()), ..DatabaseConfig::new(&url) };
+    let db = Database::open(&apart).await.unwrap();
+    db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
+    let query = OrderQuery { limit: 10, ..OrderQuery::default() };
+    assert_eq!(db.list_orders(&(&key).into(), query).await.unwrap().items.len(), 1);
+    // Whatever gets out of the role it takes finds nothing more there.
+    let mut works = sqlx::PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("SET ROLE millrace_app; RESET ROLE").execute(&mut works).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&mut works).await.unwrap();
+    assert_eq!(rows, 0, "without a tenant");
+    for statement in [
+        "ALTER TABLE orders ADD COLUMN mine TEXT",
+        "ALTER TABLE orders DISABLE ROW LEVEL SECURITY",
+        "CREATE TABLE mine (one TEXT)",
+        "DROP TABLE audit",
+        "SET ROLE millrace_system",
+        "SELECT * FROM _sqlx_migrations",
+    ] {
+        assert!(sqlx::raw_sql(statement).execute(&mut works).await.is_err(), "{statement}");
+    }
+    // The owner is no such login, under whichever address; and nobody else brings the tables up to date.
+    let same = DatabaseConfig { owner: Some(world.url.clone()), ..DatabaseConfig::new(&world.url) };
+    assert!(
+        matches!(Database::open(&same).await, Err(DbError::Refused(why)) if why.contains("MILLRACE_DATABASE_OWNER"))
+    );
+    assert!(Database::open(&DatabaseConfig::new(&url)).await.is_err());
+    db.close().await;
+    world.raw().await.run(&format!("REVOKE millrace_app FROM {login}; DROP ROLE {login}")).await.unwrap();
+}
+
 /// T4 and the catalogue: row-level security is on and forced everywhere, and without a tenant nothing is seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_level_security_holds() {
@@ -122,6 +163,21 @@ async fn row_level_security_holds() {
     assert_eq!(unforced, ["_sqlx_migrations"]);
     let bare = raw.texts(&format!("{tables} AND relname NOT IN (SELECT tablename FROM pg_policies)")).await;
     assert_eq!(bare, ["_sqlx_migrations"]);
+    // Whose table has a tenant, its policy asks for the tenant; and a table without would be seen here.
+    let unasked = "SELECT DISTINCT tablename::text FROM pg_policies AS p WHERE 'millrace_app' = ANY (roles)
+        AND EXISTS (SELECT 1 FROM information_schema.columns AS c WHERE c.table_schema = 'public'
+            AND c.table_name = p.tablename AND c.column_name = 'tenant')
+        AND COALESCE(qual, '') || COALESCE(with_check, '') NOT LIKE '%millrace.tenant%'";
+    let before = raw.texts(unasked).await;
+    raw.run(
+        "CREATE TABLE planted (tenant TEXT NOT NULL); ALTER TABLE planted ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE planted FORCE ROW LEVEL SECURITY; CREATE POLICY own ON planted TO millrace_app USING (true)",
+    )
+    .await
+    .unwrap();
+    let planted = raw.texts(unasked).await;
+    assert_eq!((before, planted), (Vec::<String>::new(), vec!["planted".to_owned()]));
+    raw.run("DROP TABLE planted").await.unwrap();
     let owned = raw.texts("SELECT tablename::text FROM pg_tables WHERE tableowner = 'millrace_app'").await;
     assert!(owned.is_empty(), "the program's role owns nothing");
     let rights = "SELECT rolname::text FROM pg_roles WHERE rolname LIKE 'millrace%' AND (rolsuper OR rolbypassrls)";

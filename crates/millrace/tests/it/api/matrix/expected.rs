@@ -212,6 +212,7 @@ pub fn expected() -> Vec<Row> {
         row("decide_effect", Staff, json!({ "decision": "void", "reason": "the matrix" }), &[200, 409], 404),
         // What it keeps is no such document.
         row("get_exception_document", Read, Value::Null, &[422], 404),
+        look("get_exception_content"),
         row("show_document", Staff, json!({ "content_base64": DOCUMENT }), &[200], 200),
         row("resolve_exception", Staff, Value::Null, &[204, 404], 404),
         row("repair_finding", Staff, why(), &[409], 404),
@@ -279,6 +280,7 @@ pub fn expected() -> Vec<Row> {
         row("end_persons_sessions", Admin, Value::Null, &[200], 404),
         row("list_backups", Operator, Value::Null, &[200], 403),
         row("create_backup", Operator, Value::Null, &[201], 403),
+        row("record_backup", Operator, Value::Null, &[204], 403),
         row("export_backup", Operator, Value::Null, &[200], 403),
         row("remove_backup", Operator, Value::Null, &[204, 404], 403),
         row("list_tenants", Operator, Value::Null, &[200], 403),
