@@ -335,7 +335,7 @@ test('a SKU that is mapped is not mapped anew unasked; it is changed and removed
   await demo.signIn(page);
   await page.goto(`${demo.base}/connections`);
   await page.getByRole('table', { name: 'Connections' }).getByRole('link', { name: 'Demo', exact: true }).click();
-  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Mappings', exact: true }).click();
   const skus = page.getByRole('region', { name: /^SKUs/ });
   const dialog = page.getByRole('dialog');
   await skus.getByLabel('Search').fill('NEW-1');

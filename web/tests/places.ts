@@ -8,6 +8,8 @@ export const PLACES: [name: string, path: string][] = [
   ['shipments', '/shipments'],
   ['connections', '/connections'],
   ['wizard', '/connections/add'],
+  ['all-mappings', '/mappings'],
+  ['all-census', '/census'],
   ['merchants', '/merchants'],
   ['tenants', '/tenants'],
   ['exceptions', '/exceptions'],

@@ -188,7 +188,7 @@ test('tables as files, and the data of a merchant', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/connections`);
   await page.getByRole('link', { name: 'Demo', exact: true }).click();
-  await page.getByRole('link', { name: 'Mappings', exact: true }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Mappings', exact: true }).click();
   await page.getByRole('button', { name: 'Import locations' }).click();
   const dialog = page.getByRole('dialog');
   const give = (csv: string) =>

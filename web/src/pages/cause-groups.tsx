@@ -1,16 +1,18 @@
-import { Button, Group, List, Modal, Paper, Stack, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { Button, Group, Modal, Paper, Stack, Text, Title } from '@mantine/core';
+import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
+import { reread } from '../api/reread';
 import { useRights } from '../api/session';
-import { useAct } from '../parts/act';
+import { begin } from '../api/works';
 import { StateBadge } from '../parts/badge';
 import { To } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Time } from '../parts/values';
 import { useMends } from './cause-mends';
+import { Example, LIST, Ran, useExceptionsWork, type Told } from './exceptions-work';
 
 type Cause = Schemas['GroupOut'];
 
@@ -100,51 +102,48 @@ function OneCause({ group, retry }: { group: Cause; retry: () => void }) {
   );
 }
 
-/** An order by its number, a change by what it does. */
-function Example({ id }: { id: string }) {
-  const isOrder = id.startsWith('ord_');
-  const order = useQuery({ ...reading('/api/v1/orders/{order}', { path: { order: id } }), enabled: isOrder, staleTime: 300_000 });
-  const effect = useQuery({ ...reading('/api/v1/effects/{effect}', { path: { effect: id } }), enabled: !isOrder, staleTime: 300_000 });
-  return <To href={isOrder ? `/orders/${id}` : `/effects/${id}`}>{order.data?.number ?? effect.data?.title ?? id}</To>;
+/** What became of a retry, in words. */
+function wordsOf({ retried, failed, left }: Schemas['GroupRetriedOut']): string {
+  const others = failed.length > 0 ? `, ${failed.length} could not be` : '';
+  const later = left > 0 ? `, ${left} ${left === 1 ? 'is' : 'are'} left for the next time` : '';
+  return `${retried} ${retried === 1 ? 'is' : 'are'} tried again${others}${later}. What still cannot go on stays on this page.`;
+}
+
+/** Has all of a cause tried again, which is one request. The id of the work. */
+function retry(client: QueryClient, { id, kind, count, example }: Cause): number {
+  const title = `${KINDS[kind] ?? kind}: ${example}`;
+  return begin<Told>({ list: LIST, title, total: count, isWhole: true, told: { words: '', failed: [] } }, async (came) => {
+    try {
+      const told = await done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: id } } }));
+      came(count, { words: wordsOf(told), failed: told.failed });
+    } finally {
+      void reread(client);
+    }
+  });
 }
 
 /** All of one cause again, once it is mended; says what became of them. */
 function RetryDialog({ group, close }: { group: Cause; close: () => void }) {
-  const retry = useAct(() => done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: group.id } } })));
-  const told = retry.data;
+  const client = useQueryClient();
+  const [begun, setBegun] = useState<number | null>(null);
+  const work = useExceptionsWork(begun);
   return (
     <Modal opened onClose={close} title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`} centered>
       <Stack>
-        {told ? (
-          <>
-            <Text size="sm" role="status">
-              {told.retried} {told.retried === 1 ? 'is' : 'are'} tried again
-              {told.failed.length > 0 ? `, ${told.failed.length} could not be` : ''}
-              {told.left > 0 ? `, ${told.left} are left for the next time` : ''}. What still cannot go on stays on this page.
-            </Text>
-            <List size="sm">
-              {told.failed.slice(0, 20).map((one) => (
-                <List.Item key={one.id}>
-                  <Example id={one.id} />: {sentence(one.why)}
-                </List.Item>
-              ))}
-            </List>
-          </>
+        {work ? (
+          <Ran work={work} />
         ) : (
           <Text size="sm">Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more.</Text>
         )}
-        {retry.error && <ProblemNote error={retry.error} />}
         <Group justify="flex-end">
-          {told || retry.error ? (
+          {begun !== null ? (
             <Button onClick={close}>Close</Button>
           ) : (
             <>
               <Button variant="default" onClick={close}>
                 Cancel
               </Button>
-              <Button loading={retry.isPending} onClick={() => retry.mutate()}>
-                Try all again
-              </Button>
+              <Button onClick={() => setBegun(retry(client, group))}>Try all again</Button>
             </>
           )}
         </Group>

@@ -5,9 +5,9 @@ import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
 import { useAct } from '../parts/act';
-import { ToButton } from '../parts/link';
+import { To, ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
-import { runs, words } from '../parts/values';
+import { runs, Time, words } from '../parts/values';
 
 type Connection = Schemas['ConnectionOut'];
 type Detail = Schemas['ConnectionDetailOut'];
@@ -147,11 +147,55 @@ function WhatHappens({ connection, on, change }: { connection: string; on: Chann
           <List.Item key={line}>{line}</List.Item>
         ))}
       </List>
+      {on.orders && <HowMany connection={connection} />}
       {notes.map((line) => (
         <Text key={line} size="sm" fw={600}>
           {sentence(line)}
         </Text>
       ))}
     </>
+  );
+}
+
+/** So many of the newest pre-flights are looked through for one that has ended. */
+const LOOKED = 20;
+
+/** How many orders will go, as far as the newest pre-flight that has ended says; or that nobody has looked. */
+function HowMany({ connection }: { connection: string }) {
+  const path = { connection };
+  const query = useQuery(reading('/api/v1/connections/{connection}/preflight', { path, query: { limit: LOOKED } }));
+  if (query.error) return <ProblemNote error={query.error} />;
+  if (!query.data) return <Waiting />;
+  const run = query.data.items.find((one) => one.state === 'finished');
+  const here = `/connections/${connection}/preflight`;
+  if (!run) {
+    return (
+      <Text size="sm" fw={600}>
+        How many orders will go is not known: no pre-flight has looked at them to its end.{' '}
+        <To href={here} underline="always">
+          Run one first
+        </To>
+      </Text>
+    );
+  }
+  const { days, orders, through, stuck } = run;
+  const daily = Math.round(through / Math.max(1, days));
+  return (
+    <Text size="sm">
+      How many will go, by the pre-flight of <Time at={run.ended_at ?? run.wanted_at} />:{' '}
+      {orders === 0 ? 'no order came' : `of ${orders === 1 ? '1 order' : `${orders} orders`} that came`} into Brightpearl in{' '}
+      {days === 1 ? 'one day' : `${days} days`}
+      {orders > 0 && (
+        <>
+          , <b>{through} would have gone straight to the warehouse</b>
+          {daily > 0 && ` (about ${daily} a day)`}
+          {stuck > 0 && ` and ${stuck} would have stood still until something was mended`}
+        </>
+      )}
+      .{' '}
+      <To href={`${here}?run=${run.id}`} underline="always">
+        Look at it, or run another
+      </To>
+    </Text>
   );
 }

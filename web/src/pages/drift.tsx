@@ -1,41 +1,71 @@
 import { Button, Group, Paper, Stack, Switch, Text } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { skipToken, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { reading } from '../api/client';
+import { api, done, reading } from '../api/client';
 import { sentence } from '../api/problem';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Rows } from '../parts/table';
 import { Code, Quantity, Time, words } from '../parts/values';
 
+/** What was asked for last about a connection: whether also what is explained wholly. Kept for as long as the comparison. */
+function useAsked(connection: string) {
+  const client = useQueryClient();
+  const queryKey = ['drift asked for', connection];
+  const { data } = useQuery<{ all: boolean }>({ queryKey, queryFn: skipToken, gcTime: Infinity });
+  return { asked: data, ask: (all: boolean) => client.setQueryData(queryKey, { all }) };
+}
+
+/**
+ * The comparison of both sides. It takes its time and costs calls: whoever goes to another page does not end it, and finds it when
+ * they come back.
+ */
+function comparison(connection: string, all: boolean) {
+  const params = { path: { connection }, query: { all, limit: 200 } };
+  return {
+    ...reading('/api/v1/connections/{connection}/drift', params),
+    queryFn: () => done(api.GET('/api/v1/connections/{connection}/drift', { params })),
+    staleTime: Infinity,
+    gcTime: Infinity,
+  };
+}
+
 /** Every product that differs between warehouse and Brightpearl, its difference taken apart into named parts. */
 export function Drift({ connection }: { connection: string }) {
-  const [all, setAll] = useState(false);
-  // Both sides are read for it, at the cost of calls: only when asked for, and not again with every run of the channel.
-  const [wanted, setWanted] = useState(false);
-  const query = useQuery({
-    ...reading('/api/v1/connections/{connection}/drift', { path: { connection }, query: { all, limit: 200 } }),
-    enabled: ({ state }) => wanted && state.status === 'pending',
-    staleTime: Infinity,
-  });
+  const { asked, ask } = useAsked(connection);
+  const [first, setFirst] = useState(false);
+  const wanted = asked !== undefined;
+  const all = asked?.all ?? first;
+  // Both sides are read for it: only when asked for, and not again with every run of the channel.
+  const query = useQuery({ ...comparison(connection, all), enabled: ({ state }) => wanted && state.status === 'pending' });
   return (
     <Stack>
       <Group>
         <Button
           variant={wanted ? 'default' : 'filled'}
           loading={query.isFetching}
-          onClick={() => (wanted ? void query.refetch() : setWanted(true))}
+          onClick={() => (wanted ? void query.refetch() : ask(all))}
         >
           Compare both sides now
         </Button>
-        <Switch label="Also what is explained wholly" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
+        <Switch label="Also what is explained wholly" checked={all} onChange={(event) => (wanted ? ask : setFirst)(event.currentTarget.checked)} />
       </Group>
       {!wanted && (
-        <Text size="sm" className="quiet">
-          It reads stock from Brightpearl, which costs calls of the account's budget, and changes nothing.
-        </Text>
+        <Paper withBorder>
+          <EmptyNote title="Nothing is compared yet">
+            Press Compare both sides now: each product whose stock differs appears here, with what explains it. It reads stock from
+            Brightpearl, which costs calls of the account's budget, and changes nothing.
+          </EmptyNote>
+        </Paper>
       )}
       {query.error && <ProblemNote error={query.error} />}
-      {query.isFetching && <Waiting what="Reading both sides" />}
+      {query.isFetching && (
+        <>
+          <Waiting what="Reading both sides" />
+          <Text size="sm" className="quiet" ta="center">
+            You may go to other pages meanwhile: it goes on, and is found here.
+          </Text>
+        </>
+      )}
       {query.data && (
         <>
           <Text fw={600} role="status">
@@ -51,7 +81,7 @@ export function Drift({ connection }: { connection: string }) {
           ))}
           <Paper withBorder>
             {query.data.lines.length === 0 ? (
-              <EmptyNote title={query.data.compared === 0 ? 'There was nothing to compare' : 'Nothing differs'} />
+              <Nothing compared={query.data.compared} />
             ) : (
               <Rows
                 label="Differences"
@@ -80,5 +110,17 @@ export function Drift({ connection }: { connection: string }) {
         </>
       )}
     </Stack>
+  );
+}
+
+function Nothing({ compared }: { compared: number }) {
+  return compared === 0 ? (
+    <EmptyNote title="There was nothing to compare">
+      Differences appear here once the warehouse has sent a count, which it does while the stock channel is on. Compare again then.
+    </EmptyNote>
+  ) : (
+    <EmptyNote title="Nothing differs">
+      Both sides say the same of every product. What differs the next time you compare them appears here.
+    </EmptyNote>
   );
 }

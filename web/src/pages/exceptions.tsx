@@ -1,10 +1,12 @@
-import { Button, Group, Modal, Paper, Progress, Stack, Switch, Text, Title } from '@mantine/core';
-import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { Button, Group, Modal, Paper, Stack, Switch, Text, Title } from '@mantine/core';
+import { useInfiniteQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { problemFrom, sentence } from '../api/problem';
+import { reread } from '../api/reread';
 import { useRights } from '../api/session';
+import { begin } from '../api/works';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
@@ -12,7 +14,9 @@ import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Page } from '../parts/page';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { CameIn, KEEPS } from './came-in';
 import { CauseGroups } from './cause-groups';
+import { ExceptionsWorks, LIST, Ran, useExceptionsWork, type Told } from './exceptions-work';
 
 type Exception = Schemas['ExceptionOut'];
 
@@ -42,6 +46,7 @@ export function Exceptions() {
       actions={<ExportCsv kind="exceptions" connection={filters.connection} />}
     >
       <FilterBar list="exceptions" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
+      <ExceptionsWorks />
       <CauseGroups connection={filters.connection} />
       <Inputs />
     </Page>
@@ -52,11 +57,14 @@ export function Exceptions() {
 function Inputs() {
   const [filters, setFilters] = useFilters();
   const all = filters.all === 'true';
+  // Kept here: their group goes away as soon as the first of them are dealt with.
+  const [settled, setSettled] = useState<Exception[] | null>(null);
   const query = useInfiniteQuery(
     paging('/api/v1/exceptions', { query: { connection: filters.connection, all, limit: 200 } }),
   );
   return (
     <>
+      {settled && <ResolveDialog exceptions={settled} close={() => setSettled(null)} />}
       <Group justify="space-between">
         <div>
           <Title order={2} size="h3">
@@ -74,7 +82,7 @@ function Inputs() {
       </Group>
       {query.error && <ProblemNote error={query.error} retry={() => void query.refetch()} />}
       {!query.data && !query.error && <Waiting />}
-      {query.data && <Groups exceptions={query.data.pages.flatMap((page) => page.items)} />}
+      {query.data && <Groups exceptions={query.data.pages.flatMap((page) => page.items)} settle={setSettled} />}
       {query.hasNextPage && (
         <Button variant="default" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
           Show more
@@ -84,7 +92,7 @@ function Inputs() {
   );
 }
 
-function Groups({ exceptions }: { exceptions: Exception[] }) {
+function Groups({ exceptions, settle }: { exceptions: Exception[]; settle: (exceptions: Exception[]) => void }) {
   const names = useNames();
   const { decides } = useRights();
   const groups = byCause(exceptions);
@@ -108,7 +116,11 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
               {sentence(cause)}
             </Text>
           </div>
-          {decides && open.length > 1 && <ResolveAll exceptions={open} />}
+          {decides && open.length > 1 && (
+            <Button size="xs" variant="default" onClick={() => settle(open)}>
+              All are dealt with
+            </Button>
+          )}
         </Group>
         <Rows
           label={words(kind)}
@@ -118,6 +130,7 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
             { title: 'About', show: (one) => <Text size="sm" className="breaks">{one.subject}</Text> },
             { title: 'Connection', show: (one) => names.connection(one.connection) },
             { title: 'When', show: (one) => <Time at={one.at} /> },
+            ...(KEEPS.includes(kind) ? [{ title: 'As it came', show: (one: Exception) => <CameIn exception={one} /> }] : []),
             {
               title: 'Dealt with',
               show: (one) =>
@@ -138,64 +151,53 @@ function Groups({ exceptions }: { exceptions: Exception[] }) {
   });
 }
 
-/** All of one cause at once, once the cause is mended. */
-function ResolveAll({ exceptions }: { exceptions: Exception[] }) {
-  const client = useQueryClient();
-  const [about, setAbout] = useState<Exception[] | null>(null);
-  const [count, setCount] = useState<number | null>(null);
-  const [failed, setFailed] = useState<string[]>([]);
-  const run = async () => {
-    setCount(0);
-    for (const [index, exception] of (about ?? []).entries()) {
+/** Says of all of one cause, one after the other, that they are dealt with. The id of the work. */
+function resolveAll(client: QueryClient, exceptions: Exception[]): number {
+  const total = exceptions.length;
+  const title = `${words(exceptions[0]?.kind ?? '')} (${total})`;
+  return begin<Told>({ list: LIST, title, total, told: { words: '', failed: [] } }, async (came) => {
+    const failed: Told['failed'] = [];
+    for (const [index, exception] of exceptions.entries()) {
       try {
         await resolve(exception);
       } catch (error) {
-        const { told } = problemFrom(error);
-        setFailed((before) => [...before, `${exception.subject}: ${sentence(told.detail)}`]);
+        failed.push({ subject: exception.subject, why: problemFrom(error).told.detail });
       }
-      setCount(index + 1);
+      const resolved = index + 1 - failed.length;
+      came(index + 1, { words: `${resolved} ${resolved === 1 ? 'is' : 'are'} dealt with.`, failed: [...failed] });
     }
-    await client.invalidateQueries();
-  };
-  const close = () => {
-    setAbout(null);
-    setCount(null);
-    setFailed([]);
-  };
+    void reread(client);
+  });
+}
+
+/** All of one cause at once, once the cause is mended. */
+function ResolveDialog({ exceptions, close }: { exceptions: Exception[]; close: () => void }) {
+  const client = useQueryClient();
+  const [begun, setBegun] = useState<number | null>(null);
+  const work = useExceptionsWork(begun);
   return (
-    <>
-      <Button size="xs" variant="default" onClick={() => setAbout(exceptions)}>
-        All are dealt with
-      </Button>
-      {about && (
-        <Modal opened onClose={close} title={`${about.length} exceptions`} centered>
-          <Stack>
-            <Text size="sm">
-              They all have the same cause. Say so once it is mended: they leave this list, and the audit trail keeps who said it.
-            </Text>
-            {count !== null && <Progress value={(100 * count) / about.length} aria-label={`${count} of ${about.length}`} />}
-            {failed.map((line) => (
-              <Text key={line} size="sm">
-                {line}
-              </Text>
-            ))}
-            <Group justify="flex-end">
-              {count === about.length ? (
-                <Button onClick={close}>Close</Button>
-              ) : (
-                <>
-                  <Button variant="default" onClick={close}>
-                    Cancel
-                  </Button>
-                  <Button loading={count !== null} onClick={() => void run()}>
-                    All are dealt with
-                  </Button>
-                </>
-              )}
-            </Group>
-          </Stack>
-        </Modal>
-      )}
-    </>
+    <Modal opened onClose={close} title={`${exceptions.length} exceptions`} centered>
+      <Stack>
+        {work ? (
+          <Ran work={work} />
+        ) : (
+          <Text size="sm">
+            They all have the same cause. Say so once it is mended: they leave this list, and the audit trail keeps who said it.
+          </Text>
+        )}
+        <Group justify="flex-end">
+          {begun !== null ? (
+            <Button onClick={close}>Close</Button>
+          ) : (
+            <>
+              <Button variant="default" onClick={close}>
+                Cancel
+              </Button>
+              <Button onClick={() => setBegun(resolveAll(client, exceptions))}>All are dealt with</Button>
+            </>
+          )}
+        </Group>
+      </Stack>
+    </Modal>
   );
 }

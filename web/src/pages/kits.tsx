@@ -3,8 +3,9 @@ import IconX from '@tabler/icons-react/dist/esm/icons/IconX.mjs';
 import { useState } from 'react';
 import type { Schemas } from '../api/client';
 import { useRights } from '../api/session';
+import { Action } from '../parts/act';
 import { FormDialog } from '../parts/dialog';
-import { EmptyNote, ProblemNote } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
@@ -25,7 +26,7 @@ const said = (kit: Kit) => kit.parts.map((part) => `${part[1] ?? ''} × ${part[0
 export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) {
   const { decides } = useRights();
   const [edited, setEdited] = useState<Kit | null>(null);
-  const save = useSave(connection, 'The kits are kept.');
+  const remove = useSave(connection, 'The bundle is not taken apart any more.');
   return (
     <Section
       title={`Bundles (${kits.length})`}
@@ -42,7 +43,10 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
       }
     >
       {kits.length === 0 ? (
-        <EmptyNote title="No bundle is taken apart here">An order for a bundle added here goes to the warehouse as its parts.</EmptyNote>
+        <EmptyNote title="No bundle is taken apart here">
+          Each bundle stands here with its parts once it is added, and an order for it goes to the warehouse as these.
+          {decides && ' Press Add a bundle, or import a table.'}
+        </EmptyNote>
       ) : (
         <Rows
           label="Bundles"
@@ -57,16 +61,17 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
                     title: 'Do',
                     show: (kit: Kit) => (
                       <Group gap="xs">
-                        <Button size="xs" variant="default" onClick={() => setEdited(kit)}>
+                        <Button size="xs" variant="default" aria-label={`Edit ${kit.sku}`} onClick={() => setEdited(kit)}>
                           Edit
                         </Button>
-                        <Button
+                        <Action
                           size="xs"
-                          variant="default"
-                          onClick={() => save.mutate({ kits: kits.filter((one) => one.sku !== kit.sku) })}
-                        >
-                          Remove
-                        </Button>
+                          label="Remove"
+                          about={kit.sku}
+                          danger
+                          explains="Orders with it then go to the warehouse with its own SKU, as one product, where that is mapped; else they are held, or sent with the SKU as it is."
+                          run={() => remove.mutateAsync({ kits: kits.filter((one) => one.sku !== kit.sku) })}
+                        />
                       </Group>
                     ),
                   },
@@ -75,7 +80,6 @@ export function Kits({ connection, kits }: { connection: string; kits: Kit[] }) 
           ]}
         />
       )}
-      {save.error && <ProblemNote error={save.error} />}
       {edited && <KitDialog connection={connection} kits={kits} kit={edited} close={() => setEdited(null)} />}
     </Section>
   );

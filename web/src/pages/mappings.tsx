@@ -46,7 +46,8 @@ export function MappingsPage() {
               connection={id}
               title="Ship methods"
               about="Brightpearl's shipping methods, and the carrier and service that the warehouse is asked for."
-              none="None is mapped yet. An order with a method that is not mapped is held, unless the settings name one that is sent instead."
+              none="An order with a shipping method that is not mapped is held, unless the settings name one that is sent instead."
+              removed="Orders with it are then held, unless the settings name a shipping method that is sent instead."
               part="ship_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -55,7 +56,8 @@ export function MappingsPage() {
               connection={id}
               title="Carriers back"
               about="The warehouse's carriers, and the shipping method that Brightpearl is told; only where the table above read backwards is not right."
-              none="None is mapped. The table above is read backwards."
+              none="Where none is, the table above is read backwards."
+              removed="What leaves with it is then written to Brightpearl by the table above, read backwards."
               part="source_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
@@ -112,10 +114,7 @@ function Listings({ connection, listings }: { connection: string; listings: stri
         />
       )}
       {shown.length === 0 ? (
-        <EmptyNote title={text ? 'No SKU is mapped so' : 'No SKU is mapped yet'}>
-          Orders with SKUs that are not mapped are held, or sent as they are. Import a table of two columns, Brightpearl's SKU and the
-          warehouse's, or enter them one by one below.
-        </EmptyNote>
+        <NoListing isSearch={text !== ''} />
       ) : (
         <Rows
           label="SKUs"
@@ -187,6 +186,20 @@ function Listings({ connection, listings }: { connection: string; listings: stri
   );
 }
 
+function NoListing({ isSearch }: { isSearch: boolean }) {
+  const { decides } = useRights();
+  if (isSearch) return <EmptyNote title="No SKU is mapped so">Search for another part of it, as either side calls it.</EmptyNote>;
+  return (
+    <EmptyNote title="No SKU is mapped yet">
+      Each SKU stands here with what the warehouse calls it, once it is mapped. Until then orders with it are held, or sent with the
+      SKU as it is.{' '}
+      {decides
+        ? "Import a table of two columns, Brightpearl's SKU and the warehouse's, or enter them one by one below."
+        : 'Somebody who decides about orders maps them.'}
+    </EmptyNote>
+  );
+}
+
 /** What can be done with one SKU that is mapped. */
 function SkuActions({ connection, pair: [from = '', before = ''], remove }: { connection: string; pair: string[]; remove: () => Promise<unknown> }) {
   return (
@@ -210,19 +223,25 @@ interface MethodsProps {
   about: string;
   /** What it means that nothing is mapped. */
   none: string;
+  /** What it means that one is mapped no more. */
+  removed: string;
   part: 'ship_methods' | 'source_methods';
   mappings: Mappings;
   choices: Choice[];
 }
 
+const wentOf = ({ carrier, service }: Schemas['ShipMethodRow']) => [carrier, service].filter(Boolean).join(' ');
+
 function nameOf(choices: Choice[], ref: Schemas['NameOrId']): string {
   return choices.find((choice) => choice.id === ref || choice.name === ref)?.name ?? String(ref);
 }
 
-function Methods({ connection, title, about, none, part, mappings, choices }: MethodsProps) {
+function Methods({ connection, title, about, none, removed, part, mappings, choices }: MethodsProps) {
   const { decides } = useRights();
   const rows = mappings[part] ?? [];
   const save = useSave(connection, `${title} are kept.`);
+  // What it is refused for is said where it was asked, and not below the table as well.
+  const remove = useSave(connection, `${title} are kept.`);
   const [source, setSource] = useState<string | null>(null);
   const [carrier, setCarrier] = useState('');
   const [service, setService] = useState('');
@@ -233,7 +252,12 @@ function Methods({ connection, title, about, none, part, mappings, choices }: Me
       about={about}
       actions={<MappingsFile connection={connection} table={`${part}.csv`} called={title.toLowerCase()} choices={choices} />}
     >
-      {rows.length === 0 && <Text size="sm">{none}</Text>}
+      {rows.length === 0 && (
+        <EmptyNote title="None is mapped">
+          {none}
+          {decides && ' Each stands here once it is mapped: import a table, or add it below.'}
+        </EmptyNote>
+      )}
       {rows.length > 0 && (
         <Rows
           label={title}
@@ -248,14 +272,14 @@ function Methods({ connection, title, about, none, part, mappings, choices }: Me
                   {
                     title: 'Do',
                     show: (row: Schemas['ShipMethodRow']) => (
-                      <Button
+                      <Action
                         size="xs"
-                        variant="default"
-                        aria-label={`Remove ${nameOf(choices, row.source)}`}
-                        onClick={() => keep(rows.filter((one) => one !== row))}
-                      >
-                        Remove
-                      </Button>
+                        label="Remove"
+                        about={`${nameOf(choices, row.source)}: ${wentOf(row)}`}
+                        danger
+                        explains={removed}
+                        run={() => remove.mutateAsync({ [part]: rows.filter((one) => one !== row) })}
+                      />
                     ),
                   },
                 ]
@@ -296,6 +320,7 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
   const { decides } = useRights();
   const rows = mappings.locations ?? [];
   const save = useSave(connection, 'Locations are kept.');
+  const remove = useSave(connection, 'The location is not mapped any more.');
   const [facility, setFacility] = useState('');
   const [warehouse, setWarehouse] = useState<string | null>(null);
   return (
@@ -305,7 +330,10 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
       actions={<MappingsFile connection={connection} table="locations.csv" called="locations" choices={choices} />}
     >
       {rows.length === 0 && (
-        <Text size="sm">None is mapped. All that the warehouse counts and ships belongs to the one Brightpearl warehouse of the settings.</Text>
+        <EmptyNote title="None is mapped">
+          All that the warehouse counts and ships belongs to the one Brightpearl warehouse of the settings.
+          {decides && ' Where it has several facilities, each stands here once it is mapped: import a table, or add it below.'}
+        </EmptyNote>
       )}
       {rows.length > 0 && (
         <Rows
@@ -320,14 +348,14 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
                   {
                     title: 'Do',
                     show: (row: Schemas['LocationRow']) => (
-                      <Button
+                      <Action
                         size="xs"
-                        variant="default"
-                        aria-label={`Remove ${row.facility}`}
-                        onClick={() => save.mutate({ locations: rows.filter((one) => one !== row) })}
-                      >
-                        Remove
-                      </Button>
+                        label="Remove"
+                        about={row.facility}
+                        danger
+                        explains="As long as another facility is mapped, what this one counts is then held. Without any, all of it belongs to the one Brightpearl warehouse of the settings."
+                        run={() => remove.mutateAsync({ locations: rows.filter((one) => one !== row) })}
+                      />
                     ),
                   },
                 ]

@@ -7,17 +7,10 @@ import { Facts } from '../parts/facts';
 import { Section } from '../parts/section';
 import { Time, who } from '../parts/values';
 import { MethodName } from './method-name';
-import { again, called, type Parts } from './order-parts';
+import { again, called, FIELDS, type Parts } from './order-parts';
 
 type Order = Schemas['OrderDetailOut'];
 type Edit = Schemas['OrderEditOut'];
-
-const FIELDS: Record<Schemas['EditField'], string> = {
-  ship_to: 'Address',
-  ship_method: 'Shipping method',
-  deliver_on: 'Wanted by',
-  notes: 'Notes for the warehouse',
-};
 
 interface Props {
   order: Order;

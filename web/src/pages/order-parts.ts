@@ -28,6 +28,14 @@ const LABELS = Object.fromEntries([
   ['notes', 'Notes for the warehouse'],
 ]) as Record<Part, string>;
 
+/** What is edited as one, by the names that the API uses. */
+export const FIELDS: Record<Schemas['EditField'], string> = {
+  ship_to: 'Address',
+  ship_method: 'Shipping method',
+  deliver_on: 'Wanted by',
+  notes: 'Notes for the warehouse',
+};
+
 export const PARTS = Object.keys(LABELS) as Part[];
 
 /** What people call a part that the API names. */

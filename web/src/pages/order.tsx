@@ -11,16 +11,18 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Timeline } from '../parts/timeline';
-import { carriage, Code, Quantity, Time, words } from '../parts/values';
+import { carriage, Code, Money, Quantity, Time, words } from '../parts/values';
 import { Way } from '../parts/way';
 import { Explanation } from './explanation';
 import { MethodName } from './method-name';
 import { OrderEdit } from './order-edit';
 import { OrderEdits } from './order-edits';
+import { deedOf } from './order-history';
 import type { Parts } from './order-parts';
 import { Race } from './race';
 
 type Detail = Schemas['OrderDetailOut'];
+type Line = Schemas['LineOut'];
 
 /** One order: what it is, where it is and why, and everything that was done for it. */
 export function OrderPage() {
@@ -60,12 +62,11 @@ function Shown({ order }: { order: Detail }) {
             <Shipments order={order} />
             <Section
               title="Timeline"
-              about="Every attempt at changing something in Brightpearl or at the warehouse, with what was sent and answered. Secrets are taken out."
+              about="Every attempt at changing something in Brightpearl or at the warehouse, with what was sent and answered, and what people did with the order here. Secrets are taken out."
             >
-              {order.timeline.length > 0 ? (
-                <Timeline attempts={order.timeline} titles={titles} />
-              ) : (
-                <Text size="sm">Nothing has been sent anywhere for this order yet.</Text>
+              {order.timeline.length === 0 && <Text size="sm">Nothing has been sent anywhere for this order yet.</Text>}
+              {order.timeline.length + order.history.length > 0 && (
+                <Timeline attempts={order.timeline} titles={titles} deeds={order.history.map(deedOf)} />
               )}
             </Section>
           </Stack>
@@ -80,6 +81,7 @@ function Shown({ order }: { order: Detail }) {
 }
 
 function Lines({ order }: { order: Detail }) {
+  const hasPrices = order.lines.some((line) => line.unit_price);
   // What was asked of the warehouse, by Brightpearl's row.
   const asked = order.requests.filter((request) => !request.given_up).flatMap((request) => request.lines);
   return (
@@ -92,6 +94,8 @@ function Lines({ order }: { order: Detail }) {
           { title: 'SKU', show: (line) => <Code>{line.sku || '–'}</Code> },
           { title: 'Name', show: (line) => line.name },
           { title: 'Ordered', figure: true, show: (line) => <Quantity of={line.quantity} /> },
+          { title: 'Shipped', figure: true, show: (line) => <Quantity of={line.shipped} /> },
+          ...(hasPrices ? [{ title: 'Price of one', figure: true, show: (line: Line) => <Money of={line.unit_price} /> }] : []),
           {
             title: 'At the warehouse',
             show: (line) =>

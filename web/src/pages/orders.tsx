@@ -12,6 +12,7 @@ import { Page } from '../parts/page';
 import { DataTable, type Column } from '../parts/table';
 import { Cut, Time, words } from '../parts/values';
 import { BulkActions } from './orders-bulk';
+import { OrdersWorks } from './orders-work';
 
 type Order = Schemas['OrderOut'];
 
@@ -57,6 +58,7 @@ export function Orders() {
   const filtered = Object.keys(filters).length > 0;
   return (
     <Page title="Orders" about="Those that were imported last come first." actions={<ExportCsv kind="orders" connection={connection} />}>
+      <OrdersWorks />
       <FilterBar
         list="orders"
         search="Order, name, SKU, tracking"

@@ -78,7 +78,7 @@ function Figures() {
 /** The census to look at: of the only connection, else they are picked from. */
 function censusOf(connections: Connection[]): string {
   const [first, ...others] = connections;
-  return first && others.length === 0 ? `/connections/${first.id}/census` : '/connections';
+  return first && others.length === 0 ? `/connections/${first.id}/census` : '/census';
 }
 
 function OneConnection({ connection }: { connection: Connection }) {
@@ -143,7 +143,11 @@ function LastOrders() {
           { title: 'Connection', show: (order) => names.connection(order.connection), wide: true },
           { title: 'Imported', show: (order) => <Time at={order.imported_at} /> },
         ]}
-        empty={<EmptyNote title="No orders yet">They appear here by themselves.</EmptyNote>}
+        empty={
+          <EmptyNote title="No orders yet" action={<ToButton href="/connections" variant="default">To the connections</ToButton>}>
+            The newest appear here by themselves, once a connection is on and Brightpearl has orders with the statuses chosen there.
+          </EmptyNote>
+        }
       />
     </Section>
   );

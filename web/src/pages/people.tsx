@@ -56,7 +56,11 @@ export function People() {
           { title: 'Second factor', show: (person) => (person.second_factor ? 'Yes' : 'No'), wide: true },
           { title: 'State', show: (person) => <StateBadge state={person.disabled ? 'off' : 'on'} label={person.disabled ? 'May not sign in' : 'May sign in'} /> },
         ]}
-        empty={<EmptyNote title="Nobody is here" />}
+        empty={
+          <EmptyNote title="Nobody is here yet">
+            Press Invite a person: whoever has used the link that this makes stands here, with what they may do.
+          </EmptyNote>
+        }
       />
       <Section title="Invitations">
         <DataTable<Schemas['InvitationOut']>

@@ -12,16 +12,35 @@ import { RunStage } from './run-stage';
 import { Undo } from './run-undo';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
+import { LongRows } from '../parts/long-rows';
 import { EmptyNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import { Rows } from '../parts/table';
+import type { Column } from '../parts/table';
 import { Code, plain, Quantity, Time, words } from '../parts/values';
 
 type Run = Schemas['RunDetailOut'];
 type Line = Schemas['RunLineOut'];
 
 const lineOf = (line: Line) => `${line.product} ${line.warehouse}`;
+const calledOf = (line: Line) => line.skus.join(', ');
+
+const SKU: Column<Line> = { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 };
+const DIFFERENCE: Column<Line> = { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed />, width: 100 };
+const WHY: Column<Line> = { title: 'Why', show: (line) => line.reason && sentence(line.reason) };
+
+// Made once: rows are then drawn again only when something of theirs changes.
+const COLUMNS: Column<Line>[] = [
+  SKU,
+  { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 105 },
+  { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 105 },
+  DIFFERENCE,
+  { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 180 },
+  { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} />, width: 125 },
+  WHY,
+  { title: 'Correction', show: (line) => <Correction line={line} />, width: 115 },
+];
+const HELD_COLUMNS = [SKU, DIFFERENCE, WHY];
 
 /** One comparison: what it would change, line by line, before it is written; and how to take it back after. */
 export function RunPage() {
@@ -102,31 +121,7 @@ function Shown({ run }: { run: Run }) {
         {lines.length === 0 ? (
           <EmptyNote title="Nothing differs">Every product that was compared agrees.</EmptyNote>
         ) : (
-          <Rows<Line>
-            label="Lines of the run"
-            rows={lines}
-            id={lineOf}
-            columns={[
-              { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 },
-              { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} /> },
-              { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} /> },
-              { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
-              { title: 'Parts', show: (line) => <Parts line={line} />, wide: true },
-              { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} /> },
-              { title: 'Why', show: (line) => line.reason && sentence(line.reason) },
-              {
-                title: 'Correction',
-                show: (line) =>
-                  line.undone_by ? (
-                    <To href={`/effects/${line.undone_by}`}>Taken back</To>
-                  ) : line.effect ? (
-                    <To href={`/effects/${line.effect}`}>{words(line.effect_state ?? 'planned')}</To>
-                  ) : (
-                    '–'
-                  ),
-              },
-            ]}
-          />
+          <LongRows<Line> label="Lines of the run" rows={lines} id={lineOf} columns={COLUMNS} tall />
         )}
       </Paper>
     </Page>
@@ -158,18 +153,15 @@ function HeldLines({ run }: { run: Run }) {
       }
     >
       {run.two_people && <LineAssents run={run} held={held.flatMap((line) => line.skus)} />}
-      <Rows<Line>
+      <LongRows<Line>
         label="Held lines"
         rows={held}
         id={lineOf}
-        called={(line) => line.skus.join(', ')}
+        called={calledOf}
         chosen={chosen}
         choose={setChosen}
-        columns={[
-          { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
-          { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed /> },
-          { title: 'Why', show: (line) => line.reason && sentence(line.reason) },
-        ]}
+        columns={HELD_COLUMNS}
+        tall
       />
       {(skus.length === 0 || turn === 'said') && (
         <Text size="sm" className="quiet">
@@ -178,6 +170,12 @@ function HeldLines({ run }: { run: Run }) {
       )}
     </Section>
   );
+}
+
+/** The change that it led to, or the one that took that back. */
+function Correction({ line }: { line: Line }) {
+  if (line.undone_by) return <To href={`/effects/${line.undone_by}`}>Taken back</To>;
+  return line.effect ? <To href={`/effects/${line.effect}`}>{words(line.effect_state ?? 'planned')}</To> : '–';
 }
 
 function Parts({ line }: { line: Line }) {

@@ -19,7 +19,13 @@ function Browser({ agent }: { agent: string }) {
 
 /** The browsers that somebody is signed in with. */
 export function SessionRows({ sessions, act }: { sessions: View[]; act?: (session: View) => ReactNode }) {
-  if (sessions.length === 0) return <EmptyNote title="Not signed in anywhere" />;
+  if (sessions.length === 0) {
+    return (
+      <EmptyNote title="Not signed in anywhere">
+        Each browser stands here from the moment that somebody signs in with it, until they sign out or the session is ended.
+      </EmptyNote>
+    );
+  }
   return (
     <Rows
       label="Sessions"

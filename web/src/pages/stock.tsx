@@ -122,7 +122,9 @@ function Levels({ connection }: { connection: string }) {
           filters.text ? (
             <EmptyNote title="No SKU is like this">Search for another part of it.</EmptyNote>
           ) : (
-            <EmptyNote title="No level is known">Levels appear with the first count that the warehouse sends while the stock channel is on.</EmptyNote>
+            <EmptyNote title="No level is known" action={<ToButton href={`/connections/${connection}`}>To the connection and its stock channel</ToButton>}>
+              What the warehouse has of each SKU appears here with the first count that it sends while the stock channel is on.
+            </EmptyNote>
           )
         }
       />
@@ -142,7 +144,8 @@ function Holds({ connection }: { connection: string }) {
     <Paper withBorder>
       {query.data.length === 0 ? (
         <EmptyNote title="No product is held">
-          A product whose correction was taken back is held, so that the next count does not repeat it.
+          When a run is taken back (Runs, then the run, then Undo), its products are held, so that the next count does not repeat it.
+          They stand here until somebody releases them.
         </EmptyNote>
       ) : (
         <Rows

@@ -64,7 +64,11 @@ export function Tenants() {
           { title: 'Made', show: (tenant) => <Time at={tenant.created_at} />, wide: true },
           { title: 'Do', show: (tenant) => <Deeds tenant={tenant} made={setEntry} /> },
         ]}
-        empty={<EmptyNote title="No tenants" />}
+        empty={
+          <EmptyNote title="No tenant yet">
+            Press Make a tenant: it stands here with its people, and its first administrator comes in by a link that is shown once.
+          </EmptyNote>
+        }
       />
     </Page>
   );

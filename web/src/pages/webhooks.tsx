@@ -36,7 +36,10 @@ export function Webhooks() {
         {(webhooks) =>
           webhooks.length === 0 ? (
             <Paper withBorder>
-              <EmptyNote title="No webhook yet">Add an address to be called, and the kinds of events it wants.</EmptyNote>
+              <EmptyNote title="No webhook yet">
+                Press Add a webhook, and name an address of your own program and the events that it wants. Each webhook stands here
+                with the messages that were sent to it.
+              </EmptyNote>
             </Paper>
           ) : (
             <Stack>
@@ -104,7 +107,11 @@ function OneWebhook({ webhook, rotated }: { webhook: Webhook; rotated: (secret: 
           { title: 'Tries', figure: true, show: (one) => one.tries },
           { title: 'Next', show: (one) => <Time at={one.next_at} />, wide: true },
         ]}
-        empty={<EmptyNote title="Nothing was sent yet" />}
+        empty={
+          <EmptyNote title="Nothing was sent yet">
+            Each message appears here with every try, as soon as one of its events happens. Try it sends a test now.
+          </EmptyNote>
+        }
       />
     </Section>
   );

@@ -14,33 +14,39 @@ const NARROW = '(max-width: 48em)';
 const BEYOND = 12;
 /** So many rows before the end the next page is asked for. */
 const AHEAD = 60;
+/** Of rows that differ in height, so many are all drawn: the browser's own search finds them then. */
+const FEW = 100;
 
 /** What a column without a width of its own gets at least, in pixels. */
 const LEAST = 130;
 
 interface Props<T> extends RowsProps<T> {
-  /** Asks for the next page, if there is one. */
-  more: () => void;
+  /** Asks for the next page, where the list comes in pages. */
+  more?: () => void;
+  /** Rows are as high as what stands in them, and each is measured: for what has to be read in full. */
+  tall?: boolean;
 }
 
 /**
  * Rows of a list that may be very long: only those near what is seen are in the document, with room kept for the others. A
  * screen reader is told how many there are and which one it is at.
  */
-export function LongRows<T>({ more, ...table }: Props<T>) {
+export function LongRows<T>({ more, tall = false, ...table }: Props<T>) {
   const { rows, columns, id, label, called, chosen } = table;
   const toggle = useToggle(table);
   const body = useRef<HTMLTableSectionElement>(null);
   const [top, setTop] = useState(0);
-  // What stands above the list grows and shrinks with the width and with what is chosen.
+  // What stands above the list grows and shrinks: with the width, with what is chosen, with another list.
   const cards = useMediaQuery(NARROW, undefined, { getInitialValueInEffect: false });
   const bar = (chosen?.size ?? 0) > 0;
   useLayoutEffect(() => {
     const measure = () => setTop((body.current?.getBoundingClientRect().top ?? 0) + window.scrollY);
     measure();
-    window.addEventListener('resize', measure);
-    return () => window.removeEventListener('resize', measure);
+    const watched = new ResizeObserver(measure);
+    watched.observe(document.body);
+    return () => watched.disconnect();
   }, [bar, rows.length]);
+  const isMeasured = cards || tall;
   const list = useWindowVirtualizer({
     count: rows.length,
     estimateSize: () => (cards ? CARD : HEIGHT),
@@ -48,7 +54,7 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
       const row = rows[index];
       return row === undefined ? index : id(row);
     },
-    overscan: BEYOND,
+    overscan: tall && rows.length <= FEW ? rows.length : BEYOND,
     scrollMargin: top,
   });
   // Heights that were known are of the other kind once a phone is turned.
@@ -58,7 +64,7 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
   const scrolled = (list.scrollOffset ?? 0) > 0;
   useEffect(() => {
     // Until somebody scrolls, the next page is left to the button.
-    if (scrolled && last >= rows.length - AHEAD) more();
+    if (scrolled && last >= rows.length - AHEAD) more?.();
   }, [scrolled, last, rows.length, more]);
   const before = (drawn[0]?.start ?? top) - top;
   const after = list.getTotalSize() - ((drawn.at(-1)?.end ?? top) - top);
@@ -67,7 +73,7 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
       <Table
         aria-label={label}
         aria-rowcount={rows.length + 1}
-        className="cards long"
+        className={tall ? 'cards long tall' : 'cards long'}
         style={least(columns, toggle !== undefined)}
         verticalSpacing="xs"
       >
@@ -88,7 +94,7 @@ export function LongRows<T>({ more, ...table }: Props<T>) {
                 isChosen={chosen?.has(key) ?? false}
                 toggle={toggle}
                 place={item.index}
-                measure={cards ? list.measureElement : undefined}
+                measure={isMeasured ? list.measureElement : undefined}
               />
             );
           })}

@@ -90,18 +90,16 @@ function Overtaken() {
 }
 
 /** Where nothing is: what will appear here, and how to get there. */
-export function EmptyNote({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function EmptyNote({ title, children, action }: { title: string; children: NonNullable<ReactNode>; action?: ReactNode }) {
   return (
     <Center py="xl" px="md">
       <Stack align="center" gap="xs" maw={460}>
         <Title order={3} size="h4" ta="center">
           {title}
         </Title>
-        {children && (
-          <Text ta="center" className="quiet">
-            {children}
-          </Text>
-        )}
+        <Text ta="center" className="quiet">
+          {children}
+        </Text>
         {action}
       </Stack>
     </Center>

@@ -8,37 +8,87 @@ import { Exact, took, words } from './values';
 
 type Attempt = Schemas['AttemptOut'];
 
+/** Something that somebody did here, in words. */
+export interface Deed {
+  at: string;
+  title: string;
+  who: string;
+  /** Why, and what else was written down with it. */
+  reason: string;
+  further: string;
+}
+
 interface Props {
   attempts: Attempt[];
   /** What each effect is called, by id. */
   titles: Record<string, string>;
+  /** What people did meanwhile; it stands among the attempts. */
+  deeds?: Deed[];
 }
 
-/** Every attempt, oldest first: what was sent, what came back, and how long it was since the one before. */
-export function Timeline({ attempts, titles }: Props) {
+type Moment = { at: string; attempt: Attempt } | { at: string; deed: Deed };
+
+/** Every attempt and what people did, oldest first: what was sent, what came back, and how long it was since the one before. */
+export function Timeline({ attempts, titles, deeds = [] }: Props) {
+  const moments: Moment[] = [
+    ...attempts.map((attempt) => ({ at: attempt.at, attempt })),
+    ...deeds.map((deed) => ({ at: deed.at, deed })),
+  ].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   return (
     <ol className="timeline">
-      {attempts.map((attempt, index) => (
-        <Step
-          key={`${attempt.effect}-${attempt.at}-${attempt.what}-${attempt.outcome}`}
-          attempt={attempt}
-          before={attempts[index - 1]}
-          title={titles[attempt.effect] ?? attempt.effect}
-        />
+      {moments.map((moment, index) => (
+        <li key={keyOf(moment)} data-deed={'deed' in moment || undefined}>
+          <Gap before={moments[index - 1]?.at} at={moment.at} />
+          {'deed' in moment ? (
+            <Done deed={moment.deed} />
+          ) : (
+            <Step attempt={moment.attempt} title={titles[moment.attempt.effect] ?? moment.attempt.effect} />
+          )}
+        </li>
       ))}
     </ol>
   );
 }
 
-function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | undefined; title: string }) {
-  const gap = before ? new Date(attempt.at).getTime() - new Date(before.at).getTime() : 0;
+function keyOf(moment: Moment): string {
+  if ('deed' in moment) return `${moment.at} ${moment.deed.title} ${moment.deed.who}`;
+  const { effect, at, what, outcome } = moment.attempt;
+  return `${effect}-${at}-${what}-${outcome}`;
+}
+
+function Gap({ before, at }: { before: string | undefined; at: string }) {
+  const gap = before ? Date.parse(at) - Date.parse(before) : 0;
+  if (gap < 1_000) return null;
   return (
-    <li>
-      {gap >= 1_000 && (
-        <Text size="xs" className="quiet" mb={4}>
-          {took(gap)} later
+    <Text size="xs" className="quiet" mb={4}>
+      {took(gap)} later
+    </Text>
+  );
+}
+
+function Done({ deed: { at, title, who, reason, further } }: { deed: Deed }) {
+  return (
+    <>
+      <Group gap="xs" align="center">
+        <Text fw={500}>{title}</Text>
+        <StateBadge state="by_person" label="Done here" />
+      </Group>
+      <Text size="sm" className="quiet breaks">
+        {who} · <Exact at={at} />
+        {further && ` · ${further}`}
+      </Text>
+      {reason && (
+        <Text size="sm" className="breaks">
+          Reason: {reason}
         </Text>
       )}
+    </>
+  );
+}
+
+function Step({ attempt, title }: { attempt: Attempt; title: string }) {
+  return (
+    <>
       <Group gap="xs" align="center">
         <To href={`/effects/${attempt.effect}`} fw={500}>
           {title}
@@ -53,7 +103,7 @@ function Step({ attempt, before, title }: { attempt: Attempt; before: Attempt | 
           <Exchange of={attempt.exchange} />
         </Reveal>
       )}
-    </li>
+    </>
   );
 }
 

@@ -113,6 +113,29 @@ export function Quantity({ of, signed = false }: { of: string | null | undefined
   return <span className="figure">{isMore ? `+${text}` : text.replace(/^-/, '−')}</span>;
 }
 
+/** How many places behind the point an amount has at least: as its currency has them. */
+function placesOf(currency: string): number {
+  try {
+    return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  } catch {
+    // What is no code of a currency is shown as it is.
+    return 2;
+  }
+}
+
+/** An amount, with the code of its currency. Never through floating point: what is more exact than the currency stays so. */
+export function Money({ of }: { of: { amount: string; currency: string } | null | undefined }) {
+  if (!of) return <span>–</span>;
+  const [whole = '0', part = ''] = plain(of.amount).split('.');
+  const shown = part.padEnd(placesOf(of.currency), '0');
+  return (
+    <span className="figure">
+      {whole.replace(/^-/, '−')}
+      {shown && `.${shown}`} {of.currency}
+    </span>
+  );
+}
+
 /** An id or key, to be read letter by letter. */
 export function Code({ children, ...rest }: { children: string } & TextProps) {
   return (

@@ -9,6 +9,7 @@ import { useEffect } from 'react';
 import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
 import { useLive } from '../api/live';
 import { SessionContext, useRights, useSession } from '../api/session';
+import { forgetAll } from '../api/works';
 import { complain } from '../parts/act';
 import { useKeptFocus } from '../parts/focus';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -31,6 +32,7 @@ const PLACES: { title: string; places: Place[] }[] = [
       { title: 'Shipments', href: '/shipments' },
       { title: 'Stock', href: '/stock' },
       { title: 'Exceptions', href: '/exceptions' },
+      { title: 'Census', href: '/census' },
       { title: 'Findings', href: '/findings' },
       { title: 'Issues', href: '/issues' },
       { title: 'Activity', href: '/activity' },
@@ -40,6 +42,7 @@ const PLACES: { title: string; places: Place[] }[] = [
     title: 'Set-up',
     places: [
       { title: 'Connections', href: '/connections' },
+      { title: 'Mappings', href: '/mappings' },
       { title: 'Merchants', href: '/merchants', who: 'administers' },
       { title: 'Alerts', href: '/alerts', who: 'administers' },
       { title: 'Webhooks', href: '/webhooks', who: 'administers' },
@@ -135,6 +138,14 @@ function Frame() {
   );
 }
 
+/** Pages of a connection that the menu leads to: there one is at these, and not at the connections. */
+const OWN = /^\/connections\/[^/]+(\/mappings|\/census)$/;
+
+function isAt(href: string, pathname: string): boolean {
+  const at = OWN.exec(pathname)?.[1] ?? pathname;
+  return href === '/' ? at === '/' : at.startsWith(href);
+}
+
 function Places({ pathname }: { pathname: string }) {
   const rights = useRights();
   return PLACES.map((group) => {
@@ -146,7 +157,7 @@ function Places({ pathname }: { pathname: string }) {
           {group.title}
         </Text>
         {shown.map((place) => {
-          const active = place.href === '/' ? pathname === '/' : pathname.startsWith(place.href);
+          const active = isAt(place.href, pathname);
           return (
             <NavLink
               key={place.href}
@@ -200,6 +211,7 @@ function Me() {
     }
     await navigate({ to: '/sign-in' });
     client.clear();
+    forgetAll();
   };
   return (
     <Menu position="bottom-end">

@@ -1,0 +1,82 @@
+import { useSyncExternalStore } from 'react';
+import { problemFrom, type Problem } from './problem';
+
+/** Something that is done to many: on its way, or as it ended. */
+export interface Work<Told> {
+  id: number;
+  /** The list above which it is found again. */
+  list: string;
+  title: string;
+  /** To how many; so many of them were gone through. */
+  total: number;
+  through: number;
+  /** All of it is one request: how far that has come is not known before its end. */
+  isWhole: boolean;
+  /** What became of them, as far as it is known. */
+  told: Told;
+  isGoing: boolean;
+  /** Why it ended before all were gone through. */
+  problem: Problem | undefined;
+}
+
+type Begun<Told> = Pick<Work<Told>, 'list' | 'title' | 'total' | 'told'> & Partial<Pick<Work<Told>, 'through' | 'isWhole'>>;
+
+/** Of those that have ended, so many are kept for each list. */
+const KEPT = 5;
+
+/** Held here and not by a page or a dialog, so that either can be left and the work is found again. Newest first. */
+let works: Work<unknown>[] = [];
+let last = 0;
+const listeners = new Set<() => void>();
+
+/** Whoever closes the window is asked first. */
+function warn(event: BeforeUnloadEvent): void {
+  event.preventDefault();
+}
+
+function put(next: Work<unknown>[]): void {
+  const ended = new Map<string, number>();
+  works = next.filter(({ list, isGoing }) => {
+    if (isGoing) return true;
+    const count = (ended.get(list) ?? 0) + 1;
+    ended.set(list, count);
+    return count <= KEPT;
+  });
+  if (works.some(({ isGoing }) => isGoing)) window.addEventListener('beforeunload', warn);
+  else window.removeEventListener('beforeunload', warn);
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+/** What was begun from a list, the newest first, until it is put away. */
+export function useWorks<Told>(list: string): Work<Told>[] {
+  const all = useSyncExternalStore(subscribe, () => works);
+  return all.filter((work) => work.list === list) as Work<Told>[];
+}
+
+/** Begins something that goes on whatever becomes of the page, and tells `came` how far it has come. The id of the work. */
+export function begin<Told>(given: Begun<Told>, run: (came: (through: number, told: Told) => void) => Promise<void>): number {
+  last += 1;
+  const id = last;
+  const change = (now: Partial<Work<Told>>) => put(works.map((work) => (work.id === id ? { ...work, ...now } : work)));
+  put([{ through: 0, isWhole: false, ...given, id, isGoing: true, problem: undefined }, ...works]);
+  run((through, told) => change({ through, told })).then(
+    () => change({ isGoing: false }),
+    (error: unknown) => change({ isGoing: false, problem: problemFrom(error) }),
+  );
+  return id;
+}
+
+/** Puts one that has ended away. */
+export function forget(id: number): void {
+  put(works.filter((work) => work.id !== id));
+}
+
+/** Somebody signs out: nothing of theirs is shown to who comes next. */
+export function forgetAll(): void {
+  put([]);
+}

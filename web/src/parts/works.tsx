@@ -1,0 +1,54 @@
+import { Button, Group, Progress, Stack, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { forget, useWorks, type Work } from '../api/works';
+import { ProblemNote, Waiting } from './notes';
+import { Section } from './section';
+
+/** How far something has come that is done to many. */
+export function Going({ work, isAsked = false }: { work: Work<unknown>; isAsked?: boolean }) {
+  const { total, through, isWhole } = work;
+  return (
+    <div>
+      {isWhole ? (
+        <Waiting what={total === 1 ? 'It is gone through' : `All ${total} are gone through`} />
+      ) : (
+        <>
+          <Progress value={(100 * through) / Math.max(1, total)} aria-label={`${through} of ${total}`} />
+          {/* Told aloud once: where somebody has just asked for it. */}
+          <Text size="sm" mt={6} role={isAsked ? 'status' : undefined}>
+            {through} of {total}
+          </Text>
+        </>
+      )}
+      {isAsked && (
+        <Text size="sm" className="quiet" mt={6}>
+          You may close this and go to other pages: it goes on, and is found again at the top of the page. This window must stay open.
+        </Text>
+      )}
+    </div>
+  );
+}
+
+/** What was begun from a list and goes on, or has ended and was not put away. */
+export function Works<Told>({ list, told }: { list: string; told: (work: Work<Told>) => ReactNode }) {
+  const works = useWorks<Told>(list);
+  if (works.length === 0) return null;
+  return (
+    <Section title="Done to many at once" about="Kept in this window until you put it away.">
+      {works.map((work) => (
+        <Stack key={work.id} gap="xs" role="group" aria-label={work.title}>
+          <Group justify="space-between" gap="xs">
+            <Text fw={500}>{work.title}</Text>
+            {!work.isGoing && (
+              <Button size="xs" variant="default" aria-label={`Put away: ${work.title}`} onClick={() => forget(work.id)}>
+                Put away
+              </Button>
+            )}
+          </Group>
+          {work.isGoing ? <Going work={work} /> : told(work)}
+          {work.problem && <ProblemNote error={work.problem} />}
+        </Stack>
+      ))}
+    </Section>
+  );
+}
