@@ -83,14 +83,7 @@ pub(super) async fn keep_answers(
 }
 
 /// Carries a request out unless it was before.
-async fn carry_out(
-    api: Arc<Api>,
-    caller: Caller,
-    key: String,
-    hash: String,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn carry_out(api: Arc<Api>, caller: Caller, key: String, hash: String, request: Request, next: Next) -> Response {
     match api.hub.db.begin_repeatable(&caller.tenant, &caller.actor, &key, &hash).await {
         Ok(Repeat::New) => {}
         Ok(Repeat::Answered { status, answer }) => return replay(status, answer),
