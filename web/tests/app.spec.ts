@@ -336,6 +336,7 @@ test('a SKU that is mapped is not mapped anew unasked; it is changed and removed
   await page.goto(`${demo.base}/connections`);
   await page.getByRole('table', { name: 'Connections' }).getByRole('link', { name: 'Demo', exact: true }).click();
   await page.getByRole('main').getByRole('link', { name: 'Mappings', exact: true }).click();
+  await expect(page.locator('.mantine-NavLink-root[aria-current=page]')).toHaveText(['Mappings']);
   const skus = page.getByRole('region', { name: /^SKUs/ });
   const dialog = page.getByRole('dialog');
   await skus.getByLabel('Search').fill('NEW-1');

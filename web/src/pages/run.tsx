@@ -35,7 +35,7 @@ const COLUMNS: Column<Line>[] = [
   { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 105 },
   { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 105 },
   DIFFERENCE,
-  { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 180 },
+  { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 215 },
   { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} />, width: 125 },
   WHY,
   { title: 'Correction', show: (line) => <Correction line={line} />, width: 115 },

@@ -164,7 +164,8 @@ function Places({ pathname }: { pathname: string }) {
               label={place.title}
               active={active}
               aria-current={active ? 'page' : undefined}
-              renderRoot={(props) => <Link to={place.href} {...props} />}
+              // Where one is, is said above: by its own measure a link is also current on every page below its address.
+              renderRoot={(props) => <Link to={place.href} activeOptions={{ exact: true }} {...props} />}
             />
           );
         })}
