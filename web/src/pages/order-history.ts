@@ -4,19 +4,9 @@ import { who, words } from '../parts/values';
 import { actionInWords } from './audit-words';
 import { FIELDS } from './order-parts';
 
-/** What was written down with it: nothing where that cannot be read. */
-function detailOf(text: string): Record<string, unknown> {
-  try {
-    const detail: unknown = JSON.parse(text);
-    return typeof detail === 'object' && detail !== null ? { ...detail } : {};
-  } catch {
-    return {};
-  }
-}
-
 /** Something that somebody did with an order, as its timeline shows it. */
-export function deedOf({ at, actor, action, detail }: Schemas['DoneOut']): Deed {
-  const { reason, answer, ...others } = detailOf(detail);
+export function deedOf({ at, actor, action, detail }: Schemas['AuditOut']): Deed {
+  const { reason, answer, ...others }: Record<string, unknown> = detail;
   const edited = Object.entries(FIELDS).flatMap(([field, title]) => (field in others ? [title] : []));
   const further = [...(typeof answer === 'string' ? [words(answer)] : []), ...edited].join(', ');
   return { at, title: actionInWords(action), who: who(actor), reason: typeof reason === 'string' ? reason : '', further };

@@ -63,9 +63,9 @@ impl Drop for Pooled {
 
 impl Pooled {
     pub(super) async fn open(config: &DatabaseConfig, changed: watch::Sender<Changed>) -> R<Self> {
-        let options = options(&config.url)?;
+        let options = options_of(&config.url)?;
         let mut owner = match &config.owner {
-            Some(url) => PgConnection::connect_with(&self::options(url)?).await?,
+            Some(url) => PgConnection::connect_with(&options_of(url)?).await?,
             None => PgConnection::connect_with(&options).await?,
         };
         migrations::run_postgres(&mut owner).await?;
@@ -162,7 +162,7 @@ impl Pooled {
     }
 }
 
-fn options(url: &str) -> R<PgConnectOptions> {
+fn options_of(url: &str) -> R<PgConnectOptions> {
     let options = PgConnectOptions::from_str(url).map_err(DbError::from)?;
     Ok(options.application_name("millrace").statement_cache_capacity(400).disable_statement_logging())
 }

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, Hub, PageOut, Problem, Role, connections,
+    Caller, Failure, Hub, PageOut, Problem, Role,
+    activity::AuditOut,
+    connections,
+    desk::PriceOut,
     effects::{AttemptOut, EffectOut},
     endpoints,
     explain::{self, ExplainOut},
@@ -143,7 +146,7 @@ pub struct OrderDetailOut {
     /// What was done for it, oldest first.
     pub timeline: Vec<AttemptOut>,
     /// What people did with it here, oldest first; for staff and administrators.
-    pub history: Vec<DoneOut>,
+    pub history: Vec<AuditOut>,
     /// Why it is where it is.
     pub explain: ExplainOut,
 }
@@ -200,31 +203,7 @@ pub struct LineOut {
     pub shipped: Decimal,
     /// What one costs the customer, as Brightpearl says.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub unit_price: Option<MoneyOut>,
-}
-
-/// An amount in one currency.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct MoneyOut {
-    /// Exact.
-    #[schema(value_type = String)]
-    pub amount: Decimal,
-    /// ISO 4217.
-    pub currency: String,
-}
-
-/// What somebody did with an order here.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct DoneOut {
-    /// When.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// Who: a person, an API key, the command line.
-    pub actor: String,
-    /// What, e.g. `order.hold`.
-    pub action: String,
-    /// Further facts as JSON, the reason that was given among them.
-    pub detail: String,
+    pub unit_price: Option<PriceOut>,
 }
 
 /// Most of what people did with an order that is shown with it.
@@ -416,7 +395,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 name: line.name,
                 quantity: line.quantity,
                 shipped: shipped.get(&line.row_id).copied().unwrap_or_default().normalize(),
-                unit_price: line.unit_price.map(|price| MoneyOut { amount: price.amount, currency: price.currency }),
+                unit_price: line.unit_price.map(PriceOut::from),
             })
             .collect(),
         requests: requests
@@ -451,16 +430,14 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
     })
 }
 
-async fn history(hub: &Hub, caller: &Caller, found: &FoundOrder) -> Result<Vec<DoneOut>, Failure> {
+async fn history(hub: &Hub, caller: &Caller, found: &FoundOrder) -> Result<Vec<AuditOut>, Failure> {
     if caller.needs(Role::Staff).is_err() {
         return Ok(Vec::new());
     }
     let query = AuditQuery { target: found.id.to_string(), limit: HISTORY, ..AuditQuery::default() };
     let mut rows = hub.db.list_audit(&caller.access(), query).await?;
     rows.reverse();
-    let done =
-        rows.into_iter().map(|row| DoneOut { at: row.at, actor: row.actor, action: row.action, detail: row.detail });
-    Ok(done.collect())
+    Ok(rows.into_iter().map(AuditOut::from).collect())
 }
 
 /// Has an order read again and planned anew, now. What is at the warehouse already is not sent again.
