@@ -25,7 +25,7 @@ pub struct CensusOrder {
     pub held_reason: Option<String>,
     /// What import made of it.
     pub disposition: Disposition,
-    /// What a person is needed for on the order itself.
+    /// What a person is needed for on the order itself: what somebody had shown on it, else what import found.
     pub problem: Option<String>,
     /// When its shown state last changed.
     pub changed_at: Timestamp,
@@ -230,7 +230,8 @@ impl Database {
 async fn load(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, CensusOrder>> {
     let rows = tx
         .among(
-            "SELECT order_id, id, archived, held_reason, disposition, disposition_reason, problem, changed_at
+            "SELECT order_id, id, archived, held_reason, disposition, disposition_reason, coalesce(marked, problem),
+                 changed_at
              FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
             ")",
             &key_values(key),
