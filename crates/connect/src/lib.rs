@@ -26,6 +26,7 @@ mod id;
 mod letter;
 mod order;
 pub mod planted;
+mod sample;
 mod seams;
 mod secret;
 mod shipment;
@@ -50,6 +51,7 @@ pub use id::{
 };
 pub use letter::{Known, Letters, Mark, Marks, NoMarks, Receipt, Reception};
 pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderLine, Progress};
+pub use sample::{Sample, SampleKind, Show, Shown, ShownRow};
 pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
 pub use shipment::{LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest};

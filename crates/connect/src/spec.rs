@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    Clock, Desk, FileStores, Grants, Marks, OrderSource, Random, Secret, Transport, Warehouse, budget::Budgets,
+    Clock, Desk, FileStores, Grants, Marks, OrderSource, Random, Secret, Show, Transport, Warehouse, budget::Budgets,
 };
 
 /// How a connector is built. Building validates; it opens nothing and starts nothing.
@@ -33,6 +33,8 @@ pub struct ConnectorSpec {
     pub role: Role,
     /// Its settings.
     pub fields: &'static [Field],
+    /// How a sample file is shown, where the settings describe the layout of files.
+    pub show: Option<Show>,
 }
 
 /// How a setting is entered.

@@ -10,7 +10,6 @@ pub mod documents;
 pub mod dsfx;
 pub mod extensiv;
 pub mod files;
-pub mod layouts;
 pub mod mintsoft;
 pub mod numbers;
 pub mod odoo;

@@ -61,6 +61,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
              documentation for all calls, under every answer that the documentation leaves open.",
     role: Role::OrderSource(build),
     fields: settings::FIELDS,
+    show: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn OrderSource>, SettingsError> {

@@ -8,13 +8,10 @@ mod settings;
 
 use std::sync::Arc;
 
-use connect::{BuildContext, ConnectorSpec, Role, Settings, SettingsError, Warehouse};
+use connect::{BuildContext, ConnectorSpec, Role, Sample, Settings, SettingsError, Shown, Warehouse};
 
 use self::settings::Config;
-use crate::{
-    files::{exchange::Exchange, place::anywhere},
-    layouts::{Sample, Shown},
-};
+use crate::files::{exchange::Exchange, place::anywhere, sample};
 
 /// What the hub knows of this connector.
 pub static SPEC: ConnectorSpec = ConnectorSpec {
@@ -24,6 +21,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "a real OpenSSH server; layouts against the simulator only",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    show: Some(show),
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {
@@ -32,7 +30,7 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
 }
 
 /// How a sample file is read with these settings, and what an order looks like.
-pub(crate) fn show(settings: &Settings, sample: &Sample<'_>) -> Result<Shown, SettingsError> {
+fn show(settings: &Settings, file: &Sample<'_>) -> Result<Shown, SettingsError> {
     let Config { orders, incoming, .. } = Config::new(&anywhere(settings))?;
-    Ok(sample.shown(&incoming, &orders))
+    Ok(sample::show(file, &incoming, &orders))
 }

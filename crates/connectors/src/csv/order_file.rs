@@ -372,7 +372,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 
     use super::{super::settings::Config, OrderFiles as _, OrderTable, columns, is_formula};
-    use crate::{files::orders::OrderRows, layouts::example};
+    use crate::files::{orders::OrderRows, sample::example};
 
     fn table(more: &[(&str, &str)]) -> OrderTable {
         let mut values = vec![("transport", "folder"), ("folder", "/srv/exchange")];

@@ -15,6 +15,7 @@ pub(crate) mod orders;
 pub(crate) mod outbox;
 pub(crate) mod place;
 pub(crate) mod proof;
+pub(crate) mod sample;
 mod sftp;
 pub(crate) mod table;
 pub(crate) mod witness;

@@ -42,6 +42,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "simulator",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    show: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {

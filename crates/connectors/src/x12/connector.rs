@@ -42,6 +42,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "a real OpenSSH server; documents against an independent validator; the conversation against no real partner",
     role: Role::Warehouse(build),
     fields: FIELDS,
+    show: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {

@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use connect::{BuildContext, Clock as _, FeedCursor, Waits};
-use connectors::layouts::{self, Sample, SampleKind};
+use connect::{BuildContext, Clock as _, FeedCursor, Sample, SampleKind, Waits};
 use rand::RngExt as _;
 use simulators::fuzz::{Form, damaged};
 
@@ -66,7 +65,7 @@ async fn read(layout: u8, is_stock: bool, content: &[u8]) -> Result<(), String> 
     let name = if is_stock { "inv_1.csv" } else { "shp_1.csv" };
     let kind = if is_stock { SampleKind::Stock } else { SampleKind::Shipments };
     let sample = Sample { kind, name, content, written_at: at("2026-11-23T06:00:00Z") };
-    let shown = layouts::find("csv").unwrap()(&settings, &sample).map_err(|error| error.to_string())?;
+    let shown = connectors::csv::SPEC.show.unwrap()(&settings, &sample).map_err(|error| error.to_string())?;
     shelf.put(&format!("out/{name}"), content);
     let (mut taken, mut set_aside, mut found) = (0, 0, 0);
     for _ in 0..3 {

@@ -22,7 +22,7 @@ use simulators::{
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use crate::hub::{HandClock, at, context, effect, effects, request, settings, warehouse};
@@ -555,8 +555,24 @@ async fn calls_of_the_warehouse_are_hints_once_their_signature_fits() {
 
 /// One call, answered.
 pub async fn receive(listener: &TcpListener) -> WebhookCall {
-    let (mut stream, _) =
+    let (stream, _) =
         tokio::time::timeout(Duration::from_secs(20), listener.accept()).await.expect("a call comes").unwrap();
+    answered(stream).await
+}
+
+/// Every call that comes, at least this many, each answered.
+pub async fn receive_all(listener: &TcpListener, least: usize) -> Vec<WebhookCall> {
+    let mut calls = Vec::new();
+    while calls.len() < least {
+        calls.push(receive(listener).await);
+    }
+    while let Ok(accepted) = tokio::time::timeout(Duration::from_millis(300), listener.accept()).await {
+        calls.push(answered(accepted.unwrap().0).await);
+    }
+    calls
+}
+
+async fn answered(mut stream: TcpStream) -> WebhookCall {
     let mut bytes = Vec::new();
     let mut buffer = [0; 8192];
     loop {

@@ -30,6 +30,8 @@ pub enum Fault {
     Throttled,
     /// It arrives, and a page comes back.
     PageAfter,
+    /// The key has ended, until a person renews it: each interface refuses in its own way.
+    KeyEnded,
 }
 
 /// The network, with a fault on the next calls of one method.
@@ -74,10 +76,23 @@ impl Transport for Line {
             None => self.inner.send(request).await,
             Some(Fault::LostBefore) => Err(lost()),
             Some(Fault::Throttled) => Ok(page(429)),
+            Some(Fault::KeyEnded) => Ok(denied(request.url.path().starts_with("/json/2/"))),
             Some(Fault::LostAfter) => self.inner.send(request).await.and_then(|_| Err(lost())),
             Some(Fault::PageAfter) => self.inner.send(request).await.map(|_| page(200)),
         }
     }
+}
+
+/// What Odoo answers where a key is none, or none any more.
+fn denied(newer: bool) -> HttpResponse {
+    let told = match newer {
+        true => json!({ "name": "werkzeug.exceptions.Unauthorized", "message": "Invalid apikey", "arguments": [] }),
+        false => json!({ "jsonrpc": "2.0", "id": null, "error": {
+            "code": 200, "message": "Odoo Server Error",
+            "data": { "name": "odoo.exceptions.AccessDenied", "message": "Access Denied", "arguments": ["Access Denied"] },
+        } }),
+    };
+    HttpResponse { status: if newer { 401 } else { 200 }, headers: Vec::new(), body: told.to_string().into() }
 }
 
 /// Settings of a user by login, and its key. Before version 19 Odoo also takes the password for one.

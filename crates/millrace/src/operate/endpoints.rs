@@ -268,7 +268,7 @@ pub fn platforms(hub: &Hub) -> Vec<PlatformOut> {
             role: if Side::Store.plays(&spec.role) { Side::Store } else { Side::Warehouse },
             fields: spec.fields.iter().map(FieldOut::from).collect(),
             stand_ins: hub.config.allow_stand_ins,
-            previews: connectors::layouts::find(spec.name).is_some(),
+            previews: spec.show.is_some(),
         })
         .collect()
 }

@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use connect::Settings;
-use connectors::layouts::{self, Sample, SampleKind};
+use connect::{Sample, SampleKind, Settings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -104,8 +103,9 @@ pub async fn preview(hub: &Hub, caller: &Caller, given: PreviewIn) -> Result<Pre
         )
     })?;
     let spec = endpoints::platform(Side::Warehouse, &platform)?;
-    let show = layouts::find(spec.name).ok_or_else(|| {
-        let names: Vec<&str> = layouts::names().collect();
+    let show = spec.show.ok_or_else(|| {
+        let all = connectors::CONNECTORS.iter();
+        let names: Vec<&str> = all.filter(|spec| spec.show.is_some()).map(|spec| spec.name).collect();
         Failure::invalid(
             format!("the files of {} have no layout to describe", spec.name),
             vec![Problem::new("platform", format!("choose one of: {}", names.join(", ")))],

@@ -324,6 +324,12 @@ impl Handle {
         })
     }
 
+    /// Somebody replaces the goods of one SKU in an open order by those of another; `false` when it is not open, or there are no
+    /// such goods.
+    pub fn substitute(&self, order_id: u64, sku: &str, with: &str) -> bool {
+        self.with(|world, now| world.floor.substitute(order_id, sku, with, now))
+    }
+
     /// Somebody takes an order out of the system for good, so that no search finds it any more; `false` when there is none.
     pub fn remove(&self, order_id: u64) -> bool {
         self.cancel(order_id, "taken out of the system");

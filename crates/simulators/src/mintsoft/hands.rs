@@ -158,6 +158,19 @@ impl Floor {
         Ok(rest)
     }
 
+    /// Somebody replaces the goods of one SKU in an open order by those of another; the line stays the line that it was.
+    pub(super) fn substitute(&mut self, id: u64, sku: &str, with: &str, now: Timestamp) -> bool {
+        let Some(order) = self.orders.get(&id).filter(|order| order.status.is_open()) else { return false };
+        let Some(product) = self.product(order.client, with).map(|product| product.id) else { return false };
+        let Some(order) = self.orders.get_mut(&id) else { return false };
+        let mut found = false;
+        for line in order.lines.iter_mut().filter(|line| line.sku == sku) {
+            (line.product, line.sku, found) = (product, with.to_owned(), true);
+        }
+        order.touch(now, "goods replaced");
+        found
+    }
+
     /// Takes the goods off the shelves and closes the order.
     fn pack(&mut self, id: u64, client: u64, warehouse: u64, boxes: usize, now: Timestamp) {
         let Some(mut order) = self.orders.remove(&id) else { return };

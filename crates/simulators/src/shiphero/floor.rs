@@ -265,6 +265,20 @@ impl Floor {
         }
     }
 
+    /// Somebody replaces the goods of one SKU in a pending order by those of another; the line stays the line that it was.
+    pub(super) fn substitute(&mut self, id: u64, sku: &str, with: &str, now: Timestamp) -> bool {
+        let Some(order) = self.orders.get_mut(&id).filter(|order| order.status == Status::Pending) else {
+            return false;
+        };
+        let is_known = self.products.iter().any(|product| product.account == order.account && product.sku == with);
+        let mut found = false;
+        for line in order.lines.iter_mut().filter(|line| is_known && line.sku == sku) {
+            (line.sku, found) = (with.to_owned(), true);
+        }
+        order.touch(now, "goods replaced");
+        found
+    }
+
     /// One shipment of an order. Returns its id.
     pub(super) fn ship(&mut self, id: u64, how: &Dispatch, now: Timestamp) -> Result<u64, CannotShip> {
         let order = self.orders.get(&id).ok_or(CannotShip::NoSuchOrder)?;

@@ -20,7 +20,7 @@ use super::{
     run::every_scenario,
 };
 use crate::{
-    extensiv::receive,
+    extensiv::receive_all,
     hub::{HandClock, context, settings, warehouse},
 };
 
@@ -39,6 +39,7 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::NameBoxes,
         Can::NameLotsAndSerials,
         Can::SayThatItGaveUp,
+        Can::Substitute,
         Can::Throttle,
         Can::EndASignIn,
         Can::AnswerNonsense,
@@ -152,7 +153,10 @@ impl Site for Rest3pl {
                 assert!(self.handle().cancel(self.id(key, false), "nobody can ship it"));
                 return;
             }
-            Does::Substitute => panic!("the people of this simulator replace nothing"),
+            Does::Substitute => {
+                assert!(self.handle().substitute(self.id(key, false), "SKU-A", "SKU-B"));
+                Dispatch::full()
+            }
         };
         self.handle().ship(self.id(key, does == Does::Rest), &how).unwrap();
     }
@@ -211,7 +215,13 @@ impl Site for Rest3pl {
     /// Its lists are read in pages from a time on, and come again by themselves; calls are another scenario.
     fn disorder(&self) {}
 
-    async fn call(&self) -> Option<WebhookCall> {
-        Some(receive(self.listener.as_ref()?).await)
+    /// It calls when something leaves.
+    async fn calls(&self) -> Vec<WebhookCall> {
+        let Some(listener) = &self.listener else { return Vec::new() };
+        let orders = self.handle().ledger().orders;
+        for order in &orders {
+            self.handle().ship(order.order_id, &Dispatch::full()).unwrap();
+        }
+        receive_all(listener, orders.len()).await
     }
 }

@@ -213,8 +213,8 @@ impl Site for Exchange {
         }
     }
 
-    async fn call(&self) -> Option<WebhookCall> {
-        None
+    async fn calls(&self) -> Vec<WebhookCall> {
+        Vec::new()
     }
 }
 

@@ -143,6 +143,6 @@ pub trait Site: Send + Sync {
     /// From now on reports come twice, and in another order, as far as it can.
     fn disorder(&self);
 
-    /// The last call it made, where it calls.
-    async fn call(&self) -> Option<WebhookCall>;
+    /// Every order there leaves whole, and these are the calls that it makes: at least one for each, where it calls.
+    async fn calls(&self) -> Vec<WebhookCall>;
 }

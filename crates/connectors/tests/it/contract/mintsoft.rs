@@ -17,7 +17,7 @@ use super::{
     run::every_scenario,
 };
 use crate::{
-    extensiv::receive,
+    extensiv::receive_all,
     hub::{HandClock, context, settings, warehouse},
 };
 
@@ -35,6 +35,7 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::NameBoxes,
         Can::NameLotsAndSerials,
         Can::SayThatItGaveUp,
+        Can::Substitute,
         Can::Throttle,
         Can::EndASignIn,
         Can::AnswerNonsense,
@@ -140,7 +141,10 @@ impl Site for Account {
                 assert!(self.handle().cancel(self.id(key, false)));
                 return;
             }
-            Does::Substitute => panic!("the people of this simulator replace nothing"),
+            Does::Substitute => {
+                assert!(self.handle().substitute(self.id(key, false), "SKU-A", "SKU-B"));
+                Dispatch::full()
+            }
         };
         self.handle().ship(self.id(key, does == Does::Rest), &how).unwrap();
     }
@@ -200,9 +204,12 @@ impl Site for Account {
     fn disorder(&self) {}
 
     /// It calls when something leaves.
-    async fn call(&self) -> Option<WebhookCall> {
-        let listener = self.listener.as_ref()?;
-        self.handle().ship(self.handle().ledger().orders.first()?.order_id, &Dispatch::full()).ok()?;
-        Some(receive(listener).await)
+    async fn calls(&self) -> Vec<WebhookCall> {
+        let Some(listener) = &self.listener else { return Vec::new() };
+        let orders = self.handle().ledger().orders;
+        for order in &orders {
+            self.handle().ship(order.order_id, &Dispatch::full()).unwrap();
+        }
+        receive_all(listener, orders.len()).await
     }
 }

@@ -35,6 +35,7 @@ const CAN: &[Can] = &[
     Can::SayThatItGaveUp,
     Can::Substitute,
     Can::Throttle,
+    Can::EndASignIn,
     Can::AnswerNonsense,
     Can::BeAskedWhatItHas,
 ];
@@ -165,7 +166,7 @@ impl Site for Building {
             // Odoo counts no calls; servers in front of it do.
             Trouble::Throttled => Fault::Throttled,
             Trouble::Nonsense => Fault::PageAfter,
-            Trouble::SignInEnded => panic!("a key of Odoo's does not end in between"),
+            Trouble::SignInEnded => Fault::KeyEnded,
         };
         let method = match kind {
             EffectKind::ReleaseRequest => "action_confirm",
@@ -182,7 +183,7 @@ impl Site for Building {
     /// It is read from a time on, and what was read comes again by itself.
     fn disorder(&self) {}
 
-    async fn call(&self) -> Option<WebhookCall> {
-        None
+    async fn calls(&self) -> Vec<WebhookCall> {
+        Vec::new()
     }
 }

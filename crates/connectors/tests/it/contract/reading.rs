@@ -178,7 +178,7 @@ impl Play<'_> {
     }
 
     pub(super) async fn call(&self) {
-        let call = self.site.call().await.expect("a call");
+        let call = self.site.calls().await.into_iter().next().expect("a call");
         let first =
             self.warehouse().parse_webhook(&call).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
         let again = self.warehouse().parse_webhook(&call).await.unwrap();
@@ -198,5 +198,21 @@ impl Play<'_> {
             "{}: an unsigned call is believed",
             self.name
         );
+    }
+
+    /// The last comes first, and each once more afterwards: the ids tell repeats from news, whenever they come.
+    pub(super) async fn calls_in_disorder(&self) {
+        let calls = self.site.calls().await;
+        let mut hints: BTreeMap<String, (usize, connect::WebhookHint)> = BTreeMap::new();
+        for (place, call) in calls.iter().enumerate().rev().chain(calls.iter().enumerate()) {
+            let heard = self.warehouse().parse_webhook(call).await;
+            let heard = heard.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+            assert!(!heard.is_empty(), "{}: a call that says nothing", self.name);
+            for hint in heard {
+                let (first, known) = hints.entry(hint.event_id.clone()).or_insert((place, hint.clone()));
+                assert_eq!((*first, &*known), (place, &hint), "{}: two calls pass for one", self.name);
+            }
+        }
+        assert!(calls.len() >= 3 && hints.len() >= calls.len(), "{}: {} calls, {hints:?}", self.name, calls.len());
     }
 }

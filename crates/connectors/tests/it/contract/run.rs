@@ -191,6 +191,7 @@ impl<'e> Play<'e> {
             Step::Disorder => self.site.disorder(),
             Step::Nonsense => self.nonsense().await,
             Step::Call => self.call().await,
+            Step::CallsInDisorder => self.calls_in_disorder().await,
         }
     }
 

@@ -45,8 +45,10 @@ pub enum Step {
     Disorder,
     /// The next reading meets nonsense: nothing comes of it, and the one after goes on.
     Nonsense,
-    /// A call comes: it is understood, twice the same; forged it is refused, where calls are proven.
+    /// Everything leaves, and a call comes: it is understood, twice the same; forged it is refused, where calls are proven.
     Call,
+    /// Everything leaves, and the calls come twice and out of order: each is known by its id.
+    CallsInDisorder,
 }
 
 /// Whether nothing more is to come.
@@ -72,13 +74,24 @@ pub struct Scenario {
 }
 
 use Step::{
-    Boxes, Call, Cancel, CancelLate, Count, Disorder, GivenUp, LookAgain, LookChanged, Nonsense, Once, Order, Put,
-    Read, ReadAgain, SendAgain, Shelve, Substituted, Tracked, TrackedApart, Work,
+    Boxes, Call, CallsInDisorder, Cancel, CancelLate, Count, Disorder, GivenUp, LookAgain, LookChanged, Nonsense, Once,
+    Order, Put, Read, ReadAgain, SendAgain, Shelve, Substituted, Tracked, TrackedApart, Work,
 };
 
 const A: &str = "BPacme-O1";
 const B: &str = "BPacme-O2";
 const C: &str = "BPacme-O3";
+
+const CALLED: &[Step] = &[
+    Order(A),
+    Order(B),
+    Order(C),
+    CallsInDisorder,
+    Read(A, 1, Final::Either),
+    Read(B, 1, Final::Either),
+    Read(C, 1, Final::Either),
+    ReadAgain,
+];
 
 const fn of(name: &'static str, needs: &'static [Can], steps: &'static [Step]) -> Scenario {
     Scenario { name, needs, steps }
@@ -142,4 +155,6 @@ pub static SCENARIOS: &[Scenario] = &[
     of("nonsense", &[], &[Order(A), Nonsense, Work(A, Does::All), Read(A, 1, Final::Either)]),
     of("calls", &[Can::Call], &[Order(A), Call]),
     of("calls that prove nothing", &[Can::CallAtASecretAddress], &[Order(A), Call]),
+    of("calls twice and out of order", &[Can::Call], CALLED),
+    of("calls that prove nothing, twice and out of order", &[Can::CallAtASecretAddress], CALLED),
 ];

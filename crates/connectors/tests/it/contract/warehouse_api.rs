@@ -346,7 +346,7 @@ impl Site for Floor {
     /// What is told once under its id cannot come twice.
     fn disorder(&self) {}
 
-    async fn call(&self) -> Option<WebhookCall> {
-        None
+    async fn calls(&self) -> Vec<WebhookCall> {
+        Vec::new()
     }
 }
