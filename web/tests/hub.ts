@@ -102,15 +102,15 @@ export class Hub {
     await this.serve();
   }
 
-  /** The first administrator comes in, as the link that was printed lets them. */
-  async firstPerson(page: Page, password: string): Promise<void> {
+  /** The first administrator comes in, as the link that was printed lets them, and sees this. */
+  async firstPerson(page: Page, password: string, sees = 'Nothing is connected yet'): Promise<void> {
     await page.goto(this.setup);
     await page.getByLabel('E-mail address').fill('ada@example.com');
     await page.getByLabel('Your name').fill('Ada');
     await page.getByLabel('Password').first().fill(password);
     await page.getByLabel('The same once more').fill(password);
     await page.getByRole('button', { name: 'Create the administrator' }).click();
-    await page.getByRole('heading', { name: 'Nothing is connected yet' }).waitFor();
+    await page.getByRole('heading', { name: sees }).waitFor();
   }
 
   async end(): Promise<void> {

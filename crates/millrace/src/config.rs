@@ -5,7 +5,12 @@ use std::{net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc};
 use connect::{Secret, Waits};
 
 use crate::{
-    accounts::allowance, db::DatabaseConfig, node, notify::mail::MailSettings, serving::Patience, tls::TlsFiles,
+    accounts::{allowance, demand::SecondFactor},
+    db::DatabaseConfig,
+    node,
+    notify::mail::MailSettings,
+    serving::Patience,
+    tls::TlsFiles,
     worker::Seams,
 };
 
@@ -76,6 +81,8 @@ pub struct Config {
     pub patience: Patience,
     /// Requests a minute that an API key, or a person who signed in, may make at this node; without it nobody counts them.
     pub requests_per_minute: Option<NonZeroU32>,
+    /// Who has to have a second factor.
+    pub second_factor: SecondFactor,
     /// Where people can sign in besides.
     pub provider: Option<Provider>,
     /// Where e-mail is handed over; without it alert channels of this kind take nothing.
@@ -115,6 +122,7 @@ impl Config {
             tls: None,
             patience: Patience::default(),
             requests_per_minute: Some(allowance::USUAL),
+            second_factor: SecondFactor::default(),
             mail: None,
             provider: None,
             synchronous_replication: false,

@@ -2,7 +2,8 @@
 //!
 //! A client that sends its request a byte at a time costs it nothing and costs a server a connection, until there are none
 //! left (security control 22). So a request's head is here within [`Patience::head`], the same is the longest a connection
-//! may idle; a body may not pause for longer than [`Patience::pause`]; and the number of connections has a limit of its own,
+//! may idle; a body may not pause for longer than [`Patience::pause`]; who takes nothing of an answer for
+//! [`Patience::unread`] is let go; and the number of connections has a limit of its own,
 //! below that of the machine, so that the workers keep theirs.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -35,13 +36,20 @@ pub struct Patience {
     pub head: Duration,
     /// Longest pause within a body.
     pub pause: Duration,
+    /// Longest that a client may leave what was sent to it unread. Kept by the system, where it can (Linux).
+    pub unread: Duration,
     /// Connections at one time; further ones wait.
     pub connections: usize,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { head: Duration::from_secs(20), pause: Duration::from_secs(15), connections: 1024 }
+        Self {
+            head: Duration::from_secs(20),
+            pause: Duration::from_secs(15),
+            unread: Duration::from_secs(60),
+            connections: 1024,
+        }
     }
 }
 
@@ -66,7 +74,7 @@ pub async fn serve(
         let next = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            next = next(&listener, &places) => next,
+            next = next(&listener, &places, patience.unread) => next,
         };
         let Some((stream, peer, place)) = next else { break };
         let service = Extension(ConnectInfo(peer)).layer(router.clone());
@@ -112,14 +120,15 @@ async fn speak(
 async fn next(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
+    unread: Duration,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.ok()?;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 // A short answer must not wait for the acknowledgement of the one before it.
-                if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(peer.address = %peer, "connection without delay setting: {error}");
+                if let Err(error) = stream.set_nodelay(true).and_then(|()| give_up_after(&stream, unread)) {
+                    tracing::debug!(peer.address = %peer, "connection with the system's own waits: {error}");
                 }
                 return Some((stream, peer, place));
             }
@@ -130,4 +139,15 @@ async fn next(
             }
         }
     }
+}
+
+/// The system ends the connection when what was sent is not taken for so long.
+#[cfg(target_os = "linux")]
+fn give_up_after(stream: &TcpStream, unread: Duration) -> std::io::Result<()> {
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(unread))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_up_after(_: &TcpStream, _: Duration) -> std::io::Result<()> {
+    Ok(())
 }

@@ -9,6 +9,7 @@ export type ProblemKind =
   | 'sign_in_refused'
   | 'second_factor_needed'
   | 'proof_needed'
+  | 'second_factor_owed'
   | 'forbidden'
   | 'cross_site'
   | 'not_found'
@@ -66,6 +67,7 @@ export const MENDS: Record<ProblemKind, Mend[]> = {
   unauthorised: [{ label: 'Sign in', to: '/sign-in', who: 'anybody' }],
   proof_needed: [PROOF],
   second_factor_needed: [PROOF],
+  second_factor_owed: [{ label: 'To your account', to: '/account', who: 'signed_in' }],
   forbidden: [{ label: 'What you may do', to: '/account', who: 'signed_in' }],
   needs_person: [SAFETY],
   conflict: [

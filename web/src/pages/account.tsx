@@ -123,7 +123,7 @@ function Password() {
   );
 }
 
-function SecondFactor() {
+export function SecondFactor() {
   const { person } = useSession();
   const [factor, setFactor] = useState<Schemas['FactorOut'] | null>(null);
   const [codes, setCodes] = useState<string[]>([]);
@@ -165,7 +165,7 @@ function SecondFactor() {
         <Paper withBorder p="md" role="status">
           <Text fw={600}>Your recovery codes</Text>
           <Text size="sm">Each lets you in once without the app. They are shown this once: keep them somewhere safe.</Text>
-          <List ff="monospace" size="sm">
+          <List ff="monospace" size="xs">
             {codes.map((one) => (
               <List.Item key={one}>{one}</List.Item>
             ))}

@@ -5,7 +5,7 @@ import IconSun from '@tabler/icons-react/dist/esm/icons/IconSunMoon.mjs';
 import IconUser from '@tabler/icons-react/dist/esm/icons/IconUser.mjs';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
 import { useLive } from '../api/live';
 import { SessionContext, useRights, useSession } from '../api/session';
@@ -15,6 +15,9 @@ import { useKeptFocus } from '../parts/focus';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Frozen } from './frozen';
 import { ProofDialog } from './proof';
+
+/** Loaded where it is needed: few ever see it. */
+const OwesFactor = lazy(async () => ({ default: (await import('./owes-factor')).OwesFactor }));
 
 interface Place {
   title: string;
@@ -84,12 +87,30 @@ export function Shell() {
     setCsrf(session.data.csrf);
     return (
       <SessionContext.Provider value={session.data}>
-        <Frame />
+        <Threshold>
+          <Frame />
+        </Threshold>
       </SessionContext.Provider>
     );
   }
   if (session.error) return <ProblemNote error={session.error} retry={() => void session.refetch()} />;
   return <Waiting />;
+}
+
+/** Lets in who owes no second factor. Who sets one up stays until the recovery codes are kept: they are shown once. */
+function Threshold({ children }: { children: ReactNode }) {
+  const { second_factor_owed: owed } = useSession();
+  const [stays, setStays] = useState(owed);
+  const leave = useLeave();
+  useEffect(() => {
+    if (owed) setStays(true);
+  }, [owed]);
+  if (!owed && !stays) return children;
+  return (
+    <Suspense fallback={<Waiting />}>
+      <OwesFactor leave={() => void leave()} goOn={() => setStays(false)} />
+    </Suspense>
+  );
 }
 
 function Frame() {
@@ -199,11 +220,11 @@ function Scheme() {
   );
 }
 
-function Me() {
-  const { person } = useSession();
+/** Signs out. */
+function useLeave() {
   const client = useQueryClient();
   const navigate = useNavigate();
-  const leave = async () => {
+  return async () => {
     try {
       await done(api.DELETE('/api/v1/session'));
     } catch (error) {
@@ -214,6 +235,11 @@ function Me() {
     client.clear();
     forgetAll();
   };
+}
+
+function Me() {
+  const { person } = useSession();
+  const leave = useLeave();
   return (
     <Menu position="bottom-end">
       <Menu.Target>

@@ -2,6 +2,7 @@
 //! Pure, but for [`hashing`], which keeps the slow work off the threads that answer. And how much one of them may ask.
 
 pub mod allowance;
+pub mod demand;
 pub mod hashing;
 pub mod id_token;
 pub mod password;

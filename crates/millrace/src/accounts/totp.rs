@@ -53,11 +53,11 @@ fn code_at(secret: &[u8], step: i64) -> Option<String> {
     Some(format!("{:06}", (u32::from_be_bytes(bytes) & 0x7fff_ffff) % 1_000_000))
 }
 
-/// New recovery codes: 80 random bits each, in groups that can be read aloud.
+/// New recovery codes: 160 random bits each, so that a plain hash keeps them safe, in groups that can be read aloud.
 pub fn recovery_codes(random: &dyn Random) -> Vec<String> {
     (0..RECOVERY_CODES)
         .map(|_| {
-            let mut bytes = [0_u8; 10];
+            let mut bytes = [0_u8; 20];
             random.fill(&mut bytes);
             let letters: Vec<char> = base32(&bytes).chars().collect();
             letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join("-")
@@ -156,7 +156,7 @@ mod tests {
         let kept: std::collections::BTreeSet<String> = codes.iter().map(|code| recovery_code(code)).collect();
         assert_eq!(kept.len(), codes.len());
         for code in &codes {
-            assert_eq!(code.len(), 19, "{code}");
+            assert_eq!(code.len(), 39, "{code}");
             assert_eq!(recovery_code(&code.to_lowercase().replace('-', " ")), recovery_code(code));
         }
     }

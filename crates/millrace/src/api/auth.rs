@@ -111,6 +111,18 @@ pub(super) async fn of_no_tenant(State(api): State<Arc<Api>>, mut request: Reque
     next.run(request).await
 }
 
+/// Who owes a second factor sets one up first: that, and what else people do about themselves, is all that is open.
+pub(super) async fn with_factor(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
+    if caller.signed_in.as_ref().is_some_and(|own| own.owes_factor) {
+        return Failure::new(
+            FailureKind::FactorOwed,
+            "this installation asks you for a second factor, and you have none",
+        )
+        .into_response();
+    }
+    next.run(request).await
+}
+
 /// To change anything takes more than the right to look; what takes more than that is asked by the operation itself.
 pub(super) async fn may_change(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
     if !looks(&request)

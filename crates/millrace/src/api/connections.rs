@@ -17,7 +17,9 @@ use super::{
 use crate::operate::{
     Caller, Failure, PageOut, PagingQuery,
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
-    connections::{self, ChoicesOut, ConnectionDetailOut, ConnectionOut, ConnectionsQuery, NewConnectionIn},
+    connections::{
+        self, ChannelOut, ChoicesOut, ConnectionDetailOut, ConnectionOut, ConnectionsQuery, NewConnectionIn,
+    },
     endpoints::{
         self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn,
         UpdateEndpointIn,
@@ -392,6 +394,18 @@ pub(super) async fn resume_connection(
     Named(connection): Named<String>,
 ) -> Result<Json<ConnectionDetailOut>, Failure> {
     Ok(Json(switches::resume(&api.hub, &caller, &connection).await?))
+}
+
+/// Get a channel
+#[utoipa::path(get, path = "/connections/{connection}/channels/{channel}", operation_id = "get_channel", tag = "connections",
+    params(("connection" = String, Path, description = "`con_…`, or the name."), ("channel" = String, Path, description = "`orders`, `shipments` or `stock`.")),
+    responses((status = 200, body = ChannelOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_channel(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named((connection, channel)): Named<(String, String)>,
+) -> Result<Json<ChannelOut>, Failure> {
+    Ok(Json(switches::show_channel(&api.hub, &caller, &connection, &channel).await?))
 }
 
 /// Update a channel

@@ -205,7 +205,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(connections::enable_connection))
         .routes(routes!(connections::disable_connection))
         .routes(routes!(connections::resume_connection))
-        .routes(routes!(connections::update_channel))
+        .routes(routes!(connections::get_channel, connections::update_channel))
         .routes(routes!(connections::run_channel))
         .routes(routes!(schedules::get_schedule, schedules::update_schedule))
         .routes(routes!(schedules::list_channel_runs))
@@ -384,6 +384,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
         .layer(scopes)
+        .layer(middleware::from_fn(auth::with_factor))
         .layer(allowance())
         .layer(authenticate());
     let (routes, document) = installation().split_for_parts();
@@ -392,6 +393,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&api), repeatable::keep_answers))
         .layer(middleware::from_fn(auth::may_change))
         .layer(scopes)
+        .layer(middleware::from_fn(auth::with_factor))
         .layer(allowance())
         .layer(authenticate())
         .layer(middleware::from_fn_with_state(Arc::clone(&api), auth::of_no_tenant));

@@ -96,7 +96,7 @@ fn status(kind: FailureKind) -> StatusCode {
         FailureKind::NotFound => StatusCode::NOT_FOUND,
         FailureKind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         FailureKind::Conflict | FailureKind::NeedsPerson => StatusCode::CONFLICT,
-        FailureKind::Forbidden => StatusCode::FORBIDDEN,
+        FailureKind::Forbidden | FailureKind::FactorOwed => StatusCode::FORBIDDEN,
         FailureKind::SignIn | FailureKind::SecondFactor | FailureKind::Proof => StatusCode::UNAUTHORIZED,
         FailureKind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         FailureKind::Credentials | FailureKind::Remote => StatusCode::BAD_GATEWAY,

@@ -41,11 +41,16 @@ const fn versioned(path: &'static str) -> Versioned {
     Versioned { path, fleeting: &[], answered: true }
 }
 
-const VERSIONED: [Versioned; 11] = [
+const VERSIONED: [Versioned; 12] = [
     versioned("/stores/{store}"),
     versioned("/warehouses/{warehouse}"),
     Versioned { answered: false, ..versioned("/connections/{connection}/settings") },
     versioned("/connections/{connection}/mappings"),
+    Versioned {
+        fleeting: &["next_run_at", "wanted_at", "started_at", "succeeded_at", "problem", "summary"],
+        answered: false,
+        ..versioned("/connections/{connection}/channels/{channel}")
+    },
     Versioned { fleeting: &["next_runs"], ..versioned("/connections/{connection}/channels/{channel}/schedule") },
     versioned("/alerts/policies/{policy}"),
     Versioned { fleeting: &["problem", "failing_since", "last_message_at"], ..versioned("/alerts/channels/{channel}") },

@@ -308,6 +308,9 @@ pub struct Serve {
         value_name = "N"
     )]
     pub requests_per_minute: u32,
+    /// Who has to have a second factor. Who has none yet can set one up and do nothing else.
+    #[arg(long, env = "MILLRACE_SECOND_FACTOR", value_enum, default_value_t, value_name = "WHO")]
+    pub second_factor: crate::accounts::demand::SecondFactor,
     /// Where people can sign in besides.
     #[command(flatten)]
     pub provider: provider::Provider,

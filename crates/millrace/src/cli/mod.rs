@@ -120,6 +120,7 @@ fn exit_code(kind: FailureKind) -> u8 {
         | FailureKind::SignIn
         | FailureKind::SecondFactor
         | FailureKind::Proof
+        | FailureKind::FactorOwed
         | FailureKind::TooMany
         | FailureKind::Remote
         | FailureKind::Unavailable
@@ -319,6 +320,7 @@ fn serving(common: &Common, serve: &Serve) -> Result<Config, Failure> {
         _ => None,
     };
     config.requests_per_minute = std::num::NonZeroU32::new(serve.requests_per_minute);
+    config.second_factor = serve.second_factor;
     config.provider = serve.provider.settings(&config)?;
     if let Some(node) = &serve.node {
         config.node.clone_from(node);

@@ -39,6 +39,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (24, "key_scopes", include_str!("../../migrations/sqlite/0024_key_scopes.sql")),
     (25, "ended", include_str!("../../migrations/sqlite/0025_ended.sql")),
     (26, "marked", include_str!("../../migrations/sqlite/0026_marked.sql")),
+    (27, "several_factors", include_str!("../../migrations/sqlite/0027_several_factors.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -67,6 +68,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (24, "key_scopes", include_str!("../../migrations/postgres/0024_key_scopes.sql")),
     (25, "ended", include_str!("../../migrations/postgres/0025_ended.sql")),
     (26, "marked", include_str!("../../migrations/postgres/0026_marked.sql")),
+    (27, "several_factors", include_str!("../../migrations/postgres/0027_several_factors.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -24,6 +24,8 @@ pub struct NewSession {
     pub by: &'static str,
     /// When they last did; `None`: just now.
     pub proved_at: Option<Timestamp>,
+    /// Whether an identity provider said that it asked for several factors.
+    pub several_factors: bool,
 }
 
 /// A session as kept; its token is not.
@@ -45,9 +47,11 @@ pub struct SessionRow {
     pub seen_at: Timestamp,
     /// When it was ended.
     pub ended_at: Option<Timestamp>,
+    /// Whether an identity provider said that it asked for several factors.
+    pub several_factors: bool,
 }
 
-const COLUMNS: &str = "id, person, address, agent, started_at, proved_at, seen_at, ended_at";
+const COLUMNS: &str = "id, person, address, agent, started_at, proved_at, seen_at, ended_at, several_factors";
 
 fn session(row: &Row) -> R<SessionRow> {
     Ok(SessionRow {
@@ -59,6 +63,7 @@ fn session(row: &Row) -> R<SessionRow> {
         proved_at: row.time(5)?,
         seen_at: row.time(6)?,
         ended_at: row.opt_time(7)?,
+        several_factors: row.flag(8)?,
     })
 }
 
@@ -106,8 +111,9 @@ impl Database {
                 .await?;
                 let id = format!("ses_{}", ulid(now, &*tx.random));
                 tx.execute(
-                    "INSERT INTO session (tenant, id, person, hash, address, agent, started_at, proved_at, seen_at)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)",
+                    "INSERT INTO session (tenant, id, person, hash, address, agent, started_at, proved_at, seen_at,
+                         several_factors)
+                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)",
                     &[
                         (&tenant).into(),
                         (&id).into(),
@@ -117,6 +123,7 @@ impl Database {
                         new.agent.into(),
                         now.into(),
                         new.proved_at.map_or(now, |at| at.min(now)).into(),
+                        new.several_factors.into(),
                     ],
                 )
                 .await?;

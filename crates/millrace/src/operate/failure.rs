@@ -23,6 +23,8 @@ pub enum FailureKind {
     SecondFactor,
     /// The password must be given once more first.
     Proof,
+    /// A second factor must be set up first.
+    FactorOwed,
     /// Too many tries; later again.
     TooMany,
     /// A remote system refuses the credentials.
@@ -50,6 +52,7 @@ impl FailureKind {
             Self::SignIn => "sign_in_refused",
             Self::SecondFactor => "second_factor_needed",
             Self::Proof => "proof_needed",
+            Self::FactorOwed => "second_factor_owed",
             Self::TooMany => "too_many_tries",
             Self::Credentials => "credentials_refused",
             Self::Remote => "remote_system",
@@ -70,6 +73,7 @@ impl FailureKind {
             Self::SignIn => "Nobody signs in so",
             Self::SecondFactor => "A code is needed",
             Self::Proof => "Give your password once more",
+            Self::FactorOwed => "Set up a second factor first",
             Self::TooMany => "Too many tries",
             Self::Credentials => "The credentials are refused",
             Self::Remote => "The remote system did not do it",
@@ -91,6 +95,7 @@ impl FailureKind {
             }
             Self::SecondFactor => "Give the present code of your authenticator app, or one of your recovery codes.",
             Self::Proof => "Give your password (`POST /session/proof`), then do it again.",
+            Self::FactorOwed => "Set one up on the page *Account* (`POST /session/second-factor`), then go on.",
             Self::TooMany => "Wait, then try again.",
             Self::Credentials => "Correct the credentials, then test the connection again.",
             Self::Remote => "Try again later; if it stays, look at the connection's test.",

@@ -214,6 +214,8 @@ pub struct SignedIn {
     pub session: String,
     /// When the password was last given.
     pub proved_at: Timestamp,
+    /// The operator asks them for a second factor, and they have none: they may set one up, and nothing else.
+    pub owes_factor: bool,
 }
 
 /// So long after the password was given, somebody may do what needs it. After that it may be another person at the keyboard.

@@ -296,7 +296,8 @@ pub async fn come_back(hub: &Hub, visitor: &Visitor, token: Option<&str>, given:
         return Ok(Came::Waits);
     }
     hub.db.end_provider_flow(&browser).await?;
-    Ok(Came::In(Box::new(sign_in::begin(hub, visitor, person, &hash, Proved::Provider(asked_at)).await?)))
+    let proved = Proved::Provider { asked_at, several_factors: claims.several_factors };
+    Ok(Came::In(Box::new(sign_in::begin(hub, visitor, person, &hash, proved).await?)))
 }
 
 /// When the person last proved who they are. A provider that knows the browser asks nobody anything, so unless it tells when it
@@ -325,7 +326,7 @@ pub async fn finish(hub: &Hub, visitor: &Visitor, token: Option<&str>, given: &C
         return Err(unknown());
     }
     sign_in::forgive(hub, visitor, &person.email).await?;
-    sign_in::begin(hub, visitor, person, &hash, Proved::Provider(asked_at)).await
+    sign_in::begin(hub, visitor, person, &hash, Proved::Provider { asked_at, several_factors: false }).await
 }
 
 /// The call that exchanges a code.

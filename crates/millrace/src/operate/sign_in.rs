@@ -98,6 +98,8 @@ pub struct SessionOut {
     /// Until then, what needs the password does not ask for it again.
     #[schema(value_type = String, format = DateTime)]
     pub proved_until: Timestamp,
+    /// The operator asks for a second factor, and there is none: until one is set up, nothing else is open.
+    pub second_factor_owed: bool,
     /// When it ends by itself, unused.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
@@ -259,8 +261,8 @@ pub(super) fn actor(person: &Person) -> String {
 pub(super) enum Proved {
     /// By the password, just now.
     Password,
-    /// By the word of an identity provider, which asked them then.
-    Provider(Timestamp),
+    /// By the word of an identity provider, which asked them then; for several factors, or one.
+    Provider { asked_at: Timestamp, several_factors: bool },
 }
 
 pub(super) async fn begin(
@@ -270,9 +272,9 @@ pub(super) async fn begin(
     hash: &Secret,
     proved: Proved,
 ) -> Result<Begun, Failure> {
-    let (by, proved_at) = match proved {
-        Proved::Password => ("password", None),
-        Proved::Provider(asked_at) => ("provider", Some(asked_at)),
+    let (by, proved_at, several_factors) = match proved {
+        Proved::Password => ("password", None, false),
+        Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
     };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
@@ -281,15 +283,23 @@ pub(super) async fn begin(
         agent: visitor.agent.chars().filter(|letter| !letter.is_control()).take(200).collect(),
         by,
         proved_at,
+        several_factors,
     };
     // Disabled, or another password, since it was compared.
     let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
     let tenant = person.tenant.clone();
-    Ok(Begun { session: out(&row, person, &tenant, &token), token: Secret::new(token) })
+    Ok(Begun { session: out(hub, &row, person, &tenant, &token), token: Secret::new(token) })
 }
 
-fn out(row: &SessionRow, person: Person, tenant: &TenantId, token: &str) -> SessionOut {
+/// Whether the operator asks such people for a second factor, and this session came with none.
+fn owes_factor(hub: &Hub, row: &SessionRow, person: &Person) -> bool {
+    let administers = person.rights.installation || person.rights.role == PersonRole::Administrator.as_str();
+    hub.config.second_factor.asks(administers) && person.factor_since.is_none() && !row.several_factors
+}
+
+fn out(hub: &Hub, row: &SessionRow, person: Person, tenant: &TenantId, token: &str) -> SessionOut {
     SessionOut {
+        second_factor_owed: owes_factor(hub, row, &person),
         id: row.id.clone(),
         person: person.into(),
         tenant: tenant.to_string(),
@@ -379,6 +389,7 @@ async fn look_up(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<
         scopes: KeyScopes::default(),
         installation: person.rights.installation,
         signed_in: Some(SignedIn {
+            owes_factor: owes_factor(hub, &row, &person),
             tenant: person.tenant,
             person: person.id,
             session: row.id.clone(),
@@ -396,7 +407,7 @@ pub async fn show(hub: &Hub, caller: &Caller, token: &str) -> Result<SessionOut,
     caller.person()?;
     let found = hub.db.find_session(&keys::hash(token)).await?;
     let (row, person) = found.ok_or_else(|| Failure::not_found("this session"))?;
-    Ok(out(&row, person, &caller.tenant, token))
+    Ok(out(hub, &row, person, &caller.tenant, token))
 }
 
 /// Ends the caller's session.
@@ -433,7 +444,7 @@ pub async fn proof(hub: &Hub, caller: &Caller, visitor: &Visitor, given: ProofIn
     let (person, _) = prove_oneself(hub, caller, visitor, &given.password, given.code.as_ref()).await?;
     let token = keys::token(PREFIX, &*hub.seams.random);
     let row = hub.db.prove_session(&own.tenant, &own.session, &keys::hash(&token), &caller.actor).await?;
-    Ok(Begun { session: out(&row, person, &caller.tenant, &token), token: Secret::new(token) })
+    Ok(Begun { session: out(hub, &row, person, &caller.tenant, &token), token: Secret::new(token) })
 }
 
 /// Changes the caller's password. Every session ends, and this one begins anew.

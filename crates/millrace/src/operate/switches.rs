@@ -5,7 +5,7 @@ use engine::settings::ConnectionSettings;
 
 use super::{
     Caller, Failure, Hub, Problem, Role,
-    connections::{ConnectionDetailOut, channel_kind, detail, find, problems},
+    connections::{ChannelOut, ConnectionDetailOut, channel_kind, detail, find, problems},
     file::ChannelIn,
     schedules,
 };
@@ -70,6 +70,17 @@ pub async fn resume(hub: &Hub, caller: &Caller, named: &str) -> Result<Connectio
     let target = key.connection.as_str();
     hub.db.audit(&caller.access(), &caller.actor, "connection.resume", target, &serde_json::json!({})).await?;
     detail(hub, caller, &key).await
+}
+
+/// A channel of a connection.
+///
+/// # Errors
+/// When there is none.
+pub async fn show_channel(hub: &Hub, caller: &Caller, named: &str, channel: &str) -> Result<ChannelOut, Failure> {
+    let kind = channel_kind(channel)?;
+    let shown = detail(hub, caller, &find(hub, caller, named).await?).await?;
+    let found = shown.connection.channels.into_iter().find(|channel| channel.channel == kind.as_str());
+    found.ok_or_else(|| Failure::not_found(format!("channel {}", kind.as_str())))
 }
 
 /// Switches a channel and sets its pace.

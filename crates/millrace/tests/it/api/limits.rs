@@ -27,7 +27,8 @@ impl Program {
     /// The whole program, impatient, without workers' work to do.
     async fn start(connections: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let patience = Patience { head: Duration::from_millis(700), pause: Duration::from_millis(700), connections };
+        let short = Duration::from_millis(700);
+        let patience = Patience { head: short, pause: short, unread: short, connections };
         let config = Config { patience, ..Config::in_folder(folder.path()) };
         let key = operate::init(&config, &seams()).await.unwrap().administrator_key;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -151,4 +152,42 @@ async fn a_body_without_end_is_refused_at_its_limit() {
     }
     program.is_well().await;
     program.end().await;
+}
+
+/// An answer without end, to a client that takes nothing of it, or a little now and then.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_the_answer_is_let_go() {
+    let endless = || async {
+        let chunk = axum::body::Bytes::from(vec![b'x'; 0x10000]);
+        axum::body::Body::from_stream(futures_util::stream::repeat_with(move || Ok::<_, std::io::Error>(chunk.clone())))
+    };
+    let router = axum::Router::new().route("/", axum::routing::get(endless));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    // One place: who comes next is served only once the first has lost it.
+    let patience = Patience { unread: Duration::from_millis(700), connections: 1, ..Patience::default() };
+    let serving = tokio::spawn(millrace::serving::serve(listener, router, patience, None, stop.clone()));
+    for drips in [false, true] {
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut first = [0; 15];
+        idle.read_exact(&mut first).await.unwrap();
+        let mut next = TcpStream::connect(address).await.unwrap();
+        next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+        let dripping = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                if drips && idle.read(&mut [0; 100]).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        };
+        tokio::select! {
+            answer = rest(&mut next) => assert!(answer.starts_with("HTTP/1.1 404"), "{answer}"),
+            () = dripping => {}
+        }
+    }
+    stop.cancel();
+    tokio::time::timeout(LIMIT, serving).await.expect("it ends").unwrap();
 }

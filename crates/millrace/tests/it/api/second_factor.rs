@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha1::Sha1;
 
-use super::browser::{Browser, PASSWORD, administrator, with_time};
+use super::browser::{Browser, PASSWORD, administrator, invited, with_time, with_time_and};
 
 /// The authenticator app, written from RFC 6238.
 pub fn app(secret: &str, now: Timestamp) -> String {
@@ -115,4 +115,35 @@ async fn codes_cannot_be_tried_out() {
         looked_at += u32::from(answer.status == StatusCode::UNAUTHORIZED);
     }
     assert!(looked_at <= 12, "{looked_at} codes were looked at");
+}
+
+/// Where the operator asks administrators for one, they set it up before anything else; others are not asked, and keys neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_owes_one_sets_it_up_first() {
+    let (installation, _) =
+        with_time_and(|config| config.second_factor = millrace::accounts::demand::SecondFactor::Administrators).await;
+    let mut ada = administrator(&installation).await;
+    assert_eq!(ada.get("/api/v1/session").await.json()["second_factor_owed"], true);
+    for path in ["/api/v1/orders", "/api/v1/audit", "/api/v1/tenants", "/api/v1/events", "/api/v1/exports/orders"] {
+        let answer = ada.get(path).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "second_factor_owed"), "{path}");
+    }
+    let made = ada.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
+    assert_eq!(made.problem(), "second_factor_owed");
+    assert_eq!(ada.get("/api/v1/session/all").await.status, StatusCode::OK, "what concerns oneself is open");
+
+    let secret = ada.post("/api/v1/session/second-factor", json!({})).await.json();
+    assert_eq!(ada.get("/api/v1/orders").await.problem(), "second_factor_owed", "begun is not set up");
+    let code = app(secret["secret"].as_str().unwrap(), installation.hub.seams.clock.now());
+    let confirmed = ada.post("/api/v1/session/second-factor/confirm", json!({ "code": code })).await;
+    assert_eq!(confirmed.status, StatusCode::OK, "{}", confirmed.text);
+    assert_eq!(ada.get("/api/v1/session").await.json()["second_factor_owed"], false);
+    assert_eq!(ada.get("/api/v1/orders").await.status, StatusCode::OK);
+
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    assert_eq!(bob.get("/api/v1/session").await.json()["second_factor_owed"], false);
+    assert_eq!(bob.get("/api/v1/orders").await.status, StatusCode::OK);
+    // Taken away, it is owed again, in sessions that are open too.
+    assert_eq!(ada.delete("/api/v1/session/second-factor").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(ada.get("/api/v1/orders").await.problem(), "second_factor_owed");
 }

@@ -69,6 +69,11 @@ async fn the_second_of_two_who_read_the_same_is_refused() {
     for (path, one, two) in [
         (format!("{of}/settings"), settings("Quote sent"), settings("Draft / Quote")),
         (format!("{of}/mappings"), json!({ "listings": [["A", "B"]] }), json!({ "listings": [["A", "C"]] })),
+        (
+            format!("{of}/channels/shipments"),
+            json!({ "enabled": false, "every_seconds": 61 }),
+            json!({ "enabled": false, "every_seconds": 62 }),
+        ),
         (format!("{of}/channels/orders/schedule"), every(5), every(6)),
         ("/api/v1/stores/BP".to_owned(), store("one@example.test"), store("two@example.test")),
         ("/api/v1/warehouses/WH".to_owned(), ships("WH"), ships("WH")),

@@ -53,6 +53,7 @@ fn session(hash: &str) -> NewSession {
         agent: "Test".to_owned(),
         by: "password",
         proved_at: None,
+        several_factors: false,
     }
 }
 

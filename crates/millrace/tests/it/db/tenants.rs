@@ -64,6 +64,7 @@ async fn nothing_of_a_disabled_tenant_is_found() {
             agent: "T".to_owned(),
             by: "password",
             proved_at: None,
+            several_factors: false,
         };
         db.begin_session(&ada, &hash, new("session"), "ada").await.unwrap().unwrap();
 

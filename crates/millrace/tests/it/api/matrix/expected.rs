@@ -177,6 +177,7 @@ pub fn expected() -> Vec<Row> {
         row("erase_merchant", Admin, json!({ "orders": -1, "reason": "the matrix" }), &[409], 404),
         row("update_channel", Staff, json!({ "enabled": false, "every_seconds": 60 }), &[200], 404),
         look("get_settings"),
+        look("get_channel"),
         look("get_schedule"),
         look("list_channel_runs"),
         row(
