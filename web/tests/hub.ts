@@ -138,8 +138,8 @@ export class Hub {
     return (await answer.json()) as Record<string, number>;
   }
 
-  /** A customer places an order of so many units of one product. Its number. */
-  async place(product: number, units = 1): Promise<number> {
+  /** A customer places an order of so many units of one product, and of more that is said of it. Its number. */
+  async place(product: number, units = 1, more: Record<string, unknown> = {}): Promise<number> {
     // The account's own status *Ready to ship*, whose id differs between accounts.
     this.ready ||= 21 + [...ACCOUNT].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 7;
     const { created = 0 } = await this.does({
@@ -150,6 +150,7 @@ export class Hub {
         warehouse_id: WAREHOUSE,
         channel_id: 1,
         shipping_method_id: 49,
+        ...more,
       },
     });
     return created;

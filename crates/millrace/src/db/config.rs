@@ -217,6 +217,29 @@ impl Database {
         self.connections_in(access, true, Stretch::whole()).await
     }
 
+    /// The connection of this name or id: every list that is asked of one begins here.
+    pub async fn find_connection(&self, access: &Access, named: &str) -> R<Option<ConnectionKey>> {
+        let (access, named) = (access.clone(), named.to_owned());
+        self.read(access.clone(), "find_connection", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                let row = tx
+                    .first(
+                        "SELECT c.tenant, c.merchant, c.id FROM connection AS c
+                         WHERE c.tenant = $1 AND ($2 = '*' OR replace($2, c.merchant, '') <> $2)
+                             AND (c.id = $3 OR c.name = $3)
+                         ORDER BY c.name LIMIT 1",
+                        &[tenant.into(), merchant.into(), named.into()],
+                    )
+                    .await?;
+                let Some(row) = row else { return Ok(None) };
+                let scope = Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? };
+                Ok(Some(ConnectionKey { scope, connection: row.parsed(2)? }))
+            })
+        })
+        .await
+    }
+
     /// A page of them; those that were put away only where they are asked for.
     pub async fn list_connections(
         &self,

@@ -4,7 +4,12 @@ use connect::{MerchantId, TenantId, WarehouseId, ulid};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Access, Database, DbError, R, audit, records::INSTALLATION, sql::Row};
+use super::{
+    Access, Database, DbError, R, audit,
+    records::INSTALLATION,
+    sql::Row,
+    tenants::{self, TenantRecord},
+};
 
 /// An API key as kept; the key itself is not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,6 +135,12 @@ impl Database {
     /// The key with this hash, whosever it is, but of a disabled organisation; whether it may still be used is for the
     /// caller to ask.
     pub async fn find_api_key(&self, hash: &str) -> R<Option<ApiKeyRecord>> {
+        Ok(self.find_api_key_and_tenants(hash).await?.map(|(key, _)| key))
+    }
+
+    /// The same, and with a key of the installation every organisation that it may work in: every request of a program begins
+    /// here, so it is one transaction.
+    pub async fn find_api_key_and_tenants(&self, hash: &str) -> R<Option<(ApiKeyRecord, Vec<TenantRecord>)>> {
         let hash = hash.to_owned();
         self.read(Access::System, "find_api_key", move |tx| {
             Box::pin(async move {
@@ -139,7 +150,9 @@ impl Database {
                     "api_key WHERE hash = $1 AND tenant NOT IN (SELECT tenant FROM tenant WHERE disabled_at IS NOT NULL)"
                 };
                 let rows = tx.query_built(format!("SELECT {COLUMNS} FROM {from}"), &[hash.into()]).await?;
-                rows.first().map(api_key).transpose()
+                let Some(key) = rows.first().map(api_key).transpose()? else { return Ok(None) };
+                let tenants = if key.tenant.is_none() { tenants::all(tx).await? } else { Vec::new() };
+                Ok(Some((key, tenants)))
             })
         })
         .await

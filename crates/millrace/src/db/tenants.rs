@@ -7,7 +7,12 @@ use connect::{TenantId, ulid};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Access, Database, DbError, NewLink, R, audit, endpoints::taken, links, people, sql::Tx};
+use super::{
+    Access, Database, DbError, NewLink, R, audit,
+    endpoints::taken,
+    links, people,
+    sql::{Row, Tx},
+};
 
 /// An organisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,28 +84,7 @@ impl Database {
 
     /// Every organisation of the installation, disabled ones too, the oldest first.
     pub async fn tenants(&self) -> R<Vec<TenantRecord>> {
-        self.read(Access::System, "tenants", |tx| {
-            Box::pin(async move {
-                let sql = if tx.is_postgres() {
-                    "SELECT tenant, name, created_at, disabled_at FROM all_tenants()"
-                } else {
-                    "SELECT tenant, name, created_at, disabled_at FROM tenant ORDER BY tenant"
-                };
-                tx.query(sql, &[])
-                    .await?
-                    .iter()
-                    .map(|row| {
-                        Ok(TenantRecord {
-                            id: row.parsed(0)?,
-                            name: row.string(1)?,
-                            created_at: row.time(2)?,
-                            disabled_at: row.opt_time(3)?,
-                        })
-                    })
-                    .collect()
-            })
-        })
-        .await
+        self.read(Access::System, "tenants", |tx| Box::pin(all(tx))).await
     }
 
     /// The organisation of this name.
@@ -149,4 +133,22 @@ impl Database {
         })
         .await
     }
+}
+
+/// Every organisation, the oldest first.
+pub(super) async fn all(tx: &mut Tx) -> R<Vec<TenantRecord>> {
+    let sql = if tx.is_postgres() {
+        "SELECT tenant, name, created_at, disabled_at FROM all_tenants()"
+    } else {
+        "SELECT tenant, name, created_at, disabled_at FROM tenant ORDER BY tenant"
+    };
+    let tenant = |row: &Row| {
+        Ok(TenantRecord {
+            id: row.parsed(0)?,
+            name: row.string(1)?,
+            created_at: row.time(2)?,
+            disabled_at: row.opt_time(3)?,
+        })
+    };
+    tx.query(sql, &[]).await?.iter().map(tenant).collect()
 }

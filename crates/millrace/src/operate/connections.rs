@@ -194,12 +194,8 @@ impl From<&Choices> for ChoicesOut {
 /// # Errors
 /// When there is none for this caller.
 pub async fn find(hub: &Hub, caller: &Caller, named: &str) -> Result<ConnectionKey, Failure> {
-    let found = hub.db.connections(&caller.access()).await?;
-    found
-        .into_iter()
-        .find(|summary| summary.name == named || summary.id.as_str() == named)
-        .map(|summary| key(caller, &summary))
-        .ok_or_else(|| Failure::not_found(format!("connection {}", quoted(named))))
+    let found = hub.db.find_connection(&caller.access(), named).await?;
+    found.ok_or_else(|| Failure::not_found(format!("connection {}", quoted(named))))
 }
 
 fn key(caller: &Caller, summary: &ConnectionSummary) -> ConnectionKey {

@@ -52,7 +52,8 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
     if !key.starts_with(PREFIX) || key.len() > 200 {
         return Ok(None);
     }
-    let Some(record) = hub.db.find_api_key(&hash(key)).await? else { return Ok(None) };
+    let found = hub.db.find_api_key_and_tenants(&hash(key)).await?;
+    let Some((record, tenants)) = found else { return Ok(None) };
     if !record.is_valid(hub.seams.clock.now()) {
         return Ok(None);
     }
@@ -72,7 +73,7 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
     let installation = record.tenant.is_none();
     let whose = match record.tenant {
         Some(own) => own,
-        None => super::setup::tenant(hub, tenant).await?,
+        None => super::setup::among(tenants, tenant)?,
     };
     Ok(Some(Caller {
         actor: format!("key {} ({})", record.id, record.name),

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    db::{Database, NewApiKey},
+    db::{Database, NewApiKey, TenantRecord},
     seal::{KeySource, Keyring, VARIABLE},
     worker::Seams,
 };
@@ -117,7 +117,11 @@ fn create_private_folder(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// When there is none of this name, or several and none was named.
 pub async fn tenant(hub: &Hub, named: Option<&str>) -> Result<TenantId, Failure> {
-    let tenants = hub.db.tenants().await?;
+    among(hub.db.tenants().await?, named)
+}
+
+/// The same among those that were read.
+pub(super) fn among(tenants: Vec<TenantRecord>, named: Option<&str>) -> Result<TenantId, Failure> {
     if let Some(named) = named {
         let found = tenants.into_iter().find(|tenant| tenant.name == named || tenant.id.as_str() == named);
         return found
