@@ -170,6 +170,8 @@ pub struct Known {
     pub disposition: Disposition,
     /// A person is needed for the order itself: what for.
     pub problem: Option<String>,
+    /// Somebody had a finding shown on it, and has it in hand.
+    pub marked: Option<String>,
     /// When the hub's record of it last changed.
     pub changed_at: Timestamp,
     /// Its requests that were not given up.
@@ -196,7 +198,7 @@ pub struct Facts {
 pub struct Place {
     /// The bucket.
     pub bucket: Bucket,
-    /// How it is unaccounted, where it is.
+    /// How it is unaccounted, where it is: also of what somebody has in hand, which is found until it is not so any more.
     pub lost: Option<Lost>,
     /// Why it is there, for people.
     pub why: String,
@@ -216,7 +218,16 @@ impl Place {
 pub fn place(facts: &Facts, patience: &Patience, now: Timestamp) -> Place {
     match &facts.known {
         None => unknown(facts, patience, now),
-        Some(known) => of_known(facts, known, patience, now),
+        Some(known) => in_hand(of_known(facts, known, patience, now), known),
+    }
+}
+
+/// What somebody has marked is with a person, and as lost as it was.
+fn in_hand(place: Place, known: &Known) -> Place {
+    match (&known.marked, place.lost) {
+        (Some(_), Some(_)) => Place { bucket: Bucket::NeedsPerson, ..place },
+        (Some(mark), None) if !known.archived => Place::at(Bucket::NeedsPerson, mark.clone()),
+        _ => place,
     }
 }
 

@@ -30,7 +30,7 @@ export function setEndedListener(listener: () => void): void {
 }
 
 async function kindOf(response: Response): Promise<string> {
-  if (response.status !== 401) return '';
+  if (response.status !== 401 && response.status !== 403) return '';
   const body: unknown = await response.clone().json().catch(() => undefined);
   return typeof body === 'object' && body !== null && 'type' in body ? String(body.type) : '';
 }
@@ -41,7 +41,8 @@ async function send(request: Request): Promise<Response> {
   request.headers.set('Millrace-Csrf', csrf);
   const response = await fetch(request);
   const kind = await kindOf(response);
-  if (kind === 'unauthorised') onEnded();
+  // Who is signed in is asked anew: the session has ended, or is shut until a second factor is set up.
+  if (kind === 'unauthorised' || kind === 'second_factor_owed') onEnded();
   if (kind !== 'proof_needed' || !(await askProof())) return response;
   again.headers.set('Millrace-Csrf', csrf);
   return fetch(again);

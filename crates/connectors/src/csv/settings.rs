@@ -18,7 +18,9 @@ const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_
     service=service, tracking_number=tracking_number, line_number=line_number, sku=sku, quantity=quantity";
 const STOCK_COLUMNS: &str = "sku=sku, available=available";
 /// What must be mapped of shipments.
-const SHIPMENT_REQUIRED: &[&str] = &["order_number", "shipped_at", "sku", "quantity"];
+const SHIPMENT_REQUIRED: &[&str] = &["order_number", "sku", "quantity"];
+/// One of these tells shipments of an order apart.
+const SHIPMENT_IDENTITY: [&str; 3] = ["shipment_id", "shipped_at", "tracking_number"];
 
 /// The form.
 pub(super) static FIELDS: &[Field] = &[
@@ -70,9 +72,10 @@ pub(super) static FIELDS: &[Field] = &[
         "Columns of shipment files",
         FieldKind::LongText,
         Some(SHIPMENT_COLUMNS),
-        "Which column holds what: field=column title or position from 1, separated by commas. order_number, shipped_at, sku and \
-         quantity are needed; without shipment_id, order number and time are the shipment's identity. Also package_number, lot, \
-         serial (several with ;) and status. trailer=WORD: the last row begins with WORD and gives the number of rows.",
+        "Which column holds what: field=column title or position from 1, separated by commas. order_number, sku and quantity are \
+         needed, and one of shipment_id, shipped_at and tracking_number: the first of them that is there tells shipments of an order \
+         apart. Without shipped_at, what left did so when the file was written. Also package_number, lot, serial (several with ;) \
+         and status. trailer=WORD: the last row begins with WORD and gives the number of rows.",
     ),
     field(
         "shipment_has_header",
@@ -203,6 +206,11 @@ impl Config {
         };
         let shipments =
             kind("shipment_files", "shipment_columns", "shipment_has_header", shipments::FIELDS, SHIPMENT_REQUIRED)?;
+        if !SHIPMENT_IDENTITY.iter().any(|field| shipments.layout.has(field)) {
+            let names = SHIPMENT_IDENTITY.join(", ");
+            let why = format!("one of {names} must be there, or two shipments of an order would pass for one");
+            return Err(SettingsError::field("shipment_columns", why));
+        }
         let stock = kind("stock_files", "stock_columns", "stock_has_header", stock::FIELDS, stock::REQUIRED)?;
         if !stock.layout.has("available") && !stock.layout.has("on_hand") {
             return Err(SettingsError::field("stock_columns", "available or on_hand must be there"));

@@ -84,12 +84,13 @@ impl Incoming {
         self.stock.names.fit(name) && !self.is_shipments(name)
     }
 
-    /// What a file of shipments says.
+    /// What a file of shipments says that was written then.
     ///
     /// # Errors
     /// What is wrong, where nothing of it may be used.
-    pub(crate) fn shipped(&self, content: &[u8]) -> Result<shipments::Shipped, String> {
-        let read = shipments::read(&Table::read(content, &self.shipments.layout, &self.form)?, &self.closed);
+    pub(crate) fn shipped(&self, content: &[u8], written_at: Option<Timestamp>) -> Result<shipments::Shipped, String> {
+        let table = Table::read(content, &self.shipments.layout, &self.form)?;
+        let read = shipments::read(&table, &self.closed, written_at);
         let nothing = read.shipments.is_empty() && read.cancelled.is_empty();
         match read.bad.first() {
             Some(first) if !self.by_row || nothing => Err(first.why.clone()),
@@ -134,7 +135,7 @@ impl Incoming {
     }
 
     fn take_shipments(&self, file: &Complete, page: &mut ShipmentPage) {
-        match self.shipped(&file.content) {
+        match self.shipped(&file.content, file.modified) {
             Ok(read) => {
                 page.shipments.extend(read.shipments);
                 page.states.extend(read.cancelled.into_iter().map(|key| (key, RequestState::Cancelled)));

@@ -39,7 +39,7 @@ pub(crate) fn show(sample: &Sample<'_>, incoming: &Incoming, orders: &impl Order
 }
 
 fn shipments(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec<SetAside> {
-    match incoming.shipped(sample.content) {
+    match incoming.shipped(sample.content, Some(sample.written_at)) {
         Ok(read) => {
             for shipment in read.shipments.iter().take(MOST_TOLD) {
                 let units: Decimal = shipment.lines().map(|line| line.quantity).sum();

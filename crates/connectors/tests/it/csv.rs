@@ -350,6 +350,10 @@ async fn what_cannot_be_set_or_written_is_said() {
         ([("stock_files", "shp_*.csv"), ("quote", "double")], "must differ"),
         ([("stock_columns", "sku=sku"), ("quote", "double")], "available or on_hand"),
         ([("shipment_columns", "sku=sku"), ("quote", "double")], "order_number must be there"),
+        (
+            [("shipment_columns", "order_number=a, sku=b, quantity=c"), ("quote", "double")],
+            "one of shipment_id, shipped_at, tracking_number must be there",
+        ),
         ([("dates", "DD/MM"), ("quote", "double")], "year, month and day"),
         ([("decimal", "comma"), ("quote", "none")], "nothing is quoted"),
         ([("orders_per_file", "0"), ("quote", "double")], "from 1 to 1000"),

@@ -30,7 +30,7 @@ pub enum Fault {
     Throttled,
     /// It arrives, and a page comes back.
     PageAfter,
-    /// The key has ended, until a person renews it: each interface refuses in its own way.
+    /// The key has ended, and was renewed by the next call: each interface refuses in its own way.
     KeyEnded,
 }
 

@@ -48,6 +48,7 @@ fn known(requests: Vec<Request>) -> Known {
         held_by_person: None,
         disposition: Disposition::Requested,
         problem: None,
+        marked: None,
         changed_at: start(),
         requests,
     }
@@ -119,6 +120,16 @@ fn everything_has_its_place() {
 }
 
 #[test]
+fn what_somebody_has_in_hand_is_with_a_person_and_found_until_it_is_not_so_any_more() {
+    let marked = |requests| facts(Some(Known { marked: Some("asked".to_owned()), ..known(requests) }));
+    let at = |requests| place(&marked(requests), &PATIENCE, minutes(60));
+    let gone = at(vec![Request { seen: Some(None), ..sent() }]);
+    assert_eq!((gone.bucket, gone.lost), (Bucket::NeedsPerson, Some(Lost::NotAtWarehouse)));
+    let back = at(vec![sent()]);
+    assert_eq!((back.bucket, back.lost, back.why.as_str()), (Bucket::NeedsPerson, None, "asked"));
+}
+
+#[test]
 fn the_worst_part_says_where_the_whole_is() {
     let left = Request { all_left: true, ..sent() };
     let gone = Request { seen: Some(None), ..sent() };
@@ -187,15 +198,16 @@ fn any_facts() -> impl Strategy<Value = Facts> {
         any::<bool>(),
         prop::option::of(why()),
         disposition,
-        prop::option::of(why()),
+        (prop::option::of(why()), prop::option::of(why())),
         0_u64..200,
         prop::collection::vec(any_request(), 0..4),
     )
-        .prop_map(|(archived, held_by_person, disposition, problem, changed, requests)| Known {
+        .prop_map(|(archived, held_by_person, disposition, (problem, marked), changed, requests)| Known {
             archived,
             held_by_person,
             disposition,
             problem,
+            marked,
             changed_at: minutes(changed),
             requests,
         });
@@ -218,7 +230,8 @@ proptest! {
         prop_assert_eq!(&found, &place(&facts, &PATIENCE, minutes(at)));
         prop_assert_eq!(Bucket::ALL.iter().filter(|bucket| **bucket == found.bucket).count(), 1);
         prop_assert!(!found.why.is_empty());
-        prop_assert_eq!(found.bucket == Bucket::Unaccounted, found.lost.is_some());
+        let in_hand = facts.known.as_ref().is_some_and(|known| known.marked.is_some());
+        prop_assert_eq!(found.bucket == Bucket::Unaccounted, found.lost.is_some() && !in_hand);
     }
 
     /// What is old and that nobody has a record of is never put anywhere else, and what anybody accounts for never there.
@@ -234,6 +247,7 @@ proptest! {
                 prop_assert!(found.lost != Some(Lost::NotKnown));
                 let visible = known.archived
                     || known.problem.is_some()
+                    || known.marked.is_some()
                     || known.requests.iter().any(|one| one.problem.is_some())
                     || matches!(known.disposition, Disposition::Held(_));
                 prop_assert!(!visible || found.bucket != Bucket::Unaccounted);

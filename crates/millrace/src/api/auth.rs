@@ -113,14 +113,17 @@ pub(super) async fn of_no_tenant(State(api): State<Arc<Api>>, mut request: Reque
 
 /// Who owes a second factor sets one up first: that, and what else people do about themselves, is all that is open.
 pub(super) async fn with_factor(Extension(caller): Extension<Caller>, request: Request, next: Next) -> Response {
-    if caller.signed_in.as_ref().is_some_and(|own| own.owes_factor) {
-        return Failure::new(
-            FailureKind::FactorOwed,
-            "this installation asks you for a second factor, and you have none",
-        )
-        .into_response();
+    match owes(&caller) {
+        Some(refused) => refused.into_response(),
+        None => next.run(request).await,
     }
-    next.run(request).await
+}
+
+/// The refusal of a caller who owes a second factor.
+pub(super) fn owes(caller: &Caller) -> Option<Failure> {
+    let owes = caller.signed_in.as_ref().is_some_and(|own| own.owes_factor);
+    let why = "this installation asks you for a second factor, and you have none";
+    owes.then(|| Failure::new(FailureKind::FactorOwed, why))
 }
 
 /// To change anything takes more than the right to look; what takes more than that is asked by the operation itself.
@@ -214,7 +217,8 @@ fn cross_site(why: &str) -> Response {
 pub(super) async fn still(api: &Api, headers: &HeaderMap, token: Option<&Token>) -> Option<Caller> {
     let Some(Token(token)) = token else { return caller(api, headers).await.ok() };
     let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
-    sign_in::still(&api.hub, token.expose(), tenant).await.ok().flatten()
+    let caller = sign_in::still(&api.hub, token.expose(), tenant).await.ok().flatten();
+    caller.filter(|caller| owes(caller).is_none())
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{
-    Api,
+    Api, auth,
     browser::Cookie,
     extract::{Named, Returned},
     problem::ProblemOut,
@@ -84,6 +84,9 @@ pub(super) async fn come_back(
         Ok(None) => return ProblemOut::unauthorised().into_response(),
         Err(failure) => return failure.into_response(),
     };
+    if let Some(refused) = auth::owes(&caller) {
+        return refused.into_response();
+    }
     match oauth::end(&api.hub, &caller, given).await {
         Ok(words) => ([("content-type", "text/plain; charset=utf-8")], words).into_response(),
         Err(failure) => failure.into_response(),

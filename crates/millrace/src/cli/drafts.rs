@@ -79,6 +79,7 @@ async fn owner(session: &Session, named: &str) -> Result<Caller, Failure> {
         person: person.id,
         session: String::new(),
         proved_at: session.hub.seams.clock.now(),
+        several_factors: false,
         owes_factor: false,
     };
     Ok(Caller { signed_in: Some(signed_in), ..session.caller.clone() })

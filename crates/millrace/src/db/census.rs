@@ -25,8 +25,10 @@ pub struct CensusOrder {
     pub held_reason: Option<String>,
     /// What import made of it.
     pub disposition: Disposition,
-    /// What a person is needed for on the order itself: what somebody had shown on it, else what import found.
+    /// What a person is needed for on the order itself.
     pub problem: Option<String>,
+    /// What somebody had shown on it.
+    pub marked: Option<String>,
     /// When its shown state last changed.
     pub changed_at: Timestamp,
     /// Every request of it, given up or not.
@@ -230,8 +232,8 @@ impl Database {
 async fn load(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, CensusOrder>> {
     let rows = tx
         .among(
-            "SELECT order_id, id, archived, held_reason, disposition, disposition_reason, coalesce(marked, problem),
-                 changed_at
+            "SELECT order_id, id, archived, held_reason, disposition, disposition_reason, problem, changed_at,
+                 marked
              FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
             ")",
             &key_values(key),
@@ -260,6 +262,7 @@ async fn load(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap
                 held_reason: row.opt_string(3)?,
                 disposition: disposition(row.text(4)?, row.text(5)?)?,
                 problem: row.opt_string(6)?,
+                marked: row.opt_string(8)?,
                 changed_at,
                 requests: bundle
                     .requests

@@ -97,7 +97,7 @@ pub struct ChannelOut {
 
 impl ChannelOut {
     /// Of a connection that is switched on (`runs`) or off.
-    fn of(hub: &Hub, channel: &Channel, runs: bool) -> Self {
+    pub(super) fn of(hub: &Hub, channel: &Channel, runs: bool) -> Self {
         let due = || match channel.wanted_at {
             Some(wanted_at) => wanted_at,
             None => channel.due(hub.config.waits.factor),

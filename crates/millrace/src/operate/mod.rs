@@ -214,6 +214,8 @@ pub struct SignedIn {
     pub session: String,
     /// When the password was last given.
     pub proved_at: Timestamp,
+    /// An identity provider said that it asked for several factors.
+    pub several_factors: bool,
     /// The operator asks them for a second factor, and they have none: they may set one up, and nothing else.
     pub owes_factor: bool,
 }

@@ -261,6 +261,8 @@ pub(super) fn actor(person: &Person) -> String {
 pub(super) enum Proved {
     /// By the password, just now.
     Password,
+    /// By the password, in a session to which a provider had let them in so.
+    PasswordAgain { several_factors: bool },
     /// By the word of an identity provider, which asked them then; for several factors, or one.
     Provider { asked_at: Timestamp, several_factors: bool },
 }
@@ -274,6 +276,7 @@ pub(super) async fn begin(
 ) -> Result<Begun, Failure> {
     let (by, proved_at, several_factors) = match proved {
         Proved::Password => ("password", None, false),
+        Proved::PasswordAgain { several_factors } => ("password", None, several_factors),
         Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
     };
     let token = keys::token(PREFIX, &*hub.seams.random);
@@ -389,6 +392,7 @@ async fn look_up(hub: &Hub, token: &str, tenant: Option<&str>) -> Result<Option<
         scopes: KeyScopes::default(),
         installation: person.rights.installation,
         signed_in: Some(SignedIn {
+            several_factors: row.several_factors,
             owes_factor: owes_factor(hub, &row, &person),
             tenant: person.tenant,
             person: person.id,
@@ -463,7 +467,7 @@ pub async fn change_password(
     let (person, _) = prove_oneself(hub, caller, visitor, &given.current, given.code.as_ref()).await?;
     let hash = Secret::new(hub.hashing.hash(&given.new.0).await?);
     hub.db.change_password(&own.tenant, &own.person, hash.clone(), &caller.actor).await?;
-    begin(hub, visitor, person, &hash, Proved::Password).await
+    begin(hub, visitor, person, &hash, Proved::PasswordAgain { several_factors: own.several_factors }).await
 }
 
 /// The caller's own open sessions, newest first.

@@ -78,9 +78,11 @@ pub async fn resume(hub: &Hub, caller: &Caller, named: &str) -> Result<Connectio
 /// When there is none.
 pub async fn show_channel(hub: &Hub, caller: &Caller, named: &str, channel: &str) -> Result<ChannelOut, Failure> {
     let kind = channel_kind(channel)?;
-    let shown = detail(hub, caller, &find(hub, caller, named).await?).await?;
-    let found = shown.connection.channels.into_iter().find(|channel| channel.channel == kind.as_str());
-    found.ok_or_else(|| Failure::not_found(format!("channel {}", kind.as_str())))
+    let key = find(hub, caller, named).await?;
+    let record = hub.db.connection(&key, &hub.keyring).await?;
+    let found = record.channels.iter().find(|channel| channel.kind == kind);
+    let found = found.ok_or_else(|| Failure::not_found(format!("channel {}", kind.as_str())))?;
+    Ok(ChannelOut::of(hub, found, record.enabled))
 }
 
 /// Switches a channel and sets its pace.

@@ -181,6 +181,7 @@ mod tests {
             held_reason: None,
             disposition: Disposition::Requested,
             problem: None,
+            marked: None,
             changed_at: start(),
             requests: vec![request],
             shipments: read.iter().map(shipment).collect(),

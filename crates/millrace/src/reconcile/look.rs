@@ -443,6 +443,7 @@ fn as_known(known: &CensusOrder, requests: Vec<&CensusRequest>, seen: &Seen) -> 
         held_by_person: known.held_reason.clone(),
         disposition: known.disposition.clone(),
         problem: known.problem.clone(),
+        marked: known.marked.clone(),
         changed_at: known.changed_at,
         requests: requests
             .into_iter()

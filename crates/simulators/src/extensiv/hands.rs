@@ -182,21 +182,21 @@ impl Floor {
         true
     }
 
-    /// Somebody replaces the goods of one SKU in an open order by those of another; the line stays the line that it was.
+    /// Somebody replaces the goods of a line of this SKU in an open order by those of another; the line stays the line that it was.
     pub(super) fn substitute(&mut self, id: u64, sku: &str, with: &str, now: Timestamp) -> bool {
         let Some(order) = self.orders.get(&id).filter(|order| order.status == Status::Open) else { return false };
+        let Some(place) = order.lines.iter().position(|line| line.sku == sku) else { return false };
         let fits = |item: &&super::model::Item| item.customer == order.customer && item.sku.eq_ignore_ascii_case(with);
         let Some(item) = self.items.values().find(fits).map(|item| item.id) else { return false };
         self.deallocate(id);
         let Some(order) = self.orders.get_mut(&id) else { return false };
-        let mut found = false;
-        for line in order.lines.iter_mut().filter(|line| line.sku == sku) {
-            (line.item, line.sku, found) = (item, with.to_owned(), true);
+        if let Some(line) = order.lines.get_mut(place) {
+            (line.item, line.sku) = (item, with.to_owned());
         }
         order.touch(now, "goods replaced");
         self.allocate(id);
         self.tell(id, "OrderUpdate", "", now);
-        found
+        true
     }
 
     /// Edits the lines down to what leaves, and moves the difference to a split order if it is to follow.

@@ -158,17 +158,16 @@ impl Floor {
         Ok(rest)
     }
 
-    /// Somebody replaces the goods of one SKU in an open order by those of another; the line stays the line that it was.
+    /// Somebody replaces the goods of a line of this SKU in an open order by those of another. The line stays the line that it was,
+    /// which is assumed: nothing is documented of it.
     pub(super) fn substitute(&mut self, id: u64, sku: &str, with: &str, now: Timestamp) -> bool {
         let Some(order) = self.orders.get(&id).filter(|order| order.status.is_open()) else { return false };
         let Some(product) = self.product(order.client, with).map(|product| product.id) else { return false };
         let Some(order) = self.orders.get_mut(&id) else { return false };
-        let mut found = false;
-        for line in order.lines.iter_mut().filter(|line| line.sku == sku) {
-            (line.product, line.sku, found) = (product, with.to_owned(), true);
-        }
+        let Some(line) = order.lines.iter_mut().find(|line| line.sku == sku) else { return false };
+        (line.product, line.sku) = (product, with.to_owned());
         order.touch(now, "goods replaced");
-        found
+        true
     }
 
     /// Takes the goods off the shelves and closes the order.

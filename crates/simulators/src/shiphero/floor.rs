@@ -265,18 +265,19 @@ impl Floor {
         }
     }
 
-    /// Somebody replaces the goods of one SKU in a pending order by those of another; the line stays the line that it was.
+    /// Somebody replaces the goods of a line of this SKU in a pending order by those of another: the line goes, and another one
+    /// comes, which has no number of the client's.
     pub(super) fn substitute(&mut self, id: u64, sku: &str, with: &str, now: Timestamp) -> bool {
+        let new = self.next_id();
         let Some(order) = self.orders.get_mut(&id).filter(|order| order.status == Status::Pending) else {
             return false;
         };
         let is_known = self.products.iter().any(|product| product.account == order.account && product.sku == with);
-        let mut found = false;
-        for line in order.lines.iter_mut().filter(|line| is_known && line.sku == sku) {
-            (line.sku, found) = (with.to_owned(), true);
-        }
+        let Some(place) = order.lines.iter().position(|line| is_known && line.sku == sku) else { return false };
+        let gone = order.lines.remove(place);
+        order.lines.push(Line { id: new, sku: with.to_owned(), partner_id: String::new(), ..gone });
         order.touch(now, "goods replaced");
-        found
+        true
     }
 
     /// One shipment of an order. Returns its id.

@@ -53,13 +53,14 @@ enum Said {
 }
 
 /// The shipments of a file, in order of first appearance. Rows are grouped by order number and shipment id; where the map
-/// names no shipment id, by order number and time, which are then the shipment's identity. Boxes are told apart by package
-/// number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
+/// names no shipment id, by order number and time, which are then the shipment's identity; where it names no time either, by
+/// order number and tracking number. What has no time left when the file was written (`written_at`). Boxes are told apart by
+/// package number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
 /// a line left, and adds nothing. A status among `closed`, in lower case, says that nothing more of the order will come.
 ///
 /// A shipment with a row that is wrong is set aside whole, since half of it would pass for all; so is one that a row with
 /// uncertain cells may belong to. The others of the file are read.
-pub(crate) fn read(table: &Table<'_>, closed: &[String]) -> Shipped {
+pub(crate) fn read(table: &Table<'_>, closed: &[String], written_at: Option<Timestamp>) -> Shipped {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: BTreeMap<(&str, String), usize> = BTreeMap::new();
     let mut loose: Vec<(Row<'_>, String)> = table.bad().map(|(row, why)| (row, why.to_owned())).collect();
@@ -97,7 +98,7 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String]) -> Shipped {
     for group in groups {
         let said = match group.wrong.clone() {
             Some(why) => Err(why),
-            None => group.said(closed),
+            None => group.said(table, closed, written_at),
         };
         match said {
             Ok(Said::Left(shipment)) => shipped.shipments.push(shipment),
@@ -114,16 +115,23 @@ fn identity<'a>(table: &Table<'_>, row: Row<'a>) -> Result<(&'a str, String), St
     if table.has("shipment_id") {
         return Ok((order, row.require("shipment_id")?.to_owned()));
     }
+    if !table.has("shipped_at") {
+        return Ok((order, row.require("tracking_number")?.to_owned()));
+    }
     row.require("shipped_at")?;
     let at = row.moment("shipped_at")?.unwrap_or(Timestamp::UNIX_EPOCH);
     Ok((order, at.strftime("%Y%m%dT%H%M%SZ").to_string()))
 }
 
 impl<'a> Group<'a> {
-    fn said(&self, closed: &[String]) -> Result<Said, String> {
+    fn said(&self, table: &Table<'_>, closed: &[String], written_at: Option<Timestamp>) -> Result<Said, String> {
         let Some(first) = self.rows.first().copied() else { return Ok(Said::Nothing) };
-        first.require("shipped_at")?;
-        let shipped_at = first.moment("shipped_at")?.ok_or_else(|| first.wrong("shipped_at", "it is empty"))?;
+        let shipped_at = if table.has("shipped_at") {
+            first.require("shipped_at")?;
+            first.moment("shipped_at")?.ok_or_else(|| first.wrong("shipped_at", "it is empty"))?
+        } else {
+            written_at.ok_or("no column says when it left, and the file itself has no time")?
+        };
         let method = |field| first.text(field).unwrap_or_default().to_owned();
         let mut shipment = Shipment {
             reference: self.id.clone(),
@@ -218,6 +226,7 @@ fn lines<'s, 'a>(
 #[cfg(test)]
 mod tests {
     use encoding_rs::{UTF_8, WINDOWS_1252};
+    use jiff::Timestamp;
     use proptest::prelude::{Strategy, any, prop_assert, proptest};
 
     use super::{FIELDS, Shipped, read};
@@ -228,7 +237,7 @@ mod tests {
     fn shipped(map: &str, content: &str) -> Shipped {
         let (layout, form) = (Layout::parse(map, false, FIELDS, &[]).unwrap(), Form::plain());
         let table = Table::read(content.as_bytes(), &layout, &form).unwrap();
-        read(&table, &["closed".to_owned()])
+        read(&table, &["closed".to_owned()], Some(Timestamp::UNIX_EPOCH))
     }
 
     #[test]
@@ -270,6 +279,27 @@ mod tests {
         assert_eq!(left, [("20261123T060000Z", 2), ("20261123T070000Z", 1)]);
     }
 
+    #[test]
+    fn without_a_time_it_left_when_the_file_was_written() {
+        let map = "order_number=1, tracking_number=2, sku=3, quantity=4";
+        let content = "A,T1,SKU,1\nA,T2,SKU,1\nA,T1,SKV,2\nB,,SKU,1\n";
+        let read_at = |written_at| {
+            let (layout, form) = (Layout::parse(map, false, FIELDS, &[]).unwrap(), Form::plain());
+            read(&Table::read(content.as_bytes(), &layout, &form).unwrap(), &[], written_at)
+        };
+        let at = Timestamp::from_second(1_795_415_400).unwrap();
+        let read = read_at(Some(at));
+        let left: Vec<(&str, usize, Timestamp)> = read
+            .shipments
+            .iter()
+            .map(|shipment| (shipment.reference.as_str(), shipment.lines().count(), shipment.shipped_at))
+            .collect();
+        assert_eq!(left, [("T1", 2, at), ("T2", 1, at)]);
+        assert!(read.bad.len() == 1 && read.bad[0].why.contains("tracking_number"), "{:?}", read.bad);
+        let timeless = read_at(None);
+        assert!(timeless.shipments.is_empty() && timeless.bad[1].why.contains("has no time"), "{:?}", timeless.bad);
+    }
+
     /// Bytes at random, and files that are nearly right.
     fn content() -> impl Strategy<Value = Vec<u8>> {
         let cell = proptest::sample::select(vec![
@@ -302,7 +332,7 @@ mod tests {
             let map = format!("order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5{more}");
             let layout = Layout::parse(&map, false, FIELDS, &[]).unwrap();
             if let Ok(table) = Table::read(&content, &layout, &form) {
-                let read = read(&table, &[]);
+                let read = read(&table, &[], None);
                 prop_assert!(read.shipments.iter().all(|shipment| shipment.lines().all(|line| line.quantity > 0.into())));
                 prop_assert!(read.bad.iter().all(|bad| !bad.why.is_empty() && !bad.lines.is_empty()));
             }

@@ -154,7 +154,8 @@ async fn a_body_without_end_is_refused_at_its_limit() {
     program.end().await;
 }
 
-/// An answer without end, to a client that takes nothing of it, or a little now and then.
+/// An answer without end, to a client that takes nothing of it. It is for the system to notice.
+#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_the_answer_is_let_go() {
     let endless = || async {
@@ -168,26 +169,13 @@ async fn who_does_not_read_the_answer_is_let_go() {
     // One place: who comes next is served only once the first has lost it.
     let patience = Patience { unread: Duration::from_millis(700), connections: 1, ..Patience::default() };
     let serving = tokio::spawn(millrace::serving::serve(listener, router, patience, None, stop.clone()));
-    for drips in [false, true] {
-        let mut idle = TcpStream::connect(address).await.unwrap();
-        idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
-        let mut first = [0; 15];
-        idle.read_exact(&mut first).await.unwrap();
-        let mut next = TcpStream::connect(address).await.unwrap();
-        next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
-        let dripping = async {
-            loop {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                if drips && idle.read(&mut [0; 100]).await.is_err() {
-                    std::future::pending::<()>().await;
-                }
-            }
-        };
-        tokio::select! {
-            answer = rest(&mut next) => assert!(answer.starts_with("HTTP/1.1 404"), "{answer}"),
-            () = dripping => {}
-        }
-    }
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    idle.read_exact(&mut [0; 15]).await.unwrap();
+    let mut next = TcpStream::connect(address).await.unwrap();
+    next.write_all(b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let answer = rest(&mut next).await;
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     stop.cancel();
     tokio::time::timeout(LIMIT, serving).await.expect("it ends").unwrap();
 }

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha1::Sha1;
 
-use super::browser::{Browser, PASSWORD, administrator, invited, with_time, with_time_and};
+use super::{
+    access::{NO_AREAS, routes_by_area},
+    browser::{Browser, PASSWORD, administrator, invited, with_time, with_time_and},
+};
 
 /// The authenticator app, written from RFC 6238.
 pub fn app(secret: &str, now: Timestamp) -> String {
@@ -124,12 +127,14 @@ async fn who_owes_one_sets_it_up_first() {
         with_time_and(|config| config.second_factor = millrace::accounts::demand::SecondFactor::Administrators).await;
     let mut ada = administrator(&installation).await;
     assert_eq!(ada.get("/api/v1/session").await.json()["second_factor_owed"], true);
-    for path in ["/api/v1/orders", "/api/v1/audit", "/api/v1/tenants", "/api/v1/events", "/api/v1/exports/orders"] {
-        let answer = ada.get(path).await;
-        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "second_factor_owed"), "{path}");
+    let routes = routes_by_area();
+    assert!(routes.len() > 150, "{}", routes.len());
+    for (_, method, path) in routes.into_iter().filter(|(area, ..)| !NO_AREAS.contains(&area.as_str())) {
+        let answer = ada.ask(&method, &path, (method != "GET").then(|| json!({}))).await;
+        let told = (answer.status, answer.problem());
+        assert_eq!(told, (StatusCode::FORBIDDEN, "second_factor_owed".to_owned()), "{method} {path}");
     }
-    let made = ada.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
-    assert_eq!(made.problem(), "second_factor_owed");
+    assert_eq!(installation.get("/api/v1/orders").await.status, StatusCode::OK, "keys are not asked");
     assert_eq!(ada.get("/api/v1/session/all").await.status, StatusCode::OK, "what concerns oneself is open");
 
     let secret = ada.post("/api/v1/session/second-factor", json!({})).await.json();
@@ -143,7 +148,23 @@ async fn who_owes_one_sets_it_up_first() {
     let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
     assert_eq!(bob.get("/api/v1/session").await.json()["second_factor_owed"], false);
     assert_eq!(bob.get("/api/v1/orders").await.status, StatusCode::OK);
-    // Taken away, it is owed again, in sessions that are open too.
+    // Made an administrator, he owes one, in sessions that are open too.
+    let role = json!({ "role": "administrator" });
+    assert_eq!(ada.put("/api/v1/people/bob@example.com", role).await.status, StatusCode::OK);
+    assert_eq!(bob.get("/api/v1/orders").await.problem(), "second_factor_owed");
+    // Taken away, it is owed again.
     assert_eq!(ada.delete("/api/v1/session/second-factor").await.status, StatusCode::NO_CONTENT);
     assert_eq!(ada.get("/api/v1/orders").await.problem(), "second_factor_owed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_means_everybody() {
+    let (installation, _) =
+        with_time_and(|config| config.second_factor = millrace::accounts::demand::SecondFactor::Everybody).await;
+    let mut ada = administrator(&installation).await;
+    let secret = ada.post("/api/v1/session/second-factor", json!({})).await.json();
+    let code = app(secret["secret"].as_str().unwrap(), installation.hub.seams.clock.now());
+    ada.post("/api/v1/session/second-factor/confirm", json!({ "code": code })).await;
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    assert_eq!(bob.get("/api/v1/orders").await.problem(), "second_factor_owed");
 }

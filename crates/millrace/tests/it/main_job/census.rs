@@ -196,14 +196,19 @@ async fn planted_trouble_is_found_and_repaired_with_extensiv() {
     let (_, shown) = world.ask(&["orders", "show", &removed.to_string()]);
     assert_eq!(shown["state"], "error", "{shown:#}");
 
-    // The next look, by the server again, sees what is gone; what is marked has found its place.
-    let (code, after) = census(&world, &["--now"]);
-    assert_eq!((code, after["unaccounted"].as_i64()), (5, Some(1)), "{after:#}");
-    let left: Vec<String> = findings(&after).into_keys().collect();
-    assert_eq!(left, ["not_known", "shipped_untold"], "{after:#}");
-    assert!(count(&after, "needs_person") >= 1, "{after:#}");
+    // The looks after that, by the server again, see what is gone; what is marked is with a person, and found until it is not so any
+    // more, however often it is looked at.
+    for look in 0..3 {
+        let (code, after) = census(&world, &["--now"]);
+        assert_eq!((code, after["unaccounted"].as_i64()), (5, Some(1)), "look {look}: {after:#}");
+        let left: Vec<String> = findings(&after).into_keys().collect();
+        assert_eq!(left, ["not_at_warehouse", "not_known", "shipped_untold"], "look {look}: {after:#}");
+        assert!(count(&after, "needs_person") >= 1, "look {look}: {after:#}");
+        let (_, shown) = world.ask(&["orders", "show", &removed.to_string()]);
+        assert_eq!(shown["state"], "error", "look {look}: {shown:#}");
+    }
     let told = told(&world);
-    for (change, times) in [("orphan_note", 1), ("duplicate_note", 1), ("not_at_warehouse", 1), ("resolved", 3)] {
+    for (change, times) in [("orphan_note", 1), ("duplicate_note", 1), ("not_at_warehouse", 1), ("resolved", 2)] {
         assert_eq!(told.iter().filter(|told| *told == change).count(), times, "{change}: {told:?}");
     }
     assert!(world.command(&["audit"]).contains("finding.repair"));

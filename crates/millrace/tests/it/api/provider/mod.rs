@@ -22,8 +22,13 @@ use super::{
 const FLOW: &str = "__Host-millrace-flow";
 
 async fn installed() -> (Installation, Arc<Later>, StandIn) {
+    installed_with(|_| {}).await
+}
+
+async fn installed_with(change: impl FnOnce(&mut Config)) -> (Installation, Arc<Later>, StandIn) {
     let (listener, issuer) = stand_in::listen().await;
     let (installation, clock) = with_time_and(|config: &mut Config| {
+        change(config);
         config.public_url = Some(Url::parse("https://hub.example.com").unwrap());
         config.provider = Some(Provider {
             issuer: issuer.clone(),
@@ -400,6 +405,34 @@ async fn our_second_factor_is_asked_for_unless_the_provider_asked_for_one() {
 
     provider.inner().person["amr"] = json!(["pwd", "mfa"]);
     comes_in(&installation).await;
+}
+
+/// Where the operator asks for a second factor, a provider that asked for several has asked for it, and one that did not has not.
+#[tokio::test(flavor = "multi_thread")]
+async fn several_factors_at_the_provider_are_one_here() {
+    let demand = |config: &mut Config| config.second_factor = millrace::accounts::demand::SecondFactor::Everybody;
+    let (installation, _, provider) = installed_with(demand).await;
+    administrator(&installation).await;
+    let owed = async |browser: &mut Browser<'_>| {
+        let session = browser.get("/api/v1/session").await.json();
+        browser.csrf = Some(session["csrf"].as_str().unwrap().to_owned());
+        let orders = browser.get("/api/v1/orders").await;
+        let owed = session["second_factor_owed"].as_bool().unwrap();
+        assert_eq!(orders.status == StatusCode::OK, !owed, "{}", orders.text);
+        owed
+    };
+    assert!(owed(&mut comes_in(&installation).await).await);
+    provider.inner().person["amr"] = json!(["pwd", "mfa"]);
+    let mut ada = comes_in(&installation).await;
+    assert!(!owed(&mut ada).await);
+    // The session that begins with another password, or with the password given again, is the same in that.
+    let proved = ada.post("/api/v1/session/proof", json!({ "password": PASSWORD })).await;
+    assert_eq!(proved.status, StatusCode::OK, "{}", proved.text);
+    assert!(!owed(&mut ada).await);
+    let given = json!({ "current": PASSWORD, "new": "another long sentence to type" });
+    let changed = ada.put("/api/v1/session/password", given).await;
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert!(!owed(&mut ada).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
