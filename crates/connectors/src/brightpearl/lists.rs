@@ -91,6 +91,30 @@ async fn is_staff(client: &Client, contact_id: i64) -> Result<bool, Failure> {
     Ok(rows.iter().any(is_the_one))
 }
 
+/// What is read by searching, what it is called, and what it is needed for.
+const SEARCHED: [(&str, &str, &str, &str); 3] = [
+    ("order-service/order-search", "orderId", "orders", "nothing is imported"),
+    ("warehouse-service/goods-note/goods-out-search", "goodsOutNoteId", "goods-out notes", "no shipment is confirmed"),
+    ("product-service/product-search", "productId", "products", "no stock is corrected"),
+];
+
+/// What the credentials may read, one small look at each, and what they may not.
+async fn rights(client: &Client) -> Result<(Option<String>, Vec<String>), Failure> {
+    let (mut may, mut may_not) = (Vec::new(), Vec::new());
+    for (path, id, what, without) in SEARCHED {
+        let query = Query { path, columns: &[id], filters: vec![(id, Filter::text("1"))] };
+        match search::all(client, CHECK, &query).await {
+            Ok(_) => may.push(what),
+            Err(Failure::Refused { status: 403, message, .. }) => may_not.push(format!(
+                "Brightpearl does not let these credentials read {what} ({message}): {without} until it does. Give the API user, \
+                 or the app, the right to them, then test again."
+            )),
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(((!may.is_empty()).then(|| format!("May read {}", may.join(", "))), may_not))
+}
+
 /// How many warehouses the account has, and which, as far as a line holds.
 fn named_warehouses(warehouses: &[wire::Warehouse]) -> String {
     const NAMED: usize = 6;
@@ -123,6 +147,10 @@ pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, Conne
 
     let warehouses: Vec<wire::Warehouse> = list(client, CHECK, "warehouse-service/warehouse").await?;
     reached.push(named_warehouses(&warehouses));
+
+    let (may, may_not) = rights(client).await?;
+    reached.extend(may);
+    warnings.extend(may_not);
 
     let staff_id = match (account.staff_id, &account.email) {
         (Some(staff_id), _) => {

@@ -1,8 +1,11 @@
 //! Signing in, tokens that end, and what is said when something is wrong.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use connect::{Effects, ErrorKind, OrderSource, Sent};
+use async_trait::async_trait;
+use connect::{
+    BuildContext, Effects, ErrorKind, HttpRequest, HttpResponse, OrderSource, Sent, Transport, TransportError,
+};
 use connectors::brightpearl::build_source;
 use simulators::brightpearl::{
     AppKind, Config, Switches,
@@ -20,9 +23,15 @@ async fn four_credentials_sign_in_and_find_what_is_needed() {
     assert_eq!(check.staff_id, Some(4));
     assert!(check.clock_difference.abs() <= 2);
     let reached = check.reached.join("\n");
-    for word in
-        ["exampleeu", "GBP", "Europe/London", "4 warehouses: ", "Staff contact 4", "clock and this machine's agree"]
-    {
+    for word in [
+        "exampleeu",
+        "GBP",
+        "Europe/London",
+        "4 warehouses: ",
+        "Staff contact 4",
+        "May read orders, goods-out notes, products",
+        "clock and this machine's agree",
+    ] {
         assert!(reached.contains(word), "{word} is not in: {reached}");
     }
     // The stand-in is run with more calls than Brightpearl allows.
@@ -31,6 +40,38 @@ async fn four_credentials_sign_in_and_find_what_is_needed() {
     assert_eq!(urls.first().map(String::as_str), Some("/exampleeu/authorise"));
     assert!(urls.iter().skip(1).all(|url| url.starts_with("/2.0.0/exampleeu/")), "{urls:?}");
     assert!(urls.iter().all(|url| !url.contains(PASSWORD) && !url.contains("api.user")));
+}
+
+/// Lets everything through but what is below this path, which these credentials may not.
+struct Forbids {
+    inner: Arc<dyn Transport>,
+    path: &'static str,
+}
+
+#[async_trait]
+impl Transport for Forbids {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
+        if !request.url.path().ends_with(self.path) {
+            return self.inner.send(request).await;
+        }
+        let body = r#"{"errors":[{"code":"CMNC-403","message":"You do not have permission to access this resource"}]}"#;
+        Ok(HttpResponse { status: 403, headers: Vec::new(), body: body.to_owned().into() })
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_named_with_what_it_is_needed_for() {
+    let bench = Bench::small().await;
+    let hub = context(FACTOR);
+    let forbids = Forbids { inner: Arc::clone(&hub.transport), path: "/goods-note/goods-out-search" };
+    let hub = BuildContext { transport: Arc::new(forbids), ..hub };
+    let source = build_source(&staff_log_in(&bench.sim.base_url(), &[]), &hub).unwrap();
+    let check = source.check().await.unwrap();
+    assert!(check.reached.iter().any(|line| line == "May read orders, products"), "{:?}", check.reached);
+    let told = check.warnings.join("\n");
+    for words in ["read goods-out notes", "You do not have permission", "no shipment is confirmed", "then test again"] {
+        assert!(told.contains(words), "{told}");
+    }
 }
 
 #[tokio::test]
