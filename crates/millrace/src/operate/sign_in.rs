@@ -259,10 +259,8 @@ pub(super) fn actor(person: &Person) -> String {
 /// How somebody proved who they are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Proved {
-    /// By the password, just now.
-    Password,
-    /// By the password, in a session to which a provider had let them in so.
-    PasswordAgain { several_factors: bool },
+    /// By the password, just now; in the place of a session to which a provider had let them in with several factors, or not.
+    Password { several_factors: bool },
     /// By the word of an identity provider, which asked them then; for several factors, or one.
     Provider { asked_at: Timestamp, several_factors: bool },
 }
@@ -275,8 +273,7 @@ pub(super) async fn begin(
     proved: Proved,
 ) -> Result<Begun, Failure> {
     let (by, proved_at, several_factors) = match proved {
-        Proved::Password => ("password", None, false),
-        Proved::PasswordAgain { several_factors } => ("password", None, several_factors),
+        Proved::Password { several_factors } => ("password", None, several_factors),
         Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
     };
     let token = keys::token(PREFIX, &*hub.seams.random);
@@ -339,7 +336,7 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         None => None,
     };
     let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
-    begin(hub, visitor, person, &hash, Proved::Password).await
+    begin(hub, visitor, person, &hash, Proved::Password { several_factors: false }).await
 }
 
 /// Who has this session; `None` when it is unknown or ended. An administrator of the installation works in the tenant that
@@ -467,7 +464,7 @@ pub async fn change_password(
     let (person, _) = prove_oneself(hub, caller, visitor, &given.current, given.code.as_ref()).await?;
     let hash = Secret::new(hub.hashing.hash(&given.new.0).await?);
     hub.db.change_password(&own.tenant, &own.person, hash.clone(), &caller.actor).await?;
-    begin(hub, visitor, person, &hash, Proved::PasswordAgain { several_factors: own.several_factors }).await
+    begin(hub, visitor, person, &hash, Proved::Password { several_factors: own.several_factors }).await
 }
 
 /// The caller's own open sessions, newest first.
