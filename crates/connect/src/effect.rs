@@ -1,6 +1,11 @@
 //! Changes to a remote system, and how they are made once.
 
-use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -167,6 +172,10 @@ pub struct Effect {
     /// The [`Armed::baseline`] of its last attempt, where there was one: whatever was made of its outcome, that attempt may
     /// still take effect.
     pub tried: Option<Value>,
+    /// Ids at the remote system that are known to be something else of the hub's: for a goods-out note, the notes of the same
+    /// order that are requests or were made for other shipments. None of them is taken for this change's, however alike, and
+    /// none is a stranger's. Filled where a note is to be made, empty for everything else.
+    pub others: BTreeSet<String>,
 }
 
 /// A change whose intent is committed: the only form in which it may be sent or probed.

@@ -161,6 +161,12 @@ impl RequestFacts {
         unsent && self.shipped.is_zero()
     }
 
+    /// Neither sent nor given up: what a hold keeps back.
+    fn kept_back(&self) -> bool {
+        self.unsent() && matches!(self.submit, EffectState::Planned | EffectState::NotSent)
+            || self.submit == EffectState::AbsentConfirmed && self.shipped.is_zero()
+    }
+
     /// What a person is needed for.
     fn needs(&self) -> Option<String> {
         // A race says what to do; what else is wrong often follows from it.
@@ -268,6 +274,12 @@ fn without_races(facts: &OrderFacts) -> (OrderState, String) {
     let shipped: Decimal = live.iter().map(|request| request.shipped).sum();
     let all_left = live.iter().all(|request| request.shipped >= request.asked || request.finished);
     if !shipped.is_zero() || all_left {
+        // The rest is not to be expected while somebody has to let it go.
+        if let Some(why) = &facts.held_by_person
+            && live.iter().any(|request| request.kept_back())
+        {
+            return (OrderState::Held, why.clone());
+        }
         return if !all_left {
             (OrderState::PartlyShipped, "some has left, the rest is expected".to_owned())
         } else if live.iter().any(|request| request.source_work_open) {
@@ -449,6 +461,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_a_hold_keeps_back_is_shown() {
+        let some = RequestFacts { shipped: Decimal::ONE, ..at_warehouse() };
+        let shown = |submit| {
+            let requests = vec![some.clone(), RequestFacts { submit, ..at_warehouse() }];
+            let held_by_person = Some("see what has left".to_owned());
+            let facts = OrderFacts {
+                archived: false,
+                held_by_person,
+                disposition: Disposition::Requested,
+                problem: None,
+                requests,
+            };
+            state(&facts)
+        };
+        for submit in [EffectState::Planned, EffectState::NotSent, EffectState::AbsentConfirmed] {
+            assert_eq!(shown(submit), (OrderState::Held, "see what has left".to_owned()), "{submit}");
+        }
+        // It came too late, or there is nothing left to keep back.
+        for submit in [EffectState::Applied, EffectState::Unknown, EffectState::Voided] {
+            assert_eq!(shown(submit).0, OrderState::PartlyShipped, "{submit}");
+        }
+    }
+
     proptest! {
         /// A problem is never hidden, nothing is closed while work is open, and *closed* means that all has left.
         #[test]
@@ -472,6 +508,9 @@ mod tests {
                     prop_assert!(request.finished || request.shipped >= request.asked);
                 }
             }
+            let held_back = facts.held_by_person.is_some()
+                && facts.requests.iter().any(|request| !request.cancel_accepted && request.kept_back());
+            prop_assert!(!held_back || !matches!(shown, OrderState::Queued | OrderState::PartlyShipped | OrderState::Open));
             let maybe_there = facts.requests.iter().any(|request| {
                 !request.cancel_accepted && matches!(request.submit, EffectState::Applied | EffectState::Unknown)
             });

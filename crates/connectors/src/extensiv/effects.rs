@@ -388,7 +388,16 @@ mod tests {
 
     fn effect(kind: EffectKind) -> Effect {
         let id = EffectId::generate(Timestamp::UNIX_EPOCH, &OsRandom);
-        Effect { id, kind, key: "K".into(), batch: None, body: "{}".into(), number: None, tried: None }
+        Effect {
+            id,
+            kind,
+            key: "K".into(),
+            batch: None,
+            body: "{}".into(),
+            number: None,
+            tried: None,
+            others: std::collections::BTreeSet::new(),
+        }
     }
 
     fn class(kind: EffectKind, status: u16, body: &str, headers: &[(&str, &str)]) -> &'static str {

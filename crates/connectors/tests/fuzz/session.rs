@@ -72,6 +72,7 @@ impl Written {
             body: self.body.clone(),
             number: None,
             tried: None,
+            others: std::collections::BTreeSet::new(),
         }
     }
 

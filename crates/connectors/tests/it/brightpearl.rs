@@ -142,6 +142,7 @@ impl Bench {
             body: draft.body.clone(),
             number: None,
             tried: None,
+            others: std::collections::BTreeSet::new(),
         }
     }
 

@@ -157,6 +157,7 @@ pub fn effect(draft: &EffectDraft) -> Effect {
         body: draft.body.clone(),
         number: draft.numbering.as_ref().map(|numbering| numbering.first),
         tried: None,
+        others: std::collections::BTreeSet::new(),
     }
 }
 

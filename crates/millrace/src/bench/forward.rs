@@ -135,6 +135,7 @@ async fn start_up(options: &BenchOptions) -> anyhow::Result<Figure> {
                 body: row.body.clone(),
                 number: row.number,
                 tried: None,
+                others: std::collections::BTreeSet::new(),
             })
             .collect();
         let prepared = runtime.warehouse.prepare(&effects).await?;

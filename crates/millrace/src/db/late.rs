@@ -83,6 +83,7 @@ async fn watched(tx: &mut Tx, key: &ConnectionKey, span: Duration) -> R<Vec<Watc
             body: row.string(4)?,
             number: None,
             tried: None,
+            others: std::collections::BTreeSet::new(),
         };
         let (warehouse_id, product_id) = (row.int(7)?, row.int(8)?);
         let later = tx

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use connect::OrderId;
 use engine::effect::EffectState;
 use jiff::Timestamp;
 
 use super::{
-    ConnectionKey, Database, DbError, R, effect_records::was_found, effects::key_values, facts::scope_values, sql::json,
+    ConnectionKey, Database, DbError, R, Scope, effect_records::was_found, effects::key_values, facts::scope_values,
+    sql::json,
 };
 
 /// The hub's own notes of some orders.
@@ -99,27 +101,66 @@ impl Database {
         .await
     }
 
-    /// Which of these notes are already somebody's: the request of a connection, or made for another shipment. Such a note is
-    /// not taken for a new shipment, however equal it looks.
-    pub async fn taken_notes(&self, key: &ConnectionKey, note_ids: &[i64]) -> R<BTreeSet<i64>> {
-        let (key, note_ids) = (key.clone(), note_ids.to_vec());
+    /// By order, its notes that are something already: one of its live requests, or made for a shipment.
+    pub async fn notes_in_use(
+        &self,
+        scope: &Scope,
+        orders: BTreeSet<OrderId>,
+    ) -> R<BTreeMap<OrderId, BTreeSet<String>>> {
+        let scope = scope.clone();
+        self.read(&scope.tenant.clone(), "notes_in_use", move |tx| {
+            Box::pin(async move {
+                let requests = tx
+                    .among(
+                        "SELECT order_ref, CAST(note_id AS TEXT) FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1
+                             AND note_id IS NOT NULL AND order_ref IN (",
+                        ")",
+                        &scope_values(&scope),
+                        orders.iter(),
+                    )
+                    .await?;
+                let made = tx
+                    .among(
+                        "SELECT order_ref, remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
+                             AND state = 'applied' AND remote_id IS NOT NULL AND order_ref IN (",
+                        ")",
+                        &scope_values(&scope),
+                        orders.iter(),
+                    )
+                    .await?;
+                let mut in_use: BTreeMap<OrderId, BTreeSet<String>> = BTreeMap::new();
+                for row in requests.iter().chain(&made) {
+                    in_use.entry(row.parsed(0)?).or_default().insert(row.string(1)?);
+                }
+                Ok(in_use)
+            })
+        })
+        .await
+    }
+
+    /// Which of these notes of an account are already somebody's: the request of a connection, or made for another shipment. Such
+    /// a note is not taken for a new shipment, however equal it looks.
+    pub async fn taken_notes(&self, key: &ConnectionKey, account: &str, note_ids: &[i64]) -> R<BTreeSet<i64>> {
+        let (key, account, note_ids) = (key.clone(), account.to_owned(), note_ids.to_vec());
         self.read(&key.clone(), "taken_notes", move |tx| {
             Box::pin(async move {
+                let [tenant, merchant] = scope_values(&key.scope);
                 let mut taken = BTreeSet::new();
                 let requests = tx
                     .among(
-                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND live = 1 AND note_id IN (",
+                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND account = $3 AND live = 1
+                             AND note_id IS NOT NULL AND note_id IN (",
                         ")",
-                        &scope_values(&key.scope),
+                        &[tenant.clone(), merchant.clone(), account.into()],
                         note_ids.iter().copied(),
                     )
                     .await?;
                 let effects = tx
                     .among(
                         "SELECT remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
-                             AND remote_id IN (",
+                             AND state = 'applied' AND remote_id IN (",
                         ")",
-                        &scope_values(&key.scope),
+                        &[tenant, merchant],
                         note_ids.iter().map(i64::to_string),
                     )
                     .await?;

@@ -124,7 +124,7 @@ pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<BTre
     if notes.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let taken = runtime.db.taken_notes(&runtime.key, &notes).await?;
+    let taken = runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await?;
     Ok(taken.into_iter().map(|note| note.to_string()).collect())
 }
 

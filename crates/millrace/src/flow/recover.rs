@@ -243,6 +243,7 @@ async fn look(
                 body: draft.body,
                 number: None,
                 tried: None,
+                others: BTreeSet::new(),
             },
             baseline: serde_json::Value::Null,
             attempt: 0,

@@ -8,7 +8,11 @@ mod again;
 mod probe;
 mod send;
 
-use std::{collections::BTreeMap, sync::PoisonError, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+    time::Duration,
+};
 
 use connect::{ConnectorError, Effect, EffectKind, Effects, ErrorKind, Side};
 use engine::{
@@ -174,6 +178,7 @@ fn effect(row: &EffectRow) -> Effect {
         body: row.body.clone(),
         number: row.number,
         tried: row.baseline.clone().filter(|_| row.attempt > 0),
+        others: BTreeSet::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use connect::{
-    Armed, Delivery, Effect, EffectKind, Effects, ErrorKind, Prepared, Probe, RemoteRef, Sent,
+    Armed, Delivery, Effect, EffectKind, Effects, ErrorKind, OrderId, Prepared, Probe, RemoteRef, Sent,
     planted::{Planted, planted},
 };
 use engine::effect::{EffectState, Policy, after_found, after_send, later};
@@ -39,7 +39,14 @@ pub(super) async fn send(
     if rows.is_empty() {
         return settle(runtime, settlements).await;
     }
-    let wanted: Vec<Effect> = rows.iter().map(effect).collect();
+    let mut others = notes_of_others(runtime, kind, &rows).await?;
+    let wanted: Vec<Effect> = rows
+        .iter()
+        .map(|row| {
+            let others = row.subject.order.as_ref().and_then(|order| others.remove(order));
+            Effect { others: others.unwrap_or_default(), ..effect(row) }
+        })
+        .collect();
     let prepared = match effects.prepare(&wanted).await {
         Ok(prepared) if prepared.len() == rows.len() => prepared,
         Ok(_) => {
@@ -57,6 +64,7 @@ pub(super) async fn send(
     let mut ready = Vec::new();
     for (row, prepared) in rows.into_iter().zip(prepared) {
         let prepared = match prepared {
+            // It became another's while it was looked at, or is one of another connection's.
             Prepared::Found(Probe::Equal(reference)) if taken.contains(&reference.id) => {
                 Prepared::NotYet { why: format!("note {} of the same goods belongs to another shipment", reference.id) }
             }
@@ -128,6 +136,19 @@ async fn pass_gate(
         }
     }
     Ok((pass, settlements))
+}
+
+/// By order, the notes of it that are other requests' or shipments'; nothing for kinds that make no note.
+async fn notes_of_others(
+    runtime: &Runtime,
+    kind: EffectKind,
+    rows: &[EffectRow],
+) -> Result<BTreeMap<OrderId, BTreeSet<String>>, DbError> {
+    if kind != EffectKind::CreateNote {
+        return Ok(BTreeMap::new());
+    }
+    let orders: BTreeSet<OrderId> = rows.iter().filter_map(|row| row.subject.order.clone()).collect();
+    runtime.db.notes_in_use(&runtime.key.scope, orders).await
 }
 
 /// The notes among what was found that are somebody's already; nothing for other kinds.

@@ -1,6 +1,6 @@
 //! Looking before sending: what is there already, and what is needed to send.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
     Armed, ConnectorError, Effect, EffectKind, GoodsOutNote, NewNote, NoteState, Order, Prepared, Probe, RemoteRef,
@@ -176,27 +176,47 @@ async fn prepare_notes(connector: &Brightpearl, effects: &[Effect]) -> Result<Ve
         None if notes.values().any(|found| found.note.state == NoteState::Unshipped) => connector.staff_id().await?,
         known => known,
     };
-    Ok(each(effects, |wanted: NewNote| {
-        let notes = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
-        note_may_be_made(&wanted, orders.get(&wanted.order_id), &notes.collect::<Vec<_>>(), own, author)
-    }))
+    let authors = Authors { own, confirmed: author };
+    let one = |effect: &Effect| match bodies::read::<NewNote>(&effect.body) {
+        Err(why) => Prepared::Impossible { why },
+        Ok(wanted) => {
+            let notes = notes.values().map(|note| &note.note).filter(|note| note.order_id == wanted.order_id);
+            let order = orders.get(&wanted.order_id);
+            note_may_be_made(&wanted, order, &notes.collect::<Vec<_>>(), &effect.others, authors)
+        }
+    };
+    Ok(effects.iter().map(one).collect())
+}
+
+/// Whose the hub's own notes are.
+#[derive(Debug, Clone, Copy)]
+struct Authors {
+    /// The contact that they would be kept under.
+    own: Option<i64>,
+    /// The same, once a note has confirmed it.
+    confirmed: Option<i64>,
 }
 
 /// Whether a goods-out note may be made (docs/reliability.md): one that is there already is used, nothing is
-/// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter. `own` is the
-/// contact that the hub's notes would be kept under, `author` the same once a note has confirmed it.
+/// shipped beyond what is ordered (S2), and an open note of somebody else's in our warehouse is a person's matter. `others` are
+/// notes of the same order that the hub knows to be something else: they count for what is ordered, and stand in nobody's way.
 fn note_may_be_made(
     wanted: &NewNote,
     order: Option<&Order>,
     notes: &[&GoodsOutNote],
-    own: Option<i64>,
-    author: Option<i64>,
+    others: &BTreeSet<String>,
+    authors: Authors,
 ) -> Prepared {
     let Some(order) = order else {
         return Prepared::Impossible { why: format!("order {} does not exist any more", wanted.order_id) };
     };
-    let open =
-        || notes.iter().filter(|note| note.state == NoteState::Unshipped && note.warehouse_id == wanted.warehouse_id);
+    let open = || {
+        notes.iter().filter(|note| {
+            note.state == NoteState::Unshipped
+                && note.warehouse_id == wanted.warehouse_id
+                && !others.contains(&note.note_id.to_string())
+        })
+    };
     let quantities = bodies::quantities(&wanted.rows);
     let usable: Vec<RemoteRef> = open()
         .filter(|note| bodies::quantities(&note.rows) == quantities)
@@ -208,7 +228,7 @@ fn note_may_be_made(
         _ => return Prepared::Found(Probe::Many(usable)),
     }
     // A note of the hub's own is another shipment of this order on its way.
-    if let Some(other) = open().find(|note| own != Some(note.created_by)) {
+    if let Some(other) = open().find(|note| authors.own != Some(note.created_by)) {
         return Prepared::Found(Probe::Different {
             reference: note_ref(other),
             difference: format!(
@@ -244,7 +264,7 @@ fn note_may_be_made(
         }
     }
     let notes = notes.iter().map(|note| (note.note_id, bodies::quantities(&note.rows))).collect();
-    ready(&NotesBefore { notes, author })
+    ready(&NotesBefore { notes, author: authors.confirmed })
 }
 
 async fn prepare_deletions(connector: &Brightpearl, effects: &[Effect]) -> Result<Vec<Prepared>, Failure> {
@@ -410,7 +430,7 @@ mod tests {
     use rust_decimal::Decimal;
     use serde_json::{from_value, json};
 
-    use super::{NotesBefore, baseline, note_may_be_made};
+    use super::{Authors, NotesBefore, baseline, note_may_be_made};
     use crate::brightpearl::map;
 
     fn order(quantity: i64) -> Order {
@@ -445,6 +465,16 @@ mod tests {
     }
 
     fn decide(ordered: i64, wanted: i64, notes: &[GoodsOutNote], author: Option<i64>) -> Prepared {
+        decide_beside(&[], ordered, wanted, notes, author)
+    }
+
+    fn decide_beside(
+        others: &[i64],
+        ordered: i64,
+        wanted: i64,
+        notes: &[GoodsOutNote],
+        author: Option<i64>,
+    ) -> Prepared {
         let wanted = NewNote {
             order_id: 1,
             warehouse_id: 2,
@@ -452,7 +482,9 @@ mod tests {
             ship_method_id: None,
             rows: rows(wanted),
         };
-        note_may_be_made(&wanted, Some(&order(ordered)), &notes.iter().collect::<Vec<_>>(), author, author)
+        let others = others.iter().map(i64::to_string).collect();
+        let authors = Authors { own: author, confirmed: author };
+        note_may_be_made(&wanted, Some(&order(ordered)), &notes.iter().collect::<Vec<_>>(), &others, authors)
     }
 
     #[test]
@@ -479,6 +511,23 @@ mod tests {
         assert!(matches!(decide(10, 6, &open, Some(4)), Prepared::Found(Probe::Different { .. })));
         assert!(matches!(decide(10, 6, &open, None), Prepared::Found(Probe::Different { .. })));
         assert!(matches!(decide(10, 6, &open, Some(203)), Prepared::Ready { .. }));
+    }
+
+    #[test]
+    fn a_note_that_is_something_else_is_left_alone() {
+        // Another request's of the same goods, and of others, both made by people.
+        for quantity in [3, 4] {
+            let open = [note(9, quantity, NoteState::Unshipped, 203)];
+            assert!(matches!(decide_beside(&[9], 10, 3, &open, Some(4)), Prepared::Ready { .. }), "{quantity}");
+            assert!(matches!(decide_beside(&[8], 10, 3, &open, Some(4)), Prepared::Found(_)), "{quantity}");
+            let too_much = decide_beside(&[9], 10, 11 - quantity, &open, Some(4));
+            assert!(matches!(too_much, Prepared::Impossible { .. }), "its units count: {quantity}");
+        }
+        let two = [note(9, 3, NoteState::Unshipped, 203), note(10, 3, NoteState::Unshipped, 4)];
+        let Prepared::Found(Probe::Equal(found)) = decide_beside(&[9], 10, 3, &two, Some(4)) else {
+            panic!("the one that is nobody's is not used")
+        };
+        assert_eq!(found.id, "10");
     }
 
     #[test]

@@ -176,6 +176,7 @@ async fn a_goods_out_note() {
         body: draft.body,
         number: None,
         tried: None,
+        others: BTreeSet::new(),
     };
     let prepared = connector.prepare(&[effect]).await.unwrap().remove(0);
     let Prepared::Found(Probe::Equal(found)) = prepared else { panic!("{prepared:?}") };
@@ -291,6 +292,7 @@ async fn refusals_and_the_request_cap() {
             body: draft.body,
             number: None,
             tried: None,
+            others: BTreeSet::new(),
         };
         let baseline = json!({"added_on": "2026-01-01T00:00:00.000Z"});
         let armed = Armed { effect, baseline, attempt: 1, armed_at: at("2026-01-01T00:00:00Z") };

@@ -147,3 +147,48 @@ async fn what_a_supplier_sends_stays_with_him() {
     at_warehouse(&mut world, order, &[key(order)]).await;
     world.invariants().expect("the invariants hold");
 }
+
+/// An order in two notes: the first leaves in two parts while the second, over as many units as a part or over others, is still
+/// open. The parts have notes of their own, and the second note stays what it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_leave_beside_another_note_of_the_order() {
+    let settings = "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned();
+    let mut world = World::new(Setup { told: true, start_mode: "goods_out_note", settings, ..Setup::default() }).await;
+    let orders: Vec<(i64, i64, i64)> = [2, 3]
+        .into_iter()
+        .enumerate()
+        .map(|(place, beside)| {
+            let order = one_row(&world, place, 4 + beside);
+            let row = super::races::row_of(&world, order);
+            let note = |units| {
+                let rows = [(row, units)].into_iter().collect();
+                world.brightpearl.create_note(ACCOUNT, order, WAREHOUSE, OFFICE, Some(rows)).expect("a note")
+            };
+            (order, note(4), note(beside))
+        })
+        .collect();
+    world.start();
+    let sent = |order: i64, note: i64| format!("{}-G{note}", key(order));
+    for (order, first, second) in &orders {
+        at_warehouse(&mut world, *order, &[sent(*order, *first), sent(*order, *second)]).await;
+        dsfx(&world).tell(&sent(*order, *first), Handling::PartThenRest);
+    }
+    for (order, first, second) in &orders {
+        world
+            .until("the parts are told", std::time::Duration::from_secs(60), |world| {
+                let notes = world.brightpearl.notes(ACCOUNT, *order).map_err(|error| format!("{error:?}"))?;
+                let shipped = notes.iter().filter(|note| note.shipped).count();
+                if shipped == 2 { Ok(()) } else { Err(format!("{notes:?}")) }
+            })
+            .await;
+        let notes = world.brightpearl.notes(ACCOUNT, *order).expect("notes");
+        assert!(notes.iter().all(|note| note.shipped == (note.id != *second)), "{notes:?}");
+        assert!(notes.iter().all(|note| note.id != *first), "the note of the whole is gone: {notes:?}");
+        becomes(&mut world, *order, "partly_shipped", "").await;
+        dsfx(&world).tell(&sent(*order, *second), Handling::Full);
+        becomes(&mut world, *order, "closed", "").await;
+        let notes = world.brightpearl.notes(ACCOUNT, *order).expect("notes");
+        assert!(notes.len() == 3 && notes.iter().all(|note| note.shipped), "{notes:?}");
+    }
+    world.invariants().expect("the invariants hold");
+}
