@@ -3,6 +3,8 @@
 //! Partners put the same thing into different places, and nest it differently; all places are read here, and which of them
 //! counts is decided where the advice becomes a shipment.
 
+use std::collections::BTreeMap;
+
 use jiff::civil;
 use rust_decimal::Decimal;
 
@@ -12,6 +14,9 @@ use super::{
     reader::Set,
     segment::{Segment, value_of},
 };
+
+/// What a partner's own line statuses stand for, and those of the standard that it uses in another sense.
+pub type OwnStatuses = BTreeMap<String, LineStatus>;
 
 /// What became of a line (W1201).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +38,10 @@ pub enum LineStatus {
 }
 
 impl LineStatus {
-    fn of(code: &str) -> Self {
+    fn of(code: &str, own: &OwnStatuses) -> Self {
+        if let Some(status) = own.get(code) {
+            return status.clone();
+        }
         match code {
             "CC" | "CL" => Self::Complete,
             "CP" => Self::RestCancelled,
@@ -61,14 +69,10 @@ pub struct AdviceLine {
     pub unit: String,
     /// W1206, and the pairs of qualifier and id.
     pub ids: Vec<(String, String)>,
-    /// W1209, an id `LT`, or `N9*LT`.
+    /// W1209.
     pub lot: Option<String>,
-    /// `N9*SE`.
-    pub serials: Vec<String>,
-    /// `N9*LI`.
-    pub line_number: Option<String>,
-    /// `N9*2I`, `N9*CN`.
-    pub tracking: Vec<String>,
+    /// `N9` under it: qualifier and value.
+    pub references: Vec<(String, String)>,
 }
 
 /// One LX: a box, or a line, as the partner has it.
@@ -76,10 +80,10 @@ pub struct AdviceLine {
 pub struct AdviceBox {
     /// LX01.
     pub counter: String,
-    /// `MAN*CP`: the carrier's number of each box.
-    pub tracking: Vec<String>,
-    /// `MAN*GM`: SSCC of each box.
-    pub sscc: Vec<String>,
+    /// `MAN`: kind and number of each box; `CP` the carrier's own, `GM` an SSCC.
+    pub marks: Vec<(String, String)>,
+    /// `N9` before its first line: qualifier and value.
+    pub references: Vec<(String, String)>,
     /// Its lines.
     pub lines: Vec<AdviceLine>,
 }
@@ -101,10 +105,8 @@ pub struct Advice {
     pub scac: String,
     /// W2703: the warehouse's name of the service.
     pub routing: String,
-    /// `N9*BM`.
-    pub bill_of_lading: Option<String>,
-    /// `N9*2I`, `N9*CN` in the head: of all boxes.
-    pub tracking: Vec<String>,
+    /// `N9` in the head: qualifier and value, of all boxes.
+    pub references: Vec<(String, String)>,
     /// By LX.
     pub boxes: Vec<AdviceBox>,
     /// W0301.
@@ -117,11 +119,19 @@ impl Advice {
         self.boxes.iter().flat_map(|one| one.lines.iter())
     }
 
-    /// The advice that a document says.
+    /// The advice that a document says, its line statuses as the standard has them.
     ///
     /// # Errors
     /// When it has no W06, or a quantity cannot be read.
     pub fn read(set: &Set) -> Result<Self, Broken> {
+        Self::read_as(set, &OwnStatuses::new())
+    }
+
+    /// The same, with the line statuses of a partner that has some of its own.
+    ///
+    /// # Errors
+    /// When it has no W06, or a quantity cannot be read.
+    pub fn read_as(set: &Set, own: &OwnStatuses) -> Result<Self, Broken> {
         let mut advice = Self::default();
         let mut headed = false;
         for segment in &set.segments {
@@ -144,9 +154,9 @@ impl Advice {
                 "LX" => {
                     advice.boxes.push(AdviceBox { counter: segment.get(1).to_owned(), ..AdviceBox::default() });
                 }
-                "MAN" => advice.in_box(|open| open.mark(segment)),
+                "MAN" => advice.in_box(|open| open.marks.extend(segment.pairs(&[1, 4]))),
                 "W12" => {
-                    let line = AdviceLine::read(segment)?;
+                    let line = AdviceLine::read(segment, own)?;
                     advice.in_box(|open| open.lines.push(line));
                 }
                 "N9" => advice.refer(segment),
@@ -174,57 +184,25 @@ impl Advice {
     }
 
     fn refer(&mut self, segment: &Segment) {
-        let (qualifier, Some(value)) = (segment.get(1), segment.text(2)) else { return };
-        let value = value.to_owned();
-        let open = self.boxes.last_mut();
-        let line = match open {
+        let references = match self.boxes.last_mut() {
+            None => &mut self.references,
             Some(open) => match open.lines.last_mut() {
-                Some(line) => line,
-                None => {
-                    if is_tracking(qualifier) {
-                        open.tracking.push(value);
-                    }
-                    return;
-                }
+                None => &mut open.references,
+                Some(line) => &mut line.references,
             },
-            None => {
-                match qualifier {
-                    "BM" => self.bill_of_lading = Some(value),
-                    _ if is_tracking(qualifier) => self.tracking.push(value),
-                    _ => {}
-                }
-                return;
-            }
         };
-        match qualifier {
-            "LI" => line.line_number = Some(value),
-            "SE" => line.serials.push(value),
-            "LT" => line.lot = line.lot.take().or(Some(value)),
-            _ if is_tracking(qualifier) => line.tracking.push(value),
-            _ => {}
-        }
-    }
-}
-
-fn is_tracking(qualifier: &str) -> bool {
-    matches!(qualifier, "2I" | "CN")
-}
-
-impl AdviceBox {
-    fn mark(&mut self, segment: &Segment) {
-        for (qualifier, value) in segment.pairs(&[1, 4]) {
-            match qualifier.as_str() {
-                "CP" => self.tracking.push(value),
-                "GM" => self.sscc.push(value),
-                _ => {}
-            }
-        }
+        references.extend(segment.pairs(&[1]));
     }
 }
 
 impl AdviceLine {
-    fn read(segment: &Segment) -> Result<Self, Broken> {
-        let status = LineStatus::of(segment.get(1));
+    /// `N9*LI`: our line.
+    pub fn line_number(&self) -> Option<&str> {
+        value_of(&self.references, "LI")
+    }
+
+    fn read(segment: &Segment, own: &OwnStatuses) -> Result<Self, Broken> {
+        let status = LineStatus::of(segment.get(1), own);
         let ordered = optional(segment, 2, "the quantity ordered")?;
         let shipped = match (optional(segment, 3, "the quantity shipped")?, &status) {
             (Some(shipped), _) => shipped,
@@ -237,7 +215,6 @@ impl AdviceLine {
             return Err(Broken::new(segment.at, "024", format!("less than nothing cannot leave: {shipped}")));
         }
         let ids = segment.pairs(&[7, 17, 21]);
-        let lot = segment.text(9).or_else(|| value_of(&ids, "LT")).map(str::to_owned);
         let upc = segment.text(6).map(|upc| ("UP".to_owned(), upc.to_owned()));
         Ok(Self {
             at: segment.at,
@@ -245,11 +222,9 @@ impl AdviceLine {
             ordered,
             shipped,
             unit: segment.get(5).to_owned(),
-            lot,
+            lot: segment.text(9).map(str::to_owned),
             ids: ids.into_iter().chain(upc).collect(),
-            serials: Vec::new(),
-            line_number: None,
-            tracking: Vec::new(),
+            references: Vec::new(),
         })
     }
 }

@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil};
 use rust_decimal::Decimal;
 
 use super::{
-    advice::{Advice, AdviceBox, AdviceLine, LineStatus},
+    advice::{Advice, AdviceLine, LineStatus},
     codes::meaning,
     dictionary,
     finding::Broken,
@@ -70,7 +70,7 @@ impl Profile {
     /// # Errors
     /// Why it is held for a person.
     pub(super) fn shipment(&self, interchange: &Interchange, set: &Set) -> Result<Said, Broken> {
-        let advice = Advice::read(set)?;
+        let advice = Advice::read_as(set, &self.places.statuses)?;
         let at = set.segments.first().map_or(0, |segment| segment.at);
         let hold = |why: String| Broken::new(at, "024", why);
         let Some(key) = advice.key.clone().or_else(|| advice.purchase_order.clone()) else {
@@ -139,7 +139,7 @@ impl Profile {
     }
 
     fn line_ref(&self, line: &AdviceLine) -> Result<LineRef, Broken> {
-        let line_number = line.line_number.as_deref().and_then(|number| number.parse().ok());
+        let line_number = line.line_number().and_then(|number| number.parse().ok());
         match self.sku(&line.ids) {
             None if line_number.is_none() => Err(self.no_article(line)),
             sku => Ok(LineRef { line_number, sku: sku.unwrap_or_default().to_owned() }),
@@ -147,7 +147,8 @@ impl Profile {
     }
 
     fn no_article(&self, line: &AdviceLine) -> Broken {
-        let words = format!("the line has no product id of kind {}: which goods left?", self.sku_qualifier);
+        let words =
+            format!("the line has no product id of kind {}: which goods left?", self.sku_qualifiers_in.join(" or "));
         Broken::new(line.at, "024", words)
     }
 
@@ -172,22 +173,19 @@ impl Profile {
     }
 
     fn sku<'a>(&self, ids: &'a [(String, String)]) -> Option<&'a str> {
-        value_of(ids, &self.sku_qualifier)
+        self.sku_qualifiers_in.iter().find_map(|qualifier| value_of(ids, qualifier))
     }
 
     /// The boxes, and the goods of which the document does not say in which box they are.
     fn boxes(&self, advice: &Advice) -> Result<(Vec<Package>, Vec<PackageLine>), Broken> {
         let (mut packages, mut loose): (Vec<Package>, Vec<PackageLine>) = (Vec::new(), Vec::new());
-        let everywhere = match advice.tracking.as_slice() {
-            [] => advice.shipment_id.iter().filter(|id| looks_like_tracking(id)).cloned().collect(),
-            given => given.to_vec(),
-        };
+        let everywhere = self.places.of_all(advice);
         for one in &advice.boxes {
             let mut lines = Vec::new();
             for line in one.lines.iter().filter(|line| !line.shipped.is_zero()) {
                 lines.push(self.package_line(line)?);
             }
-            match own_tracking(one).as_slice() {
+            match self.places.of_box(one).as_slice() {
                 [] => loose.extend(lines),
                 [tracking] => match packages.iter_mut().find(|known| known.tracking.as_deref() == Some(tracking)) {
                     Some(known) => known.lines.extend(lines),
@@ -222,11 +220,11 @@ impl Profile {
     fn package_line(&self, line: &AdviceLine) -> Result<PackageLine, Broken> {
         let sku = self.sku(&line.ids).ok_or_else(|| self.no_article(line))?;
         Ok(PackageLine {
-            line_number: line.line_number.as_deref().and_then(|number| number.parse().ok()),
+            line_number: line.line_number().and_then(|number| number.parse().ok()),
             sku: sku.to_owned(),
             quantity: line.shipped,
-            lot: line.lot.clone(),
-            serials: line.serials.clone(),
+            lot: self.places.lot(line),
+            serials: self.places.serials(line),
         })
     }
 
@@ -353,7 +351,7 @@ impl Profile {
         let wrong = |why: String| Broken::new(item.at, "024", why);
         let sku = self
             .sku(&item.ids)
-            .ok_or_else(|| wrong(format!("the product has no id of kind {}", self.sku_qualifier)))?;
+            .ok_or_else(|| wrong(format!("the product has no id of kind {}", self.sku_qualifiers_in.join(" or "))))?;
         for (facility, figures) in item.by_facility() {
             let of = |qualifiers: &[String]| -> Option<Decimal> {
                 let mut found = figures.iter().filter(|figure| qualifiers.contains(&figure.qualifier)).peekable();
@@ -396,31 +394,6 @@ fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
         (Some(sum), Some(more)) => sum.checked_add(more),
         (one, other) => one.or(other),
     }
-}
-
-/// The tracking numbers of one box, each once.
-fn own_tracking(one: &AdviceBox) -> Vec<String> {
-    let mut numbers: Vec<String> = Vec::new();
-    let under_lines = one.lines.iter().flat_map(|line| &line.tracking);
-    let given: Vec<&String> =
-        if one.tracking.is_empty() { under_lines.collect() } else { one.tracking.iter().collect() };
-    for number in given {
-        if !numbers.contains(number) {
-            numbers.push(number.clone());
-        }
-    }
-    numbers
-}
-
-/// Whether a shipment id is really a tracking number: of UPS, of the post, or all digits and long.
-fn looks_like_tracking(id: &str) -> bool {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let ups = id.len() == 18 && id.starts_with("1Z") && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let post = id.len() == 13
-        && id.get(..2).is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_uppercase()))
-        && id.get(2..11).is_some_and(digits)
-        && id.get(11..).is_some_and(|letters| letters.bytes().all(|byte| byte.is_ascii_uppercase()));
-    ups || post || ((12..=22).contains(&id.len()) && digits(id))
 }
 
 /// Whether a document is about stock alone, so that the stock channel takes it; told from its text, since it may be too

@@ -15,6 +15,7 @@ mod incoming;
 mod inventory;
 mod order;
 mod outgoing;
+mod places;
 mod profile;
 mod reader;
 mod receipt;
@@ -26,7 +27,7 @@ mod writer;
 
 pub use self::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, SetVerdict, Verdict, answer, refuse_group},
-    advice::{Advice, AdviceBox, AdviceLine, LineStatus},
+    advice::{Advice, AdviceBox, AdviceLine, LineStatus, OwnStatuses},
     codes::meaning,
     connector::SPEC,
     dictionary::{Element, ElementType, SegmentKind, group_code, segment_kind, set_name},

@@ -6,6 +6,7 @@ use connect::{Field, FieldKind, Settings, SettingsError};
 use jiff::SignedDuration;
 
 use super::{
+    places::{self, Places, listed},
     reader::Party,
     segment::Separators,
     writer::{Envelope, Syntax},
@@ -142,6 +143,14 @@ pub(super) static FIELDS: &[Field] = &[
         Some("VN"),
         "Under which product ids carry our SKU, in both directions.",
     ),
+    field(
+        "sku_qualifiers_in",
+        "Kinds of SKU read",
+        FieldKind::Text,
+        None,
+        "Where the warehouse answers under another kind than it is asked: all that count, the first one first, with commas. Empty: \
+         the kind of SKU.",
+    ),
     field("unit", "Unit", FieldKind::Text, Some("EA"), "Of quantities. What comes back in another one is set aside."),
     field(
         "payment",
@@ -177,6 +186,11 @@ pub(super) static FIELDS: &[Field] = &[
         "An order is over when each of its lines has left or is over, in one advice or in several. Off, for warehouses where \
          another zone may still send what one has not: nothing more is expected only when all has left.",
     ),
+    places::TRACKING_AT,
+    places::TRACKING_QUALIFIERS,
+    places::LOT_AT,
+    places::SERIAL_QUALIFIERS,
+    places::LINE_STATUSES,
     field(
         "available",
         "Figures available for sale",
@@ -226,6 +240,10 @@ pub(super) struct Profile {
     pub(super) warehouse_name: String,
     pub(super) warehouse_code: Option<String>,
     pub(super) sku_qualifier: String,
+    /// Those that count in what comes in.
+    pub(super) sku_qualifiers_in: Vec<String>,
+    /// Where things sit in a shipping advice.
+    pub(super) places: Places,
     pub(super) unit: String,
     pub(super) payment: String,
     pub(super) transport_method: String,
@@ -244,9 +262,7 @@ impl Profile {
         let text = |name: &str| settings.get(FIELDS, name);
         let given = |name: &str| settings.require(FIELDS, name);
         let is = |name: &str| text(name).as_deref() == Some("true");
-        let list = |name: &str| -> Result<Vec<String>, SettingsError> {
-            Ok(given(name)?.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect())
-        };
+        let list = |name: &str| -> Result<Vec<String>, SettingsError> { Ok(listed(&given(name)?)) };
         // What stands in the envelope and in codes is written as it is: it must not part anything.
         let code = |name: &str, least: usize, most: usize| {
             let value = given(name)?;
@@ -299,7 +315,12 @@ impl Profile {
             depositor_name: text("depositor_name").unwrap_or_else(|| our_id.clone()),
             warehouse_name: text("warehouse_name").unwrap_or_else(|| their_id.clone()),
             warehouse_code: text("warehouse_code").map(|_| code("warehouse_code", 2, 80)).transpose()?,
+            sku_qualifiers_in: match text("sku_qualifiers_in") {
+                Some(kinds) => listed(&kinds),
+                None => vec![code("sku_qualifier", 2, 2)?],
+            },
             sku_qualifier: code("sku_qualifier", 2, 2)?,
+            places: Places::of(settings, FIELDS)?,
             unit: code("unit", 2, 2)?,
             payment: code("payment", 2, 2)?,
             transport_method: code("transport_method", 1, 2)?,

@@ -9,6 +9,7 @@ use connect::{
 };
 use connectors::x12::{Acknowledgement, Order, Verdict};
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 use simulators::{
     dsfx::{self, Dsfx, Handling, OrderState, SeedStock},
     openssh::OpenSsh,
@@ -309,6 +310,72 @@ async fn advices_of_every_shape_become_shipments() {
         .map(|shipment| !shipment.ended.is_empty())
         .collect();
     assert_eq!(parts, [false, false], "of an order in two parts neither says that nothing follows");
+}
+
+/// Partners put one thing into different places; a place that was agreed on is the only one that counts (x12.md §8.3).
+#[tokio::test]
+async fn where_things_sit_can_be_agreed() {
+    let shipment = async |settings: &[(&str, &str)], from: &str, to: &str| {
+        let exchange = Exchange::by_folder(settings);
+        let text = document("reference/945.edi");
+        assert!(text.contains(from), "{from}");
+        exchange.put("945.edi", &text.replace(from, to));
+        let page = exchange.shipments().await;
+        assert_eq!(page.rejected, [], "{settings:?}");
+        page.shipments.into_iter().next().expect("a shipment")
+    };
+    let (first, second, head) = ("1Z999AA10123456784", "1Z999AA10123456795", "PRO778");
+    let in_head = "N9*CN*PRO778";
+    for (at, numbers) in [
+        ("any", vec![first, second]),
+        ("box", vec![first, second]),
+        ("line", vec![]),
+        ("head", vec![head]),
+        ("shipment_id", vec!["SHP9001"]),
+    ] {
+        let read = shipment(&[("tracking_at", at)], "N9*CN*1Z999AA10123456784", in_head).await;
+        assert_eq!(read.tracking_numbers(), numbers, "{at}");
+        assert_eq!(read.lines().map(|line| line.quantity).sum::<Decimal>(), 5.into(), "{at}: nothing is lost");
+    }
+    // Under the line, and under a kind of its own.
+    let under_line = "N9*SE*SN001~\nN9*08*1ZLINE";
+    let settings = [("tracking_at", "line"), ("tracking_qualifiers", "08")];
+    let read = shipment(&settings, "N9*SE*SN001", under_line).await;
+    assert_eq!(read.tracking_numbers(), ["1ZLINE"]);
+    let standing = shipment(&[("tracking_qualifiers", "08")], "N9*SE*SN001", under_line).await;
+    assert_eq!(standing.tracking_numbers(), [first, second], "a mark of the box comes first");
+
+    let lotted = |read: &connect::Shipment| {
+        let line = read.lines().find(|line| line.sku == "SKU-LOT").expect("the line").clone();
+        (line.lot, line.serials)
+    };
+    let three_lots = "W12*CC*3*3*0*EA**VN*SKU-LOT*IN-LINE********LT*AS-ID~\nN9*LT*BELOW";
+    for (at, lot) in [("any", "IN-LINE"), ("element", "IN-LINE"), ("id", "AS-ID"), ("reference", "BELOW")] {
+        let read = shipment(&[("lot_at", at)], "W12*CC*3*3*0*EA**VN*SKU-LOT*LOT1", three_lots).await;
+        assert_eq!(lotted(&read).0.as_deref(), Some(lot), "{at}");
+    }
+    let read = shipment(&[("serial_qualifiers", "SE, LV")], "N9*SE*SN001", "N9*SE*SN001~\nN9*LV*SN002").await;
+    assert_eq!(lotted(&read).1, ["SN001", "SN002"]);
+
+    // It answers under other product ids than it was asked under.
+    let read = shipment(&[("sku_qualifiers_in", "SK, VN")], "VN*SKU-A", "SK*SKU-A").await;
+    assert_eq!(read.lines().map(|line| line.sku.as_str()).collect::<Vec<_>>(), ["SKU-A", "SKU-LOT"]);
+
+    // A status of its own, which without a meaning stops a line that is short.
+    let own = ("W12*CP*5*2*-3*EA", "W12*ZX*5*2*-3*EA");
+    let exchange = Exchange::by_folder(&[]);
+    exchange.put("945.edi", &document("reference/945.edi").replace(own.0, own.1));
+    assert_eq!(exchange.shipments().await.rejected.len(), 1);
+    for (meaning, ended) in [("rest_cancelled", 1), ("rest_follows", 0), ("cancelled", 1)] {
+        let read = shipment(&[("line_statuses", &format!("QQ=more, ZX={meaning}"))], own.0, own.1).await;
+        assert_eq!(read.ended.len(), ended, "{meaning}");
+    }
+    let complete = shipment(&[("line_statuses", "ZX = complete")], own.0, "W12*ZX*2**0*EA").await;
+    assert_eq!(
+        complete.lines().map(|line| line.quantity).sum::<Decimal>(),
+        5.into(),
+        "what was ordered, where it is complete"
+    );
 }
 
 /// One 945 for each zone or wave is normal (x12.md §8.1): what it says of its lines, it says of no others.

@@ -112,19 +112,19 @@ fn shipping_advices_are_read() {
     let advice = Advice::read(&set(&sample("reference/945.edi"))).unwrap();
     assert_eq!((advice.key.as_deref(), advice.shipment_id.as_deref()), (Some("BP100001-1"), Some("SHP9001")));
     assert_eq!((advice.scac.as_str(), advice.total), ("UPSN", Some(5.into())));
-    assert_eq!((advice.bill_of_lading.as_deref(), advice.tracking.len()), (Some("BOL9001"), 1));
+    let pair = |kind: &str, value: &str| (kind.to_owned(), value.to_owned());
+    assert!(advice.references.contains(&pair("BM", "BOL9001")) && advice.references.len() == 2, "{advice:?}");
     let [first, second] = advice.boxes.as_slice() else { panic!("two boxes") };
-    assert_eq!((first.tracking.as_slice(), first.sscc.len()), (&["1Z999AA10123456784".to_owned()][..], 1));
+    let kinds: Vec<&str> = first.marks.iter().map(|(kind, _)| kind.as_str()).collect();
+    assert_eq!((first.marks.first(), kinds), (Some(&pair("CP", "1Z999AA10123456784")), vec!["CP", "GM"]));
     let line = first.lines.first().unwrap();
-    assert_eq!(
-        (&line.status, line.shipped, line.line_number.as_deref()),
-        (&LineStatus::RestCancelled, 2.into(), Some("1"))
-    );
+    assert_eq!((&line.status, line.shipped, line.line_number()), (&LineStatus::RestCancelled, 2.into(), Some("1")));
     let line = second.lines.first().unwrap();
-    assert_eq!((line.lot.as_deref(), line.serials.as_slice()), (Some("LOT1"), &["SN001".to_owned()][..]));
+    assert!(line.references.contains(&pair("SE", "SN001")), "{line:?}");
+    assert_eq!((line.lot.as_deref(), line.line_number()), (Some("LOT1"), Some("2")));
 
     let advice = Advice::read(&set(&sample("reference/945_no_boxes.edi"))).unwrap();
-    assert_eq!(advice.tracking, ["1Z999AA10123456823"]);
+    assert_eq!(advice.references, [pair("2I", "1Z999AA10123456823")]);
     let statuses: Vec<&LineStatus> = advice.lines().map(|line| &line.status).collect();
     assert_eq!(statuses, [&LineStatus::Complete, &LineStatus::Cancelled]);
 
