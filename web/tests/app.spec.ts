@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, ORDERS, test } from './demo';
 import { places, reset, settled } from './places';
 import { comesIn, faults, pick } from './steps';
@@ -34,17 +35,70 @@ test('search and filters stand in the address, and a view brings them back', asy
   await expect(rows).toHaveCount(1);
 });
 
-test('a list is exported, and the file says what it leaves aside', async ({ page, demo }) => {
+test('a list is exported as it is filtered, and what the file leaves aside is said', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/orders`);
   const take = page.getByRole('link', { name: 'Export orders (CSV)', exact: true });
-  await expect(take).toHaveAccessibleDescription('All of them');
-  await page.goto(`${demo.base}/orders?state=held`);
+  await expect(take).toHaveAccessibleDescription('All of them, archived ones too');
+  await page.goto(`${demo.base}/orders?text=100007&state=closed`);
   const comes = page.waitForEvent('download');
-  await expect(take).toHaveAccessibleDescription('All of them, whatever the filters say');
+  await expect(take).toHaveAccessibleDescription('All that the filters find');
   await take.click();
-  expect((await comes).suggestedFilename()).toBe('orders.csv');
+  const file = await comes;
+  expect(file.suggestedFilename()).toBe('orders.csv');
+  const lines = (await readFile(await file.path(), 'utf8')).trim().split('\r\n');
+  expect(lines.length, lines.join('\n')).toBe(2);
+  expect(lines[1]).toContain('100007');
   await expect(page.getByText('Your browser fetches orders.csv')).toBeVisible();
+  await page.goto(`${demo.base}/activity?state=applied`);
+  await expect(page.getByRole('link', { name: 'Export changes (CSV)', exact: true })).toHaveAccessibleDescription(
+    'All of them, whatever the filters say',
+  );
+});
+
+test('the columns of a list are chosen, and stay chosen', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/orders`);
+  const head = page.getByRole('table', { name: 'Orders' }).getByRole('columnheader');
+  const titles = ['Order', 'State', 'Why', 'Reference', 'Ship to', 'Connection', 'Placed'];
+  await expect(head.filter({ hasText: /./ })).toHaveText(titles);
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('checkbox', { name: 'Merchant' }).check();
+  await page.getByRole('checkbox', { name: 'Reference' }).uncheck();
+  await page.keyboard.press('Escape');
+  const chosen = ['Order', 'State', 'Why', 'Ship to', 'Connection', 'Placed', 'Merchant'];
+  await expect(head.filter({ hasText: /./ })).toHaveText(chosen);
+  await page.reload();
+  await expect(head.filter({ hasText: /./ })).toHaveText(chosen);
+  await page.getByRole('button', { name: 'Columns' }).click();
+  await page.getByRole('menuitem', { name: 'As they were' }).click();
+  await expect(head.filter({ hasText: /./ })).toHaveText(titles);
+});
+
+test('shipments that need a person are found, and tried again together', async ({ page, demo }) => {
+  await demo.signIn(page);
+  const { items } = await demo.api<{ items: Record<string, unknown>[] }>('GET', '/shipments?limit=3');
+  const stopped = items.map((one, place) => ({ ...one, problem: place < 2 ? 'the goods-out note is gone' : undefined }));
+  await page.route('**/api/v1/shipments?*', (route) => {
+    const asked = new URL(route.request().url()).searchParams;
+    return route.fulfill({ json: { items: asked.get('needs_person') === 'true' ? stopped : [] } });
+  });
+  await page.goto(`${demo.base}/shipments`);
+  await pick(page, 'Brightpearl', 'Needs a person');
+  const rows = page.getByRole('table', { name: 'Shipments' }).locator('tbody tr');
+  await expect(rows).toHaveCount(3);
+  await page.getByRole('checkbox', { name: 'Choose all that are shown' }).check();
+  const retried: string[] = [];
+  page.on('request', (request) => {
+    const [, id] = /shipments\/(shp_\w+)\/retry$/.exec(request.url()) ?? [];
+    if (id) retried.push(id);
+  });
+  await page.getByRole('region', { name: 'Several at once' }).getByRole('button', { name: 'Try again' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Try again' });
+  await expect(dialog).toContainText('2 shipments are looked at anew');
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog).toBeHidden();
+  expect(retried).toEqual(stopped.slice(0, 2).map((one) => String((one as { id?: unknown }).id)));
 });
 
 test('an error leads to what mends it, and what the program did is shown', async ({ page, demo }) => {

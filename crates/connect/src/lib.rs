@@ -15,6 +15,7 @@
 //! and files come in through [`Clock`], [`Random`], [`Transport`] and [`FileStore`], so a whole hub can run under one seed.
 
 pub mod budget;
+pub mod clocks;
 mod desk;
 mod effect;
 mod error;

@@ -29,7 +29,7 @@ export function CensusPage() {
       about="Every order is looked for on both sides, by a part of the program that does not trust the rest of it."
       actions={
         <>
-          <ExportCsv kind="census" connection={id} />
+          <ExportCsv kind="census" filter={{ connection: id }} />
           {decides && (
             <>
               <Action label="Look at what is recent" said="The census begins as soon as nothing else wants to call." run={() => run(false)} />

@@ -43,7 +43,7 @@ export function Exceptions() {
     <Page
       title="Exceptions"
       about="Orders, changes and inputs that need somebody, grouped by what they have in common. Mend the cause once, then try all of them again."
-      actions={<ExportCsv kind="exceptions" connection={filters.connection} />}
+      actions={<ExportCsv kind="exceptions" filter={{ connection: filters.connection }} />}
     >
       <FilterBar list="exceptions" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
       <ExceptionsWorks />

@@ -34,7 +34,7 @@ export function Findings() {
     <Page
       title="Findings"
       about="What the census found wrong between Brightpearl, the warehouse and Millrace. Each repair is yours to start."
-      actions={<ExportCsv kind="findings" connection={filters.connection} />}
+      actions={<ExportCsv kind="findings" filter={{ connection: filters.connection }} />}
     >
       <FilterBar list="findings" fields={[{ name: 'connection', label: 'Connection', choices: names.connections }]} />
       <Switch

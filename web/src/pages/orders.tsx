@@ -4,12 +4,13 @@ import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { StateBadge } from '../parts/badge';
+import { useColumns, type ChosenColumn } from '../parts/columns';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
 import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
-import { DataTable, type Column } from '../parts/table';
+import { DataTable } from '../parts/table';
 import { Cut, Time, words } from '../parts/values';
 import { BulkActions } from './orders-bulk';
 import { OrdersWorks } from './orders-work';
@@ -41,9 +42,9 @@ export function Orders() {
   const { state, text, merchant, connection } = filters;
   const filter = { state, text, merchant, connection, placed_from: beginning(filters.from), placed_to: beginning(filters.to) };
   const query = paging('/api/v1/orders', { query: { ...filter, limit: 100 } });
-  const called = names.connection;
+  const { connection: called, merchant: owner } = names;
   // Made once: rows are then drawn again only when something of theirs changes.
-  const columns = useMemo<Column<Order>[]>(
+  const all = useMemo<ChosenColumn<Order>[]>(
     () => [
       { title: 'Order', show: (order) => <To href={`/orders/${order.id}`}>{order.number}</To>, width: 85 },
       { title: 'State', show: (order) => <StateBadge state={order.state} />, width: 130 },
@@ -52,12 +53,16 @@ export function Orders() {
       { title: 'Ship to', show: (order) => <Cut twice>{order.ship_to}</Cut>, width: 190 },
       { title: 'Connection', show: (order) => <Cut>{called(order.connection)}</Cut>, wide: true, width: 105 },
       { title: 'Placed', show: (order) => <Time at={order.placed_at} />, width: 146 },
+      { title: 'Merchant', show: (order) => <Cut>{owner(order.merchant)}</Cut>, width: 105, extra: true },
+      { title: 'Imported', show: (order) => <Time at={order.imported_at} />, width: 146, extra: true },
+      { title: 'State since', show: (order) => <Time at={order.changed_at} />, width: 146, extra: true },
     ],
-    [called],
+    [called, owner],
   );
+  const { columns, menu } = useColumns('orders', all);
   const filtered = Object.keys(filters).length > 0;
   return (
-    <Page title="Orders" about="Those that were imported last come first." actions={<ExportCsv kind="orders" connection={connection} />}>
+    <Page title="Orders" about="Those that were imported last come first." actions={<ExportCsv kind="orders" filter={filter} />}>
       <OrdersWorks />
       <FilterBar
         list="orders"
@@ -70,6 +75,7 @@ export function Orders() {
           { name: 'from', label: 'Placed from' },
           { name: 'to', label: 'Placed before' },
         ]}
+        more={menu}
       />
       <DataTable
         of={query}

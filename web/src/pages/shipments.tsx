@@ -1,10 +1,13 @@
 import { Stack, Text } from '@mantine/core';
 import { useParams } from '@tanstack/react-router';
+import { useMemo } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { useColumns, type ChosenColumn } from '../parts/columns';
 import { ExportCsv } from '../parts/export';
 import { Facts } from '../parts/facts';
 import { FilterBar, useFilters } from '../parts/filters';
@@ -16,6 +19,37 @@ import { DataTable, Rows } from '../parts/table';
 import { carriage, Code, Cut, Quantity, Time } from '../parts/values';
 
 type Shipment = Schemas['ShipmentOut'];
+
+/** What the filter by what Brightpearl knows asks the API for. */
+const TOLD: Record<string, { confirmed?: boolean; needs_person?: boolean }> = {
+  yes: { confirmed: true },
+  no: { confirmed: false },
+  stopped: { needs_person: true },
+};
+
+/** Has the next step of several decided again, one after the other. */
+function RetryShipments({ shipments, clear }: { shipments: Shipment[]; clear: () => void }) {
+  const stopped = shipments.filter((one) => one.problem && one.order);
+  const run = async () => {
+    for (const one of stopped) {
+      await done(api.POST('/api/v1/shipments/{shipment}/retry', { params: { path: { shipment: one.id } } }));
+    }
+  };
+  const others = shipments.length - stopped.length;
+  return (
+    <Action
+      label="Try again"
+      size="xs"
+      disabled={stopped.length === 0}
+      explains={
+        `${stopped.length === 1 ? 'One shipment is' : `${stopped.length} shipments are`} looked at anew, and Brightpearl is told what it ` +
+        `does not know yet.${others > 0 ? ' The others need nobody, or belong to no order that is known.' : ''}`
+      }
+      run={run}
+      then={clear}
+    />
+  );
+}
 
 function Told({ shipment }: { shipment: Shipment }) {
   if (shipment.problem) return <StateBadge state="error" label="Needs a person" />;
@@ -30,40 +64,52 @@ function Told({ shipment }: { shipment: Shipment }) {
 export function Shipments() {
   const [filters] = useFilters();
   const names = useNames();
-  const { text, connection, confirmed } = filters;
+  const { decides } = useRights();
+  const { text, connection, told } = filters;
+  const filter = { text, connection, ...TOLD[told ?? ''] };
+  const { connection: called } = names;
+  const all = useMemo<ChosenColumn<Shipment>[]>(
+    () => [
+      { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To>, width: 115 },
+      { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
+      { title: 'Told', show: (one) => <Told shipment={one} />, width: 205 },
+      { title: 'Carrier', show: (one) => <Cut>{carriage(one)}</Cut>, width: 110 },
+      { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
+      { title: 'Connection', show: (one) => <Cut>{called(one.connection)}</Cut>, wide: true, width: 110 },
+      { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 146 },
+      { title: 'Why', show: (one) => one.problem && <Cut twice>{sentence(one.problem)}</Cut>, extra: true },
+      { title: 'Brightpearl knew', show: (one) => <Time at={one.confirmed_at} />, width: 146, extra: true },
+    ],
+    [called],
+  );
+  const { columns, menu } = useColumns('shipments', all);
   return (
-    <Page title="Shipments" actions={<ExportCsv kind="shipments" connection={connection} />}>
+    <Page title="Shipments" actions={<ExportCsv kind="shipments" filter={filter} />}>
       <FilterBar
         list="shipments"
         search="Reference, order, tracking number"
         fields={[
           { name: 'connection', label: 'Connection', choices: names.connections },
           {
-            name: 'confirmed',
+            name: 'told',
             label: 'Brightpearl',
             choices: [
-              { value: 'true', label: 'Knows everything' },
-              { value: 'false', label: 'Not yet' },
+              { value: 'yes', label: 'Knows everything' },
+              { value: 'no', label: 'Not yet' },
+              { value: 'stopped', label: 'Needs a person' },
             ],
           },
         ]}
+        more={menu}
       />
       <DataTable<Shipment>
-        of={paging('/api/v1/shipments', {
-          query: { text, connection, confirmed: confirmed === undefined ? undefined : confirmed === 'true', limit: 50 },
-        })}
+        of={paging('/api/v1/shipments', { query: { ...filter, limit: 50 } })}
         long
         label="Shipments"
         id={(shipment) => shipment.id}
-        columns={[
-          { title: 'Shipment', show: (one) => <To href={`/shipments/${one.id}`}>{one.reference}</To>, width: 115 },
-          { title: 'Order', show: (one) => (one.order ? <To href={`/orders/${one.order}`}>{one.key}</To> : one.key) },
-          { title: 'Told', show: (one) => <Told shipment={one} />, width: 190 },
-          { title: 'Carrier', show: (one) => <Cut>{carriage(one)}</Cut>, width: 110 },
-          { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
-          { title: 'Connection', show: (one) => <Cut>{names.connection(one.connection)}</Cut>, wide: true, width: 110 },
-          { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 146 },
-        ]}
+        called={(shipment) => `shipment ${shipment.reference}`}
+        columns={columns}
+        {...(decides ? { bulk: (chosen: Shipment[], clear: () => void) => <RetryShipments shipments={chosen} clear={clear} /> } : {})}
         empty={
           Object.keys(filters).length > 0 ? (
             <EmptyNote title="No shipment is like this">Take a filter away, or search for something else.</EmptyNote>

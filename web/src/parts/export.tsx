@@ -16,32 +16,40 @@ const WHAT: Partial<Record<Kind, string>> = {
   audit: 'the audit trail',
 };
 
+/** Lists that can be exported as they are filtered. */
+const WHOLE: ReadonlySet<Kind> = new Set<Kind>(['orders', 'shipments']);
+
 /** What of it is in the file beside that which its list shows at first. */
 const ALSO: Partial<Record<Kind, string>> = {
+  orders: ', archived ones too',
   exceptions: ', those that were dealt with too',
   findings: ', those that are gone too',
 };
 
 interface ExportProps {
   kind: Kind;
-  /** Only of this connection; the route takes no other filter. */
-  connection?: string | undefined;
+  /** As the list is filtered; what the route cannot be limited by stays away. */
+  filter?: Record<string, string | boolean | undefined>;
 }
 
-/** All of a list as a file. The browser itself fetches it, with the session: it may be large. */
-export function ExportCsv({ kind, connection }: ExportProps) {
+/** All of a list as a file, as it is filtered. The browser itself fetches it, with the session: it may be large. */
+export function ExportCsv({ kind, filter = {} }: ExportProps) {
   const [filters] = useFilters();
   const scope = useId();
-  const query = connection ? `?${new URLSearchParams({ connection }).toString()}` : '';
-  const all = connection ? 'All of this connection' : kind === 'audit' ? 'All of it' : 'All of them';
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined && value !== '');
+  const query = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
   // What the file leaves aside is said, so that nobody takes it for what is shown.
-  const isFiltered = Object.keys(filters).some((name) => name !== 'connection' && name !== 'tab');
+  const isFiltered = Object.keys(filters).some((name) => name !== 'tab');
+  const some = given.length === 1 && filter.connection !== undefined ? 'All of this connection' : 'All that the filters find';
+  const all = given.length > 0 ? some : kind === 'audit' ? 'All of it' : 'All of them';
+  const also = kind === 'orders' && filter.state ? undefined : ALSO[kind];
+  const others = isFiltered && !WHOLE.has(kind) && `, whatever the ${given.length > 0 ? 'other filters' : 'filters'} say`;
   return (
     <Stack gap={2}>
       <Button
         component="a"
         variant="default"
-        href={`/api/v1/exports/${kind}${query}`}
+        href={`/api/v1/exports/${kind}${query && `?${query}`}`}
         download
         aria-describedby={scope}
         onClick={() => fetching(`${kind}.csv`)}
@@ -50,8 +58,8 @@ export function ExportCsv({ kind, connection }: ExportProps) {
       </Button>
       <Text size="xs" className="quiet" id={scope}>
         {all}
-        {ALSO[kind]}
-        {isFiltered && `, whatever the ${connection ? 'other filters' : 'filters'} say`}
+        {also}
+        {others}
       </Text>
     </Stack>
   );

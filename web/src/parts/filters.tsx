@@ -3,7 +3,7 @@ import { useDebouncedCallback, useDisclosure, useLocalStorage } from '@mantine/h
 import IconBookmark from '@tabler/icons-react/dist/esm/icons/IconBookmark.mjs';
 import IconSearch from '@tabler/icons-react/dist/esm/icons/IconSearch.mjs';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { useEffect, useState, type ReactNode } from 'react';
 import { useSession } from '../api/session';
 import { FormDialog } from './dialog';
 
@@ -52,10 +52,12 @@ interface Props {
   /** What can be searched for; without it there is no search. */
   search?: string;
   fields: FilterField[];
+  /** What else decides about what is shown, such as the choice of columns. */
+  more?: ReactNode;
 }
 
 /** Search, filters, and the views that this person keeps in this browser. */
-export function FilterBar({ list, search, fields }: Props) {
+export function FilterBar({ list, search, fields, more }: Props) {
   const [filters, setFilters] = useFilters();
   // What else stands in the address, such as a tab, is no filter.
   const own = ['text', ...fields.map((field) => field.name)];
@@ -109,6 +111,7 @@ export function FilterBar({ list, search, fields }: Props) {
         </Button>
       )}
       <Views list={list} filters={filters} setFilters={setFilters} />
+      {more}
     </Group>
   );
 }

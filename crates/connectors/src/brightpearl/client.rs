@@ -179,8 +179,8 @@ impl Gateway {
         if let Some(quota) = envelope::quota(&answer) {
             self.budget.observe(quota.remaining, quota.refills_in);
         }
-        if let Some(date) = envelope::date(&answer) {
-            self.clock_difference.store(date.as_second() - self.clock.now().as_second(), Ordering::Relaxed);
+        if let Some(date) = answer.date() {
+            self.clock_difference.store(connect::clocks::less(date, self.clock.now()), Ordering::Relaxed);
         }
         Ok(answer)
     }

@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use connect::HttpResponse;
-use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::lenient::{Object, Text};
@@ -107,11 +106,6 @@ pub(super) fn throttle_wait(answer: &HttpResponse) -> Option<Duration> {
     retry_after.or_else(|| refills_in(answer))
 }
 
-/// The time of the answer, to the second.
-pub(super) fn date(answer: &HttpResponse) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(answer.header("date")?).ok().map(|zoned| zoned.timestamp())
-}
-
 /// Whether a 401 is the gateway's own word that the token is refused: the call was not taken in. The legacy generation
 /// sends no `Message-Type`.
 pub(super) fn is_refused_token(answer: &HttpResponse, legacy: bool) -> bool {
@@ -145,7 +139,7 @@ mod tests {
     use connect::HttpResponse;
     use serde_json::Value;
 
-    use super::{Refusal, date, is_refused_token, is_throttled, quota, refusal, response, shown_body, throttle_wait};
+    use super::{Refusal, is_refused_token, is_throttled, quota, refusal, response, shown_body, throttle_wait};
 
     fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> HttpResponse {
         HttpResponse {
@@ -208,7 +202,7 @@ mod tests {
     #[test]
     fn the_date_of_an_answer() {
         let answer = answer(200, &[("date", "Wed, 05 Nov 2025 21:38:59 GMT")], "{}");
-        assert_eq!(date(&answer), Some("2025-11-05T21:38:59Z".parse().unwrap()));
+        assert_eq!(answer.date(), Some("2025-11-05T21:38:59Z".parse().unwrap()));
     }
 
     /// Every recorded answer of the API, whether the hub makes the call or not.
@@ -260,7 +254,7 @@ mod tests {
                 ),
             }
             if answer.header("brightpearl-requests-remaining").is_some() {
-                assert!(quota(&answer).is_some() && date(&answer).is_some(), "{name}");
+                assert!(quota(&answer).is_some() && answer.date().is_some(), "{name}");
             }
         }
         assert!(seen >= 60, "only {seen} recordings were found in {folder}");

@@ -17,8 +17,6 @@ const LISTS: Purpose = Purpose::sweeps("lists");
 const CHECK: Purpose = Purpose::sweeps("check");
 /// Calls that Brightpearl allows in a minute (Brightpearl help: *Request throttling*, article 212644823).
 const CALLS_ALLOWED: u32 = 200;
-/// A clock that is off by more is said to be.
-const CLOCK_DIFFERENCE_SHOWN: i64 = 30;
 
 /// Everything a person picks from.
 pub(super) async fn choices(client: &Client) -> Result<Choices, Failure> {
@@ -198,17 +196,9 @@ pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, Conne
         ));
     }
     let clock_difference = client.clock_difference();
-    if clock_difference.abs() > CLOCK_DIFFERENCE_SHOWN {
-        warnings.push(format!(
-            "Brightpearl's clock and this machine's differ by {} s. Set this machine's clock, so that times of shipment are \
-             right.",
-            clock_difference.abs()
-        ));
-    } else {
-        reached.push(match clock_difference.abs() {
-            0 => "Brightpearl's clock and this machine's agree to the second".to_owned(),
-            seconds => format!("Brightpearl's clock and this machine's agree within {seconds} s"),
-        });
+    match connect::clocks::beside_ours("Brightpearl's", clock_difference) {
+        Ok(words) => reached.push(words),
+        Err(words) => warnings.push(words),
     }
     Ok(AccountCheck { account: account.code.clone(), staff_id, clock_difference, reached, warnings })
 }

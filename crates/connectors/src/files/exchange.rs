@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
-    Armed, BuildContext, Capabilities, Capability, ConnectorError, Delivery, Effect, EffectDraft, EffectKind, Effects,
-    FeedCursor, FileStore, FoundAgain, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
+    Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, Delivery, Effect, EffectDraft, EffectKind,
+    Effects, FeedCursor, FileStore, FoundAgain, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
     RequestState, ShipmentPage, ShipmentRequest, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature,
     WebhookCall, WebhookHint,
 };
@@ -188,6 +188,7 @@ pub(crate) struct Exchange<F> {
     place: Place,
     store: Arc<dyn FileStore>,
     random: Arc<dyn Random>,
+    clock: Arc<dyn Clock>,
     inbox: Inbox<F>,
     outbox: Outbox,
     incoming: Arc<Incoming>,
@@ -217,6 +218,7 @@ impl<F: OrderFiles> Exchange<F> {
                 context.waits,
             ),
             random: Arc::clone(&context.random),
+            clock: Arc::clone(&context.clock),
             store,
             place,
             incoming,
@@ -285,7 +287,7 @@ impl<F: OrderFiles> Warehouse for Exchange<F> {
                 if self.incoming.shipments.names.exact { "; letter case counts" } else { "" }
             ));
         }
-        proof::prove(&*self.store, &*self.random, orders, &mut check).await?;
+        proof::prove(&*self.store, (&*self.random, self.place.their_clock(&*self.clock)), orders, &mut check).await?;
         if self.place.archive {
             for folder in ["archive", "rejected"] {
                 self.store.create_folder(&format!("{results}/{folder}")).await?;

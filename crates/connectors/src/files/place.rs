@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use connect::{Field, FieldKind, FileLocation, Settings, SettingsError};
+use connect::{Clock, Field, FieldKind, FileLocation, Settings, SettingsError};
 use jiff::tz::TimeZone;
 
 /// A setting that need not be given.
@@ -195,5 +195,10 @@ impl Place {
     /// Whether a host key is needed and not agreed yet.
     pub(crate) fn host_key_missing(&self) -> bool {
         matches!(&self.location, FileLocation::Sftp { host_key: None, .. })
+    }
+
+    /// Ours, to compare theirs with; `None` for a folder of this machine.
+    pub(crate) fn their_clock<'a>(&self, ours: &'a dyn Clock) -> Option<&'a dyn Clock> {
+        matches!(&self.location, FileLocation::Sftp { .. }).then_some(ours)
     }
 }

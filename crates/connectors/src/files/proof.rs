@@ -1,6 +1,9 @@
 //! What the test of the settings proves of a place for files: everything real work does, on files of its own.
 
-use connect::{ConnectorError, Field, FileEntry, FileError, FileErrorKind, FileStore, Random, Renamed, WarehouseCheck};
+use connect::{
+    Clock, ConnectorError, Field, FileEntry, FileError, FileErrorKind, FileStore, Random, Renamed, WarehouseCheck,
+    clocks,
+};
 
 /// Shows the host key of a server that is not known yet.
 pub(crate) async fn host_key(store: &dyn FileStore, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {
@@ -35,10 +38,10 @@ pub(crate) async fn list(
 }
 
 /// Proves, on two files of its own, that what is written is what lies there and that a rename never replaces a file: a file
-/// that is sent could otherwise be lost.
+/// that is sent could otherwise be lost. Their dates show the clock of the place, which is asked for where that is not this machine.
 pub(crate) async fn prove(
     store: &dyn FileStore,
-    random: &dyn Random,
+    (random, clock): (&dyn Random, Option<&dyn Clock>),
     folder: &str,
     check: &mut WarehouseCheck,
 ) -> Result<(), ConnectorError> {
@@ -47,19 +50,33 @@ pub(crate) async fn prove(
     let unique: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let first = format!("{folder}/millrace-test-{unique}.a.part");
     let second = format!("{folder}/millrace-test-{unique}.b.part");
-    let proven = rename(store, &first, &second).await;
+    let mut dated = None;
+    let proven = rename(store, &first, &second, (clock, &mut dated)).await;
     // Removed whatever was found, and a failure to remove is worth less than what was found.
     let removed = [store.remove(&first).await, store.remove(&second).await];
     check.reached.push(proven?);
+    match dated.map(|difference| clocks::beside_ours("The file server's", difference)) {
+        Some(Ok(words)) => check.reached.push(words),
+        Some(Err(words)) => check.warnings.push(words),
+        None => {}
+    }
     for failed in removed.into_iter().filter_map(Result::err) {
         check.warnings.push(format!("A test file could not be removed: {failed}"));
     }
     Ok(())
 }
 
-async fn rename(store: &dyn FileStore, first: &str, second: &str) -> Result<String, ConnectorError> {
+async fn rename(
+    store: &dyn FileStore,
+    first: &str,
+    second: &str,
+    (clock, dated): (Option<&dyn Clock>, &mut Option<i64>),
+) -> Result<String, ConnectorError> {
     let text = b"This file is a test and may be removed.\n";
     store.write(first, text).await?;
+    if let Some(written) = clock.map(Clock::now) {
+        *dated = store.stat(first).await?.and_then(|entry| entry.modified).map(|theirs| clocks::less(theirs, written));
+    }
     if store.read(first, 1024).await? != text {
         return Err(ConnectorError::unexpected(format!("{first} does not hold what was written to it")));
     }

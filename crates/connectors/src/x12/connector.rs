@@ -292,7 +292,8 @@ impl Warehouse for X12 {
         check.reached.push(format!("The folder for orders ({}) holds {} files.", place.in_folder, orders.len()));
         let results = proof::list(&*self.store, &place.out_folder, &OUT_FOLDER).await?;
         check.reached.push(format!("The folder for results ({}) holds {} files.", place.out_folder, results.len()));
-        proof::prove(&*self.store, &*self.random, &place.in_folder, &mut check).await?;
+        proof::prove(&*self.store, (&*self.random, place.their_clock(&*self.clock)), &place.in_folder, &mut check)
+            .await?;
         if place.archive {
             for folder in ["archive", "rejected"] {
                 self.store.create_folder(&format!("{}/{folder}", place.out_folder)).await?;

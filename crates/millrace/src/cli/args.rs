@@ -667,6 +667,9 @@ pub enum Shipments {
         /// Only those that Brightpearl does not know in full yet.
         #[arg(long)]
         open: bool,
+        /// Only those that a person is needed for.
+        #[arg(long)]
+        needs_person: bool,
         /// How much.
         #[command(flatten)]
         paging: Paging,

@@ -35,7 +35,7 @@ pub struct Exports {
 /// # Errors
 /// As the operation, or when it cannot be written.
 pub(super) async fn export(session: &Session, asked: Exports) -> Result<(), Failure> {
-    let query = ExportQuery { connection: asked.connection };
+    let query = ExportQuery { connection: asked.connection, ..ExportQuery::default() };
     let pieces = exports::export(Arc::clone(&session.hub), session.caller.clone(), asked.kind, query).await?;
     let mut pieces = pin!(pieces);
     let Some(path) = asked.to else {

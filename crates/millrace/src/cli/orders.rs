@@ -232,11 +232,12 @@ fn effect_table(effects: &[EffectOut]) -> String {
 pub(super) async fn shipments(session: &Session, command: Shipments, printer: Printer) -> Result<(), Failure> {
     let (hub, caller) = (&session.hub, &session.caller);
     match command {
-        Shipments::List { text, connection, open, paging } => {
+        Shipments::List { text, connection, open, needs_person, paging } => {
             let query = ShipmentsQuery {
                 text,
                 connection,
                 confirmed: open.then_some(false),
+                needs_person: needs_person.then_some(true),
                 limit: Some(paging.limit),
                 cursor: paging.cursor,
             };

@@ -230,6 +230,11 @@ impl Database {
                     Some(false) => conditions.sql.push_str(" AND s.confirmed_at IS NULL"),
                     None => {}
                 }
+                match query.needs_person {
+                    Some(true) => conditions.sql.push_str(" AND s.problem IS NOT NULL"),
+                    Some(false) => conditions.sql.push_str(" AND s.problem IS NULL"),
+                    None => {}
+                }
                 conditions.text("s", &query.text);
                 let wanted = conditions.page("s", query.after, query.limit);
                 let sql = format!("SELECT {SHIPMENT} FROM shipment AS s WHERE {wanted}");

@@ -51,6 +51,8 @@ pub struct ShipmentQuery {
     pub connection: Option<ConnectionId>,
     /// Told to the source, or not.
     pub confirmed: Option<bool>,
+    /// With something for a person, or without.
+    pub needs_person: Option<bool>,
     /// Found in reference, key or tracking numbers.
     pub text: String,
     /// Go on after this id.

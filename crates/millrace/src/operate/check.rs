@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use connect::{ErrorKind, FieldKind, OrderSource, Settings, TenantId, Warehouse};
+use connect::{
+    BuildContext, ErrorKind, FieldKind, OrderSource, Settings, TenantId, Warehouse,
+    clocks::{self, Dated},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -397,12 +400,20 @@ async fn warehouse(
     settings: &Settings,
     told: &mut EndpointCheckOut,
 ) -> Result<(), Failure> {
-    let found = ships(hub, tenant, platform, settings)?.check().await.map_err(|error| match error.kind {
+    let mut context = hub.workers.context(tenant, "check");
+    let dated = Arc::new(Dated::around(Arc::clone(&context.transport), Arc::clone(&context.clock)));
+    context.transport = Arc::<Dated>::clone(&dated);
+    let found = ships_in(&context, platform, settings)?.check().await.map_err(|error| match error.kind {
         ErrorKind::NotFound => Failure::new(FailureKind::Remote, error.message),
         _ => error.into(),
     })?;
     told.reached = found.reached;
     told.warnings = found.warnings;
+    match dated.difference().map(|difference| clocks::beside_ours("The warehouse's", difference)) {
+        Some(Ok(words)) => told.reached.push(words),
+        Some(Err(words)) => told.warnings.push(words),
+        None => {}
+    }
     told.learned = found.learned;
     told.facilities = found.facilities;
     Ok(())
@@ -438,10 +449,14 @@ pub fn source(
 /// # Errors
 /// When its settings cannot be used.
 pub fn ships(hub: &Hub, tenant: &TenantId, platform: &str, settings: &Settings) -> Result<Arc<dyn Warehouse>, Failure> {
+    ships_in(&hub.workers.context(tenant, "check"), platform, settings)
+}
+
+fn ships_in(context: &BuildContext, platform: &str, settings: &Settings) -> Result<Arc<dyn Warehouse>, Failure> {
     let spec = endpoints::platform(Side::Warehouse, platform)?;
     settings.validate(spec.fields)?;
     match spec.role {
-        connect::Role::Warehouse(build) => Ok(build(settings, &hub.workers.context(tenant, "check"))?),
+        connect::Role::Warehouse(build) => Ok(build(settings, context)?),
         connect::Role::OrderSource(_) => {
             Err(Failure::new(FailureKind::Internal, "a store in the place of a warehouse"))
         }

@@ -7,11 +7,15 @@ mod rows;
 use std::{collections::VecDeque, sync::Arc};
 
 use futures_util::{Stream, stream};
+use jiff::Timestamp;
 use parts::Part;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, FailureKind, Hub, PageOut, connections, mappings_csv::cell};
+use super::{
+    Caller, Failure, FailureKind, Hub, PageOut, Problem, connections, mappings_csv::cell, orders::OrdersQuery,
+    shipments::ShipmentsQuery,
+};
 
 /// What can be exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema, clap::ValueEnum)]
@@ -79,6 +83,71 @@ impl ExportKind {
 pub struct ExportQuery {
     /// Only of this connection (name or id); the audit trail, events and deliveries are of none.
     pub connection: Option<String>,
+    /// Of orders and their lines, as in their list: in this state; several with commas. Without, all, archived ones too.
+    pub state: Option<String>,
+    /// Of orders, their lines, and shipments: found as their list finds it.
+    pub text: Option<String>,
+    /// Of orders and their lines: of this merchant (name or id).
+    pub merchant: Option<String>,
+    /// Of orders and their lines: placed at or after.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub placed_from: Option<Timestamp>,
+    /// Of orders and their lines: placed before.
+    #[param(value_type = Option<String>, format = DateTime)]
+    pub placed_to: Option<Timestamp>,
+    /// Of shipments: known to Brightpearl in full, or not.
+    pub confirmed: Option<bool>,
+    /// Of shipments: with something that a person is needed for, or without.
+    pub needs_person: Option<bool>,
+}
+
+impl ExportQuery {
+    /// A filter that this kind does not have would be passed over, and the file hold what nobody wanted.
+    fn fits(&self, kind: ExportKind) -> Result<(), Failure> {
+        let (orders, shipments) =
+            (matches!(kind, ExportKind::Orders | ExportKind::OrderLines), kind == ExportKind::Shipments);
+        let given = [
+            ("state", self.state.is_some(), orders),
+            ("text", self.text.is_some(), orders || shipments),
+            ("merchant", self.merchant.is_some(), orders),
+            ("placed_from", self.placed_from.is_some(), orders),
+            ("placed_to", self.placed_to.is_some(), orders),
+            ("confirmed", self.confirmed.is_some(), shipments),
+            ("needs_person", self.needs_person.is_some(), shipments),
+        ];
+        match given.into_iter().find(|(_, is_given, applies)| *is_given && !applies) {
+            Some((name, ..)) => Err(Failure::invalid(
+                "this export has no such filter",
+                vec![Problem::new(name, "leave it out: the file holds all of this kind")],
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Which orders, a page of them.
+    fn orders(&self, limit: u32, cursor: Option<String>) -> OrdersQuery {
+        let every = OrdersQuery::every(self.connection.clone(), limit, cursor);
+        OrdersQuery {
+            state: self.state.clone().or(every.state),
+            text: self.text.clone(),
+            merchant: self.merchant.clone(),
+            placed_from: self.placed_from,
+            placed_to: self.placed_to,
+            ..every
+        }
+    }
+
+    /// Which shipments, a page of them.
+    fn shipments(&self, limit: u32, cursor: Option<String>) -> ShipmentsQuery {
+        ShipmentsQuery {
+            text: self.text.clone(),
+            connection: self.connection.clone(),
+            confirmed: self.confirmed,
+            needs_person: self.needs_person,
+            limit: Some(limit),
+            cursor,
+        }
+    }
 }
 
 /// Where an export stands.
@@ -86,6 +155,7 @@ struct Export {
     hub: Arc<Hub>,
     caller: Caller,
     kind: ExportKind,
+    query: ExportQuery,
     /// What is still to come; the first has been begun where there is a cursor.
     parts: VecDeque<Part>,
     cursor: Option<String>,
@@ -105,11 +175,12 @@ pub async fn export(
     if kind == ExportKind::Audit {
         caller.administers()?;
     }
+    query.fits(kind)?;
     if let Some(named) = &query.connection {
         connections::find(&hub, &caller, named).await?;
     }
-    let parts = parts::of(&hub, &caller, kind, query.connection).await?;
-    let mut export = Export { hub, caller, kind, parts, cursor: None };
+    let parts = parts::of(&hub, &caller, kind, query.connection.as_deref()).await?;
+    let mut export = Export { hub, caller, kind, query, parts, cursor: None };
     let mut first = line(rows::head(kind).iter().map(|name| (*name).to_owned()));
     first.push_str(&export.piece().await?.unwrap_or_default());
     let rest = stream::unfold(Some(export), |export| async move {
@@ -127,7 +198,8 @@ impl Export {
     /// The next lines; `None` at the end.
     async fn piece(&mut self) -> Result<Option<String>, Failure> {
         let Some(part) = self.parts.front() else { return Ok(None) };
-        let page = match parts::page(&self.hub, &self.caller, self.kind, part, self.cursor.take()).await {
+        let page = match parts::page(&self.hub, &self.caller, (self.kind, &self.query), part, self.cursor.take()).await
+        {
             // It was deleted meanwhile: nothing of it is left to be written.
             Err(failure) if failure.kind == FailureKind::NotFound => PageOut { items: Vec::new(), next: None },
             page => page?,

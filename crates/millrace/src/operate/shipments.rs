@@ -20,6 +20,8 @@ pub struct ShipmentsQuery {
     pub connection: Option<String>,
     /// Known to Brightpearl in full, or not.
     pub confirmed: Option<bool>,
+    /// With something that a person is needed for, or without.
+    pub needs_person: Option<bool>,
     /// Most entries, 1 to 500; 50 where not given.
     pub limit: Option<u32>,
     /// The `next` of the page before.
@@ -154,6 +156,7 @@ pub async fn list(hub: &Hub, caller: &Caller, query: ShipmentsQuery) -> Result<P
             ShipmentQuery {
                 connection,
                 confirmed: query.confirmed,
+                needs_person: query.needs_person,
                 text: query.text.unwrap_or_default(),
                 after: query.cursor,
                 limit: limit(query.limit),

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{ExportKind, rows};
+use super::{ExportKind, ExportQuery, rows};
 use crate::{
     db::ChannelKind,
     operate::{
@@ -15,9 +15,7 @@ use crate::{
         effects::{self, EffectsQuery},
         exceptions::{self, ExceptionsQuery},
         findings::{self, FindingsQuery},
-        orders::{self, OrdersQuery},
-        outlets, schedules,
-        shipments::{self, ShipmentsQuery},
+        orders, outlets, schedules, shipments,
         stock::{self, LevelsQuery},
     },
 };
@@ -28,8 +26,8 @@ const PAGE: u32 = 500;
 /// What is read page by page before the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Part {
-    /// All there is, perhaps of one connection only (name or id).
-    All(Option<String>),
+    /// All that was asked for.
+    All,
     /// What this connection has.
     Connection(String),
     /// What this channel of a connection has.
@@ -45,13 +43,13 @@ pub(super) async fn of(
     hub: &Hub,
     caller: &Caller,
     kind: ExportKind,
-    connection: Option<String>,
+    connection: Option<&str>,
 ) -> Result<VecDeque<Part>, Failure> {
     use ExportKind::{Census, ChannelRuns, Deliveries, Mappings, StockLevels, StockRuns};
     match kind {
         StockLevels | Mappings | StockRuns | Census | ChannelRuns => {
             let connections: Vec<String> = match connection {
-                Some(named) => vec![connections::find(hub, caller, &named).await?.connection.to_string()],
+                Some(named) => vec![connections::find(hub, caller, named).await?.connection.to_string()],
                 None => {
                     let all = hub.db.connections(&caller.access()).await?;
                     all.into_iter().map(|summary| summary.id.to_string()).collect()
@@ -69,7 +67,7 @@ pub(super) async fn of(
             let channels = alert_channels::all(hub, caller).await?;
             Ok(webhooks.chain(channels.into_iter().map(|channel| Part::AlertChannel(channel.id))).collect())
         }
-        _ => Ok(VecDeque::from([Part::All(connection)])),
+        _ => Ok(VecDeque::from([Part::All])),
     }
 }
 
@@ -77,13 +75,13 @@ pub(super) async fn of(
 pub(super) async fn page(
     hub: &Hub,
     caller: &Caller,
-    kind: ExportKind,
+    (kind, asked): (ExportKind, &ExportQuery),
     part: &Part,
     cursor: Option<String>,
 ) -> Result<PageOut<Vec<String>>, Failure> {
     let limit = Some(PAGE);
     match part {
-        Part::All(connection) => all(hub, caller, kind, connection.clone(), cursor).await,
+        Part::All => all(hub, caller, (kind, asked), cursor).await,
         Part::Connection(named) => of_a_connection(hub, caller, kind, named, cursor).await,
         Part::Channel(named, channel) => {
             let query = PagingQuery { limit, cursor };
@@ -104,15 +102,13 @@ pub(super) async fn page(
 async fn all(
     hub: &Hub,
     caller: &Caller,
-    kind: ExportKind,
-    connection: Option<String>,
+    (kind, asked): (ExportKind, &ExportQuery),
     cursor: Option<String>,
 ) -> Result<PageOut<Vec<String>>, Failure> {
-    let limit = Some(PAGE);
+    let (limit, connection) = (Some(PAGE), asked.connection.clone());
     Ok(match kind {
         ExportKind::Shipments => {
-            let query = ShipmentsQuery { connection, limit, cursor, ..ShipmentsQuery::default() };
-            listed(shipments::list(hub, caller, query).await?, rows::shipment)
+            listed(shipments::list(hub, caller, asked.shipments(PAGE, cursor)).await?, rows::shipment)
         }
         ExportKind::Exceptions => {
             let query = ExceptionsQuery { connection, all: true, limit, cursor };
@@ -141,7 +137,7 @@ async fn all(
             listed(PageOut { items: events, next }, rows::event)
         }
         ExportKind::OrderLines => {
-            let page = orders::list(hub, caller, OrdersQuery::every(connection, PAGE, cursor)).await?;
+            let page = orders::list(hub, caller, asked.orders(PAGE, cursor)).await?;
             let ids = page.items.iter().map(|order| order.id.clone()).collect();
             let mut lines = hub.db.order_lines(&caller.access(), ids).await?;
             let of_order = |order: &orders::OrderOut| {
@@ -156,9 +152,7 @@ async fn all(
         | ExportKind::StockRuns
         | ExportKind::Census
         | ExportKind::Deliveries
-        | ExportKind::ChannelRuns => {
-            listed(orders::list(hub, caller, OrdersQuery::every(connection, PAGE, cursor)).await?, rows::order)
-        }
+        | ExportKind::ChannelRuns => listed(orders::list(hub, caller, asked.orders(PAGE, cursor)).await?, rows::order),
     })
 }
 

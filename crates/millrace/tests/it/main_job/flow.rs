@@ -125,6 +125,10 @@ pub async fn run(setup: Setup, count: usize) {
     }
     stock(&mut world).await;
     world.invariants().expect("the invariants hold");
+    // What is reached over the network has a clock of its own, and the test of its settings says how far it is off.
+    let told = world.command(&["warehouses", "test", "Acme warehouse"]);
+    let apart = !matches!(world.setup.ships, Ships::Folder | Ships::Desk);
+    assert_eq!(told.contains("clock and this machine's agree"), apart, "{told}");
     assert!(!world.logs().contains(crate::world::PASSWORD), "the password is in no log (X1)");
 }
 
