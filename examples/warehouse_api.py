@@ -3,11 +3,9 @@
 
     MILLRACE_URL=https://millrace.example.com MILLRACE_KEY=mr_... python3 warehouse_api.py
 
-Needs Python 3.9 and nothing else. It shows what a real system must get right: a request is written down before it is
-acknowledged, a shipment before it is posted, and whatever may not have arrived goes again as it was. It may be killed at any
-line and started again: nothing ships twice. `ship` and `count` are where your own warehouse goes.
+Needs Python 3.9 and nothing else. A request is written down before it is acknowledged, a shipment before it is posted, and
+whatever may not have arrived goes again as it was: it may be killed at any line and started again, and nothing ships twice.
 """
-
 import datetime
 import http.client
 import json
@@ -19,8 +17,6 @@ import urllib.request
 
 BASE = os.environ["MILLRACE_URL"].rstrip("/") + "/api/v1/desk"
 KEY = os.environ["MILLRACE_KEY"]
-PAUSE = float(os.environ.get("WMS_SECONDS", "5"))
-
 books = sqlite3.connect(os.environ.get("WMS_DATABASE", "wms.db"), isolation_level=None)
 books.executescript("""
     CREATE TABLE IF NOT EXISTS request (name TEXT PRIMARY KEY, lease TEXT, document TEXT, state TEXT);
@@ -32,9 +28,8 @@ def call(method, path, body=None):
     """One call. What comes back with a status is an answer; no answer at all is an OSError, and tried again later."""
     data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": "Bearer " + KEY, "Content-Type": "application/json"}
-    request = urllib.request.Request(BASE + path, data, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(BASE + path, data, headers, method=method), timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         problem = json.loads(refused.read() or b"{}")
@@ -43,10 +38,6 @@ def call(method, path, body=None):
         if refused.code in (401, 403):
             raise SystemExit(problem.get("detail", refused.reason))
         return refused.code, problem
-
-
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).isoformat()
 
 
 def pull():
@@ -60,30 +51,25 @@ def pull():
 def acknowledge():
     """Only what is acknowledged with success is ours to ship."""
     for name, lease in books.execute("SELECT name, lease FROM request WHERE state = 'new'").fetchall():
-        status, problem = call("POST", f"/requests/{name}/acknowledge", {"lease": lease, "reference": "PY-" + name})
-        if status != 200:
-            print(name, "is not ours:", problem["detail"])
+        status, _ = call("POST", f"/requests/{name}/acknowledge", {"lease": lease, "reference": "PY-" + name})
         books.execute("UPDATE request SET state = ? WHERE name = ?", ("ours" if status == 200 else "gone", name))
 
 
 def cancels():
     """What has not left is stopped; for the rest it is too late."""
-    _, asked = call("GET", "/requests?state=cancel_asked&limit=500")
-    for item in asked["items"]:
-        name = item["request"]
-        books.execute("UPDATE request SET state = 'stopped' WHERE name = ? AND state IN ('new', 'ours')",
-                      (name,))
-        state = books.execute("SELECT state FROM request WHERE name = ?", (name,)).fetchone()
-        answer = "accepted" if state == ("stopped",) else "too_late"
-        call("POST", f"/requests/{name}/cancel", {"answer": answer})
+    for item in call("GET", "/requests?state=cancel_asked&limit=500")[1]["items"]:
+        name = (item["request"],)
+        books.execute("UPDATE request SET state = 'stopped' WHERE name = ? AND state IN ('new', 'ours')", name)
+        stopped = books.execute("SELECT state FROM request WHERE name = ?", name).fetchone() == ("stopped",)
+        call("POST", f"/requests/{name[0]}/cancel", {"answer": "accepted" if stopped else "too_late"})
 
 
 def ship():
     """Everything leaves at once, in one box: written down together with the shipment that says so."""
     for name, document in books.execute("SELECT name, document FROM request WHERE state = 'ours'").fetchall():
-        asked = json.loads(document)
+        asked, now = json.loads(document), datetime.datetime.now(datetime.timezone.utc).isoformat()
         lines = [{key: line[key] for key in ("line", "sku", "quantity")} for line in asked["lines"]]
-        shipment = {"id": "SHIP-" + name, "request": name, "shipped_at": now(), "carrier": asked["carrier"],
+        shipment = {"id": "SHIP-" + name, "request": name, "shipped_at": now, "carrier": asked["carrier"],
                     "service": asked["service"], "packages": [{"tracking": "TRACK-" + name, "lines": lines}]}
         with books:
             books.execute("BEGIN")
@@ -92,18 +78,13 @@ def ship():
 
 
 def post():
-    """In order, and each until it is kept: the second time counts for nothing, because the id is the same."""
+    """In order, and each until it is kept: the second time counts for nothing, because the id is the same. A count of stock
+    goes the same way, written down after what left before it: '/stock', {"id": ..., "counted_at": ..., "levels": [...]}."""
     for number, path, body in books.execute("SELECT number, path, body FROM post WHERE done = 0").fetchall():
         status, problem = call("POST", path, json.loads(body))
         if status not in (200, 201):
             print(path, "is refused:", problem["detail"], "\n  ", body)
         books.execute("UPDATE post SET done = 1 WHERE number = ?", (number,))
-
-
-def count(levels):
-    """What lies on the shelves, e.g. [{"sku": "A", "physical": 5}]. Written down after what left before it."""
-    body = {"id": "COUNT-" + now(), "counted_at": now(), "complete": True, "levels": levels}
-    books.execute("INSERT INTO post (path, body) VALUES ('/stock', ?)", (json.dumps(body),))
 
 
 if __name__ == "__main__":
@@ -113,4 +94,4 @@ if __name__ == "__main__":
                 step()
         except (OSError, ValueError, http.client.HTTPException) as away:
             print("Millrace does not answer, tried again:", away)
-        time.sleep(PAUSE)
+        time.sleep(float(os.environ.get("WMS_SECONDS", "5")))

@@ -118,6 +118,10 @@ pub struct Shipment {
     /// of every line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<LineRef>,
+    /// All of the request that had not left before is in it, and the warehouse does not say what that is: a file with one row for
+    /// each order, say. Which goods those are is worked out when it is taken in, and this is then no longer set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// The warehouse gives its shipment ids order by order: [`Shipment::reference`] is the identity together with the key (x12.md
     /// §8.5). Said by a connector while it reads, and not kept.
     #[serde(skip)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connect::{
-    EffectKind, NoteRow, RequestLine, Shipment,
+    EffectKind, NoteRow, PackageLine, RequestLine, Shipment,
     planted::{Planted, planted},
 };
 use rust_decimal::Decimal;
@@ -74,6 +74,24 @@ pub fn progress(lines: &[RequestLine], shipments: &[&Shipment]) -> (Decimal, Dec
         let _ = add(lines, &mut left, shipment);
     }
     (left.values().sum(), lines.iter().map(|line| line.quantity).sum())
+}
+
+/// What has not left of a request, given everything that has: the goods of a shipment of which its warehouse says no more than
+/// that it is all of it ([`Shipment::whole`]).
+pub fn rest(lines: &[RequestLine], earlier: &[Shipment]) -> Vec<PackageLine> {
+    let mut left = Left::new();
+    for shipment in earlier {
+        let _ = add(lines, &mut left, shipment);
+    }
+    let open = |line: &RequestLine| line.quantity - left.get(&line.line_number).copied().unwrap_or_default();
+    let goods = lines.iter().map(|line| PackageLine {
+        line_number: Some(line.line_number),
+        sku: line.sku.clone(),
+        quantity: open(line),
+        lot: None,
+        serials: Vec::new(),
+    });
+    goods.filter(|line| line.quantity > Decimal::ZERO).collect()
 }
 
 /// Counts what a shipment packed towards the lines it was asked for by, and says what is wrong with it. What can be placed

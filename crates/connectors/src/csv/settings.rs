@@ -18,7 +18,7 @@ const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_
     service=service, tracking_number=tracking_number, line_number=line_number, sku=sku, quantity=quantity";
 const STOCK_COLUMNS: &str = "sku=sku, available=available";
 /// What must be mapped of shipments.
-const SHIPMENT_REQUIRED: &[&str] = &["order_number", "sku", "quantity"];
+const SHIPMENT_REQUIRED: &[&str] = &["order_number"];
 /// One of these tells shipments of an order apart.
 const SHIPMENT_IDENTITY: [&str; 3] = ["shipment_id", "shipped_at", "tracking_number"];
 
@@ -72,8 +72,8 @@ pub(super) static FIELDS: &[Field] = &[
         "Columns of shipment files",
         FieldKind::LongText,
         Some(SHIPMENT_COLUMNS),
-        "Which column holds what: field=column title or position from 1, separated by commas. order_number, sku and quantity are \
-         needed, and one of shipment_id, shipped_at and tracking_number: the first of them that is there tells shipments of an order \
+        "Which column holds what: field=column title or position from 1, separated by commas. order_number is needed, sku and \
+         quantity unless a row is all of its order that had not left before, and one of shipment_id, shipped_at and tracking_number: the first of them that is there tells shipments of an order \
          apart. Without shipped_at, what left did so when the file was written. Also package_number, lot, serial (several with ;) \
          and status. trailer=WORD: the last row begins with WORD and gives the number of rows.",
     ),
@@ -206,6 +206,15 @@ impl Config {
         };
         let shipments =
             kind("shipment_files", "shipment_columns", "shipment_has_header", shipments::FIELDS, SHIPMENT_REQUIRED)?;
+        let has = |field: &str| shipments.layout.has(field);
+        if let (false, Some(alone)) = (has("sku"), shipments::OF_GOODS.iter().find(|field| has(field))) {
+            let why =
+                format!("{alone} is said of goods: it needs sku beside it. Without both, a row is all of its order");
+            return Err(SettingsError::field("shipment_columns", why));
+        }
+        if has("sku") && !has("quantity") {
+            return Err(SettingsError::field("shipment_columns", "sku needs quantity beside it: how many left?"));
+        }
         if !SHIPMENT_IDENTITY.iter().any(|field| shipments.layout.has(field)) {
             let names = SHIPMENT_IDENTITY.join(", ");
             let why = format!("one of {names} must be there, or two shipments of an order would pass for one");

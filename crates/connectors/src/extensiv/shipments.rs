@@ -181,6 +181,7 @@ impl Extensiv {
             loose,
             is_final: is_last(facts.order_id, left, parts.get(&key).map(Vec::as_slice).unwrap_or_default()),
             ended: Vec::new(),
+            whole: false,
             within_order: false,
             key,
         }))

@@ -43,11 +43,14 @@ fn shipments(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec
         Ok(read) => {
             for shipment in read.shipments.iter().take(MOST_TOLD) {
                 let units: Decimal = shipment.lines().map(|line| line.quantity).sum();
+                let goods = match shipment.whole {
+                    true => "all of it that had not left before".to_owned(),
+                    false => format!("{units} units of {} lines", shipment.lines().count()),
+                };
                 shown.found.push(format!(
-                    "order {}: shipment {}, {units} units of {} lines in {} boxes, left {}{}{}",
+                    "order {}: shipment {}, {goods} in {} boxes, left {}{}{}",
                     shipment.key,
                     shipment.reference,
-                    shipment.lines().count(),
                     shipment.packages.len(),
                     shipment.shipped_at,
                     shipment.tracking_numbers().iter().map(|number| format!(", {number}")).collect::<String>(),

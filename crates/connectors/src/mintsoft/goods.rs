@@ -52,6 +52,7 @@ impl Mintsoft {
             loose,
             is_final: !order.is_part(),
             ended: Vec::new(),
+            whole: false,
             within_order: false,
         };
         self.told.lock().await.insert(order.id, (changed, shipment.clone()));

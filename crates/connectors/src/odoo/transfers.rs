@@ -119,6 +119,7 @@ pub(super) fn shipment(key: &str, transfer: &Transfer, items: &[Item]) -> Result
         loose: within(None),
         is_final: false,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     })
 }

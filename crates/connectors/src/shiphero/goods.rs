@@ -64,6 +64,7 @@ fn shipment(order: &Order, contents: &Contents) -> Result<Shipment, ConnectorErr
         loose,
         is_final: false,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     })
 }

@@ -113,6 +113,7 @@ impl Profile {
             loose,
             is_final: false,
             ended,
+            whole: false,
             within_order: true,
         };
         Ok(if advice.key.is_some() { Said::Shipment(shipment) } else { Said::ByReference(shipment) })

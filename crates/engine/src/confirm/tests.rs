@@ -4,7 +4,7 @@ use connect::{EffectKind, NoteRow, Package, PackageLine, RequestLine, ShipMethod
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use rust_decimal::Decimal;
 
-use super::{Done, Hold, NextStep, ShipmentSteps, next, odd_parts, progress, rows};
+use super::{Done, Hold, NextStep, ShipmentSteps, next, odd_parts, progress, rest, rows};
 use crate::{effect::EffectState, plan::note_rows, settings::ShortShip};
 
 fn number(value: i64) -> Decimal {
@@ -38,6 +38,7 @@ fn shipment(boxes: Vec<Vec<PackageLine>>, loose: Vec<PackageLine>) -> Shipment {
         loose,
         is_final: false,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     }
 }
@@ -208,6 +209,18 @@ proptest! {
         prop_assert!(odd_parts(&lines, &all).is_empty());
         let (gone, asked) = progress(&lines, &all);
         prop_assert_eq!(gone, asked);
+    }
+
+    /// What its warehouse calls all of it completes a request, whatever left before, and adds nothing to one that is complete.
+    #[test]
+    fn all_of_it_is_what_had_not_left((lines, mut shipments) in journey(4)) {
+        let remaining = rest(&lines, &shipments);
+        prop_assert!(remaining.iter().all(|goods| goods.quantity > Decimal::ZERO));
+        shipments.push(shipment(Vec::new(), remaining));
+        let (confirmed, held) = confirm_all(&lines, &shipments);
+        prop_assert!(!held);
+        prop_assert_eq!(confirmed, requested(&lines));
+        prop_assert!(rest(&lines, &shipments).is_empty());
     }
 
     /// S2: a short shipment is told to the whole unit, and units and odd parts together are all the goods that left.

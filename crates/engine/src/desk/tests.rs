@@ -34,6 +34,7 @@ fn shipment(boxed: Vec<PackageLine>, loose: Vec<PackageLine>) -> Shipment {
         loose,
         is_final: false,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     }
 }

@@ -154,8 +154,9 @@ async fn record(
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
     let mut not_asked: BTreeSet<i64> = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
-    for NewShipment { id, shipment } in shipments {
-        let document = json(&shipment)?;
+    let mut rests = Rests::default();
+    for NewShipment { id, mut shipment } in shipments {
+        let mut document = json(&shipment)?;
         let hash = content_hash(&shipment, &document)?;
         let reference = identity(&shipment, &known);
         match known.get(&reference) {
@@ -184,6 +185,8 @@ async fn record(
             Some(target) => {
                 touched.insert(target.id.clone());
                 orders.insert(target.order.clone());
+                rests.work_out(tx, key, (&target.id, &reference), &mut shipment).await?;
+                document = json(&shipment)?;
                 if shipment.is_final {
                     finished.insert(target.id.clone());
                 }
@@ -268,6 +271,67 @@ async fn record(
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
     Ok(recorded)
+}
+
+/// What has left of requests, while shipments are taken in that say no more than that it is all of it.
+#[derive(Default)]
+struct Rests {
+    /// Of each request asked about, its lines and what has left of it, this reading included.
+    known: BTreeMap<RequestId, (Vec<RequestLine>, Vec<Shipment>)>,
+    /// What this reading brought of others, in its order.
+    here: BTreeMap<RequestId, Vec<Shipment>>,
+}
+
+impl Rests {
+    /// Puts the goods into a shipment that names none; one that names some counts towards what has left.
+    async fn work_out(
+        &mut self,
+        tx: &mut Tx,
+        key: &ConnectionKey,
+        (request, reference): (&RequestId, &str),
+        shipment: &mut Shipment,
+    ) -> R<()> {
+        if shipment.whole {
+            if !self.known.contains_key(request) {
+                let (lines, mut left) = left_of(tx, key, request).await?;
+                left.extend(self.here.remove(request).unwrap_or_default());
+                self.known.insert(request.clone(), (lines, left));
+            }
+            let none = (Vec::new(), Vec::new());
+            let (lines, left) = self.known.get(request).unwrap_or(&none);
+            let goods = engine::confirm::rest(lines, left);
+            if goods.is_empty() {
+                let reason = format!(
+                    "shipment {} says that all of {} has left, and all of it had left before: the source is told nothing of it; ask \
+                     the warehouse what left",
+                    shipment.reference, shipment.key
+                );
+                inbox::raise(tx, key, "nothing_left", reference, &reason, None).await?;
+            }
+            match shipment.packages.as_mut_slice() {
+                [only] => only.lines = goods,
+                _ => shipment.loose = goods,
+            }
+            shipment.whole = false;
+        }
+        match self.known.get_mut(request) {
+            Some((_, left)) => left.push(shipment.clone()),
+            None => self.here.entry(request.clone()).or_default().push(shipment.clone()),
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a request, and what of it is known to have left.
+async fn left_of(tx: &mut Tx, key: &ConnectionKey, request: &RequestId) -> R<(Vec<RequestLine>, Vec<Shipment>)> {
+    let [tenant, merchant] = scope_values(&key.scope);
+    let of = [tenant, merchant, request.into()];
+    let lines = tx.first("SELECT lines FROM request WHERE tenant = $1 AND merchant = $2 AND id = $3", &of).await?;
+    let left = tx
+        .query("SELECT document FROM shipment WHERE tenant = $1 AND merchant = $2 AND request = $3 ORDER BY id", &of)
+        .await?;
+    let lines = lines.map_or_else(|| Ok(Vec::new()), |row| row.json(0))?;
+    Ok((lines, left.iter().map(|row| row.json(0)).collect::<R<_>>()?))
 }
 
 /// A shipment that is kept, by what it is known by here.
@@ -433,11 +497,21 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     let mut touched = BTreeSet::new();
     let mut finished = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
+    let mut rests = Rests::default();
     for row in &waiting {
         let Some(target) = targets.get(row.text(1)?) else { continue };
+        let mut shipment: Shipment = row.json(3)?;
+        rests.work_out(tx, key, (&target.id, row.text(2)?), &mut shipment).await?;
         tx.execute(
-            "UPDATE shipment SET request = $4, order_ref = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-            &[tenant.clone(), merchant.clone(), row.text(0)?.into(), (&target.id).into(), (&target.order).into()],
+            "UPDATE shipment SET request = $4, order_ref = $5, document = $6 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[
+                tenant.clone(),
+                merchant.clone(),
+                row.text(0)?.into(),
+                (&target.id).into(),
+                (&target.order).into(),
+                json(&shipment)?.into(),
+            ],
         )
         .await?;
         let now = tx.now;
@@ -447,7 +521,6 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
             &[tenant.clone(), merchant.clone(), connection.clone(), row.text(2)?.into(), now.into()],
         )
         .await?;
-        let shipment: connect::Shipment = row.json(3)?;
         if shipment.is_final {
             finished.insert(target.id.clone());
         }

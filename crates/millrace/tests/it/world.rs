@@ -63,6 +63,15 @@ Line=line_number
 Item=sku
 Qty=quantity
 """
+stock_columns = "sku=Item, facility_id=Site, available=Free, on_hand=Physical, counted_at=Counted"
+delimiter = "semicolon"
+decimal = "comma"
+dates = "DD.MM.YYYY HH:mm:ss"
+time_zone = "Europe/Berlin"
+"#;
+
+/// What its shipment files hold, unless a world says otherwise.
+const FLAT_SHIPMENTS: &str = r#"
 shipment_columns = """
 shipment_id=Despatch No
 order_number=Order
@@ -78,11 +87,6 @@ lot=Lot
 serial=Serials
 status=Status
 """
-stock_columns = "sku=Item, facility_id=Site, available=Free, on_hand=Physical, counted_at=Counted"
-delimiter = "semicolon"
-decimal = "comma"
-dates = "DD.MM.YYYY HH:mm:ss"
-time_zone = "Europe/Berlin"
 "#;
 
 /// Which database.
@@ -660,7 +664,10 @@ merchant = "Acme"
                 "x12",
                 format!("our_id = \"BPMERCHANT\"\ntheir_id = \"THREEPL\"\nascii_only = false\n{}", self.setup.exchange),
             ),
-            (false, true) => ("csv", format!("{FLAT}{}", self.setup.exchange)),
+            (false, true) => {
+                let own = self.setup.exchange.contains("shipment_columns");
+                ("csv", format!("{FLAT}{}{}", if own { "" } else { FLAT_SHIPMENTS }, self.setup.exchange))
+            }
             (false, false) => ("dsfx", self.setup.exchange.clone()),
         };
         match (&self.warehouse, &self.ssh) {

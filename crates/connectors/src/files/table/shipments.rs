@@ -52,11 +52,15 @@ enum Said {
     Nothing,
 }
 
+/// What belongs to goods, and says nothing where a file names none.
+pub(crate) const OF_GOODS: &[&str] = &["line_number", "quantity", "lot", "serial", "status"];
+
 /// The shipments of a file, in order of first appearance. Rows are grouped by order number and shipment id; where the map
 /// names no shipment id, by order number and time, which are then the shipment's identity; where it names no time either, by
 /// order number and tracking number. What has no time left when the file was written (`written_at`). Boxes are told apart by
 /// package number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
-/// a line left, and adds nothing. A status among `closed`, in lower case, says that nothing more of the order will come.
+/// a line left, and adds nothing. Where the map names no SKU, a row is a box with all of its order that had not left before; the
+/// order is then its own identity where neither id nor time is named. A status among `closed`, in lower case, says that nothing more of the order will come.
 ///
 /// A shipment with a row that is wrong is set aside whole, since half of it would pass for all; so is one that a row with
 /// uncertain cells may belong to. The others of the file are read.
@@ -116,7 +120,8 @@ fn identity<'a>(table: &Table<'_>, row: Row<'a>) -> Result<(&'a str, String), St
         return Ok((order, row.require("shipment_id")?.to_owned()));
     }
     if !table.has("shipped_at") {
-        return Ok((order, row.require("tracking_number")?.to_owned()));
+        let name = if table.has("sku") { row.require("tracking_number")? } else { order };
+        return Ok((order, name.to_owned()));
     }
     row.require("shipped_at")?;
     let at = row.moment("shipped_at")?.unwrap_or(Timestamp::UNIX_EPOCH);
@@ -142,6 +147,7 @@ impl<'a> Group<'a> {
             loose: Vec::new(),
             is_final: false,
             ended: Vec::new(),
+            whole: !table.has("sku"),
             within_order: true,
         };
         let mut numbers: Vec<&str> = Vec::new();
@@ -165,11 +171,13 @@ impl<'a> Group<'a> {
             let row_ends = row.text("status").is_some_and(|status| closed.contains(&status.to_lowercase()));
             ends |= row_ends;
             all_end &= row_ends;
-            if let Some(line) = package_line(row)? {
+            if shipment.whole {
+                lines(row, &mut shipment, &mut numbers)?;
+            } else if let Some(line) = package_line(row)? {
                 lines(row, &mut shipment, &mut numbers)?.push(line);
             }
         }
-        let something_left = shipment.lines().next().is_some();
+        let something_left = shipment.whole || shipment.lines().next().is_some();
         shipment.is_final = ends;
         Ok(match (something_left, all_end) {
             (true, _) => Said::Left(shipment),
@@ -298,6 +306,22 @@ mod tests {
         assert!(read.bad.len() == 1 && read.bad[0].why.contains("tracking_number"), "{:?}", read.bad);
         let timeless = read_at(None);
         assert!(timeless.shipments.is_empty() && timeless.bad[1].why.contains("has no time"), "{:?}", timeless.bad);
+    }
+
+    #[test]
+    fn without_goods_a_row_is_all_of_its_order() {
+        let content = "A,T1,UPS\nA,T2,UPS\nB,,DPD\nC,T3,UPS\nC,T3,UPS\n";
+        let read = shipped("order_number=1, tracking_number=2, carrier=3", content);
+        let left: Vec<(&str, &str, bool, usize)> = read
+            .shipments
+            .iter()
+            .map(|one| (one.key.as_str(), one.reference.as_str(), one.whole, one.tracking_numbers().len()))
+            .collect();
+        assert_eq!(left, [("A", "A", true, 2), ("B", "B", true, 0)]);
+        assert!(read.shipments.iter().all(|one| one.lines().next().is_none()));
+        assert!(read.bad.len() == 1 && read.bad[0].what == "C-C", "the same box twice: {:?}", read.bad);
+        let read = shipped("order_number=1, shipment_id=2, tracking_number=3", "A,S1,T1\nA,S2,T2\n");
+        assert_eq!(read.shipments.iter().map(|one| one.reference.as_str()).collect::<Vec<_>>(), ["S1", "S2"]);
     }
 
     /// Bytes at random, and files that are nearly right.

@@ -190,6 +190,7 @@ impl Floor {
             loose: Vec::new(),
             is_final,
             ended: Vec::new(),
+            whole: false,
             within_order: false,
         };
         let before: Vec<PackageLine> =

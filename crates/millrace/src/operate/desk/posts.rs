@@ -245,6 +245,7 @@ fn shipment(given: ShipmentIn) -> Shipment {
         loose: given.lines.into_iter().map(packed).collect(),
         is_final: given.is_final,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     }
 }

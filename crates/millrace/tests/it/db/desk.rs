@@ -63,6 +63,7 @@ fn shipment(id: &str, key: &str, goods: &[(&str, i64)], is_final: bool) -> Shipm
         loose: goods.iter().map(line).collect(),
         is_final,
         ended: Vec::new(),
+        whole: false,
         within_order: false,
     }
 }

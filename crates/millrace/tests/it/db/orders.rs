@@ -316,6 +316,68 @@ async fn shipments_are_kept_once_and_wait_for_their_key() {
     .await;
 }
 
+/// A warehouse that says no more than that all of an order left: what that is depends on what had left before.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_an_order_is_what_had_not_left_before() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let none = FeedCursor::default();
+        let record = async |shipments: Vec<millrace::db::NewShipment>| {
+            db.record_shipments(&key, shipments, Vec::new(), &[], &[], &none).await.unwrap()
+        };
+        let all_of = |number: i64, reference: &str| {
+            let mut whole = shipment(&order(number), reference, &request_key(number), &[0, 0]);
+            whole.shipment.packages.iter_mut().for_each(|package| package.lines.clear());
+            whole.shipment.whole = true;
+            whole
+        };
+        let left = async |number: i64| {
+            let found = db.order(&key.scope, &id(&world, &key, number).await).await.unwrap().shipments;
+            let mut goods: Vec<Vec<String>> = Vec::new();
+            for one in &found {
+                assert!(!one.shipment.whole, "it is worked out");
+                goods.push(
+                    one.shipment
+                        .lines()
+                        .filter(|line| !line.quantity.is_zero())
+                        .map(|line| format!("{} {}", line.sku, line.quantity))
+                        .collect(),
+                );
+            }
+            goods
+        };
+        db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
+        // A part in the same reading, then all of it; the same file once more is known.
+        let part = shipment(&order(1), "S1", &request_key(1), &[2, 0]);
+        let recorded = record(vec![part, all_of(1, "S2"), all_of(2, "S9")]).await;
+        assert_eq!((recorded.new, recorded.known), (3, 0));
+        let skus: Vec<String> =
+            shipment(&order(1), "x", &request_key(1), &[1, 1]).shipment.lines().map(|line| line.sku.clone()).collect();
+        let of = |units: [&str; 2]| -> Vec<String> {
+            skus.iter()
+                .zip(units)
+                .filter(|(_, units)| *units != "0")
+                .map(|(sku, units)| format!("{sku} {units}"))
+                .collect()
+        };
+        assert_eq!(left(1).await, [of(["2", "0"]), of(["1", "1"])]);
+        assert_eq!(left(2).await, [of(["3", "1"])]);
+        let recorded = record(vec![all_of(1, "S2"), all_of(2, "S9")]).await;
+        assert_eq!((recorded.new, recorded.known, recorded.changed), (0, 2, 0));
+        assert!(db.exceptions(&key, false, 10).await.unwrap().is_empty());
+        // Another one, when nothing is left: a person is told, and nothing leaves twice.
+        record(vec![all_of(2, "S10")]).await;
+        let open = db.exceptions(&key, false, 10).await.unwrap();
+        assert_eq!(open.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), ["nothing_left"]);
+        assert_eq!(left(2).await, [of(["3", "1"]), Vec::new()]);
+        // Of an order that is not known yet it is worked out when it is.
+        record(vec![all_of(3, "S11")]).await;
+        db.record_orders(&key, "acme", vec![requested(3)]).await.unwrap();
+        assert_eq!(left(3).await, [of(["3", "1"])]);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_move_without_shipping() {
     on_both(|world: World| async move {

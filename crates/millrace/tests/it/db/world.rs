@@ -358,6 +358,7 @@ pub fn shipment(order: &Order, reference: &str, key: &str, quantities: &[i64]) -
             loose: Vec::new(),
             is_final: false,
             ended: Vec::new(),
+            whole: false,
             within_order: false,
         },
     }

@@ -4,8 +4,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use simulators::dsfx::{Fault, Feed};
 
-use super::{faults::drains, flow, races::dsfx};
-use crate::world::{Setup, Ships, Store, World};
+use super::{
+    faults::drains,
+    flow,
+    races::{at_warehouse, becomes, dsfx, key, one_row},
+};
+use crate::world::{ACCOUNT, Setup, Ships, Store, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_in_flat_files_by_sftp_on_postgres() {
@@ -74,4 +78,36 @@ async fn wrong_rows_are_set_aside_and_nothing_else_is_lost() {
             if listed.contains(".csv#") { Ok(()) } else { Err(listed) }
         })
         .await;
+}
+
+/// A warehouse that reports a row for each box of an order, and no goods.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_without_goods_tells_of_whole_orders() {
+    let exchange = "shipment_files = \"SENT_*.csv\"\nshipment_columns = \"order_number=Order, carrier=By, tracking_number=Number\"\n";
+    let mut world =
+        World::new(Setup { told: true, flat: true, exchange: exchange.to_owned(), ..Setup::default() }).await;
+    let orders = [one_row(&world, 0, 3), one_row(&world, 1, 2)];
+    world.start();
+    for order in orders {
+        at_warehouse(&mut world, order, &[key(order)]).await;
+    }
+    let rows = format!("Order;By;Number\n{0};UPS;1Z1\n{0};UPS;1Z2\n{1};DPD;0042\n", key(orders[0]), key(orders[1]));
+    std::fs::write(world.folder().join("wms/out/SENT_1.csv"), &rows).expect("the warehouse writes");
+    for (order, numbers) in orders.into_iter().zip(["1Z1, 1Z2", "0042"]) {
+        becomes(&mut world, order, "closed", "").await;
+        let notes = world.brightpearl.notes(ACCOUNT, order).expect("notes");
+        assert!(notes.len() == 1 && notes[0].shipped && notes[0].reference == numbers, "{notes:?}");
+    }
+    // The same again under another name says nothing new.
+    std::fs::write(world.folder().join("wms/out/SENT_2.csv"), &rows).expect("the warehouse writes");
+    world
+        .until("it is read", Duration::from_secs(60), |world| {
+            let read = !world.folder().join("wms/out/SENT_2.csv").exists();
+            if read { Ok(()) } else { Err("it lies there still".to_owned()) }
+        })
+        .await;
+    assert!(!world.command(&["exceptions", "list", "--json"]).contains("changed_shipment"));
+    for order in orders {
+        assert_eq!(world.brightpearl.notes(ACCOUNT, order).expect("notes").len(), 1);
+    }
 }
