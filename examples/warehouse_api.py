@@ -44,14 +44,17 @@ def pull():
     """Takes what waits, and writes it down. Known already: its acknowledgement was lost, or it is late."""
     _, pulled = call("POST", "/pull", {"limit": 50})
     for item in pulled["items"]:
-        books.execute("INSERT INTO request VALUES (?, ?, ?, 'new') ON CONFLICT DO UPDATE SET lease = excluded.lease",
+        books.execute("INSERT INTO request VALUES (?, ?, ?, 'new') ON CONFLICT DO UPDATE SET lease = excluded.lease, "
+                      "state = CASE state WHEN 'gone' THEN 'new' ELSE state END",
                       (item["request"], pulled["lease"], json.dumps(item)))
 
 
 def acknowledge():
     """Only what is acknowledged with success is ours to ship."""
     for name, lease in books.execute("SELECT name, lease FROM request WHERE state = 'new'").fetchall():
-        status, _ = call("POST", f"/requests/{name}/acknowledge", {"lease": lease, "reference": "PY-" + name})
+        status, problem = call("POST", f"/requests/{name}/acknowledge", {"lease": lease, "reference": "PY-" + name})
+        if status != 200:
+            print(name, "is not ours:", problem["detail"])
         books.execute("UPDATE request SET state = ? WHERE name = ?", ("ours" if status == 200 else "gone", name))
 
 

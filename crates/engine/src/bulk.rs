@@ -79,10 +79,11 @@ pub fn outcome(action: Action, facts: Facts) -> Result<&'static str, &'static st
         (Action::Archive, _) => Ok("is put away; what was not sent of it is given up"),
         (Action::Cancel, Shipped | Closed) => Err("all of it has shipped"),
         (Action::Cancel, Open | PartlyShipped) => Ok("the warehouse is asked to cancel what has not left"),
-        (Action::Cancel, Queued | Error) => {
+        // Of an order that is held, some may have been sent.
+        (Action::Cancel, Queued | Error | Held) => {
             Ok("what was not sent is given up, and what may be at the warehouse is asked back")
         }
-        (Action::Cancel, New | Held) => Ok("is cancelled; nothing of it was sent"),
+        (Action::Cancel, New) => Ok("is cancelled; nothing of it was sent"),
     }
 }
 

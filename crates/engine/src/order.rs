@@ -290,7 +290,7 @@ fn without_races(facts: &OrderFacts) -> (OrderState, String) {
     }
     if let Some(why) = &facts.held_by_person
         && (live.iter().all(|request| request.submit != EffectState::Applied)
-            || live.iter().any(|request| request.unsent()))
+            || live.iter().any(|request| request.unsent() || request.kept_back()))
     {
         return (OrderState::Held, why.clone());
     }
@@ -479,6 +479,22 @@ mod tests {
         for submit in [EffectState::Planned, EffectState::NotSent, EffectState::AbsentConfirmed] {
             assert_eq!(shown(submit), (OrderState::Held, "see what has left".to_owned()), "{submit}");
         }
+        // Nothing has left yet, and one of two is at the warehouse.
+        let at_rest = |submit| {
+            let requests = vec![at_warehouse(), RequestFacts { submit, ..at_warehouse() }];
+            let held_by_person = Some("look first".to_owned());
+            state(&OrderFacts {
+                archived: false,
+                held_by_person,
+                disposition: Disposition::Requested,
+                problem: None,
+                requests,
+            })
+            .0
+        };
+        assert_eq!(at_rest(EffectState::AbsentConfirmed), OrderState::Held);
+        assert_eq!(at_rest(EffectState::Planned), OrderState::Held);
+        assert_eq!(at_rest(EffectState::Applied), OrderState::Open);
         // It came too late, or there is nothing left to keep back.
         for submit in [EffectState::Applied, EffectState::Unknown, EffectState::Voided] {
             assert_eq!(shown(submit).0, OrderState::PartlyShipped, "{submit}");

@@ -22,8 +22,8 @@ type Shipment = Schemas['ShipmentOut'];
 
 /** What the filter by what Brightpearl knows asks the API for. */
 const TOLD: Record<string, { confirmed?: boolean; needs_person?: boolean }> = {
-  yes: { confirmed: true },
-  no: { confirmed: false },
+  true: { confirmed: true },
+  false: { confirmed: false },
   stopped: { needs_person: true },
 };
 
@@ -65,8 +65,8 @@ export function Shipments() {
   const [filters] = useFilters();
   const names = useNames();
   const { decides } = useRights();
-  const { text, connection, told } = filters;
-  const filter = { text, connection, ...TOLD[told ?? ''] };
+  const { text, connection, confirmed } = filters;
+  const filter = { text, connection, ...TOLD[confirmed ?? ''] };
   const { connection: called } = names;
   const all = useMemo<ChosenColumn<Shipment>[]>(
     () => [
@@ -91,11 +91,11 @@ export function Shipments() {
         fields={[
           { name: 'connection', label: 'Connection', choices: names.connections },
           {
-            name: 'told',
+            name: 'confirmed',
             label: 'Brightpearl',
             choices: [
-              { value: 'yes', label: 'Knows everything' },
-              { value: 'no', label: 'Not yet' },
+              { value: 'true', label: 'Knows everything' },
+              { value: 'false', label: 'Not yet' },
               { value: 'stopped', label: 'Needs a person' },
             ],
           },

@@ -39,7 +39,7 @@ export function ExportCsv({ kind, filter = {} }: ExportProps) {
   const given = Object.entries(filter).filter(([, value]) => value !== undefined && value !== '');
   const query = new URLSearchParams(given.map(([name, value]): [string, string] => [name, String(value)])).toString();
   // What the file leaves aside is said, so that nobody takes it for what is shown.
-  const isFiltered = Object.keys(filters).some((name) => name !== 'tab');
+  const isFiltered = Object.keys(filters).some((name) => name !== 'tab' && !(name in filter));
   const some = given.length === 1 && filter.connection !== undefined ? 'All of this connection' : 'All that the filters find';
   const all = given.length > 0 ? some : kind === 'audit' ? 'All of it' : 'All of them';
   const also = kind === 'orders' && filter.state ? undefined : ALSO[kind];

@@ -62,7 +62,9 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "app_ref",
         title: "App reference",
-        help: "For an app's token: the reference of the private app, e.g. acme_hub. For OAuth: the reference of the OAuth app.",
+        help: "For an app's token: the reference that Brightpearl gives a private app when the owner of the account makes one: the account \
+               code, _, and 4 to 16 letters, digits or dashes, e.g. acme_hub (Brightpearl's API help, article 211124966). For \
+               OAuth: the reference of the OAuth app.",
         kind: FieldKind::Text,
         required: false,
         default: None,
@@ -70,7 +72,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "account_token",
         title: "Account token",
-        help: "The account token of the private system app. Kept sealed and never shown again.",
+        help: "The owner of the account receives it from Brightpearl when the private system app is made there. Kept sealed and never \
+               shown again.",
         kind: FieldKind::Secret,
         required: false,
         default: None,
@@ -78,7 +81,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "staff_token",
         title: "Staff token",
-        help: "The staff token of the private staff app. Kept sealed and never shown again.",
+        help: "Brightpearl gives it for the private staff app and one staff user (its API help, article 4414311366545). Kept sealed and \
+               never shown again.",
         kind: FieldKind::Secret,
         required: false,
         default: None,
@@ -86,7 +90,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "dev_ref",
         title: "Developer reference",
-        help: "For OAuth: the reference of the developer who registered the app.",
+        help: "For OAuth: the reference that Brightpearl gave whoever registered the app as a developer there (its API help, article \
+               360032240811).",
         kind: FieldKind::Text,
         required: false,
         default: None,
@@ -94,7 +99,7 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "client_secret",
         title: "Client secret",
-        help: "For OAuth: the secret of the app. Kept sealed and never shown again.",
+        help: "For OAuth: the secret that came with the app's reference. Kept sealed and never shown again.",
         kind: FieldKind::Secret,
         required: false,
         default: None,

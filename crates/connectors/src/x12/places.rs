@@ -89,13 +89,6 @@ pub(super) struct Places {
 impl Places {
     pub(super) fn of(settings: &Settings, fields: &[Field]) -> Result<Self, SettingsError> {
         let given = |name: &str| settings.require(fields, name);
-        let qualifiers = |name: &str| -> Result<Vec<String>, SettingsError> {
-            let list = listed(&given(name)?);
-            match list.iter().find(|one| !(2..=3).contains(&one.len())) {
-                Some(odd) => Err(SettingsError::field(name, format!("{odd:?} has not two or three characters"))),
-                None => Ok(list),
-            }
-        };
         Ok(Self {
             tracking_at: match given("tracking_at")?.as_str() {
                 "box" => TrackingAt::Box,
@@ -104,14 +97,14 @@ impl Places {
                 "shipment_id" => TrackingAt::ShipmentId,
                 _ => TrackingAt::Any,
             },
-            tracking_qualifiers: qualifiers("tracking_qualifiers")?,
+            tracking_qualifiers: qualifiers("tracking_qualifiers", &given("tracking_qualifiers")?, 3)?,
             lot_at: match given("lot_at")?.as_str() {
                 "element" => LotAt::Element,
                 "id" => LotAt::Id,
                 "reference" => LotAt::Reference,
                 _ => LotAt::Any,
             },
-            serial_qualifiers: qualifiers("serial_qualifiers")?,
+            serial_qualifiers: qualifiers("serial_qualifiers", &given("serial_qualifiers")?, 3)?,
             statuses: statuses(&settings.get(fields, "line_statuses").unwrap_or_default())
                 .map_err(|why| SettingsError::field("line_statuses", why))?,
         })
@@ -177,9 +170,26 @@ pub(super) fn listed(text: &str) -> Vec<String> {
     text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
 }
 
+/// A list of qualifiers, of two characters at least and `longest` at most.
+pub(super) fn qualifiers(name: &str, text: &str, longest: usize) -> Result<Vec<String>, SettingsError> {
+    let list = listed(text);
+    let fits =
+        |one: &String| (2..=longest).contains(&one.len()) && one.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if list.is_empty() || !list.iter().all(fits) {
+        let why = format!("must be codes of 2 to {longest} letters or digits, with commas between them");
+        return Err(SettingsError::field(name, why));
+    }
+    Ok(list)
+}
+
 fn statuses(text: &str) -> Result<OwnStatuses, String> {
-    let one = |entry: String| {
+    let mut statuses = OwnStatuses::new();
+    for entry in listed(text) {
         let (code, meaning) = entry.split_once('=').ok_or_else(|| format!("{entry:?} is not CODE=meaning"))?;
+        let code = code.trim();
+        if code.is_empty() {
+            return Err(format!("{entry:?} names no code"));
+        }
         let status = match meaning.trim() {
             "complete" => LineStatus::Complete,
             "rest_cancelled" => LineStatus::RestCancelled,
@@ -193,9 +203,11 @@ fn statuses(text: &str) -> Result<OwnStatuses, String> {
                 ));
             }
         };
-        Ok((code.trim().to_owned(), status))
-    };
-    listed(text).into_iter().map(one).collect()
+        if statuses.insert(code.to_owned(), status).is_some() {
+            return Err(format!("{code:?} stands there twice"));
+        }
+    }
+    Ok(statuses)
 }
 
 fn values(pairs: &[(String, String)], counts: impl Fn(&str) -> bool) -> Vec<String> {

@@ -6,7 +6,7 @@ use connect::{Field, FieldKind, Settings, SettingsError};
 use jiff::SignedDuration;
 
 use super::{
-    places::{self, Places, listed},
+    places::{self, Places, listed, qualifiers},
     reader::Party,
     segment::Separators,
     writer::{Envelope, Syntax},
@@ -316,7 +316,7 @@ impl Profile {
             warehouse_name: text("warehouse_name").unwrap_or_else(|| their_id.clone()),
             warehouse_code: text("warehouse_code").map(|_| code("warehouse_code", 2, 80)).transpose()?,
             sku_qualifiers_in: match text("sku_qualifiers_in") {
-                Some(kinds) => listed(&kinds),
+                Some(kinds) => qualifiers("sku_qualifiers_in", &kinds, 2)?,
                 None => vec![code("sku_qualifier", 2, 2)?],
             },
             sku_qualifier: code("sku_qualifier", 2, 2)?,

@@ -58,7 +58,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse as _, Response},
-    routing,
+    routing::{self, MethodRouter},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -400,16 +400,9 @@ pub fn router(api: Arc<Api>) -> Router {
     let (routes, _) = desk().split_for_parts();
     let desk =
         routes.layer(allowance()).layer(middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate_warehouse));
-    Router::new()
-        .route("/healthz", routing::get(health::alive))
-        .route("/readyz", routing::get(health::ready))
-        .route("/metrics", routing::get(health::metrics))
-        .route("/hooks/brightpearl/{path}", routing::post(hooks::brightpearl))
-        .route("/hooks/warehouse/{path}", routing::post(hooks::warehouse))
-        .route("/hooks/reach/{nonce}", routing::get(hooks::reach))
-        .route("/oauth/brightpearl", routing::get(oauth::come_back))
-        .route("/sign-in/provider", routing::get(provider::come_back))
-        .merge(reference::routes())
+    beside()
+        .into_iter()
+        .fold(Router::new(), |router, one| router.route(one.path, one.answer))
         .nest(auth::V1, open.merge(own).merge(installation).merge(desk).merge(private))
         .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
@@ -420,6 +413,35 @@ pub fn router(api: Arc<Api>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&api), shell::wrap))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, header::COOKIE]))
         .with_state(api)
+}
+
+/// A route that is not in the document.
+struct Beside {
+    method: Method,
+    path: &'static str,
+    answer: MethodRouter<Arc<Api>>,
+}
+
+fn beside() -> Vec<Beside> {
+    let get = |path, answer| Beside { method: Method::GET, path, answer };
+    let post = |path, answer| Beside { method: Method::POST, path, answer };
+    let mut routes = vec![
+        get("/healthz", routing::get(health::alive)),
+        get("/readyz", routing::get(health::ready)),
+        get("/metrics", routing::get(health::metrics)),
+        post("/hooks/brightpearl/{path}", routing::post(hooks::brightpearl)),
+        post("/hooks/warehouse/{path}", routing::post(hooks::warehouse)),
+        get("/hooks/reach/{nonce}", routing::get(hooks::reach)),
+        get("/oauth/brightpearl", routing::get(oauth::come_back)),
+        get("/sign-in/provider", routing::get(provider::come_back)),
+    ];
+    routes.extend(reference::routes().into_iter().map(|(path, answer)| get(path, answer)));
+    routes
+}
+
+/// Method and path of every route that is not in the document. Whatever else is asked for is a page or file of the browser app.
+pub fn routes_beside() -> Vec<(Method, &'static str)> {
+    beside().into_iter().map(|one| (one.method, one.path)).collect()
 }
 
 /// A page or file of the browser app, or nothing.

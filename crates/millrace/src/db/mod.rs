@@ -122,7 +122,7 @@ pub use late::{FoundLate, WatchedCorrection};
 pub use links::{Link, LinkKind, NewLink, Redeemed, Redeeming};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;
-pub use notes::OwnNotes;
+pub use notes::{NoteInUse, OwnNotes};
 pub use oauth::{Consent, GrantView, NewConsent, StoreKey};
 pub use order_edits::{EditView, Edition};
 pub use outlets::{Outlet, OutletKind, OutletSettings, field};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::OrderId;
+use connect::{EffectId, OrderId};
 use engine::effect::EffectState;
 use jiff::Timestamp;
 
@@ -20,6 +20,22 @@ pub struct OwnNotes {
     pub busy: BTreeSet<i64>,
     /// Notes that are requests of this connection.
     pub requested: BTreeSet<i64>,
+}
+
+/// A goods-out note that is something already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteInUse {
+    /// Its id at the source.
+    pub note: String,
+    /// The effect that made it or is compared with it; none where it is a request.
+    pub effect: Option<EffectId>,
+}
+
+impl NoteInUse {
+    /// Whether it is in the way of this effect.
+    pub fn is_of_another(&self, effect: &EffectId) -> bool {
+        self.effect.as_ref() != Some(effect)
+    }
 }
 
 impl Database {
@@ -101,12 +117,9 @@ impl Database {
         .await
     }
 
-    /// By order, its notes that are something already: one of its live requests, or made for a shipment.
-    pub async fn notes_in_use(
-        &self,
-        scope: &Scope,
-        orders: BTreeSet<OrderId>,
-    ) -> R<BTreeMap<OrderId, BTreeSet<String>>> {
+    /// By order, its notes that are something already: one of this connection's live requests, or what a shipment's note was made
+    /// as or is compared with. With each the effect that has it; none where it is a request.
+    pub async fn notes_in_use(&self, scope: &Scope, orders: BTreeSet<OrderId>) -> R<BTreeMap<OrderId, Vec<NoteInUse>>> {
         let scope = scope.clone();
         self.read(&scope.tenant.clone(), "notes_in_use", move |tx| {
             Box::pin(async move {
@@ -121,16 +134,21 @@ impl Database {
                     .await?;
                 let made = tx
                     .among(
-                        "SELECT order_ref, remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
-                             AND state = 'applied' AND remote_id IS NOT NULL AND order_ref IN (",
+                        "SELECT order_ref, remote_id, id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
+                             AND remote_id IS NOT NULL AND order_ref IN (",
                         ")",
                         &scope_values(&scope),
                         orders.iter(),
                     )
                     .await?;
-                let mut in_use: BTreeMap<OrderId, BTreeSet<String>> = BTreeMap::new();
-                for row in requests.iter().chain(&made) {
-                    in_use.entry(row.parsed(0)?).or_default().insert(row.string(1)?);
+                let mut in_use: BTreeMap<OrderId, Vec<NoteInUse>> = BTreeMap::new();
+                for row in &requests {
+                    let note = NoteInUse { note: row.string(1)?, effect: None };
+                    in_use.entry(row.parsed(0)?).or_default().push(note);
+                }
+                for row in &made {
+                    let note = NoteInUse { note: row.string(1)?, effect: Some(row.parsed(2)?) };
+                    in_use.entry(row.parsed(0)?).or_default().push(note);
                 }
                 Ok(in_use)
             })
@@ -138,18 +156,17 @@ impl Database {
         .await
     }
 
-    /// Which of these notes of an account are already somebody's: the request of a connection, or made for another shipment. Such
-    /// a note is not taken for a new shipment, however equal it looks.
-    pub async fn taken_notes(&self, key: &ConnectionKey, account: &str, note_ids: &[i64]) -> R<BTreeSet<i64>> {
+    /// Which of these notes of an account are already somebody's: the request of a connection, or a shipment's. Such a note is
+    /// not taken for a new shipment, however equal it looks; but for the very effect that has it.
+    pub async fn taken_notes(&self, key: &ConnectionKey, account: &str, note_ids: &[i64]) -> R<Vec<NoteInUse>> {
         let (key, account, note_ids) = (key.clone(), account.to_owned(), note_ids.to_vec());
         self.read(&key.clone(), "taken_notes", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant] = scope_values(&key.scope);
-                let mut taken = BTreeSet::new();
                 let requests = tx
                     .among(
-                        "SELECT note_id FROM request WHERE tenant = $1 AND merchant = $2 AND account = $3 AND live = 1
-                             AND note_id IS NOT NULL AND note_id IN (",
+                        "SELECT CAST(note_id AS TEXT) FROM request WHERE tenant = $1 AND merchant = $2 AND account = $3
+                             AND live = 1 AND note_id IS NOT NULL AND note_id IN (",
                         ")",
                         &[tenant.clone(), merchant.clone(), account.into()],
                         note_ids.iter().copied(),
@@ -157,18 +174,19 @@ impl Database {
                     .await?;
                 let effects = tx
                     .among(
-                        "SELECT remote_id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
-                             AND state = 'applied' AND remote_id IN (",
+                        "SELECT remote_id, id FROM effect WHERE tenant = $1 AND merchant = $2 AND kind = 'create_note'
+                             AND remote_id IN (",
                         ")",
                         &[tenant, merchant],
                         note_ids.iter().map(i64::to_string),
                     )
                     .await?;
+                let mut taken = Vec::with_capacity(requests.len() + effects.len());
                 for row in &requests {
-                    taken.insert(row.int(0)?);
+                    taken.push(NoteInUse { note: row.string(0)?, effect: None });
                 }
                 for row in &effects {
-                    taken.extend(row.opt_text(0)?.and_then(|id| id.parse::<i64>().ok()));
+                    taken.push(NoteInUse { note: row.string(0)?, effect: Some(row.parsed(1)?) });
                 }
                 Ok(taken)
             })

@@ -178,15 +178,21 @@ async fn record(
             }
             None => {}
         }
+        let target = targets.get(&shipment.key);
+        if let Some(target) = target {
+            if !rests.work_out(tx, key, target, &mut shipment).await? {
+                recorded.known += 1;
+                nothing_left(tx, key, &reference, &shipment).await?;
+                continue;
+            }
+            document = json(&shipment)?;
+        }
         known.insert(reference.clone(), Known { key: shipment.key.clone(), hash: hash.clone() });
         recorded.new += 1;
-        let target = targets.get(&shipment.key);
         match target {
             Some(target) => {
                 touched.insert(target.id.clone());
                 orders.insert(target.order.clone());
-                rests.work_out(tx, key, (&target.id, &reference), &mut shipment).await?;
-                document = json(&shipment)?;
                 if shipment.is_final {
                     finished.insert(target.id.clone());
                 }
@@ -278,22 +284,24 @@ async fn record(
 struct Rests {
     /// Of each request asked about, its lines and what has left of it, this reading included.
     known: BTreeMap<RequestId, (Vec<RequestLine>, Vec<Shipment>)>,
-    /// What this reading brought of others, in its order.
+    /// What this reading brought of others, in its order; none of it is kept yet.
     here: BTreeMap<RequestId, Vec<Shipment>>,
 }
 
 impl Rests {
-    /// Puts the goods into a shipment that names none; one that names some counts towards what has left.
+    /// Puts the goods into a shipment that names none; one that names some counts towards what has left. `false` where all had left
+    /// before: then it says nothing that could be told.
     async fn work_out(
         &mut self,
         tx: &mut Tx,
         key: &ConnectionKey,
-        (request, reference): (&RequestId, &str),
+        target: &Target,
         shipment: &mut Shipment,
-    ) -> R<()> {
+    ) -> R<bool> {
+        let request = &target.id;
         if shipment.whole {
             if !self.known.contains_key(request) {
-                let (lines, mut left) = left_of(tx, key, request).await?;
+                let (lines, mut left) = left_of(tx, key, target).await?;
                 left.extend(self.here.remove(request).unwrap_or_default());
                 self.known.insert(request.clone(), (lines, left));
             }
@@ -301,12 +309,7 @@ impl Rests {
             let (lines, left) = self.known.get(request).unwrap_or(&none);
             let goods = engine::confirm::rest(lines, left);
             if goods.is_empty() {
-                let reason = format!(
-                    "shipment {} says that all of {} has left, and all of it had left before: the source is told nothing of it; ask \
-                     the warehouse what left",
-                    shipment.reference, shipment.key
-                );
-                inbox::raise(tx, key, "nothing_left", reference, &reason, None).await?;
+                return Ok(false);
             }
             match shipment.packages.as_mut_slice() {
                 [only] => only.lines = goods,
@@ -318,20 +321,30 @@ impl Rests {
             Some((_, left)) => left.push(shipment.clone()),
             None => self.here.entry(request.clone()).or_default().push(shipment.clone()),
         }
-        Ok(())
+        Ok(true)
     }
 }
 
 /// The lines of a request, and what of it is known to have left.
-async fn left_of(tx: &mut Tx, key: &ConnectionKey, request: &RequestId) -> R<(Vec<RequestLine>, Vec<Shipment>)> {
+async fn left_of(tx: &mut Tx, key: &ConnectionKey, target: &Target) -> R<(Vec<RequestLine>, Vec<Shipment>)> {
     let [tenant, merchant] = scope_values(&key.scope);
-    let of = [tenant, merchant, request.into()];
+    let of = [tenant, merchant, (&target.id).into()];
     let lines = tx.first("SELECT lines FROM request WHERE tenant = $1 AND merchant = $2 AND id = $3", &of).await?;
     let left = tx
         .query("SELECT document FROM shipment WHERE tenant = $1 AND merchant = $2 AND request = $3 ORDER BY id", &of)
         .await?;
     let lines = lines.map_or_else(|| Ok(Vec::new()), |row| row.json(0))?;
     Ok((lines, left.iter().map(|row| row.json(0)).collect::<R<_>>()?))
+}
+
+/// A shipment that is all of an order of which nothing was left is for a person; it is not kept as one that left.
+async fn nothing_left(tx: &mut Tx, key: &ConnectionKey, reference: &str, shipment: &Shipment) -> R<()> {
+    let reason = format!(
+        "shipment {} says that all of {} has left, and all of it had left before: the source is told nothing of it; ask the warehouse \
+         what left",
+        shipment.reference, shipment.key
+    );
+    inbox::raise(tx, key, "nothing_left", reference, &reason, Some(json(shipment)?.as_bytes())).await
 }
 
 /// A shipment that is kept, by what it is known by here.
@@ -484,7 +497,7 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
         .among(
             "SELECT id, key, reference, document, search FROM shipment
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL AND key IN (",
-            ")",
+            ") ORDER BY id",
             &key_values(key),
             keys,
         )
@@ -497,11 +510,14 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     let mut touched = BTreeSet::new();
     let mut finished = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
-    let mut rests = Rests::default();
     for row in &waiting {
         let Some(target) = targets.get(row.text(1)?) else { continue };
         let mut shipment: Shipment = row.json(3)?;
-        rests.work_out(tx, key, (&target.id, row.text(2)?), &mut shipment).await?;
+        // Those before it are kept as the request's by now, and counted with what left.
+        if !Rests::default().work_out(tx, key, target, &mut shipment).await? {
+            nothing_left(tx, key, row.text(2)?, &shipment).await?;
+            continue;
+        }
         tx.execute(
             "UPDATE shipment SET request = $4, order_ref = $5, document = $6 WHERE tenant = $1 AND merchant = $2 AND id = $3",
             &[

@@ -10,7 +10,7 @@ use engine::{key, order::Disposition};
 
 use super::{FlowError, orders};
 use crate::{
-    db::{DbError, EffectRow},
+    db::{DbError, EffectRow, NoteInUse},
     runtime::Runtime,
 };
 
@@ -119,13 +119,12 @@ async fn by_order(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>,
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<BTreeSet<String>, DbError> {
+pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<Vec<NoteInUse>, DbError> {
     let notes: Vec<i64> = found.iter().filter_map(|reference| reference.id.parse().ok()).collect();
     if notes.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(Vec::new());
     }
-    let taken = runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await?;
-    Ok(taken.into_iter().map(|note| note.to_string()).collect())
+    runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await
 }
 
 /// How long a submit waits when its order cannot be read.

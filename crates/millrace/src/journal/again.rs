@@ -58,7 +58,8 @@ pub(super) async fn look(
         Vec::new()
     };
     let trackings = runtime.db.trackings(&runtime.key, &orders).await?;
-    let mut taken = if notes { gate::taken_notes(runtime, &candidates).await? } else { BTreeSet::new() };
+    let taken = if notes { gate::taken_notes(runtime, &candidates).await? } else { Vec::new() };
+    let mut taken: BTreeSet<String> = taken.into_iter().map(|note| note.note).collect();
     let after = turn.now(runtime);
     let mut settlements = Vec::with_capacity(rows.len());
     for (row, answer) in rows.iter().zip(answers) {

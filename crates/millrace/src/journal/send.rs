@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{CONCURRENCY, Turn, blank, effect, from_step, give_back, settle, void_path};
 use crate::{
-    db::{Arm, DbError, EffectRow, Settlement, found_before_sending},
+    db::{Arm, DbError, EffectRow, NoteInUse, Settlement, found_before_sending},
     flow::gate::{self, Verdict},
     runtime::Runtime,
 };
@@ -39,12 +39,13 @@ pub(super) async fn send(
     if rows.is_empty() {
         return settle(runtime, settlements).await;
     }
-    let mut others = notes_of_others(runtime, kind, &rows).await?;
+    let in_use = notes_in_use(runtime, kind, &rows).await?;
     let wanted: Vec<Effect> = rows
         .iter()
         .map(|row| {
-            let others = row.subject.order.as_ref().and_then(|order| others.remove(order));
-            Effect { others: others.unwrap_or_default(), ..effect(row) }
+            let notes = row.subject.order.as_ref().and_then(|order| in_use.get(order));
+            let others = notes.into_iter().flatten().filter(|note| note.is_of_another(&row.id));
+            Effect { others: others.map(|note| note.note.clone()).collect(), ..effect(row) }
         })
         .collect();
     let prepared = match effects.prepare(&wanted).await {
@@ -65,7 +66,9 @@ pub(super) async fn send(
     for (row, prepared) in rows.into_iter().zip(prepared) {
         let prepared = match prepared {
             // It became another's while it was looked at, or is one of another connection's.
-            Prepared::Found(Probe::Equal(reference)) if taken.contains(&reference.id) => {
+            Prepared::Found(Probe::Equal(reference))
+                if taken.iter().any(|note| note.note == reference.id && note.is_of_another(&row.id)) =>
+            {
                 Prepared::NotYet { why: format!("note {} of the same goods belongs to another shipment", reference.id) }
             }
             other => other,
@@ -138,12 +141,12 @@ async fn pass_gate(
     Ok((pass, settlements))
 }
 
-/// By order, the notes of it that are other requests' or shipments'; nothing for kinds that make no note.
-async fn notes_of_others(
+/// By order, the notes of it that are something already; nothing for kinds that make no note.
+async fn notes_in_use(
     runtime: &Runtime,
     kind: EffectKind,
     rows: &[EffectRow],
-) -> Result<BTreeMap<OrderId, BTreeSet<String>>, DbError> {
+) -> Result<BTreeMap<OrderId, Vec<NoteInUse>>, DbError> {
     if kind != EffectKind::CreateNote {
         return Ok(BTreeMap::new());
     }
@@ -152,9 +155,9 @@ async fn notes_of_others(
 }
 
 /// The notes among what was found that are somebody's already; nothing for other kinds.
-async fn taken_notes(runtime: &Runtime, kind: EffectKind, prepared: &[Prepared]) -> Result<BTreeSet<String>, DbError> {
+async fn taken_notes(runtime: &Runtime, kind: EffectKind, prepared: &[Prepared]) -> Result<Vec<NoteInUse>, DbError> {
     if kind != EffectKind::CreateNote {
-        return Ok(BTreeSet::new());
+        return Ok(Vec::new());
     }
     let found: Vec<&RemoteRef> = prepared
         .iter()

@@ -372,6 +372,22 @@ async fn where_things_sit_can_be_agreed() {
         let read = shipment(&[("line_statuses", &format!("QQ=more, ZX={meaning}"))], own.0, own.1).await;
         assert_eq!(read.ended.len(), ended, "{meaning}");
     }
+    for (setting, wrong) in [
+        ("line_statuses", "ZX"),
+        ("line_statuses", "=complete"),
+        ("line_statuses", "ZX=gone"),
+        ("line_statuses", "ZX=more, ZX=complete"),
+        ("tracking_qualifiers", ","),
+        ("serial_qualifiers", "SE;LV"),
+        ("sku_qualifiers_in", ","),
+        ("sku_qualifiers_in", "VN;SK"),
+    ] {
+        let values = [PARTNERS[0], PARTNERS[1], ("transport", "folder"), ("folder", "/nowhere"), (setting, wrong)];
+        let connect::Role::Warehouse(build) = connectors::x12::SPEC.role else { panic!("a warehouse") };
+        let hub = context(HandClock::new(), Arc::new(NoNetwork), None);
+        let error = build(&crate::hub::settings(&values, &[]), &hub).err().expect("it is refused").to_string();
+        assert!(error.contains(setting), "{setting} {wrong}: {error}");
+    }
     let complete = shipment(&[("line_statuses", "ZX = complete")], own.0, "W12*ZX*2**0*EA").await;
     assert_eq!(
         complete.lines().map(|line| line.quantity).sum::<Decimal>(),

@@ -6,10 +6,9 @@
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    Router,
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
-    routing,
+    routing::{self, MethodRouter},
 };
 
 use super::{Api, document};
@@ -18,16 +17,18 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Its routes.
-pub(super) fn routes() -> Router<Arc<Api>> {
-    Router::new()
-        .route("/api/docs", routing::get(async || file("text/html; charset=utf-8", PAGE)))
-        .route("/api/docs/page.css", routing::get(async || file("text/css; charset=utf-8", STYLE)))
-        .route("/api/docs/page.js", routing::get(async || file("text/javascript; charset=utf-8", SCRIPT)))
-        .route("/api/docs/openapi.json", routing::get(async || file("application/json", openapi())))
+/// Its routes: all are looked at.
+pub(super) fn routes() -> [(&'static str, MethodRouter<Arc<Api>>); 6] {
+    let document = || routing::get(async || file("application/json", openapi()));
+    [
+        ("/api/docs", routing::get(async || file("text/html; charset=utf-8", PAGE))),
+        ("/api/docs/page.css", routing::get(async || file("text/css; charset=utf-8", STYLE))),
+        ("/api/docs/page.js", routing::get(async || file("text/javascript; charset=utf-8", SCRIPT))),
+        ("/api/docs/openapi.json", document()),
         // Where programs look for it.
-        .route("/api/v1/openapi.json", routing::get(async || file("application/json", openapi())))
-        .route("/openapi.json", routing::get(async || file("application/json", openapi())))
+        ("/api/v1/openapi.json", document()),
+        ("/openapi.json", document()),
+    ]
 }
 
 /// The document, made once.

@@ -369,11 +369,15 @@ async fn all_of_an_order_is_what_had_not_left_before() {
         record(vec![all_of(2, "S10")]).await;
         let open = db.exceptions(&key, false, 10).await.unwrap();
         assert_eq!(open.iter().map(|one| one.kind.as_str()).collect::<Vec<_>>(), ["nothing_left"]);
-        assert_eq!(left(2).await, [of(["3", "1"]), Vec::new()]);
-        // Of an order that is not known yet it is worked out when it is.
-        record(vec![all_of(3, "S11")]).await;
+        assert_eq!(left(2).await, [of(["3", "1"])], "it is no shipment");
+        // Of an order that is not known yet it is worked out when it is, after what came before it.
+        record(vec![shipment(&order(3), "S11", &request_key(3), &[1, 0])]).await;
+        record(vec![all_of(3, "S12"), all_of(3, "S13")]).await;
         db.record_orders(&key, "acme", vec![requested(3)]).await.unwrap();
-        assert_eq!(left(3).await, [of(["3", "1"])]);
+        assert_eq!(left(3).await, [of(["1", "0"]), of(["2", "1"])]);
+        let open = db.exceptions(&key, false, 10).await.unwrap();
+        let about_s13 = |one: &&millrace::db::ExceptionRow| one.reason.contains("shipment S13");
+        assert!(open.iter().filter(about_s13).any(|one| one.kind == "nothing_left"), "{open:?}");
     })
     .await;
 }

@@ -179,7 +179,7 @@ async fn notes_by_sftp_on_postgres_with_physical_counts() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_by_extensiv_on_postgres() {
-    run(Setup { store: Store::Postgres, ships: Ships::Extensiv, basis: "physical", ..Setup::default() }, 150).await;
+    run(Setup { store: Store::Postgres, ships: Ships::Extensiv, basis: "physical", ..Setup::default() }, 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -191,7 +191,7 @@ async fn notes_by_extensiv_on_sqlite() {
             settings: "import_warehouses = [\"Example 3PL\"]\nshort_ship = \"replace\"".to_owned(),
             ..Setup::default()
         },
-        150,
+        100,
     )
     .await;
 }
@@ -199,7 +199,7 @@ async fn notes_by_extensiv_on_sqlite() {
 /// Mintsoft says what is on hand, and not what is available.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn orders_by_mintsoft_on_postgres() {
-    run(Setup { store: Store::Postgres, ships: Ships::Mintsoft, basis: "physical", ..Setup::default() }, 150).await;
+    run(Setup { store: Store::Postgres, ships: Ships::Mintsoft, basis: "physical", ..Setup::default() }, 100).await;
 }
 
 /// An account that refuses no second order, whose list has no pages and whose search shows no parts.
@@ -219,7 +219,7 @@ async fn notes_by_mintsoft_on_sqlite() {
             },
             ..Setup::default()
         },
-        150,
+        100,
     )
     .await;
 }

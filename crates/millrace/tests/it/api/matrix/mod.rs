@@ -253,6 +253,57 @@ fn every_route_has_its_row() {
     assert!(gone.is_empty(), "rows without a route: {gone:?}");
 }
 
+/// What this caller gets of a route that is not in the document, asked from another machine.
+fn expects_beside(who: Who, path: &str) -> Vec<u16> {
+    let is_known = !matches!(who, Who::Nobody | Who::Stranger | Who::Revoked | Who::Expired | Who::SignedOut);
+    match path {
+        "/healthz" | "/readyz" | "/hooks/reach/{nonce}" => vec![200],
+        _ if path.contains("/docs") || path.ends_with("openapi.json") => vec![200],
+        // Every tenant is counted there.
+        "/metrics" if who == Who::Operator => vec![200],
+        "/metrics" if is_known && !who.is_person() => vec![403],
+        "/metrics" => vec![401],
+        // Their address is the secret, and this one is nobody's.
+        "/hooks/brightpearl/{path}" | "/hooks/warehouse/{path}" => vec![404],
+        // Whoever began it holds a session, and this was begun by nobody.
+        "/oauth/brightpearl" if who.is_person() => vec![404],
+        "/oauth/brightpearl" => vec![401],
+        // Back to the door, which says why.
+        "/sign-in/provider" => vec![303],
+        _ => panic!("say here who may use the new route {path}"),
+    }
+}
+
+/// The routes that are not in the document: what calls from outside, what browsers are sent back to, what watches over it.
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_beside_the_document_tell_nothing_of_anybody() {
+    let world = World::new().await;
+    let row = expected().into_iter().find(|row| row.id == "get_overview").expect("a row of something looked at");
+    let mut found = Vec::new();
+    for (method, template) in api::routes_beside() {
+        let path = template.replace("{path}", "nobody-s").replace("{nonce}", "0123456789abcdef0123456789abcdef");
+        let query = if path.contains("oauth") || path.contains("sign-in") { "?code=a&state=b" } else { "" };
+        for who in EVERYBODY {
+            let request = world.request(who, method.as_str(), &format!("{path}{query}"), &row).await;
+            let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([192, 0, 2, 7], 50_000)));
+            let request = request.extension(peer).body(Body::from("{}")).unwrap();
+            let response = world.installation.router.clone().oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            let text = read(template, response.into_body()).await;
+            let expected = expects_beside(who, template);
+            if !expected.contains(&status) {
+                found.push(format!("{who:?} {method} {template}: {status}, expected {expected:?}: {text}"));
+            }
+            let ids = world.objects.values().filter(|value| value.contains('_'));
+            let told: Vec<&String> = ids.filter(|id| text.contains(*id)).collect();
+            if template != "/metrics" && !told.is_empty() {
+                found.push(format!("{who:?} {method} {template}: tells {told:?}"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_what_is_theirs_and_nothing_else() {
     let found = World::new().await.play().await;
