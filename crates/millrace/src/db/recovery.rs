@@ -94,21 +94,27 @@ pub(super) async fn open(tx: &mut Tx) -> R<Option<Lost>> {
 }
 
 /// Marks effects that have just been planned and that a lost journal may have sent as well: while the recovery is open all that
-/// have a key of their own; later those that could be made twice, of orders that were there before the loss.
+/// have a key of their own; later those that could be made twice, of orders that were there before the loss. One that was looked for
+/// since this loss (its time of arming is the end of the lost window) and is not there, or about which a person has said so, is
+/// planned anew under that answer: it is of its key, and would else be asked for without end.
 pub(super) async fn suspect(tx: &mut Tx, key: &ConnectionKey, ids: Vec<EffectId>) -> R<()> {
     let Some(lost) = safety::load(tx).await?.lost else { return Ok(()) };
     let [tenant, merchant, _] = key_values(key);
     if lost.released_at.is_none() {
         tx.among(
-            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND kind <> 'correct_stock' AND id IN (",
+            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND kind <> 'correct_stock'
+                 AND NOT (recovery IS NOT NULL AND recovery IN ('absent', 'cannot_ask', 'conflict')
+                     AND armed_at IS NOT NULL AND armed_at = $3) AND id IN (",
             ")",
-            &[tenant, merchant],
+            &[tenant, merchant, lost.until.into()],
             &ids,
         )
         .await?;
     } else {
         tx.among(
             "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND (armed_at IS NULL OR armed_at <= $3)
+                 AND NOT (recovery IS NOT NULL AND recovery IN ('absent', 'cannot_ask', 'conflict')
+                     AND armed_at IS NOT NULL AND armed_at = $3)
                  AND kind IN ('submit_request', 'create_note', 'add_order_note')
                  AND EXISTS (SELECT 1 FROM orders AS o WHERE o.tenant = effect.tenant AND o.merchant = effect.merchant
                      AND o.id = effect.order_ref AND o.placed_at <= $3)
