@@ -191,7 +191,7 @@ test('a pre-flight shows two faults, which are mended in place', async ({ desk: 
   await page.reload();
   await expect(page.getByRole('region', { name: 'It looks at your orders' })).toBeVisible();
   await expect(gone).toHaveCount(0);
-  await page.unroute(one);
+  await page.unrouteAll({ behavior: 'wait' });
   await page.reload();
   await expect(gone).toBeVisible();
 });
