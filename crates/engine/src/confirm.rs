@@ -24,11 +24,8 @@ type Left = BTreeMap<u32, Decimal>;
 /// `earlier` holds every shipment of the request whose rows were decided before, in that order: which of two lines of one SKU
 /// a shipment fills depends on what was counted before it.
 pub fn rows(lines: &[RequestLine], earlier: &[&Shipment], newest: &Shipment) -> Result<Vec<NoteRow>, Hold> {
-    let mut left = Left::new();
-    for shipment in earlier {
-        // Held shipments were looked at by a person; what could be placed still counts.
-        let _ = add(lines, &mut left, shipment);
-    }
+    // Held shipments were looked at by a person; what could be placed still counts.
+    let mut left = counted(lines, earlier.iter().copied());
     let before = units(lines, &left);
     add(lines, &mut left, newest)?;
     let after = units(lines, &left);
@@ -52,10 +49,7 @@ pub fn rows(lines: &[RequestLine], earlier: &[&Shipment], newest: &Shipment) -> 
 
 /// Units of the hub's own kits of which some parts left and others did not: (warehouse SKU, odd quantity).
 pub fn odd_parts(lines: &[RequestLine], shipments: &[&Shipment]) -> Vec<(String, Decimal)> {
-    let mut left = Left::new();
-    for shipment in shipments {
-        let _ = add(lines, &mut left, shipment);
-    }
+    let left = counted(lines, shipments.iter().copied());
     let whole = units(lines, &left);
     lines
         .iter()
@@ -69,20 +63,14 @@ pub fn odd_parts(lines: &[RequestLine], shipments: &[&Shipment]) -> Vec<(String,
 
 /// Units of all lines that left, and units asked for.
 pub fn progress(lines: &[RequestLine], shipments: &[&Shipment]) -> (Decimal, Decimal) {
-    let mut left = Left::new();
-    for shipment in shipments {
-        let _ = add(lines, &mut left, shipment);
-    }
+    let left = counted(lines, shipments.iter().copied());
     (left.values().sum(), lines.iter().map(|line| line.quantity).sum())
 }
 
 /// What has not left of a request, given everything that has: the goods of a shipment of which its warehouse says no more than
 /// that it is all of it ([`Shipment::whole`]).
 pub fn rest(lines: &[RequestLine], earlier: &[Shipment]) -> Vec<PackageLine> {
-    let mut left = Left::new();
-    for shipment in earlier {
-        let _ = add(lines, &mut left, shipment);
-    }
+    let left = counted(lines, earlier);
     let open = |line: &RequestLine| line.quantity - left.get(&line.line_number).copied().unwrap_or_default();
     let goods = lines.iter().map(|line| PackageLine {
         line_number: Some(line.line_number),
@@ -92,6 +80,15 @@ pub fn rest(lines: &[RequestLine], earlier: &[Shipment]) -> Vec<PackageLine> {
         serials: Vec::new(),
     });
     goods.filter(|line| line.quantity > Decimal::ZERO).collect()
+}
+
+/// What several shipments packed, as far as it can be placed.
+fn counted<'a>(lines: &[RequestLine], shipments: impl IntoIterator<Item = &'a Shipment>) -> Left {
+    let mut left = Left::new();
+    for shipment in shipments {
+        let _ = add(lines, &mut left, shipment);
+    }
+    left
 }
 
 /// Counts what a shipment packed towards the lines it was asked for by, and says what is wrong with it. What can be placed

@@ -51,7 +51,7 @@ export function Activity() {
           )}
         </>
       }
-      actions={tab === 'changes' && <ExportCsv kind="effects" filter={{ connection: connection }} />}
+      actions={tab === 'changes' && <ExportCsv kind="effects" filter={{ connection }} />}
     >
       <Tabs value={tab} onChange={(value) => setFilters({ connection, tab: value ?? undefined })} keepMounted={false}>
         <Tabs.List mb="md">

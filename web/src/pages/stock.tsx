@@ -25,7 +25,7 @@ export function Stock() {
     <Page
       title="Stock"
       about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains."
-      actions={connection && <ExportCsv kind={tab === 'runs' ? 'stock_runs' : 'stock_levels'} filter={{ connection: connection }} />}
+      actions={connection && <ExportCsv kind={tab === 'runs' ? 'stock_runs' : 'stock_levels'} filter={{ connection }} />}
     >
       {connections?.length === 0 && (
         <Paper withBorder>

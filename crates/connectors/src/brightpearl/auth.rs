@@ -194,7 +194,7 @@ impl Session {
                 return Err(Failure::Unreadable("the tokens just given are no longer good".to_owned()));
             }
             let turn = oauth::Turn {
-                transport: Arc::clone(&gateway.transport),
+                transport: Arc::<connect::clocks::Dated>::clone(&gateway.transport),
                 clock: Arc::clone(&gateway.clock),
                 grants: Arc::clone(&self.grants),
                 waits,

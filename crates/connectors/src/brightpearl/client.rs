@@ -6,10 +6,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +14,7 @@ use connect::{
     BuildContext, Capture, Clock, ConnectorError, ErrorKind, HttpRequest, HttpResponse, Transport, TransportError,
     Waits,
     budget::{Budget, Limit, Priority},
+    clocks::Dated,
 };
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -162,25 +160,21 @@ impl From<Failure> for ConnectorError {
 
 /// What every call of an account goes through.
 pub(super) struct Gateway {
-    pub(super) transport: Arc<dyn Transport>,
+    /// It remembers Brightpearl's clock, as the last answer showed it.
+    pub(super) transport: Arc<Dated>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) budget: Arc<Budget>,
     pub(super) share: String,
     pub(super) waits: Waits,
     pub(super) place: Place,
-    /// Brightpearl's clock less ours in seconds, as the last answer showed it.
-    clock_difference: AtomicI64,
 }
 
 impl Gateway {
-    /// Sends once, and believes what the answer says about the budget and the time.
+    /// Sends once, and believes what the answer says about the budget.
     pub(super) async fn once(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         let answer = self.transport.send(request).await?;
         if let Some(quota) = envelope::quota(&answer) {
             self.budget.observe(quota.remaining, quota.refills_in);
-        }
-        if let Some(date) = answer.date() {
-            self.clock_difference.store(connect::clocks::less(date, self.clock.now()), Ordering::Relaxed);
         }
         Ok(answer)
     }
@@ -234,7 +228,7 @@ impl Client {
         budget.set_limit(limit);
         Self {
             gateway: Gateway {
-                transport: Arc::clone(&context.transport),
+                transport: Arc::new(Dated::around(Arc::clone(&context.transport), Arc::clone(&context.clock))),
                 clock: Arc::clone(&context.clock),
                 budget,
                 share: context.share.clone(),
@@ -243,7 +237,6 @@ impl Client {
                     account: account.code.clone(),
                     host: account.origin().split_once("://").map_or_else(String::new, |(_, host)| host.to_owned()),
                 },
-                clock_difference: AtomicI64::new(0),
             },
             session: Session::open(account, context),
             root: account.root(),
@@ -274,7 +267,7 @@ impl Client {
 
     /// Brightpearl's clock less ours, in seconds, by the last answer.
     pub(super) fn clock_difference(&self) -> i64 {
-        self.gateway.clock_difference.load(Ordering::Relaxed)
+        self.gateway.transport.difference().unwrap_or(0)
     }
 
     /// Now by Brightpearl's clock, to the second or so.

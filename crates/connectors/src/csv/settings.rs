@@ -73,9 +73,10 @@ pub(super) static FIELDS: &[Field] = &[
         FieldKind::LongText,
         Some(SHIPMENT_COLUMNS),
         "Which column holds what: field=column title or position from 1, separated by commas. order_number is needed, sku and \
-         quantity unless a row is all of its order that had not left before, and one of shipment_id, shipped_at and tracking_number: the first of them that is there tells shipments of an order \
-         apart. Without shipped_at, what left did so when the file was written. Also package_number, lot, serial (several with ;) \
-         and status. trailer=WORD: the last row begins with WORD and gives the number of rows.",
+         quantity unless a row is all of its order that had not left before, and one of shipment_id, shipped_at and \
+         tracking_number: the first of them that is there tells shipments of an order apart. Without shipped_at, what left did so \
+         when the file was written. Also package_number, lot, serial (several with ;) and status. trailer=WORD: the last row begins \
+         with WORD and gives the number of rows.",
     ),
     field(
         "shipment_has_header",

@@ -1,6 +1,6 @@
 //! Corrections that were given up, and what is done when one shows after all.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use connect::{Effect, EffectId};
 use jiff::{SignedDuration, Timestamp};
@@ -83,7 +83,7 @@ async fn watched(tx: &mut Tx, key: &ConnectionKey, span: Duration) -> R<Vec<Watc
             body: row.string(4)?,
             number: None,
             tried: None,
-            others: std::collections::BTreeSet::new(),
+            others: BTreeSet::new(),
         };
         let (warehouse_id, product_id) = (row.int(7)?, row.int(8)?);
         let later = tx

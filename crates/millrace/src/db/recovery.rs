@@ -93,6 +93,14 @@ pub(super) async fn open(tx: &mut Tx) -> R<Option<Lost>> {
     Ok(safety::load(tx).await?.lost.filter(|lost| lost.released_at.is_none()))
 }
 
+/// Not looked for since the loss whose window ends at `$3`, and no person has said what became of it.
+macro_rules! unanswered {
+    () => {
+        "NOT (recovery IS NOT NULL AND recovery IN ('absent', 'cannot_ask', 'conflict')
+             AND armed_at IS NOT NULL AND armed_at = $3)"
+    };
+}
+
 /// Marks effects that have just been planned and that a lost journal may have sent as well: while the recovery is open all that
 /// have a key of their own; later those that could be made twice, of orders that were there before the loss. One that was looked for
 /// since this loss (its time of arming is the end of the lost window) and is not there, or about which a person has said so, is
@@ -102,9 +110,11 @@ pub(super) async fn suspect(tx: &mut Tx, key: &ConnectionKey, ids: Vec<EffectId>
     let [tenant, merchant, _] = key_values(key);
     if lost.released_at.is_none() {
         tx.among(
-            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND kind <> 'correct_stock'
-                 AND NOT (recovery IS NOT NULL AND recovery IN ('absent', 'cannot_ask', 'conflict')
-                     AND armed_at IS NOT NULL AND armed_at = $3) AND id IN (",
+            concat!(
+                "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND kind <> 'correct_stock' AND ",
+                unanswered!(),
+                " AND id IN ("
+            ),
             ")",
             &[tenant, merchant, lost.until.into()],
             &ids,
@@ -112,13 +122,15 @@ pub(super) async fn suspect(tx: &mut Tx, key: &ConnectionKey, ids: Vec<EffectId>
         .await?;
     } else {
         tx.among(
-            "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND (armed_at IS NULL OR armed_at <= $3)
-                 AND NOT (recovery IS NOT NULL AND recovery IN ('absent', 'cannot_ask', 'conflict')
-                     AND armed_at IS NOT NULL AND armed_at = $3)
-                 AND kind IN ('submit_request', 'create_note', 'add_order_note')
-                 AND EXISTS (SELECT 1 FROM orders AS o WHERE o.tenant = effect.tenant AND o.merchant = effect.merchant
-                     AND o.id = effect.order_ref AND o.placed_at <= $3)
-                 AND id IN (",
+            concat!(
+                "UPDATE effect SET recovery = 'open' WHERE tenant = $1 AND merchant = $2 AND (armed_at IS NULL OR armed_at <= $3)
+                     AND kind IN ('submit_request', 'create_note', 'add_order_note')
+                     AND EXISTS (SELECT 1 FROM orders AS o WHERE o.tenant = effect.tenant AND o.merchant = effect.merchant
+                         AND o.id = effect.order_ref AND o.placed_at <= $3)
+                     AND ",
+                unanswered!(),
+                " AND id IN ("
+            ),
             ")",
             &[tenant, merchant, lost.until.into()],
             &ids,

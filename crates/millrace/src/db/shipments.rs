@@ -154,7 +154,7 @@ async fn record(
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
     let mut not_asked: BTreeSet<i64> = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
-    let mut rests = Rests::default();
+    let mut rests = shipments.iter().any(|new| new.shipment.whole).then(Rests::default);
     for NewShipment { id, mut shipment } in shipments {
         let mut document = json(&shipment)?;
         let hash = content_hash(&shipment, &document)?;
@@ -179,7 +179,7 @@ async fn record(
             None => {}
         }
         let target = targets.get(&shipment.key);
-        if let Some(target) = target {
+        if let (Some(target), Some(rests)) = (target, &mut rests) {
             if !rests.work_out(tx, key, target, &mut shipment).await? {
                 recorded.known += 1;
                 nothing_left(tx, key, &reference, &shipment).await?;
@@ -512,6 +512,13 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     for row in &waiting {
         let Some(target) = targets.get(row.text(1)?) else { continue };
+        let now = tx.now;
+        tx.execute(
+            "UPDATE exception SET resolved_at = $5, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
+                 AND connection = $3 AND kind = 'unknown_key' AND subject = $4 AND resolved_at IS NULL",
+            &[tenant.clone(), merchant.clone(), connection.clone(), row.text(2)?.into(), now.into()],
+        )
+        .await?;
         let mut shipment: Shipment = row.json(3)?;
         // Those before it are kept as the request's by now, and counted with what left.
         if !Rests::default().work_out(tx, key, target, &mut shipment).await? {
@@ -528,13 +535,6 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
                 (&target.order).into(),
                 json(&shipment)?.into(),
             ],
-        )
-        .await?;
-        let now = tx.now;
-        tx.execute(
-            "UPDATE exception SET resolved_at = $5, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2
-                 AND connection = $3 AND kind = 'unknown_key' AND subject = $4 AND resolved_at IS NULL",
-            &[tenant.clone(), merchant.clone(), connection.clone(), row.text(2)?.into(), now.into()],
         )
         .await?;
         if shipment.is_final {

@@ -60,7 +60,8 @@ pub(crate) const OF_GOODS: &[&str] = &["line_number", "quantity", "lot", "serial
 /// order number and tracking number. What has no time left when the file was written (`written_at`). Boxes are told apart by
 /// package number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
 /// a line left, and adds nothing. Where the map names no SKU, a row is a box with all of its order that had not left before; the
-/// order is then its own identity where neither id nor time is named. A status among `closed`, in lower case, says that nothing more of the order will come.
+/// order is then its own identity where neither id nor time is named. A status among `closed`, in lower case, says that nothing more
+/// of the order will come.
 ///
 /// A shipment with a row that is wrong is set aside whole, since half of it would pass for all; so is one that a row with
 /// uncertain cells may belong to. The others of the file are read.

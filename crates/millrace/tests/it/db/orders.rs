@@ -378,6 +378,7 @@ async fn all_of_an_order_is_what_had_not_left_before() {
         let open = db.exceptions(&key, false, 10).await.unwrap();
         let about_s13 = |one: &&millrace::db::ExceptionRow| one.reason.contains("shipment S13");
         assert!(open.iter().filter(about_s13).any(|one| one.kind == "nothing_left"), "{open:?}");
+        assert!(open.iter().all(|one| one.kind == "nothing_left"), "its key is known: {open:?}");
     })
     .await;
 }
