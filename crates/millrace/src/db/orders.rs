@@ -135,7 +135,10 @@ impl Database {
                                      AND EXISTS (SELECT 1 FROM request AS r
                                          WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref
                                              AND r.live = 1 LIMIT 1 OFFSET 0)
-                                 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
+                                 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END,
+                             CASE WHEN EXISTS (SELECT 1 FROM request AS r
+                                 WHERE r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id
+                                     AND r.live = 0 AND r.retired = 0 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
                          FROM orders AS o
                          WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
                         ")",
@@ -151,6 +154,7 @@ impl Database {
                         seen: row.string(2)?,
                         disposition: disposition(row.text(3)?, row.text(4)?)?,
                         sent: row.flag(5)?,
+                        given_up: row.flag(6)?,
                         note_ids: BTreeSet::new(),
                         dead_keys: BTreeSet::new(),
                     };
@@ -238,16 +242,32 @@ impl Database {
     /// Notes the source's mark of a known order, and what a person is needed for on it (`None` clears it). No other field of
     /// the order changes.
     pub async fn mark_seen(&self, key: &ConnectionKey, order_id: i64, seen: &str, problem: Option<&str>) -> R<()> {
+        let sql = "UPDATE orders SET seen = $4, problem = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3";
+        self.mark(key, order_id, sql, seen, problem).await
+    }
+
+    /// The same for somebody who has compared the order and plans nothing: where import is to look at it whatever the scan says,
+    /// it still is.
+    pub async fn mark_compared(&self, key: &ConnectionKey, order_id: i64, seen: &str) -> R<()> {
+        let sql = "UPDATE orders SET seen = CASE WHEN seen = '' THEN '' ELSE $4 END, problem = $5
+                   WHERE tenant = $1 AND merchant = $2 AND id = $3";
+        self.mark(key, order_id, sql, seen, None).await
+    }
+
+    async fn mark(
+        &self,
+        key: &ConnectionKey,
+        order_id: i64,
+        sql: &'static str,
+        seen: &str,
+        problem: Option<&str>,
+    ) -> R<()> {
         let (key, seen, problem) = (key.clone(), seen.to_owned(), problem.map(str::to_owned));
         self.write(&key.clone(), "mark_seen", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, _] = key_values(&key);
                 let order = id(tx, &key, order_id).await?;
-                tx.execute(
-                    "UPDATE orders SET seen = $4, problem = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                    &[tenant, merchant, (&order).into(), seen.into(), problem.into()],
-                )
-                .await?;
+                tx.execute(sql, &[tenant, merchant, (&order).into(), seen.into(), problem.into()]).await?;
                 facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
             })
         })

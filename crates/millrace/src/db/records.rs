@@ -258,6 +258,9 @@ pub struct KnownOrder {
     pub disposition: Disposition,
     /// Whether any of its requests may already be at the warehouse (its submit is past `planned` and `not_sent`).
     pub sent: bool,
+    /// Whether a request of it was given up before it was sent and takes part in nothing now: import has to see whether those
+    /// goods are still wanted, also of an order of which something was sent.
+    pub given_up: bool,
     /// The goods-out notes that are requests already.
     pub note_ids: BTreeSet<i64>,
     /// Keys that were cancelled at the warehouse and are not used again.

@@ -13,7 +13,7 @@ use super::{
     facts::{self, scope_values},
     orders,
     payload::pack_json,
-    races, recovery,
+    races, recovery, shipments,
     sql::{Tx, Value, json},
 };
 
@@ -465,11 +465,16 @@ async fn decide(
                         .to_owned(),
                 ));
             }
-            tx.execute(
-                "UPDATE request SET live = 1 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                &[tenant.clone(), merchant.clone(), request.into()],
-            )
-            .await?;
+            let taken_up = tx
+                .query(
+                    "UPDATE request SET live = 1 WHERE tenant = $1 AND merchant = $2 AND id = $3 RETURNING connection, key",
+                    &[tenant.clone(), merchant.clone(), request.into()],
+                )
+                .await?;
+            for row in &taken_up {
+                let connection = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
+                shipments::match_keys(tx, &connection, &BTreeSet::from([row.string(1)?])).await?;
+            }
             races::forget(tx, scope, std::slice::from_ref(request)).await?;
             if was_voided_by_person {
                 tx.execute(

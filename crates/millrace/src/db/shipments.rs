@@ -110,10 +110,13 @@ struct Target {
     retired: bool,
 }
 
+/// Requests by key. One that was given up before it was sent has asked the warehouse for nothing: what leaves under its key was
+/// asked for by a journal that was lost, and waits until the request is planned again, like that of a key nobody knows.
 async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeMap<String, Target>> {
     let rows = tx
         .among(
-            "SELECT key, id, order_ref, retired FROM request WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (",
+            "SELECT key, id, order_ref, retired FROM request
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND (live = 1 OR retired = 1) AND key IN (",
             ")",
             &key_values(key),
             keys,

@@ -24,7 +24,7 @@ use rust_decimal::Decimal;
 
 use super::{
     FlowError, counts, recover,
-    sent::{Compared, compare_sent, mark_of, ships},
+    sent::{Compared, SeenBy, compare_sent, mark_of, ships},
 };
 use crate::{
     db::{ChannelKind, Counts, ImportedOrder, KnownOrder, NewRequest, Ran, Recorded},
@@ -250,12 +250,14 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
             // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
             continue;
         }
-        // In goods-out-note mode an order that was sent may have further notes, each a request of its own.
+        // In goods-out-note mode an order that was sent may have further notes, each a request of its own. One that is sent whole
+        // has nothing more, unless a part of it changed before it was sent: that part is in nothing that was sent (O2).
         let cancelled = read.cancelled_status == Some(order.status_id);
-        let nothing_more = cancelled || runtime.settings.start_mode == StartMode::Order;
+        let given_up = known.is_some_and(|known| known.given_up);
+        let nothing_more = cancelled || runtime.settings.start_mode == StartMode::Order && !given_up;
         let again;
         if known.is_some_and(|known| known.sent) {
-            match compare_sent(runtime, order, mark, &read).await? {
+            match compare_sent(runtime, order, SeenBy::Import(mark), &read).await? {
                 Compared::Same if nothing_more => continue,
                 Compared::Same => {}
                 Compared::Changed => {

@@ -26,7 +26,7 @@ pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
         let read = read(runtime, slice).await?;
         for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
             let mark = mark_of(runtime, order);
-            match compare_sent(runtime, order, &mark, &read).await? {
+            match compare_sent(runtime, order, SeenBy::Passing(&mark), &read).await? {
                 Compared::Same => {}
                 Compared::Changed => changed += 1,
                 Compared::NothingThere => {
@@ -56,19 +56,38 @@ pub(super) enum Compared {
     NothingThere,
 }
 
+/// The source's mark of an order, and who has seen it.
+#[derive(Clone, Copy)]
+pub(super) enum SeenBy<'a> {
+    /// Import, which plans what is missing.
+    Import(&'a str),
+    /// Somebody who only compares: what import still has to look at stays for it to see.
+    Passing(&'a str),
+}
+
+impl SeenBy<'_> {
+    async fn keep(self, runtime: &Runtime, order_id: i64) -> Result<(), FlowError> {
+        match self {
+            Self::Import(mark) => runtime.db.mark_seen(&runtime.key, order_id, mark, None).await?,
+            Self::Passing(mark) => runtime.db.mark_compared(&runtime.key, order_id, mark).await?,
+        }
+        Ok(())
+    }
+}
+
 /// An order of which something may be at the warehouse: what was sent is never planned again. What was cancelled or changed
 /// since is a race with the warehouse (docs/cancels-and-changes.md).
 pub(super) async fn compare_sent(
     runtime: &Runtime,
     order: &Order,
-    mark: &str,
+    seen: SeenBy<'_>,
     read: &Read,
 ) -> Result<Compared, FlowError> {
     let (db, connection, order_id) = (&runtime.db, &runtime.key, order.order_id);
     if read.cancelled_status == Some(order.status_id) {
         let why = "cancelled in Brightpearl";
         db.want_cancel(connection, order_id, why, WishOrigin::Status, "", &patience(runtime)).await?;
-        db.mark_seen(connection, order_id, mark, None).await?;
+        seen.keep(runtime, order_id).await?;
         runtime.wake.advance.notify_one();
         return Ok(Compared::Changed);
     }
@@ -94,7 +113,7 @@ pub(super) async fn compare_sent(
     );
     let new =
         db.note_changes(connection, order_id, differences, runtime.settings.on_change, &patience(runtime)).await?;
-    db.mark_seen(connection, order_id, mark, None).await?;
+    seen.keep(runtime, order_id).await?;
     if new {
         runtime.wake.advance.notify_one();
     }
