@@ -123,6 +123,35 @@ async fn orders_edited_between_read_and_send() {
     world.invariants().expect("the invariants hold");
 }
 
+/// In order mode an order is two requests, a note of somebody's and the rest. The rest grows between the read and the send: what
+/// stands on the note goes as it is, and the rest is planned again, although something of the order was sent by then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rest_of_an_order_that_grows_before_it_is_sent_goes_as_well() {
+    let settings = "hold_minutes = 5".to_owned();
+    let mut world = World::new(Setup { told: true, settings, ..Setup::default() }).await;
+    let lines = [0, 1].map(|place| simulators::brightpearl::NewLine::sku(&world.skus[place].1, 2));
+    let order = world.place(world.ready(lines.to_vec()));
+    let rows: Vec<i64> = world.brightpearl.order(ACCOUNT, order).expect("the order").rows.into_keys().collect();
+    let first = [(rows[0], 2)].into_iter().collect();
+    let note = world.brightpearl.create_note(ACCOUNT, order, WAREHOUSE, OFFICE, Some(first)).expect("a note");
+    world.start();
+    becomes(&mut world, order, "held", "leaves at").await;
+    // Nobody has it read again here: the last look before the send finds it.
+    world.brightpearl.set_quantity(ACCOUNT, order, rows[1], 5).expect("another quantity");
+    world.brightpearl.allocate(ACCOUNT, order).expect("allocated");
+    let keys = [key(order), format!("{}-G{note}", key(order))];
+    at_warehouse(&mut world, order, &keys).await;
+    for (sent, units) in keys.iter().zip([5, 2]) {
+        let asked = world.warehouse_orders().into_iter().find(|one| one.key == *sent).expect("it is there").asked;
+        assert_eq!(asked.values().sum::<rust_decimal::Decimal>(), rust_decimal::Decimal::from(units), "{sent}");
+        dsfx(&world).tell(sent, Handling::Full);
+    }
+    becomes(&mut world, order, "closed", "").await;
+    let notes = world.brightpearl.notes(ACCOUNT, order).expect("notes");
+    assert!(notes.len() == 2 && notes.iter().all(|note| note.shipped), "{notes:?}");
+    world.invariants().expect("the invariants hold");
+}
+
 /// A supplier sends one row of an order himself. The warehouse is asked for the other, and what the supplier sends is no change of
 /// what it was asked for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
