@@ -135,7 +135,7 @@ pub use races::{Patience, WishOrigin};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ChannelSchedule, ConnectionKey, ConnectionRecord,
     Endpoint, Event, ImportedOrder, InFlight, KnownOrder, Mappings, NewRequest, NewShipment, PlannedAs, PrepareOutcome,
-    Recorded, RequestWork, RunState, Scope, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine,
+    Recorded, RequestWork, RunState, Scope, SeenBy, ShipmentFacts, ShipmentsRecorded, ShownState, StepState, StockLine,
     StockRun,
 };
 pub use recovery::{Look, LookedFor, PassView};

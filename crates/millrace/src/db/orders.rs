@@ -6,7 +6,7 @@ use connect::{EffectId, EffectKind, Order, OrderId};
 use engine::{effect::EffectState, race::What};
 
 use super::{
-    ConnectionKey, Database, DbError, ImportedOrder, KnownOrder, PlannedAs, R, Recorded, Scope, audit,
+    ConnectionKey, Database, DbError, ImportedOrder, KnownOrder, PlannedAs, R, Recorded, Scope, SeenBy, audit,
     effects::{self, key_values},
     facts::{self, Bundle, disposition, scope_values},
     payload::{pack_json, unpack_json},
@@ -22,6 +22,31 @@ const SENT: &str = "EXISTS (SELECT 1 FROM effect AS s
         AND EXISTS (SELECT 1 FROM request AS r
             WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1 LIMIT 1 OFFSET 0)
     LIMIT 1 OFFSET 0)";
+
+/// Those of these orders of which a request was given up before it was sent, and which nobody cancelled or put away.
+async fn given_up(tx: &mut Tx, scope: &Scope, orders: impl IntoIterator<Item = &OrderId>) -> R<BTreeSet<OrderId>> {
+    let rows = tx
+        .among(
+            "SELECT o.id FROM orders AS o
+             WHERE o.tenant = $1 AND o.merchant = $2 AND o.archived = 0
+                 AND EXISTS (SELECT 1 FROM request AS r
+                     WHERE r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id AND r.live = 0
+                         AND r.retired = 0 LIMIT 1 OFFSET 0)
+                 AND NOT EXISTS (SELECT 1 FROM race AS c
+                     WHERE c.tenant = o.tenant AND c.merchant = o.merchant AND c.order_ref = o.id AND c.what = 'cancel'
+                         AND c.origin IN ('status', 'person') AND c.withdrawn = 0
+                         AND EXISTS (SELECT 1 FROM request AS q
+                             WHERE q.tenant = c.tenant AND q.merchant = c.merchant AND q.id = c.request AND q.retired = 0
+                             LIMIT 1 OFFSET 0)
+                     LIMIT 1 OFFSET 0)
+                 AND o.id IN (",
+            ")",
+            &scope_values(scope),
+            orders,
+        )
+        .await?;
+    rows.iter().map(|row| row.parsed(0)).collect()
+}
 
 /// The hub's ids of the source's orders, those that are known.
 pub(super) async fn ids(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, OrderId>> {
@@ -135,10 +160,7 @@ impl Database {
                                      AND EXISTS (SELECT 1 FROM request AS r
                                          WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref
                                              AND r.live = 1 LIMIT 1 OFFSET 0)
-                                 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END,
-                             CASE WHEN EXISTS (SELECT 1 FROM request AS r
-                                 WHERE r.tenant = o.tenant AND r.merchant = o.merchant AND r.order_ref = o.id
-                                     AND r.live = 0 AND r.retired = 0 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
+                                 LIMIT 1 OFFSET 0) THEN 1 ELSE 0 END
                          FROM orders AS o
                          WHERE o.tenant = $1 AND o.merchant = $2 AND o.connection = $3 AND o.order_id IN (",
                         ")",
@@ -154,12 +176,17 @@ impl Database {
                         seen: row.string(2)?,
                         disposition: disposition(row.text(3)?, row.text(4)?)?,
                         sent: row.flag(5)?,
-                        given_up: row.flag(6)?,
+                        given_up: false,
                         note_ids: BTreeSet::new(),
                         dead_keys: BTreeSet::new(),
                     };
                     by_id.insert(order.id.clone(), row.int(0)?);
                     known.insert(row.int(0)?, order);
+                }
+                for order in given_up(tx, &key.scope, by_id.keys()).await? {
+                    if let Some(order) = by_id.get(&order).and_then(|order_id| known.get_mut(order_id)) {
+                        order.given_up = true;
+                    }
                 }
                 let notes = tx
                     .among(
@@ -242,32 +269,42 @@ impl Database {
     /// Notes the source's mark of a known order, and what a person is needed for on it (`None` clears it). No other field of
     /// the order changes.
     pub async fn mark_seen(&self, key: &ConnectionKey, order_id: i64, seen: &str, problem: Option<&str>) -> R<()> {
-        let sql = "UPDATE orders SET seen = $4, problem = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3";
-        self.mark(key, order_id, sql, seen, problem).await
-    }
-
-    /// The same for somebody who has compared the order and plans nothing: where import is to look at it whatever the scan says,
-    /// it still is.
-    pub async fn mark_compared(&self, key: &ConnectionKey, order_id: i64, seen: &str) -> R<()> {
-        let sql = "UPDATE orders SET seen = CASE WHEN seen = '' THEN '' ELSE $4 END, problem = $5
-                   WHERE tenant = $1 AND merchant = $2 AND id = $3";
-        self.mark(key, order_id, sql, seen, None).await
-    }
-
-    async fn mark(
-        &self,
-        key: &ConnectionKey,
-        order_id: i64,
-        sql: &'static str,
-        seen: &str,
-        problem: Option<&str>,
-    ) -> R<()> {
         let (key, seen, problem) = (key.clone(), seen.to_owned(), problem.map(str::to_owned));
         self.write(&key.clone(), "mark_seen", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, _] = key_values(&key);
                 let order = id(tx, &key, order_id).await?;
-                tx.execute(sql, &[tenant, merchant, (&order).into(), seen.into(), problem.into()]).await?;
+                tx.execute(
+                    "UPDATE orders SET seen = $4, problem = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, (&order).into(), seen.into(), problem.into()],
+                )
+                .await?;
+                facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
+            })
+        })
+        .await
+    }
+
+    /// The same for somebody who has compared what was sent of the order and plans nothing: import still looks at it whatever the
+    /// scan says where that was so before, or where a request was given up meanwhile that whoever compared does not know of.
+    pub async fn mark_compared(&self, key: &ConnectionKey, order_id: i64, seen: SeenBy<'_>) -> R<()> {
+        let (key, mark) = (key.clone(), seen.mark().to_owned());
+        let (by_import, knew) = match seen {
+            SeenBy::Import { knew_given_up, .. } => (true, knew_given_up),
+            SeenBy::Passing(_) => (false, false),
+        };
+        self.write(&key.clone(), "mark_seen", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, _] = key_values(&key);
+                let order = id(tx, &key, order_id).await?;
+                let looks_again = by_import && !knew && !given_up(tx, &key.scope, [&order]).await?.is_empty();
+                tx.execute(
+                    "UPDATE orders SET problem = NULL,
+                         seen = CASE WHEN $5 = 1 OR ($6 = 0 AND seen = '') THEN '' ELSE $4 END
+                     WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    &[tenant, merchant, (&order).into(), mark.into(), looks_again.into(), by_import.into()],
+                )
+                .await?;
                 facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await
             })
         })

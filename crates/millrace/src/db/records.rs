@@ -259,12 +259,34 @@ pub struct KnownOrder {
     /// Whether any of its requests may already be at the warehouse (its submit is past `planned` and `not_sent`).
     pub sent: bool,
     /// Whether a request of it was given up before it was sent and takes part in nothing now: import has to see whether those
-    /// goods are still wanted, also of an order of which something was sent.
+    /// goods are still wanted, also of an order of which something was sent. Not where the order was cancelled or put away.
     pub given_up: bool,
     /// The goods-out notes that are requests already.
     pub note_ids: BTreeSet<i64>,
     /// Keys that were cancelled at the warehouse and are not used again.
     pub dead_keys: BTreeSet<String>,
+}
+
+/// The source's mark of an order, and who has seen it.
+#[derive(Debug, Clone, Copy)]
+pub enum SeenBy<'a> {
+    /// Import, which plans what is missing.
+    Import {
+        /// The mark.
+        mark: &'a str,
+        /// It knew that a request was given up, and plans it again in the same step.
+        knew_given_up: bool,
+    },
+    /// Somebody who only compares.
+    Passing(&'a str),
+}
+
+impl<'a> SeenBy<'a> {
+    pub(super) fn mark(self) -> &'a str {
+        match self {
+            Self::Import { mark, .. } | Self::Passing(mark) => mark,
+        }
+    }
 }
 
 /// A request as it was planned, to be compared with what would be planned now.

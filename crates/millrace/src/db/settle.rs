@@ -198,6 +198,14 @@ async fn give_up_request(tx: &mut Tx, scope: &Scope, submit: &Held) -> R<()> {
         )
         .await?;
     if others.is_some() {
+        if submit.voided_by.is_none() {
+            // What was sent beside it says nothing of these goods: import sees whether they are still wanted.
+            tx.execute(
+                "UPDATE orders SET seen = '' WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                &[tenant, merchant, order.into()],
+            )
+            .await?;
+        }
         return Ok(());
     }
     let by_person = tx

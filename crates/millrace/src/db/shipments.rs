@@ -108,15 +108,16 @@ struct Target {
     order: OrderId,
     /// The warehouse had cancelled it, and it was asked for again under another key.
     retired: bool,
+    /// The warehouse was asked for it, or is to be. One that was given up before it was sent was asked for by a journal that was
+    /// lost, if at all: what leaves under its key waits until it is planned again, like that of a key nobody knows.
+    asked: bool,
 }
 
-/// Requests by key. One that was given up before it was sent has asked the warehouse for nothing: what leaves under its key was
-/// asked for by a journal that was lost, and waits until the request is planned again, like that of a key nobody knows.
 async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeMap<String, Target>> {
     let rows = tx
         .among(
-            "SELECT key, id, order_ref, retired FROM request
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND (live = 1 OR retired = 1) AND key IN (",
+            "SELECT key, id, order_ref, retired, live FROM request
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND key IN (",
             ")",
             &key_values(key),
             keys,
@@ -125,7 +126,16 @@ async fn targets(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R
     rows.iter()
         .map(|row| {
             let key = row.string(0)?;
-            Ok((key.clone(), Target { id: row.parsed(1)?, key, order: row.parsed(2)?, retired: row.flag(3)? }))
+            Ok((
+                key.clone(),
+                Target {
+                    id: row.parsed(1)?,
+                    key,
+                    order: row.parsed(2)?,
+                    retired: row.flag(3)?,
+                    asked: row.flag(3)? || row.flag(4)?,
+                },
+            ))
         })
         .collect()
 }
@@ -181,7 +191,7 @@ async fn record(
             }
             None => {}
         }
-        let target = targets.get(&shipment.key);
+        let target = targets.get(&shipment.key).filter(|target| target.asked);
         if let (Some(target), Some(rests)) = (target, &mut rests) {
             if !rests.work_out(tx, key, target, &mut shipment).await? {
                 recorded.known += 1;
@@ -514,7 +524,7 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
     let mut finished = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     for row in &waiting {
-        let Some(target) = targets.get(row.text(1)?) else { continue };
+        let Some(target) = targets.get(row.text(1)?).filter(|target| target.asked) else { continue };
         let now = tx.now;
         tx.execute(
             "UPDATE exception SET resolved_at = $5, resolved_by = 'millrace' WHERE tenant = $1 AND merchant = $2

@@ -24,10 +24,10 @@ use rust_decimal::Decimal;
 
 use super::{
     FlowError, counts, recover,
-    sent::{Compared, SeenBy, compare_sent, mark_of, ships},
+    sent::{Compared, compare_sent, mark_of, ships},
 };
 use crate::{
-    db::{ChannelKind, Counts, ImportedOrder, KnownOrder, NewRequest, Ran, Recorded},
+    db::{ChannelKind, Counts, ImportedOrder, KnownOrder, NewRequest, Ran, Recorded, SeenBy},
     runtime::Runtime,
 };
 
@@ -200,6 +200,8 @@ fn must_read(runtime: &Runtime, order_id: i64, known: Option<&KnownOrder>, seen:
     let Some(known) = known else { return true };
     match known.disposition {
         Disposition::Waiting(_) | Disposition::Held(_) => true,
+        // What keeps it from being planned again need not show in the scan (a SKU, an allocation).
+        _ if known.given_up => true,
         _ if known.sent => match runtime.settings.start_mode {
             // A configuration change does not touch what is at the warehouse already.
             StartMode::Order => change_part(&known.seen) != change_part(&seen.mark),
@@ -257,7 +259,7 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         let nothing_more = cancelled || runtime.settings.start_mode == StartMode::Order && !given_up;
         let again;
         if known.is_some_and(|known| known.sent) {
-            match compare_sent(runtime, order, SeenBy::Import(mark), &read).await? {
+            match compare_sent(runtime, order, SeenBy::Import { mark, knew_given_up: given_up }, &read).await? {
                 Compared::Same if nothing_more => continue,
                 Compared::Same => {}
                 Compared::Changed => {
@@ -425,7 +427,7 @@ pub(super) fn decide_with(
         notes,
         drop_shipped: &read.drop_shipped,
         known_notes: known.map_or(&no_notes, |known| &known.note_ids),
-        goes_again: !dead_keys.is_empty(),
+        goes_again: !dead_keys.is_empty() || known.is_some_and(|known| known.sent && known.given_up),
         products: &read.products,
     });
     for request in &mut plan.requests {

@@ -10,7 +10,7 @@ use super::{
     orders::{Read, SLICE, read},
 };
 use crate::{
-    db::{Patience, WishOrigin},
+    db::{Patience, SeenBy, WishOrigin},
     runtime::Runtime,
 };
 
@@ -56,25 +56,6 @@ pub(super) enum Compared {
     NothingThere,
 }
 
-/// The source's mark of an order, and who has seen it.
-#[derive(Clone, Copy)]
-pub(super) enum SeenBy<'a> {
-    /// Import, which plans what is missing.
-    Import(&'a str),
-    /// Somebody who only compares: what import still has to look at stays for it to see.
-    Passing(&'a str),
-}
-
-impl SeenBy<'_> {
-    async fn keep(self, runtime: &Runtime, order_id: i64) -> Result<(), FlowError> {
-        match self {
-            Self::Import(mark) => runtime.db.mark_seen(&runtime.key, order_id, mark, None).await?,
-            Self::Passing(mark) => runtime.db.mark_compared(&runtime.key, order_id, mark).await?,
-        }
-        Ok(())
-    }
-}
-
 /// An order of which something may be at the warehouse: what was sent is never planned again. What was cancelled or changed
 /// since is a race with the warehouse (docs/cancels-and-changes.md).
 pub(super) async fn compare_sent(
@@ -87,7 +68,7 @@ pub(super) async fn compare_sent(
     if read.cancelled_status == Some(order.status_id) {
         let why = "cancelled in Brightpearl";
         db.want_cancel(connection, order_id, why, WishOrigin::Status, "", &patience(runtime)).await?;
-        seen.keep(runtime, order_id).await?;
+        db.mark_compared(connection, order_id, seen).await?;
         runtime.wake.advance.notify_one();
         return Ok(Compared::Changed);
     }
@@ -113,7 +94,7 @@ pub(super) async fn compare_sent(
     );
     let new =
         db.note_changes(connection, order_id, differences, runtime.settings.on_change, &patience(runtime)).await?;
-    seen.keep(runtime, order_id).await?;
+    db.mark_compared(connection, order_id, seen).await?;
     if new {
         runtime.wake.advance.notify_one();
     }
