@@ -474,12 +474,12 @@ async fn decide(
                 ));
             }
             let taken_up = tx
-                .query(
+                .first(
                     "UPDATE request SET live = 1 WHERE tenant = $1 AND merchant = $2 AND id = $3 RETURNING connection, key",
                     &[tenant.clone(), merchant.clone(), request.into()],
                 )
                 .await?;
-            for row in &taken_up {
+            if let Some(row) = taken_up {
                 let connection = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
                 shipments::match_keys(tx, &connection, &BTreeSet::from([row.string(1)?])).await?;
             }

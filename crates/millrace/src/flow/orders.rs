@@ -200,11 +200,10 @@ fn must_read(runtime: &Runtime, order_id: i64, known: Option<&KnownOrder>, seen:
     let Some(known) = known else { return true };
     match known.disposition {
         Disposition::Waiting(_) | Disposition::Held(_) => true,
-        // What keeps it from being planned again need not show in the scan (a SKU, an allocation).
-        _ if known.given_up => true,
         _ if known.sent => match runtime.settings.start_mode {
-            // A configuration change does not touch what is at the warehouse already.
-            StartMode::Order => change_part(&known.seen) != change_part(&seen.mark),
+            // A configuration change does not touch what is at the warehouse already. What keeps a part that was given up from being
+            // planned again need not show in the scan (a SKU, an allocation).
+            StartMode::Order => known.given_up || change_part(&known.seen) != change_part(&seen.mark),
             StartMode::GoodsOutNote => !seen.notes.is_subset(&known.note_ids),
         },
         // The scan shows neither channel nor status of a note's order, nor what other connections and notes hold of it.
