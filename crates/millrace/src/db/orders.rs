@@ -286,7 +286,8 @@ impl Database {
     }
 
     /// The same for somebody who has compared what was sent of the order and plans nothing: import still looks at it whatever the
-    /// scan says where that was so before, or where a request was given up meanwhile that whoever compared does not know of.
+    /// scan says where that was so before, or where a request was given up meanwhile that whoever compared does not know of. Where
+    /// import knows of one it decides next, and says then what is shown on the order.
     pub async fn mark_compared(&self, key: &ConnectionKey, order_id: i64, seen: SeenBy<'_>) -> R<()> {
         let (key, mark) = (key.clone(), seen.mark().to_owned());
         let (by_import, knew) = match seen {
@@ -299,10 +300,18 @@ impl Database {
                 let order = id(tx, &key, order_id).await?;
                 let looks_again = by_import && !knew && !given_up(tx, &key.scope, [&order]).await?.is_empty();
                 tx.execute(
-                    "UPDATE orders SET problem = NULL,
+                    "UPDATE orders SET problem = CASE WHEN $7 = 1 THEN problem END,
                          seen = CASE WHEN $5 = 1 OR ($6 = 0 AND seen = '') THEN '' ELSE $4 END
                      WHERE tenant = $1 AND merchant = $2 AND id = $3",
-                    &[tenant, merchant, (&order).into(), mark.into(), looks_again.into(), by_import.into()],
+                    &[
+                        tenant,
+                        merchant,
+                        (&order).into(),
+                        mark.into(),
+                        looks_again.into(),
+                        by_import.into(),
+                        knew.into(),
+                    ],
                 )
                 .await?;
                 facts::refresh(tx, &key.scope, &BTreeSet::from([order])).await

@@ -274,6 +274,14 @@ fn consider(
         let races = sent.iter().all(|request| bundle.races.contains_key(&request.id));
         problem = (!races).then(|| "the order changed at the source after it was sent to the warehouse".to_owned());
         recorded = Recorded::ChangedAfterSending;
+    } else if !sent.is_empty() && bundle.requests.iter().any(|request| !request.live && !request.retired) {
+        // Shown as sent, nobody would see that a part of it is not, and what that waits for.
+        problem = match &one.disposition {
+            Disposition::Waiting(reason) | Disposition::Held(reason) => {
+                Some(format!("a part of it was not sent: {reason}"))
+            }
+            _ => None,
+        };
     }
     changes.orders.push(order_row(tx.now, key, account, one, document, &id, &shown, problem, found_by));
     keep_claims(key, account, one.order.order_id, held, &mine, changes);
