@@ -1,7 +1,6 @@
-import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type Browser, type Locator, type Page } from '@playwright/test';
 import { Hub } from './hub';
-import { comesIn, PASSWORD, pick } from './steps';
+import { comesIn, faults, PASSWORD, pick } from './steps';
 
 const PERSON = 'ada@example.com';
 /** A product that nobody has mapped, and one that comes later. */
@@ -51,20 +50,7 @@ test.describe.configure({ mode: 'serial' });
 
 async function accessible(page: Page): Promise<void> {
   await expect(page.locator('[data-loading]')).toHaveCount(0);
-  // Colours on their way from one to another are nobody's.
-  await page.evaluate(() =>
-    Promise.allSettled(
-      document
-        .getAnimations()
-        .filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity)
-        .map((animation) => animation.finished),
-    ),
-  );
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  const faults = violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} (${node.any[0]?.message ?? ''})`));
-  expect(faults).toEqual([]);
+  expect(await faults(page)).toEqual([]);
 }
 
 /** Does what a button says, in the dialog that it opens. */
