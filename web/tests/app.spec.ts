@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expect, ORDERS, test } from './demo';
 import { places, reset, settled } from './places';
-import { comesIn, faults, pick } from './steps';
+import { comesIn, faults, pick, sideways } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
@@ -595,7 +595,7 @@ test('a wrong password is told in words', async ({ page, demo }) => {
 });
 
 for (const width of [1280, 390]) {
-  test(`no page has a serious fault for axe, light or dark (${width} wide)`, async ({ page, demo }) => {
+  test(`no page has a serious fault for axe, light or dark, or is wider than its window (${width} wide)`, async ({ page, demo }) => {
     test.setTimeout(600_000);
     await demo.signIn(page);
     const found: Record<string, string[]> = {};
@@ -610,7 +610,7 @@ for (const width of [1280, 390]) {
       await expect(page.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'dark');
       // Of all that axe looks at, the scheme changes colours alone.
       const dark = await faults(page, ['color-contrast', 'link-in-text-block']);
-      const here = [...light, ...dark.map((fault) => `dark: ${fault}`)];
+      const here = [...light, ...dark.map((fault) => `dark: ${fault}`), ...(await sideways(page))];
       if (here.length > 0) found[name] = here;
     }
     expect(found).toEqual({});
