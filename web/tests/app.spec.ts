@@ -417,6 +417,36 @@ test('a SKU that is mapped is not mapped anew unasked; it is changed and removed
   await expect(row).toHaveCount(0);
 });
 
+test('what the warehouse lists is picked from, and anything else can be typed', async ({ page, demo }) => {
+  await demo.signIn(page);
+  // The demo's warehouse is a folder, which lists nothing: what another one would list is put in its place.
+  await page.route('**/api/v1/warehouses/*/choices', (route) =>
+    route.fulfill({ json: { facilities: ['East'], carriers: [{ carrier: 'UPS', services: ['Ground', 'Next day'] }] } }),
+  );
+  await page.goto(`${demo.base}/connections`);
+  await page.getByRole('table', { name: 'Connections' }).getByRole('link', { name: 'Demo', exact: true }).click();
+  await page.getByRole('link', { name: 'Settings', exact: true }).click();
+  await page.getByRole('main').getByRole('link', { name: 'Mappings', exact: true }).click();
+  const methods = page.getByRole('region', { name: 'Ship methods' });
+  const carrier = methods.getByLabel('Carrier');
+  await carrier.click();
+  await page.getByRole('option', { name: 'UPS', exact: true }).click();
+  await expect(carrier).toHaveValue('UPS');
+  const service = methods.getByLabel('Service');
+  await service.click();
+  await page.getByRole('option', { name: 'Next day', exact: true }).click();
+  await expect(service).toHaveValue('Next day');
+  const facility = page.getByRole('region', { name: 'Locations' }).getByLabel('Facility');
+  await facility.click();
+  await page.getByRole('option', { name: 'East', exact: true }).click();
+  await expect(facility).toHaveValue('East');
+  await carrier.fill('Own van');
+  await expect(carrier).toHaveValue('Own van');
+  await service.fill('Today');
+  await expect(service).toHaveValue('Today');
+  expect(await faults(page)).toEqual([]);
+});
+
 test('a backup is taken, downloaded and removed', async ({ page, demo }) => {
   await demo.signIn(page);
   await page.goto(`${demo.base}/safety`);
