@@ -46,6 +46,8 @@ test('who owes a second factor sets one up before anything else', async ({ page 
     await page.getByLabel(/^Code/).fill(recovery);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await expect(page.getByRole('heading', { name: 'Nothing is connected yet' })).toBeVisible();
+    await page.getByRole('link', { name: 'People', exact: true }).click();
+    await expect(page.getByRole('region', { name: 'Second factor' })).toContainText('Administrators have to have one.');
   } finally {
     await hub.end();
   }

@@ -50,6 +50,13 @@ export interface Note {
   reference: string;
 }
 
+/** What it tells of a product in one of its warehouses. */
+interface Stock {
+  product_id: number;
+  warehouse_id: number;
+  in_stock: number;
+}
+
 /** A new installation with nobody in it, and a stand-in of either side. */
 export class Hub {
   base = '';
@@ -89,7 +96,7 @@ export class Hub {
     const brightpearl = this.start('simulate', 'brightpearl', '--account', ACCOUNT, '--orders', '0', '--json');
     [, this.brightpearl = ''] = await brightpearl.says(/"base_url": "([^"]+)"/);
     // The warehouse has what Brightpearl says that it has.
-    const all = await this.ask<{ product_id: number; warehouse_id: number; in_stock: number }[]>('stock');
+    const all = await this.ask<Stock[]>('stock');
     const shelves = PRODUCTS.map((product) => {
       const row = all.find((one) => one.product_id === product && one.warehouse_id === WAREHOUSE);
       return `W-${this.sku(product)},${row?.in_stock ?? 0}`;
@@ -159,6 +166,12 @@ export class Hub {
   /** Brightpearl is wrong about a product from now on. */
   async disturb(product: number, units: number): Promise<void> {
     await this.does({ do: 'change_stock', product, warehouse: WAREHOUSE, quantity: units });
+  }
+
+  /** How many units of a product Brightpearl has in the warehouse. */
+  async stock(product: number): Promise<number> {
+    const all = await this.ask<Stock[]>('stock');
+    return all.find((one) => one.product_id === product && one.warehouse_id === WAREHOUSE)?.in_stock ?? 0;
   }
 
   /** The goods-out notes of an order, as Brightpearl has them. */

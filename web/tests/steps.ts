@@ -29,6 +29,20 @@ export async function faults(page: Page, rules?: string[]): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} (${node.any[0]?.message ?? ''})`));
 }
 
+/** What makes a page wider than its window: on a phone one then has to move it sideways to read it. */
+export async function sideways(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth <= clientWidth) return [];
+    // What moves within its own frame is no fault.
+    const beyond = [...document.body.querySelectorAll('*')].filter(
+      (one) => one.getBoundingClientRect().right > clientWidth && !one.closest('.sideways, pre'),
+    );
+    const named = beyond.slice(-3).map((one) => one.outerHTML.slice(0, 200));
+    return [`${scrollWidth} wide in a window of ${clientWidth}: ${named.join(' | ')}`];
+  });
+}
+
 /** Picks from a list that opens. */
 export async function pick(page: Page, label: string, option: string): Promise<void> {
   await page.getByRole('combobox', { name: label }).click();

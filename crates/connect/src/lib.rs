@@ -65,5 +65,5 @@ pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Setti
 pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};
 pub use warehouse::{
     CancelOutcome, CarrierChoice, FeedCursor, Inbound, LinesEnded, RejectedInput, RequestState, ShipmentPage, Sighting,
-    Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
+    Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
 };

@@ -26,6 +26,15 @@ pub struct WarehouseCheck {
     pub carriers: Vec<CarrierChoice>,
 }
 
+/// The warehouse's own lists, from which settings and mappings are filled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarehouseChoices {
+    /// Facilities, by the codes that stand in what it is sent and says.
+    pub facilities: Vec<String>,
+    /// Carriers.
+    pub carriers: Vec<CarrierChoice>,
+}
+
 /// A carrier of the warehouse with its services.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CarrierChoice {
@@ -234,6 +243,11 @@ pub struct WebhookHint {
 pub trait Warehouse: Effects {
     /// Signs in and looks around with the calls that real work uses, or says plainly what is wrong.
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError>;
+
+    /// The warehouse's own lists. Reads only; a warehouse that lists nothing, as one that is driven by files, has nothing to read.
+    async fn choices(&self) -> Result<WarehouseChoices, ConnectorError> {
+        Ok(WarehouseChoices::default())
+    }
 
     /// The place from which it takes what the warehouse writes, where that goes away by being taken: of two that take from one
     /// place each gets what the other should have had.

@@ -13,19 +13,36 @@ import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { runs, Time, words } from '../parts/values';
 import { useSwitch } from './connection-switch';
-import { discard, draftOf, isOurs, STEPS, type Kept } from './wizard/draft';
+import { discard, draftOf, isOurs, PARTS, type Kept } from './wizard/draft';
 
 type Connection = Schemas['ConnectionOut'];
+
+/** The platforms that stores or warehouses here are on; where there is but one, it is nothing to choose by. */
+function usePlatforms(side: Schemas['Side']) {
+  const stores = useQuery({ ...whole('/api/v1/stores'), enabled: side === 'store' });
+  const warehouses = useQuery({ ...whole('/api/v1/warehouses'), enabled: side === 'warehouse' });
+  const { data: platforms } = useQuery({ ...reading('/api/v1/platforms'), staleTime: Infinity });
+  const all = (side === 'store' ? stores : warehouses).data ?? [];
+  const used = (platforms ?? []).filter(({ name }) => all.some(({ platform }) => platform === name));
+  return {
+    of: (id: string) => all.find((one) => one.id === id)?.platform,
+    choices: used.map(({ name, title }) => ({ value: name, label: title })),
+  };
+}
 
 /** Every connection, with its switch. */
 export function Connections() {
   const { administers, decides } = useRights();
   const [filters] = useFilters();
   const names = useNames();
+  const stores = usePlatforms('store');
+  const warehouses = usePlatforms('warehouse');
   const text = (filters.text ?? '').toLowerCase();
   const fits = (connection: Connection) =>
     (!filters.state || connection.state === filters.state) &&
     (!filters.merchant || connection.merchant === filters.merchant) &&
+    (!filters.store_platform || stores.of(connection.store) === filters.store_platform) &&
+    (!filters.warehouse_platform || warehouses.of(connection.warehouse) === filters.warehouse_platform) &&
     [connection.name, connection.store_name, connection.warehouse_name].some((name) => name.toLowerCase().includes(text));
   return (
     <Page
@@ -55,6 +72,10 @@ export function Connections() {
                     ],
                   },
                   { name: 'merchant', label: 'Merchant', choices: names.merchants },
+                  ...[
+                    { name: 'store_platform', label: 'Store platform', choices: stores.choices },
+                    { name: 'warehouse_platform', label: 'Warehouse platform', choices: warehouses.choices },
+                  ].filter(({ name, choices }) => choices.length > 1 || filters[name]),
                 ]}
               />
               <Paper withBorder>
@@ -116,7 +137,7 @@ function Unfinished() {
         id={(draft) => draft.id}
         columns={[
           { title: 'Connection', show: (draft) => <To href={`/connections/add?draft=${draft.id}`}>{draft.name}</To> },
-          { title: 'Step', show: (draft) => STEPS[draftOf(draft).step] },
+          { title: 'Step', show: (draft) => PARTS[draftOf(draft).step]?.title },
           { title: 'Changed', show: (draft) => <Time at={draft.changed_at} /> },
           { title: 'Kept until', show: (draft) => <Time at={draft.expires_at} />, wide: true },
           {

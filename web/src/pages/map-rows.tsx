@@ -1,10 +1,11 @@
-import { Select, Stack, Text, TextInput, type ButtonProps } from '@mantine/core';
+import { Select, Stack, Text, type ButtonProps } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { choicesOf } from '../api/choices';
+import { choicesOf, useListedOf, type Listed } from '../api/choices';
 import type { Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { Starred } from '../parts/starred';
+import { CodeField, carriersIn, servicesIn } from './code-field';
 import { sendLine } from './mappings-save';
 
 type Choice = Schemas['ChoiceOut'];
@@ -27,15 +28,23 @@ const named = (choices: Choice[] | undefined, name: string) =>
 const options = (choices: Choice[] | undefined) =>
   (choices ?? []).map(({ id, name }) => ({ value: String(id), label: name }));
 
-function Carrier({ value, change, focus = false }: { value: string; change: (value: string) => void; focus?: boolean }) {
+interface CarrierProps {
+  listed: Listed;
+  value: string;
+  change: (value: string) => void;
+  focus?: boolean;
+}
+
+function Carrier({ listed, value, change, focus = false }: CarrierProps) {
   return (
-    <TextInput
+    <CodeField
       label="Carrier"
       description="The warehouse's code."
       required
       data-autofocus={focus || undefined}
+      codes={carriersIn(listed)}
       value={value}
-      onChange={(event) => change(event.currentTarget.value)}
+      change={change}
     />
   );
 }
@@ -45,6 +54,7 @@ export function MapMethod({ connection, method, then, mended, ...button }: Props
   const [carrier, setCarrier] = useState('');
   const [service, setService] = useState('');
   const found = named(useChoices(connection)?.ship_methods, method);
+  const listed = useListedOf(connection);
   if (!found) return null;
   return (
     <Action
@@ -57,12 +67,13 @@ export function MapMethod({ connection, method, then, mended, ...button }: Props
         <Stack gap="sm">
           <Text size="sm">Orders with the shipping method “{found.name}” go to the warehouse with this carrier and service.</Text>
           <Starred />
-          <Carrier value={carrier} change={setCarrier} focus />
-          <TextInput
+          <Carrier listed={listed} value={carrier} change={setCarrier} focus />
+          <CodeField
             label="Service"
             description="The warehouse's code. Empty: its usual one."
+            codes={servicesIn(listed, carrier)}
             value={service}
-            onChange={(event) => setService(event.currentTarget.value)}
+            change={setService}
           />
         </Stack>
       }
@@ -79,6 +90,7 @@ export function MapCarrier({ connection, went, then, mended, ...button }: Props 
   const [service, setService] = useState(rest.join(' '));
   const [method, setMethod] = useState<string | null>(null);
   const choices = useChoices(connection);
+  const listed = useListedOf(connection);
   return (
     <Action
       size="xs"
@@ -90,12 +102,13 @@ export function MapCarrier({ connection, went, then, mended, ...button }: Props 
         <Stack gap="sm">
           <Text size="sm">What leaves the warehouse with this carrier and service is written to Brightpearl with this shipping method.</Text>
           <Starred />
-          <Carrier value={carrier} change={setCarrier} />
-          <TextInput
+          <Carrier listed={listed} value={carrier} change={setCarrier} />
+          <CodeField
             label="Service"
             description="The warehouse's code. Empty: every service of the carrier."
+            codes={servicesIn(listed, carrier)}
             value={service}
-            onChange={(event) => setService(event.currentTarget.value)}
+            change={setService}
           />
           <Select
             label="Brightpearl's shipping method"
@@ -119,6 +132,7 @@ export function MapLocation({ connection, then, mended, ...button }: Props) {
   const [facility, setFacility] = useState('');
   const [warehouse, setWarehouse] = useState<string | null>(null);
   const choices = useChoices(connection);
+  const { facilities } = useListedOf(connection);
   return (
     <Action
       size="xs"
@@ -130,13 +144,14 @@ export function MapLocation({ connection, then, mended, ...button }: Props) {
         <Stack gap="sm">
           <Text size="sm">What this facility of the warehouse counts and ships belongs to this Brightpearl warehouse.</Text>
           <Starred />
-          <TextInput
+          <CodeField
             label="Facility"
             description="The warehouse's code, letter by letter."
             required
             data-autofocus
+            codes={facilities}
             value={facility}
-            onChange={(event) => setFacility(event.currentTarget.value)}
+            change={setFacility}
           />
           <Select
             label="Brightpearl's warehouse"

@@ -2,7 +2,7 @@ import { Button, Group, Pagination, Select, Stack, Text, TextInput } from '@mant
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { choicesOf } from '../api/choices';
+import { choicesOf, useListed, type Listed } from '../api/choices';
 import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
@@ -13,6 +13,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Code } from '../parts/values';
+import { CodeField, carriersIn, servicesIn } from './code-field';
 import { Kits } from './kits';
 import { MappingsFile } from './mappings-file';
 import { MapSku } from './map-sku';
@@ -27,6 +28,7 @@ export function MappingsPage() {
   const params = { path: { connection: id } };
   const { data: connection } = useQuery(reading('/api/v1/connections/{connection}', params));
   const { data: choices } = useQuery(choicesOf(id));
+  const listed = useListed(connection?.warehouse);
   return (
     <Page
       title="Mappings"
@@ -51,6 +53,7 @@ export function MappingsPage() {
               part="ship_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
+              listed={listed}
             />
             <Methods
               connection={id}
@@ -61,8 +64,9 @@ export function MappingsPage() {
               part="source_methods"
               mappings={mappings}
               choices={choices?.ship_methods ?? []}
+              listed={listed}
             />
-            <Locations connection={id} mappings={mappings} choices={choices?.warehouses ?? []} />
+            <Locations connection={id} mappings={mappings} choices={choices?.warehouses ?? []} facilities={listed.facilities} />
             <Kits connection={id} kits={mappings.kits ?? []} />
           </Stack>
         )}
@@ -228,6 +232,7 @@ interface MethodsProps {
   part: 'ship_methods' | 'source_methods';
   mappings: Mappings;
   choices: Choice[];
+  listed: Listed;
 }
 
 const wentOf = ({ carrier, service }: Schemas['ShipMethodRow']) => [carrier, service].filter(Boolean).join(' ');
@@ -236,7 +241,7 @@ function nameOf(choices: Choice[], ref: Schemas['NameOrId']): string {
   return choices.find((choice) => choice.id === ref || choice.name === ref)?.name ?? String(ref);
 }
 
-function Methods({ connection, title, about, none, removed, part, mappings, choices }: MethodsProps) {
+function Methods({ connection, title, about, none, removed, part, mappings, choices, listed }: MethodsProps) {
   const { decides } = useRights();
   const rows = mappings[part] ?? [];
   const save = useSave(connection, `${title} are kept.`);
@@ -303,8 +308,8 @@ function Methods({ connection, title, about, none, removed, part, mappings, choi
               value={source}
               onChange={setSource}
             />
-            <TextInput label="Carrier" required value={carrier} onChange={(event) => setCarrier(event.currentTarget.value)} />
-            <TextInput label="Service" value={service} onChange={(event) => setService(event.currentTarget.value)} />
+            <CodeField label="Carrier" required codes={carriersIn(listed)} value={carrier} change={setCarrier} />
+            <CodeField label="Service" codes={servicesIn(listed, carrier)} value={service} change={setService} />
             <Button type="submit" variant="default" loading={save.isPending}>
               Add
             </Button>
@@ -316,7 +321,14 @@ function Methods({ connection, title, about, none, removed, part, mappings, choi
   );
 }
 
-function Locations({ connection, mappings, choices }: { connection: string; mappings: Mappings; choices: Choice[] }) {
+interface LocationsProps {
+  connection: string;
+  mappings: Mappings;
+  choices: Choice[];
+  facilities: string[];
+}
+
+function Locations({ connection, mappings, choices, facilities }: LocationsProps) {
   const { decides } = useRights();
   const rows = mappings.locations ?? [];
   const save = useSave(connection, 'Locations are kept.');
@@ -373,7 +385,7 @@ function Locations({ connection, mappings, choices }: { connection: string; mapp
           }}
         >
           <Group align="flex-end" gap="xs">
-            <TextInput label="Facility" required value={facility} onChange={(event) => setFacility(event.currentTarget.value)} />
+            <CodeField label="Facility" required codes={facilities} value={facility} change={setFacility} />
             <Select
               label="Brightpearl's warehouse"
               required

@@ -13,7 +13,7 @@ import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable } from '../parts/table';
-import { Time, words } from '../parts/values';
+import { Code, Time, words } from '../parts/values';
 import { Invite, Invited } from './invite';
 import { RightsFields, ROLES, type Rights } from './rights-fields';
 import { Once } from './secret';
@@ -31,6 +31,27 @@ function Provider() {
         {data.configured
           ? `People who are listed above can also sign in with ${data.name ?? 'the identity provider'}: the first time by the address that it has verified, from then on by who they are there. It lets in nobody who was not invited.`
           : 'People sign in with a password of their own. A button for an OpenID Connect provider appears on the sign-in page once the operator has named one where Millrace is started: --oidc-issuer, --oidc-client-id and the client’s secret.'}
+      </Text>
+    </Section>
+  );
+}
+
+/** Whom the operator asks for a second factor, in words. */
+const ASKED = {
+  optional: 'Nobody has to have one: each person may set one up, on the page of their account.',
+  administrators:
+    'Administrators have to have one. Who has none yet signs in and can set one up and do nothing else; the others may set one up.',
+  everybody: 'Everybody has to have one. Who has none yet signs in and can set one up and do nothing else.',
+};
+
+/** Who has to have a second factor, which only the operator decides. */
+function Demand() {
+  const { second_factor_demand: demand } = useSession();
+  return (
+    <Section title="Second factor">
+      <Text size="sm" maw={720}>
+        {ASKED[demand]} The operator decides it where Millrace is started: <Code>serve --second-factor</Code> with{' '}
+        <Code>optional</Code>, <Code>administrators</Code> or <Code>everybody</Code>. Keys are asked for none.
       </Text>
     </Section>
   );
@@ -95,6 +116,7 @@ export function People() {
           }
         />
       </Section>
+      <Demand />
       <Provider />
     </Page>
   );

@@ -1,5 +1,6 @@
 import { NumberInput, Select, SimpleGrid, TextInput } from '@mantine/core';
 import { Section } from '../parts/section';
+import { CodeField, carriersIn, servicesIn } from './code-field';
 import { startsByOrder, type PartProps } from './settings-part';
 import { PickMany, PickOne } from './settings-picks';
 
@@ -30,27 +31,27 @@ export function FewerOrders({ settings, choices, faults, set }: PartProps) {
 }
 
 /** What becomes of shipping methods, carriers and SKUs that the mappings do not name. */
-export function WithoutMapping({ settings, choices, faults, set }: PartProps) {
+export function WithoutMapping({ settings, choices, listed, faults, set }: PartProps) {
   const method = settings.default_ship_method;
   return (
     <Section title="Where the mappings say nothing">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <TextInput
+        <CodeField
           label="Carrier where none is mapped"
           description="Code of the warehouse. Empty: such orders are held."
+          codes={carriersIn(listed)}
           value={method?.carrier ?? ''}
           error={faults.at('carrier', method?.carrier)}
-          onChange={(event) =>
-            set({ default_ship_method: event.currentTarget.value ? { ...method, carrier: event.currentTarget.value } : null })
-          }
+          change={(carrier) => set({ default_ship_method: carrier ? { ...method, carrier } : null })}
         />
-        <TextInput
+        <CodeField
           label="Its service"
           description={method ? 'Code of the warehouse; may stay empty.' : 'Of the carrier: enter that first.'}
           disabled={!method}
+          codes={servicesIn(listed, method?.carrier ?? '')}
           value={method?.service ?? ''}
           error={faults.at('service', method?.service)}
-          onChange={(event) => method && set({ default_ship_method: { ...method, service: event.currentTarget.value } })}
+          change={(service) => method && set({ default_ship_method: { ...method, service } })}
         />
         <PickOne
           label="Shipping method where none is mapped"
@@ -78,7 +79,7 @@ export function WithoutMapping({ settings, choices, faults, set }: PartProps) {
 }
 
 /** How orders go, and what happens when they change on the way. */
-export function OnTheirWay({ settings, faults, set }: PartProps) {
+export function OnTheirWay({ settings, listed, faults, set }: PartProps) {
   return (
     <Section title="What the warehouse is sent">
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
@@ -104,12 +105,13 @@ export function OnTheirWay({ settings, faults, set }: PartProps) {
           error={faults.at('hold_minutes', settings.hold_minutes)}
           onChange={(value) => value !== '' && set({ hold_minutes: Number(value) })}
         />
-        <TextInput
+        <CodeField
           label="Facility"
           description="Named on what is sent, where the warehouse has several."
+          codes={listed.facilities}
           value={settings.facility ?? ''}
           error={faults.at('facility', settings.facility)}
-          onChange={(event) => set({ facility: event.currentTarget.value || null })}
+          change={(facility) => set({ facility: facility || null })}
         />
         {!startsByOrder(settings) && (
           <Select

@@ -1,3 +1,4 @@
+import type { Listed } from '../api/choices';
 import type { Schemas } from '../api/client';
 import type { Faults } from '../parts/faults';
 
@@ -7,6 +8,8 @@ export type Settings = Schemas['ConnectionSettingsIn'];
 export interface PartProps {
   settings: Settings;
   choices: Schemas['ChoicesOut'];
+  /** What the warehouse lists. */
+  listed: Listed;
   faults: Faults;
   set: (part: Partial<Settings>) => void;
 }

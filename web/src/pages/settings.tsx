@@ -2,10 +2,11 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { choicesOf } from '../api/choices';
+import { choicesOf, useListed } from '../api/choices';
 import { api, done, filling, ifMatch, reading, type Schemas } from '../api/client';
 import { Action, say, useAct } from '../parts/act';
 import { useFaults } from '../parts/faults';
+import { ToButton } from '../parts/link';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
@@ -28,6 +29,11 @@ export function SettingsPage() {
         <Page
           title={`Settings of ${connection.name}`}
           back={{ href: `/connections/${connection.id}`, title: connection.name }}
+          actions={
+            <ToButton href={`/connections/${connection.id}/mappings`} variant="default">
+              Mappings
+            </ToButton>
+          }
         >
           <Loaded of={filling('/api/v1/connections/{connection}/settings', { path: { connection: id } })}>
             {(kept) => <Chosen connection={connection} kept={kept} />}
@@ -45,6 +51,7 @@ function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
   const navigate = useNavigate();
   const params = { path: { connection: connection.id } };
   const choices = useQuery(choicesOf(connection.id));
+  const listed = useListed(connection.warehouse);
   const [settings, setSettings] = useState<Settings>(kept);
   // What the form was filled from: nobody's change that came after it is overwritten.
   const [from] = useState(kept);
@@ -69,7 +76,7 @@ function Chosen({ connection, kept }: { connection: Detail; kept: Settings }) {
       }}
     >
       <Stack>
-        <SettingsForm settings={settings} choices={choices.data} faults={faults} change={setSettings} />
+        <SettingsForm settings={settings} choices={choices.data} listed={listed} faults={faults} change={setSettings} />
         {save.error && <ProblemNote error={save.error} faults={faults} />}
         <Group justify="flex-end">
           <Button type="submit" loading={save.isPending}>

@@ -96,6 +96,11 @@ const SEARCHED: [(&str, &str, &str, &str); 3] = [
     ("product-service/product-search", "productId", "products", "no stock is corrected"),
 ];
 
+/// What they may write cannot be looked at.
+const WRITES: &str = "Whether they may also write shows with the first of each: nothing was written. The API user, or the app, needs \
+    the right to make, change, ship and remove goods-out notes, to set the status of sales orders and to write notes on \
+    them, and to correct stock";
+
 /// What the credentials may read, one small look at each, and what they may not.
 async fn rights(client: &Client) -> Result<(Option<String>, Vec<String>), Failure> {
     let (mut may, mut may_not) = (Vec::new(), Vec::new());
@@ -148,6 +153,7 @@ pub(super) async fn check(connector: &Brightpearl) -> Result<AccountCheck, Conne
 
     let (may, may_not) = rights(client).await?;
     reached.extend(may);
+    reached.push(WRITES.to_owned());
     warnings.extend(may_not);
 
     let staff_id = match (account.staff_id, &account.email) {

@@ -54,7 +54,8 @@ pub(super) static FIELDS: &[Field] = &[
     Field {
         name: "password",
         title: "API User Password",
-        help: "The staff user's password. Kept sealed and never shown again.",
+        help: "The password of that staff user in Brightpearl. Setup > Staff lists users with their e-mail; the API column of this one must \
+               be ticked there. Kept sealed and never shown again.",
         kind: FieldKind::Secret,
         required: false,
         default: None,

@@ -1,6 +1,6 @@
 //! The test of the settings.
 
-use connect::{CarrierChoice, ConnectorError, ErrorKind, WarehouseCheck, budget::Priority};
+use connect::{CarrierChoice, ConnectorError, ErrorKind, WarehouseCheck, WarehouseChoices, budget::Priority};
 use serde_json::Value;
 
 use super::{Extensiv, client::Purpose, wire::page};
@@ -62,18 +62,9 @@ impl Extensiv {
     }
 
     async fn look_at_carriers(&self, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {
-        let mut codes: Vec<String> = Vec::new();
-        for carrier in self.list("/properties/carriers").await? {
-            if carrier.get("deactivated").and_then(Value::as_bool) == Some(true) {
-                continue;
-            }
-            codes.extend(texts(carrier.get("billingCodes")));
-            if let Some(name) = carrier.get("name").and_then(Value::as_str) {
-                check
-                    .carriers
-                    .push(CarrierChoice { carrier: name.to_owned(), services: texts(carrier.get("shipmentServices")) });
-            }
-        }
+        let carriers = self.active_carriers().await?;
+        let mut codes: Vec<String> = carriers.iter().flat_map(|carrier| texts(carrier.get("billingCodes"))).collect();
+        check.carriers = carriers.iter().filter_map(choice_of).collect();
         check.reached.push(format!("{} carriers can be mapped.", check.carriers.len()));
         let billing = &self.config.billing_code;
         if !codes.is_empty() && !codes.contains(billing) {
@@ -85,6 +76,22 @@ impl Extensiv {
             ));
         }
         Ok(())
+    }
+
+    /// What can be picked from: its facilities and carriers.
+    pub(super) async fn lists(&self) -> Result<WarehouseChoices, ConnectorError> {
+        let facilities = self.list("/properties/facilities").await?;
+        let carriers = self.active_carriers().await?;
+        Ok(WarehouseChoices {
+            facilities: facilities.iter().filter_map(id_of).map(|id| id.to_string()).collect(),
+            carriers: carriers.iter().filter_map(choice_of).collect(),
+        })
+    }
+
+    async fn active_carriers(&self) -> Result<Vec<Value>, ConnectorError> {
+        let mut carriers = self.list("/properties/carriers").await?;
+        carriers.retain(|carrier| carrier.get("deactivated").and_then(Value::as_bool) != Some(true));
+        Ok(carriers)
     }
 
     async fn count(&self, path: &str, filter: &str) -> Result<usize, ConnectorError> {
@@ -115,6 +122,11 @@ fn id_of(value: &Value) -> Option<i64> {
     ["/id", "/facilityId", "/facilityIdentifier/id", "/readOnly/facilityId", "/readOnly/id"]
         .iter()
         .find_map(|path| value.pointer(path)?.as_i64())
+}
+
+fn choice_of(carrier: &Value) -> Option<CarrierChoice> {
+    let name = carrier.get("name")?.as_str()?;
+    Some(CarrierChoice { carrier: name.to_owned(), services: texts(carrier.get("shipmentServices")) })
 }
 
 /// Names in a list of texts or of things with a name or code.

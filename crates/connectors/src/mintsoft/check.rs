@@ -1,6 +1,6 @@
 //! The test of the settings.
 
-use connect::{CarrierChoice, ConnectorError, WarehouseCheck, budget::Priority};
+use connect::{CarrierChoice, ConnectorError, WarehouseCheck, WarehouseChoices, budget::Priority};
 use serde_json::Value;
 
 use super::{
@@ -114,11 +114,7 @@ impl Mintsoft {
     }
 
     async fn look_at_couriers(&self, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {
-        for service in self.named(Read::CourierServices).await? {
-            if let (Some(name), true) = (service.name, service.active_b != Some(false)) {
-                check.carriers.push(CarrierChoice { carrier: name, services: Vec::new() });
-            }
-        }
+        check.carriers = self.courier_services().await?;
         check.reached.push(format!("{} courier services can be mapped.", check.carriers.len()));
         let chosen = &self.config.courier_service;
         if !chosen.eq_ignore_ascii_case("AUTO") && !check.carriers.iter().any(|choice| choice.carrier == *chosen) {
@@ -127,6 +123,20 @@ impl Mintsoft {
                 .push(format!("The warehouse has no courier service {chosen}: enter one that it lists, or AUTO."));
         }
         Ok(())
+    }
+
+    /// What can be picked from: its warehouses and courier services.
+    pub(super) async fn lists(&self) -> Result<WarehouseChoices, ConnectorError> {
+        let warehouses = self.named(Read::Warehouses).await?;
+        let facilities = warehouses.iter().map(|warehouse| warehouse.id.to_string()).collect();
+        Ok(WarehouseChoices { facilities, carriers: self.courier_services().await? })
+    }
+
+    async fn courier_services(&self) -> Result<Vec<CarrierChoice>, ConnectorError> {
+        let services = self.named(Read::CourierServices).await?.into_iter();
+        let active = services.filter(|service| service.active_b != Some(false));
+        let choices = active.filter_map(|service| Some(CarrierChoice { carrier: service.name?, services: Vec::new() }));
+        Ok(choices.collect())
     }
 
     async fn look_at_channels(&self, check: &mut WarehouseCheck) -> Result<(), ConnectorError> {

@@ -27,7 +27,7 @@ use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, RequestState, Role,
     Settings, SettingsError, Shipment, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse,
-    WarehouseCheck, WarehouseFeature, WebhookCall, WebhookHint,
+    WarehouseCheck, WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -110,6 +110,10 @@ impl Effects for Mintsoft {
 impl Warehouse for Mintsoft {
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
         self.look_around().await
+    }
+
+    async fn choices(&self) -> Result<WarehouseChoices, ConnectorError> {
+        self.lists().await
     }
 
     fn features(&self) -> &'static [WarehouseFeature] {

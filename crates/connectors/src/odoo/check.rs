@@ -1,6 +1,6 @@
 //! The test of the settings.
 
-use connect::{CarrierChoice, ConnectorError, WarehouseCheck, budget::Priority};
+use connect::{CarrierChoice, ConnectorError, WarehouseCheck, WarehouseChoices, budget::Priority};
 use jiff::{SignedDuration, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -69,9 +69,7 @@ impl Odoo {
         if some.is_empty() {
             check.warnings.push("No product has a SKU where the settings look for it: check *SKU is in*.".to_owned());
         }
-        for carrier in self.carriers(CHECK).await? {
-            check.carriers.push(CarrierChoice { carrier: carrier.name, services: Vec::new() });
-        }
+        check.carriers = self.delivery_methods().await?;
         check.reached.push(format!("{} delivery methods can be mapped.", check.carriers.len()));
         if !self.config.confirm {
             check
@@ -79,6 +77,17 @@ impl Odoo {
                 .push("Orders are not confirmed: they stay quotations until somebody confirms them.".to_owned());
         }
         Ok(check)
+    }
+
+    /// What can be picked from: its warehouses and delivery methods.
+    pub(super) async fn lists(&self) -> Result<WarehouseChoices, ConnectorError> {
+        let facilities = self.buildings(CHECK).await?.into_iter().map(|building| building.code).collect();
+        Ok(WarehouseChoices { facilities, carriers: self.delivery_methods().await? })
+    }
+
+    async fn delivery_methods(&self) -> Result<Vec<CarrierChoice>, ConnectorError> {
+        let methods = self.carriers(CHECK).await?.into_iter();
+        Ok(methods.map(|method| CarrierChoice { carrier: method.name, services: Vec::new() }).collect())
     }
 
     async fn look_at_rights(&self, check: &mut WarehouseCheck, version: u32, user: i64) -> Result<(), ConnectorError> {

@@ -22,7 +22,7 @@ use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, Role, Settings,
     SettingsError, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse, WarehouseCheck,
-    WarehouseFeature, WebhookCall, WebhookHint,
+    WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
@@ -103,6 +103,10 @@ impl Effects for Odoo {
 impl Warehouse for Odoo {
     async fn check(&self) -> Result<WarehouseCheck, ConnectorError> {
         self.look_around().await
+    }
+
+    async fn choices(&self) -> Result<WarehouseChoices, ConnectorError> {
+        self.lists().await
     }
 
     fn features(&self) -> &'static [WarehouseFeature] {

@@ -1,6 +1,6 @@
 //! The test of the settings.
 
-use connect::{ConnectorError, WarehouseCheck, budget::Priority};
+use connect::{ConnectorError, WarehouseCheck, WarehouseChoices, budget::Priority};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -48,9 +48,7 @@ impl ShipHero {
     /// Signs in and makes each kind of read that work makes, so that a missing right shows here.
     pub(super) async fn look_around(&self) -> Result<WarehouseCheck, ConnectorError> {
         let mut check = WarehouseCheck::default();
-        let mut read = self.client.read(CHECK, &ACCOUNT, &json!({})).await?;
-        let account = read.data.pointer_mut("/account/data").map(Value::take).unwrap_or_default();
-        let account: Account = typed("the account", account)?;
+        let account = self.account().await?;
         let who = filled(account.email.as_deref()).or_else(|| filled(account.username.as_deref()));
         check.reached.push(format!("Signed in; the account is {}.", who.unwrap_or("without a name")));
         self.look_at_customer(&account, &mut check)?;
@@ -89,6 +87,19 @@ impl ShipHero {
                 .to_owned(),
         );
         Ok(check)
+    }
+
+    /// What can be picked from: its warehouses. It lists no carriers.
+    pub(super) async fn lists(&self) -> Result<WarehouseChoices, ConnectorError> {
+        let buildings = self.account().await?.warehouses.unwrap_or_default();
+        let facilities = buildings.into_iter().map(|building| building.id).collect();
+        Ok(WarehouseChoices { facilities, carriers: Vec::new() })
+    }
+
+    async fn account(&self) -> Result<Account, ConnectorError> {
+        let mut read = self.client.read(CHECK, &ACCOUNT, &json!({})).await?;
+        let account = read.data.pointer_mut("/account/data").map(Value::take).unwrap_or_default();
+        typed("the account", account)
     }
 
     /// A 3PL's user must say for which customer orders are.

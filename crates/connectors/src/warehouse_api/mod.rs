@@ -14,7 +14,7 @@ use connect::{
     Armed, BuildContext, Capabilities, Capability, ConnectorError, ConnectorSpec, Delivery, Desk, Effect, EffectDraft,
     EffectKind, Effects, FeedCursor, FoundAgain, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, Role,
     Settings, SettingsError, ShipmentPage, ShipmentRequest, StockPage, Told, Warehouse, WarehouseCheck,
-    WarehouseFeature, WebhookCall, WebhookHint,
+    WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
@@ -81,6 +81,10 @@ impl Warehouse for WarehouseApi {
             carriers: self.config.carriers.clone(),
             ..WarehouseCheck::default()
         })
+    }
+
+    async fn choices(&self) -> Result<WarehouseChoices, ConnectorError> {
+        Ok(WarehouseChoices { facilities: self.config.facilities.clone(), carriers: self.config.carriers.clone() })
     }
 
     fn features(&self) -> &'static [WarehouseFeature] {

@@ -154,6 +154,8 @@ async fn under_every_answer_to_an_open_question_orders_go_out_once_and_come_back
         let check = site.warehouse.check().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(check.facilities.contains(&"10".to_owned()), "{name}: {check:?}");
         assert!(!check.carriers.is_empty(), "{name}: {check:?}");
+        let lists = site.warehouse.choices().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((&lists.facilities, &lists.carriers), (&check.facilities, &check.carriers), "{name}");
 
         let keys: Vec<String> = (1..=12).map(|number| format!("BPacme-O{number}")).collect();
         for key in &keys {

@@ -153,6 +153,8 @@ async fn under_every_answer_to_an_open_question_orders_go_out_once_and_come_back
         assert_eq!(check.facilities, ["3"], "{name}");
         let carriers: Vec<&str> = check.carriers.iter().map(|carrier| carrier.carrier.as_str()).collect();
         assert_eq!(carriers, ["UPS Ground", "Royal Mail 24", "DPD Next Day"], "{name}: without what is not in use");
+        let lists = site.warehouse.choices().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((&lists.facilities, &lists.carriers), (&check.facilities, &check.carriers), "{name}");
         assert_eq!(changes(&handle), [], "{name}: a test changes nothing");
 
         let keys: Vec<String> = (1..=12).map(|number| format!("BPacme-O{number}")).collect();

@@ -133,7 +133,10 @@ fn hub(odoo: &Odoo, interface: &str, more: &[(&'static str, &str)]) -> (Arc<dyn 
 async fn the_test_of_the_settings_says_what_is_wrong() {
     let odoo = shop();
     for interface in BOTH {
-        let told = hub(&odoo, interface, &[]).0.check().await.unwrap();
+        let shop = hub(&odoo, interface, &[]).0;
+        let told = shop.check().await.unwrap();
+        let lists = shop.choices().await.unwrap();
+        assert_eq!((&lists.facilities, &lists.carriers), (&told.facilities, &told.carriers), "{interface}");
         let reached = told.reached.join("\n");
         for words in ["Odoo 19 answers", "Signed in", "rights that are needed", "Warehouse WH", "ends on"] {
             assert!(reached.contains(words), "{interface}: {reached}");

@@ -154,6 +154,8 @@ async fn under_every_answer_to_an_open_question_orders_go_out_once_and_come_back
         let handle = site.handle();
         let check = site.warehouse.check().await.unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(check.facilities, [global("Warehouse", 1)], "{name}");
+        let lists = site.warehouse.choices().await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((&lists.facilities, &lists.carriers), (&check.facilities, &check.carriers), "{name}");
         assert!(handle.ledger().mutations.is_empty(), "{name}: a test changes nothing");
 
         let keys: Vec<String> = (1..=12).map(|number| format!("BPacme-O{number}")).collect();

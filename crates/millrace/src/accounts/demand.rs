@@ -1,9 +1,12 @@
 //! Whom the operator asks for a second factor.
 
 use clap::ValueEnum;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Who has to have a second factor.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SecondFactor {
     /// Nobody: each person may set one up.
     #[default]

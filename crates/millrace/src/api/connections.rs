@@ -19,6 +19,7 @@ use crate::operate::{
     check::{self, ConnectionCheckOut, EndpointCheckOut, TrustQuery},
     connections::{
         self, ChannelOut, ChoicesOut, ConnectionDetailOut, ConnectionOut, ConnectionsQuery, NewConnectionIn,
+        WarehouseChoicesOut,
     },
     endpoints::{
         self, EndpointOut, MerchantOut, NewEndpointIn, NewMerchantIn, PlatformOut, Side, TestEndpointIn,
@@ -182,6 +183,21 @@ pub(super) async fn preview_files(
     Given(given): Given<PreviewIn>,
 ) -> Result<Json<PreviewOut>, Failure> {
     Ok(Json(layouts::preview(&api.hub, &caller, given).await?))
+}
+
+/// Get a warehouse's lists
+///
+/// Read from the warehouse now: its facilities and carriers, where it lists them. A warehouse that is driven by files lists
+/// nothing.
+#[utoipa::path(get, path = "/warehouses/{warehouse}/choices", operation_id = "get_warehouse_choices", tag = "connections",
+    params(("warehouse" = String, Path, description = "`whs_…`, or the name.")),
+    responses((status = 200, body = WarehouseChoicesOut), (status = "default", body = ProblemOut)))]
+pub(super) async fn get_warehouse_choices(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(warehouse): Named<String>,
+) -> Result<Json<WarehouseChoicesOut>, Failure> {
+    Ok(Json(connections::warehouse_choices(&api.hub, &caller, &warehouse).await?))
 }
 
 /// Get a store's lists

@@ -10,13 +10,14 @@ use utoipa::openapi::{
 use super::{allowance, versions};
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 19] = [
+const REMOTE: [&str; 20] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",
     "get_choices",
     "get_drift",
     "get_store_choices",
+    "get_warehouse_choices",
     "import_mappings",
     "plan_configuration",
     "register_webhooks",

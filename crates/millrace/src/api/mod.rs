@@ -186,6 +186,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(hand_offs::list_hand_offs, hand_offs::create_hand_off))
         .routes(routes!(hand_offs::revoke_hand_off))
         .routes(routes!(connections::get_store_choices))
+        .routes(routes!(connections::get_warehouse_choices))
         .routes(routes!(connections::list_warehouses, connections::create_warehouse))
         .routes(routes!(connections::test_new_warehouse))
         .routes(routes!(connections::preview_files))

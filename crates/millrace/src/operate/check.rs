@@ -485,3 +485,14 @@ pub async fn source_of_store(hub: &Hub, caller: &Caller, named: &str) -> Result<
     let settings = Settings { values: found.summary.values, secrets };
     source(hub, &found.scope.tenant, &found.summary.platform, &settings, kept.as_ref())
 }
+
+/// A warehouse that is kept, built for one look.
+///
+/// # Errors
+/// When there is none for this caller, or its settings cannot be used.
+pub async fn warehouse_of(hub: &Hub, caller: &Caller, named: &str) -> Result<Arc<dyn Warehouse>, Failure> {
+    let found = endpoints::find(hub, caller, Side::Warehouse, named).await?;
+    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+    let settings = Settings { values: found.summary.values, secrets };
+    ships(hub, &found.scope.tenant, &found.summary.platform, &settings)
+}

@@ -164,6 +164,24 @@ pub struct ChoicesOut {
     pub currency: String,
 }
 
+/// A carrier that a warehouse lists.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct CarrierChoiceOut {
+    /// Its code, as the warehouse is sent it.
+    pub carrier: String,
+    /// Codes of its services, where the warehouse lists them.
+    pub services: Vec<String>,
+}
+
+/// A warehouse's own lists.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct WarehouseChoicesOut {
+    /// Codes of its facilities.
+    pub facilities: Vec<String>,
+    /// Its carriers.
+    pub carriers: Vec<CarrierChoiceOut>,
+}
+
 impl From<&Choices> for ChoicesOut {
     fn from(choices: &Choices) -> Self {
         let list = |entries: &[connect::Choice]| {
@@ -468,4 +486,17 @@ pub async fn choices(hub: &Hub, caller: &Caller, named: &str) -> Result<ChoicesO
 pub async fn store_choices(hub: &Hub, caller: &Caller, named: &str) -> Result<ChoicesOut, Failure> {
     let choices = check::source_of_store(hub, caller, named).await?.choices().await?;
     Ok(ChoicesOut::from(&choices))
+}
+
+/// What a warehouse lists, read now; nothing of a warehouse that lists nothing.
+///
+/// # Errors
+/// When there is no such warehouse for this caller, or it cannot be read.
+pub async fn warehouse_choices(hub: &Hub, caller: &Caller, named: &str) -> Result<WarehouseChoicesOut, Failure> {
+    let choices = check::warehouse_of(hub, caller, named).await?.choices().await?;
+    let carriers = choices.carriers.into_iter();
+    Ok(WarehouseChoicesOut {
+        facilities: choices.facilities,
+        carriers: carriers.map(|one| CarrierChoiceOut { carrier: one.carrier, services: one.services }).collect(),
+    })
 }

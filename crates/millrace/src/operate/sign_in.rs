@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     accounts::{
+        demand::SecondFactor,
         password, session,
         throttle::{ACCOUNT, ADDRESS, BEGINNING, Rule},
     },
@@ -100,6 +101,8 @@ pub struct SessionOut {
     pub proved_until: Timestamp,
     /// The operator asks for a second factor, and there is none: until one is set up, nothing else is open.
     pub second_factor_owed: bool,
+    /// Who has to have a second factor, as the operator decided where the program was started (`--second-factor`).
+    pub second_factor_demand: SecondFactor,
     /// When it ends by itself, unused.
     #[schema(value_type = String, format = DateTime)]
     pub ends_at: Timestamp,
@@ -300,6 +303,7 @@ fn owes_factor(hub: &Hub, row: &SessionRow, person: &Person) -> bool {
 fn out(hub: &Hub, row: &SessionRow, person: Person, tenant: &TenantId, token: &str) -> SessionOut {
     SessionOut {
         second_factor_owed: owes_factor(hub, row, &person),
+        second_factor_demand: hub.config.second_factor,
         id: row.id.clone(),
         person: person.into(),
         tenant: tenant.to_string(),

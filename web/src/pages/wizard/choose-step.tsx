@@ -2,6 +2,7 @@ import { Button, Group, Stack } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
+import { useListed } from '../../api/choices';
 import { api, done, reading, type Schemas } from '../../api/client';
 import { useAct } from '../../parts/act';
 import { useFaults } from '../../parts/faults';
@@ -23,6 +24,7 @@ export function ChooseStep({ keeping: { draft, keep }, made, back }: Props) {
     ...reading('/api/v1/stores/{store}/choices', { path: { store: draft.store } }),
     staleTime: 300_000,
   });
+  const listed = useListed(draft.warehouse);
   const [settings, setSettings] = useState<Settings>(draft.settings);
   const later = useDebouncedCallback((chosen: Settings) => void keep({ settings: chosen }), { delay: KEPT_AFTER, flushOnUnmount: true });
   const change = (chosen: Settings) => {
@@ -50,7 +52,7 @@ export function ChooseStep({ keeping: { draft, keep }, made, back }: Props) {
       <Stack>
         {choices.error && <ProblemNote error={choices.error} retry={() => void choices.refetch()} />}
         {choices.isPending && <Waiting what="Reading the account's lists" />}
-        {choices.data && <SettingsForm settings={settings} choices={choices.data} faults={faults} change={change} folded />}
+        {choices.data && <SettingsForm settings={settings} choices={choices.data} listed={listed} faults={faults} change={change} folded />}
         {create.error && <ProblemNote error={create.error} faults={faults} />}
         <Group justify="space-between">
           <Button variant="default" onClick={back}>

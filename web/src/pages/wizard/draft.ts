@@ -16,6 +16,7 @@ export interface Entered {
 
 /** How far somebody has come with a connection. Kept by the program, for the person who began it; never a secret. */
 export interface Draft {
+  /** Which of the parts is shown. */
   step: number;
   name: string;
   merchant: string;
@@ -25,7 +26,12 @@ export interface Draft {
   settings: Settings;
 }
 
-export const STEPS = ['Basic Information', 'Merchant', 'Warehouse Setup', 'Store Setup', 'What to import', 'Pre-flight'];
+export const STEPS = ['Basic Information', 'Merchant Information', 'Warehouse Setup', 'Store Setup', 'Pre-flight'];
+
+const part = (step: number, more = '') => ({ step, title: `${STEPS[step] ?? ''}${more}` });
+
+/** What is shown one after the other: a store that can be reached is followed by what is picked from its own lists. */
+export const PARTS = [part(0), part(1), part(2), part(3), part(3, ', what to import'), part(4)];
 
 /** What is entered is kept once nothing was typed for so long, in milliseconds. */
 export const KEPT_AFTER = 600;
@@ -41,8 +47,8 @@ export function draftOf({ name, content }: Kept): Draft {
   const step = Number(given.step);
   const object = (of: unknown) => (typeof of === 'object' && of !== null ? of : {});
   return {
-    // The last step has a connection, and no draft any more.
-    step: Number.isInteger(step) ? Math.max(0, Math.min(step, STEPS.length - 2)) : 0,
+    // The last part has a connection, and no draft any more.
+    step: Number.isInteger(step) ? Math.max(0, Math.min(step, PARTS.length - 2)) : 0,
     name,
     merchant: text(given.merchant),
     warehouse: text(given.warehouse),
@@ -62,7 +68,7 @@ export const isOurs = ({ content }: Kept): boolean => (content as Record<string,
 /** A draft as it was left. While it is worked on, nothing but that work changes what is shown. */
 export const readingDraft = (draft: string) => filling('/api/v1/drafts/{draft}', { path: { draft } });
 
-/** Begins a draft: it has a name, and the first step is done. */
+/** Begins a draft: it has a name, and the first part is done. */
 export function begin(name: string): Promise<Kept> {
   const draft: Draft = { step: 1, name, merchant: '', warehouse: '', store: '', entered: {}, settings: {} };
   return done(api.POST('/api/v1/drafts', { body: bodyOf(draft, {}) }));

@@ -68,7 +68,7 @@ function PickMerchant(props: Props & { merchants: Schemas['MerchantOut'][] }) {
   });
   const faults = useFaults(go.error);
   return (
-    <Section title="Merchant" about="The brand that owns the stock. Two merchants never see each other's orders.">
+    <Section title="Merchant Information" about="The brand that owns the stock. Two merchants never see each other's orders.">
       <form
         onSubmit={(event) => {
           event.preventDefault();

@@ -8,7 +8,7 @@ import { ToButton } from '../../parts/link';
 import { ProblemNote } from '../../parts/notes';
 import { Loaded, Page } from '../../parts/page';
 import { ChooseStep } from './choose-step';
-import { begin, discard, readingDraft, STEPS, useDraft, type Draft, type Kept } from './draft';
+import { begin, discard, PARTS, readingDraft, STEPS, useDraft, type Draft, type Kept } from './draft';
 import { EndpointStep } from './endpoint-step';
 import { BasicStep, MerchantStep } from './first-steps';
 import { PreflightStep } from './preflight-step';
@@ -16,7 +16,7 @@ import { PreflightStep } from './preflight-step';
 const here = (search: Record<string, string>) => ({ to: '/connections/add', search, replace: true }) as const;
 
 /**
- * Makes a connection in six steps. What is entered is kept as a draft by the program, so one can leave, come back from another
+ * Makes a connection in five steps. What is entered is kept as a draft by the program, so one can leave, come back from another
  * browser, and go on; the connection that is made of it is off until somebody switches it on.
  */
 export function Wizard() {
@@ -25,7 +25,7 @@ export function Wizard() {
   const client = useQueryClient();
   if (connection) {
     return (
-      <Frame step={5}>
+      <Frame part={PARTS.length - 1}>
         <PreflightStep connection={connection} />
       </Frame>
     );
@@ -43,7 +43,7 @@ export function Wizard() {
     await navigate(here({ draft: kept.id }));
   };
   return (
-    <Frame step={0}>
+    <Frame part={0}>
       <BasicStep name="" next={start} />
     </Frame>
   );
@@ -61,7 +61,7 @@ function Steps({ kept }: { kept: Kept }) {
     await navigate(here({ connection }));
     await discard(kept.id).catch(complain);
   };
-  const steps = [
+  const parts = [
     <BasicStep key="basic" name={draft.name} next={(name) => next({ name })} />,
     <MerchantStep key="merchant" draft={draft} next={next} back={back} />,
     <EndpointStep key="warehouse" id={kept.id} side="warehouse" keeping={keeping} next={(id) => void next({ warehouse: id })} back={back} />,
@@ -70,7 +70,7 @@ function Steps({ kept }: { kept: Kept }) {
   ];
   return (
     <Frame
-      step={draft.step}
+      part={draft.step}
       actions={
         <>
           <ToButton href="/connections" variant="default">
@@ -89,18 +89,18 @@ function Steps({ kept }: { kept: Kept }) {
       }
     >
       {problem !== null && <ProblemNote error={problem} />}
-      {steps[draft.step]}
+      {parts[draft.step]}
     </Frame>
   );
 }
 
-function Frame({ step, actions, children }: { step: number; actions?: ReactNode; children: ReactNode }) {
-  const title = STEPS[step] ?? '';
+function Frame({ part, actions, children }: { part: number; actions?: ReactNode; children: ReactNode }) {
+  const { step, title } = PARTS[part] ?? { step: 0, title: '' };
   const group = useRef<HTMLDivElement>(null);
-  // The first step is the page itself.
+  // The first one is the page itself.
   useEffect(() => {
-    if (step > 0) arrive(group.current);
-  }, [step]);
+    if (part > 0) arrive(group.current);
+  }, [part]);
   return (
     <Page
       title="Add a connection"

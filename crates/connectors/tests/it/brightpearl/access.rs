@@ -30,6 +30,8 @@ async fn four_credentials_sign_in_and_find_what_is_needed() {
         "4 warehouses: ",
         "Staff contact 4",
         "May read orders, goods-out notes, products",
+        "nothing was written",
+        "the right to make, change, ship and remove goods-out notes",
         "clock and this machine's agree",
     ] {
         assert!(reached.contains(word), "{word} is not in: {reached}");

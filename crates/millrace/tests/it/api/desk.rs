@@ -189,6 +189,22 @@ async fn while_frozen_nothing_is_handed_out() {
     assert_eq!(warehouse.ask("POST", "/pull", None).await.status, StatusCode::OK);
 }
 
+/// What a warehouse lists can be picked from; of one that lists nothing there is nothing, and nothing is dialled for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warehouses_own_lists_are_read() {
+    let warehouse = Warehouse::new(&[]).await;
+    let installation = &warehouse.installation;
+    let lists = installation.get("/api/v1/warehouses/Desk/choices").await;
+    assert_eq!(lists.status, StatusCode::OK, "{}", lists.text);
+    assert_eq!(lists.json(), json!({ "facilities": [], "carriers": [{ "carrier": "UPS", "services": ["Ground"] }] }));
+    let folder = json!({ "name": "Folder", "merchant": "Acme", "platform": "dsfx",
+        "settings": { "transport": "folder", "folder": "/nonexistent/folder" } });
+    assert_eq!(installation.post("/api/v1/warehouses", folder).await.status, StatusCode::CREATED);
+    let lists = installation.get("/api/v1/warehouses/Folder/choices").await;
+    assert_eq!(lists.json(), json!({ "facilities": [], "carriers": [] }), "{}", lists.text);
+    assert_eq!(installation.get("/api/v1/warehouses/Nobody/choices").await.status, StatusCode::NOT_FOUND);
+}
+
 /// A key of a warehouse is shown, and ends, like any other; warehouses that are called have none.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_warehouses_are_listed_and_end() {

@@ -126,7 +126,11 @@ async fn who_owes_one_sets_it_up_first() {
     let (installation, _) =
         with_time_and(|config| config.second_factor = millrace::accounts::demand::SecondFactor::Administrators).await;
     let mut ada = administrator(&installation).await;
-    assert_eq!(ada.get("/api/v1/session").await.json()["second_factor_owed"], true);
+    let session = ada.get("/api/v1/session").await.json();
+    assert_eq!(
+        (&session["second_factor_owed"], &session["second_factor_demand"]),
+        (&json!(true), &json!("administrators"))
+    );
     let routes = routes_by_area();
     assert!(routes.len() > 150, "{}", routes.len());
     for (_, method, path) in routes.into_iter().filter(|(area, ..)| !NO_AREAS.contains(&area.as_str())) {

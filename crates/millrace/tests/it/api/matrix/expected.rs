@@ -129,6 +129,7 @@ pub fn expected() -> Vec<Row> {
         look("get_connection"),
         look("get_choices"),
         look("get_store_choices"),
+        look("get_warehouse_choices"),
         look("get_census"),
         look("get_drift"),
         look("list_preflights"),
