@@ -140,7 +140,11 @@ const OF_RUNS: Mend[] = [
   { ...SAFETY, about: /\bfrozen\b/ },
   BUDGET,
   MAPPINGS,
-  { ...TO_SETTINGS, label: 'To the credentials', about: /password|credentials|\btoken\b|sign-in|log-in|API key|host key|Connect at Brightpearl/i },
+  {
+    ...TO_SETTINGS,
+    label: 'To the credentials',
+    about: /password|credentials|\btoken\b|sign-in|log-in|API key|host key|Connect at Brightpearl/i,
+  },
   { ...TO_SETTINGS, about: /^[a-z_]+(\.[a-z_]+)*: / },
   TEST,
 ];

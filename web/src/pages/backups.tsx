@@ -32,7 +32,7 @@ export function Backups() {
       title="Backups"
       about="Whole copies of the database, taken while it is used and kept in the folder beside it. A backup that lies on the same disk is lost with it: download it, or copy the folder elsewhere. The key that opens its secrets is not in it; keep that apart."
       actions={
-        <Button size="xs" variant="default" loading={isTaking} onClick={() => take.mutate()}>
+        <Button size="xs" variant="default" disabled={isTaking} onClick={() => take.mutate()}>
           Take a backup
         </Button>
       }

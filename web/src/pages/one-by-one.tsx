@@ -52,7 +52,8 @@ interface Wanted {
 const NAMED = 20;
 
 /** Does it to one after the other. Where nobody answers, or nobody is signed in any more, it stops there. The id of the work. */
-export function doToEach(client: QueryClient, { list, run, said }: Deed, { title, pieces, through: before = 0, failed: earlier = [] }: Wanted): number {
+export function doToEach(client: QueryClient, { list, run, said }: Deed, wanted: Wanted): number {
+  const { title, pieces, through: before = 0, failed: earlier = [] } = wanted;
   const total = before + pieces.length;
   const told = (through: number, failed: Failure[]): Told => ({
     words: through > failed.length ? said(through - failed.length) : '',
