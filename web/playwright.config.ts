@@ -19,7 +19,7 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: 'app', testMatch: ['app.spec.ts', 'data.spec.ts', 'empty.spec.ts', 'factor.spec.ts', 'hostile.spec.ts', 'invitations.spec.ts', 'journeys.spec.ts', 'keyboard.spec.ts', 'stock.spec.ts'] },
+    { name: 'app', testMatch: ['app.spec.ts', 'data.spec.ts', 'empty.spec.ts', 'factor.spec.ts', 'hostile.spec.ts', 'invitations.spec.ts', 'journeys.spec.ts', 'keyboard.spec.ts', 'operate.spec.ts', 'stock.spec.ts'] },
     { name: 'screenshots', testMatch: 'screenshots.spec.ts' },
   ],
 });

@@ -97,6 +97,8 @@ test('shipments that need a person are found, and tried again together', async (
   const dialog = page.getByRole('dialog', { name: 'Try again' });
   await expect(dialog).toContainText('2 shipments are looked at anew');
   await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog.getByRole('status')).toContainText('2 are looked at anew.');
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
   await expect(dialog).toBeHidden();
   expect(retried).toEqual(stopped.slice(0, 2).map((one) => String((one as { id?: unknown }).id)));
 });
@@ -403,7 +405,7 @@ test('a SKU that is mapped is not mapped anew unasked; it is changed and removed
       await expect(row).toContainText('A-1');
       continue;
     }
-    await expect(dialog).toContainText('NEW-1 is A-1 at the warehouse');
+    await expect(dialog).toContainText('At the warehouse now: A-1');
     expect(await faults(page)).toEqual([]);
     await dialog.getByRole('button', { name: answer }).click();
     await expect(row).toContainText(answer === 'Cancel' ? 'A-1' : 'C-1');

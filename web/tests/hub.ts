@@ -9,6 +9,8 @@ const BINARY = process.env.MILLRACE_BIN ?? '../target/debug/millrace';
 const ACCOUNT = 'example';
 /** The Brightpearl warehouse that the stand-in calls *Example 3PL*. */
 const WAREHOUSE = 5;
+/** The contact of Brightpearl's that the API user is. */
+const API_USER = 4;
 /** Of the products whose SKU is their own. */
 const PRODUCTS = Array.from({ length: 20 }, (_, place) => 1010 + place);
 
@@ -92,8 +94,10 @@ export class Hub {
     [, this.setup = ''] = await program.says(/(http:\S+\/setup#\S+)/);
   }
 
-  async begin(): Promise<void> {
-    const brightpearl = this.start('simulate', 'brightpearl', '--account', ACCOUNT, '--orders', '0', '--json');
+  /** With a factor, it and its Brightpearl wait so many times less for everything. */
+  async begin(factor = 1): Promise<void> {
+    const faster = ['--time-factor', String(factor)];
+    const brightpearl = this.start('simulate', 'brightpearl', '--account', ACCOUNT, '--orders', '0', ...faster, '--json');
     [, this.brightpearl = ''] = await brightpearl.says(/"base_url": "([^"]+)"/);
     // The warehouse has what Brightpearl says that it has.
     const all = await this.ask<Stock[]>('stock');
@@ -106,7 +110,7 @@ export class Hub {
     mkdirSync(this.folder);
     const warehouse = this.start('simulate', 'dsfx', this.folder, '--every', '1', '--stock', stock, '--json');
     await warehouse.says(/"folder"/);
-    await this.serve();
+    await this.serve(...faster);
   }
 
   /** The first administrator comes in, as the link that was printed lets them, and sees this. */
@@ -172,6 +176,17 @@ export class Hub {
   async stock(product: number): Promise<number> {
     const all = await this.ask<Stock[]>('stock');
     return all.find((one) => one.product_id === product && one.warehouse_id === WAREHOUSE)?.in_stock ?? 0;
+  }
+
+  /** A goods-out note that seems to be the API user's: as a call makes one that comes too late. */
+  async strayNote(order: number): Promise<void> {
+    await this.does({ do: 'create_note', order, warehouse: WAREHOUSE, staff: API_USER, rows: null });
+  }
+
+  /** Somebody gives the API user another password, and whoever is logged in with the old one is let out. */
+  async changePassword(password: string): Promise<void> {
+    await this.does({ do: 'change_password', email: this.email, password });
+    await this.does({ do: 'expire_tokens' });
   }
 
   /** The goods-out notes of an order, as Brightpearl has them. */

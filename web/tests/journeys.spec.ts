@@ -248,7 +248,7 @@ async function edits(page: Page): Promise<void> {
   await expect(dialog).toHaveCount(0);
   const edited = page.getByRole('region', { name: 'Edited here' });
   await expect(edited).toContainText('14 New Street');
-  await expect(edited).toContainText('(Brightpearl: nothing)');
+  await expect(edited).toContainText('Brightpearl: nothing');
   await expect(page.getByRole('region', { name: 'Ship to' })).toContainText('14 New Street');
   await accessible(page);
   await edited.getByRole('button', { name: 'Take back the edit: Notes for the warehouse' }).click();

@@ -1,3 +1,4 @@
+import type { Schemas } from './client';
 import type { Problem } from './problem';
 
 /** Every `type` of a problem document (docs/api.md), and `unreachable`, which is this app's own. */
@@ -39,7 +40,13 @@ export interface Place {
   connection: string | undefined;
 }
 
-type Who = 'anybody' | 'signed_in' | 'decides' | 'administers';
+export type Who = 'anybody' | 'signed_in' | 'decides' | 'administers';
+
+/** A page that mends something, for somebody who may do so there. */
+export interface Way {
+  label: string;
+  to: string;
+}
 
 export interface Mend {
   label: string;
@@ -54,13 +61,12 @@ const of = (part: string) => ({ connection }: Place) => connection && `/connecti
 
 const PROOF: Mend = { label: 'Give your password', to: 'proof', who: 'signed_in' };
 const SAFETY: Mend = { label: 'To Safety', to: '/safety', who: 'decides' };
-const MAPPINGS: Mend = { label: 'To the mappings', to: of('/mappings'), about: /not mapped|mappings|\bkit /i, who: 'decides' };
-const SETTINGS: Mend = {
-  label: 'To the settings',
-  to: of('/settings'),
-  about: /settings|import_statuses|import_warehouses|increases|facility|ship_method/i,
-  who: 'administers',
-};
+const TO_MAPPINGS: Mend = { label: 'To the mappings', to: of('/mappings'), who: 'decides' };
+const TO_SETTINGS: Mend = { label: 'To the settings', to: of('/settings'), who: 'administers' };
+const MAPPINGS: Mend = { ...TO_MAPPINGS, about: /not mapped|mappings|\bkit /i };
+const SETTINGS: Mend = { ...TO_SETTINGS, about: /settings|import_statuses|import_warehouses|increases|facility|ship_method/i };
+const BUDGET: Mend = { label: 'To the API budget', to: '/budget', about: /too many|throttl|\bcalls\b|\bcredits\b|budget/i, who: 'decides' };
+const TEST: Mend = { label: 'To the connection, to test it', to: of(''), who: 'decides' };
 
 /** What mends each kind of problem; the first that fits is offered. Where there is nothing, its own words must do. */
 export const MENDS: Record<ProblemKind, Mend[]> = {
@@ -90,10 +96,7 @@ export const MENDS: Record<ProblemKind, Mend[]> = {
     },
     { label: 'To the connection', to: of(''), who: 'decides' },
   ],
-  remote_system: [
-    { label: 'To the API budget', to: '/budget', about: /too many|throttl|\bcalls\b|\bcredits\b|budget/i, who: 'decides' },
-    { label: 'To the connection, to test it', to: of(''), who: 'decides' },
-  ],
+  remote_system: [BUDGET, TEST],
   unavailable: [],
   setup: [],
   invalid_query: [],
@@ -115,14 +118,61 @@ export const MENDS: Record<ProblemKind, Mend[]> = {
   unreachable: [],
 };
 
-/** What mends this problem, for somebody who may do so and is somewhere else. */
-export function mendOf(problem: Problem, place: Place, may: Record<Who, boolean>): { label: string; to: string } | undefined {
-  const { told } = problem;
-  const words = [told.detail, ...(told.problems ?? []).map(({ at, problem: why }) => `${at} ${why}`)].join('\n');
-  for (const { label, to, about, who } of MENDS[told.type as ProblemKind] ?? []) {
+/** The first that fits what was said, for somebody who may do so and is somewhere else. */
+function first(mends: Mend[], words: string, place: Place, may: Record<Who, boolean>): Way | undefined {
+  for (const { label, to, about, who } of mends) {
     if (!may[who] || (about && !about.test(words))) continue;
     const href = typeof to === 'string' ? to : to(place);
     if (href && href.split('?')[0] !== place.pathname) return { label, to: href };
   }
   return undefined;
+}
+
+/** What mends this problem, for somebody who may do so and is somewhere else. */
+export function mendOf(problem: Problem, place: Place, may: Record<Who, boolean>): Way | undefined {
+  const { told } = problem;
+  const words = [told.detail, ...(told.problems ?? []).map(({ at, problem: why }) => `${at} ${why}`)].join('\n');
+  return first(MENDS[told.type as ProblemKind] ?? [], words, place, may);
+}
+
+/** Why a run of a channel failed: the program keeps its words, and no kind. A setting stands before what is wrong with it. */
+const OF_RUNS: Mend[] = [
+  { ...SAFETY, about: /\bfrozen\b/ },
+  BUDGET,
+  MAPPINGS,
+  {
+    ...TO_SETTINGS,
+    label: 'To the credentials',
+    about: /password|credentials|\btoken\b|sign-in|log-in|API key|host key|Connect at Brightpearl/i,
+  },
+  { ...TO_SETTINGS, about: /^[a-z_]+(\.[a-z_]+)*: / },
+  TEST,
+];
+
+type Connection = Schemas['ConnectionOut'];
+
+/**
+ * What mends that sides are paused: a side is paused because its credentials are refused, or because it cannot be worked with as it
+ * is set. Both are entered in the settings.
+ */
+export function mendOfPause({ id, paused }: Connection, place: Place, may: Record<Who, boolean>): Way | undefined {
+  const sides = Object.keys(paused ?? {});
+  if (sides.length === 0) return undefined;
+  const whose = sides.length === 1 ? ` of the ${sides[0]}` : '';
+  return first([{ ...TO_SETTINGS, label: `To the credentials${whose}` }], '', { ...place, connection: id }, may);
+}
+
+/** What mends that the last run of a channel failed: what its connection is paused for comes first. */
+export function mendOfRun(connection: Connection, words: string, place: Place, may: Record<Who, boolean>): Way | undefined {
+  return mendOfPause(connection, place, may) ?? first(OF_RUNS, words, { ...place, connection: connection.id }, may);
+}
+
+/** What mends what a connection lacks: it is set wrongly, or shares its orders with another one. Some can be mended by mapping too. */
+export function mendsOfLacks({ id, problems, warnings }: Schemas['ConnectionDetailOut'], place: Place, may: Record<Who, boolean>): Way[] {
+  const here = { ...place, connection: id };
+  const ways: (Way | undefined)[] = [];
+  const overlaps = warnings.some((warning) => warning.includes('overlapping filters'));
+  if (problems.length > 0 || overlaps) ways.push(first([TO_SETTINGS], '', here, may));
+  if (problems.some((problem) => /\blocations\b/.test(problem))) ways.push(first([TO_MAPPINGS], '', here, may));
+  return ways.filter((way) => way !== undefined);
 }

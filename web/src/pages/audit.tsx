@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { api, done, paging, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { Action } from '../parts/act';
+import { Diff } from '../parts/diff';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, beginning, useFilters } from '../parts/filters';
 import { To } from '../parts/link';
@@ -35,6 +36,52 @@ function useNamed() {
 function inWords(value: unknown): string {
   if (Array.isArray(value)) return value.map(inWords).join(', ');
   return typeof value === 'string' ? value.replace(/(T\d\d:\d\d:\d\d)\.\d+Z$/, '$1Z') : JSON.stringify(value);
+}
+
+/** Every part of something, by its name with what it is part of before it: `stock.increases`. */
+function partsOf(value: unknown, name = ''): [name: string, value: unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[name, value]];
+  return Object.entries(value).flatMap(([part, of]) => partsOf(of, name ? `${name}.${part}` : part));
+}
+
+const shown = (value: unknown) => (value === null || value === undefined ? '' : inWords(value));
+
+/** What was changed into what: only the parts that differ. */
+function Changed({ before, after }: { before: unknown; after: unknown }) {
+  const was = new Map(partsOf(before));
+  const is = new Map(partsOf(after));
+  const differ = [...new Set([...was.keys(), ...is.keys()])].filter((name) => shown(was.get(name)) !== shown(is.get(name)));
+  return differ.map((name) => (
+    <Text key={name} size="sm">
+      <Diff
+        {...(name && { label: name.replaceAll('_', ' ') })}
+        before={shown(was.get(name))}
+        after={shown(is.get(name))}
+        words={['Before', 'After']}
+      />
+    </Text>
+  ));
+}
+
+/** What else was written down: changes as such, the rest one after the other. */
+function Further({ detail }: { detail: Record<string, unknown> }) {
+  const { before, after, ...rest } = detail;
+  const isChange = 'before' in detail && 'after' in detail;
+  const told = Object.entries(isChange ? rest : detail)
+    .map(([name, value]) => [name.replaceAll('_', ' '), shown(value)])
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('; ');
+  return (
+    <>
+      {isChange && <Changed before={before} after={after} />}
+      {told && (
+        <Text size="sm" className="breaks">
+          {told}
+        </Text>
+      )}
+    </>
+  );
 }
 
 /** Who did what. Each row carries a hash over the one before, so that an altered row shows. */
@@ -102,19 +149,7 @@ export function Audit() {
           { title: 'On what', show: (row) => <Target id={row.target} name={names.get(row.target)} /> },
           {
             title: 'Further',
-            show: (row) => {
-              const details = Object.entries(row.detail as Record<string, unknown>)
-                .map(([name, value]) => [name.replaceAll('_', ' '), value === null ? '' : inWords(value)])
-                .filter(([, value]) => value !== '');
-              const told = details.map(([name, value]) => `${name}: ${value}`).join('; ');
-              return (
-                told && (
-                  <Text size="sm" className="breaks">
-                    {told}
-                  </Text>
-                )
-              );
-            },
+            show: (row) => Object.keys(row.detail as object).length > 0 && <Further detail={row.detail as Record<string, unknown>} />,
           },
         ]}
         empty={

@@ -1,7 +1,8 @@
-import { Button, Group } from '@mantine/core';
+import { Button, Group, Text } from '@mantine/core';
+import { useIsMutating } from '@tanstack/react-query';
 import { api, done, paging, prove, type Schemas } from '../api/client';
 import { useSession } from '../api/session';
-import { Action } from '../parts/act';
+import { Action, complain, say, useAct } from '../parts/act';
 import { fetching } from '../parts/export';
 import { EmptyNote } from '../parts/notes';
 import { Section } from '../parts/section';
@@ -10,21 +11,37 @@ import { bytes, Code, Time } from '../parts/values';
 
 type Backup = Schemas['KeptBackupOut'];
 
+/** Under which one that is being taken is found, whatever page is open. */
+const TAKE = ['take backup'];
+
 /** Whole copies of the database, kept beside it; for whoever administers the installation. */
 export function Backups() {
+  const isTaking = useIsMutating({ mutationKey: TAKE }) > 0;
+  const take = useAct(
+    // Said here and not where it was pressed: whoever has left the page is told as well.
+    () =>
+      done(api.POST('/api/v1/backups')).catch((error: unknown) => {
+        complain(error);
+        throw error;
+      }),
+    () => say('The backup is taken.'),
+    TAKE,
+  );
   return (
     <Section
       title="Backups"
       about="Whole copies of the database, taken while it is used and kept in the folder beside it. A backup that lies on the same disk is lost with it: download it, or copy the folder elsewhere. The key that opens its secrets is not in it; keep that apart."
       actions={
-        <Action
-          size="xs"
-          label="Take a backup"
-          said="The backup is taken."
-          run={() => done(api.POST('/api/v1/backups'))}
-        />
+        <Button size="xs" variant="default" disabled={isTaking} onClick={() => take.mutate()}>
+          Take a backup
+        </Button>
       }
     >
+      {isTaking && (
+        <Text size="sm" role="status">
+          A backup is being taken. It goes on to its end, even if you leave this page, and is then listed here.
+        </Text>
+      )}
       <DataTable<Backup>
         of={paging('/api/v1/backups', { query: { limit: 20 } })}
         label="Backups"

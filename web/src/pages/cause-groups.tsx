@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Paper, Stack, Text, Title } from '@mantine/core';
+import { Button, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
@@ -12,7 +12,8 @@ import { To } from '../parts/link';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
 import { Time } from '../parts/values';
 import { useMends } from './cause-mends';
-import { Example, LIST, Ran, useExceptionsWork, type Told } from './exceptions-work';
+import { Example, named, RESOLVE } from './exceptions-work';
+import { EachDialog, type Told } from './one-by-one';
 
 type Cause = Schemas['GroupOut'];
 
@@ -112,10 +113,11 @@ function wordsOf({ retried, failed, left }: Schemas['GroupRetriedOut']): string 
 /** Has all of a cause tried again, which is one request. The id of the work. */
 function retry(client: QueryClient, { id, kind, count, example }: Cause): number {
   const title = `${KINDS[kind] ?? kind}: ${example}`;
-  return begin<Told>({ list: LIST, title, total: count, isWhole: true, told: { words: '', failed: [] } }, async (came) => {
+  const told: Told = { words: '', failed: [], left: [] };
+  return begin<Told>({ list: RESOLVE.list, title, total: count, isWhole: true, told }, async (came) => {
     try {
-      const told = await done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: id } } }));
-      came(count, { words: wordsOf(told), failed: told.failed });
+      const answer = await done(api.POST('/api/v1/exceptions/groups/{group}/retry', { params: { path: { group: id } } }));
+      came(count, { words: wordsOf(answer), failed: answer.failed, left: [] });
     } finally {
       void reread(client);
     }
@@ -125,29 +127,15 @@ function retry(client: QueryClient, { id, kind, count, example }: Cause): number
 /** All of one cause again, once it is mended; says what became of them. */
 function RetryDialog({ group, close }: { group: Cause; close: () => void }) {
   const client = useQueryClient();
-  const [begun, setBegun] = useState<number | null>(null);
-  const work = useExceptionsWork(begun);
   return (
-    <Modal opened onClose={close} title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`} centered>
-      <Stack>
-        {work ? (
-          <Ran work={work} />
-        ) : (
-          <Text size="sm">Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more.</Text>
-        )}
-        <Group justify="flex-end">
-          {begun !== null ? (
-            <Button onClick={close}>Close</Button>
-          ) : (
-            <>
-              <Button variant="default" onClick={close}>
-                Cancel
-              </Button>
-              <Button onClick={() => setBegun(retry(client, group))}>Try all again</Button>
-            </>
-          )}
-        </Group>
-      </Stack>
-    </Modal>
+    <EachDialog
+      title={`Try ${group.count === 1 ? 'it' : `all ${group.count}`} again`}
+      label="Try all again"
+      explains="Mend the cause first. Each is then looked at anew, and goes on where nothing keeps it any more."
+      deed={RESOLVE}
+      named={named}
+      start={() => retry(client, group)}
+      close={close}
+    />
   );
 }

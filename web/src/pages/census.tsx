@@ -1,9 +1,10 @@
 import { List, Paper, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { api, done, reading, type Schemas } from '../api/client';
-import { useNames } from '../api/names';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
+import { StateBadge } from '../parts/badge';
 import { ExportCsv } from '../parts/export';
 import { Facts } from '../parts/facts';
 import { EmptyNote } from '../parts/notes';
@@ -11,21 +12,31 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
+import { WATCH } from './channel-runs';
 import { FindingCard } from './findings';
 
 type Census = Schemas['CensusOut'];
+type Run = Schemas['CensusRunOut'];
+
+/** Read again this often, in milliseconds: what others find appears; while one is awaited or runs, its end is seen at once. */
+const OFTEN = 5_000;
+
+/** It has begun and neither ended nor failed. */
+function runsNow({ started_at: started, finished_at: finished, problem }: Run): boolean {
+  return Boolean(started && !problem && (!finished || Date.parse(finished) < Date.parse(started)));
+}
 
 /** Where every order is, by a look at both sides that does not ask the rest of the program. */
 export function CensusPage() {
   const { id = '' } = useParams({ strict: false }) as { id?: string };
-  const names = useNames();
   const { decides } = useRights();
   const params = { path: { connection: id } };
+  const { data: connection } = useQuery(reading('/api/v1/connections/{connection}', params));
   const run = (full: boolean) => done(api.POST('/api/v1/connections/{connection}/census', { params, body: { full } }));
   return (
     <Page
       title="Census"
-      back={{ href: `/connections/${id}`, title: names.connections.find(({ value }) => value === id)?.label ?? 'Connection' }}
+      back={{ href: `/connections/${id}`, title: connection?.name ?? 'Connection' }}
       about="Every order is looked for on both sides, by a part of the program that does not trust the rest of it."
       actions={
         <>
@@ -39,14 +50,21 @@ export function CensusPage() {
         </>
       }
     >
-      <Loaded of={{ ...reading('/api/v1/connections/{connection}/census', params), refetchInterval: 5_000 }}>
-        {(census) => <Shown census={census} />}
+      <Loaded
+        of={{
+          ...reading('/api/v1/connections/{connection}/census', params),
+          refetchInterval: (query: { state: { data?: Census | undefined } }) =>
+            query.state.data?.runs.some((one) => one.wanted_at || runsNow(one)) ? WATCH : OFTEN,
+        }}
+      >
+        {/* One that was cut off as the connection was switched off runs no more. */}
+        {(census) => <Shown census={census} isOn={connection?.enabled ?? false} />}
       </Loaded>
     </Page>
   );
 }
 
-function Shown({ census }: { census: Census }) {
+function Shown({ census, isOn }: { census: Census; isOn: boolean }) {
   const { report } = census;
   return (
     <Stack>
@@ -62,12 +80,18 @@ function Shown({ census }: { census: Census }) {
             ? 'Every order is where somebody can say it is.'
             : census.unaccounted
               ? 'Nobody can say where these orders are; they are listed below.'
-              : 'The first census has not ended yet.'}
+              : census.runs.some((run) => isOn && runsNow(run))
+                ? 'The first census runs now.'
+                : 'The first census has not ended yet.'}
         </Text>
       </Paper>
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
         {census.runs.map((run) => (
-          <Section key={run.extent} title={run.extent === 'full' ? 'Of everything' : 'Of what is recent'}>
+          <Section
+            key={run.extent}
+            title={run.extent === 'full' ? 'Of everything' : 'Of what is recent'}
+            actions={isOn && runsNow(run) && <StateBadge state="running" label="It runs now" />}
+          >
             <Facts
               of={[
                 ['Last ended', <Time key="f" at={run.finished_at} none="Not yet" />],
@@ -76,6 +100,12 @@ function Shown({ census }: { census: Census }) {
                 ['It failed', run.problem],
               ]}
             />
+            {isOn && runsNow(run) && (
+              <Text size="sm" role="status">
+                It looks at both sides, behind every other call. What it finds appears here as soon as it has ended; you may go to other
+                pages meanwhile.
+              </Text>
+            )}
           </Section>
         ))}
       </SimpleGrid>

@@ -7,6 +7,7 @@ import { Action, complain, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { Facts } from '../parts/facts';
 import { ToButton } from '../parts/link';
+import { MendRun } from '../parts/mend';
 import { Section } from '../parts/section';
 import { runs, Time, told, words } from '../parts/values';
 import { did, RunProgress, WATCH } from './channel-runs';
@@ -99,9 +100,12 @@ export function ChannelFacts({ connection, channel }: { connection: Connection; 
       />
       {running && <RunProgress run={running} />}
       {channel.problem && (
-        <Text size="sm" fw={600} role="status">
-          The last run failed: {sentence(channel.problem)}
-        </Text>
+        <>
+          <Text size="sm" fw={600} role="status">
+            The last run failed: {sentence(channel.problem)}
+          </Text>
+          <MendRun connection={connection} words={channel.problem} />
+        </>
       )}
     </>
   );

@@ -1,4 +1,4 @@
-import { Alert, Button, List, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Alert, Button, Group, List, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { api, done, reading, type Schemas } from '../api/client';
@@ -7,6 +7,7 @@ import { useRights } from '../api/session';
 import { Action, complain, useAct } from '../parts/act';
 import { StateBadge } from '../parts/badge';
 import { To, ToButton } from '../parts/link';
+import { MendLacks, MendPause } from '../parts/mend';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { words } from '../parts/values';
@@ -87,13 +88,21 @@ function Shown({ connection }: { connection: Detail }) {
               </List.Item>
             ))}
           </List>
-          {decides && (
-            <Action
-              mt="sm"
-              label="Go on: I have mended it"
-              run={() => done(api.POST('/api/v1/connections/{connection}/resume', { params }))}
-            />
+          {decides && !administers && (
+            <Text size="sm" mt="sm">
+              Who administers mends it in the settings of the connection.
+            </Text>
           )}
+          <Group gap="xs" mt="sm">
+            <MendPause connection={connection} />
+            {decides && (
+              <Action
+                size="xs"
+                label="Go on: I have mended it"
+                run={() => done(api.POST('/api/v1/connections/{connection}/resume', { params }))}
+              />
+            )}
+          </Group>
         </Alert>
       )}
       {!archived && [...connection.problems, ...connection.warnings].length > 0 && (
@@ -103,6 +112,7 @@ function Shown({ connection }: { connection: Detail }) {
               <List.Item key={line}>{sentence(line)}</List.Item>
             ))}
           </List>
+          <MendLacks connection={connection} />
         </Alert>
       )}
       <SimpleGrid cols={{ base: 1, md: 3 }}>

@@ -1,28 +1,19 @@
-import { List, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { reading } from '../api/client';
-import { sentence } from '../api/problem';
-import { useWorks, type Work } from '../api/works';
+import { api, done, reading } from '../api/client';
 import { To } from '../parts/link';
-import { ProblemNote } from '../parts/notes';
-import { Going, Works } from '../parts/works';
+import { Works } from '../parts/works';
+import { Became, type Deed, type Failure, type Told } from './one-by-one';
 
-/** One that nothing could be done to: an order or a change by its id, or something that came in by what it is about. */
-interface Failure {
-  id?: string;
-  subject?: string;
-  why: string;
-}
+export const resolve = (exception: string) =>
+  done(api.POST('/api/v1/exceptions/{exception}/resolve', { params: { path: { exception } } }));
 
-export interface Told {
-  /** What became of the others. */
-  words: string;
-  failed: Failure[];
-}
-
-export const LIST = 'exceptions';
-/** So many that failed are named. */
-const NAMED = 20;
+/** Says of all of one cause that they are dealt with. */
+export const RESOLVE: Deed = {
+  list: 'exceptions',
+  called: 'exception',
+  run: resolve,
+  said: (count) => `${count} ${count === 1 ? 'is' : 'are'} dealt with.`,
+};
 
 /** An order by its number, a change by what it does. */
 export function Example({ id }: { id: string }) {
@@ -32,44 +23,10 @@ export function Example({ id }: { id: string }) {
   return <To href={isOrder ? `/orders/${id}` : `/effects/${id}`}>{order.data?.number ?? effect.data?.title ?? id}</To>;
 }
 
+/** One that came in by what it is about; an order or a change as its page. */
+export const named = ({ id, called }: Failure) => called ?? <Example id={id} />;
+
 /** What is done to all of one cause, above the causes: they go away as soon as what they kept goes on. */
 export function ExceptionsWorks() {
-  return <Works<Told> list={LIST} told={({ told }) => <Became told={told} />} />;
-}
-
-function Became({ told: { words, failed } }: { told: Told }) {
-  return (
-    <>
-      {words && <Text size="sm">{words}</Text>}
-      {failed.length > 0 && (
-        <List size="sm">
-          {failed.slice(0, NAMED).map(({ id, subject, why }) => (
-            <List.Item key={id ?? subject}>
-              {id ? <Example id={id} /> : subject}: {sentence(why)}
-            </List.Item>
-          ))}
-        </List>
-      )}
-      {failed.length > NAMED && (
-        <Text size="sm" className="quiet">
-          And {failed.length - NAMED} more.
-        </Text>
-      )}
-    </>
-  );
-}
-
-export function useExceptionsWork(id: number | null): Work<Told> | undefined {
-  return useWorks<Told>(LIST).find((work) => work.id === id);
-}
-
-/** The same in the dialog from which it was begun. */
-export function Ran({ work }: { work: Work<Told> }) {
-  if (work.isGoing) return <Going work={work} isAsked />;
-  return (
-    <div role="status">
-      <Became told={work.told} />
-      {work.problem && <ProblemNote error={work.problem} />}
-    </div>
-  );
+  return <Works<Told> list={RESOLVE.list} told={(work) => <Became work={work} deed={RESOLVE} named={named} />} />;
 }

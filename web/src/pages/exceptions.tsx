@@ -1,12 +1,10 @@
-import { Button, Group, Modal, Paper, Stack, Switch, Text, Title } from '@mantine/core';
-import { useInfiniteQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { Button, Group, Paper, Switch, Text, Title } from '@mantine/core';
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, paging, type Schemas } from '../api/client';
+import { paging, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
-import { problemFrom, sentence } from '../api/problem';
-import { reread } from '../api/reread';
+import { sentence } from '../api/problem';
 import { useRights } from '../api/session';
-import { begin } from '../api/works';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
@@ -16,7 +14,8 @@ import { Rows } from '../parts/table';
 import { Time, words } from '../parts/values';
 import { CameIn, KEEPS } from './came-in';
 import { CauseGroups } from './cause-groups';
-import { ExceptionsWorks, LIST, Ran, useExceptionsWork, type Told } from './exceptions-work';
+import { ExceptionsWorks, named, RESOLVE, resolve } from './exceptions-work';
+import { doToEach, EachDialog } from './one-by-one';
 
 type Exception = Schemas['ExceptionOut'];
 
@@ -31,9 +30,6 @@ function byCause(exceptions: Exception[]): { cause: string; kind: string; member
   }
   return [...groups.values()];
 }
-
-const resolve = (exception: Exception) =>
-  done(api.POST('/api/v1/exceptions/{exception}/resolve', { params: { path: { exception: exception.id } } }));
 
 /** What cannot go on without a person, by its cause: mended once, then tried again together. */
 export function Exceptions() {
@@ -139,7 +135,7 @@ function Groups({ exceptions, settle }: { exceptions: Exception[]; settle: (exce
                     {one.resolved_by}, <Time at={one.resolved_at} />
                   </>
                 ) : decides ? (
-                  <Action size="xs" label="Dealt with" about={one.subject} run={() => resolve(one)} />
+                  <Action size="xs" label="Dealt with" about={one.subject} run={() => resolve(one.id)} />
                 ) : (
                   'Not yet'
                 ),
@@ -151,53 +147,19 @@ function Groups({ exceptions, settle }: { exceptions: Exception[]; settle: (exce
   });
 }
 
-/** Says of all of one cause, one after the other, that they are dealt with. The id of the work. */
-function resolveAll(client: QueryClient, exceptions: Exception[]): number {
-  const total = exceptions.length;
-  const title = `${words(exceptions[0]?.kind ?? '')} (${total})`;
-  return begin<Told>({ list: LIST, title, total, told: { words: '', failed: [] } }, async (came) => {
-    const failed: Told['failed'] = [];
-    for (const [index, exception] of exceptions.entries()) {
-      try {
-        await resolve(exception);
-      } catch (error) {
-        failed.push({ subject: exception.subject, why: problemFrom(error).told.detail });
-      }
-      const resolved = index + 1 - failed.length;
-      came(index + 1, { words: `${resolved} ${resolved === 1 ? 'is' : 'are'} dealt with.`, failed: [...failed] });
-    }
-    void reread(client);
-  });
-}
-
 /** All of one cause at once, once the cause is mended. */
 function ResolveDialog({ exceptions, close }: { exceptions: Exception[]; close: () => void }) {
   const client = useQueryClient();
-  const [begun, setBegun] = useState<number | null>(null);
-  const work = useExceptionsWork(begun);
+  const pieces = exceptions.map(({ id, subject }) => ({ id, called: subject }));
   return (
-    <Modal opened onClose={close} title={`${exceptions.length} exceptions`} centered>
-      <Stack>
-        {work ? (
-          <Ran work={work} />
-        ) : (
-          <Text size="sm">
-            They all have the same cause. Say so once it is mended: they leave this list, and the audit trail keeps who said it.
-          </Text>
-        )}
-        <Group justify="flex-end">
-          {begun !== null ? (
-            <Button onClick={close}>Close</Button>
-          ) : (
-            <>
-              <Button variant="default" onClick={close}>
-                Cancel
-              </Button>
-              <Button onClick={() => setBegun(resolveAll(client, exceptions))}>All are dealt with</Button>
-            </>
-          )}
-        </Group>
-      </Stack>
-    </Modal>
+    <EachDialog
+      title={`${exceptions.length} exceptions`}
+      label="All are dealt with"
+      explains="They all have the same cause. Say so once it is mended: they leave this list, and the audit trail keeps who said it."
+      deed={RESOLVE}
+      named={named}
+      start={() => doToEach(client, RESOLVE, { title: `${words(exceptions[0]?.kind ?? '')} (${exceptions.length})`, pieces })}
+      close={close}
+    />
   );
 }

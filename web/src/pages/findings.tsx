@@ -71,7 +71,7 @@ export function FindingCard({ finding }: { finding: Finding }) {
   const { decides } = useRights();
   const open = !finding.resolved_at;
   return (
-    <Paper withBorder p="md">
+    <Paper withBorder p="md" role="group" aria-label={`${words(finding.kind)}: ${finding.subject}`}>
       <Stack gap={6}>
         <Group gap="xs">
           <StateBadge state={finding.kind} tone={open ? 'bad' : 'quiet'} />

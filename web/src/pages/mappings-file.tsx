@@ -7,6 +7,7 @@ import { problemFrom, type Problem } from '../api/problem';
 import { useRights } from '../api/session';
 import { say, useAct } from '../parts/act';
 import { FormDialog } from '../parts/dialog';
+import { Diff } from '../parts/diff';
 import { Drop } from '../parts/drop';
 import { fetching } from '../parts/export';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -206,15 +207,15 @@ function Preview({ told, form, choices }: { told: Told; form: Form; choices: Cho
       <Text size="sm" role="status" fw={600}>
         {said.length > 0 ? `${said.join(', ')}.` : 'The file holds no line.'}
       </Text>
-      <Entries label="Replaced" rows={changed} after="From now on" form={form} choices={choices} />
-      <Entries label="Left as they are" rows={left} after="In the file" form={form} choices={choices} />
+      <Entries label="Replaced" rows={changed} form={form} choices={choices} />
+      <Entries label="Left as they are" rows={left} stay form={form} choices={choices} />
     </>
   );
 }
 
 /** Entries, what each is mapped to, and what the file says. */
-function Entries(props: { label: string; rows: string[][]; after: string; form: Form; choices: Choice[] }) {
-  const { label, rows, after, form, choices } = props;
+function Entries(props: { label: string; rows: string[][]; stay?: boolean; form: Form; choices: Choice[] }) {
+  const { label, rows, stay = false, form, choices } = props;
   if (rows.length === 0) return null;
   const named = (text: string, where: 'entry' | 'value') =>
     form.ids === where ? (choices.find((choice) => String(choice.id) === text)?.name ?? text) : text;
@@ -229,8 +230,17 @@ function Entries(props: { label: string; rows: string[][]; after: string; form: 
         id={([entry = '']) => entry}
         columns={[
           { title: form.entry, show: ([entry = '']) => named(entry, 'entry') },
-          { title: 'Now', show: ([, before = '']) => named(before, 'value') },
-          { title: after, show: ([, , value = '']) => named(value, 'value') },
+          {
+            title: 'Mapped to',
+            show: ([, before = '', after = '']) => (
+              <Diff
+                before={named(before, 'value')}
+                after={named(after, 'value')}
+                words={stay ? ['Now', 'In the file'] : ['Now', 'From now on']}
+                stays={stay}
+              />
+            ),
+          },
         ]}
       />
       <More of={rows.length} />

@@ -7,6 +7,7 @@ import { reading, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action, say, useAct } from '../parts/act';
 import { FormDialog } from '../parts/dialog';
+import { Diff } from '../parts/diff';
 import { ToButton } from '../parts/link';
 import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
@@ -183,7 +184,12 @@ function Listings({ connection, listings }: { connection: string; listings: stri
         error={save.error}
       >
         <Text size="sm">
-          <Code>{from.trim()}</Code> is <Code>{kept ?? ''}</Code> at the warehouse. From now on it would be <Code>{to.trim()}</Code>.
+          <Diff
+            label={from.trim()}
+            before={<Code>{kept ?? ''}</Code>}
+            after={<Code>{to.trim()}</Code>}
+            words={['At the warehouse now', 'From now on']}
+          />
         </Text>
       </FormDialog>
     </Section>

@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import { api, done, type Schemas } from '../api/client';
 import { Action } from '../parts/act';
 import { StateBadge } from '../parts/badge';
+import { Diff } from '../parts/diff';
 import { Facts } from '../parts/facts';
 import { Section } from '../parts/section';
 import { Time, who } from '../parts/values';
@@ -76,14 +77,9 @@ function OneEdit({ order, of, edit }: { order: Order; of: Edit; edit: Props['edi
 
 function Difference({ order, of }: { order: Order; of: Schemas['DifferenceOut'] }) {
   const shown = (text: string) => {
-    if (text === '') return 'nothing';
+    if (text === '') return '';
     if (of.part === 'ship_method') return <MethodName connection={order.connection} id={Number(text)} />;
     return of.part === 'deliver_on' ? <Time at={text} /> : text;
   };
-  return (
-    <>
-      <span className="lines">{shown(of.wanted)}</span>{' '}
-      <span className="quiet lines">(Brightpearl: {shown(of.source)})</span>
-    </>
-  );
+  return <Diff before={shown(of.source)} after={shown(of.wanted)} words={['Brightpearl', 'Wanted']} />;
 }

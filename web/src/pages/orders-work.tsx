@@ -1,4 +1,4 @@
-import { Button, Group, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
 import { useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
@@ -7,7 +7,7 @@ import { begin, forget, useWorks, type Work } from '../api/works';
 import { StateBadge } from '../parts/badge';
 import { Reveal } from '../parts/reveal';
 import { Rows } from '../parts/table';
-import { Works } from '../parts/works';
+import { Left, Works } from '../parts/works';
 
 type One = Schemas['BulkOrderOut'];
 
@@ -108,14 +108,7 @@ export function Became({ work, went }: { work: OrdersWork; went?: (id: number) =
   return (
     <>
       <Count what="Done to" orders={orders} />
-      {left.length > 0 && (
-        <Group gap="sm">
-          <Text size="sm">{left.length === 1 ? '1 order is' : `${left.length} orders are`} left as before: it was broken off.</Text>
-          <Button size="xs" variant="default" onClick={goOn}>
-            Go on with {left.length === 1 ? 'it' : 'them'}
-          </Button>
-        </Group>
-      )}
+      <Left work={work} count={left.length} called="order" goOn={goOn} />
     </>
   );
 }

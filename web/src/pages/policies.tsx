@@ -87,7 +87,7 @@ function OnePolicy({ policy, edit }: { policy: Policy; edit: () => void }) {
     ...(policy.merchant ? [`only ${names.merchant(policy.merchant)}`] : []),
   ];
   return (
-    <Paper withBorder p="sm">
+    <Paper withBorder p="sm" role="group" aria-label={policy.name}>
       <Group justify="space-between" wrap="nowrap" align="flex-start">
         <div>
           <Text fw={600}>{policy.name}</Text>

@@ -1,6 +1,7 @@
-import { Stack, Text } from '@mantine/core';
+import { Button, Stack, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { api, done, paging, reading, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
@@ -17,6 +18,8 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { DataTable, Rows } from '../parts/table';
 import { carriage, Code, Cut, Quantity, Time } from '../parts/values';
+import { Works } from '../parts/works';
+import { Became, doToEach, EachDialog, type Deed, type Failure, type Told as Retried } from './one-by-one';
 
 type Shipment = Schemas['ShipmentOut'];
 
@@ -27,27 +30,50 @@ const TOLD: Record<string, { confirmed?: boolean; needs_person?: boolean }> = {
   stopped: { needs_person: true },
 };
 
-/** Has the next step of several decided again, one after the other. */
+/** Has the next step of several decided again. */
+const RETRY: Deed = {
+  list: 'shipments',
+  called: 'shipment',
+  run: (shipment) => done(api.POST('/api/v1/shipments/{shipment}/retry', { params: { path: { shipment } } })),
+  said: (count) => `${count} ${count === 1 ? 'is' : 'are'} looked at anew.`,
+};
+
+const named = ({ id, called }: Failure) => <To href={`/shipments/${id}`}>{called ?? id}</To>;
+
 function RetryShipments({ shipments, clear }: { shipments: Shipment[]; clear: () => void }) {
+  const client = useQueryClient();
+  // The list may be read anew while the dialog is open; it is about those that were chosen.
+  const [asked, setAsked] = useState<Shipment[] | null>(null);
   const stopped = shipments.filter((one) => one.problem && one.order);
-  const run = async () => {
-    for (const one of stopped) {
-      await done(api.POST('/api/v1/shipments/{shipment}/retry', { params: { path: { shipment: one.id } } }));
-    }
-  };
-  const others = shipments.length - stopped.length;
+  const others = shipments.length - (asked ?? stopped).length;
   return (
-    <Action
-      label="Try again"
-      size="xs"
-      disabled={stopped.length === 0}
-      explains={
-        `${stopped.length === 1 ? 'One shipment is' : `${stopped.length} shipments are`} looked at anew, and Brightpearl is told what it ` +
-        `does not know yet.${others > 0 ? ' The others need nobody, or belong to no order that is known.' : ''}`
-      }
-      run={run}
-      then={clear}
-    />
+    <>
+      <Button size="xs" variant="default" disabled={stopped.length === 0} onClick={() => setAsked(stopped)}>
+        Try again
+      </Button>
+      {asked && (
+        <EachDialog
+          title="Try again"
+          label="Try again"
+          explains={
+            `${asked.length === 1 ? 'One shipment is' : `${asked.length} shipments are`} looked at anew, and Brightpearl is told what it ` +
+            `does not know yet.${others > 0 ? ' The others need nobody, or belong to no order that is known.' : ''}`
+          }
+          deed={RETRY}
+          named={named}
+          start={() =>
+            doToEach(client, RETRY, {
+              title: `Try again: ${asked.length === 1 ? '1 shipment' : `${asked.length} shipments`}`,
+              pieces: asked.map(({ id, reference }) => ({ id, called: reference })),
+            })
+          }
+          close={(begun) => {
+            setAsked(null);
+            if (begun) clear();
+          }}
+        />
+      )}
+    </>
   );
 }
 
@@ -85,6 +111,7 @@ export function Shipments() {
   const { columns, menu } = useColumns('shipments', all);
   return (
     <Page title="Shipments" actions={<ExportCsv kind="shipments" filter={filter} />}>
+      <Works<Retried> list={RETRY.list} told={(work) => <Became work={work} deed={RETRY} named={named} />} />
       <FilterBar
         list="shipments"
         search="Reference, order, tracking number"

@@ -22,10 +22,38 @@ export function Going({ work, isAsked = false }: { work: Work<unknown>; isAsked?
       )}
       {isAsked && (
         <Text size="sm" className="quiet" mt={6}>
-          You may close this and go to other pages: it goes on, and is found again at the top of the page. This window must stay open.
+          You may close this and go to other pages: it goes on, and is found again at the top of the page. This window must stay open;
+          where it is loaded anew, it stops, and you go on with what is left from there.
         </Text>
       )}
     </div>
+  );
+}
+
+interface LeftProps {
+  work: Work<unknown>;
+  /** So many it was not done to, as far as it is known. */
+  count: number;
+  /** What one of them is called: `order`. */
+  called: string;
+  goOn: () => void;
+}
+
+/** What something that was broken off has left, and the button that goes on with it. */
+export function Left({ work, count, called, goOn }: LeftProps) {
+  if (count === 0) return null;
+  const many = count === 1 ? `1 ${called} is` : `${count} ${called}s are`;
+  return (
+    <Group gap="sm">
+      <Text size="sm">
+        {work.isCut
+          ? `${many} left: this window was loaded anew meanwhile. What was just under way may be done already, and is not done twice.`
+          : `${many} left as before: it was broken off.`}
+      </Text>
+      <Button size="xs" variant="default" aria-label={`Go on with ${count === 1 ? 'it' : 'them'}: ${work.title}`} onClick={goOn}>
+        Go on with {count === 1 ? 'it' : 'them'}
+      </Button>
+    </Group>
   );
 }
 

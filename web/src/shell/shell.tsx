@@ -9,7 +9,7 @@ import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
 import { useLive } from '../api/live';
 import { SessionContext, useRights, useSession } from '../api/session';
-import { forgetAll } from '../api/works';
+import { forgetAll, recall } from '../api/works';
 import { complain } from '../parts/act';
 import { useKeptFocus } from '../parts/focus';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -81,6 +81,10 @@ export function Shell() {
       void navigate({ to: '/sign-in', search: pathname === '/' ? {} : { to: pathname + search }, replace: true });
     }
   }, [out, navigate]);
+  const person = session.data?.person.id;
+  useEffect(() => {
+    if (person) recall(person);
+  }, [person]);
   if (out) return null;
   if (session.data) {
     // Before anything below can send a change.
