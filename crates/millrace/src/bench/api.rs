@@ -13,30 +13,14 @@ use std::{
 };
 
 use anyhow::Context as _;
-use connect::{Clock as _, Guard, HttpTransport, HttpWaits, Order, OrderSource as _, OsRandom, SystemClock, Waits};
-use engine::order::Disposition;
+use connect::{Guard, HttpTransport, HttpWaits, OsRandom, SystemClock, Waits};
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    ApiBench, Figure,
-    forward::{PER_FILE, STATUS, WAREHOUSE, forward},
-    machine,
-    setup::{self, Ends},
-    source::{Made, skus},
-};
-use crate::{
-    config::Config,
-    db::{ConnectionKey, Database, ImportedOrder, OrderQuery},
-    operate::{self, Hub},
-    runtime::Runtime,
-    worker::Seams,
-};
+use super::{ApiBench, Figure, fill::fill, machine};
+use crate::{config::Config, operate, worker::Seams};
 
-/// Of so many orders one each is held by a mapping, waits for its stock, and is left out; the rest is at the warehouse.
-const ONE_IN: i64 = 20;
 /// An order changes so often, for the streams to hear of.
 const CHANGE: Duration = Duration::from_millis(200);
 /// The aim of `docs/performance.md` for the slowest hundredth of the lists.
@@ -118,107 +102,75 @@ fn seams() -> anyhow::Result<Seams> {
     })
 }
 
-/// Orders through the same functions as in daily work: imported, journalled and forwarded, or kept with the reason why not.
-async fn fill(config: &Config, seams: &Seams, folder: &Path, orders: i64) -> anyhow::Result<()> {
-    let hub = Hub::open(config.clone(), seams.clone()).await.map_err(failed)?;
-    let warehouse = folder.join("wms");
-    for part in ["in", "out"] {
-        std::fs::create_dir_all(warehouse.join(part))?;
-    }
-    let ends = Ends {
-        brightpearl: "http://127.0.0.1:9",
-        warehouse: &warehouse,
-        skus: skus().collect(),
-        settings: setup::settings(STATUS, WAREHOUSE),
-        orders_per_file: PER_FILE,
-    };
-    let tenant = hub.db.tenant_by_name("default").await?;
-    let key = setup::connection(&hub.db, &hub.keyring, tenant, ends).await?;
-    let mut runtime = hub.workers.build(&key).await?;
-    let aside = (orders / ONE_IN).max(1);
-    let forwarded = (orders - 3 * aside).max(1);
-    let made = |count| Made { count, status_id: STATUS, warehouse_id: WAREHOUSE, placed_at: placed() };
-    let source = Arc::new(made(forwarded));
-    runtime.source = Arc::clone(&source) as Arc<dyn connect::OrderSource>;
-    forward(&runtime, usize::try_from(forwarded)?).await?;
-    let mut first = forwarded + 1;
-    for disposition in [
-        Disposition::Held(
-            "SKU SKU-X is not mapped to a SKU of the warehouse; map it, or choose pass-through".to_owned(),
-        ),
-        Disposition::Waiting("its stock is not allocated".to_owned()),
-        Disposition::Skipped("filter warehouses: it belongs to another warehouse".to_owned()),
-    ] {
-        let ids: Vec<i64> = (first..first + aside).collect();
-        first += aside;
-        for slice in ids.chunks(500) {
-            let kept = made(first).orders(slice).await?;
-            let kept = kept.into_iter().map(|order| aside_of(&runtime, order, &disposition)).collect();
-            hub.db.record_orders(&key, setup::ACCOUNT, kept).await?;
-        }
-    }
-    // Nothing talks to the outside while the API is measured.
-    hub.db.enable_connection(&key, false).await?;
-    checked(&hub.db, &key, orders).await?;
-    hub.db.close().await;
-    Ok(())
-}
-
-/// Now: orders are listed by when they came in, not by when they were placed.
-fn placed() -> Timestamp {
-    SystemClock::default().now()
-}
-
-fn aside_of(runtime: &Runtime, order: Order, disposition: &Disposition) -> ImportedOrder {
-    let ordered = order.lines.iter().map(|line| (line.row_id, line.quantity)).collect();
-    ImportedOrder {
-        id: runtime.order_id(),
-        seen: "bench".to_owned(),
-        disposition: disposition.clone(),
-        requests: Vec::new(),
-        ordered,
-        edition: 0,
-        order,
-    }
-}
-
-async fn checked(db: &Database, key: &ConnectionKey, orders: i64) -> anyhow::Result<()> {
-    let counts = db.count_orders(&(&key.scope).into(), OrderQuery::default()).await?;
-    let total: i64 = counts.values().sum();
-    anyhow::ensure!(total >= orders.min(4), "only {total} orders are stored: {counts:?}");
-    Ok(())
-}
-
-/// What the clients ask for, by the name it is printed under.
+/// What the clients ask for, by the name it is printed under: each filter of the app's lists, and as many rows as the app asks for.
 fn routes(first_page: &serde_json::Value, orders: i64) -> Vec<(&'static str, String)> {
     let id = first_page["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    let merchant = first_page["items"][0]["merchant"].as_str().unwrap_or_default().to_owned();
     let (rare, cursor) = (orders / 2, first_page["next"].as_str().unwrap_or_default().to_owned());
-    vec![
-        ("orders", "orders".to_owned()),
-        ("orders, a later page", format!("orders?cursor={cursor}")),
-        ("orders of a connection", "orders?connection=bench".to_owned()),
-        ("orders by state", "orders?state=held".to_owned()),
-        ("orders by several states", "orders?state=held,error,new".to_owned()),
-        ("orders by a state that none has", "orders?state=error".to_owned()),
-        ("orders of a connection by state", "orders?connection=bench&state=open".to_owned()),
-        ("orders by text, one found", format!("orders?text=WEB-{rare}")),
-        ("orders by text, many found", "orders?text=recipient".to_owned()),
-        ("orders by text, none found", "orders?text=nowhere-to-be-found".to_owned()),
-        ("orders by date, none found", "orders?placed_to=2001-01-01T00:00:00Z".to_owned()),
-        ("one order", format!("orders/{id}")),
-        ("shipments", "shipments".to_owned()),
-        ("effects", "effects".to_owned()),
-        ("effects by state, none found", "effects?state=unknown".to_owned()),
-        ("exceptions", "exceptions".to_owned()),
-        ("findings", "findings".to_owned()),
-        ("connections", "connections".to_owned()),
-    ]
+    let lists = [
+        ("orders", "orders?limit=100".to_owned()),
+        ("orders, a later page", format!("orders?limit=100&cursor={cursor}")),
+        ("orders of a connection", "orders?limit=100&connection=bench".to_owned()),
+        ("orders of a merchant", format!("orders?limit=100&merchant={merchant}")),
+        ("orders by state", "orders?limit=100&state=held".to_owned()),
+        ("orders by several states", "orders?limit=100&state=held,error,new".to_owned()),
+        ("orders by a state that none has", "orders?limit=100&state=error".to_owned()),
+        ("orders of a connection by state", "orders?limit=100&connection=bench&state=open".to_owned()),
+        ("orders of a merchant by state", format!("orders?limit=100&merchant={merchant}&state=held,error")),
+        ("orders by text, one found", format!("orders?limit=100&text=WEB-{rare}")),
+        ("orders by text, many found", "orders?limit=100&text=recipient".to_owned()),
+        ("orders by text, none found", "orders?limit=100&text=nowhere-to-be-found".to_owned()),
+        ("orders by text and state", "orders?limit=100&text=recipient&state=open".to_owned()),
+        ("orders by text and a state that none has", "orders?limit=100&text=recipient&state=error".to_owned()),
+        ("orders by date", "orders?limit=100&placed_from=2001-01-01T00:00:00Z".to_owned()),
+        ("orders by date, none found", "orders?limit=100&placed_to=2001-01-01T00:00:00Z".to_owned()),
+        ("shipments", "shipments?limit=50".to_owned()),
+        ("shipments of a connection", "shipments?limit=50&connection=bench".to_owned()),
+        ("shipments that are told", "shipments?limit=50&confirmed=true".to_owned()),
+        ("shipments that are not told", "shipments?limit=50&confirmed=false".to_owned()),
+        ("shipments that need a person", "shipments?limit=50&connection=bench&needs_person=true".to_owned()),
+        ("shipments by text, one found", format!("shipments?limit=50&text={rare}")),
+        ("shipments by text, many found", "shipments?limit=50&text=1zbench".to_owned()),
+        ("shipments by text, none found", "shipments?limit=50&text=nowhere-to-be-found".to_owned()),
+        ("shipments by text that need a person", "shipments?limit=50&text=1zbench&needs_person=true".to_owned()),
+        ("effects", "effects?limit=100".to_owned()),
+        ("effects of a connection", "effects?limit=100&connection=bench".to_owned()),
+        ("effects by state, none found", "effects?limit=100&state=unknown".to_owned()),
+        ("effects by kind, many found", "effects?limit=100&kind=submit_request".to_owned()),
+        ("effects by kind, none found", "effects?limit=100&kind=correct_stock".to_owned()),
+        (
+            "effects of a connection by kind and state",
+            "effects?limit=100&connection=bench&kind=submit_request&state=applied".to_owned(),
+        ),
+        ("effects that need a person", "effects?limit=100&needs_person=true".to_owned()),
+        ("runs of a channel", "connections/bench/channels/orders/runs?limit=25".to_owned()),
+        ("exceptions", "exceptions?limit=200".to_owned()),
+        ("exceptions of a connection", "exceptions?limit=200&connection=bench".to_owned()),
+        ("exceptions, dealt with as well", "exceptions?limit=200&all=true".to_owned()),
+        ("exceptions by cause", "exceptions/groups".to_owned()),
+        ("findings", "findings?limit=50".to_owned()),
+        ("findings of a connection", "findings?limit=50&connection=bench".to_owned()),
+        ("findings, gone ones as well", "findings?limit=50&all=true".to_owned()),
+        ("stock levels", "connections/bench/stock/levels?limit=100".to_owned()),
+        ("stock levels by text, one found", "connections/bench/stock/levels?limit=100&text=sku-04321".to_owned()),
+        ("stock levels by text, none found", "connections/bench/stock/levels?limit=100&text=nowhere".to_owned()),
+        ("stock runs", "connections/bench/stock/runs?limit=30".to_owned()),
+        ("audit", "audit?limit=50".to_owned()),
+        ("audit by who", "audit?limit=50&actor=person%207".to_owned()),
+        ("audit by what", "audit?limit=50&action=order.".to_owned()),
+        ("audit by target, one found", "audit?limit=50&target=ord_17".to_owned()),
+        ("audit by date, none found", "audit?limit=50&to=2001-01-01T00:00:00Z".to_owned()),
+        ("alerts", "alerts/issues?limit=50".to_owned()),
+        ("alerts, closed ones as well", "alerts/issues?limit=50&all=true".to_owned()),
+        ("connections", "connections?limit=500".to_owned()),
+    ];
+    lists.into_iter().chain([("one order", format!("orders/{id}"))]).collect()
 }
 
 async fn under_load(load: &ApiBench, server: &Server, key: &str) -> anyhow::Result<Vec<Figure>> {
     let base = server.base.as_str();
     let client = reqwest::Client::builder().no_proxy().build()?;
-    let page = get(&client, base, key, "orders?state=open").await?;
+    let page = get(&client, base, key, "orders?state=open&limit=100").await?;
     let routes = Arc::new(routes(&serde_json::from_str(&page)?, load.orders));
     // Holding one that waits changes its state, and so does releasing it: the streams hear of both.
     let waiting = get(&client, base, key, "orders?state=new&limit=100").await?;
@@ -248,7 +200,11 @@ async fn under_load(load: &ApiBench, server: &Server, key: &str) -> anyhow::Resu
     while let Some(warmed) = warm.join_next().await {
         warmed??;
     }
-    let before = server.memory()?;
+    let mut memory = Vec::new();
+    // The first tick is now.
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    minutes.tick().await;
+    memory.push(server.memory()?);
     let end = Instant::now() + Duration::from_secs(load.seconds);
     let mut clients = JoinSet::new();
     for number in 0..load.clients {
@@ -257,12 +213,18 @@ async fn under_load(load: &ApiBench, server: &Server, key: &str) -> anyhow::Resu
         clients.spawn(async move { ask(&client, &base, &key, &routes, number, rest, end).await });
     }
     let mut times: BTreeMap<usize, Vec<Duration>> = BTreeMap::new();
-    while let Some(asked) = clients.join_next().await {
-        for (route, took) in asked?? {
-            times.entry(route).or_default().push(took);
+    loop {
+        tokio::select! {
+            asked = clients.join_next() => {
+                let Some(asked) = asked else { break };
+                for (route, took) in asked?? {
+                    times.entry(route).or_default().push(took);
+                }
+            }
+            _ = minutes.tick() => memory.push(server.memory()?),
         }
     }
-    let after = server.memory()?;
+    memory.push(server.memory()?);
     stop.cancel();
     let changed = changing.await??;
     while let Some(stream) = streams.join_next().await {
@@ -288,9 +250,10 @@ async fn under_load(load: &ApiBench, server: &Server, key: &str) -> anyhow::Resu
         format!("events heard by {} streams, of {changed} changes", load.streams),
         heard.to_string(),
     ));
+    let memory: Vec<String> = memory.iter().map(|bytes| format!("{} MB", bytes / 1_000_000)).collect();
     figures.push(Figure::new(
-        "resident memory of the server, at the start and at the end",
-        format!("{} MB, {} MB", before / 1_000_000, after / 1_000_000),
+        "resident memory of the server, at the start, after each minute, and at the end",
+        memory.join(", "),
     ));
     Ok(figures)
 }

@@ -4,6 +4,7 @@
 //! HTTP on loopback to the simulator; only the first measure replaces the order source by one that answers at once.
 
 mod api;
+mod fill;
 mod forward;
 mod machine;
 mod round;

@@ -7,7 +7,9 @@ use connect::ulid;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Access, Database, DbError, Event, Page, R, audit, outlets,
+    Access, Database, DbError, Event, Page, R, audit,
+    lists::Conditions,
+    outlets,
     outlets::{Outlet, merchant_text},
     queries,
     sql::{Row, Tx, Value},
@@ -395,20 +397,21 @@ impl Database {
         after: Option<&str>,
         limit: u32,
     ) -> R<Page<Delivery>> {
-        let (access, outlet, after) = (access.clone(), outlet.to_owned(), after.unwrap_or_default().to_owned());
+        let (access, outlet, after) = (access.clone(), outlet.to_owned(), after.map(str::to_owned));
         self.read(access.clone(), "list_deliveries", move |tx| {
             Box::pin(async move {
                 let outlet = outlets::load(tx, &access, &outlet).await?;
                 let [tenant, merchant, outlet] = of(&access, &outlet);
-                let sql = format!(
-                    "SELECT {DELIVERY} FROM delivery
-                     WHERE tenant = $1 AND merchant = $2 AND outlet = $3 AND ($4 = '' OR state = $4) AND ($5 = '' OR id < $5)
-                     ORDER BY id DESC LIMIT $6"
-                );
-                let state = state.map_or("", DeliveryState::as_str);
-                let values =
-                    [tenant, merchant, outlet, state.into(), after.into(), (i64::from(limit) + 1).into()];
-                let items = tx.query_built(sql, &values).await?.iter().map(delivery).collect::<R<Vec<_>>>()?;
+                let mut conditions = Conditions::new("d.tenant = $1", tenant);
+                conditions.and("d", "merchant =", merchant);
+                conditions.and("d", "outlet =", outlet);
+                if let Some(state) = state {
+                    conditions.and("d", "state =", state.as_str());
+                }
+                let wanted = conditions.page("d", after, limit);
+                let sql = format!("SELECT {DELIVERY} FROM delivery AS d WHERE {wanted}");
+                let items =
+                    tx.query_built(sql, &conditions.values).await?.iter().map(delivery).collect::<R<Vec<_>>>()?;
                 Ok(queries::page(items, limit, |delivery| delivery.id.clone()))
             })
         })

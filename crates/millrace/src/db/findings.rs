@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use super::{
     Access, ConnectionKey, Database, DbError, NewEffect, Page, R, Scope, audit,
     effects::{self, key_values},
-    facts, orders,
+    facts,
+    lists::Conditions,
+    orders,
     payload::{pack, unpack},
     queries,
     sql::{Row, Tx, Value},
@@ -261,33 +263,17 @@ impl Database {
         let access = access.clone();
         self.read(access.clone(), "list_findings", move |tx| {
             Box::pin(async move {
-                let (tenant, merchant) = access.setting();
-                let connection = query.connection.map(|key| key.connection.to_string()).unwrap_or_default();
-                let mut values: Vec<Value> = vec![
-                    tenant.into(),
-                    merchant.into(),
-                    query.resolved.into(),
-                    connection.into(),
-                    query.after.unwrap_or_default().into(),
-                ];
-                let mut kinds = String::new();
-                if !query.kinds.is_empty() {
-                    let mut places = Vec::with_capacity(query.kinds.len());
-                    for kind in &query.kinds {
-                        values.push(kind.as_str().into());
-                        places.push(format!("${}", values.len()));
-                    }
-                    kinds = format!(" AND t.kind IN ({})", places.join(", "));
+                let mut conditions = Conditions::of(&access, "t");
+                if let Some(key) = &query.connection {
+                    conditions.and("t", "connection =", &key.connection);
                 }
-                values.push(i64::from(query.limit.clamp(1, 500) + 1).into());
-                let sql = format!(
-                    "SELECT {COLUMNS} FROM finding AS t
-                     WHERE t.tenant = $1 AND ($2 = '*' OR replace($2, t.merchant, '') <> $2) AND ($3 = 1 OR t.resolved_at IS NULL)
-                         AND ($4 = '' OR t.connection = $4) AND ($5 = '' OR t.id < $5){kinds}
-                     ORDER BY t.id DESC LIMIT ${}",
-                    values.len()
-                );
-                let rows = tx.query_built(sql, &values).await?;
+                if !query.resolved {
+                    conditions.sql.push_str(" AND t.resolved_at IS NULL");
+                }
+                conditions.one_of("t", "kind", query.kinds.iter().map(|kind| kind.as_str()).collect());
+                let wanted = conditions.page("t", query.after, query.limit);
+                let sql = format!("SELECT {COLUMNS} FROM finding AS t WHERE {wanted}");
+                let rows = tx.query_built(sql, &conditions.values).await?;
                 let items = rows.iter().map(finding_row).collect::<R<Vec<_>>>()?;
                 Ok(queries::page(items, query.limit, |finding| finding.id.clone()))
             })

@@ -8,12 +8,16 @@
 //! their ids, so each state is read by its own index as far as a page goes, and the parts are put together; a state that hardly
 //! any row has costs nothing, and neither does one that nearly all have. A state is asked for as a range of (state, id), whose
 //! order only an index that begins with the state gives: asked for `state = …`, PostgreSQL takes the order of ids for granted
-//! and walks all rows from the newest one where it believes the state to be common.
+//! and walks all rows from the newest one where it believes the state to be common. What stands for the state of a shipment is how
+//! far the source knows of it.
+//!
+//! Where something that is asked for is rare, what has it is looked up, however many rows there are. What no index leads to is
+//! passed over in the one that is read, without looking at the rows.
 
 use std::collections::BTreeSet;
 
 use connect::{
-    ConnectionId,
+    ConnectionId, MerchantId,
     planted::{Planted, planted},
 };
 use engine::effect::EffectState;
@@ -22,11 +26,39 @@ use jiff::Timestamp;
 use super::{
     Access, Database, R,
     queries::{EFFECT, SHIPMENT, effect_view, page, shipment_view},
-    sql::{Tx, Value},
+    sql::{Row, Tx, Value},
     views::{EffectQuery, EffectView, Page, ShipmentQuery, ShipmentView},
+    words,
 };
 
+/// Something rare is what no more rows have than this: they are looked up. For what is more common, rows are walked until a page
+/// is full, which is soon.
+const RARE: usize = 1_500;
+
+/// Of the rows with something rare, so many are looked at together, newest first, until a page is full.
+const SLICE: usize = 500;
+
+/// A list that is read state by state.
+pub(super) struct List {
+    /// The table, and what it is called in conditions.
+    pub(super) table: &'static str,
+    pub(super) alias: &'static str,
+    /// What is read of a row; the first column is the id.
+    pub(super) columns: &'static str,
+    /// The column that the states stand in.
+    pub(super) state: &'static str,
+}
+
+const EFFECTS: List = List { table: "effect", alias: "e", columns: EFFECT, state: "state" };
+const SHIPMENTS: List = List { table: "shipment", alias: "s", columns: SHIPMENT, state: "told" };
+
+/// What lists of shipments are read by, with whether the source knows everything of one that stands so, and whether a person is
+/// needed for it.
+const TOLD: [(&str, bool, bool); 4] =
+    [("open", false, false), ("open_stopped", false, true), ("told", true, false), ("told_stopped", true, true)];
+
 /// Conditions of a list: constants of this module, and bound values.
+#[derive(Clone)]
 pub(super) struct Conditions {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
@@ -35,9 +67,8 @@ pub(super) struct Conditions {
 impl Conditions {
     /// Of a tenant, or of one of its merchants.
     pub(super) fn of(access: &Access, alias: &'static str) -> Self {
-        let (tenant, merchant) = access.setting();
-        let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
-        let mut conditions = Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] };
+        let (_, merchant) = access.setting();
+        let mut conditions = Self::of_tenant(access, alias);
         match access {
             // A plain list or a plain value finds the index.
             Access::Merchants(_, merchants) => {
@@ -47,6 +78,13 @@ impl Conditions {
             _ => {}
         }
         conditions
+    }
+
+    /// Of the tenant, whichever of its merchants.
+    fn of_tenant(access: &Access, alias: &'static str) -> Self {
+        let (tenant, _) = access.setting();
+        let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
+        Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] }
     }
 
     /// This one, of one value, as `$1`.
@@ -102,35 +140,35 @@ impl Conditions {
         self.sql.push_str(&format!(" AND {alias}.{column} IN ({})", places.join(", ")));
     }
 
-    fn text(&mut self, alias: &'static str, text: &str) {
-        if text.trim().is_empty() {
-            return;
+    /// With a word that begins with each of these; `of` says where the words of the list's rows are, and which column there is the
+    /// row's id.
+    pub(super) fn words(&mut self, alias: &'static str, (table, id): (&'static str, &'static str), terms: &[String]) {
+        for term in terms {
+            self.values.push(term.into());
+            self.values.push(words::end_of(term).into());
+            let (from, to) = (self.values.len() - 1, self.values.len());
+            self.sql.push_str(&format!(
+                " AND EXISTS (SELECT 1 FROM {table} AS w WHERE w.tenant = {alias}.tenant AND w.merchant = {alias}.merchant
+                     AND w.{id} = {alias}.id AND w.word >= ${from} AND w.word < ${to} LIMIT 1 OFFSET 0)"
+            ));
         }
-        let escaped = text.trim().to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        self.values.push(format!("%{escaped}%").into());
-        self.sql.push_str(&format!(" AND {alias}.search LIKE ${} ESCAPE '\\'", self.values.len()));
     }
 
     /// As [`Self::page`], of the rows in one state.
-    fn page_of_state(
-        &mut self,
-        alias: &'static str,
-        state: &'static str,
-        after: Option<&String>,
-        limit: u32,
-    ) -> String {
-        self.and(alias, "state >=", state);
+    fn page_of_state(&mut self, list: &List, state: &'static str, after: Option<&String>, limit: u32) -> String {
+        let (alias, column) = (list.alias, format!("{}.{}", list.alias, list.state));
+        self.compare(&column, ">=", state);
         match after {
-            None => self.and(alias, "state <=", state),
+            None => self.compare(&column, "<=", state),
             Some(after) => {
                 self.values.push(state.into());
                 self.values.push(after.into());
                 let (state, id) = (self.values.len() - 1, self.values.len());
-                self.sql.push_str(&format!(" AND ({alias}.state, {alias}.id) < (${state}, ${id})"));
+                self.sql.push_str(&format!(" AND ({column}, {alias}.id) < (${state}, ${id})"));
             }
         }
         self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
-        format!("{} ORDER BY {alias}.state DESC, {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
+        format!("{} ORDER BY {column} DESC, {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
     }
 
     /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
@@ -147,6 +185,7 @@ impl Conditions {
 const MOST_PARTS: usize = 60;
 
 /// What a list is limited to, in a way that an index finds.
+#[derive(Clone)]
 pub(super) enum Heads {
     /// The whole tenant.
     Tenant,
@@ -154,12 +193,20 @@ pub(super) enum Heads {
     Connections(Vec<(String, String)>),
 }
 
-/// The connections that a list is limited to by its access or its filter.
-pub(super) async fn heads(tx: &mut Tx, access: &Access, connection: Option<&ConnectionId>) -> R<Heads> {
-    if connection.is_none() && matches!(access, Access::Tenant(_)) {
+/// The connections that a list is limited to by its access or its filters.
+pub(super) async fn heads(
+    tx: &mut Tx,
+    access: &Access,
+    merchant: Option<&MerchantId>,
+    connection: Option<&ConnectionId>,
+) -> R<Heads> {
+    if merchant.is_none() && connection.is_none() && matches!(access, Access::Tenant(_)) {
         return Ok(Heads::Tenant);
     }
     let mut conditions = Conditions::of(access, "c");
+    if let Some(merchant) = merchant {
+        conditions.and("c", "merchant =", merchant);
+    }
     if let Some(connection) = connection {
         conditions.and("c", "id =", connection);
     }
@@ -173,7 +220,7 @@ impl Conditions {
     /// The statement that reads a page of these states, newest first; `None` where nothing can be in it.
     pub(super) fn by_state(
         &mut self,
-        (alias, columns, table): (&'static str, &'static str, &'static str),
+        list: &List,
         heads: &Heads,
         states: &[&'static str],
         after: Option<&String>,
@@ -185,6 +232,7 @@ impl Conditions {
             Heads::Connections(pairs) if pairs.len() * states.len() <= MOST_PARTS => pairs.iter().map(Some).collect(),
             Heads::Connections(_) | Heads::Tenant => whole.to_vec(),
         };
+        let (alias, columns, table) = (list.alias, list.columns, list.table);
         let common = self.sql.clone();
         let mut parts = Vec::with_capacity(each.len() * states.len());
         for pair in each {
@@ -194,7 +242,7 @@ impl Conditions {
                     self.and(alias, "merchant =", merchant);
                     self.and(alias, "connection =", connection);
                 }
-                let wanted = self.page_of_state(alias, state, after, limit);
+                let wanted = self.page_of_state(list, state, after, limit);
                 parts.push(format!("SELECT {columns} FROM {table} AS {alias} WHERE {wanted}"));
             }
         }
@@ -209,36 +257,95 @@ impl Conditions {
     }
 }
 
+/// Where something is looked up that may be rare: the id of what has it, `FROM` where, and which rows there.
+pub(super) type Source = (&'static str, Conditions);
+
+/// The words of a list's rows that begin with each of these; `from` is the column of the row's id and the table, as `w`.
+pub(super) fn sources(access: &Access, from: &'static str, terms: &[String]) -> Vec<Source> {
+    let of = |term: &String| {
+        let mut conditions = Conditions::of(access, "w");
+        conditions.and("w", "word >=", term);
+        conditions.and("w", "word <", words::end_of(term));
+        (from, conditions)
+    };
+    terms.iter().map(of).collect()
+}
+
+/// What has the rarest of these, `None` where each of them is common or there is none.
+pub(super) async fn rarest(tx: &mut Tx, sources: Vec<Source>) -> R<Option<BTreeSet<String>>> {
+    let mut rarest: Option<BTreeSet<String>> = None;
+    for (source, mut conditions) in sources {
+        // One row may have the same word twice, from two origins, and several words with this beginning.
+        let most = RARE * 2;
+        conditions.values.push(i64::try_from(most).unwrap_or(i64::MAX).into());
+        let sql = format!("SELECT {source} WHERE {} LIMIT ${}", conditions.sql, conditions.values.len());
+        let counted = tx.query_built(format!("SELECT count(*) FROM ({sql}) AS c"), &conditions.values).await?;
+        let count = counted.first().map_or(Ok(0), |row| row.int(0))?;
+        if usize::try_from(count).is_ok_and(|count| count >= most) {
+            continue;
+        }
+        let rows = tx.query_built(sql, &conditions.values).await?;
+        let ids = rows.iter().map(|row| row.string(0)).collect::<R<BTreeSet<String>>>()?;
+        if ids.len() <= RARE && rarest.as_ref().is_none_or(|rarest| ids.len() < rarest.len()) {
+            rarest = Some(ids);
+        }
+    }
+    Ok(rarest)
+}
+
+/// The rows of a page, of those in these states among `ids`, which are few.
+pub(super) async fn among_few(
+    tx: &mut Tx,
+    (list, conditions): (&List, &Conditions),
+    states: &[&'static str],
+    ids: BTreeSet<String>,
+    after: Option<&String>,
+    limit: u32,
+) -> R<Vec<Row>> {
+    let wanted = usize::try_from(limit.clamp(1, 500)).unwrap_or(1);
+    let ids: Vec<String> = ids.into_iter().rev().filter(|id| after.is_none_or(|after| id < after)).collect();
+    let mut found = Vec::new();
+    for ids in ids.chunks(SLICE) {
+        let mut conditions = conditions.clone();
+        conditions.one_of(list.alias, list.state, states.to_vec());
+        conditions.among(list.alias, "id", ids.iter().map(Value::from).collect());
+        let page = conditions.page(list.alias, after.cloned(), limit);
+        let sql = format!("SELECT {} FROM {} AS {} WHERE {page}", list.columns, list.table, list.alias);
+        found.extend(tx.query_built(sql, &conditions.values).await?);
+        if found.len() > wanted {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 impl Database {
     /// Shipments, newest first.
     pub async fn list_shipments(&self, access: &Access, query: ShipmentQuery) -> R<Page<ShipmentView>> {
         let access = access.clone();
         self.read(access.clone(), "list_shipments", move |tx| {
             Box::pin(async move {
-                let mut conditions = Conditions::of(&access, "s");
-                if let Some(connection) = &query.connection {
-                    // With its merchant, so that an index finds it.
-                    if let Heads::Connections(pairs) = heads(tx, &access, Some(connection)).await?
-                        && let Some((merchant, _)) = pairs.first()
-                    {
-                        conditions.and("s", "merchant =", merchant);
+                let terms = words::terms(&query.text);
+                if terms.is_empty() && !query.text.trim().is_empty() {
+                    return Ok(Page { items: Vec::new(), next: None });
+                }
+                let mut conditions = shipments(&access, &query, &terms);
+                let states = told(&query);
+                let after = query.after.as_ref();
+                let found_by = sources(&access, "w.shipment FROM shipment_word AS w", &terms);
+                let rows = match rarest(tx, found_by).await? {
+                    Some(ids) => among_few(tx, (&SHIPMENTS, &conditions), &states, ids, after, query.limit).await?,
+                    None => {
+                        let heads = heads(tx, &access, None, query.connection.as_ref()).await?;
+                        match conditions.by_state(&SHIPMENTS, &heads, &states, after, query.limit) {
+                            Some(sql) => {
+                                tx.plan_once().await?;
+                                tx.query_built(sql, &conditions.values).await?
+                            }
+                            None => Vec::new(),
+                        }
                     }
-                    conditions.and("s", "connection =", connection);
-                }
-                match query.confirmed {
-                    Some(true) => conditions.sql.push_str(" AND s.confirmed_at IS NOT NULL"),
-                    Some(false) => conditions.sql.push_str(" AND s.confirmed_at IS NULL"),
-                    None => {}
-                }
-                match query.needs_person {
-                    Some(true) => conditions.sql.push_str(" AND s.problem IS NOT NULL"),
-                    Some(false) => conditions.sql.push_str(" AND s.problem IS NULL"),
-                    None => {}
-                }
-                conditions.text("s", &query.text);
-                let wanted = conditions.page("s", query.after, query.limit);
-                let sql = format!("SELECT {SHIPMENT} FROM shipment AS s WHERE {wanted}");
-                let rows = tx.query_built(sql, &conditions.values).await?;
+                };
                 let items = rows.iter().map(shipment_view).collect::<R<Vec<_>>>()?;
                 Ok(page(items, query.limit, |shipment| shipment.id.clone()))
             })
@@ -256,16 +363,9 @@ impl Database {
                 } else {
                     query.states.iter().map(|state| state.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
                 };
-                let mut conditions = Conditions::of(&access, "e");
-                if let Some(connection) = &query.connection {
-                    conditions.and("e", "connection =", connection);
-                }
-                if let Some(kind) = query.kind {
-                    conditions.and("e", "kind =", kind.as_str());
-                }
-                let heads = heads(tx, &access, query.connection.as_ref()).await?;
-                let from = ("e", EFFECT, "effect");
-                let sql = conditions.by_state(from, &heads, &states, query.after.as_ref(), query.limit);
+                let heads = heads(tx, &access, None, query.connection.as_ref()).await?;
+                let (mut conditions, heads) = effects(&access, &query, heads);
+                let sql = conditions.by_state(&EFFECTS, &heads, &states, query.after.as_ref(), query.limit);
                 let Some(sql) = sql else { return Ok(Page { items: Vec::new(), next: None }) };
                 tx.plan_once().await?;
                 let rows = tx.query_built(sql, &conditions.values).await?;
@@ -274,5 +374,118 @@ impl Database {
             })
         })
         .await
+    }
+}
+
+/// Everything but how far the source knows of them and the page.
+fn shipments(access: &Access, query: &ShipmentQuery, terms: &[String]) -> Conditions {
+    let mut conditions = Conditions::of(access, "s");
+    if let Some(connection) = &query.connection {
+        conditions.and("s", "connection =", connection);
+    }
+    conditions.words("s", ("shipment_word", "shipment"), terms);
+    conditions
+}
+
+/// Everything but state and page, and by what it is read.
+fn effects(access: &Access, query: &EffectQuery, heads: Heads) -> (Conditions, Heads) {
+    let nothing = matches!(&heads, Heads::Connections(pairs) if pairs.is_empty());
+    let (mut conditions, heads) = match (query.kind, &query.connection) {
+        // Of one kind, an index of the whole tenant gives the order, and whose each of them is.
+        (Some(_), None) if !nothing => (Conditions::of(access, "e"), Heads::Tenant),
+        // The connection is one that the access reaches. Asked for its merchant as well, SQLite would take the index of the
+        // connection's states, and look at its effects of every kind.
+        (Some(_), Some(_)) if !nothing => (Conditions::of_tenant(access, "e"), Heads::Tenant),
+        _ => (Conditions::of(access, "e"), heads),
+    };
+    if let Some(connection) = &query.connection {
+        conditions.and("e", "connection =", connection);
+    }
+    if let Some(kind) = query.kind {
+        conditions.and("e", "kind =", kind.as_str());
+    }
+    (conditions, heads)
+}
+
+/// What a list of shipments may hold.
+fn told(query: &ShipmentQuery) -> Vec<&'static str> {
+    let wanted = |asked: Option<bool>, is: bool| asked.is_none_or(|asked| asked == is);
+    TOLD.into_iter()
+        .filter(|(_, confirmed, stopped)| wanted(query.confirmed, *confirmed) && wanted(query.needs_person, *stopped))
+        .map(|(name, _, _)| name)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::EffectKind;
+
+    use super::*;
+    use crate::db::{
+        DatabaseConfig, OrderQuery, Scope,
+        order_list::{ORDERS, filtered},
+    };
+
+    /// How one state of a list is read: the steps that SQLite takes, which are the same however full its tables are.
+    async fn plan(
+        db: &Database,
+        access: &Access,
+        list: &'static List,
+        of: (Conditions, Heads),
+        after: bool,
+    ) -> Vec<String> {
+        let (mut conditions, heads) = of;
+        let after = after.then(|| "x".to_owned());
+        let sql = conditions.by_state(list, &heads, &["open"], after.as_ref(), 50).unwrap();
+        db.read(access.clone(), "plan", move |tx| {
+            Box::pin(async move {
+                let steps = tx.query_built(format!("EXPLAIN QUERY PLAN {sql}"), &conditions.values).await?;
+                steps.iter().map(|step| step.string(3)).collect()
+            })
+        })
+        .await
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_index_gives_each_list_in_its_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("plans.db").display());
+        let db = Database::open(&DatabaseConfig::new(url)).await.unwrap();
+        let tenant = db.create_tenant("North").await.unwrap();
+        let merchant = db.create_merchant(&tenant, "Acme").await.unwrap();
+        let connection = ConnectionId::generate(Timestamp::UNIX_EPOCH, &connect::OsRandom);
+        let all = Access::Tenant(tenant.clone());
+        let own = Access::Merchant(Scope { tenant, merchant: merchant.clone() });
+        let pair = || Heads::Connections(vec![(merchant.to_string(), connection.to_string())]);
+        let words = || words::terms("ada 1001");
+        let dated = OrderQuery { imported_from: Some(Timestamp::UNIX_EPOCH), ..OrderQuery::default() };
+        let of_brand = OrderQuery { merchant: Some(merchant.clone()), ..dated.clone() };
+        let of_connection = OrderQuery { connection: Some(connection.clone()), ..dated.clone() };
+        let shipped = ShipmentQuery { connection: Some(connection.clone()), ..ShipmentQuery::default() };
+        let kind = EffectQuery { kind: Some(EffectKind::SetStatus), ..EffectQuery::default() };
+        let kind_there = EffectQuery { connection: Some(connection.clone()), ..kind.clone() };
+        let there = EffectQuery { connection: Some(connection.clone()), ..EffectQuery::default() };
+        for (access, list, (of, heads), index) in [
+            (&all, &ORDERS, (filtered(&all, &dated, &words()), Heads::Tenant), "orders_in_state"),
+            (&own, &ORDERS, (filtered(&own, &dated, &words()), pair()), "orders_by_state"),
+            (&all, &ORDERS, (filtered(&all, &of_brand, &[]), pair()), "orders_by_state"),
+            (&all, &ORDERS, (filtered(&all, &of_connection, &[]), pair()), "orders_by_state"),
+            (&all, &SHIPMENTS, (shipments(&all, &ShipmentQuery::default(), &words()), Heads::Tenant), "shipment_told"),
+            (&own, &SHIPMENTS, (shipments(&own, &shipped, &words()), pair()), "shipment_told_of_connection"),
+            (&all, &EFFECTS, effects(&all, &EffectQuery::default(), Heads::Tenant), "effect_of_tenant"),
+            (&all, &EFFECTS, effects(&all, &there, pair()), "effect_by_state"),
+            (&all, &EFFECTS, effects(&all, &kind, Heads::Tenant), "effect_of_kind"),
+            (&own, &EFFECTS, effects(&own, &kind, pair()), "effect_of_kind"),
+            (&own, &EFFECTS, effects(&own, &kind_there, pair()), "effect_of_kind"),
+        ] {
+            for after in [false, true] {
+                let steps = plan(&db, access, list, (of.clone(), heads.clone()), after).await;
+                let read = format!("SEARCH {} USING INDEX {index} (", list.alias);
+                assert!(steps.iter().any(|step| step.starts_with(&read)), "{index}: {steps:?}");
+                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{index}: {steps:?}");
+                assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{index}: {steps:?}");
+            }
+        }
     }
 }

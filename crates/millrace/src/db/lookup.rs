@@ -4,6 +4,7 @@ use connect::{EffectId, OrderId, RequestId, ShipmentId};
 
 use super::{
     Access, ConnectionKey, Database, DbError, EffectView, ExceptionRow, Page, R, Scope, ShipmentView,
+    lists::Conditions,
     queries::{self, EFFECT, SHIPMENT},
     sql::{Row, Tx, Value},
 };
@@ -176,25 +177,20 @@ impl Database {
         let (access, connection, after) = (access.clone(), connection.cloned(), after.map(str::to_owned));
         self.read(access.clone(), "list_exceptions", move |tx| {
             Box::pin(async move {
-                let [tenant, merchant] = seen(&access);
-                let connection = connection.map(|key| key.connection.to_string());
+                let mut conditions = Conditions::of(&access, "t");
+                if let Some(key) = &connection {
+                    conditions.and("t", "connection =", &key.connection);
+                }
+                if !resolved {
+                    conditions.sql.push_str(" AND t.resolved_at IS NULL");
+                }
+                let wanted = conditions.page("t", after, limit);
                 let sql = format!(
                     "SELECT t.tenant, t.merchant, t.connection, t.id, t.kind, t.subject, t.reason, t.at, t.resolved_at,
                          t.resolved_by
-                     FROM exception AS t
-                     WHERE {SEEN} AND ($3 = 1 OR t.resolved_at IS NULL) AND ($4 = '' OR t.connection = $4)
-                         AND ($5 = '' OR t.id < $5)
-                     ORDER BY t.id DESC LIMIT $6"
+                     FROM exception AS t WHERE {wanted}"
                 );
-                let values = [
-                    tenant,
-                    merchant,
-                    resolved.into(),
-                    connection.unwrap_or_default().into(),
-                    after.unwrap_or_default().into(),
-                    i64::from(limit + 1).into(),
-                ];
-                let rows = tx.query_built(sql, &values).await?;
+                let rows = tx.query_built(sql, &conditions.values).await?;
                 let mut items = Vec::with_capacity(rows.len());
                 for row in &rows {
                     items.push(FoundException {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
     FeedCursor, Inbound, LineRef, LinesEnded, OrderId, RejectedInput, RequestId, RequestLine, RequestState, Shipment,
+    ShipmentId,
 };
 use engine::ended::{is_over, merge};
 use jiff::Timestamp;
@@ -165,6 +166,7 @@ async fn record(
     let mut shipped_all_the_same: BTreeMap<OrderId, String> = BTreeMap::new();
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
+    let mut found_themselves: Vec<(ShipmentId, String, Option<i64>)> = Vec::new();
     let mut not_asked: BTreeSet<i64> = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     let mut rests = shipments.iter().any(|new| new.shipment.whole).then(Rests::default);
@@ -237,6 +239,7 @@ async fn record(
         if let Some(target) = target {
             found_by.push((target.order.clone(), search.clone()));
         }
+        found_themselves.push((id.clone(), search.clone(), engine::key::order_id(&shipment.key)));
         tx.event("shipment", id.as_str(), "new");
         rows.push(vec![
             tenant.clone(),
@@ -279,6 +282,7 @@ async fn record(
     )
     .await?;
     words::keep(tx, &key.scope, "shipment", false, &found_by).await?;
+    words::keep_of_shipments(tx, &key.scope, &found_themselves).await?;
     mark(tx, key, finished, cancelled).await?;
     end_lines(tx, &key.scope, ended).await?;
     for (order, gone) in shipped_all_the_same {

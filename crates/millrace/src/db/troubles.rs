@@ -39,22 +39,24 @@ impl TroubleKind {
         }
     }
 
-    /// Table with its condition, the reason, and the time of it.
-    fn of(self) -> (&'static str, &'static str, &'static str) {
+    /// Where they are, and which of what is there.
+    fn among(self) -> (&'static str, &'static str) {
         match self {
-            Self::OrderError => ("orders AS t ON t.state = 'error'", "t.state_reason", "t.changed_at"),
-            Self::OrderHeld => (
-                "orders AS t ON t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL",
-                "t.state_reason",
-                "t.changed_at",
-            ),
-            Self::Exception => ("exception AS t ON t.resolved_at IS NULL", "t.kind || ': ' || t.reason", "t.at"),
-            Self::Refused => ("effect AS t ON t.state = 'refused'", "t.kind || ': ' || t.note", "t.changed_at"),
-            Self::Unclear => (
-                "effect AS t ON t.state IN ('parked', 'conflict')",
-                "t.kind || ' ' || t.state || ': ' || t.note",
-                "t.changed_at",
-            ),
+            Self::OrderError => ("orders AS t", "t.state = 'error'"),
+            Self::OrderHeld => ("orders AS t", "t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL"),
+            Self::Exception => ("exception AS t", "t.resolved_at IS NULL"),
+            Self::Refused => ("effect AS t", "t.state = 'refused'"),
+            Self::Unclear => ("effect AS t", "t.state IN ('parked', 'conflict')"),
+        }
+    }
+
+    /// The reason, and the time of it.
+    fn why(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OrderError | Self::OrderHeld => ("t.state_reason", "t.changed_at"),
+            Self::Exception => ("t.kind || ': ' || t.reason", "t.at"),
+            Self::Refused => ("t.kind || ': ' || t.note", "t.changed_at"),
+            Self::Unclear => ("t.kind || ' ' || t.state || ': ' || t.note", "t.changed_at"),
         }
     }
 }
@@ -88,12 +90,12 @@ fn key(row: &Row) -> R<ConnectionKey> {
 }
 
 async fn of_kind(tx: &mut Tx, access: &Access, kind: TroubleKind) -> R<Vec<Trouble>> {
-    let (from, reason, at) = kind.of();
+    let ((table, condition), (reason, at)) = (kind.among(), kind.why());
     let mut conditions = Conditions::of(access, "c");
     conditions.values.push(MOST_REASONS.into());
     let sql = format!(
         "SELECT c.tenant, c.merchant, c.id, {reason}, count(*), min({at}), max({at}), min(t.id), max(t.id)
-         FROM connection AS c JOIN {from} {SAME_CONNECTION}
+         FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
          WHERE {} GROUP BY c.tenant, c.merchant, c.id, {reason} ORDER BY 5 DESC, 8 LIMIT ${}",
         conditions.sql,
         conditions.values.len()
@@ -143,7 +145,7 @@ impl Database {
         let key = key.clone();
         self.read(&key.clone(), "troubled", move |tx| {
             Box::pin(async move {
-                let (from, reason, _) = kind.of();
+                let ((table, condition), (reason, _)) = (kind.among(), kind.why());
                 let mut conditions = Conditions::of(&Access::from(&key), "c");
                 conditions.and("c", "id =", &key.connection);
                 let mut places = Vec::with_capacity(reasons.len());
@@ -156,7 +158,7 @@ impl Database {
                 }
                 conditions.values.push(limit.into());
                 let sql = format!(
-                    "SELECT t.id FROM connection AS c JOIN {from} {SAME_CONNECTION}
+                    "SELECT t.id FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
                      WHERE {} AND {reason} IN ({}) ORDER BY t.id LIMIT ${}",
                     conditions.sql,
                     places.join(", "),
@@ -175,12 +177,10 @@ impl Database {
             Box::pin(async move {
                 let mut counted = Vec::new();
                 for kind in [TroubleKind::Exception, TroubleKind::Refused, TroubleKind::Unclear] {
-                    let (from, _, _) = kind.of();
-                    let conditions = Conditions::of(&access, "c");
-                    let sql = format!(
-                        "SELECT count(*) FROM connection AS c JOIN {from} {SAME_CONNECTION} WHERE {}",
-                        conditions.sql
-                    );
+                    let (table, condition) = kind.among();
+                    // By their state and no more: with their connections, SQLite would count through all that there are.
+                    let conditions = Conditions::of(&access, "t");
+                    let sql = format!("SELECT count(*) FROM {table} WHERE {condition} AND {}", conditions.sql);
                     let rows = tx.query_built(sql, &conditions.values).await?;
                     counted.push((kind, rows.first().map_or(Ok(0), |row| row.int(0))?));
                 }

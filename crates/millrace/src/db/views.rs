@@ -53,7 +53,7 @@ pub struct ShipmentQuery {
     pub confirmed: Option<bool>,
     /// With something for a person, or without.
     pub needs_person: Option<bool>,
-    /// Found in reference, key or tracking numbers.
+    /// Beginnings of words in the warehouse's own id, key, order number or tracking numbers; all of them.
     pub text: String,
     /// Go on after this id.
     pub after: Option<String>,

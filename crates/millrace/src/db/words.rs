@@ -1,10 +1,11 @@
-//! The words orders are found by: number, reference, names, address, e-mail, SKUs, tracking numbers.
+//! The words orders are found by: number, reference, names, address, e-mail, SKUs, tracking numbers; and shipments: the warehouse's
+//! own number, key, the order's number, tracking numbers.
 //!
 //! A search is for beginnings of words, so that an index answers it on both databases however many orders there are.
 
 use std::collections::BTreeSet;
 
-use connect::{Order, OrderId};
+use connect::{Order, OrderId, ShipmentId};
 
 use super::{
     R, Scope,
@@ -96,6 +97,31 @@ pub(super) async fn keep(
     tx.many(
         "INSERT INTO order_word (tenant, merchant, order_ref, word, origin) VALUES ",
         " ON CONFLICT (tenant, merchant, order_ref, word, origin) DO NOTHING",
+        &[],
+        rows.collect(),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Keeps the words of shipments, which come in once and do not change: of each, those of its line, and the number of the order that
+/// its key is for.
+pub(super) async fn keep_of_shipments(
+    tx: &mut Tx,
+    scope: &Scope,
+    lines: &[(ShipmentId, String, Option<i64>)],
+) -> R<()> {
+    let rows = lines.iter().flat_map(|(shipment, line, order_id)| {
+        let mut words = words(line);
+        words.extend(order_id.map(|number| number.to_string()));
+        let row = move |word: String| -> Vec<Value> {
+            vec![(&scope.tenant).into(), (&scope.merchant).into(), shipment.into(), word.into()]
+        };
+        words.into_iter().map(row)
+    });
+    tx.many(
+        "INSERT INTO shipment_word (tenant, merchant, shipment, word) VALUES ",
+        " ON CONFLICT (tenant, merchant, shipment, word) DO NOTHING",
         &[],
         rows.collect(),
     )

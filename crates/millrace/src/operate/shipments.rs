@@ -14,7 +14,7 @@ use crate::db::{ShipmentQuery, ShipmentView};
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub struct ShipmentsQuery {
-    /// With this text in reference, key or tracking numbers.
+    /// With words that begin so, all of them: the warehouse's own id, key, order number or tracking number.
     pub text: Option<String>,
     /// Of this connection (name or id).
     pub connection: Option<String>,

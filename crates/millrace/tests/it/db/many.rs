@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use connect::FeedCursor;
 use engine::order::OrderState;
-use millrace::db::{Access, OrderQuery};
+use millrace::db::{Access, OrderQuery, ShipmentQuery};
 
-use super::world::{World, on_both, requested};
+use super::world::{World, on_both, order, request_key, requested, shipment};
 
 /// Orders stored.
 const ORDERS: usize = 100_000;
@@ -14,7 +15,8 @@ const ORDERS: usize = 100_000;
 /// the machine does. What requests really take is measured by `./dev bench api`.
 const LIMIT: Duration = Duration::from_millis(500);
 
-/// Written straight into the tables: an order in a hundred is in error, a few are held, the rest is closed.
+/// Written straight into the tables: an order in a hundred is in error, a few are held, the rest is closed. Of each something has left,
+/// and the source knows of it; only of what left for the first, which is the oldest, it does not.
 async fn fill(world: &World) -> Access {
     let key = world.connection("acme").await;
     world.db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
@@ -36,8 +38,23 @@ async fn fill(world: &World) -> Access {
          FROM n JOIN (SELECT 'ada' AS head, 0 AS every UNION ALL SELECT 'web-', 1000000 UNION ALL SELECT 'customer', 5000
              UNION ALL SELECT 'sku-', 300) AS w ON 1 = 1"
     );
+    let left = shipment(&order(1), "S1", &request_key(1), &[3, 1]);
+    world.db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
+    let left = "'shp_01ZZZZZZZZZZZZZZZZZZ' || (100000 + n.i)";
+    let shipments = format!(
+        "INSERT INTO shipment (tenant, merchant, id, connection, order_ref, reference, key, content_sha256, document, tracking,
+             search, shipped_at, confirmed_at, created_at)
+         {numbers} SELECT '{tenant}', '{merchant}', {left}, '{connection}', {id}, 'S' || n.i, 'BPacme-O' || n.i, '', s.document, '',
+             '', 1, 1, 1
+         FROM n JOIN shipment AS s ON s.reference = 'S1'"
+    );
+    let shipment_words = format!(
+        "INSERT INTO shipment_word (tenant, merchant, shipment, word)
+         {numbers} SELECT '{tenant}', '{merchant}', {left}, w.head || n.i
+         FROM n JOIN (SELECT 'bpacme-o' AS head UNION ALL SELECT '1z') AS w ON 1 = 1"
+    );
     let mut raw = world.raw().await;
-    for statement in [orders, words] {
+    for statement in [orders, words, shipments, shipment_words] {
         raw.run(&statement).await.unwrap();
     }
     if world.db.is_postgres() {
@@ -74,6 +91,34 @@ async fn a_hundred_thousand_orders_are_listed_and_found_quickly() {
             for _ in 0..7 {
                 let begun = Instant::now();
                 let page = world.db.list_orders(&access, query.clone()).await.unwrap();
+                took.push(begun.elapsed());
+                assert_eq!(page.items.len(), found, "{what}");
+            }
+            took.sort_unstable();
+            eprintln!("{what}: {:?}, at most {:?}", took[3], took[6]);
+            assert!(took[3] < LIMIT, "{what}: {took:?}");
+        }
+        let shipments = |text: &str, confirmed: Option<bool>, needs_person: Option<bool>| ShipmentQuery {
+            confirmed,
+            needs_person,
+            text: text.to_owned(),
+            limit: 50,
+            ..ShipmentQuery::default()
+        };
+        for (what, query, found) in [
+            ("all shipments", shipments("", None, None), 50),
+            ("those told", shipments("", Some(true), None), 50),
+            ("those not told", shipments("", Some(false), None), 1),
+            ("those for a person", shipments("", None, Some(true)), 0),
+            ("one shipment", shipments("1z54321", None, None), 1),
+            ("a word of every shipment", shipments("bpacme", None, None), 50),
+            ("a word of every shipment, not told", shipments("bpacme", Some(false), None), 1),
+            ("a word of no shipment", shipments("nobody", None, None), 0),
+        ] {
+            let mut took = Vec::new();
+            for _ in 0..7 {
+                let begun = Instant::now();
+                let page = world.db.list_shipments(&access, query.clone()).await.unwrap();
                 took.push(begun.elapsed());
                 assert_eq!(page.items.len(), found, "{what}");
             }

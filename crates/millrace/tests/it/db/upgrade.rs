@@ -47,18 +47,19 @@ const FILLED: &str = "
                ('ten_2', 'mer_2', 'ord_3', 'con_2', 'best', 9, 'R-9', '{}', '', 1, 1, 1, '', 'new', '', BYTES, 0, 'new', '');
     INSERT INTO shipment (tenant, merchant, id, connection, order_ref, reference, key, content_sha256, document, tracking,
             search, shipped_at, created_at)
-        VALUES ('ten_1', 'mer_1', 'shp_1', 'con_1', 'ord_1', 's1', 'k1', '', '{}', '', 's1 1z999', 1, 1),
+        VALUES ('ten_1', 'mer_1', 'shp_1', 'con_1', 'ord_1', 's1', 'k1', '', '{}', '', 's1 bpacme-o7-g12 1z999', 1, 1),
                ('ten_2', 'mer_2', 'shp_2', 'con_2', NULL, 's2', 'k2', '', '{}', '', 'nobodys', 1, 1);
 ";
 
-/// Step 10 makes the words that orders are found by, from what is there.
+/// Step 10 makes the words that orders are found by, from what is there, and step 30 those of shipments.
 #[tokio::test(flavor = "multi_thread")]
-async fn orders_that_were_there_are_found_by_their_words() {
+async fn orders_and_shipments_that_were_there_are_found_by_their_words() {
     let words = [
         "ten_1 mer_1 ord_1 12 order",
         "ten_1 mer_1 ord_1 1z999 shipment",
         "ten_1 mer_1 ord_1 7 order",
         "ten_1 mer_1 ord_1 ada order",
+        "ten_1 mer_1 ord_1 bpacme-o7-g12 shipment",
         "ten_1 mer_1 ord_1 lane order",
         "ten_1 mer_1 ord_1 lovelace order",
         "ten_1 mer_1 ord_1 mill order",
@@ -67,7 +68,10 @@ async fn orders_that_were_there_are_found_by_their_words() {
         "ten_2 mer_2 ord_2 zo\u{eb} order",
     ];
     let all = "SELECT tenant || ' ' || merchant || ' ' || order_ref || ' ' || word || ' ' || origin FROM order_word";
-    let found = async |raw: &mut Raw| {
+    let of_shipments =
+        ["shp_1 1z999", "shp_1 7", "shp_1 bpacme-o7-g12", "shp_1 g12", "shp_1 o7-g12", "shp_1 s1", "shp_2 nobodys"];
+    let of_shipment = "SELECT shipment || ' ' || word FROM shipment_word";
+    let found = async |raw: &mut Raw, all: &str| {
         let mut found = raw.texts(all).await;
         found.sort();
         found
@@ -81,7 +85,8 @@ async fn orders_that_were_there_are_found_by_their_words() {
     let mut raw = Raw::Sqlite(Box::new(old));
     raw.run(&FILLED.replace("BYTES", "x''")).await.unwrap();
     let db = Database::open(&DatabaseConfig::new(format!("sqlite:{}", file.display()))).await.unwrap();
-    assert_eq!(found(&mut raw).await, words, "on SQLite");
+    assert_eq!(found(&mut raw, all).await, words, "on SQLite");
+    assert_eq!(found(&mut raw, of_shipment).await, of_shipments, "on SQLite");
     db.close().await;
 
     let folder = tempfile::tempdir().unwrap();
@@ -98,8 +103,10 @@ async fn orders_that_were_there_are_found_by_their_words() {
     let mut raw = Raw::Postgres(Box::new(administrator));
     raw.run(&FILLED.replace("BYTES", "''::bytea")).await.unwrap();
     let db = Database::open(&DatabaseConfig::new(&url)).await.unwrap();
-    assert_eq!(found(&mut raw).await, words, "on PostgreSQL");
-    let unforced = "SELECT relname::text FROM pg_class WHERE relname IN ('orders', 'shipment', 'order_word')
+    assert_eq!(found(&mut raw, all).await, words, "on PostgreSQL");
+    assert_eq!(found(&mut raw, of_shipment).await, of_shipments, "on PostgreSQL");
+    let unforced =
+        "SELECT relname::text FROM pg_class WHERE relname IN ('orders', 'shipment', 'order_word', 'shipment_word')
         AND NOT (relrowsecurity AND relforcerowsecurity)";
     assert!(raw.texts(unforced).await.is_empty(), "row-level security is forced again");
     db.close().await;
