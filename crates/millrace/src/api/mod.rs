@@ -39,6 +39,7 @@ mod problem;
 mod provider;
 mod reference;
 mod removal;
+mod refusals;
 mod repeatable;
 mod safety;
 mod schedules;
@@ -97,6 +98,7 @@ pub struct Api {
     turns: versions::Turns,
     allowances: allowance::Allowances,
 }
+    refusals: refusals::Refusals,
 
 impl Api {
     /// For this hub.
@@ -111,6 +113,7 @@ impl Api {
             turns: versions::Turns::default(),
             allowances: allowance::Allowances::default(),
         })
+            refusals: refusals::Refusals::default(),
     }
 }
 
@@ -373,6 +376,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let authenticate = || middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate);
     let allowance = || middleware::from_fn_with_state(Arc::clone(&api), allowance::keep);
     let (routes, _) = open().split_for_parts();
+    let from_here = || middleware::from_fn_with_state(Arc::clone(&api), auth::from_here);
     let open = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::from_here));
     let (routes, _) = own().split_for_parts();
     let own = routes.layer(middleware::from_fn(auth::only_people)).layer(allowance()).layer(authenticate());

@@ -276,6 +276,13 @@ pub(super) async fn begin(
         Proved::Password { several_factors } => ("password", None, several_factors),
         Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
     };
+    // Whoever has one gave a code of it, unless the provider had asked for one itself.
+    let factor = match proved {
+        Proved::Provider { several_factors: true, .. } => Some("provider"),
+        _ if person.factor_since.is_some() => Some("here"),
+        Proved::Password { several_factors: true } => Some("provider"),
+        Proved::Password { .. } | Proved::Provider { .. } => None,
+    };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
         hash: keys::hash(&token),
@@ -284,6 +291,7 @@ pub(super) async fn begin(
         by,
         proved_at,
         several_factors,
+        factor,
     };
     // Disabled, or another password, since it was compared.
     let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
@@ -418,6 +426,21 @@ pub async fn show(hub: &Hub, caller: &Caller, token: &str) -> Result<SessionOut,
 pub async fn sign_out(hub: &Hub, caller: &Caller) -> Result<(), Failure> {
     let own = caller.person()?;
     Ok(hub.db.end_session(&own.tenant, &own.person, &own.session, &caller.actor).await?)
+}
+
+/// Ends the session that a browser came with, now that it has another one. Where that does not work it ends by its own limits,
+/// which is not worth refusing the new one for.
+pub async fn end_earlier(hub: &Hub, token: Option<&str>) {
+    let Some(token) = token.filter(|token| token.starts_with(PREFIX) && token.len() <= 200) else { return };
+    let ended = match hub.db.find_session(&keys::hash(token)).await {
+        Ok(Some((row, person))) if row.ended_at.is_none() => {
+            hub.db.end_session(&person.tenant, &person.id, &row.id, &actor(&person)).await
+        }
+        found => found.map(|_| ()),
+    };
+    if let Err(error) = ended {
+        tracing::warn!("the earlier session of a browser that signed in again could not be ended: {error}");
+    }
 }
 
 /// The caller's own password and code, looked at like any other try.

@@ -28,6 +28,7 @@ mod preflight;
 mod provider;
 mod reference;
 mod removal;
+mod refusals;
 mod schedules;
 mod second_factor;
 mod shape;
