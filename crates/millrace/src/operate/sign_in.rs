@@ -263,6 +263,8 @@ pub(super) enum Proved {
     Password { several_factors: bool },
     /// By the word of an identity provider, which asked them then; for several factors, or one.
     Provider { asked_at: Timestamp, several_factors: bool },
+    /// By the link of `millrace demo`, just now.
+    Demo,
 }
 
 pub(super) async fn begin(
@@ -275,13 +277,14 @@ pub(super) async fn begin(
     let (by, proved_at, several_factors) = match proved {
         Proved::Password { several_factors } => ("password", None, several_factors),
         Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
+        Proved::Demo => ("demo", None, false),
     };
     // Whoever has one gave a code of it, unless the provider had asked for one itself.
     let factor = match proved {
         Proved::Provider { several_factors: true, .. } => Some("provider"),
         _ if person.factor_since.is_some() => Some("here"),
         Proved::Password { several_factors: true } => Some("provider"),
-        Proved::Password { .. } | Proved::Provider { .. } => None,
+        Proved::Password { .. } | Proved::Provider { .. } | Proved::Demo => None,
     };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
