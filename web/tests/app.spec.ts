@@ -5,8 +5,9 @@ import { comesIn, faults, pick, sideways } from './steps';
 
 test.describe.configure({ mode: 'serial' });
 
-test('orders flow on screen without a reload', async ({ page, demo }) => {
-  await demo.signIn(page);
+test('the link of the demo signs in, and orders flow on screen without a reload', async ({ page, demo }) => {
+  await page.goto(await demo.link());
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
   await page.getByRole('link', { name: 'Orders', exact: true }).click();
   const rows = page.getByRole('table', { name: 'Orders' }).locator('tbody tr');
   await expect(rows.first()).toBeVisible({ timeout: 60_000 });
@@ -15,6 +16,25 @@ test('orders flow on screen without a reload', async ({ page, demo }) => {
   await expect(rows).toHaveCount(ORDERS, { timeout: 60_000 });
   await expect(rows.filter({ hasText: 'Closed' })).toHaveCount(ORDERS, { timeout: 90_000 });
   expect(await page.evaluate(() => 'stayed' in window)).toBe(true);
+});
+
+test('the link signs in once; from then on it fills in the form', async ({ page, demo }) => {
+  const taken = page.waitForResponse((answer) => answer.url().endsWith('/sign-in/demo'));
+  await page.goto(await demo.link());
+  expect((await taken).status()).toBe(404);
+  await expect(page.getByLabel('E-mail address')).toHaveValue(demo.person);
+  await expect(page.getByRole('textbox', { name: 'Password' })).toHaveValue(demo.password);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await expect(page.getByRole('heading', { name: 'Overview', level: 1 })).toBeVisible();
+});
+
+test('whoever signs out while nobody answers is told so, and leaves nothing on the screen', async ({ page, demo }) => {
+  await demo.signIn(page);
+  await page.route('**/api/v1/session', (route) => (route.request().method() === 'DELETE' ? route.abort() : route.continue()));
+  await page.getByRole('button', { name: 'You' }).click();
+  await page.getByRole('menuitem', { name: 'Sign out' }).click();
+  await expect(page.getByText('Millrace did not answer, so your session is not over there')).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible();
 });
 
 test('search and filters stand in the address, and a view brings them back', async ({ page, demo }) => {

@@ -9,6 +9,7 @@ use crate::{
     db::DatabaseConfig,
     node,
     notify::mail::MailSettings,
+    operate::demo::DemoLink,
     serving::Patience,
     tls::TlsFiles,
     worker::Seams,
@@ -87,6 +88,8 @@ pub struct Config {
     pub provider: Option<Provider>,
     /// Where e-mail is handed over; without it alert channels of this kind take nothing.
     pub mail: Option<MailSettings>,
+    /// The link by which a demo signs its own person in. `millrace demo` sets it, and nothing else can.
+    pub demo: Option<Arc<DemoLink>>,
 }
 
 impl Config {
@@ -124,6 +127,7 @@ impl Config {
             requests_per_minute: Some(allowance::USUAL),
             second_factor: SecondFactor::default(),
             mail: None,
+            demo: None,
             provider: None,
             synchronous_replication: false,
         }

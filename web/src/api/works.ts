@@ -133,6 +133,13 @@ export function forget(id: number): void {
   put(works.filter((work) => work.id !== id));
 }
 
+/** A session has ended by itself: nothing is shown to who comes next. Whoever signs in again in this window finds their own. */
+export function hideAll(): void {
+  works = [];
+  owner = '';
+  for (const listener of listeners) listener();
+}
+
 /** Somebody signs out: nothing of theirs is shown to who comes next, or kept. */
 export function forgetAll(): void {
   put([]);

@@ -2,6 +2,7 @@ import { words } from '../parts/values';
 
 /** What things are done with: each action begins with one of them and a dot. In words where its own name is none. */
 export const SUBJECTS: Record<string, string> = {
+  access: 'Access',
   alert_policy: 'Alert policy',
   api_key: 'Key',
   backup: 'Backup',
@@ -67,6 +68,7 @@ const DONE: Record<string, string> = {
   open: 'opened',
   password: 'password changed',
   put: 'kept',
+  refused: 'refused',
   recovery_code: 'replaced by a recovery code',
   register: 'asked for',
   release: 'released',

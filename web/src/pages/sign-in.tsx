@@ -1,9 +1,9 @@
-import { Button, PasswordInput, Stack, TextInput } from '@mantine/core';
+import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { api, done, reading, setCsrf } from '../api/client';
-import type { Problem } from '../api/problem';
+import { problemOf, type Problem } from '../api/problem';
 import type { Session } from '../api/session';
 import { ProblemNote } from '../parts/notes';
 import { target } from '../parts/link';
@@ -23,6 +23,22 @@ export async function signIn(entered: Entered): Promise<Session> {
   return session;
 }
 
+/**
+ * Signs in by the link of `millrace demo`. No other program has this address, so nobody is signed in elsewhere by a link that
+ * somebody sent them.
+ */
+async function signInToDemo(token: string): Promise<Session> {
+  const answer = await fetch('/sign-in/demo', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ token }),
+  });
+  if (!answer.ok) throw problemOf(undefined, answer.status);
+  const session = (await answer.json()) as Session;
+  setCsrf(session.csrf);
+  return session;
+}
+
 /** Only a page of the app itself is gone to after signing in. */
 function inside(to: unknown): string {
   return typeof to === 'string' && /^\/(?![/\\])/.test(to) ? to : '/';
@@ -32,21 +48,11 @@ export function SignIn() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const search: { to?: unknown } = useSearch({ strict: false });
-  // `millrace demo` prints a link that fills in what it just made. It signs nobody in: that takes the button.
+  // `millrace demo` prints a link that signs in once, and fills in what it made.
   const [filled] = useState(() => new URLSearchParams(location.hash.slice(1)));
   const [email, setEmail] = useState(filled.get('email') ?? '');
   const [password, setPassword] = useState(filled.get('password') ?? '');
   const [code, setCode] = useState('');
-  // Another such link, opened while the page is there, changes only what stands behind the #.
-  useEffect(() => {
-    const refill = () => {
-      const given = new URLSearchParams(location.hash.slice(1));
-      setEmail((before) => given.get('email') ?? before);
-      setPassword((before) => given.get('password') ?? before);
-    };
-    window.addEventListener('hashchange', refill);
-    return () => window.removeEventListener('hashchange', refill);
-  }, []);
   const comeIn = (session: Session) => {
     client.clear();
     client.setQueryData(reading('/api/v1/session').queryKey, session);
@@ -56,10 +62,39 @@ export function SignIn() {
     mutationFn: signIn,
     onSuccess: comeIn,
   });
+  const demo = useMutation<Session, Problem, string>({
+    mutationFn: signInToDemo,
+    onSuccess: comeIn,
+  });
+  const arrive = demo.mutate;
+  const tried = useRef('');
+  // Another such link, opened while the page is there, changes only what stands behind the #.
+  useEffect(() => {
+    const use = () => {
+      const given = new URLSearchParams(location.hash.slice(1));
+      setEmail((before) => given.get('email') ?? before);
+      setPassword((before) => given.get('password') ?? before);
+      const token = given.get('demo') ?? '';
+      // Where it was used before, or has ended, the form is there, filled in.
+      if (token !== '' && token !== tried.current) {
+        tried.current = token;
+        arrive(token);
+      }
+    };
+    use();
+    window.addEventListener('hashchange', use);
+    return () => window.removeEventListener('hashchange', use);
+  }, [arrive]);
   const wantsCode = attempt.error?.kind === 'second_factor_needed' || code !== '';
   const refused = attempt.error && attempt.error.kind !== 'second_factor_needed';
   return (
     <Door title="Sign in">
+      {filled.get('left') === 'unheard' && (
+        <Text size="sm" mb="md">
+          Millrace did not answer, so your session is not over there: it ends by itself within an hour, or sign out again when
+          it answers. This browser has forgotten what it showed.
+        </Text>
+      )}
       <ProviderSignIn onSession={comeIn} />
       <form
         onSubmit={(event) => {
@@ -98,7 +133,7 @@ export function SignIn() {
             />
           )}
           {refused && <ProblemNote error={attempt.error} />}
-          <Button type="submit" loading={attempt.isPending}>
+          <Button type="submit" loading={attempt.isPending || demo.isPending}>
             Sign in
           </Button>
         </Stack>

@@ -3,13 +3,14 @@ import { useDisclosure } from '@mantine/hooks';
 import { Notifications } from '@mantine/notifications';
 import IconSun from '@tabler/icons-react/dist/esm/icons/IconSunMoon.mjs';
 import IconUser from '@tabler/icons-react/dist/esm/icons/IconUser.mjs';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { api, done, reading, setCsrf, setEndedListener } from '../api/client';
 import { useLive } from '../api/live';
+import { problemFrom } from '../api/problem';
 import { SessionContext, useRights, useSession } from '../api/session';
-import { forgetAll, recall } from '../api/works';
+import { forgetAll, hideAll, recall } from '../api/works';
 import { complain } from '../parts/act';
 import { useKeptFocus } from '../parts/focus';
 import { ProblemNote, Waiting } from '../parts/notes';
@@ -78,9 +79,14 @@ export function Shell() {
     // Where one is now is not followed any further: that would lead from the sign-in page to itself.
     const { pathname, search } = window.location;
     if (out && pathname !== '/sign-in') {
-      void navigate({ to: '/sign-in', search: pathname === '/' ? {} : { to: pathname + search }, replace: true });
+      const left = navigate({ to: '/sign-in', search: pathname === '/' ? {} : { to: pathname + search }, replace: true });
+      // Nothing of what was shown stays in view.
+      void left.then(() => {
+        client.clear();
+        hideAll();
+      });
     }
-  }, [out, navigate]);
+  }, [out, navigate, client]);
   const person = session.data?.person.id;
   useEffect(() => {
     if (person) recall(person);
@@ -231,14 +237,23 @@ function useLeave() {
   return async () => {
     try {
       await done(api.DELETE('/api/v1/session'));
+      await navigate({ to: '/sign-in' });
     } catch (error) {
-      complain(error);
-      return;
+      if (problemFrom(error).told.status > 0) {
+        complain(error);
+        return;
+      }
+      // Nobody answered: then at least this browser forgets, and says what it could not do.
+      await navigate({ to: '/sign-in', hash: 'left=unheard' });
     }
-    await navigate({ to: '/sign-in' });
-    client.clear();
-    forgetAll();
+    forget(client);
   };
+}
+
+/** Whoever comes next at this browser finds nothing of what was shown. */
+function forget(client: QueryClient) {
+  client.clear();
+  forgetAll();
 }
 
 function Me() {

@@ -12,7 +12,7 @@ use axum::{
 use connect::Secret;
 use utoipa::openapi::OpenApi;
 
-use super::{Api, browser, browser::Cookie, problem::ProblemOut};
+use super::{Api, browser, browser::Cookie, problem::ProblemOut, refusals::Known};
 use crate::operate::{Caller, Failure, FailureKind, Role, keys, sign_in};
 
 /// Header that names the tenant, for administrators of the installation where there are several tenants.
@@ -31,19 +31,27 @@ pub(super) async fn authenticate(State(api): State<Arc<Api>>, mut request: Reque
     match of_session(&api, cookie, looks(&request), request.headers(), request.uri()).await {
         Err(refused) => return refused,
         Ok(Some((caller, token))) => {
+            let known = Known::from(&caller);
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(Token(Secret::new(token)));
-            return next.run(request).await;
+            return of(known, next.run(request).await);
         }
         Ok(None) => {}
     }
     match caller(&api, request.headers()).await {
         Ok(caller) => {
+            let known = Known::from(&caller);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            of(known, next.run(request).await)
         }
         Err(response) => response,
     }
+}
+
+/// An answer that goes to somebody who is known.
+fn of(known: Known, mut response: Response) -> Response {
+    response.extensions_mut().insert(known);
+    response
 }
 
 /// Who came with a session, and with which; `None`: the request has a key, or neither.
@@ -68,7 +76,7 @@ async fn of_session(
         let expected = sign_in::csrf(&token);
         let public = api.hub.config.public_url.as_ref();
         if let Some(why) = browser::refused(headers, uri, public, &expected) {
-            return Err(cross_site(why));
+            return Err(of(Known::from(&caller), cross_site(why)));
         }
     }
     Ok(Some((caller, token)))
@@ -79,17 +87,20 @@ pub(super) async fn authenticate_warehouse(State(api): State<Arc<Api>>, mut requ
     let cookie = Cookie::of(request.extensions(), request.headers(), request.uri());
     match of_session(&api, cookie, looks(&request), request.headers(), request.uri()).await {
         Err(refused) => return refused,
-        Ok(Some(_)) => {
+        Ok(Some((caller, _))) => {
             let why = "this is for the system of a warehouse, with a key of its own";
-            return Failure::new(FailureKind::Forbidden, why).into_response();
+            return of(Known::from(&caller), Failure::new(FailureKind::Forbidden, why).into_response());
         }
         Ok(None) => {}
     }
-    let Some(key) = bearer(request.headers()) else { return ProblemOut::unauthorised().into_response() };
+    let Some(key) = request.headers().get(header::AUTHORIZATION).and_then(bearer) else {
+        return ProblemOut::unauthorised().into_response();
+    };
     match keys::warehouse(&api.hub, key).await {
         Ok(Some(wms)) => {
+            let known = Known::from(&wms);
             request.extensions_mut().insert(wms);
-            next.run(request).await
+            of(known, next.run(request).await)
         }
         Ok(None) => ProblemOut::unauthorised().into_response(),
         Err(failure) => failure.into_response(),
@@ -221,18 +232,17 @@ pub(super) async fn still(api: &Api, headers: &HeaderMap, token: Option<&Token>)
     caller.filter(|caller| owes(caller).is_none())
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, key)| key.trim())
+/// The key in an `Authorization` header.
+pub(super) fn bearer(value: &HeaderValue) -> Option<&str> {
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
 /// The caller behind the key in these headers.
 pub(super) async fn caller(api: &Api, headers: &HeaderMap) -> Result<Caller, Response> {
-    let Some(key) = bearer(headers) else { return Err(ProblemOut::unauthorised().into_response()) };
+    let Some(key) = headers.get(header::AUTHORIZATION).and_then(bearer) else {
+        return Err(ProblemOut::unauthorised().into_response());
+    };
     let tenant = headers.get(TENANT).and_then(|value| value.to_str().ok());
     match keys::sign_in(&api.hub, key, tenant).await {
         Ok(Some(caller)) => Ok(caller),

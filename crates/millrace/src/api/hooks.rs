@@ -15,7 +15,7 @@ use connect::{
     planted::{Planted, planted},
 };
 
-use super::Api;
+use super::{Api, refusals::Unproved};
 use crate::operate::{
     Failure,
     webhooks::{self, Taken},
@@ -49,7 +49,11 @@ fn answer(outcome: Result<Result<Taken, Failure>, tokio::task::JoinError>) -> Re
     match outcome {
         // Some vendors look for these words, and call again without them.
         Ok(Ok(Taken::Kept)) => Json(serde_json::json!({ "code": "200", "Status": "Success" })).into_response(),
-        Ok(Ok(Taken::NotOurs)) => super::nothing_here().into_response(),
+        Ok(Ok(Taken::NotOurs)) => {
+            let mut response = super::nothing_here().into_response();
+            response.extensions_mut().insert(Unproved);
+            response
+        }
         Ok(Err(_)) if planted(Planted::CallerAtFault) => super::nothing_here().into_response(),
         Ok(Err(_)) if planted(Planted::AnswersFirst) => StatusCode::OK.into_response(),
         Ok(Err(failure)) => {

@@ -14,6 +14,7 @@ mod browser;
 mod census;
 mod configuration;
 mod connections;
+mod demo;
 mod desk;
 mod document;
 mod documents;
@@ -38,6 +39,7 @@ mod preflight;
 mod problem;
 mod provider;
 mod reference;
+mod refusals;
 mod removal;
 mod repeatable;
 mod safety;
@@ -96,6 +98,7 @@ pub struct Api {
     tails: tail::Tails,
     turns: versions::Turns,
     allowances: allowance::Allowances,
+    refusals: refusals::Refusals,
 }
 
 impl Api {
@@ -110,6 +113,7 @@ impl Api {
             tails,
             turns: versions::Turns::default(),
             allowances: allowance::Allowances::default(),
+            refusals: refusals::Refusals::default(),
         })
     }
 }
@@ -373,8 +377,13 @@ fn base() -> OpenApi {
 pub fn router(api: Arc<Api>) -> Router {
     let authenticate = || middleware::from_fn_with_state(Arc::clone(&api), auth::authenticate);
     let allowance = || middleware::from_fn_with_state(Arc::clone(&api), allowance::keep);
+    let from_here = || middleware::from_fn_with_state(Arc::clone(&api), auth::from_here);
     let (routes, _) = open().split_for_parts();
-    let open = routes.layer(middleware::from_fn_with_state(Arc::clone(&api), auth::from_here));
+    let open = routes.layer(from_here());
+    let demo = match &api.hub.config.demo {
+        Some(_) => Router::new().route(demo::PATH, routing::post(demo::come_in).layer(from_here())),
+        None => Router::new(),
+    };
     let (routes, _) = own().split_for_parts();
     let own = routes.layer(middleware::from_fn(auth::only_people)).layer(allowance()).layer(authenticate());
     let (routes, document) = v1().split_for_parts();
@@ -405,6 +414,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .into_iter()
         .fold(Router::new(), |router, one| router.route(one.path, one.answer))
         .nest(auth::V1, open.merge(own).merge(installation).merge(desk).merge(private))
+        .merge(demo)
         .fallback(otherwise)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())

@@ -62,6 +62,7 @@ pub(super) async fn finish_provider_sign_in(
 ) -> Result<Response, Failure> {
     let token = browser.cookie.flow_token(&headers);
     let begun = provider::finish(&api.hub, &browser.visitor, token.as_deref(), &given).await?;
+    browser.ends_earlier(&api).await;
     let mut response = browser.keeps(StatusCode::CREATED, begun);
     if let Some(value) = browser.cookie.clear_flow() {
         response.headers_mut().append(header::SET_COOKIE, value);
@@ -80,7 +81,10 @@ pub(super) async fn come_back(
     let token = browser.cookie.flow_token(&headers);
     let came = provider::come_back(&api.hub, &browser.visitor, token.as_deref(), given).await;
     let (place, cookies) = match came {
-        Ok(Came::In(begun)) => ("/", vec![browser.cookie.set(begun.token.expose()), browser.cookie.clear_flow()]),
+        Ok(Came::In(begun)) => {
+            browser.ends_earlier(&api).await;
+            ("/", vec![browser.cookie.set(begun.token.expose()), browser.cookie.clear_flow()])
+        }
         Ok(Came::Waits) => ("/sign-in#provider=code", Vec::new()),
         Err(failure) => {
             tracing::info!(address = browser.visitor.address, "nobody came in by the provider: {}", failure.detail);

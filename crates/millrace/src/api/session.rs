@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::{
     Extension, Json,
     extract::{FromRequestParts, State},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
+use connect::Secret;
 
 use super::{
     Api,
@@ -27,20 +28,29 @@ use crate::operate::{
 pub(super) struct Browser {
     pub(super) visitor: Visitor,
     pub(super) cookie: Cookie,
+    /// The token of the session it has, or had.
+    token: Option<Secret>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Browser {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        let cookie = Cookie::of(&parts.extensions, &parts.headers, &parts.uri);
         Ok(Self {
             visitor: browser::visitor(&parts.extensions, &parts.headers),
-            cookie: Cookie::of(&parts.extensions, &parts.headers, &parts.uri),
+            token: cookie.token(&parts.headers).map(Secret::new),
+            cookie,
         })
     }
 }
 
 impl Browser {
+    /// It has signed in: the session that it came with ends.
+    pub(super) async fn ends_earlier(&self, api: &Api) {
+        sign_in::end_earlier(&api.hub, self.token.as_ref().map(Secret::expose)).await;
+    }
+
     /// An answer that gives the browser the session's new token.
     pub(super) fn keeps(&self, status: StatusCode, begun: Begun) -> Response {
         let mut response = (status, Json(begun.session)).into_response();
@@ -54,7 +64,8 @@ impl Browser {
 /// Sign in
 ///
 /// Answers with the session's cookie (`__Host-millrace`; without TLS on the same machine `millrace-local`) and with the token
-/// that must come back as `Millrace-Csrf`. Unknown addresses and wrong passwords answer alike.
+/// that must come back as `Millrace-Csrf`. Unknown addresses and wrong passwords answer alike. A session that the browser had
+/// before ends.
 #[utoipa::path(post, path = "/session", operation_id = "sign_in", tag = "session", security(()), request_body = SignInIn,
     responses((status = 201, body = SessionOut), (status = "default", body = ProblemOut)))]
 pub(super) async fn sign_in(
@@ -63,6 +74,7 @@ pub(super) async fn sign_in(
     Given(given): Given<SignInIn>,
 ) -> Result<Response, Failure> {
     let begun = sign_in::sign_in(&api.hub, &browser.visitor, given).await?;
+    browser.ends_earlier(&api).await;
     Ok(browser.keeps(StatusCode::CREATED, begun))
 }
 
@@ -79,7 +91,7 @@ pub(super) async fn get_session(
 
 /// Sign out
 ///
-/// The session ends at once, here and everywhere.
+/// The session ends at once, here and everywhere. The browser is told to forget what it has kept of it (`Clear-Site-Data`).
 #[utoipa::path(delete, path = "/session", operation_id = "sign_out", tag = "session",
     responses((status = 204, description = "Done"), (status = "default", body = ProblemOut)))]
 pub(super) async fn sign_out(
@@ -92,6 +104,9 @@ pub(super) async fn sign_out(
     if let Some(value) = browser.cookie.clear() {
         response.headers_mut().insert(header::SET_COOKIE, value);
     }
+    // Pages that could be gone back to. Not its storage, where the person's views and colours are; nor its cookies, which would be
+    // those of everything else under the same domain as well.
+    response.headers_mut().insert(HeaderName::from_static("clear-site-data"), HeaderValue::from_static("\"cache\""));
     Ok(response)
 }
 

@@ -12,7 +12,11 @@ use axum::{
 
 use tracing::Instrument as _;
 
-use super::{Api, problem::ProblemOut};
+use super::{
+    Api, browser,
+    problem::ProblemOut,
+    refusals::{Asked, Known},
+};
 
 const HEADERS: [(HeaderName, HeaderValue); 7] = [
     (
@@ -48,16 +52,23 @@ pub(super) async fn wrap(State(api): State<Arc<Api>>, request: Request, next: Ne
     let protected = api.hub.config.tls.is_some()
         || api.hub.config.public_url.as_ref().is_some_and(|url| url.scheme() == "https")
         || request.headers().get("x-forwarded-proto").is_some_and(|scheme| scheme == "https");
+    let address = browser::visitor(request.extensions(), request.headers()).address;
+    let asked = Asked::new(&id, &address, &request);
     let started = Instant::now();
     // Whatever is logged while it is worked on carries its id.
     let span = tracing::info_span!("request", request.id = id, http.method = %method, http.path = path);
     let mut response = next.run(request).instrument(span).await;
     let status = response.status();
+    let known = response.extensions_mut().remove::<Known>();
     tracing::info!(
         request.id = id, http.method = %method, http.path = path, http.status = status.as_u16(),
-        http.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), "request"
+        http.took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        request.who = known.as_ref().map(Known::in_log), request.from = address, "request"
     );
     let told = response.extensions_mut().remove::<ProblemOut>();
+    if let Some(why) = asked.refused(told.as_ref(), response.extensions()) {
+        asked.note(&api, known, why).await;
+    }
     if let Some(mut problem) = told {
         problem.instance.clone_from(&id);
         let (mut parts, _) = response.into_parts();

@@ -26,6 +26,8 @@ pub struct NewSession {
     pub proved_at: Option<Timestamp>,
     /// Whether an identity provider said that it asked for several factors.
     pub several_factors: bool,
+    /// Who asked for a second factor, for the audit trail: `here`, `provider`; `None`: nobody did.
+    pub factor: Option<&'static str>,
 }
 
 /// A session as kept; its token is not.
@@ -127,7 +129,10 @@ impl Database {
                     ],
                 )
                 .await?;
-                let detail = serde_json::json!({ "address": new.address, "session": id, "by": new.by }).to_string();
+                let detail = serde_json::json!({
+                    "address": new.address, "session": id, "by": new.by, "factor": new.factor,
+                })
+                .to_string();
                 audit::append(tx, tenant.as_str(), &actor, "sign_in.success", &person, &detail).await?;
                 one(tx, &tenant, &id).await
             })

@@ -25,6 +25,7 @@ use crate::{
     config::Config,
     operate::{
         self,
+        demo::{DemoLink, LIFE},
         endpoints::SecretIn,
         links::{self, RedeemIn},
         sign_in::Visitor,
@@ -66,10 +67,13 @@ pub async fn run(options: DemoOptions, shutdown: CancellationToken) -> anyhow::R
     let mut ends = Ends::start(folder.path(), &options).await?;
     show.say(&ends.describe());
 
-    let Started { address, administrator, password, stop, program } = program(folder.path().join("data")).await?;
+    let Started { address, administrator, password, token, stop, program } =
+        program(folder.path().join("data")).await?;
     show.say(&format!("Millrace listens on http://{address}; its database is one SQLite file."));
-    show.say(&format!("Sign in as {PERSON} with the password {password}, or open a page where both are filled in:"));
-    show.say(&format!("http://{address}/sign-in#email={PERSON}&password={password}"));
+    show.say(&format!("Sign in as {PERSON} with the password {password}, or open this, which signs you in:"));
+    let token = token.expose();
+    show.say(&format!("http://{address}/sign-in#email={PERSON}&password={password}&demo={token}"));
+    show.say(&format!("(Once, within {} minutes. After that it fills in the form.)", LIFE.as_mins()));
     let api = Api::new(address, administrator)?;
     let connection = api.connect(&ends).await?;
     show.say("A connection was made through the public API: store, warehouse, mappings, three channels. It is on.");
@@ -137,6 +141,8 @@ struct Started {
     administrator: String,
     /// The password of [`PERSON`].
     password: String,
+    /// Signs them in, once.
+    token: Secret,
     stop: CancellationToken,
     program: tokio::task::JoinHandle<Result<(), app::AppError>>,
 }
@@ -146,7 +152,6 @@ async fn program(data: PathBuf) -> anyhow::Result<Started> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
     let waits = Waits::default();
-    let config = Config { listen: address, allow_stand_ins: true, waits, ..Config::in_folder(&data) };
     let http = HttpWaits { connect: waits.connect, total: waits.http, ..HttpWaits::default() };
     let seams = Seams {
         clock: Arc::new(SystemClock::default()),
@@ -154,11 +159,13 @@ async fn program(data: PathBuf) -> anyhow::Result<Started> {
         transport: Arc::new(HttpTransport::new(http, Guard::stand_ins())?),
         files: Arc::new(connectors::files::Files::new(waits, Guard::stand_ins())),
     };
+    let (link, token) = DemoLink::draw(PERSON, &*seams.random, &*seams.clock);
+    let config = Config { listen: address, allow_stand_ins: true, waits, demo: Some(link), ..Config::in_folder(&data) };
     let installed = operate::init(&config, &seams).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let password = first_person(&config, &seams, address).await.map_err(|failure| anyhow::anyhow!("{failure}"))?;
     let stop = CancellationToken::new();
     let program = tokio::spawn(app::run(config, Some(listener), seams, stop.clone()));
-    Ok(Started { address, administrator: installed.administrator_key, password, stop, program })
+    Ok(Started { address, administrator: installed.administrator_key, password, token, stop, program })
 }
 
 /// Uses the link for the first administrator, as the person at the screen would. The password.

@@ -1,7 +1,7 @@
 //! API keys: random, kept as a hash only, limited to a role, a tenant and perhaps a merchant and parts of the API.
 
 use connect::{
-    Random, Settings, WarehouseFeature,
+    Random, Settings, TenantId, WarehouseFeature,
     planted::{Planted, planted},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -70,13 +70,13 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         // Not worth refusing a request for.
         tracing::warn!("the last use of a key could not be written down: {error}");
     }
-    let installation = record.tenant.is_none();
+    let (actor, installation) = (actor(&record), record.tenant.is_none());
     let whose = match record.tenant {
         Some(own) => own,
         None => super::setup::among(tenants, tenant)?,
     };
     Ok(Some(Caller {
-        actor: format!("key {} ({})", record.id, record.name),
+        actor,
         role,
         tenant: whose,
         merchants: record.merchant.map(|merchant| [merchant].into()),
@@ -84,6 +84,11 @@ pub async fn sign_in(hub: &Hub, key: &str, tenant: Option<&str>) -> Result<Optio
         installation,
         signed_in: None,
     }))
+}
+
+/// How the audit trail names a key.
+fn actor(record: &ApiKeyRecord) -> String {
+    format!("key {} ({})", record.id, record.name)
 }
 
 /// A warehouse that calls us. It is no [`Caller`]: no other operation can be reached with it.
@@ -116,7 +121,22 @@ pub async fn warehouse(hub: &Hub, key: &str) -> Result<Option<Wms>, Failure> {
     if let Err(error) = hub.db.touch_api_key(&record).await {
         tracing::warn!("the last use of a key could not be written down: {error}");
     }
-    Ok(Some(Wms { actor: format!("key {} ({})", record.id, record.name), desk }))
+    Ok(Some(Wms { actor: actor(&record), desk }))
+}
+
+/// Whose key it is, valid or not, and how the audit trail names it; no tenant: the installation's. `None`: nobody has it.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub async fn whose(hub: &Hub, key: &str) -> Result<Option<(Option<TenantId>, String)>, Failure> {
+    if !key.starts_with(PREFIX) || key.len() > 200 {
+        return Ok(None);
+    }
+    let found = hub.db.find_api_key(&hash(key)).await?;
+    Ok(found.map(|record| {
+        let actor = actor(&record);
+        (record.tenant, actor)
+    }))
 }
 
 /// An API key, without the key itself.

@@ -13,6 +13,7 @@ pub mod census;
 pub mod check;
 pub mod connections;
 pub mod deliveries;
+pub mod demo;
 pub mod desk;
 pub mod documents;
 pub mod drafts;

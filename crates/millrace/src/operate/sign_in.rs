@@ -266,6 +266,8 @@ pub(super) enum Proved {
     Password { several_factors: bool },
     /// By the word of an identity provider, which asked them then; for several factors, or one.
     Provider { asked_at: Timestamp, several_factors: bool },
+    /// By the link of `millrace demo`, just now.
+    Demo,
 }
 
 pub(super) async fn begin(
@@ -278,6 +280,14 @@ pub(super) async fn begin(
     let (by, proved_at, several_factors) = match proved {
         Proved::Password { several_factors } => ("password", None, several_factors),
         Proved::Provider { asked_at, several_factors } => ("provider", Some(asked_at), several_factors),
+        Proved::Demo => ("demo", None, false),
+    };
+    // Whoever has one gave a code of it, unless the provider had asked for one itself.
+    let factor = match proved {
+        Proved::Provider { several_factors: true, .. } => Some("provider"),
+        _ if person.factor_since.is_some() => Some("here"),
+        Proved::Password { several_factors: true } => Some("provider"),
+        Proved::Password { .. } | Proved::Provider { .. } | Proved::Demo => None,
     };
     let token = keys::token(PREFIX, &*hub.seams.random);
     let new = NewSession {
@@ -287,6 +297,7 @@ pub(super) async fn begin(
         by,
         proved_at,
         several_factors,
+        factor,
     };
     // Disabled, or another password, since it was compared.
     let row = hub.db.begin_session(&person, hash, new, &actor(&person)).await?.ok_or_else(refused)?;
@@ -422,6 +433,21 @@ pub async fn show(hub: &Hub, caller: &Caller, token: &str) -> Result<SessionOut,
 pub async fn sign_out(hub: &Hub, caller: &Caller) -> Result<(), Failure> {
     let own = caller.person()?;
     Ok(hub.db.end_session(&own.tenant, &own.person, &own.session, &caller.actor).await?)
+}
+
+/// Ends the session that a browser came with, now that it has another one. Where that does not work it ends by its own limits,
+/// which is not worth refusing the new one for.
+pub async fn end_earlier(hub: &Hub, token: Option<&str>) {
+    let Some(token) = token.filter(|token| token.starts_with(PREFIX) && token.len() <= 200) else { return };
+    let ended = match hub.db.find_session(&keys::hash(token)).await {
+        Ok(Some((row, person))) if row.ended_at.is_none() => {
+            hub.db.end_session(&person.tenant, &person.id, &row.id, &actor(&person)).await
+        }
+        found => found.map(|_| ()),
+    };
+    if let Err(error) = ended {
+        tracing::warn!("the earlier session of a browser that signed in again could not be ended: {error}");
+    }
 }
 
 /// The caller's own password and code, looked at like any other try.

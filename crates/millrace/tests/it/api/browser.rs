@@ -68,10 +68,16 @@ pub async fn with_time() -> (Installation, Arc<Later>) {
 
 /// The same with settings of its own.
 pub async fn with_time_and(change: impl FnOnce(&mut Config)) -> (Installation, Arc<Later>) {
+    with_time_of(|config, _| change(config)).await
+}
+
+/// The same with settings that say what time it is.
+pub async fn with_time_of(change: impl FnOnce(&mut Config, &Later)) -> (Installation, Arc<Later>) {
     // Early in a step of thirty seconds, which codes go by.
     let start = Timestamp::from_second(1_800_000_000 + 5).unwrap();
     let clock = Arc::new(Later { clock: SystemClock::default(), start, passed_ms: AtomicI64::new(0) });
-    let installation = Installation::with(Seams { clock: Arc::<Later>::clone(&clock), ..seams() }, change).await;
+    let seams = Seams { clock: Arc::<Later>::clone(&clock), ..seams() };
+    let installation = Installation::with(seams, |config| change(config, &clock)).await;
     (installation, clock)
 }
 

@@ -96,7 +96,9 @@ async fn a_code_lets_in_once() {
     let unused = recovery[4].as_str().unwrap();
     let bystander = ada.get("/api/v1/session").await.json();
     assert_eq!(bystander["person"]["second_factor"], false);
-    assert!(!ada.get("/api/v1/audit?limit=100").await.text.contains(unused), "no code is written down");
+    let trail = ada.get("/api/v1/audit?limit=100").await.text;
+    assert!(!trail.contains(unused), "no code is written down");
+    assert!(trail.contains("\"factor\":\"here\""), "that one was given is: {trail}");
 }
 
 /// Whoever knows the password gets no free tries at the code: leaving the code out forgives nothing.

@@ -117,6 +117,10 @@ async fn a_session_is_new_at_every_sign_in_and_dead_after_signing_out() {
     victim.sign_in("ada@example.com", PASSWORD).await;
     assert_ne!(victim.cookie.as_deref(), Some(first.as_str()));
     assert_ne!(victim.csrf.as_deref(), Some(csrf.as_str()));
+    // The one that the browser had before is over.
+    let mut old = Browser { cookie: Some(first), ..Browser::new(&installation) };
+    assert_eq!(old.get("/api/v1/orders").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(ada.get("/api/v1/session/all").await.json().as_array().unwrap().len(), 2, "hers, and the new one");
 
     // Replay after signing out.
     let stolen = victim.cookie.clone();
@@ -124,15 +128,16 @@ async fn a_session_is_new_at_every_sign_in_and_dead_after_signing_out() {
     let out = victim.delete("/api/v1/session").await;
     assert_eq!(out.status, StatusCode::NO_CONTENT);
     assert!(out.headers["set-cookie"].to_str().unwrap().starts_with("__Host-millrace=; "), "the browser forgets it");
+    assert_eq!(out.headers["clear-site-data"], "\"cache\"", "and the pages it has seen");
     let mut replay = Browser { cookie: stolen, ..Browser::new(&installation) };
     let answer = replay.get("/api/v1/orders").await;
     assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::UNAUTHORIZED, "unauthorised"));
     // The other sessions go on, and can be ended one by one.
+    let mut elsewhere = Browser::new(&installation).signed_in("ada@example.com", PASSWORD).await;
     let list = ada.get("/api/v1/session/all").await.json();
     let other = list.as_array().unwrap().iter().find(|one| one["this"] == false).unwrap()["id"].as_str().unwrap();
     assert_eq!(ada.delete(&format!("/api/v1/session/all/{other}")).await.status, StatusCode::NO_CONTENT);
-    let mut old = Browser { cookie: Some(first), ..Browser::new(&installation) };
-    assert_eq!(old.get("/api/v1/orders").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(elsewhere.get("/api/v1/orders").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(ada.get("/api/v1/orders").await.status, StatusCode::OK);
 }
 

@@ -70,7 +70,10 @@ async fn planted_secrets_turn_up_nowhere() {
     for command in ["export", "check", "--json check", "connections show main", "keys list", "audit", "events"] {
         seen.push_str(&typed(&desk, command.split(' ').map(str::to_owned).collect()).await);
     }
-    seen.push_str(&serving.end());
+    let log = serving.end();
+    let line = log.lines().find(|line| line.contains("request.who") && line.contains("/api/v1/effects")).unwrap();
+    assert!(line.contains("key key_") && line.contains("request.from"), "who asked and from where: {line}");
+    seen.push_str(&log);
     for secret in [PASSWORD, key.as_str(), outer.as_str()] {
         assert!(!seen.contains(secret), "a planted secret was shown: {}", around(&seen, secret));
     }

@@ -54,6 +54,7 @@ fn session(hash: &str) -> NewSession {
         by: "password",
         proved_at: None,
         several_factors: false,
+        factor: None,
     }
 }
 

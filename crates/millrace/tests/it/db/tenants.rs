@@ -65,6 +65,7 @@ async fn nothing_of_a_disabled_tenant_is_found() {
             by: "password",
             proved_at: None,
             several_factors: false,
+            factor: None,
         };
         db.begin_session(&ada, &hash, new("session"), "ada").await.unwrap().unwrap();
 
