@@ -10,10 +10,11 @@ use utoipa::openapi::{
 use super::{allowance, versions};
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 19] = [
+const REMOTE: [&str; 20] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",
+    "export_data",
     "get_choices",
     "get_drift",
     "get_store_choices",
