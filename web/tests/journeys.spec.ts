@@ -379,7 +379,7 @@ test('a stock run is reviewed, approved by two people and taken back', async ({ 
         const { items } = await hub.api<{ items: Run[] }>('GET', `/connections/${connection?.id}/stock/runs`);
         const waiting = items.filter(({ state, made_at }) => state === 'waiting' && Date.now() - Date.parse(made_at) < 20_000);
         for (const one of waiting) {
-          const { lines } = await hub.api<{ lines: RunLine[] }>('GET', `/stock/runs/${one.id}`);
+          const { items: lines } = await hub.api<{ items: RunLine[] }>('GET', `/stock/runs/${one.id}/lines?limit=500`);
           if (lines.some((line) => line.skus.includes(sku) && line.verdict === 'correct')) return (run = one.id);
         }
         return '';

@@ -39,7 +39,7 @@ test('a held line of a run is let go by two people, while the others are correct
           const { items } = await hub.api<{ items: Run[] }>('GET', `/connections/${connection?.id}/stock/runs`);
           const fresh = items.find(({ state, made_at }) => state === 'planned' && Date.now() - Date.parse(made_at) < 15_000);
           if (!fresh) return '';
-          const { lines } = await hub.api<{ lines: Line[] }>('GET', `/stock/runs/${fresh.id}`);
+          const { items: lines } = await hub.api<{ items: Line[] }>('GET', `/stock/runs/${fresh.id}/lines?limit=500`);
           return lines.some((line) => line.verdict === 'hold' && line.skus.includes(sku)) ? (run = fresh.id) : '';
         },
         { timeout: 200_000, message: 'a run that holds the product' },

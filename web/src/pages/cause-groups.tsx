@@ -1,7 +1,7 @@
 import { Button, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
 import { reread } from '../api/reread';
@@ -26,7 +26,7 @@ const KINDS: Record<string, string> = {
 
 /** Orders and changes that need somebody. What came in and could not be used has a list of its own. */
 export function CauseGroups({ connection }: { connection: string | undefined }) {
-  const query = useQuery(reading('/api/v1/exceptions/groups', { query: { connection } }));
+  const query = useQuery(whole('/api/v1/exceptions/groups', { query: { connection } }));
   // Kept here: the group itself goes away as soon as what is tried again goes on.
   const [retried, setRetried] = useState<Cause | null>(null);
   const dialog = retried && <RetryDialog group={retried} close={() => setRetried(null)} />;

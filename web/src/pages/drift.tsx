@@ -1,11 +1,14 @@
-import { Button, Group, Paper, Stack, Switch, Text } from '@mantine/core';
-import { skipToken, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Button, Center, Group, Paper, Stack, Switch, Text } from '@mantine/core';
+import { infiniteQueryOptions, skipToken, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { api, done, reading } from '../api/client';
+import { api, done, type Schemas } from '../api/client';
 import { sentence } from '../api/problem';
+import { LongRows } from '../parts/long-rows';
 import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
-import { Rows } from '../parts/table';
 import { Code, Quantity, Time, words } from '../parts/values';
+
+/** Lines of one comparison: the next ones take another, so there are as many as there can be. */
+const LARGEST = 5000;
 
 /** What was asked for last about a connection: whether also what is explained wholly. Kept for as long as the comparison. */
 function useAsked(connection: string) {
@@ -20,13 +23,16 @@ function useAsked(connection: string) {
  * they come back.
  */
 function comparison(connection: string, all: boolean) {
-  const params = { path: { connection }, query: { all, limit: 200 } };
-  return {
-    ...reading('/api/v1/connections/{connection}/drift', params),
-    queryFn: () => done(api.GET('/api/v1/connections/{connection}/drift', { params })),
+  const params = { path: { connection }, query: { all, limit: LARGEST } };
+  return infiniteQueryOptions({
+    queryKey: ['/api/v1/connections/{connection}/drift', params, 'pages'],
+    initialPageParam: undefined as string | undefined,
+    queryFn: ({ pageParam: cursor }) =>
+      done(api.GET('/api/v1/connections/{connection}/drift', { params: { ...params, query: { ...params.query, cursor } } })),
+    getNextPageParam: (last: Schemas['DriftOut']) => last.next ?? undefined,
     staleTime: Infinity,
     gcTime: Infinity,
-  };
+  });
 }
 
 /** Every product that differs between warehouse and Brightpearl, its difference taken apart into named parts. */
@@ -36,7 +42,9 @@ export function Drift({ connection }: { connection: string }) {
   const wanted = asked !== undefined;
   const all = asked?.all ?? first;
   // Both sides are read for it: only when asked for, and not again with every run of the channel.
-  const query = useQuery({ ...comparison(connection, all), enabled: ({ state }) => wanted && state.status === 'pending' });
+  const query = useInfiniteQuery({ ...comparison(connection, all), enabled: ({ state }) => wanted && state.status === 'pending' });
+  const told = query.data?.pages[0];
+  const lines = query.data?.pages.flatMap((page) => page.lines) ?? [];
   return (
     <Stack>
       <Group>
@@ -66,27 +74,28 @@ export function Drift({ connection }: { connection: string }) {
           </Text>
         </>
       )}
-      {query.data && (
+      {told && (
         <>
           <Text fw={600} role="status">
-            {query.data.headline}
+            {told.headline}
           </Text>
           <Text size="sm" className="quiet">
-            Compared <Time at={query.data.at} />: {query.data.compared} products.
+            Compared <Time at={told.at} />: {told.compared} products.
           </Text>
-          {query.data.notes.map((note) => (
+          {told.notes.map((note) => (
             <Text key={note} size="sm">
               {sentence(note)}
             </Text>
           ))}
           <Paper withBorder>
-            {query.data.lines.length === 0 ? (
-              <Nothing compared={query.data.compared} />
+            {lines.length === 0 ? (
+              <Nothing compared={told.compared} />
             ) : (
-              <Rows
+              <LongRows
                 label="Differences"
-                rows={query.data.lines}
-                id={(line) => `${line.skus.join()} ${line.warehouse ?? ''}`}
+                rows={lines}
+                id={lineOf}
+                tall
                 columns={[
                   { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code> },
                   { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.counted} /> },
@@ -107,10 +116,22 @@ export function Drift({ connection }: { connection: string }) {
               />
             )}
           </Paper>
+          {query.hasNextPage && (
+            <Center>
+              <Button variant="default" size="xs" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                Compare again and show more
+              </Button>
+            </Center>
+          )}
         </>
       )}
     </Stack>
   );
+}
+
+/** A product in one warehouse; what no product was found for has its SKUs alone. */
+function lineOf(line: Schemas['DriftLineOut']): string {
+  return `${line.skus.join()} ${line.warehouse ?? ''} ${line.product ?? ''}`;
 }
 
 function Nothing({ compared }: { compared: number }) {

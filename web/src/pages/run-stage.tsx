@@ -14,11 +14,11 @@ const was = (count: number) => (count === 1 ? 'was' : 'were');
 
 /** What the run has come to, in a heading; what that means, and what can be done now. */
 function stageOf(run: Run, decides: boolean): [title: string, about: string] {
-  const wanted = run.lines.filter((line) => line.verdict === 'correct').length;
-  const held = run.lines.filter((line) => line.verdict === 'hold' && !line.effect).length;
-  const made = run.lines.filter((line) => line.effect);
-  const undone = made.filter((line) => line.undone_by).length;
-  const among = (states: string[]) => made.filter((line) => !line.undone_by && states.includes(line.effect_state ?? 'planned')).length;
+  const wanted = run.verdicts['correct'] ?? 0;
+  const held = run.verdicts['hold'] ?? 0;
+  const among = (states: string[]) => states.reduce((sum, state) => sum + (run.corrections[state] ?? 0), 0);
+  const made = among(Object.keys(run.corrections));
+  const undone = among(['undone']);
   const [going, stuck, applied] = [among(GOING), among(STUCK), among(['applied'])];
   const more = held > 0 ? ` ${products(held)} ${is(held)} held back: see below.` : '';
 
@@ -38,8 +38,8 @@ function stageOf(run: Run, decides: boolean): [title: string, about: string] {
     case 'dropped':
       return ['It was dropped', 'Nothing was written: a person turned it down, or a newer count took its place. Nothing is left to do; each count is compared anew.'];
   }
-  if (made.length === 0) return ['Nothing was corrected', `No product differs in a way that may be corrected.${more}`];
-  if (undone === made.length) {
+  if (made === 0) return ['Nothing was corrected', `No product differs in a way that may be corrected.${more}`];
+  if (undone === made) {
     return [
       'It was taken back',
       'Every correction of this run was taken back. Its products are held, so that the next count does not repeat it, until somebody releases them: Stock, Held.',
@@ -48,19 +48,19 @@ function stageOf(run: Run, decides: boolean): [title: string, about: string] {
   if (stuck > 0) {
     return [
       'Some corrections need a person',
-      `${stuck} of ${products(made.length)} ${was(stuck)} not corrected. In the column Correction, open what is not applied: its page says why, and what to do.${more}`,
+      `${stuck} of ${products(made)} ${was(stuck)} not corrected. In the column Correction, open what is not applied: its page says why, and what to do.${more}`,
     ];
   }
   if (going > 0) {
     return [
       'Its corrections are on their way',
-      `${products(going)} of ${made.length} ${is(going)} still to be corrected. Nothing is to be done: they go by themselves, and this page shows it.${more}`,
+      `${products(going)} of ${made} ${is(going)} still to be corrected. Nothing is to be done: they go by themselves, and this page shows it.${more}`,
     ];
   }
   if (undone > 0) {
     return [
       'Part of it was taken back',
-      `${undone} of ${products(made.length)} ${was(undone)} taken back and ${is(undone)} held; the others stay corrected.${decides ? ' Undo takes back the rest, or single ones.' : ''}${more}`,
+      `${undone} of ${products(made)} ${was(undone)} taken back and ${is(undone)} held; the others stay corrected.${decides ? ' Undo takes back the rest, or single ones.' : ''}${more}`,
     ];
   }
   if (applied === 0) return ['Nothing was corrected', `What it planned was no longer wanted when its turn came. Each count is compared anew.${more}`];

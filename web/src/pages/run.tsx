@@ -1,7 +1,8 @@
-import { Paper, Switch, Text } from '@mantine/core';
+import { Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useParams } from '@tanstack/react-router';
 import { useState } from 'react';
-import { api, done, reading, type Schemas } from '../api/client';
+import { api, done, paging, reading, whole, type Schemas } from '../api/client';
 import { useNames } from '../api/names';
 import { sentence } from '../api/problem';
 import { useRights, useSession } from '../api/session';
@@ -13,16 +14,19 @@ import { Undo } from './run-undo';
 import { Facts } from '../parts/facts';
 import { To } from '../parts/link';
 import { LongRows } from '../parts/long-rows';
-import { EmptyNote } from '../parts/notes';
+import { EmptyNote, ProblemNote } from '../parts/notes';
 import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
-import type { Column } from '../parts/table';
+import { DataTable, type Column } from '../parts/table';
 import { Code, plain, Quantity, Time, words } from '../parts/values';
 
 type Run = Schemas['RunDetailOut'];
 type Line = Schemas['RunLineOut'];
 
-const lineOf = (line: Line) => `${line.product} ${line.warehouse}`;
+const LINES = '/api/v1/stock/runs/{run}/lines';
+
+// What no product was found for has its SKUs alone.
+const lineOf = (line: Line) => `${line.product} ${line.warehouse} ${line.skus.join()}`;
 const calledOf = (line: Line) => line.skus.join(', ');
 
 const SKU: Column<Line> = { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 };
@@ -61,14 +65,12 @@ function Shown({ run }: { run: Run }) {
   const { decides } = useRights();
   const { person } = useSession();
   const names = useNames();
-  const [all, setAll] = useState(false);
   const params = { path: { run: run.id } };
-  const lines = all ? run.lines : run.lines.filter((line) => line.verdict !== 'same');
-  const corrections = run.lines.filter((line) => line.verdict === 'correct');
+  const corrections = run.verdicts['correct'] ?? 0;
   const waits = run.state === 'waiting';
   const turn = turnOf(run, person.id);
-  const correct = `${products(corrections.length)} ${corrections.length === 1 ? 'is' : 'are'} corrected in Brightpearl by the differences shown here. It can be taken back.`;
-  const canUndo = run.lines.some((line) => line.effect && !line.undone_by);
+  const correct = `${products(corrections)} ${corrections === 1 ? 'is' : 'are'} corrected in Brightpearl by the differences shown here. It can be taken back.`;
+  const canUndo = Object.keys(run.corrections).some((state) => state !== 'undone');
   return (
     <Page
       title={`Stock run of ${names.connection(run.connection)}`}
@@ -83,7 +85,7 @@ function Shown({ run }: { run: Run }) {
                 variant="filled"
                 label={LABELS[turn]}
                 disabled={turn === 'said'}
-                confirm={turn === 'first' ? 'Say yes' : `Correct ${products(corrections.length)}`}
+                confirm={turn === 'first' ? 'Say yes' : `Correct ${products(corrections)}`}
                 explains={explained(turn, correct)}
                 run={() => done(api.POST('/api/v1/stock/runs/{run}/approve', { params }))}
               />
@@ -115,15 +117,16 @@ function Shown({ run }: { run: Run }) {
           ]}
         />
       </Section>
-      {decides && run.state === 'planned' && <HeldLines run={run} />}
-      <Switch label="Also products that agree" checked={all} onChange={(event) => setAll(event.currentTarget.checked)} />
-      <Paper withBorder>
-        {lines.length === 0 ? (
-          <EmptyNote title="Nothing differs">Every product that was compared agrees.</EmptyNote>
-        ) : (
-          <LongRows<Line> label="Lines of the run" rows={lines} id={lineOf} columns={COLUMNS} tall />
-        )}
-      </Paper>
+      {decides && run.state === 'planned' && (run.verdicts['hold'] ?? 0) > 0 && <HeldLines run={run} />}
+      <DataTable<Line>
+        of={paging(LINES, { path: { run: run.id }, query: { limit: 500 } })}
+        long
+        tall
+        label="Lines of the run"
+        id={lineOf}
+        columns={COLUMNS}
+        empty={<EmptyNote title="Nothing differs">Every product that was compared agrees.</EmptyNote>}
+      />
     </Page>
   );
 }
@@ -131,8 +134,10 @@ function Shown({ run }: { run: Run }) {
 /** Lines that a run held back while it corrected the others: single ones can be let go. */
 function HeldLines({ run }: { run: Run }) {
   const { person } = useSession();
-  const held = run.lines.filter((line) => line.verdict === 'hold' && !line.effect);
+  const query = useQuery(whole(LINES, { path: { run: run.id }, query: { verdict: 'hold' } }));
   const [chosen, setChosen] = useState<Set<string>>(new Set());
+  if (query.error) return <ProblemNote error={query.error} retry={() => void query.refetch()} />;
+  const held = query.data?.filter((line) => !line.effect) ?? [];
   const skus = held.filter((line) => chosen.has(lineOf(line))).flatMap((line) => line.skus);
   if (held.length === 0) return null;
   const turn = turnOf(run, person.id, skus);

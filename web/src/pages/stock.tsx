@@ -1,17 +1,25 @@
 import { Paper, Select, Stack, Tabs, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { api, done, paging, reading, whole, type Schemas } from '../api/client';
+import type { ComponentProps } from 'react';
+import { api, done, paging, whole, type Schemas } from '../api/client';
 import { useRights } from '../api/session';
 import { Action } from '../parts/act';
 import { ExportCsv } from '../parts/export';
 import { FilterBar, useFilters } from '../parts/filters';
 import { To, ToButton } from '../parts/link';
-import { EmptyNote, ProblemNote, Waiting } from '../parts/notes';
+import { EmptyNote } from '../parts/notes';
 import { Page } from '../parts/page';
-import { DataTable, Rows } from '../parts/table';
+import { DataTable } from '../parts/table';
 import { Code, Quantity, Time, who } from '../parts/values';
 import { Drift } from './drift';
 import { reasonOf, RunBadge } from './run-badge';
+
+/** What is exported of each part of the page. */
+const FILES: Record<string, ComponentProps<typeof ExportCsv>['kind']> = {
+  levels: 'stock_levels',
+  drift: 'drift',
+  holds: 'stock_holds',
+};
 
 /** Stock of one connection: runs, what the warehouse counts, differences explained, and what is held. */
 export function Stock() {
@@ -25,7 +33,7 @@ export function Stock() {
     <Page
       title="Stock"
       about="The warehouse counts; Brightpearl is corrected by the difference that nothing else explains."
-      actions={connection && <ExportCsv kind={tab === 'runs' ? 'stock_runs' : 'stock_levels'} filter={{ connection }} />}
+      actions={connection && <ExportCsv kind={FILES[tab] ?? 'stock_runs'} filter={{ connection }} />}
     >
       {connections?.length === 0 && (
         <Paper withBorder>
@@ -135,47 +143,41 @@ function Levels({ connection }: { connection: string }) {
 function Holds({ connection }: { connection: string }) {
   const { decides } = useRights();
   const params = { path: { connection } };
-  const query = useQuery(reading('/api/v1/connections/{connection}/stock/holds', params));
-  if (query.error) return <ProblemNote error={query.error} />;
-  if (!query.data) return <Waiting />;
   const release = (skus: string[]) =>
     done(api.POST('/api/v1/connections/{connection}/stock/release', { params, body: { skus } }));
   return (
-    <Paper withBorder>
-      {query.data.length === 0 ? (
+    <DataTable<Schemas['HoldOut']>
+      of={paging('/api/v1/connections/{connection}/stock/holds', { ...params, query: { limit: 100 } })}
+      label="Held products"
+      id={(hold) => `${hold.product} ${hold.warehouse}`}
+      columns={[
+        { title: 'SKU', show: (hold) => <Code>{hold.sku}</Code> },
+        { title: 'Why', show: (hold) => hold.reason },
+        { title: 'Who', show: (hold) => <span title={hold.actor}>{who(hold.actor)}</span>, wide: true },
+        { title: 'Since', show: (hold) => <Time at={hold.at} /> },
+        ...(decides
+          ? [
+              {
+                title: 'Do',
+                show: (hold: Schemas['HoldOut']) => (
+                  <Action
+                    size="xs"
+                    label="Release"
+                    about={hold.sku}
+                    explains="The next count corrects it again, where it still differs."
+                    run={() => release([hold.sku])}
+                  />
+                ),
+              },
+            ]
+          : []),
+      ]}
+      empty={
         <EmptyNote title="No product is held">
           When a run is taken back (Runs, then the run, then Undo), its products are held, so that the next count does not repeat it.
           They stand here until somebody releases them.
         </EmptyNote>
-      ) : (
-        <Rows
-          label="Held products"
-          rows={query.data}
-          id={(hold) => `${hold.product} ${hold.warehouse}`}
-          columns={[
-            { title: 'SKU', show: (hold) => <Code>{hold.sku}</Code> },
-            { title: 'Why', show: (hold) => hold.reason },
-            { title: 'Who', show: (hold) => <span title={hold.actor}>{who(hold.actor)}</span>, wide: true },
-            { title: 'Since', show: (hold) => <Time at={hold.at} /> },
-            ...(decides
-              ? [
-                  {
-                    title: 'Do',
-                    show: (hold: Schemas['HoldOut']) => (
-                      <Action
-                        size="xs"
-                        label="Release"
-                        about={hold.sku}
-                        explains="The next count corrects it again, where it still differs."
-                        run={() => release([hold.sku])}
-                      />
-                    ),
-                  },
-                ]
-              : []),
-          ]}
-        />
-      )}
-    </Paper>
+      }
+    />
   );
 }

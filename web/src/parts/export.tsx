@@ -12,6 +12,7 @@ const WHAT: Partial<Record<Kind, string>> = {
   exceptions: 'unusable inputs',
   stock_levels: 'stock levels',
   stock_runs: 'stock runs',
+  stock_holds: 'held products',
   effects: 'changes',
   audit: 'the audit trail',
 };

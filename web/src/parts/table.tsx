@@ -151,10 +151,12 @@ interface ListProps<T> extends Omit<RowsProps<T>, 'rows' | 'chosen' | 'choose'> 
   bulk?: (chosen: T[], clear: () => void) => ReactNode;
   /** The list can be very long: it goes on by itself while one scrolls, and only what is seen is drawn. */
   long?: boolean;
+  /** Rows of a long list are as high as what stands in them. */
+  tall?: boolean;
 }
 
 /** A list of the API, a page at a time. */
-export function DataTable<T>({ of, empty, bulk, long = false, ...rest }: ListProps<T>) {
+export function DataTable<T>({ of, empty, bulk, long = false, tall = false, ...rest }: ListProps<T>) {
   const query = useInfiniteQuery(of);
   // Kept as they were chosen: a row may leave the list, by its filters, while something is done with it.
   const [chosen, setChosen] = useState<Map<string, T>>(new Map());
@@ -194,7 +196,7 @@ export function DataTable<T>({ of, empty, bulk, long = false, ...rest }: ListPro
         </Group>
       )}
       <Changed query={of.queryKey} pages={pages.length} />
-      {long ? <LongRows {...table} more={more} /> : <Rows {...table} />}
+      {long ? <LongRows {...table} tall={tall} more={more} /> : <Rows {...table} />}
       <Center p="sm">
         {query.hasNextPage ? (
           <Button variant="default" size="xs" loading={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>

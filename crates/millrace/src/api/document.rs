@@ -14,6 +14,7 @@ const REMOTE: [&str; 20] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",
+    "export_data",
     "get_choices",
     "get_drift",
     "get_store_choices",

@@ -47,12 +47,12 @@ pub(super) async fn resolve_exception(
 ///
 /// Orders, inputs and changes that need somebody, grouped by what they have in common; the largest group first.
 #[utoipa::path(get, path = "/exceptions/groups", operation_id = "list_exception_groups", tag = "exceptions", params(GroupsQuery),
-    responses((status = 200, body = Vec<GroupOut>), (status = "default", body = ProblemOut)))]
+    responses((status = 200, body = PageOut<GroupOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_exception_groups(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Asked(query): Asked<GroupsQuery>,
-) -> Result<Json<Vec<GroupOut>>, Failure> {
+) -> Result<Json<PageOut<GroupOut>>, Failure> {
     Ok(Json(groups::list(&api.hub, &caller, query).await?))
 }
 

@@ -22,7 +22,7 @@ use crate::operate::{
 
 /// Export as CSV
 ///
-/// All of what the caller may see, newest first, page by page as it is read. A cell that a spreadsheet would take for a formula has an
+/// All of what the caller may see, in the order of its list, page by page as it is read. A cell that a spreadsheet would take for a formula has an
 /// apostrophe in front. An export that ends before its end was cut off: its transfer is not finished.
 #[utoipa::path(get, path = "/exports/{kind}", operation_id = "export_data", tag = "exports",
     params(("kind" = inline(ExportKind), Path, description = "What to export."), ExportQuery),

@@ -241,6 +241,7 @@ fn v1() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(shipments::retry_shipment))
         .routes(routes!(stock::list_runs))
         .routes(routes!(stock::get_run))
+        .routes(routes!(stock::list_run_lines))
         .routes(routes!(stock::approve_run))
         .routes(routes!(stock::drop_run))
         .routes(routes!(stock::undo_run))

@@ -12,7 +12,7 @@ use super::{
 use crate::operate::{
     Caller, Failure, PageOut, PagingQuery,
     drift::{self, DriftOut, DriftQuery},
-    stock::{self, ApproveIn, LevelOut, LevelsQuery, RunDetailOut, RunOut},
+    stock::{self, ApproveIn, LevelOut, LevelsQuery, LinesQuery, RunDetailOut, RunLineOut, RunOut},
     undo::{self, HoldOut, StockReleaseIn, UndoIn, UndoOut, UndoQuery},
 };
 
@@ -33,7 +33,7 @@ pub(super) async fn list_runs(
 
 /// Get a stock run
 ///
-/// With every line that differs, is skipped or is held, and the parts of its equation.
+/// With how many of its lines have each verdict; the lines have a list of their own.
 #[utoipa::path(get, path = "/stock/runs/{run}", operation_id = "get_stock_run", tag = "stock",
     params(("run" = String, Path, description = "`run_…`")),
     responses((status = 200, body = RunDetailOut), (status = "default", body = ProblemOut)))]
@@ -43,6 +43,21 @@ pub(super) async fn get_run(
     Named(run): Named<String>,
 ) -> Result<Json<RunDetailOut>, Failure> {
     Ok(Json(stock::show(&api.hub, &caller, &run).await?))
+}
+
+/// List the lines of a stock run
+///
+/// Every line that differs, is skipped or is held, with the parts of its equation, by warehouse and product.
+#[utoipa::path(get, path = "/stock/runs/{run}/lines", operation_id = "list_stock_run_lines", tag = "stock",
+    params(("run" = String, Path, description = "`run_…`"), LinesQuery),
+    responses((status = 200, body = PageOut<RunLineOut>), (status = "default", body = ProblemOut)))]
+pub(super) async fn list_run_lines(
+    State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
+    Named(run): Named<String>,
+    Asked(query): Asked<LinesQuery>,
+) -> Result<Json<PageOut<RunLineOut>>, Failure> {
+    Ok(Json(stock::lines(&api.hub, &caller, &run, &query).await?))
 }
 
 /// Approve a stock run
@@ -79,16 +94,17 @@ pub(super) async fn undo_run(
 
 /// List held products
 ///
-/// No count changes their stock until they are released.
+/// No count changes their stock until they are released. By SKU.
 #[utoipa::path(get, path = "/connections/{connection}/stock/holds", operation_id = "list_stock_holds", tag = "stock",
-    params(("connection" = String, Path, description = "`con_…`, or the name.")),
-    responses((status = 200, body = Vec<HoldOut>), (status = "default", body = ProblemOut)))]
+    params(("connection" = String, Path, description = "`con_…`, or the name."), PagingQuery),
+    responses((status = 200, body = PageOut<HoldOut>), (status = "default", body = ProblemOut)))]
 pub(super) async fn list_holds(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Named(connection): Named<String>,
-) -> Result<Json<Vec<HoldOut>>, Failure> {
-    Ok(Json(undo::holds(&api.hub, &caller, &connection).await?))
+    Asked(query): Asked<PagingQuery>,
+) -> Result<Json<PageOut<HoldOut>>, Failure> {
+    Ok(Json(undo::holds(&api.hub, &caller, &connection, &query).await?))
 }
 
 /// Release held products
@@ -109,7 +125,8 @@ pub(super) async fn release_stock(
 /// Get explained drift
 ///
 /// Where the warehouse and Brightpearl differ now, each difference split into named parts and an unexplained rest, the largest
-/// unexplained first. Reads both sides behind all other work; with many products it takes as long as the call budget says.
+/// unexplained first. Reads both sides behind all other work, and again for each page; with many products it takes as long as the
+/// call budget says.
 #[utoipa::path(get, path = "/connections/{connection}/drift", operation_id = "get_drift", tag = "stock",
     params(("connection" = String, Path, description = "`con_…`, or the name."), DriftQuery),
     responses((status = 200, body = DriftOut), (status = "default", body = ProblemOut)))]

@@ -765,6 +765,9 @@ pub struct Drift {
     /// Most lines; the headline counts all.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub limit: u32,
+    /// Where to go on, as the lines before it say.
+    #[arg(long)]
+    pub cursor: Option<String>,
 }
 
 /// One stock run.

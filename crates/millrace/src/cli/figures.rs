@@ -12,7 +12,7 @@ use super::{
 use crate::operate::{
     Failure,
     exports::{self, ExportKind, ExportQuery},
-    groups::{self, GroupOut, GroupsQuery},
+    groups::{self, GroupOut},
     overview::{self, OverviewOut},
 };
 
@@ -22,7 +22,7 @@ pub struct Exports {
     /// Of what.
     #[arg(value_enum)]
     kind: ExportKind,
-    /// Only of this connection (name or id); the audit trail, events and deliveries are of none.
+    /// Only of this connection (name or id), where what is exported is of one; drift is of the one that is named.
     #[arg(long)]
     connection: Option<String>,
     /// File to write; it must not exist. Without, standard output.
@@ -59,7 +59,7 @@ pub(super) async fn export(session: &Session, asked: Exports) -> Result<(), Fail
 /// # Errors
 /// As the operation.
 pub(super) async fn groups(session: &Session, connection: Option<String>, printer: Printer) -> Result<(), Failure> {
-    let found = groups::list(&session.hub, &session.caller, GroupsQuery { connection }).await?;
+    let found = groups::all(&session.hub, &session.caller, connection.as_deref()).await?;
     printer.answer(&found, |found: &Vec<GroupOut>| {
         let rows = found.iter().map(|group| {
             [

@@ -9,7 +9,7 @@ use super::{
 use crate::operate::{
     Failure, PagingQuery,
     drift::{DriftQuery, drift as operate_drift},
-    stock::{self, LevelsQuery, RunDetailOut, RunOut},
+    stock::{self, LevelsQuery, RunOut, WholeRunOut},
     switches,
     undo::{self, HoldOut, StockReleaseIn, UndoIn, UndoOut},
 };
@@ -26,15 +26,16 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
             let page = stock::runs(hub, caller, &connection, &query).await?;
             printer.answer(&page, |page| more(runs(&page.items), page.next.as_deref()))
         }
-        Stock::Show(one) => printer.answer(&stock::show(hub, caller, &one.run).await?, detail),
+        Stock::Show(one) => printer.answer(&stock::whole(hub, caller, &one.run).await?, detail),
         Stock::Approve { run, sku } => {
-            printer.answer(&stock::approve(hub, caller, &run, &sku.into_iter().collect()).await?, detail)
+            stock::approve(hub, caller, &run, &sku.into_iter().collect()).await?;
+            printer.answer(&stock::whole(hub, caller, &run).await?, detail)
         }
         Stock::Undo { run, reason, sku, dry_run } => {
             let given = UndoIn { reason: reason.unwrap_or_default(), skus: sku.into_iter().collect() };
             printer.answer(&undo::undo(hub, caller, &run, &given, dry_run).await?, undone)
         }
-        Stock::Holds(one) => printer.answer(&undo::holds(hub, caller, &one.connection).await?, |held| holds(held)),
+        Stock::Holds(one) => printer.answer(&undo::all_holds(hub, caller, &one.connection).await?, |held| holds(held)),
         Stock::Release { connection, sku, all } => {
             let given = StockReleaseIn { skus: sku.into_iter().collect(), all };
             let released = undo::release(hub, caller, &connection, &given).await?;
@@ -42,7 +43,10 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
                 format!("{}\n\nReleased. The next count writes their stock.", holds(released))
             })
         }
-        Stock::Drop(one) => printer.answer(&stock::turn_down(hub, caller, &one.run).await?, detail),
+        Stock::Drop(one) => {
+            stock::turn_down(hub, caller, &one.run).await?;
+            printer.answer(&stock::whole(hub, caller, &one.run).await?, detail)
+        }
         Stock::Levels { connection, text, paging } => {
             let query = LevelsQuery { text, limit: Some(paging.limit), cursor: paging.cursor };
             let page = stock::levels(hub, caller, &connection, query).await?;
@@ -77,7 +81,7 @@ pub(super) async fn run(session: &Session, command: Stock, printer: Printer) -> 
 /// # Errors
 /// As the operation.
 pub(super) async fn drift(session: &Session, asked: Drift, printer: Printer) -> Result<(), Failure> {
-    let query = DriftQuery { sku: asked.sku, all: asked.all, limit: Some(asked.limit) };
+    let query = DriftQuery { sku: asked.sku, all: asked.all, limit: Some(asked.limit), cursor: asked.cursor };
     let found = operate_drift(&session.hub, &session.caller, &asked.connection, &query).await?;
     printer.answer(&found, |found| {
         let rows = found.lines.iter().map(|line| {
@@ -99,7 +103,7 @@ pub(super) async fn drift(session: &Session, asked: Drift, printer: Printer) -> 
             ["SKU", "PRODUCT", "COUNTED", "BRIGHTPEARL", "DIFFERENCE", "UNEXPLAINED", "PARTS", "AGE (MIN)", "NOTES"];
         let mut parts = vec![found.headline.clone(), table(headings, rows)];
         parts.extend(found.notes.iter().map(|note| format!("Note: {note}.")));
-        print::clean(&parts.join("\n\n"))
+        more(print::clean(&parts.join("\n\n")), found.next.as_deref())
     })
 }
 
@@ -153,8 +157,9 @@ fn runs(runs: &[RunOut]) -> String {
     )
 }
 
-fn detail(shown: &RunDetailOut) -> String {
-    let mut parts = vec![runs(std::slice::from_ref(&shown.run))];
+fn detail(shown: &WholeRunOut) -> String {
+    let run = &shown.detail.run;
+    let mut parts = vec![runs(std::slice::from_ref(run))];
     let rows = shown.lines.iter().map(|line| {
         let parts: Vec<String> =
             line.parts.iter().map(|(name, value)| format!("{name} {}", value.normalize())).collect();
@@ -179,8 +184,8 @@ fn detail(shown: &RunDetailOut) -> String {
         ["SKU", "PRODUCT", "WAREHOUSE", "COUNTED", "BRIGHTPEARL", "DIFFERENCE", "VERDICT", "FROM", "CORRECTION", "WHY"],
         rows,
     ));
-    if shown.run.state == "waiting" {
-        parts.push(format!("It waits for you: millrace stock approve {0}, or millrace stock drop {0}", shown.run.id));
+    if run.state == "waiting" {
+        parts.push(format!("It waits for you: millrace stock approve {0}, or millrace stock drop {0}", run.id));
     }
     print::clean(&parts.join("\n\n"))
 }

@@ -1,6 +1,8 @@
 //! What people look at: counts, short lists, and one order with everything that happened to it. Long lists are in
 //! [`super::lists`] and [`super::order_list`].
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use connect::{EffectId, OrderId};
 
 use super::{
@@ -126,6 +128,13 @@ impl Database {
         self.read(&scope.clone(), "order", move |tx| Box::pin(async move { order_detail(tx, &scope, &id).await })).await
     }
 
+    /// What was asked of warehouses for these orders, by order.
+    pub async fn requests(&self, scope: &Scope, orders: BTreeSet<OrderId>) -> R<BTreeMap<OrderId, Vec<RequestView>>> {
+        let scope = scope.clone();
+        self.read(&scope.clone(), "requests", move |tx| Box::pin(async move { requests(tx, &scope, &orders).await }))
+            .await
+    }
+
     /// What was done for an effect, oldest first.
     pub async fn attempts(&self, scope: &Scope, effect: &EffectId) -> R<Vec<AttemptView>> {
         let (scope, effect) = (scope.clone(), effect.clone());
@@ -210,20 +219,13 @@ impl Database {
     }
 }
 
-async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
-    let [tenant, merchant] = facts::scope_values(scope);
-    let values = [tenant, merchant, id.into()];
-    let sql = format!(
-        "SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3"
-    );
-    let rows = tx.query_built(sql, &values).await?;
-    let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
-    let bundles = facts::load(tx, scope, &[id.clone()].into()).await?;
+/// What was asked of warehouses for these orders.
+async fn requests(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>) -> R<BTreeMap<OrderId, Vec<RequestView>>> {
+    let bundles = facts::load(tx, scope, orders).await?;
     let mut steps = race_answers::steps(tx, scope, bundles.values().flat_map(|bundle| bundle.races.keys())).await?;
-    let requests = bundles
-        .values()
-        .flat_map(|bundle| bundle.requests.iter().map(move |request| (bundle, request)))
-        .map(|(bundle, request)| RequestView {
+    let mut views: BTreeMap<OrderId, Vec<RequestView>> = BTreeMap::new();
+    for (order, bundle) in &bundles {
+        let view = |request: &facts::RequestRow| RequestView {
             id: request.id.to_string(),
             key: request.key.clone(),
             note_id: request.note_id,
@@ -243,8 +245,21 @@ async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail
                 withdrawn: race.withdrawn,
                 steps: steps.remove(&request.id).unwrap_or_default(),
             }),
-        })
-        .collect();
+        };
+        views.insert(order.clone(), bundle.requests.iter().map(view).collect());
+    }
+    Ok(views)
+}
+
+async fn order_detail(tx: &mut Tx, scope: &Scope, id: &OrderId) -> R<OrderDetail> {
+    let [tenant, merchant] = facts::scope_values(scope);
+    let values = [tenant, merchant, id.into()];
+    let sql = format!(
+        "SELECT {ORDER}, o.document, o.edition FROM orders AS o WHERE o.tenant = $1 AND o.merchant = $2 AND o.id = $3"
+    );
+    let rows = tx.query_built(sql, &values).await?;
+    let row = rows.first().ok_or_else(|| DbError::NotFound(format!("order {id}")))?;
+    let requests = requests(tx, scope, &[id.clone()].into()).await?.into_values().flatten().collect();
     let sql =
         format!("SELECT {SHIPMENT} FROM shipment AS s WHERE s.tenant = $1 AND s.merchant = $2 AND s.order_ref = $3");
     let mut shipments = tx.query_built(sql, &values).await?.iter().map(shipment_view).collect::<R<Vec<_>>>()?;

@@ -93,14 +93,6 @@ pub async fn survey(runtime: &Runtime, text: &str) -> Result<Vec<Row>, FlowError
     rows.extend(unplaced.into_iter().filter(|line| matches(text, line.skus.iter())).map(|line| unmapped(line, &ages)));
     add_adjustments(runtime, &mut rows).await?;
     add_verdicts(runtime, &mut rows).await?;
-    rows.sort_by(|a, b| {
-        (b.drift.unexplained.abs(), b.drift.difference.abs(), &a.skus, a.warehouse_id).cmp(&(
-            a.drift.unexplained.abs(),
-            a.drift.difference.abs(),
-            &b.skus,
-            b.warehouse_id,
-        ))
-    });
     Ok(rows)
 }
 

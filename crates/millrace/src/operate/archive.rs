@@ -116,7 +116,7 @@ async fn everything(
         pages(writer, format!("stock_levels/{}", one.id), levels, as_listed).await?;
         let runs =
             |cursor| async move { stock::runs(hub, caller, &one.id, &PagingQuery { limit: Some(PAGE), cursor }).await };
-        let run = |run: RunOut| async move { stock::show(hub, caller, &run.id).await };
+        let run = |run: RunOut| async move { stock::whole(hub, caller, &run.id).await };
         pages(writer, format!("stock_runs/{}", one.id), runs, run).await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Explained drift: where the warehouse and Brightpearl differ, and what explains it.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use connect::FeedBasis;
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, Hub, connections, stock};
+use super::{Caller, Failure, Hub, connections, paging, stock};
 use crate::flow::{self, drift::Row};
 
 /// Which products.
@@ -22,6 +22,8 @@ pub struct DriftQuery {
     pub all: bool,
     /// Most lines, 1 to 5000; 500 where not given. The headline counts all of them.
     pub limit: Option<u32>,
+    /// The `next` of the page before. Both sides are read again for each page: take large ones.
+    pub cursor: Option<String>,
 }
 
 /// Where the warehouse and Brightpearl differ.
@@ -43,6 +45,9 @@ pub struct DriftOut {
     pub unexplained: Decimal,
     /// The largest unexplained first.
     pub lines: Vec<DriftLineOut>,
+    /// Give it as `cursor` to go on; absent with the last lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// What could not be looked at.
     pub notes: Vec<String>,
 }
@@ -88,17 +93,36 @@ pub struct DriftLineOut {
 /// Brightpearl for waits behind everything else.
 ///
 /// # Errors
-/// When there is no such connection for this caller, or a remote system cannot be read.
+/// When there is no such connection for this caller, a remote system cannot be read, or the cursor is none of this list.
 pub async fn drift(hub: &Hub, caller: &Caller, named: &str, query: &DriftQuery) -> Result<DriftOut, Failure> {
+    let most = usize::try_from(query.limit.unwrap_or(500).clamp(1, 5000)).unwrap_or(500);
+    survey(hub, caller, named, query, most).await
+}
+
+/// The same, with every line that differs.
+///
+/// # Errors
+/// As [`drift`].
+pub(super) async fn whole(hub: &Hub, caller: &Caller, named: &str) -> Result<DriftOut, Failure> {
+    survey(hub, caller, named, &DriftQuery::default(), usize::MAX).await
+}
+
+async fn survey(hub: &Hub, caller: &Caller, named: &str, query: &DriftQuery, most: usize) -> Result<DriftOut, Failure> {
     let key = connections::find(hub, caller, named).await?;
     let text = query.sku.as_deref().unwrap_or_default().trim();
     let runtime = stock::ready(hub, &key).await?;
     let rows = flow::drift::survey(&runtime, text).await?;
     let basis = runtime.settings.stock.basis;
-    Ok(report(rows, basis, hub.seams.clock.now(), query))
+    report(rows, basis, hub.seams.clock.now(), query, most)
 }
 
-fn report(rows: Vec<Row>, basis: FeedBasis, at: Timestamp, query: &DriftQuery) -> DriftOut {
+fn report(
+    rows: Vec<Row>,
+    basis: FeedBasis,
+    at: Timestamp,
+    query: &DriftQuery,
+    most: usize,
+) -> Result<DriftOut, Failure> {
     let compared = rows.len();
     // Where the difference is nil although something explains one, the two sides differ all the same.
     let differs = |row: &Row| !row.drift.difference.is_zero() || !row.drift.unexplained.is_zero();
@@ -111,18 +135,15 @@ fn report(rows: Vec<Row>, basis: FeedBasis, at: Timestamp, query: &DriftQuery) -
     if compared == 0 {
         notes.push("the warehouse has not reported any stock yet".to_owned());
     }
-    let most = usize::try_from(query.limit.unwrap_or(500).clamp(1, 5000)).unwrap_or(500);
     let shown: Vec<Row> = rows.into_iter().filter(|row| query.all || differs(row)).collect();
-    if shown.len() > most {
-        notes.push(format!("{} of {} lines are shown", most, shown.len()));
-    }
+    let page = paging::page(shown, (most, query.cursor.as_deref()), place)?;
     let age = oldest.map(|oldest| at.duration_since(oldest).as_mins());
     let headline = format!(
         "{differing} SKUs differ, {} unexplained units{}",
         unexplained.normalize(),
         age.map(|age| format!(" (of {compared} compared; the oldest count is {age} minutes old)")).unwrap_or_default()
     );
-    DriftOut {
+    Ok(DriftOut {
         headline,
         at,
         basis: match basis {
@@ -133,9 +154,16 @@ fn report(rows: Vec<Row>, basis: FeedBasis, at: Timestamp, query: &DriftQuery) -
         compared,
         differing,
         unexplained,
-        lines: shown.into_iter().take(most).map(|row| line(row, at)).collect(),
+        lines: page.items.into_iter().map(|row| line(row, at)).collect(),
+        next: page.next,
         notes,
-    }
+    })
+}
+
+/// The largest unexplained difference first.
+fn place(row: &Row) -> (Reverse<Decimal>, Reverse<Decimal>, Vec<String>, i64, i64) {
+    let (unexplained, difference) = (row.drift.unexplained.abs(), row.drift.difference.abs());
+    (Reverse(unexplained), Reverse(difference), row.skus.clone(), row.warehouse_id, row.product_id)
 }
 
 fn line(row: Row, at: Timestamp) -> DriftLineOut {

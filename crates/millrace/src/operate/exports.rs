@@ -1,8 +1,10 @@
 //! Everything as CSV, page by page, so that memory does not grow with what is exported. A cell that a spreadsheet would take for a
 //! formula gets an apostrophe in front.
 
+mod columns;
 mod parts;
 mod rows;
+mod set_up;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -51,6 +53,58 @@ pub enum ExportKind {
     ChannelRuns,
     /// What changed, oldest first, as far as it is kept.
     Events,
+    /// What was asked of warehouses, order by order.
+    Requests,
+    /// The lines of what was asked of warehouses.
+    RequestLines,
+    /// The goods of shipments, box by box.
+    ShipmentLines,
+    /// The lines of comparisons of stock, with the corrections that they led to.
+    StockRunLines,
+    /// Products whose stock is not written until they are released.
+    StockHolds,
+    /// Where the warehouse of a connection and Brightpearl differ now; both are read for it.
+    Drift,
+    /// Kits and their parts.
+    Kits,
+    /// Brightpearl's shipping methods and what they are at the warehouse.
+    ShipMethods,
+    /// The warehouse's carriers and what they are in Brightpearl.
+    SourceMethods,
+    /// The warehouse's facilities and which Brightpearl warehouse each is.
+    Locations,
+    /// Pre-flights and what share of the orders would have stood still.
+    Preflights,
+    /// Why orders of each pre-flight would have stood still, or been left out.
+    PreflightCauses,
+    /// What needs a person now, by its cause.
+    ExceptionGroups,
+    /// Merchants.
+    Merchants,
+    /// Stores, without their secrets.
+    Stores,
+    /// Warehouses, without their secrets.
+    Warehouses,
+    /// Connections, those that were put away too.
+    Connections,
+    /// Where people are told what needs them; a chat by its host alone.
+    AlertChannels,
+    /// Who is told what.
+    AlertPolicies,
+    /// Webhooks, without their secrets.
+    Webhooks,
+    /// Hand-offs, without their links; for staff.
+    HandOffs,
+    /// People; for administrators.
+    People,
+    /// Invitations, without their links; for administrators.
+    Invitations,
+    /// API keys, without the keys themselves; for administrators.
+    Keys,
+    /// Tenants; for the installation's administrators.
+    Tenants,
+    /// Backups beside the database; for the installation's administrators.
+    Backups,
 }
 
 impl ExportKind {
@@ -72,7 +126,56 @@ impl ExportKind {
             Self::Deliveries => "deliveries.csv",
             Self::ChannelRuns => "channel_runs.csv",
             Self::Events => "events.csv",
+            Self::Requests => "requests.csv",
+            Self::RequestLines => "request_lines.csv",
+            Self::ShipmentLines => "shipment_lines.csv",
+            Self::StockRunLines => "stock_run_lines.csv",
+            Self::StockHolds => "stock_holds.csv",
+            Self::Drift => "drift.csv",
+            Self::Kits => "kits.csv",
+            Self::ShipMethods => "ship_methods.csv",
+            Self::SourceMethods => "source_methods.csv",
+            Self::Locations => "locations.csv",
+            Self::Preflights => "preflights.csv",
+            Self::PreflightCauses => "preflight_causes.csv",
+            Self::ExceptionGroups => "exception_groups.csv",
+            Self::Merchants => "merchants.csv",
+            Self::Stores => "stores.csv",
+            Self::Warehouses => "warehouses.csv",
+            Self::Connections => "connections.csv",
+            Self::AlertChannels => "alert_channels.csv",
+            Self::AlertPolicies => "alert_policies.csv",
+            Self::Webhooks => "webhooks.csv",
+            Self::HandOffs => "hand_offs.csv",
+            Self::People => "people.csv",
+            Self::Invitations => "invitations.csv",
+            Self::Keys => "keys.csv",
+            Self::Tenants => "tenants.csv",
+            Self::Backups => "backups.csv",
         }
+    }
+
+    /// Whether each entry belongs to one connection.
+    fn is_of_connections(self) -> bool {
+        !matches!(
+            self,
+            Self::Audit
+                | Self::Events
+                | Self::Deliveries
+                | Self::Merchants
+                | Self::Stores
+                | Self::Warehouses
+                | Self::Connections
+                | Self::AlertChannels
+                | Self::AlertPolicies
+                | Self::Webhooks
+                | Self::HandOffs
+                | Self::People
+                | Self::Invitations
+                | Self::Keys
+                | Self::Tenants
+                | Self::Backups
+        )
     }
 }
 
@@ -81,32 +184,34 @@ impl ExportKind {
 #[serde(default)]
 #[into_params(parameter_in = Query)]
 pub struct ExportQuery {
-    /// Only of this connection (name or id); the audit trail, events and deliveries are of none.
+    /// Only of this connection (name or id), where what is exported is of one; drift is of the one that is named.
     pub connection: Option<String>,
-    /// Of orders and their lines, as in their list: in this state; several with commas. Without, all, archived ones too.
+    /// Of orders, their lines and requests, as in their list: in this state; several with commas. Without, all, archived ones too.
     pub state: Option<String>,
-    /// Of orders, their lines, and shipments: found as their list finds it.
+    /// Of orders and shipments with all that is theirs: found as their list finds it.
     pub text: Option<String>,
-    /// Of orders and their lines: of this merchant (name or id).
+    /// Of orders, their lines and requests: of this merchant (name or id).
     pub merchant: Option<String>,
-    /// Of orders and their lines: placed at or after.
+    /// Of orders, their lines and requests: placed at or after.
     #[param(value_type = Option<String>, format = DateTime)]
     pub placed_from: Option<Timestamp>,
-    /// Of orders and their lines: placed before.
+    /// Of orders, their lines and requests: placed before.
     #[param(value_type = Option<String>, format = DateTime)]
     pub placed_to: Option<Timestamp>,
-    /// Of shipments: known to Brightpearl in full, or not.
+    /// Of shipments and their goods: known to Brightpearl in full, or not.
     pub confirmed: Option<bool>,
-    /// Of shipments: with something that a person is needed for, or without.
+    /// Of shipments and their goods: with something that a person is needed for, or without.
     pub needs_person: Option<bool>,
 }
 
 impl ExportQuery {
     /// A filter that this kind does not have would be passed over, and the file hold what nobody wanted.
     fn fits(&self, kind: ExportKind) -> Result<(), Failure> {
-        let (orders, shipments) =
-            (matches!(kind, ExportKind::Orders | ExportKind::OrderLines), kind == ExportKind::Shipments);
+        use ExportKind::{OrderLines, Orders, RequestLines, Requests, ShipmentLines, Shipments};
+        let orders = matches!(kind, Orders | OrderLines | Requests | RequestLines);
+        let shipments = matches!(kind, Shipments | ShipmentLines);
         let given = [
+            ("connection", self.connection.is_some(), kind.is_of_connections()),
             ("state", self.state.is_some(), orders),
             ("text", self.text.is_some(), orders || shipments),
             ("merchant", self.merchant.is_some(), orders),
@@ -181,7 +286,7 @@ pub async fn export(
     }
     let parts = parts::of(&hub, &caller, kind, query.connection.as_deref()).await?;
     let mut export = Export { hub, caller, kind, query, parts, cursor: None };
-    let mut first = line(rows::head(kind).iter().map(|name| (*name).to_owned()));
+    let mut first = format!("{}\r\n", columns::of(kind));
     first.push_str(&export.piece().await?.unwrap_or_default());
     let rest = stream::unfold(Some(export), |export| async move {
         let mut export = export?;
@@ -213,7 +318,15 @@ impl Export {
 }
 
 fn line(cells: impl IntoIterator<Item = String>) -> String {
-    let mut line = cells.into_iter().map(|text| cell(&text)).collect::<Vec<_>>().join(",");
+    // A negative figure stays one: to a spreadsheet it means nothing but itself.
+    let written = |text: String| if is_figure(&text) { text } else { cell(&text) };
+    let mut line = cells.into_iter().map(written).collect::<Vec<_>>().join(",");
     line.push_str("\r\n");
     line
+}
+
+fn is_figure(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }

@@ -1,6 +1,6 @@
 //! What needs a person, grouped by its cause: mended once, retried together.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use engine::alert::cause_of;
 use futures_util::future::join_all;
@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    Caller, Failure, Hub, Role, connections,
+    Caller, Failure, Hub, PageOut, Role, connections,
     effects::{self, DecisionIn, DecisionName},
-    orders, quoted,
+    entries, orders, paging, quoted,
 };
 use crate::db::{ConnectionKey, Trouble, TroubleKind};
 
@@ -32,6 +32,10 @@ const EXAMPLES: usize = 5;
 pub struct GroupsQuery {
     /// Of this connection (name or id).
     pub connection: Option<String>,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// Everything that shows one cause.
@@ -162,18 +166,27 @@ async fn groups(hub: &Hub, caller: &Caller) -> Result<Vec<Group>, Failure> {
     Ok(groups.into_iter().map(|((kind, key, cause), troubles)| Group { kind, key, cause, troubles }).collect())
 }
 
-/// The groups the caller may see, the largest first.
+/// The groups the caller may see, the largest first. One that grows past the cursor between two pages is on neither.
 ///
 /// # Errors
-/// When the filter names what does not exist.
-pub async fn list(hub: &Hub, caller: &Caller, query: GroupsQuery) -> Result<Vec<GroupOut>, Failure> {
-    let connection = match &query.connection {
+/// When the filter names what does not exist, or the cursor is none of this list.
+pub async fn list(hub: &Hub, caller: &Caller, query: GroupsQuery) -> Result<PageOut<GroupOut>, Failure> {
+    let all = all(hub, caller, query.connection.as_deref()).await?;
+    paging::page(all, (entries(query.limit), query.cursor.as_deref()), |group| (Reverse(group.count), group.id.clone()))
+}
+
+/// All of them.
+///
+/// # Errors
+/// When the connection is none of the caller's.
+pub async fn all(hub: &Hub, caller: &Caller, connection: Option<&str>) -> Result<Vec<GroupOut>, Failure> {
+    let connection = match connection {
         Some(named) => Some(connections::find(hub, caller, named).await?),
         None => None,
     };
     let mut groups = groups(hub, caller).await?;
     groups.retain(|group| connection.as_ref().is_none_or(|connection| group.key == *connection));
-    groups.sort_by_key(|group| std::cmp::Reverse(group.count()));
+    groups.sort_by_key(|group| Reverse(group.count()));
     Ok(groups.iter().map(Group::out).collect())
 }
 

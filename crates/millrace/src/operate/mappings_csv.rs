@@ -203,7 +203,8 @@ pub(super) fn written(table: MappingTable, mappings: &Mappings) -> String {
     text
 }
 
-fn lines(table: MappingTable, mappings: &Mappings) -> Vec<Vec<String>> {
+/// What the table says, a cell for each of its columns.
+pub(super) fn lines(table: MappingTable, mappings: &Mappings) -> Vec<Vec<String>> {
     match table {
         MappingTable::Listings => {
             mappings.listings.iter().map(|(ours, theirs)| vec![ours.clone(), theirs.clone()]).collect()

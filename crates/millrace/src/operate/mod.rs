@@ -40,6 +40,7 @@ pub mod order_edits;
 pub mod orders;
 pub mod outlets;
 pub mod overview;
+mod paging;
 pub mod people;
 pub mod preflight;
 pub mod provider;
@@ -342,11 +343,21 @@ impl PagingQuery {
     pub fn limit(&self) -> u32 {
         limit(self.limit)
     }
+
+    /// How much of a list that is put together as a whole: at most so many, and after which cursor.
+    fn asked(&self) -> (usize, Option<&str>) {
+        (entries(self.limit), self.cursor.as_deref())
+    }
 }
 
 /// Entries of one page.
 fn limit(asked: Option<u32>) -> u32 {
     asked.unwrap_or(50).clamp(1, 500)
+}
+
+/// The same, of what is in memory.
+fn entries(asked: Option<u32>) -> usize {
+    usize::try_from(limit(asked)).unwrap_or(50)
 }
 
 /// Why somebody does something.

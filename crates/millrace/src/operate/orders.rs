@@ -1,8 +1,8 @@
 //! Orders: lists, one with everything about it, and what a person can do with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use connect::Address;
+use connect::{Address, MerchantId, OrderId};
 use engine::order::OrderState;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -24,7 +24,9 @@ use super::{
     shipments::ShipmentOut,
     switches,
 };
-use crate::db::{AuditQuery, ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, RequestView, WishOrigin};
+use crate::db::{
+    AuditQuery, ChannelKind, FoundOrder, OrderDetail, OrderQuery, OrderView, RequestView, Scope, WishOrigin,
+};
 
 /// Which orders.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -240,6 +242,29 @@ pub struct RequestOut {
     pub lines: Vec<RequestLineOut>,
 }
 
+impl From<RequestView> for RequestOut {
+    fn from(request: RequestView) -> Self {
+        let line = |line: connect::RequestLine| RequestLineOut {
+            line: line.line_number,
+            sku: line.sku,
+            quantity: line.quantity,
+            row: line.row_id,
+        };
+        Self {
+            id: request.id,
+            key: request.key,
+            note: request.note_id,
+            given_up: !request.live,
+            finished: request.finished,
+            cancel_wanted: request.cancel_wanted,
+            problem: request.problem,
+            leaves_at: request.leaves_at,
+            race: request.race.map(RaceOut::from),
+            lines: request.lines.into_iter().map(line).collect(),
+        }
+    }
+}
+
 /// A line of a request.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RequestLineOut {
@@ -283,6 +308,28 @@ pub async fn list(hub: &Hub, caller: &Caller, query: OrdersQuery) -> Result<Page
     let query = asked(hub, caller, query).await?;
     let page = hub.db.list_orders(&caller.access(), query).await?;
     Ok(PageOut { items: page.items.into_iter().map(OrderOut::from).collect(), next: page.next })
+}
+
+/// As [`list`], each with what was asked of warehouses for it.
+pub(super) async fn with_requests(
+    hub: &Hub,
+    caller: &Caller,
+    query: OrdersQuery,
+) -> Result<PageOut<(OrderOut, Vec<RequestOut>)>, Failure> {
+    let page = hub.db.list_orders(&caller.access(), asked(hub, caller, query).await?).await?;
+    let mut by_merchant: BTreeMap<MerchantId, BTreeSet<OrderId>> = BTreeMap::new();
+    for order in &page.items {
+        by_merchant.entry(order.merchant.clone()).or_default().insert(order.id.clone());
+    }
+    let mut requests = BTreeMap::new();
+    for (merchant, orders) in by_merchant {
+        requests.extend(hub.db.requests(&Scope { tenant: caller.tenant.clone(), merchant }, orders).await?);
+    }
+    let with = |order: OrderView| {
+        let requests = requests.remove(&order.id).unwrap_or_default();
+        (OrderOut::from(order), requests.into_iter().map(RequestOut::from).collect())
+    };
+    Ok(PageOut { items: page.items.into_iter().map(with).collect(), next: page.next })
 }
 
 /// The query as the database is asked it.
@@ -398,30 +445,7 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
                 unit_price: line.unit_price.map(PriceOut::from),
             })
             .collect(),
-        requests: requests
-            .into_iter()
-            .map(|request| RequestOut {
-                id: request.id,
-                key: request.key,
-                note: request.note_id,
-                given_up: !request.live,
-                finished: request.finished,
-                cancel_wanted: request.cancel_wanted,
-                problem: request.problem,
-                leaves_at: request.leaves_at,
-                race: request.race.map(RaceOut::from),
-                lines: request
-                    .lines
-                    .into_iter()
-                    .map(|line| RequestLineOut {
-                        line: line.line_number,
-                        sku: line.sku,
-                        quantity: line.quantity,
-                        row: line.row_id,
-                    })
-                    .collect(),
-            })
-            .collect(),
+        requests: requests.into_iter().map(RequestOut::from).collect(),
         shipments: shipments.into_iter().map(ShipmentOut::from).collect(),
         effects: effects.into_iter().map(EffectOut::from).collect(),
         timeline: attempts.into_iter().map(AttemptOut::from).collect(),

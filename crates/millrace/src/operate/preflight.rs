@@ -190,6 +190,20 @@ pub async fn list(
     Ok(PageOut { items: page.items.iter().map(|run| out(run, now)).collect(), next: page.next })
 }
 
+/// As [`list`], each with its causes.
+pub(super) async fn with_causes(
+    hub: &Hub,
+    caller: &Caller,
+    named: &str,
+    query: &PagingQuery,
+) -> Result<PageOut<(PreflightOut, Vec<CauseOut>)>, Failure> {
+    let key = connections::find(hub, caller, named).await?;
+    let page = hub.db.preflights(&key, query.cursor.clone(), query.limit()).await?;
+    let now = hub.db.now().await?;
+    let items = page.items.iter().map(|run| (out(run, now), causes(&run.tally, None))).collect();
+    Ok(PageOut { items, next: page.next })
+}
+
 /// One pre-flight with its causes, beside the one before it.
 ///
 /// # Errors

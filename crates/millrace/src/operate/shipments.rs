@@ -1,13 +1,13 @@
 //! Shipments: what left the building, and how far Brightpearl knows of it.
 
-use connect::{PackageLine, ShipmentId};
+use connect::{Package, PackageLine, Shipment, ShipmentId};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Caller, Failure, Hub, PageOut, Role, connections, effects::EffectOut, id, limit};
-use crate::db::{ShipmentQuery, ShipmentView};
+use crate::db::{Page, ShipmentQuery, ShipmentView};
 
 /// Which shipments.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams)]
@@ -145,25 +145,51 @@ impl From<&PackageLine> for BoxLineOut {
 /// # Errors
 /// When the filter names what does not exist.
 pub async fn list(hub: &Hub, caller: &Caller, query: ShipmentsQuery) -> Result<PageOut<ShipmentOut>, Failure> {
+    let page = found(hub, caller, query).await?;
+    Ok(PageOut { items: page.items.into_iter().map(ShipmentOut::from).collect(), next: page.next })
+}
+
+/// As [`list`], each with its boxes, and its goods of which no box is known.
+pub(super) async fn with_lines(
+    hub: &Hub,
+    caller: &Caller,
+    query: ShipmentsQuery,
+) -> Result<PageOut<(ShipmentOut, Vec<BoxOut>, Vec<BoxLineOut>)>, Failure> {
+    let page = found(hub, caller, query).await?;
+    let with = |view: ShipmentView| {
+        let (boxes, loose) = (boxes(&view.shipment), loose(&view.shipment));
+        (ShipmentOut::from(view), boxes, loose)
+    };
+    Ok(PageOut { items: page.items.into_iter().map(with).collect(), next: page.next })
+}
+
+async fn found(hub: &Hub, caller: &Caller, query: ShipmentsQuery) -> Result<Page<ShipmentView>, Failure> {
     let connection = match &query.connection {
         Some(named) => Some(connections::find(hub, caller, named).await?.connection),
         None => None,
     };
-    let page = hub
-        .db
-        .list_shipments(
-            &caller.access(),
-            ShipmentQuery {
-                connection,
-                confirmed: query.confirmed,
-                needs_person: query.needs_person,
-                text: query.text.unwrap_or_default(),
-                after: query.cursor,
-                limit: limit(query.limit),
-            },
-        )
-        .await?;
-    Ok(PageOut { items: page.items.into_iter().map(ShipmentOut::from).collect(), next: page.next })
+    let query = ShipmentQuery {
+        connection,
+        confirmed: query.confirmed,
+        needs_person: query.needs_person,
+        text: query.text.unwrap_or_default(),
+        after: query.cursor,
+        limit: limit(query.limit),
+    };
+    Ok(hub.db.list_shipments(&caller.access(), query).await?)
+}
+
+fn boxes(shipment: &Shipment) -> Vec<BoxOut> {
+    let one = |package: &Package| BoxOut {
+        tracking: package.tracking.clone(),
+        weight: package.weight,
+        lines: package.lines.iter().map(BoxLineOut::from).collect(),
+    };
+    shipment.packages.iter().map(one).collect()
+}
+
+fn loose(shipment: &Shipment) -> Vec<BoxLineOut> {
+    shipment.loose.iter().map(BoxLineOut::from).collect()
 }
 
 /// One shipment with everything about it.
@@ -173,18 +199,9 @@ pub async fn list(hub: &Hub, caller: &Caller, query: ShipmentsQuery) -> Result<P
 pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<ShipmentDetailOut, Failure> {
     let found = hub.db.find_shipment(&caller.access(), &id::<connect::kind::Shipment>(named)?).await?;
     let shipment = &found.view.shipment;
-    let boxes = shipment
-        .packages
-        .iter()
-        .map(|package| BoxOut {
-            tracking: package.tracking.clone(),
-            weight: package.weight,
-            lines: package.lines.iter().map(BoxLineOut::from).collect(),
-        })
-        .collect();
     Ok(ShipmentDetailOut {
-        boxes,
-        loose: shipment.loose.iter().map(BoxLineOut::from).collect(),
+        boxes: boxes(shipment),
+        loose: loose(shipment),
         is_final: shipment.is_final,
         shipment: ShipmentOut::from(found.view),
         effects: found.effects.into_iter().map(EffectOut::from).collect(),

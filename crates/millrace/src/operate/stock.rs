@@ -10,7 +10,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, connections, limit};
+use super::{Caller, Failure, FailureKind, Hub, PageOut, PagingQuery, Role, connections, entries, limit, paging};
 use crate::{
     db::{Assent, ConnectionKey, CorrectionView, RunState, StockLine, StockRun},
     flow,
@@ -44,18 +44,43 @@ pub struct RunOut {
     pub changed: u32,
 }
 
-/// A comparison with its lines.
+/// A comparison, but for its lines.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunDetailOut {
     /// As in the list.
     #[serde(flatten)]
     pub run: RunOut,
-    /// Lines that differ, are skipped or held.
-    pub lines: Vec<RunLineOut>,
+    /// How many of its lines have each verdict: `correct`, `skip`, `hold`.
+    pub verdicts: BTreeMap<String, u32>,
+    /// How many corrections it led to are in each state of effects; `undone` are those that another one takes back.
+    pub corrections: BTreeMap<String, u32>,
     /// What waits of it is approved by two people, who both signed in.
     pub two_people: bool,
     /// Who has said yes, where two people approve.
     pub assents: Vec<AssentOut>,
+}
+
+/// A comparison with all of its lines.
+#[derive(Debug, Clone, Serialize)]
+pub struct WholeRunOut {
+    /// But for them.
+    #[serde(flatten)]
+    pub detail: RunDetailOut,
+    /// Lines that differ, are skipped or held.
+    pub lines: Vec<RunLineOut>,
+}
+
+/// Which lines of a comparison.
+#[derive(Debug, Clone, Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub struct LinesQuery {
+    /// With this verdict; several with commas.
+    pub verdict: Option<String>,
+    /// Most entries, 1 to 500; 50 where not given.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// One person's yes, where two people approve.
@@ -174,15 +199,21 @@ fn out(key: &ConnectionKey, run: &StockRun) -> RunOut {
     }
 }
 
-async fn detail(hub: &Hub, key: &ConnectionKey, run: StockRun) -> Result<RunDetailOut, Failure> {
+/// Lines of a run, each with its correction.
+async fn corrected(
+    hub: &Hub,
+    key: &ConnectionKey,
+    run: &str,
+    lines: Vec<StockLine>,
+) -> Result<Vec<RunLineOut>, Failure> {
     let corrections: BTreeMap<(i64, i64), CorrectionView> = hub
         .db
-        .corrections_of_run(key, &run.id)
+        .corrections_of_run(key, run)
         .await?
         .into_iter()
         .map(|one| ((one.warehouse_id, one.product_id), one))
         .collect();
-    let lines = |line: StockLine| {
+    let with = |line: StockLine| {
         let correction = corrections.get(&(line.warehouse_id, line.product_id));
         RunLineOut {
             effect: correction.map(|one| one.effect.to_string()),
@@ -191,12 +222,26 @@ async fn detail(hub: &Hub, key: &ConnectionKey, run: StockRun) -> Result<RunDeta
             ..line_out(line)
         }
     };
+    Ok(lines.into_iter().map(with).collect())
+}
+
+async fn detail(hub: &Hub, key: &ConnectionKey, run: &StockRun) -> Result<RunDetailOut, Failure> {
+    let mut verdicts = BTreeMap::new();
+    for line in &run.lines {
+        *verdicts.entry(line.verdict.clone()).or_default() += 1;
+    }
+    let mut corrections = BTreeMap::new();
+    for one in hub.db.corrections_of_run(key, &run.id).await? {
+        let stands = if one.undone_by.is_some() { "undone".to_owned() } else { one.state.to_string() };
+        *corrections.entry(stands).or_default() += 1;
+    }
     let assents = hub.db.assents(key, &run.id).await?;
     let said =
         |one: Assent| AssentOut { skus: one.skus, by: one.actor, person: one.person, at: one.at, counts: one.counts };
     Ok(RunDetailOut {
-        run: out(key, &run),
-        lines: run.lines.into_iter().map(lines).collect(),
+        run: out(key, run),
+        verdicts,
+        corrections,
         two_people: two_people(hub, key).await?,
         assents: assents.into_iter().map(said).collect(),
     })
@@ -229,13 +274,57 @@ pub async fn runs(hub: &Hub, caller: &Caller, named: &str, query: &PagingQuery) 
     Ok(PageOut { items: page.items.iter().map(|run| out(&key, run)).collect(), next: page.next })
 }
 
-/// One comparison with its lines.
+/// As [`runs`], each with its lines.
+pub(super) async fn with_lines(
+    hub: &Hub,
+    caller: &Caller,
+    named: &str,
+    query: &PagingQuery,
+) -> Result<PageOut<(RunOut, Vec<RunLineOut>)>, Failure> {
+    let key = connections::find(hub, caller, named).await?;
+    let page = hub.db.runs(&key, query.cursor.as_deref(), query.limit()).await?;
+    let mut items = Vec::with_capacity(page.items.len());
+    for run in page.items {
+        let about = out(&key, &run);
+        items.push((about, corrected(hub, &key, &run.id, run.lines).await?));
+    }
+    Ok(PageOut { items, next: page.next })
+}
+
+/// One comparison, but for its lines.
 ///
 /// # Errors
 /// When there is none for this caller.
 pub async fn show(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetailOut, Failure> {
     let key = hub.db.find_run(&caller.access(), run).await?;
-    detail(hub, &key, hub.db.run(&key, run).await?).await
+    detail(hub, &key, &hub.db.run(&key, run).await?).await
+}
+
+/// The lines of one comparison, by warehouse and product; those that no product was found for come first.
+///
+/// # Errors
+/// When there is none for this caller, or the cursor is none of this list.
+pub async fn lines(hub: &Hub, caller: &Caller, run: &str, query: &LinesQuery) -> Result<PageOut<RunLineOut>, Failure> {
+    let key = hub.db.find_run(&caller.access(), run).await?;
+    let mut kept = hub.db.run(&key, run).await?.lines;
+    if let Some(named) = &query.verdict {
+        let verdicts: BTreeSet<&str> = named.split(',').map(str::trim).collect();
+        kept.retain(|line| verdicts.contains(line.verdict.as_str()));
+    }
+    let place = |line: &StockLine| (line.warehouse_id, line.product_id, line.skus.clone());
+    let page = paging::page(kept, (entries(query.limit), query.cursor.as_deref()), place)?;
+    Ok(PageOut { items: corrected(hub, &key, run, page.items).await?, next: page.next })
+}
+
+/// One comparison with all of its lines.
+///
+/// # Errors
+/// When there is none for this caller.
+pub async fn whole(hub: &Hub, caller: &Caller, run: &str) -> Result<WholeRunOut, Failure> {
+    let key = hub.db.find_run(&caller.access(), run).await?;
+    let run = hub.db.run(&key, run).await?;
+    let detail = detail(hub, &key, &run).await?;
+    Ok(WholeRunOut { lines: corrected(hub, &key, &run.id, run.lines).await?, detail })
 }
 
 /// Approves a comparison that waits, or single held lines of one that was acted upon: they are worked out anew, and what still
@@ -252,7 +341,7 @@ pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<Stri
             .remedy("See `millrace safety`; approve the first comparison after sending is released."));
     }
     if !agreed(hub, caller, &key, run, skus).await? {
-        return detail(hub, &key, hub.db.run(&key, run).await?).await;
+        return detail(hub, &key, &hub.db.run(&key, run).await?).await;
     }
     let runtime = ready(hub, &key).await?;
     let approved = if skus.is_empty() {
@@ -260,7 +349,7 @@ pub async fn approve(hub: &Hub, caller: &Caller, run: &str, skus: &BTreeSet<Stri
     } else {
         flow::stock::approve_lines(&runtime, run, skus, &caller.actor).await?
     };
-    detail(hub, &key, approved).await
+    detail(hub, &key, &approved).await
 }
 
 /// Whether two people approve. As it is kept, not as it runs: the switch holds from its commit on.
@@ -312,7 +401,7 @@ pub async fn turn_down(hub: &Hub, caller: &Caller, run: &str) -> Result<RunDetai
     caller.needs(Role::Staff)?;
     let key = hub.db.find_run(&caller.access(), run).await?;
     hub.db.drop_run(&key, run, &caller.actor).await?;
-    detail(hub, &key, hub.db.run(&key, run).await?).await
+    detail(hub, &key, &hub.db.run(&key, run).await?).await
 }
 
 /// The warehouse's latest figures, by SKU.

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Caller, Failure, Hub, Problem, Role, connections, reason, stock};
+use super::{Caller, Failure, Hub, PageOut, PagingQuery, Problem, Role, connections, paging, reason, stock};
 use crate::{
     db::{ConnectionKey, StockHold},
     flow::{
@@ -192,11 +192,20 @@ fn hold_out(hold: StockHold) -> HoldOut {
     HoldOut { sku, warehouse: warehouse_id, product: product_id, reason, actor, at }
 }
 
-/// The products of a connection whose stock is not written until they are released.
+/// The products of a connection whose stock is not written until they are released, by SKU.
+///
+/// # Errors
+/// When there is no such connection for this caller, or the cursor is none of this list.
+pub async fn holds(hub: &Hub, caller: &Caller, named: &str, query: &PagingQuery) -> Result<PageOut<HoldOut>, Failure> {
+    let all = all_holds(hub, caller, named).await?;
+    paging::page(all, query.asked(), |hold| (hold.sku.clone(), hold.warehouse, hold.product))
+}
+
+/// All of them.
 ///
 /// # Errors
 /// When there is no such connection for this caller.
-pub async fn holds(hub: &Hub, caller: &Caller, named: &str) -> Result<Vec<HoldOut>, Failure> {
+pub async fn all_holds(hub: &Hub, caller: &Caller, named: &str) -> Result<Vec<HoldOut>, Failure> {
     let key = connections::find(hub, caller, named).await?;
     Ok(hub.db.stock_holds(&key).await?.into_iter().map(hold_out).collect())
 }

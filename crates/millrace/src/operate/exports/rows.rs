@@ -1,113 +1,31 @@
-//! The columns of an export and its rows. Columns are added at the end only: programs read them by place.
+//! The rows of what flows, in the order of their columns.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::ExportKind;
 use crate::{
     db::{CensusRun, Event},
     operate::{
         activity::AuditOut,
         alerts::IssueOut,
         deliveries::DeliveryOut,
+        drift::DriftLineOut,
         effects::EffectOut,
         exceptions::ExceptionOut,
         findings::FindingOut,
-        orders::OrderOut,
+        groups::GroupOut,
+        orders::{OrderOut, RequestLineOut, RequestOut},
+        preflight::{CauseOut, PreflightOut},
         schedules::ChannelRunOut,
-        shipments::ShipmentOut,
-        stock::{LevelOut, RunOut},
+        shipments::{BoxLineOut, BoxOut, ShipmentOut},
+        stock::{LevelOut, RunLineOut, RunOut},
+        undo::HoldOut,
     },
 };
 
-type Row = Vec<String>;
-
-/// The names of the columns.
-pub(super) fn head(kind: ExportKind) -> &'static [&'static str] {
-    match kind {
-        ExportKind::Orders => &[
-            "id",
-            "merchant",
-            "connection",
-            "number",
-            "reference",
-            "ship_to",
-            "placed_at",
-            "imported_at",
-            "changed_at",
-            "state",
-            "reason",
-        ],
-        ExportKind::Shipments => &[
-            "id",
-            "connection",
-            "order",
-            "reference",
-            "key",
-            "shipped_at",
-            "carrier",
-            "service",
-            "tracking",
-            "confirmed_at",
-            "problem",
-        ],
-        ExportKind::StockLevels => &["connection", "sku", "facility", "available", "physical", "cut_off", "feed"],
-        ExportKind::Exceptions => {
-            &["id", "connection", "kind", "subject", "reason", "at", "resolved_at", "resolved_by"]
-        }
-        ExportKind::Effects => &[
-            "id",
-            "connection",
-            "kind",
-            "title",
-            "state",
-            "note",
-            "attempt",
-            "order",
-            "reference",
-            "created_at",
-            "changed_at",
-        ],
-        ExportKind::Audit => &["number", "at", "actor", "action", "target", "detail", "hash"],
-        ExportKind::Mappings => &["connection", "brightpearl_sku", "warehouse_sku"],
-        ExportKind::StockRuns => {
-            &["id", "connection", "feed", "cut_off", "made_at", "state", "reason", "skus", "compared", "changed"]
-        }
-        ExportKind::Findings => &[
-            "id",
-            "connection",
-            "kind",
-            "subject",
-            "order",
-            "what",
-            "repair",
-            "first_at",
-            "last_at",
-            "resolved_at",
-            "repaired_at",
-            "repaired_by",
-        ],
-        ExportKind::Census => &["connection", "extent", "started_at", "finished_at", "unaccounted", "problem"],
-        ExportKind::OrderLines => &["order", "connection", "number", "row", "product", "sku", "name", "quantity"],
-        ExportKind::Issues => &[
-            "id",
-            "connection",
-            "kind",
-            "state",
-            "what",
-            "remedy",
-            "count",
-            "opened_at",
-            "closed_at",
-            "acknowledged_by",
-        ],
-        ExportKind::Deliveries => &["id", "to", "kind", "event", "state", "tries", "created_at", "ended_at"],
-        ExportKind::ChannelRuns => {
-            &["id", "connection", "channel", "cause", "asked_by", "started_at", "ended_at", "outcome", "summary"]
-        }
-        ExportKind::Events => &["number", "at", "what", "subject", "change", "merchant"],
-    }
-}
+pub(super) type Row = Vec<String>;
 
 pub(super) fn order(one: OrderOut) -> Row {
     vec![
@@ -131,11 +49,46 @@ pub(super) fn order_line(order: &OrderOut, line: connect::OrderLine) -> Row {
         order.connection.clone(),
         order.number.to_string(),
         line.row_id.to_string(),
-        line.product_id.map(|product| product.to_string()).unwrap_or_default(),
+        text(line.product_id),
         line.sku,
         line.name,
         line.quantity.to_string(),
     ]
+}
+
+pub(super) fn request(order: &OrderOut, one: RequestOut) -> Row {
+    vec![
+        one.id,
+        order.id.clone(),
+        order.connection.clone(),
+        order.number.to_string(),
+        one.key,
+        text(one.note),
+        one.given_up.to_string(),
+        one.finished.to_string(),
+        one.cancel_wanted.unwrap_or_default(),
+        one.race.map(|race| race.outcome).unwrap_or_default(),
+        one.problem.unwrap_or_default(),
+        text(one.leaves_at),
+    ]
+}
+
+/// A row for each line of a request.
+pub(super) fn request_lines(order: &OrderOut, one: &RequestOut) -> Vec<Row> {
+    let row = |line: &RequestLineOut| {
+        vec![
+            one.id.clone(),
+            order.id.clone(),
+            order.connection.clone(),
+            order.number.to_string(),
+            one.key.clone(),
+            line.line.to_string(),
+            line.sku.clone(),
+            line.quantity.to_string(),
+            line.row.to_string(),
+        ]
+    };
+    one.lines.iter().map(row).collect()
 }
 
 pub(super) fn shipment(one: ShipmentOut) -> Row {
@@ -149,19 +102,47 @@ pub(super) fn shipment(one: ShipmentOut) -> Row {
         one.carrier,
         one.service,
         one.tracking.join(" "),
-        time(one.confirmed_at),
+        text(one.confirmed_at),
         one.problem.unwrap_or_default(),
     ]
 }
 
+/// A row for each line of a shipment's boxes, which are numbered from 1, and for its goods of which no box is known.
+pub(super) fn shipment_lines((of, boxes, loose): (ShipmentOut, Vec<BoxOut>, Vec<BoxLineOut>)) -> Vec<Row> {
+    let row = |place: Option<usize>, tracking: Option<&String>, weight: Option<Decimal>, line: BoxLineOut| {
+        vec![
+            of.id.clone(),
+            of.connection.clone(),
+            of.order.clone().unwrap_or_default(),
+            of.reference.clone(),
+            of.key.clone(),
+            of.shipped_at.to_string(),
+            text(place),
+            tracking.cloned().unwrap_or_default(),
+            text(weight),
+            text(line.line),
+            line.sku,
+            line.quantity.to_string(),
+            line.lot.unwrap_or_default(),
+            line.serials.join(" "),
+        ]
+    };
+    let mut rows = Vec::new();
+    for (place, one) in (1..).zip(boxes) {
+        let (tracking, weight) = (one.tracking, one.weight);
+        rows.extend(one.lines.into_iter().map(|line| row(Some(place), tracking.as_ref(), weight, line)));
+    }
+    rows.extend(loose.into_iter().map(|line| row(None, None, None, line)));
+    rows
+}
+
 pub(super) fn stock_level(connection: &str, one: LevelOut) -> Row {
-    let number = |figure: Option<Decimal>| figure.map(|figure| figure.to_string()).unwrap_or_default();
     vec![
         connection.to_owned(),
         one.sku,
         one.facility,
-        number(one.available),
-        number(one.physical),
+        text(one.available),
+        text(one.physical),
         one.cut_off.to_string(),
         one.feed,
     ]
@@ -175,7 +156,7 @@ pub(super) fn exception(one: ExceptionOut) -> Row {
         one.subject,
         one.reason,
         one.at.to_string(),
-        time(one.resolved_at),
+        text(one.resolved_at),
         one.resolved_by.unwrap_or_default(),
     ]
 }
@@ -223,19 +204,130 @@ pub(super) fn stock_run(run: RunOut) -> Row {
     ]
 }
 
+/// A row for each line of a comparison.
+pub(super) fn stock_run_lines((of, lines): (RunOut, Vec<RunLineOut>)) -> Vec<Row> {
+    let row = |line: RunLineOut| {
+        vec![
+            of.id.clone(),
+            of.connection.clone(),
+            of.feed.clone(),
+            of.cut_off.to_string(),
+            of.state.clone(),
+            line.warehouse.to_string(),
+            line.product.to_string(),
+            line.skus.join(" "),
+            line.figure.to_string(),
+            line.brightpearl.to_string(),
+            line.difference.to_string(),
+            parts(&line.parts),
+            line.verdict,
+            line.reason,
+            line.effect.unwrap_or_default(),
+            line.effect_state.unwrap_or_default(),
+            line.undone_by.unwrap_or_default(),
+        ]
+    };
+    lines.into_iter().map(row).collect()
+}
+
+pub(super) fn stock_hold(connection: &str, one: HoldOut) -> Row {
+    vec![
+        connection.to_owned(),
+        one.sku,
+        one.warehouse.to_string(),
+        one.product.to_string(),
+        one.reason,
+        one.actor,
+        one.at.to_string(),
+    ]
+}
+
+pub(super) fn drift(connection: &str, at: Timestamp, one: DriftLineOut) -> Row {
+    vec![
+        connection.to_owned(),
+        at.to_string(),
+        one.skus.join(" "),
+        text(one.warehouse),
+        text(one.product),
+        one.counted.to_string(),
+        one.brightpearl.to_string(),
+        one.difference.to_string(),
+        parts(&one.parts),
+        one.unexplained.to_string(),
+        text(one.counted_at),
+        one.notes.join("; "),
+    ]
+}
+
+pub(super) fn preflight(one: PreflightOut) -> Row {
+    vec![
+        one.id,
+        one.connection,
+        one.state,
+        one.days.to_string(),
+        one.since.to_string(),
+        one.wanted_at.to_string(),
+        one.wanted_by,
+        text(one.started_at),
+        text(one.ended_at),
+        one.problem.unwrap_or_default(),
+        text(one.total),
+        one.orders.to_string(),
+        one.through.to_string(),
+        one.stuck.to_string(),
+        one.left_out.to_string(),
+        text(one.stuck_per_mille),
+    ]
+}
+
+/// A row for each cause of a pre-flight.
+pub(super) fn preflight_causes((of, causes): (PreflightOut, Vec<CauseOut>)) -> Vec<Row> {
+    let row = |cause: CauseOut| {
+        vec![
+            of.id.clone(),
+            of.connection.clone(),
+            of.wanted_at.to_string(),
+            cause.kind,
+            cause.subject,
+            cause.left_out.to_string(),
+            cause.orders.to_string(),
+            cause.remedy,
+            cause.examples.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+        ]
+    };
+    causes.into_iter().map(row).collect()
+}
+
+pub(super) fn exception_group(one: GroupOut) -> Row {
+    vec![
+        one.id,
+        one.kind,
+        one.merchant,
+        one.connection,
+        one.cause,
+        one.example,
+        one.count.to_string(),
+        one.first_at.to_string(),
+        one.last_at.to_string(),
+        one.examples.join(" "),
+        one.remedy,
+        one.can_retry.to_string(),
+    ]
+}
+
 pub(super) fn finding(one: FindingOut) -> Row {
     vec![
         one.id,
         one.connection,
         one.kind,
         one.subject,
-        one.order.map(|order| order.to_string()).unwrap_or_default(),
+        text(one.order),
         one.what,
         one.repair,
         one.first_at.to_string(),
         one.last_at.to_string(),
-        time(one.resolved_at),
-        time(one.repaired_at),
+        text(one.resolved_at),
+        text(one.repaired_at),
         one.repaired_by.unwrap_or_default(),
     ]
 }
@@ -244,9 +336,9 @@ pub(super) fn census(connection: &str, run: &CensusRun) -> Row {
     vec![
         connection.to_owned(),
         run.extent.as_str().to_owned(),
-        time(run.started_at),
-        time(run.finished_at),
-        run.unaccounted.map(|count| count.to_string()).unwrap_or_default(),
+        text(run.started_at),
+        text(run.finished_at),
+        text(run.unaccounted),
         run.problem.clone().unwrap_or_default(),
     ]
 }
@@ -261,7 +353,7 @@ pub(super) fn issue(one: IssueOut) -> Row {
         one.remedy,
         one.count.to_string(),
         one.opened_at.to_string(),
-        time(one.closed_at),
+        text(one.closed_at),
         one.acknowledged_by.unwrap_or_default(),
     ]
 }
@@ -271,11 +363,11 @@ pub(super) fn delivery(one: DeliveryOut) -> Row {
         one.id,
         one.to,
         one.kind,
-        one.event.map(|number| number.to_string()).unwrap_or_default(),
+        text(one.event),
         one.state,
         one.tries.to_string(),
         one.created_at.to_string(),
-        time(one.ended_at),
+        text(one.ended_at),
     ]
 }
 
@@ -287,23 +379,22 @@ pub(super) fn channel_run(connection: &str, channel: &str, run: ChannelRunOut) -
         run.cause,
         run.asked_by.unwrap_or_default(),
         run.started_at.to_string(),
-        time(run.ended_at),
+        text(run.ended_at),
         run.outcome,
         run.summary,
     ]
 }
 
 pub(super) fn event(one: Event) -> Row {
-    vec![
-        one.number.to_string(),
-        one.at.to_string(),
-        one.what,
-        one.subject,
-        one.change,
-        one.merchant.map(|merchant| merchant.to_string()).unwrap_or_default(),
-    ]
+    vec![one.number.to_string(), one.at.to_string(), one.what, one.subject, one.change, text(one.merchant)]
 }
 
-fn time(at: Option<Timestamp>) -> String {
-    at.map(|at| at.to_string()).unwrap_or_default()
+/// What there is, or an empty cell.
+pub(super) fn text<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+/// The parts of a figure in one cell: name and units of each.
+fn parts(parts: &BTreeMap<String, Decimal>) -> String {
+    parts.iter().map(|(name, units)| format!("{name} {units}")).collect::<Vec<_>>().join("; ")
 }

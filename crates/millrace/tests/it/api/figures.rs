@@ -36,7 +36,7 @@ async fn what_has_one_cause_is_one_group_and_retried_together() {
     let rejected = [RejectedInput { input, reason: "line 1 cannot be read".to_owned(), beside: false }];
     db.record_shipments(&shop.key, Vec::new(), Vec::new(), &[], &rejected, &FeedCursor::default()).await.unwrap();
 
-    let groups = shop.get("exceptions/groups").await;
+    let groups = shop.get("exceptions/groups").await["items"].take();
     let of = |kind: &str| -> Vec<Value> {
         groups.as_array().unwrap().iter().filter(|group| group["kind"] == kind).cloned().collect()
     };
@@ -47,8 +47,20 @@ async fn what_has_one_cause_is_one_group_and_retried_together() {
     assert_eq!((rows["can_retry"].clone(), rows["examples"].as_array().unwrap().len()), (json!(true), 2));
     assert!(rows["first_at"].as_str().unwrap() <= rows["last_at"].as_str().unwrap());
     assert_eq!((of("change_refused").len(), of("order_error").len(), of("exception").len()), (1, 1, 1), "{groups:#}");
-    let again = shop.get("exceptions/groups?connection=main").await;
+    let again = shop.get("exceptions/groups?connection=main").await["items"].take();
     assert_eq!(again, groups, "the ids stay");
+    let (mut one_by_one, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = shop.get(&format!("exceptions/groups?limit=1{cursor}")).await;
+        one_by_one.extend(page["items"].as_array().unwrap().clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(Value::Array(one_by_one), groups, "over several pages");
+    let wrong = shop.installation.get("/api/v1/exceptions/groups?cursor=nonsense").await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", wrong.text);
 
     let id = rows["id"].as_str().unwrap();
     let done = shop.post(&format!("exceptions/groups/{id}/retry"), json!({})).await;
@@ -62,7 +74,11 @@ async fn what_has_one_cause_is_one_group_and_retried_together() {
     let done = shop.post(&format!("exceptions/groups/{}/retry", refused[0]["id"].as_str().unwrap()), json!({})).await;
     assert_eq!(done.json()["retried"], 1, "{}", done.text);
     assert!(
-        shop.get("exceptions/groups").await.as_array().unwrap().iter().all(|group| group["kind"] != "change_refused")
+        shop.get("exceptions/groups").await["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|group| group["kind"] != "change_refused")
     );
     let input = of("exception");
     let one_by_one =

@@ -13,6 +13,7 @@ mod desk;
 mod documents;
 mod drafts;
 mod events;
+mod exports;
 mod figures;
 mod hand_offs;
 mod hooks;

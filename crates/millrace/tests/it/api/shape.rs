@@ -11,14 +11,20 @@ use axum::{
     http::{Request, StatusCode},
 };
 use futures_util::StreamExt as _;
-use millrace::api;
+use millrace::{
+    api,
+    db::{RunState, StockLine},
+};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::{
     Installation,
     access::{brightpearl, connected, routes},
+    exports::{document, is_list, meant},
+    orders::Shop,
 };
+use crate::db::stock::{feed, line, run};
 
 /// `openapi.json` at the root is what the code says. To bring it up to date: `millrace openapi > openapi.json`.
 #[test]
@@ -254,6 +260,113 @@ async fn pages_show_every_order_once() {
     assert_eq!(held.status, StatusCode::OK, "{}", held.text);
     let audit = installation.get("/api/v1/audit?limit=1").await.json();
     assert!(audit["items"][0]["actor"].as_str().unwrap().contains("first administrator"), "{audit}");
+}
+
+/// Lists that are answered as a whole, each with the reason.
+const WHOLE: &[(&str, &str)] = &[
+    ("list_platforms", "what the program can do: as many as it has connectors"),
+    ("list_own_sessions", "one person's, of a few browsers, and over by themselves within hours"),
+    ("list_persons_sessions", "one person's, of a few browsers, and over by themselves within hours"),
+];
+
+/// Every `GET` that answers a list, or a part of one, can be gone on with.
+#[test]
+fn every_list_comes_in_pages_or_says_why_not() {
+    let document = document();
+    let mut whole = BTreeSet::new();
+    let mut paged = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let get = &methods["get"];
+        let schema = &get["responses"]["200"]["content"]["application/json"]["schema"];
+        let answer = meant(&document, schema);
+        let in_parts = ["items", "next"].iter().any(|name| !answer["properties"][name].is_null());
+        if !in_parts && !is_list(&document, schema) {
+            continue;
+        }
+        let parameters = get["parameters"].as_array().into_iter().flatten();
+        let taken: BTreeSet<&str> = parameters.filter_map(|one| one["name"].as_str()).collect();
+        let id = get["operationId"].as_str().unwrap();
+        if taken.contains("limit") && taken.contains("cursor") && !answer["properties"]["next"].is_null() {
+            paged += 1;
+        } else {
+            assert!(whole.insert(id), "{path} twice");
+        }
+    }
+    assert!(paged > 30, "{paged}");
+    assert_eq!(whole, WHOLE.iter().map(|(id, _)| *id).collect(), "give these cursor and limit, or say here why not");
+}
+
+/// What is put together as a whole, in pages: of held products, and of the lines of a stock run.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_worked_out_comes_in_pages_too() {
+    let shop = Shop::new().await;
+    let db = &shop.installation.hub.db;
+    let now = db.now().await.unwrap();
+    let mut waiting = run("inv_1", now, RunState::Waiting);
+    waiting.lines = (1001..=1007).rev().map(|product| line(product, "2")).collect();
+    waiting.lines[3].verdict = "hold".to_owned();
+    // Nothing in Brightpearl is called so: of these, only the SKUs are known.
+    waiting.lines.extend(["X-2", "X-1"].map(|sku| StockLine {
+        warehouse_id: 0,
+        product_id: 0,
+        skus: vec![sku.to_owned()],
+        verdict: "hold".to_owned(),
+        ..line(1, "0")
+    }));
+    let kept = db.record_run(&shop.key, waiting, Vec::new(), &feed("inv_1", now, &[], false)).await.unwrap();
+    let all = async |path: &str, limit: usize| {
+        let (mut items, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = shop.get(&format!("{path}limit={limit}{cursor}")).await;
+            let found = page["items"].as_array().unwrap().clone();
+            assert!(found.len() <= limit);
+            items.extend(found);
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return items,
+            }
+        }
+    };
+    let skus =
+        |lines: &[Value]| lines.iter().map(|line| line["skus"][0].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let path = format!("stock/runs/{}/lines?", kept.id);
+    let lines = all(&path, 2).await;
+    let wanted = ["X-1", "X-2", "W-1001", "W-1002", "W-1003", "W-1004", "W-1005", "W-1006", "W-1007"];
+    assert_eq!(skus(&lines), wanted);
+    assert_eq!(lines, all(&path, 500).await);
+    assert_eq!(skus(&all(&format!("{path}verdict=hold&"), 2).await), ["X-1", "X-2", "W-1004"]);
+    assert_eq!(all(&format!("{path}verdict=correct,hold&"), 4).await.len(), 9);
+    let shown = shop.get(&format!("stock/runs/{}", kept.id)).await;
+    assert_eq!((&shown["verdicts"], &shown["corrections"]), (&json!({ "correct": 6, "hold": 3 }), &json!({})));
+    assert!(shown.get("lines").is_none(), "{shown}");
+    assert!(all("connections/main/stock/holds?", 2).await.is_empty());
+    for path in [path.as_str(), "connections/main/stock/holds?", "connections/main/drift?"] {
+        let wrong = shop.installation.get(&format!("/api/v1/{path}cursor=nonsense")).await;
+        assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", wrong.text);
+    }
+    // The warehouse counts what Brightpearl does not have: it differs, and a page at a time is all of it.
+    let drift = async |query: &str| shop.get(&format!("connections/main/drift?{query}")).await;
+    let levels = [("Z-1", "5"), ("Z-2", "7"), ("Z-3", "5")];
+    let counted = run("inv_2", now + Duration::from_secs(1), RunState::Waiting);
+    let of_them = feed("inv_2", now + Duration::from_secs(1), &levels, false);
+    db.record_run(&shop.key, counted, Vec::new(), &of_them).await.unwrap();
+    let whole = drift("limit=5000").await;
+    assert_eq!(
+        (skus(whole["lines"].as_array().unwrap()), whole["next"].is_null()),
+        (["Z-2", "Z-1", "Z-3"].map(str::to_owned).to_vec(), true),
+        "{whole}"
+    );
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = drift(&format!("limit=1{cursor}")).await;
+        seen.extend(skus(page["lines"].as_array().unwrap()));
+        assert_eq!(page["differing"], 3, "{page}");
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["Z-2", "Z-1", "Z-3"]);
 }
 
 fn ids(page: &Value) -> Vec<String> {

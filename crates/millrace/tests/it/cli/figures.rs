@@ -3,8 +3,12 @@
 
 use std::sync::Arc;
 
+use clap::ValueEnum as _;
 use engine::order::Disposition;
-use millrace::db::{Database, DatabaseConfig};
+use millrace::{
+    db::{Database, DatabaseConfig},
+    operate::exports::ExportKind,
+};
 use serde_json::{Value, json};
 
 use super::{Desk, Ended, account};
@@ -80,12 +84,17 @@ async fn everything_the_api_has_can_be_typed() {
     assert_eq!(typed(&desk, &["exports", "orders", "--connection", "main", "--to", path]).await.code, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), printed.out);
     assert_ne!(typed(&desk, &["exports", "orders", "--to", path]).await.code, 0);
-    for kind in
-        ["shipments", "stock-levels", "stock-runs", "exceptions", "effects", "audit", "mappings", "findings", "census"]
-    {
-        let ended = typed(&desk, &["exports", kind]).await;
-        assert!(ended.code == 0 && ended.out.lines().count() >= 1, "{kind}: {}", ended.all());
+    for kind in ExportKind::value_variants() {
+        let kind = kind.to_possible_value().unwrap();
+        let mut arguments = vec!["exports", kind.get_name()];
+        if kind.get_name() == "drift" {
+            arguments.extend(["--connection", "main"]);
+        }
+        let ended = typed(&desk, &arguments).await;
+        assert!(ended.code == 0 && ended.out.lines().count() >= 1, "{arguments:?}: {}", ended.all());
     }
+    assert!(typed(&desk, &["exports", "keys"]).await.out.contains("\nkey_"));
+    assert!(typed(&desk, &["exports", "request-lines"]).await.out.contains(",BPacme-O3,1,"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -141,6 +141,7 @@ pub fn expected() -> Vec<Row> {
         look("list_stock_levels"),
         look("list_stock_runs"),
         look("get_stock_run"),
+        look("list_stock_run_lines"),
         look("get_order"),
         look("explain_order"),
         look("get_shipment"),

@@ -22,6 +22,7 @@ use self::{
 use super::{
     Installation,
     browser::{Browser, PASSWORD},
+    exports::LISTS,
 };
 
 /// Who asks: with a key, or as a person who signed in.
@@ -211,6 +212,33 @@ impl World {
         None
     }
 
+    /// Every export with every caller, held against the row of the list that it is of.
+    async fn play_exports(&self) -> Vec<String> {
+        let routes = documented();
+        let rows = expected();
+        let mut found = Vec::new();
+        for (id, told) in LISTS {
+            let Ok(kinds) = told else { continue };
+            let list = rows.iter().find(|row| row.id == *id).expect("a row of the list");
+            let (_, path) = &routes[*id];
+            // Where the list is of something else than a connection, the export is of all that the caller sees.
+            let (query, foreign) = match (path.contains("{connection}"), path.contains('{')) {
+                (true, _) => ("?connection={connection}", list.foreign),
+                (false, true) => ("", 200),
+                (false, false) => ("", list.foreign),
+            };
+            let row =
+                Row { id: "export_data", needs: list.needs, body: Value::Null, query: "", own: list.own, foreign };
+            for kind in *kinds {
+                for who in EVERYBODY {
+                    let path = format!("/api/v1/exports/{kind}{query}");
+                    found.extend(self.ask(who, "GET", &path, &row).await);
+                }
+            }
+        }
+        found
+    }
+
     /// Every route with every caller: everything that is not as expected.
     async fn play(&self) -> Vec<String> {
         let routes = documented();
@@ -307,6 +335,12 @@ async fn routes_beside_the_document_tell_nothing_of_anybody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_gets_what_is_theirs_and_nothing_else() {
     let found = World::new().await.play().await;
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_is_for_whom_its_list_is() {
+    let found = World::new().await.play_exports().await;
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 

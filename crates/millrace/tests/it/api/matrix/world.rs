@@ -95,7 +95,7 @@ impl World {
         ] {
             objects.insert(name, text(&list(path).await["items"][0]["id"]));
         }
-        objects.insert("group", text(&list("exceptions/groups").await[0]["id"]));
+        objects.insert("group", text(&list("exceptions/groups").await["items"][0]["id"]));
         objects.insert("kind", "orders".to_owned());
         objects.insert("table", "listings.csv".to_owned());
         let mut keys = BTreeMap::new();
