@@ -11,6 +11,7 @@ mod hand_offs;
 mod merchants;
 mod notify;
 mod people;
+mod preflight;
 mod setup;
 mod tenants;
 mod traces;
@@ -18,6 +19,7 @@ mod traces;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -105,6 +107,15 @@ impl Desk {
         }
         std::fs::write(self.folder.path().join("millrace.toml"), text).unwrap();
     }
+}
+
+/// Commands block, and the stand-in answers on this runtime.
+pub async fn typed(desk: &Arc<Desk>, arguments: &[&str]) -> Ended {
+    let desk = Arc::clone(desk);
+    let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
+    tokio::task::spawn_blocking(move || desk.type_in(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await
+        .unwrap()
 }
 
 /// A server with its log in a file; it is killed when the test lets it go.
