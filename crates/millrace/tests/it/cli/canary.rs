@@ -71,6 +71,7 @@ async fn planted_secrets_turn_up_nowhere() {
         seen.push_str(&typed(&desk, command.split(' ').map(str::to_owned).collect()).await);
     }
     seen.push_str(&serving.end());
+    seen.push_str(&std::fs::read_to_string(desk.path().join("serve.out")).unwrap());
     for secret in [PASSWORD, key.as_str(), outer.as_str()] {
         assert!(!seen.contains(secret), "a planted secret was shown: {}", around(&seen, secret));
     }
