@@ -79,7 +79,7 @@ pub async fn run(
             if let Err(error) = take_over(&hub, follows).await {
                 tracing::warn!("what a process that has ended held is waited for: {error}");
             }
-            tracing::info!(node = %hub.config.node, "workers run");
+            tracing::info!(node.name = %hub.config.node, "workers run");
             let (workers, halt) = (Arc::clone(&hub.workers), stop.clone());
             let quiet = stop.child_token();
             let telling = tokio::spawn(Arc::clone(&notifier).run(quiet.clone()));
@@ -130,14 +130,14 @@ async fn take_over(hub: &Hub, follows: bool) -> Result<(), DbError> {
         for owner in hub.db.claim_holders(&tenant.id).await? {
             if is_gone(&owner) {
                 let claims = hub.db.end_claims(&tenant.id, &owner).await?;
-                tracing::info!(tenant = %tenant.id, "{claims} claims taken over from {owner}, which has ended");
+                tracing::info!(tenant.id = %tenant.id, "{claims} claims taken over from {owner}, which has ended");
                 gone.insert(owner);
             }
         }
     }
     for (account, (owner, _)) in hub.db.account_holders().await? {
         if owner != *own && is_gone(&owner) {
-            tracing::info!(account, "taken over from {owner}, which has ended");
+            tracing::info!(account.code = account, "taken over from {owner}, which has ended");
             hub.db.release_account(&account, &owner).await?;
             gone.insert(owner);
         }

@@ -107,7 +107,7 @@ impl Runtime {
 
     /// Stops everything that goes to one side until a person mends it.
     pub async fn pause(&self, side: Side, why: &str) -> Result<(), DbError> {
-        tracing::warn!(connection.id = %self.key.connection, side = ?side, "connection paused: {why}");
+        tracing::warn!(connection.id = %self.key.connection, connection.side = ?side, "connection paused: {why}");
         self.db.pause(&self.key, side, Some(why)).await
     }
 
@@ -169,7 +169,7 @@ impl Runtime {
         let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
         let come = (number(done), total.map(number));
         if let Err(error) = self.db.advance_run(&self.key, kind, &run, come, counts).await {
-            tracing::debug!(connection.id = %self.key.connection, channel = kind.as_str(), "progress is not kept: {error}");
+            tracing::debug!(connection.id = %self.key.connection, channel.kind = kind.as_str(), "progress is not kept: {error}");
         }
     }
 

@@ -37,7 +37,7 @@ impl Token {
             && request.url.set_host(Some(host)).is_err()
         {
             // `oauth::host` lets only names through.
-            tracing::debug!(host, "the told host is none");
+            tracing::debug!(http.host = host, "the told host is none");
         }
         for (name, value) in &self.headers {
             request = request.header(name, value.expose());

@@ -315,7 +315,7 @@ impl Client {
             if !failure.is_passing() || tries >= READ_TRIES {
                 return Err(failure);
             }
-            tracing::debug!(purpose = purpose.name, tries, ?failure, "a read is repeated");
+            tracing::debug!(call.purpose = purpose.name, call.tries = tries, call.failure = ?failure, "a read is repeated");
             // 1, 2, 4, 8 s by default.
             self.gateway.clock.sleep(self.gateway.waits.http / 30 * (1 << tries)).await;
             tries += 1;

@@ -153,7 +153,7 @@ async fn in_order(client: &Client, purpose: Purpose, query: &Query<'_>) -> Resul
         if let Some(rows) = pass(client, purpose, query).await? {
             return Ok(rows);
         }
-        tracing::debug!(path = query.path, "rows left a search while it was read; it is begun again");
+        tracing::debug!(http.path = query.path, "rows left a search while it was read; it is begun again");
     }
     Err(Failure::Outage(format!(
         "rows kept leaving {} while it was read, so that none of {PASSES} readings was complete",

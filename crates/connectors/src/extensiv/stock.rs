@@ -66,8 +66,8 @@ impl Extensiv {
         let strangers = self.strangers(sums.keys().map(|(sku, _)| sku.as_str())).await?;
         if !strangers.is_empty() {
             tracing::warn!(
-                customer = self.config.customer,
-                skus = ?strangers,
+                warehouse.customer = self.config.customer,
+                stock.skus = ?strangers,
                 "stock rows name SKUs that are not among the customer's items; they are left out"
             );
         }

@@ -143,7 +143,7 @@ impl Root {
         for entry in Dir::read_from(&handle).map_err(wrong)? {
             let entry = entry.map_err(wrong)?;
             let Ok(name) = entry.file_name().to_str() else {
-                tracing::warn!(folder = %self.path.display(), "a file whose name is not UTF-8 is left alone");
+                tracing::warn!(folder.path = %self.path.display(), "a file whose name is not UTF-8 is left alone");
                 continue;
             };
             if !is_plain_name(name) {

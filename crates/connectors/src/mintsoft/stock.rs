@@ -77,7 +77,7 @@ impl Mintsoft {
         }
         let (levels, doubtful) = sorted(rows, self.config.client);
         if !doubtful.is_empty() {
-            tracing::warn!(skus = ?doubtful, "two products of the warehouse have one SKU; their stock is left out");
+            tracing::warn!(stock.skus = ?doubtful, "two products of the warehouse have one SKU; their stock is left out");
         }
         Ok((levels, read_at))
     }

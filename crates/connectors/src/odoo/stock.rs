@@ -35,7 +35,7 @@ impl Odoo {
         let products = listed.iter().map(|row| Product::new(row, field)).collect::<Result<Vec<Product>, _>>()?;
         let (skus, doubtful) = by_id(&products);
         if !doubtful.is_empty() {
-            tracing::warn!(skus = ?doubtful, "two products in Odoo have one SKU; their stock is left out");
+            tracing::warn!(stock.skus = ?doubtful, "two products in Odoo have one SKU; their stock is left out");
         }
         let mut levels = Vec::new();
         for building in &buildings {

@@ -144,6 +144,81 @@ async fn a_local_folder_behaves() {
     assert_eq!(gone.stat("in/x").await.unwrap_err().kind, FileErrorKind::NotFound);
 }
 
+/// Somebody else who may write in the folder puts links in place of a file and of a folder, and takes them away again, while both
+/// are used: between any look and any operation. Nothing leads outside, ever (ASVS 5.3.2).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_put_in_place_meanwhile_leads_nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, outside) = (folder.path().join("root"), folder.path().join("outside"));
+    fs::create_dir_all(root.join("in/kept")).unwrap();
+    fs::create_dir_all(outside.join("kept")).unwrap();
+    for name in ["a.csv", "secret.csv", "kept/a.csv"] {
+        fs::write(outside.join(name), "secret").unwrap();
+    }
+    fs::write(root.join("in/a.csv"), "ours").unwrap();
+    fs::write(root.join("in/kept/a.csv"), "ours").unwrap();
+    let store = Files::new(Waits::default(), Guard::stand_ins()).open(FileLocation::Folder(root.clone()));
+
+    let over = Arc::new(AtomicUsize::new(0));
+    let (stop, away) = (Arc::clone(&over), outside.clone());
+    let there = root.clone();
+    let swapping = std::thread::spawn(move || {
+        let mut swaps = 0_usize;
+        while stop.load(SeqCst) == 0 {
+            // The folder, by two renames; the file, by one that replaces.
+            symlink(&away, there.join("link")).unwrap();
+            fs::rename(there.join("in"), there.join("real")).unwrap();
+            fs::rename(there.join("link"), there.join("in")).unwrap();
+            std::thread::yield_now();
+            fs::remove_file(there.join("in")).unwrap();
+            fs::rename(there.join("real"), there.join("in")).unwrap();
+            symlink(away.join("secret.csv"), there.join("link")).unwrap();
+            fs::rename(there.join("link"), there.join("in/kept/a.csv")).unwrap();
+            std::thread::yield_now();
+            fs::write(there.join("plain"), "ours").unwrap();
+            fs::rename(there.join("plain"), there.join("in/kept/a.csv")).unwrap();
+            swaps += 1;
+        }
+        swaps
+    });
+    let (mut went, mut refused) = (0, 0);
+    let start = std::time::Instant::now();
+    // Until both were met often enough, and not for ever.
+    while (went < 300 || refused < 300) && start.elapsed() < Duration::from_secs(60) {
+        for path in ["in/a.csv", "in/kept/a.csv"] {
+            match store.read(path, 100).await {
+                Ok(content) => {
+                    // It is written anew below, and may be read in the middle of that.
+                    let content = String::from_utf8(content).unwrap();
+                    assert!(["", "ours", "our own"].contains(&content.as_str()), "{path}: {content}");
+                    went += 1;
+                }
+                Err(_) => refused += 1,
+            }
+            let _ = store.write(path, b"our own").await;
+        }
+        if let Ok(listed) = store.list("in").await {
+            assert!(listed.iter().all(|file| file.name != "secret.csv"), "{listed:?}");
+        }
+        let _ = store.stat("in/secret.csv").await.map(|found| assert_eq!(found, None));
+        let _ = store.write("in/made.part", b"our own").await;
+        let _ = store.rename("in/made.part", "in/made.csv").await;
+        let _ = store.rename("in/secret.csv", "in/taken.csv").await;
+        let _ = store.remove("in/secret.csv").await;
+    }
+    over.store(1, SeqCst);
+    let swaps = swapping.join().expect("nothing but this test removes what it moves");
+    assert!(went >= 300 && refused >= 300, "{went} went, {refused} were refused, over {swaps} swaps");
+    // Outside everything is as it was, and nothing came to it.
+    let mut names: Vec<String> =
+        fs::read_dir(&outside).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    assert_eq!(names, ["a.csv", "kept", "secret.csv"]);
+    for name in ["a.csv", "secret.csv", "kept/a.csv"] {
+        assert_eq!(fs::read_to_string(outside.join(name)).unwrap(), "secret", "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_folder_behind_openssh_behaves() {
     let place = Place::new();

@@ -10,7 +10,7 @@ use utoipa::openapi::{
 use super::{allowance, versions};
 
 /// Routes that ask a remote system while they answer, and pass on what comes of it.
-const REMOTE: [&str; 20] = [
+const REMOTE: [&str; 21] = [
     "begin_consent",
     "begin_provider_sign_in",
     "create_connection",

@@ -127,7 +127,7 @@ impl IntoResponse for ProblemOut {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         if self.inward {
-            tracing::error!(problem = self.kind.code(), "request failed: {}", self.detail);
+            tracing::error!(problem.kind = self.kind.code(), "request failed: {}", self.detail);
         }
         ProblemOut::from(self).into_response()
     }

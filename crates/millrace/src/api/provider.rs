@@ -87,7 +87,11 @@ pub(super) async fn come_back(
         }
         Ok(Came::Waits) => ("/sign-in#provider=code", Vec::new()),
         Err(failure) => {
-            tracing::info!(address = browser.visitor.address, "nobody came in by the provider: {}", failure.detail);
+            tracing::info!(
+                client.address = browser.visitor.address,
+                "nobody came in by the provider: {}",
+                failure.detail
+            );
             let place = match failure.kind {
                 FailureKind::SignIn => "/sign-in#provider=refused",
                 FailureKind::NotFound => "/sign-in#provider=ended",

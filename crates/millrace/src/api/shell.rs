@@ -44,9 +44,13 @@ const ONLY_TLS: (HeaderName, HeaderValue) = (
 pub(super) async fn wrap(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
     let id = format!("req_{}", uuid::Uuid::now_v7().simple());
     let method = request.method().clone();
-    // Without the query, and without the parts of a webhook's path that nobody else should know.
+    // Without the query, and of a webhook's path only what kind it is: whatever follows may be what nobody else should know, also
+    // where somebody has written it wrongly.
     let path = match request.uri().path() {
-        path if path.starts_with("/hooks/") => path.rsplit_once('/').map_or("/hooks", |(head, _)| head).to_owned(),
+        path if path.starts_with("/hooks/") => {
+            let kinds = ["/hooks/brightpearl", "/hooks/warehouse", "/hooks/reach"];
+            kinds.into_iter().find(|kind| path.starts_with(kind)).unwrap_or("/hooks").to_owned()
+        }
         path => path.to_owned(),
     };
     let protected = api.hub.config.tls.is_some()

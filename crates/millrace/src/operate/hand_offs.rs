@@ -477,7 +477,7 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
             other => other.into(),
         })?
         .ok_or_else(gone)?;
-        tracing::info!(link.id = found.id, address = visitor.address, "credentials were handed off");
+        tracing::info!(link.id = found.id, client.address = visitor.address, "credentials were handed off");
     }
     let tests_left = MOST_TESTS.saturating_sub(found.tests + 1);
     let next = next(saved, told.ok, tests_left).to_owned();

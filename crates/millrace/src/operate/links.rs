@@ -334,7 +334,12 @@ pub async fn redeem(hub: &Hub, visitor: &Visitor, given: RedeemIn) -> Result<Red
         DbError::NotFound(_) => gone(),
         other => other.into(),
     })?;
-    tracing::info!(person.id = redeemed.person, address = visitor.address, "a {} link was used", link.kind.as_str());
+    tracing::info!(
+        person.id = redeemed.person,
+        client.address = visitor.address,
+        "a {} link was used",
+        link.kind.as_str()
+    );
     sign_in::forgive(hub, visitor, &email).await?;
     Ok(RedeemedOut { person: redeemed.person, email })
 }

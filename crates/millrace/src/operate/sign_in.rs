@@ -174,7 +174,7 @@ async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) ->
         Ok(()) => Ok(()),
         Err(until) => {
             let wait = until.duration_since(hub.db.now().await?).as_secs().max(0) + 1;
-            tracing::warn!(address = visitor.address, "a try was not looked at for {wait} s more");
+            tracing::warn!(client.address = visitor.address, "a try was not looked at for {wait} s more");
             let mut failure = Failure::new(
                 FailureKind::TooMany,
                 format!("there were too many tries; the next one is looked at in {wait} seconds"),

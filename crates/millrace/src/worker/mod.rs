@@ -225,7 +225,7 @@ impl Workers {
         // Whoever comes next need not wait until the lease is over.
         for account in accounts.held {
             if let Err(error) = self.db.release_account(&account, &self.node).await {
-                tracing::warn!(account, "the account is held until its lease ends: {error}");
+                tracing::warn!(account.code = account, "the account is held until its lease ends: {error}");
             }
         }
     }
@@ -253,7 +253,7 @@ impl Workers {
             for account in denied.difference(&accounts.denied) {
                 if let Some((owner, until)) = holders.get(account) {
                     tracing::info!(
-                        account,
+                        account.code = account,
                         "its connections wait: node {owner} holds it until {until}, if it is not renewed"
                     );
                 }

@@ -196,7 +196,7 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
     let took = runtime.clock.monotonic().saturating_sub(started);
     runtime.metrics.ran(kind.as_str(), outcome.is_ok(), took);
     if let Err(error) = &outcome {
-        tracing::warn!(connection.id = %runtime.key.connection, channel = kind.as_str(), "channel run failed: {error}");
+        tracing::warn!(connection.id = %runtime.key.connection, channel.kind = kind.as_str(), "channel run failed: {error}");
     }
     let refused = outcome.as_ref().err().filter(|error| error.is_credentials()).map(ToString::to_string);
     let written = runtime.db.finish_run(&runtime.key, kind, &run, outcome.map_err(|error| error.to_string())).await;
@@ -205,7 +205,7 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
     }
     if let Some(why) = refused {
         let side = if kind == ChannelKind::Orders { Side::Source } else { Side::Warehouse };
-        tracing::warn!(connection.id = %runtime.key.connection, side = ?side, "credentials refused: {why}");
+        tracing::warn!(connection.id = %runtime.key.connection, connection.side = ?side, "credentials refused: {why}");
     }
 }
 
@@ -245,7 +245,7 @@ pub(super) async fn census(runtime: Arc<Runtime>, mut reconciler: Reconciler, st
                             runtime.metrics.unaccounted(report.unaccounted);
                             if report.unaccounted > 0 {
                                 tracing::error!(
-                                    connection.id = %runtime.key.connection, unaccounted = report.unaccounted,
+                                    connection.id = %runtime.key.connection, census.unaccounted = report.unaccounted,
                                     "census: orders that nobody can account for"
                                 );
                             }

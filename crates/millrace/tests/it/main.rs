@@ -9,5 +9,6 @@ mod fuzz;
 mod main_job;
 mod notify;
 mod seeded;
+mod source;
 mod wms;
 mod world;

@@ -1,6 +1,6 @@
 //! Clients that are slow, silent or endless (control 22), over real connections to the real program.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, time::Duration};
 
 use millrace::{app, config::Config, operate, serving::Patience};
 use tokio::{
@@ -26,10 +26,15 @@ struct Program {
 impl Program {
     /// The whole program, impatient, without workers' work to do.
     async fn start(connections: usize) -> Self {
+        Self::with(connections, |_| {}).await
+    }
+
+    async fn with(connections: usize, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let short = Duration::from_millis(700);
         let patience = Patience { head: short, pause: short, unread: short, connections };
-        let config = Config { patience, ..Config::in_folder(folder.path()) };
+        let mut config = Config { patience, ..Config::in_folder(folder.path()) };
+        change(&mut config);
         let key = operate::init(&config, &seams()).await.unwrap().administrator_key;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -150,6 +155,51 @@ async fn a_body_without_end_is_refused_at_its_limit() {
         sent += 4000;
         assert!(sent < 64 * 1024 * 1024, "it goes on taking it in");
     }
+    program.is_well().await;
+    program.end().await;
+}
+
+/// One caller who asks thousands of times a second: whatever is beyond its allowance is refused in a word, nothing goes wrong, and
+/// everybody else is served.
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_requests_at_once_harm_nobody() {
+    const CONNECTIONS: usize = 50;
+    const EACH: usize = 60;
+    const ALLOWED: u32 = 300;
+    let program = Program::with(CONNECTIONS + 8, |config| config.requests_per_minute = NonZeroU32::new(ALLOWED)).await;
+    let one = |last: bool| {
+        let end = if last { "connection: close\r\n" } else { "" };
+        format!("GET /api/v1/merchants HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n{end}\r\n", program.key)
+    };
+    // All of them at once, without waiting for any answer.
+    let asked = (1..=EACH).map(|number| one(number == EACH)).collect::<String>();
+    let mut crowd = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let (mut stream, asked) = (program.connect().await, asked.clone());
+        crowd.push(tokio::spawn(async move {
+            stream.write_all(asked.as_bytes()).await.unwrap();
+            rest(&mut stream).await
+        }));
+    }
+    program.is_well().await;
+    let (mut served, mut refused) = (0, 0);
+    for one in crowd {
+        let answers = tokio::time::timeout(LIMIT, one).await.expect("it is answered").unwrap();
+        let answers: Vec<&str> = answers.split("HTTP/1.1 ").skip(1).collect();
+        assert_eq!(answers.len(), EACH, "each is answered");
+        for answer in answers {
+            match answer.get(..3) {
+                Some("200") => served += 1,
+                Some("429") => {
+                    assert!(answer.contains("too_many_requests") && answer.contains("retry-after: "), "{answer}");
+                    refused += 1;
+                }
+                _ => panic!("neither served nor refused: {answer}"),
+            }
+        }
+    }
+    // What flows back meanwhile is served too.
+    assert!(served >= ALLOWED && refused > served, "{served} served and {refused} refused of {}", CONNECTIONS * EACH);
     program.is_well().await;
     program.end().await;
 }

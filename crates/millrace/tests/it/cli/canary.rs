@@ -74,6 +74,7 @@ async fn planted_secrets_turn_up_nowhere() {
     let line = log.lines().find(|line| line.contains("request.who") && line.contains("/api/v1/effects")).unwrap();
     assert!(line.contains("key key_") && line.contains("request.from"), "who asked and from where: {line}");
     seen.push_str(&log);
+    seen.push_str(&std::fs::read_to_string(desk.path().join("serve.out")).unwrap());
     for secret in [PASSWORD, key.as_str(), outer.as_str()] {
         assert!(!seen.contains(secret), "a planted secret was shown: {}", around(&seen, secret));
     }

@@ -2,13 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Desk, Ended, account};
-
-/// Commands block, and the stand-in answers on this runtime.
-async fn typed(desk: &std::sync::Arc<Desk>, arguments: &'static [&'static str]) -> Ended {
-    let desk = std::sync::Arc::clone(desk);
-    tokio::task::spawn_blocking(move || desk.type_in(arguments)).await.unwrap()
-}
+use super::{Desk, account, typed};
 
 const PLAN: &[&str] = &["--json", "plan", "-f", "millrace.toml"];
 const APPLY: &[&str] = &["--json", "apply", "-f", "millrace.toml"];

@@ -11,17 +11,8 @@ use millrace::{
 };
 use serde_json::{Value, json};
 
-use super::{Desk, Ended, account};
+use super::{Desk, account, typed};
 use crate::db::world::{imported, order, requested};
-
-/// Commands block, and the stand-in answers on this runtime.
-async fn typed(desk: &Arc<Desk>, arguments: &[&str]) -> Ended {
-    let desk = Arc::clone(desk);
-    let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
-    tokio::task::spawn_blocking(move || desk.type_in(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
-        .await
-        .unwrap()
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_the_api_has_can_be_typed() {

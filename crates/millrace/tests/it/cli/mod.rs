@@ -8,9 +8,12 @@ mod certificates;
 mod configuration;
 mod figures;
 mod hand_offs;
+mod logs;
 mod merchants;
 mod notify;
 mod people;
+mod preflight;
+mod routes;
 mod setup;
 mod tenants;
 mod traces;
@@ -18,6 +21,7 @@ mod traces;
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -107,6 +111,15 @@ impl Desk {
     }
 }
 
+/// Commands block, and the stand-in answers on this runtime.
+pub async fn typed(desk: &Arc<Desk>, arguments: &[&str]) -> Ended {
+    let desk = Arc::clone(desk);
+    let arguments: Vec<String> = arguments.iter().map(|one| (*one).to_owned()).collect();
+    tokio::task::spawn_blocking(move || desk.type_in(&arguments.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await
+        .unwrap()
+}
+
 /// A server with its log in a file; it is killed when the test lets it go.
 pub struct Serving {
     child: Child,
@@ -116,15 +129,20 @@ pub struct Serving {
 impl Desk {
     /// Serves, with this in the environment.
     pub fn serve(&self, environment: &[(&str, &str)]) -> Serving {
+        self.serve_with(&[], environment)
+    }
+
+    /// Serves, with these options. What is told on standard output (the link for the first administrator) is no log, and lies beside it.
+    pub fn serve_with(&self, options: &[&str], environment: &[(&str, &str)]) -> Serving {
         let log = self.path().join("serve.log");
-        let file = std::fs::File::create(&log).unwrap();
         let child = self
             .command()
             .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(options)
             .envs(environment.iter().copied())
             .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
+            .stdout(std::fs::File::create(self.path().join("serve.out")).unwrap())
+            .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
             .unwrap();
         Serving { child, log }

@@ -1,8 +1,9 @@
 //! One merchant's rows are out of another's reach: by scope on both databases, by row-level security on PostgreSQL, and by
 //! keys that hold tenant and merchant.
 
+use std::time::{Duration, Instant};
+
 use connect::{EffectKind, Side};
-use jiff::Timestamp;
 use millrace::db::{
     Access, ConnectionKey, Database, DatabaseConfig, DbError, EffectQuery, OrderQuery, Scope, ShipmentQuery,
 };
@@ -248,6 +249,65 @@ async fn row_level_security_holds() {
     for change in ["ALTER TABLE orders DISABLE ROW LEVEL SECURITY", "DROP TABLE claim", "CREATE TABLE own (a text)"] {
         assert!(sqlx::raw_sql(change).execute(&mut app).await.is_err(), "{change}");
     }
-    // Connections that the program itself uses are as blind once they are given back.
-    assert!(world.db.now().await.unwrap() > Timestamp::UNIX_EPOCH);
+}
+
+/// Connections that the program itself uses are as blind once they are given back: whoever gets one next, without a transaction of
+/// his own, is nobody there and sees nothing. The program looks at its tables that way every so many writes, to learn how they are
+/// filled, and what it calls for that tells here what it saw.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_given_back_knows_nobody() {
+    let world = World::postgres().await;
+    let (ours, theirs) = (world.connection("acme").await, world.connection("acme").await);
+    let mut raw = world.raw().await;
+    raw.run(
+        "CREATE TABLE planted_use (pid BIGINT, tenant TEXT);
+         CREATE TABLE planted_look (pid BIGINT, tenant TEXT, merchant TEXT, seen BIGINT);
+         GRANT SELECT, INSERT ON planted_use, planted_look TO millrace_app;
+         CREATE FUNCTION planted_use() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO planted_use VALUES (pg_backend_pid(), current_setting('millrace.tenant', true));
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER planted_use AFTER INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION planted_use();
+         DROP FUNCTION learn_statistics();
+         CREATE FUNCTION learn_statistics() RETURNS void LANGUAGE plpgsql AS $$
+         BEGIN
+             INSERT INTO planted_look SELECT pg_backend_pid(), coalesce(current_setting('millrace.tenant', true), ''),
+                 coalesce(current_setting('millrace.merchant', true), ''), (SELECT count(*) FROM orders);
+         END $$",
+    )
+    .await
+    .unwrap();
+    let few = DatabaseConfig { connections: 2, ..DatabaseConfig::new(&world.url) };
+    let db = Database::open(&few).await.unwrap();
+    // Also after what failed, and after whoever asked has gone away.
+    let mixed = ConnectionKey { scope: ours.scope.clone(), connection: theirs.connection.clone() };
+    for number in 1..=70 {
+        let key = if number % 2 == 0 { &ours } else { &theirs };
+        db.record_orders(key, "acme", vec![requested(number)]).await.unwrap();
+        if number % 5 == 0 {
+            db.record_orders(&mixed, "acme", vec![requested(number)]).await.unwrap_err();
+            let hasty = db.record_orders(key, "acme", vec![requested(1_000 + number)]);
+            let _ = tokio::time::timeout(Duration::from_millis(1), hasty).await;
+        }
+    }
+    let looks =
+        "SELECT tenant || '/' || merchant || '/' || seen FROM planted_look WHERE pid IN (SELECT pid FROM planted_use)";
+    let start = Instant::now();
+    let seen = loop {
+        let seen = raw.texts(looks).await;
+        if !seen.is_empty() {
+            break seen;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "no connection was looked at that a tenant had used");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    };
+    assert!(seen.iter().all(|seen| seen == "//0"), "{seen:?}");
+    let anybody = raw.texts("SELECT tenant || '/' || merchant || '/' || seen FROM planted_look").await;
+    assert!(anybody.iter().all(|seen| seen == "//0"), "{anybody:?}");
+    let used = raw.texts("SELECT DISTINCT tenant FROM planted_use ORDER BY 1").await;
+    let mut tenants = [ours.scope.tenant.to_string(), theirs.scope.tenant.to_string()];
+    tenants.sort();
+    assert_eq!(used, tenants, "each was known while its transaction ran");
+    db.close().await;
 }

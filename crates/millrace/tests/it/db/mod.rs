@@ -25,6 +25,8 @@ mod provider;
 mod races;
 mod recovery;
 mod secrets;
+mod sightings;
+mod steps;
 pub mod stock;
 mod tenants;
 mod trigger;

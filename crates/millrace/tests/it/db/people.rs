@@ -15,12 +15,12 @@ use millrace::{
 
 use super::world::{Raw, World, on_both, requested};
 
-fn rights(role: &str, merchants: Option<BTreeSet<connect::MerchantId>>) -> PersonRights {
+pub fn rights(role: &str, merchants: Option<BTreeSet<connect::MerchantId>>) -> PersonRights {
     PersonRights { role: role.to_owned(), merchants, installation: false }
 }
 
 /// A person who came by an invitation.
-async fn come(db: &Database, scope: &Scope, email: &str, rights: PersonRights) -> Person {
+pub async fn come(db: &Database, scope: &Scope, email: &str, rights: PersonRights) -> Person {
     let new = NewLink {
         kind: LinkKind::Invitation,
         hash: format!("hash of {email} {}", scope.tenant),
@@ -46,7 +46,7 @@ fn redeeming(hash: &str) -> Redeeming {
     }
 }
 
-fn session(hash: &str) -> NewSession {
+pub fn session(hash: &str) -> NewSession {
     NewSession {
         hash: hash.to_owned(),
         address: "192.0.2.1".to_owned(),

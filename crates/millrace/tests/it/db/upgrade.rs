@@ -12,7 +12,7 @@ use sqlx::{Connection as _, migrate::Migrator};
 use super::world::{Raw, server, unique};
 
 /// The migrations up to this one, in a folder of their own.
-fn earlier(kind: &str, last: u32, folder: &Path) -> PathBuf {
+pub fn earlier(kind: &str, last: u32, folder: &Path) -> PathBuf {
     let to = folder.join("earlier");
     fs::create_dir(&to).unwrap();
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);

@@ -123,8 +123,8 @@ impl World {
         }
         let other = installation.tenant("other").await;
         let backup = installation.ask("POST", "/api/v1/backups", Some(&installation.administrator), None).await;
-        // A PostgreSQL server makes its own.
-        objects.insert("backup", backup.json()["id"].as_str().unwrap_or_default().to_owned());
+        // A PostgreSQL server makes its own, and there is none of this name.
+        objects.insert("backup", backup.json()["id"].as_str().unwrap_or("bak_0000000000000").to_owned());
         let brand = db.create_merchant(&own, "Brand").await.unwrap();
         for (who, tenant, role, merchant) in [
             ("Reader", &own, Role::Read, None),
