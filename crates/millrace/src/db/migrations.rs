@@ -42,6 +42,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (27, "several_factors", include_str!("../../migrations/sqlite/0027_several_factors.sql")),
     (28, "requested_notes", include_str!("../../migrations/sqlite/0028_requested_notes.sql")),
     (29, "shipment_lookups", include_str!("../../migrations/sqlite/0029_shipment_lookups.sql")),
+    (31, "event_ids", include_str!("../../migrations/sqlite/0031_event_ids.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -73,6 +74,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (27, "several_factors", include_str!("../../migrations/postgres/0027_several_factors.sql")),
     (28, "requested_notes", include_str!("../../migrations/postgres/0028_requested_notes.sql")),
     (29, "shipment_lookups", include_str!("../../migrations/postgres/0029_shipment_lookups.sql")),
+    (31, "event_ids", include_str!("../../migrations/postgres/0031_event_ids.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

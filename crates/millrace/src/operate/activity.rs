@@ -123,13 +123,14 @@ async fn actor(hub: &Hub, caller: &Caller, named: String) -> Result<String, Fail
     }
 }
 
-/// What changed after a number, oldest first.
+/// What changed after a place ([`Database::event_number`](db::Database::event_number)), oldest first, and the place to go on from.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Result<Vec<EventOut>, Failure> {
+pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Result<(Vec<EventOut>, i64), Failure> {
     let events = hub.db.events_after(&caller.access(), after, limit).await?;
-    Ok(events.into_iter().map(EventOut::from).collect())
+    let reached = events.last().map_or(after, |event| event.number);
+    Ok((events.into_iter().map(EventOut::from).collect(), reached))
 }
 
 /// Where the calls of this process went, for the accounts of the caller's tenant; for who sees some of its merchants only, those of

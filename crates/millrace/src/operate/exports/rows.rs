@@ -105,7 +105,7 @@ pub(super) fn head(kind: ExportKind) -> &'static [&'static str] {
         ExportKind::ChannelRuns => {
             &["id", "connection", "channel", "cause", "asked_by", "started_at", "ended_at", "outcome", "summary"]
         }
-        ExportKind::Events => &["number", "at", "what", "subject", "change", "merchant"],
+        ExportKind::Events => &["id", "at", "what", "subject", "change", "merchant"],
     }
 }
 
@@ -271,7 +271,7 @@ pub(super) fn delivery(one: DeliveryOut) -> Row {
         one.id,
         one.to,
         one.kind,
-        one.event.map(|number| number.to_string()).unwrap_or_default(),
+        one.event.unwrap_or_default(),
         one.state,
         one.tries.to_string(),
         one.created_at.to_string(),
@@ -295,7 +295,7 @@ pub(super) fn channel_run(connection: &str, channel: &str, run: ChannelRunOut) -
 
 pub(super) fn event(one: Event) -> Row {
     vec![
-        one.number.to_string(),
+        one.id.to_string(),
         one.at.to_string(),
         one.what,
         one.subject,
