@@ -1,7 +1,7 @@
 //! What changed, numbered: for live pages and outgoing webhooks. The numbers count what everybody does, so they stay inside; outside an
 //! event is called by its id.
 
-use connect::{EventId, TenantId};
+use connect::{EventId, MerchantId, TenantId};
 
 use super::{
     Access, Database, Event, R,
@@ -17,6 +17,13 @@ impl Tx {
             Access::Tenant(_) | Access::Merchants(..) | Access::System => String::new(),
         };
         self.events.push(PendingEvent { merchant, what, subject: subject.into(), change: change.into() });
+    }
+
+    /// Appends an event about a merchant that is changed from without: it is told of that one, and not of the tenant's others.
+    pub(super) fn event_about(&mut self, merchant: &MerchantId, change: &'static str) {
+        let merchant = merchant.to_string();
+        let subject = merchant.clone();
+        self.events.push(PendingEvent { merchant, what: "merchant", subject, change: change.to_owned() });
     }
 }
 

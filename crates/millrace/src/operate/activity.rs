@@ -61,6 +61,29 @@ impl From<AuditRow> for AuditOut {
     }
 }
 
+/// One thing somebody did with what it is shown with. Without its place in the trail, which counts what is done with everything of the
+/// tenant: whoever sees one brand only is not told that.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeedOut {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// Further facts.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
+}
+
+impl From<AuditRow> for DeedOut {
+    fn from(row: AuditRow) -> Self {
+        let AuditOut { at, actor, action, detail, .. } = row.into();
+        Self { at, actor, action, detail }
+    }
+}
+
 /// Where the calls to one remote account went.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BudgetOut {
