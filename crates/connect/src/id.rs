@@ -62,6 +62,11 @@ pub mod kind {
     impl IdKind for Effect {
         const PREFIX: &'static str = "eff";
     }
+    /// See [`super::EventId`].
+    pub enum Event {}
+    impl IdKind for Event {
+        const PREFIX: &'static str = "evt";
+    }
 }
 
 /// An organisation using this installation: a merchant, or a 3PL with many merchants.
@@ -82,6 +87,8 @@ pub type RequestId = Id<kind::Request>;
 pub type ShipmentId = Id<kind::Shipment>;
 /// One change to a remote system.
 pub type EffectId = Id<kind::Effect>;
+/// Something that changed, as it is told.
+pub type EventId = Id<kind::Event>;
 
 /// An id of the hub's own, e.g. `ord_01JD…`. Compares and sorts as text.
 pub struct Id<K> {

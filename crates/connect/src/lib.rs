@@ -47,8 +47,8 @@ pub use grant::{Grant, Grants, NewTokens, NoGrants, Refreshed};
 pub use guard::{Guard, Network, Refused, Resolver, SystemResolver, is_public};
 pub use http::{HttpRequest, HttpResponse, HttpTransport, HttpWaits, Transport, TransportError};
 pub use id::{
-    ConnectionId, EffectId, Id, IdKind, MerchantId, OrderId, RequestId, ShipmentId, StoreId, TenantId, WarehouseId,
-    kind, ulid,
+    ConnectionId, EffectId, EventId, Id, IdKind, MerchantId, OrderId, RequestId, ShipmentId, StoreId, TenantId,
+    WarehouseId, kind, ulid,
 };
 pub use letter::{Known, Letters, Mark, Marks, NoMarks, Receipt, Reception};
 pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderLine, Progress};

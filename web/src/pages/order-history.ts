@@ -5,7 +5,7 @@ import { actionInWords } from './audit-words';
 import { FIELDS } from './order-parts';
 
 /** Something that somebody did with an order, as its timeline shows it. */
-export function deedOf({ at, actor, action, detail }: Schemas['AuditOut']): Deed {
+export function deedOf({ at, actor, action, detail }: Schemas['DeedOut']): Deed {
   const { reason, answer, ...others }: Record<string, unknown> = detail;
   const edited = Object.entries(FIELDS).flatMap(([field, title]) => (field in others ? [title] : []));
   const further = [...(typeof answer === 'string' ? [words(answer)] : []), ...edited].join(', ');

@@ -35,19 +35,20 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// Where to begin.
 #[derive(Debug, Deserialize, IntoParams)]
 pub struct FollowQuery {
-    /// After this number. `Last-Event-ID` goes before it; without either, from now on.
-    pub after: Option<i64>,
+    /// After the event with this id. `Last-Event-ID` goes before it; without either, from now on. An id that is not there for the caller
+    /// is taken for one that is kept no longer, and begins with the oldest event there is; so does `0`.
+    pub after: Option<String>,
 }
 
 /// Live changes
 ///
-/// Server-sent events, each with its number as `id`; a client that comes back with `Last-Event-ID` misses none.
+/// Server-sent events, each with the id of the event as `id`; a client that comes back with `Last-Event-ID` misses none.
 #[utoipa::path(
     get,
     path = "/events",
     operation_id = "follow_events",
     tag = "events",
-    params(FollowQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Number of the last event that was seen.")),
+    params(FollowQuery, ("Last-Event-ID" = Option<String>, Header, description = "Id of the last event that was seen.")),
     responses((status = 200, description = "A stream of events", content_type = "text/event-stream", body = EventOut))
 )]
 pub(super) async fn follow_events(
@@ -58,10 +59,14 @@ pub(super) async fn follow_events(
     Asked(query): Asked<FollowQuery>,
 ) -> Result<Response, Failure> {
     let listening = api.listeners.admit(&caller.tenant)?;
-    let seen = headers.get("last-event-id").and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let seen = headers.get("last-event-id").map(|value| value.to_str().unwrap_or("not an id").to_owned());
+    let seen = seen.filter(|id| !id.is_empty()).or(query.after);
     let access = caller.access();
     let (head, told) = api.tails.listen(&access).await?;
-    let after = seen.or(query.after).unwrap_or(head);
+    let after = match seen {
+        Some(id) => api.hub.db.event_number(&access, &id).await?,
+        None => head,
+    };
     let follow = Follow {
         told,
         caught_up: false,
@@ -134,7 +139,7 @@ impl Follow {
         loop {
             if let Some(event) = self.waiting.next() {
                 self.after = event.number;
-                let line = Line::default().id(event.number.to_string()).event(event.what.clone());
+                let line = Line::default().id(event.id.as_str()).event(event.what.clone());
                 match line.json_data(EventOut::from(event)) {
                     Ok(line) => return Some(line),
                     Err(error) => tracing::error!("an event cannot be written: {error}"),

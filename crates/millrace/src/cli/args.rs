@@ -884,9 +884,9 @@ pub enum Exceptions {
 /// Options of `events`.
 #[derive(Debug, Clone, Args)]
 pub struct Events {
-    /// After this number.
-    #[arg(long, default_value_t = 0)]
-    pub after: i64,
+    /// After the event with this id; without it, from the oldest on (with --follow: from now on).
+    #[arg(long)]
+    pub after: Option<String>,
     /// Most entries at once.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,

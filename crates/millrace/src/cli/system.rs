@@ -172,20 +172,19 @@ pub(super) async fn events(
     printer: Printer,
     shutdown: CancellationToken,
 ) -> Result<(), Failure> {
-    let mut after = asked.after;
-    let mut changes = session.hub.db.changes();
-    if asked.follow && after == 0 {
-        after = session.hub.db.last_event().await?;
-    }
+    let db = &session.hub.db;
+    let mut changes = db.changes();
+    let mut after = match &asked.after {
+        Some(id) => db.event_number(&session.caller.access(), id).await?,
+        None if asked.follow => db.last_event().await?,
+        None => 0,
+    };
     loop {
-        let events = activity::events(&session.hub, &session.caller, after, asked.limit).await?;
-        if let Some(last) = events.last() {
-            after = last.number;
-        }
+        let (events, reached) = activity::events(&session.hub, &session.caller, after, asked.limit).await?;
+        after = reached;
         if !asked.follow {
-            return printer.answer(&events, |events| {
-                table(["NUMBER", "AT", "WHAT", "SUBJECT", "CHANGE"], events.iter().map(row))
-            });
+            return printer
+                .answer(&events, |events| table(["ID", "AT", "WHAT", "SUBJECT", "CHANGE"], events.iter().map(row)));
         }
         for event in &events {
             if printer.json {
@@ -208,7 +207,7 @@ pub(super) async fn events(
 }
 
 fn row(event: &EventOut) -> [String; 5] {
-    [event.number.to_string(), time(Some(event.at)), event.what.clone(), event.subject.clone(), event.change.clone()]
+    [event.id.clone(), time(Some(event.at)), event.what.clone(), event.subject.clone(), event.change.clone()]
 }
 
 /// Shows who did what.

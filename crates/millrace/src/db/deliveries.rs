@@ -3,7 +3,7 @@
 //! A delivery is made in the transaction that moves its outlet's cursor, so that each event is told once and none is left out, whenever
 //! the program dies. It is told again until it was taken, so a receiver may see it twice; its id is the same each time.
 
-use connect::ulid;
+use connect::{EventId, ulid};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -56,7 +56,7 @@ pub struct Delivery {
     /// To which outlet.
     pub outlet: String,
     /// The event it tells of.
-    pub event: Option<i64>,
+    pub event: Option<EventId>,
     /// What it tells of.
     pub kind: String,
     /// What is sent, JSON.
@@ -104,19 +104,21 @@ pub enum Settled {
 pub struct Telling {
     /// The event's number.
     pub event: i64,
+    /// What it is called outside.
+    pub id: EventId,
     /// Its kind.
     pub kind: String,
     /// What is sent, JSON.
     pub body: String,
 }
 
-const DELIVERY: &str = "id, outlet, event, kind, body, state, tries, next_at, created_at, ended_at";
+const DELIVERY: &str = "id, outlet, event_id, kind, body, state, tries, next_at, created_at, ended_at";
 
 fn delivery(row: &Row) -> R<Delivery> {
     Ok(Delivery {
         id: row.string(0)?,
         outlet: row.string(1)?,
-        event: row.opt_int(2)?,
+        event: row.opt_parsed(2)?,
         kind: row.string(3)?,
         body: row.string(4)?,
         state: row.parsed(5)?,
@@ -476,13 +478,13 @@ async fn insert(tx: &mut Tx, of: &[Value; 3], tellings: Vec<Telling>) -> R<()> {
         .into_iter()
         .map(|telling| {
             let id = format!("dlv_{}", ulid(now, &*tx.random));
-            vec![id.into(), telling.event.into(), telling.kind.into(), telling.body.into()]
+            vec![id.into(), telling.event.into(), (&telling.id).into(), telling.kind.into(), telling.body.into()]
         })
         .collect();
     let [tenant, merchant, outlet] = of.clone();
     tx.many(
-        "INSERT INTO delivery (tenant, merchant, outlet, next_at, created_at, state, tries, id, event, kind, body)
-         SELECT $1, $2, $3, $4, $4, 'waiting', 0, v.column1, v.column2, v.column3, v.column4 FROM (VALUES ",
+        "INSERT INTO delivery (tenant, merchant, outlet, next_at, created_at, state, tries, id, event, event_id, kind, body)
+         SELECT $1, $2, $3, $4, $4, 'waiting', 0, v.column1, v.column2, v.column3, v.column4, v.column5 FROM (VALUES ",
         ") AS v WHERE 1 = 1 ON CONFLICT (tenant, merchant, outlet, event) DO NOTHING",
         &[tenant, merchant, outlet, now.into()],
         rows,

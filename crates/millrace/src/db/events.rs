@@ -1,6 +1,7 @@
-//! What changed, numbered: for live pages and outgoing webhooks.
+//! What changed, numbered: for live pages and outgoing webhooks. The numbers count what everybody does, so they stay inside; outside an
+//! event is called by its id.
 
-use connect::TenantId;
+use connect::{EventId, MerchantId, TenantId};
 
 use super::{
     Access, Database, Event, R,
@@ -16,6 +17,13 @@ impl Tx {
             Access::Tenant(_) | Access::Merchants(..) | Access::System => String::new(),
         };
         self.events.push(PendingEvent { merchant, what, subject: subject.into(), change: change.into() });
+    }
+
+    /// Appends an event about a merchant that is changed from without: it is told of that one, and not of the tenant's others.
+    pub(super) fn event_about(&mut self, merchant: &MerchantId, change: &'static str) {
+        let merchant = merchant.to_string();
+        let subject = merchant.clone();
+        self.events.push(PendingEvent { merchant, what: "merchant", subject, change: change.to_owned() });
     }
 }
 
@@ -38,13 +46,18 @@ pub(super) async fn flush(tx: &mut Tx) -> R<()> {
         .ok_or_else(|| super::DbError::Corrupt("the installation's own row is missing".to_owned()))?;
     let first = row.int(0)? - count + 1;
     let now = tx.now;
+    let mut ids: Vec<EventId> = events.iter().map(|_| EventId::generate(now, &*tx.random)).collect();
+    // Of one moment: sorted, they stand as texts in the order of their numbers.
+    ids.sort();
     let rows = events
         .into_iter()
+        .zip(ids)
         .zip(first..)
-        .map(|(event, number)| {
+        .map(|((event, id), number)| {
             vec![
                 tenant.as_str().into(),
                 number.into(),
+                (&id).into(),
                 event.merchant.into(),
                 now.into(),
                 event.what.into(),
@@ -53,7 +66,8 @@ pub(super) async fn flush(tx: &mut Tx) -> R<()> {
             ]
         })
         .collect();
-    tx.many("INSERT INTO event (tenant, number, merchant, at, what, subject, change) VALUES ", "", &[], rows).await?;
+    tx.many("INSERT INTO event (tenant, number, id, merchant, at, what, subject, change) VALUES ", "", &[], rows)
+        .await?;
     tx.wakes.work = true;
     Ok(())
 }
@@ -68,7 +82,7 @@ impl Database {
                 let (tenant, merchant) = access.setting();
                 let rows = tx
                     .query(
-                        "SELECT number, at, what, subject, change, merchant FROM event
+                        "SELECT number, at, what, subject, change, merchant, id FROM event
                          WHERE tenant = $1 AND number > $2 AND ($3 = '*' OR merchant = '' OR replace($3, merchant, '') <> $3)
                          ORDER BY number LIMIT $4",
                         &[tenant.into(), number.into(), merchant.into(), limit.into()],
@@ -78,6 +92,7 @@ impl Database {
                     .map(|row| {
                         let merchant = row.text(5)?;
                         Ok(Event {
+                            id: row.parsed(6)?,
                             number: row.int(0)?,
                             at: row.time(1)?,
                             what: row.string(2)?,
@@ -87,6 +102,27 @@ impl Database {
                         })
                     })
                     .collect()
+            })
+        })
+        .await
+    }
+
+    /// The number of the event that is called so, to go on after it. One that is not there, or not for this access, is taken for one
+    /// that is kept no longer: before everything there is.
+    pub async fn event_number(&self, access: &Access, id: &str) -> R<i64> {
+        let Ok(id) = id.parse::<EventId>() else { return Ok(0) };
+        let access = access.clone();
+        self.read(access.clone(), "event_number", move |tx| {
+            Box::pin(async move {
+                let (tenant, merchant) = access.setting();
+                let row = tx
+                    .first(
+                        "SELECT number FROM event
+                         WHERE tenant = $1 AND id = $2 AND ($3 = '*' OR merchant = '' OR replace($3, merchant, '') <> $3)",
+                        &[tenant.into(), (&id).into(), merchant.into()],
+                    )
+                    .await?;
+                row.map_or(Ok(0), |row| row.int(0))
             })
         })
         .await

@@ -43,6 +43,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (28, "requested_notes", include_str!("../../migrations/sqlite/0028_requested_notes.sql")),
     (29, "shipment_lookups", include_str!("../../migrations/sqlite/0029_shipment_lookups.sql")),
     (30, "lists", include_str!("../../migrations/sqlite/0030_lists.sql")),
+    (31, "event_ids", include_str!("../../migrations/sqlite/0031_event_ids.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -75,6 +76,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (28, "requested_notes", include_str!("../../migrations/postgres/0028_requested_notes.sql")),
     (29, "shipment_lookups", include_str!("../../migrations/postgres/0029_shipment_lookups.sql")),
     (30, "lists", include_str!("../../migrations/postgres/0030_lists.sql")),
+    (31, "event_ids", include_str!("../../migrations/postgres/0031_event_ids.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use connect::{
-    ConnectionId, EffectDraft, EffectKind, MerchantId, Order, OrderId, Prepared, RemoteRef, RequestId, RequestLine,
-    Secret, ShipMethod, Shipment, ShipmentId, Side, StoreId, TenantId, WarehouseId,
+    ConnectionId, EffectDraft, EffectKind, EventId, MerchantId, Order, OrderId, Prepared, RemoteRef, RequestId,
+    RequestLine, Secret, ShipMethod, Shipment, ShipmentId, Side, StoreId, TenantId, WarehouseId,
 };
 use engine::{
     effect::{EffectState, later},
@@ -590,9 +590,11 @@ pub type PrepareOutcome = Prepared;
 pub type ShownState = (OrderState, String);
 
 /// A thing that changed, for live pages and webhooks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Grows by one with each event of the installation.
+    /// What it is called outside.
+    pub id: EventId,
+    /// Its place among all events of the installation. It stays inside: whoever sees it sees how much the others do.
     pub number: i64,
     /// When.
     pub at: Timestamp,

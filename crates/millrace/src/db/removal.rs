@@ -64,7 +64,7 @@ impl Database {
                 if done == 0 {
                     return Err(DbError::NotFound(format!("merchant {merchant}")));
                 }
-                tx.event("merchant", merchant.as_str(), "changed");
+                tx.event_about(&merchant, "changed");
                 Ok(())
             })
         })
@@ -119,7 +119,7 @@ impl Database {
                 if done == 0 {
                     return Err(DbError::NotFound(format!("merchant {}", scope.merchant)));
                 }
-                tx.event("merchant", scope.merchant.as_str(), "deleted");
+                tx.event_about(&scope.merchant, "deleted");
                 Ok(())
             })
         })

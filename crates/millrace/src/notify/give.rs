@@ -85,6 +85,9 @@ pub(crate) fn tellings(outlet: &Outlet, events: Vec<Event>) -> Vec<Telling> {
     events
         .into_iter()
         .filter(|event| message::is_wanted(&outlet.events, event))
-        .map(|event| Telling { event: event.number, kind: event.what.clone(), body: message::of_event(&event) })
+        .map(|event| {
+            let body = message::of_event(&event);
+            Telling { event: event.number, id: event.id, kind: event.what, body }
+        })
         .collect()
 }

@@ -50,7 +50,7 @@ pub fn of_event(event: &Event) -> String {
         event.change.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
     let kind = format!("{}.{change}", event.what);
     let data = json!({
-        "number": event.number, "what": event.what, "subject": event.subject, "change": event.change,
+        "id": event.id, "what": event.what, "subject": event.subject, "change": event.change,
         "merchant": event.merchant.as_ref().map(MerchantId::as_str),
     });
     envelope(&kind, event.at, &data)
@@ -147,7 +147,7 @@ pub fn for_chat(body: &str) -> String {
 mod tests {
     use engine::alert::{AlertKind, CauseKey, Issue, Word};
     use jiff::Timestamp;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::{for_chat, for_people, of_event, of_issues};
     use crate::db::Event;
@@ -177,6 +177,7 @@ mod tests {
     #[test]
     fn an_event_is_told_thinly() {
         let event = Event {
+            id: "evt_01JD0000000000000000000007".parse().unwrap(),
             number: 7,
             at: Timestamp::UNIX_EPOCH,
             what: "census".to_owned(),
@@ -187,10 +188,8 @@ mod tests {
         let told: Value = serde_json::from_str(&of_event(&event)).unwrap();
         assert_eq!(told["type"], "census.unaccounted_3");
         assert_eq!(told["timestamp"], "1970-01-01T00:00:00Z");
-        assert_eq!(
-            (&told["data"]["number"], &told["data"]["subject"]),
-            (&Value::from(7), &Value::from("con_1/recent"))
-        );
+        assert_eq!((&told["data"]["id"], &told["data"]["subject"]), (&json!(event.id), &json!("con_1/recent")));
+        assert!(told["data"]["number"].is_null(), "it counts what everybody does: {told}");
     }
 
     /// However much there is to say, it stays below what receivers take (20 kB), and every issue is counted.

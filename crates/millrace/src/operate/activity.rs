@@ -61,6 +61,29 @@ impl From<AuditRow> for AuditOut {
     }
 }
 
+/// One thing somebody did with what it is shown with. Without its place in the trail, which counts what is done with everything of the
+/// tenant: whoever sees one brand only is not told that.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeedOut {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// Further facts.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
+}
+
+impl From<AuditRow> for DeedOut {
+    fn from(row: AuditRow) -> Self {
+        let AuditOut { at, actor, action, detail, .. } = row.into();
+        Self { at, actor, action, detail }
+    }
+}
+
 /// Where the calls to one remote account went.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct BudgetOut {
@@ -123,13 +146,14 @@ async fn actor(hub: &Hub, caller: &Caller, named: String) -> Result<String, Fail
     }
 }
 
-/// What changed after a number, oldest first.
+/// What changed after a place ([`Database::event_number`](db::Database::event_number)), oldest first, and the place to go on from.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Result<Vec<EventOut>, Failure> {
+pub async fn events(hub: &Hub, caller: &Caller, after: i64, limit: u32) -> Result<(Vec<EventOut>, i64), Failure> {
     let events = hub.db.events_after(&caller.access(), after, limit).await?;
-    Ok(events.into_iter().map(EventOut::from).collect())
+    let reached = events.last().map_or(after, |event| event.number);
+    Ok((events.into_iter().map(EventOut::from).collect(), reached))
 }
 
 /// Where the calls of this process went, for the accounts of the caller's tenant; for who sees some of its merchants only, those of

@@ -30,9 +30,9 @@ pub struct DeliveryOut {
     pub id: String,
     /// To which webhook or alert channel.
     pub to: String,
-    /// Number of the event it tells of.
+    /// Id of the event it tells of.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub event: Option<i64>,
+    pub event: Option<String>,
     /// What it tells of: a kind of event, `alert` or `test`.
     pub kind: String,
     /// `waiting`, `delivered`, `failed`.
@@ -107,7 +107,7 @@ impl From<Delivery> for DeliveryOut {
         Self {
             id: delivery.id,
             to: delivery.outlet,
-            event: delivery.event,
+            event: delivery.event.map(|event| event.to_string()),
             kind: delivery.kind,
             state: delivery.state.as_str().to_owned(),
             tries: delivery.tries,

@@ -383,8 +383,8 @@ fn reason(text: &str) -> Result<&str, Failure> {
 /// Something that changed.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EventOut {
-    /// Grows by one with each event of the installation.
-    pub number: i64,
+    /// Its id, `evt_…`.
+    pub id: String,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: jiff::Timestamp,
@@ -402,7 +402,8 @@ pub struct EventOut {
 
 impl From<Event> for EventOut {
     fn from(event: Event) -> Self {
-        let Event { number, at, what, subject, change, merchant } = event;
-        Self { number, at, what, subject, change, merchant: merchant.map(|merchant| merchant.to_string()) }
+        let Event { id, number: _, at, what, subject, change, merchant } = event;
+        let (id, merchant) = (id.to_string(), merchant.map(|merchant| merchant.to_string()));
+        Self { id, at, what, subject, change, merchant }
     }
 }

@@ -11,7 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Caller, Failure, Hub, PageOut, Problem, Role,
-    activity::AuditOut,
+    activity::DeedOut,
     connections,
     desk::PriceOut,
     effects::{AttemptOut, EffectOut},
@@ -148,7 +148,7 @@ pub struct OrderDetailOut {
     /// What was done for it, oldest first.
     pub timeline: Vec<AttemptOut>,
     /// What people did with it here, oldest first; for staff and administrators.
-    pub history: Vec<AuditOut>,
+    pub history: Vec<DeedOut>,
     /// Why it is where it is.
     pub explain: ExplainOut,
 }
@@ -454,14 +454,14 @@ pub async fn show(hub: &Hub, caller: &Caller, named: &str) -> Result<OrderDetail
     })
 }
 
-async fn history(hub: &Hub, caller: &Caller, found: &FoundOrder) -> Result<Vec<AuditOut>, Failure> {
+async fn history(hub: &Hub, caller: &Caller, found: &FoundOrder) -> Result<Vec<DeedOut>, Failure> {
     if caller.needs(Role::Staff).is_err() {
         return Ok(Vec::new());
     }
     let query = AuditQuery { target: found.id.to_string(), limit: HISTORY, ..AuditQuery::default() };
     let mut rows = hub.db.list_audit(&caller.access(), query).await?;
     rows.reverse();
-    Ok(rows.into_iter().map(AuditOut::from).collect())
+    Ok(rows.into_iter().map(DeedOut::from).collect())
 }
 
 /// Has an order read again and planned anew, now. What is at the warehouse already is not sent again.

@@ -363,7 +363,7 @@ pub(super) fn delivery(one: DeliveryOut) -> Row {
         one.id,
         one.to,
         one.kind,
-        text(one.event),
+        one.event.unwrap_or_default(),
         one.state,
         one.tries.to_string(),
         one.created_at.to_string(),
@@ -386,7 +386,7 @@ pub(super) fn channel_run(connection: &str, channel: &str, run: ChannelRunOut) -
 }
 
 pub(super) fn event(one: Event) -> Row {
-    vec![one.number.to_string(), one.at.to_string(), one.what, one.subject, one.change, text(one.merchant)]
+    vec![one.id.to_string(), one.at.to_string(), one.what, one.subject, one.change, text(one.merchant)]
 }
 
 /// What there is, or an empty cell.

@@ -140,7 +140,7 @@ async fn mappings_are_replaced_and_amended() {
     .await;
 }
 
-/// Numbers have no gaps, and whoever follows them misses nothing, however many write at once.
+/// Numbers have no gaps, and whoever follows them misses nothing, however many write at once. Outside, each is a place by its id alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn events_are_numbered_without_gaps() {
     on_both(|world: World| async move {
@@ -157,12 +157,13 @@ async fn events_are_numbered_without_gaps() {
             });
         }
         let access = Access::from(&key);
-        let mut seen = Vec::new();
+        let (mut seen, mut ids) = (Vec::new(), Vec::new());
         loop {
             let done = tasks.is_empty();
             let after = seen.last().copied().unwrap_or(from);
             let events = world.db.events_after(&access, after, 20).await.unwrap();
             seen.extend(events.iter().map(|event| event.number));
+            ids.extend(events.iter().map(|event| event.id.to_string()));
             if done && events.is_empty() {
                 break;
             }
@@ -172,8 +173,15 @@ async fn events_are_numbered_without_gaps() {
         }
         assert_eq!(seen, (from + 1..=from + 90).collect::<Vec<_>>());
         assert_eq!(world.db.last_event().await.unwrap(), from + 90);
+        let stranger = Access::from(&world.connection("best").await);
+        for (id, number) in ids.iter().zip(&seen) {
+            assert_eq!(world.db.event_number(&access, id).await.unwrap(), *number);
+            assert_eq!(world.db.event_number(&stranger, id).await.unwrap(), 0, "nothing of another's");
+        }
+        assert_eq!(world.db.event_number(&access, &seen[7].to_string()).await.unwrap(), 0, "a number is no place");
         assert!(world.db.trim_events(&key.scope.tenant, from + 80).await.unwrap() > 0);
         assert_eq!(world.db.events_after(&access, 0, 100).await.unwrap().len(), 10);
+        assert_eq!(world.db.event_number(&access, &ids[7]).await.unwrap(), 0, "what is gone is before everything");
     })
     .await;
 }

@@ -1,10 +1,13 @@
 //! A database that was filled by an earlier program is brought up to date.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use connect::EventId;
 use millrace::db::{Database, DatabaseConfig};
 use simulators::postgres::Postgres;
 use sqlx::{Connection as _, migrate::Migrator};
@@ -24,6 +27,44 @@ pub fn earlier(kind: &str, last: u32, folder: &Path) -> PathBuf {
         }
     }
     to
+}
+
+/// A database that was brought up to this step, filled, and opened by the program of today.
+async fn on_sqlite(last: u32, filled: &str) -> (Raw, Database, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("millrace.db");
+    let mut old = sqlx::SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", file.display())).await.unwrap();
+    let steps = Migrator::new(earlier("sqlite", last, folder.path())).await.unwrap();
+    steps.run_direct(None, &mut old, false).await.unwrap();
+    let mut raw = Raw::Sqlite(Box::new(old));
+    raw.run(filled).await.unwrap();
+    let db = Database::open(&DatabaseConfig::new(format!("sqlite:{}", file.display()))).await.unwrap();
+    (raw, db, folder)
+}
+
+/// The same on PostgreSQL.
+async fn on_postgres(last: u32, filled: &str) -> (Raw, Database, Arc<Postgres>) {
+    let folder = tempfile::tempdir().unwrap();
+    let server: Arc<Postgres> = server();
+    let name = format!("upgrade_{}_{}", std::process::id(), unique());
+    server.create_database(&name).unwrap();
+    let url = server.url(&name);
+    // As the program does it: by the owner of the tables, whom their policies hold off as well.
+    let mut owner = sqlx::PgConnection::connect(&url).await.unwrap();
+    let steps = Migrator::new(earlier("postgres", last, folder.path())).await.unwrap();
+    steps.run_direct(None, &mut owner, false).await.unwrap();
+    owner.close().await.unwrap();
+    let administrator = sqlx::PgConnection::connect(&server.administrator_url(&name)).await.unwrap();
+    let mut raw = Raw::Postgres(Box::new(administrator));
+    raw.run(filled).await.unwrap();
+    let db = Database::open(&DatabaseConfig::new(&url)).await.unwrap();
+    (raw, db, server)
+}
+
+/// Those of these tables on which row-level security is not forced again.
+async fn unforced(raw: &mut Raw, tables: &str) -> Vec<String> {
+    let without = "AND NOT (relrowsecurity AND relforcerowsecurity)";
+    raw.texts(&format!("SELECT relname::text FROM pg_class WHERE relname IN ({tables}) {without}")).await
 }
 
 /// Two brands of two tenants, with an order each and a shipment that is theirs or nobody's.
@@ -77,37 +118,63 @@ async fn orders_and_shipments_that_were_there_are_found_by_their_words() {
         found
     };
 
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("millrace.db");
-    let mut old = sqlx::SqliteConnection::connect(&format!("sqlite:{}?mode=rwc", file.display())).await.unwrap();
-    let steps = Migrator::new(earlier("sqlite", 9, folder.path())).await.unwrap();
-    steps.run_direct(None, &mut old, false).await.unwrap();
-    let mut raw = Raw::Sqlite(Box::new(old));
-    raw.run(&FILLED.replace("BYTES", "x''")).await.unwrap();
-    let db = Database::open(&DatabaseConfig::new(format!("sqlite:{}", file.display()))).await.unwrap();
+    let (mut raw, db, _folder) = on_sqlite(9, &FILLED.replace("BYTES", "x''")).await;
     assert_eq!(found(&mut raw, all).await, words, "on SQLite");
     assert_eq!(found(&mut raw, of_shipment).await, of_shipments, "on SQLite");
     db.close().await;
 
-    let folder = tempfile::tempdir().unwrap();
-    let server: std::sync::Arc<Postgres> = server();
-    let name = format!("upgrade_{}_{}", std::process::id(), unique());
-    server.create_database(&name).unwrap();
-    let url = server.url(&name);
-    // As the program does it: by the owner of the tables, whom their policies hold off as well.
-    let mut owner = sqlx::PgConnection::connect(&url).await.unwrap();
-    let steps = Migrator::new(earlier("postgres", 9, folder.path())).await.unwrap();
-    steps.run_direct(None, &mut owner, false).await.unwrap();
-    owner.close().await.unwrap();
-    let administrator = sqlx::PgConnection::connect(&server.administrator_url(&name)).await.unwrap();
-    let mut raw = Raw::Postgres(Box::new(administrator));
-    raw.run(&FILLED.replace("BYTES", "''::bytea")).await.unwrap();
-    let db = Database::open(&DatabaseConfig::new(&url)).await.unwrap();
+    let (mut raw, db, _server) = on_postgres(9, &FILLED.replace("BYTES", "''::bytea")).await;
     assert_eq!(found(&mut raw, all).await, words, "on PostgreSQL");
     assert_eq!(found(&mut raw, of_shipment).await, of_shipments, "on PostgreSQL");
-    let unforced =
-        "SELECT relname::text FROM pg_class WHERE relname IN ('orders', 'shipment', 'order_word', 'shipment_word')
-        AND NOT (relrowsecurity AND relforcerowsecurity)";
-    assert!(raw.texts(unforced).await.is_empty(), "row-level security is forced again");
+    assert!(unforced(&mut raw, "'orders', 'shipment', 'order_word', 'shipment_word'").await.is_empty());
+    db.close().await;
+}
+
+/// Events of two tenants and of the installation, and what a webhook was told of them.
+const TOLD: &str = r#"
+    INSERT INTO tenant (tenant, name, created_at) VALUES ('ten_1', 'North', 1), ('ten_2', 'South', 1);
+    INSERT INTO merchant (tenant, merchant, name, created_at) VALUES ('ten_1', 'mer_1', 'Acme', 1);
+    INSERT INTO event (tenant, number, merchant, at, what, subject, change)
+        VALUES ('ten_1', 1, 'mer_1', 1764400000000, 'order', 'ord_1', 'new'),
+               ('ten_2', 2, '', 1764400000000, 'order', 'ord_2', 'new'),
+               ('installation', 3, '', 1764400000001, 'safety', 'installation', 'frozen'),
+               ('ten_1', 4, '', 1764400000002, 'merchant', 'mer_1', 'changed');
+    INSERT INTO outlet (tenant, merchant, id, kind, name, address, events, enabled, cursor, created_at)
+        VALUES ('ten_1', '', 'whk_1', 'webhook', 'erp', 'https://erp.example.com', '["order","safety"]', 1, 4, 1);
+    INSERT INTO delivery (tenant, merchant, id, outlet, event, kind, body, state, tries, next_at, created_at)
+        VALUES ('ten_1', '', 'dlv_1', 'whk_1', 1, 'order', '{"data":{"change":"new","number":1,"subject":"ord_1"}}', 'waiting', 0, 1, 1),
+               ('ten_1', '', 'dlv_2', 'whk_1', 3, 'safety', '{"data":{"number":3,"what":"safety"}}', 'failed', 9, 1, 1),
+               ('ten_1', '', 'dlv_3', 'whk_1', NULL, 'test', '{"data":{"subject":"a test"}}', 'waiting', 0, 1, 1);
+"#;
+
+/// Step 31 gives every event an id of its own that begins with its time, and what tells of it says that id.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_were_there_have_ids() {
+    let look = async |raw: &mut Raw| {
+        let ids = raw.texts("SELECT id FROM event ORDER BY number").await;
+        let parsed: Vec<EventId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+        let other: BTreeSet<&EventId> = parsed.iter().collect();
+        assert_eq!(other.len(), 4, "each its own: {ids:?}");
+        // As `connect::ulid` writes these times.
+        let times: Vec<&str> = ids.iter().filter_map(|id| id.get(4..14)).collect();
+        assert_eq!(times, ["01KB76YV00", "01KB76YV00", "01KB76YV01", "01KB76YV02"]);
+        let whose = raw.texts("SELECT merchant FROM event ORDER BY number").await;
+        assert_eq!(whose, ["mer_1", "", "", "mer_1"], "what was done to a brand is told of that one");
+        let told =
+            raw.texts("SELECT id || ' ' || coalesce(event_id, '-') || ' ' || body FROM delivery ORDER BY id").await;
+        let (first, third) = (&ids[0], &ids[2]);
+        let expected = [
+            format!(r#"dlv_1 {first} {{"data":{{"change":"new","id":"{first}","subject":"ord_1"}}}}"#),
+            format!(r#"dlv_2 {third} {{"data":{{"id":"{third}","what":"safety"}}}}"#),
+            r#"dlv_3 - {"data":{"subject":"a test"}}"#.to_owned(),
+        ];
+        assert_eq!(told, expected);
+    };
+    let (mut raw, db, _folder) = on_sqlite(30, TOLD).await;
+    look(&mut raw).await;
+    db.close().await;
+    let (mut raw, db, _server) = on_postgres(30, TOLD).await;
+    look(&mut raw).await;
+    assert!(unforced(&mut raw, "'event', 'delivery'").await.is_empty());
     db.close().await;
 }

@@ -65,12 +65,12 @@ fn number_at_warehouse(world: &World, order: i64) -> u64 {
 
 /// What was told of findings, oldest first.
 fn told(world: &World) -> Vec<String> {
-    let (mut after, mut told) = (0, Vec::new());
+    let (mut after, mut told) = ("0".to_owned(), Vec::new());
     loop {
-        let (_, events) = world.ask(&["events", "--after", &after.to_string(), "--limit", "1000"]);
+        let (_, events) = world.ask(&["events", "--after", &after, "--limit", "1000"]);
         let events = events.as_array().cloned().expect("events");
         let Some(last) = events.last() else { return told };
-        after = last["number"].as_i64().expect("a number");
+        after = last["id"].as_str().expect("an id").to_owned();
         let of_findings = events.iter().filter(|event| event["what"] == "finding");
         told.extend(of_findings.map(|event| event["change"].as_str().expect("a change").to_owned()));
     }

@@ -18,18 +18,19 @@ use crate::{
     world::{ACCOUNT, Setup, Ships, Store, WAREHOUSE, Warehouse, World, warehouse_sku},
 };
 
-/// The numbers of the events of these kinds after one.
-fn events(world: &World, after: i64, kinds: &[&str]) -> BTreeSet<i64> {
-    let mut numbers = BTreeSet::new();
-    let mut last = after;
+/// The ids of the events of these kinds after one, and that of the last of all.
+fn events(world: &World, after: &str, kinds: &[&str]) -> (BTreeSet<String>, String) {
+    let id = |event: &Value| event["id"].as_str().expect("an id").to_owned();
+    let mut ids = BTreeSet::new();
+    let mut last = after.to_owned();
     loop {
-        let (code, answer) = world.ask(&["events", "--after", &last.to_string()]);
+        let (code, answer) = world.ask(&["events", "--after", &last]);
         assert_eq!(code, 0);
         let answer = answer.as_array().cloned().unwrap_or_default();
-        let Some(newest) = answer.last().and_then(|event| event["number"].as_i64()) else { return numbers };
-        last = newest;
+        let Some(newest) = answer.last() else { return (ids, last) };
+        last = id(newest);
         let wanted = answer.iter().filter(|event| kinds.iter().any(|kind| event["what"] == *kind));
-        numbers.extend(wanted.filter_map(|event| event["number"].as_i64()));
+        ids.extend(wanted.map(id));
     }
 }
 
@@ -43,7 +44,7 @@ async fn every_event_arrives(store: Store) {
     let (code, made) = world.ask(&create);
     assert_eq!(code, 0, "{made}");
     let secret = made["secret"].as_str().expect("a secret").to_owned();
-    let before = events(&world, 0, &kinds).last().copied().unwrap_or(0);
+    let (_, before) = events(&world, "0", &kinds);
     let expected = place(&world, 12, 33).expected;
     for round in 0..5 {
         world.start();
@@ -65,18 +66,21 @@ async fn every_event_arrives(store: Store) {
         .await;
     world
         .until("every event has arrived", Duration::from_secs(120), |world| {
-            let wanted = events(world, before, &kinds);
-            let told: BTreeSet<i64> =
-                receiver.calls().iter().filter_map(|call| call.json()["data"]["number"].as_i64()).collect();
-            let missing: Vec<&i64> = wanted.difference(&told).collect();
+            let (wanted, _) = events(world, &before, &kinds);
+            let told: BTreeSet<String> = receiver
+                .calls()
+                .iter()
+                .filter_map(|call| Some(call.json()["data"]["id"].as_str()?.to_owned()))
+                .collect();
+            let missing: Vec<&String> = wanted.difference(&told).collect();
             if missing.is_empty() { Ok(()) } else { Err(format!("{} missing: {missing:?}", missing.len())) }
         })
         .await;
-    let mut ids: BTreeMap<i64, BTreeSet<String>> = BTreeMap::new();
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for call in receiver.calls() {
         assert!(call.is_signed_with(&secret));
-        let number = call.json()["data"]["number"].as_i64().expect("a number");
-        ids.entry(number).or_default().insert(call.id().to_owned());
+        let event = call.json()["data"]["id"].as_str().expect("an id").to_owned();
+        ids.entry(event).or_default().insert(call.id().to_owned());
     }
     assert!(ids.len() > 12, "{} events", ids.len());
     let several: Vec<_> = ids.iter().filter(|(_, ids)| ids.len() > 1).collect();

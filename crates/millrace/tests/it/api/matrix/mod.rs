@@ -4,15 +4,24 @@
 mod expected;
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
 use futures_util::StreamExt as _;
-use millrace::api;
-use serde_json::Value;
+use jiff::Timestamp;
+use millrace::{
+    api,
+    db::{Access, ConnectionKey, Scope},
+    notify::Notifier,
+};
+use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use self::{
@@ -24,6 +33,7 @@ use super::{
     browser::{Browser, PASSWORD},
     exports::LISTS,
 };
+use crate::db::world::requested;
 
 /// Who asks: with a key, or as a person who signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -442,13 +452,185 @@ impl World {
 
 /// All of an answer; of a stream of events, which has no end, what is there at once.
 async fn read(id: &str, body: Body) -> String {
-    let wait = if id == "follow_events" { 400 } else { 120_000 };
+    until_nothing_comes(body, Duration::from_millis(if id == "follow_events" { 400 } else { 120_000 })).await
+}
+
+async fn until_nothing_comes(body: Body, for_so_long: Duration) -> String {
     let mut stream = body.into_data_stream();
     let mut text = String::new();
-    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(std::time::Duration::from_millis(wait), stream.next()).await {
+    while let Ok(Some(Ok(chunk))) = tokio::time::timeout(for_so_long, stream.next()).await {
         text.push_str(&String::from_utf8_lossy(&chunk));
     }
     text
+}
+
+/// What differs between two runs by chance and by the clock, and nothing besides: an id stands for its kind and for how many ids were
+/// named before it, a moment for any other, and so does a hash, which covers ids and moments. Every other byte is compared.
+#[derive(Default)]
+struct Mask(BTreeMap<String, String>);
+
+impl Mask {
+    fn over(&mut self, text: &str) -> String {
+        let within = |c: char| c.is_ascii_alphanumeric() || "_-:.+".contains(c);
+        let mut masked = String::with_capacity(text.len());
+        for piece in text.split_inclusive(|c| !within(c)) {
+            let word = piece.trim_end_matches(|c| !within(c)).trim_end_matches(['.', ':']);
+            masked.push_str(&self.word(word));
+            masked.push_str(&piece[word.len()..]);
+        }
+        masked
+    }
+
+    fn word(&mut self, word: &str) -> String {
+        let is_id = matches!(word.split_once('_'), Some((kind, rest)) if kind.len() == 3 && rest.len() == 26
+            && kind.bytes().all(|byte| byte.is_ascii_lowercase())
+            && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()));
+        if is_id {
+            let before = self.0.len();
+            return self.0.entry(word.to_owned()).or_insert_with(|| format!("{}_{before}", &word[..3])).clone();
+        }
+        let is_hash = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match word.parse::<Timestamp>() {
+            Ok(_) => "a moment".to_owned(),
+            Err(_) if is_hash => "a hash".to_owned(),
+            Err(_) => word.to_owned(),
+        }
+    }
+}
+
+#[test]
+fn the_mask_leaves_what_is_counted() {
+    let id = "ord_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+    let told =
+        format!("id: {id}\ndata: {{\"at\":\"2026-11-29T12:00:00.1Z\",\"number\":4711,\"of\":\"evt_4711, {id}\"}}");
+    let masked = Mask::default().over(&told);
+    assert_eq!(masked, "id: ord_0\ndata: {\"at\":\"a moment\",\"number\":4711,\"of\":\"evt_4711, ord_0\"}");
+}
+
+impl World {
+    /// Another tenant or brand at work, with things of the same names and numbers. How much is told of it, to whom it belongs.
+    async fn others_work(&self, tenant: &str, merchant: &str) -> i64 {
+        let db = &self.installation.hub.db;
+        let before = db.last_event().await.unwrap();
+        let tenant = self.installation.tenant(tenant).await;
+        let made = db.create_merchant(&tenant, merchant).await.unwrap();
+        crate::db::world::busy_neighbour(db, &tenant, &made).await;
+        db.rename_merchant(&tenant, &made, &format!("{merchant} the busy")).await.unwrap();
+        for turn in 0..5 {
+            let detail = json!({ "turn": turn });
+            db.audit(&Access::Tenant(tenant.clone()), "a neighbour", "merchant.look", made.as_str(), &detail)
+                .await
+                .unwrap();
+        }
+        db.last_event().await.unwrap() - before
+    }
+
+    /// What is done by somebody, after others have worked or not, and everything that is told to them of it.
+    async fn done_by(&self, who: &str, order: i64, others: Option<(&str, &str)>) -> Vec<(String, String)> {
+        let (installation, key) = (&self.installation, self.keys[who].as_str());
+        let hub = &installation.hub;
+        let ask = async |method: &str, path: &str, body: Option<Value>| {
+            let answer = installation.ask(method, &format!("/api/v1/{path}"), Some(key), body.as_ref()).await;
+            assert!(answer.status.is_success(), "{who} {method} {path}: {} {}", answer.status, answer.text);
+            answer
+        };
+        let follow = async |last: Option<&str>| {
+            let mut request = Request::get("/api/v1/events").header("authorization", format!("Bearer {key}"));
+            if let Some(last) = last {
+                request = request.header("last-event-id", last);
+            }
+            installation.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap().into_body()
+        };
+        let given = json!({
+            "name": format!("Hook of {who}"), "merchant": "Acme", "url": "https://hooks.example.com/w",
+            "events": ["order", "effect", "channel", "connection"],
+        });
+        let hook = text(&ask("POST", "webhooks", Some(given)).await.json()["webhook"]["id"]);
+        let stream = follow(None).await;
+        if let Some((tenant, merchant)) = others {
+            let told = self.others_work(tenant, merchant).await;
+            assert!(told > 20, "{told} events of {merchant}");
+        }
+
+        let mut told = Vec::new();
+        let connection = &self.objects["connection"];
+        let scope =
+            Scope { tenant: installation.tenant("default").await, merchant: self.objects["merchant"].parse().unwrap() };
+        let connected = ConnectionKey { scope, connection: connection.parse().unwrap() };
+        hub.db.record_orders(&connected, "acme", vec![requested(order)]).await.unwrap();
+        for (method, path, body) in [
+            ("POST", format!("orders/{order}/hold"), json!({ "reason": "to look at it" })),
+            ("POST", format!("orders/{order}/release"), json!({})),
+        ] {
+            told.push((path.clone(), ask(method, &path, Some(body)).await.text));
+        }
+        let channel = format!("connections/{connection}/channels/orders");
+        ask("PUT", &channel, Some(json!({ "enabled": false, "every_seconds": 60 + order }))).await;
+        Notifier::new(Arc::clone(hub)).unwrap().give().await.unwrap();
+
+        // Between events a stream says now and then that it is still there.
+        let events = async |body: Body| until_nothing_comes(body, Duration::from_secs(2)).await.replace(":\n\n", "");
+        let heard = events(stream).await;
+        let ids: Vec<String> = heard.lines().filter_map(|line| line.strip_prefix("id: ")).map(str::to_owned).collect();
+        assert!(ids.len() >= 4, "come, held, released and changed: {heard}");
+        let rest = events(follow(Some(&ids[0])).await).await;
+        assert!(heard.ends_with(&rest) && rest.matches("id: ").count() == ids.len() - 1, "{heard}\n{rest}");
+        told.extend([("what was heard".to_owned(), heard), ("what was heard again".to_owned(), rest)]);
+        let mut looks: Vec<String> = [
+            &format!("orders/{order}"),
+            &channel,
+            "orders",
+            "exports/events",
+            "exports/orders",
+            "exports/order_lines",
+            "exceptions?all=true",
+            "findings?all=true",
+        ]
+        .map(str::to_owned)
+        .into();
+        if who == "Administrator" {
+            looks.push("audit?limit=5".to_owned());
+        }
+        for path in looks {
+            told.push((path.clone(), ask("GET", &path, None).await.text));
+        }
+        // What is made in one moment has ids in no order; the events that are told have one.
+        let made = ask("GET", &format!("webhooks/{hook}/deliveries"), None).await.json();
+        let mut made = made["items"].as_array().unwrap().clone();
+        made.sort_by_key(|delivery| ids.iter().position(|id| delivery["event"] == **id));
+        assert!(made.len() >= 4, "{made:?}");
+        for delivery in made {
+            let shown = ask("GET", &format!("deliveries/{}", text(&delivery["id"])), None).await;
+            told.push(("what the webhook is told".to_owned(), shown.text));
+        }
+        told
+    }
+}
+
+/// What somebody does is told to them byte for byte alike, whether others have worked before or not, in two runs: a number that counts
+/// everybody's work would differ by theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_does_is_told_alike_with_and_without_others() {
+    for on_postgres in [false, true] {
+        let mut runs = Vec::new();
+        for busy in [false, true] {
+            let installation = if on_postgres { Installation::on_postgres().await } else { Installation::new().await };
+            let world = World::of(installation).await;
+            // First a tenant beside another one, then a brand beside another one of its tenant.
+            let mut told = world.done_by("Administrator", 101, busy.then_some(("other", "Acme"))).await;
+            told.extend(world.done_by("OfTheMerchant", 102, busy.then_some(("default", "Busy"))).await);
+            let mut mask = Mask::default();
+            let masked = |(path, text): (String, String)| (mask.over(&path), mask.over(&text));
+            let masked: Vec<(String, String)> = told.into_iter().map(masked).collect();
+            runs.push((masked, world.installation.hub.db.last_event().await.unwrap()));
+        }
+        let [(alone, few), (beside, many)] = runs.try_into().expect("two runs");
+        assert!(many > few + 40, "{few} events without others, {many} with them");
+        assert_eq!(alone.len(), beside.len());
+        for (alone, beside) in alone.into_iter().zip(beside) {
+            assert_eq!(alone, beside);
+        }
+    }
 }
 
 /// A route without its check, and a list without its tenant, are holes that the matrix shows. A fault is planted for one
