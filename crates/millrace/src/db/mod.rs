@@ -150,7 +150,7 @@ pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,
 };
-pub use web::{Hook, Repeat};
+pub use web::{Hook, REPEAT_SILENT, Repeat};
 
 /// What a database function returns.
 pub type R<T> = Result<T, DbError>;
