@@ -172,8 +172,8 @@ fn shown_once() -> String {
         StatusCode::CONFLICT,
         "shown_once",
         "It was shown once",
-        "an earlier request with this Idempotency-Key made it; its secret part is not kept",
-        "If you do not have it, revoke it and make another.",
+        "an earlier request with this Idempotency-Key was carried out; the secret in its answer is not kept",
+        "If you do not have it, ask again with a new key, and revoke what the first one made.",
     );
     serde_json::to_string(&problem).unwrap_or_default()
 }
