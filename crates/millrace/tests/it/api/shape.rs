@@ -24,11 +24,10 @@ use millrace::{
     worker::Seams,
 };
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 use tower::ServiceExt as _;
 
 use super::{
-    Installation,
+    Held, Installation,
     access::{brightpearl, connected, routes},
     browser::with_time,
     seams,
@@ -287,31 +286,12 @@ impl Clock for Hasty {
     }
 }
 
-/// Holds what makes a merchant until it is let go.
-#[derive(Default)]
-struct Held {
-    arrived: Notify,
-    go: Notify,
-}
-
-#[async_trait]
-impl Observer for Held {
-    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
-        if (operation, phase) == ("create_merchant", Phase::Before) {
-            self.arrived.notify_one();
-            self.go.notified().await;
-        }
-        Verdict::Continue
-    }
-}
-
 /// However long it takes, what still runs is not taken for cut off.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_takes_long_is_still_running() {
     let clock = Arc::new(Hasty::default());
     let installation = Installation::with(Seams { clock: Arc::<Hasty>::clone(&clock), ..seams() }, |_| {}).await;
-    let held = Arc::new(Held::default());
-    installation.hub.db.set_observer(Arc::<Held>::clone(&held));
+    let held = Held::at(&installation, "create_merchant");
     let (first, ()) = tokio::join!(installation.send(makes(&installation, "Acme")), async {
         held.arrived.notified().await;
         clock.passed_secs.fetch_add(2 * REPEAT_SILENT.as_secs(), Ordering::SeqCst);
