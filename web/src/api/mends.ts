@@ -18,7 +18,9 @@ export type ProblemKind =
   | 'conflict'
   | 'needs_person'
   | 'still_running'
+  | 'outcome_unknown'
   | 'shown_once'
+  | 'answer_not_kept'
   | 'changed_meanwhile'
   | 'too_large'
   | 'invalid'
@@ -107,7 +109,9 @@ export const MENDS: Record<ProblemKind, Mend[]> = {
   not_found: [],
   method_not_allowed: [],
   still_running: [],
+  outcome_unknown: [],
   shown_once: [],
+  answer_not_kept: [],
   changed_meanwhile: [],
   too_large: [],
   idempotency_key_reused: [],

@@ -13,6 +13,7 @@ use super::{
     Api,
     extract::{Asked, Given, Named},
     problem::ProblemOut,
+    repeatable::ShownOnce,
 };
 use crate::operate::{
     Caller, Failure, PageOut, PagingQuery,
@@ -562,7 +563,8 @@ pub(super) async fn register_webhooks(
 
 /// Give a warehouse an address to call
 ///
-/// Administrators only. Where it reports to this installation when something changes; a warehouse that calls is asked at once.
+/// Administrators only, with the password given lately. Where it reports to this installation when something changes; a warehouse
+/// that calls is asked at once.
 #[utoipa::path(post, path = "/warehouses/{warehouse}/address", operation_id = "create_warehouse_address", tag = "connections",
     params(("warehouse" = String, Path, description = "`whs_…`, or the name.")),
     responses((status = 200, body = CallAddressOut), (status = "default", body = ProblemOut)))]
@@ -570,6 +572,10 @@ pub(super) async fn create_warehouse_address(
     State(api): State<Arc<Api>>,
     Extension(caller): Extension<Caller>,
     Named(warehouse): Named<String>,
-) -> Result<Json<CallAddressOut>, Failure> {
-    Ok(Json(webhooks::warehouse_address(&api.hub, &caller, &warehouse).await?))
+) -> Result<Response, Failure> {
+    let address = webhooks::warehouse_address(&api.hub, &caller, &warehouse).await?;
+    let mut response = Json(address).into_response();
+    // Whoever knows it may call; a repeat of the request is no place to keep it.
+    response.extensions_mut().insert(ShownOnce);
+    Ok(response)
 }

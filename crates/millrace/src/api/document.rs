@@ -159,7 +159,8 @@ fn repeat_key() -> Parameter {
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(
-            "Sent again with the same key, the request is not carried out again: its first answer is given again.",
+            "Sent again with the same key, the request is not carried out again: its first answer is given again, or why there is \
+             none (`still_running`, `outcome_unknown`, `shown_once`, `answer_not_kept`).",
         ))
         .schema(Some(
             ObjectBuilder::new()

@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Extension,
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue, header},
     response::{
         IntoResponse as _, Response,
         sse::{Event as Line, KeepAlive, Sse},
@@ -84,7 +84,10 @@ pub(super) async fn follow_events(
         Some((Ok::<Line, Infallible>(line), follow))
     });
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(lines).keep_alive(keep_alive).into_response())
+    let mut response = Sse::new(lines).keep_alive(keep_alive).into_response();
+    // Its own word is `no-cache`, which lets others keep it.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
 }
 
 struct Follow {

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a request that was answered once is not carried out again, its answer is given again.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -22,8 +22,12 @@ use crate::{
 const HEADER: &str = "idempotency-key";
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-/// Largest answer that is kept.
+/// Largest answer that is kept. What was answered at greater length is not done again all the same.
 const LARGEST_KEPT: usize = 256 * 1024;
+
+/// How often a request that is being carried out shows that it still is: several times within [`crate::db::REPEAT_SILENT`], after which a
+/// repeat is told that it was cut off.
+const SHOWN_EVERY: Duration = Duration::from_secs(20);
 
 /// Marks an answer that shows something once: it is never kept.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +97,19 @@ async fn carry_out(api: Arc<Api>, caller: Caller, key: String, hash: String, req
                 "still_running",
                 "The first one is still running",
                 "a request with this Idempotency-Key has begun and not ended",
-                "Wait, then look at what it was to make; use a new key to try anew.",
+                "Wait, then send it again with the same key: it is not carried out twice, and you get its answer.",
+            )
+            .after(5)
+            .into_response();
+        }
+        Ok(Repeat::CutOff) => {
+            return ProblemOut::new(
+                StatusCode::CONFLICT,
+                "outcome_unknown",
+                "What became of the first one is not known",
+                "a request with this Idempotency-Key has begun, and Millrace stopped or lost its database before its end was \
+                 written down; it may have been done, as a whole or in part",
+                "Look whether it was done. If it was not, send it with a new key; with this one it is not carried out again.",
             )
             .into_response();
         }
@@ -109,8 +125,21 @@ async fn carry_out(api: Arc<Api>, caller: Caller, key: String, hash: String, req
         }
         Err(error) => return Failure::from(error).into_response(),
     }
-    let response = next.run(request).await;
+    let response = tokio::select! {
+        response = next.run(request) => response,
+        never = show_running(&api, &caller, &key) => match never {},
+    };
     keep(&api, &caller, &key, response).await
+}
+
+/// Shows from time to time that the request still runs.
+async fn show_running(api: &Api, caller: &Caller, key: &str) -> Infallible {
+    loop {
+        api.hub.seams.clock.sleep(SHOWN_EVERY).await;
+        if let Err(error) = api.hub.db.show_repeatable(&caller.tenant, &caller.actor, key).await {
+            tracing::debug!("a request with an idempotency key could not show that it runs: {error}");
+        }
+    }
 }
 
 async fn keep(api: &Api, caller: &Caller, key: &str, response: Response) -> Response {
@@ -122,8 +151,12 @@ async fn keep(api: &Api, caller: &Caller, key: &str, response: Response) -> Resp
     };
     let kept = if once {
         Some((StatusCode::CONFLICT.as_u16(), shown_once()))
-    } else if status.is_success() && bytes.len() <= LARGEST_KEPT {
-        String::from_utf8(bytes.to_vec()).ok().map(|answer| (status.as_u16(), answer))
+    } else if status.is_success() {
+        let answer = (bytes.len() <= LARGEST_KEPT).then(|| String::from_utf8(bytes.to_vec()).ok()).flatten();
+        Some(
+            answer
+                .map_or_else(|| (StatusCode::CONFLICT.as_u16(), not_kept(status)), |answer| (status.as_u16(), answer)),
+        )
     } else {
         // It changed nothing, or says so itself when it is repeated.
         None
@@ -139,8 +172,23 @@ fn shown_once() -> String {
         StatusCode::CONFLICT,
         "shown_once",
         "It was shown once",
-        "an earlier request with this Idempotency-Key made it; its secret part is not kept",
-        "If you do not have it, revoke it and make another.",
+        "an earlier request with this Idempotency-Key was carried out; the secret in its answer is not kept",
+        "If you do not have it, ask again with a new key, and revoke what the first one made.",
+    );
+    serde_json::to_string(&problem).unwrap_or_default()
+}
+
+fn not_kept(status: StatusCode) -> String {
+    let problem = ProblemOut::new(
+        StatusCode::CONFLICT,
+        "answer_not_kept",
+        "It was done, and its answer was too long to keep",
+        format!(
+            "an earlier request with this Idempotency-Key was carried out and answered with {}; nothing was done this time",
+            status.as_u16()
+        ),
+        "Read what it was about (`GET` of the run, order, connection or whatever else its address names) to see how it stands \
+         now. Send it with a new key only if it is to be done once more.",
     );
     serde_json::to_string(&problem).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! `ETag`, `If-Match` and `If-None-Match` of settings: nobody overwrites what somebody else has changed meanwhile.
 //!
 //! The version of a thing is a digest of what is shown of it. A change with `If-Match` is compared with what is shown at that
-//! moment, and nothing else changes the thing over this process between the comparison and the change.
+//! moment, and nothing else changes the thing over the API between the comparison and the change, on this node or another.
 
 use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use tower::ServiceExt as _;
 
 use super::{Api, problem::ProblemOut};
-use crate::operate::Caller;
+use crate::operate::{Caller, Failure};
 
 /// Where the routes with versions are.
 const BASE: &str = "/api/v1";
@@ -123,6 +123,11 @@ pub(super) async fn keep_versions(
             let _turn = match versions.api.turns.of(&caller, versioned) {
                 Some(turn) => Some(turn.lock().await),
                 None => None,
+            };
+            // After our own, so that a node waits for another once, however many changes it has.
+            let _of_all_nodes = match versions.api.hub.db.turn(&caller.tenant, versioned.path).await {
+                Ok(turn) => turn,
+                Err(error) => return Failure::from(error).into_response(),
             };
             if request.headers().contains_key(header::IF_MATCH) {
                 let read =

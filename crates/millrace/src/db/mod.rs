@@ -80,6 +80,7 @@ mod stock_owner;
 mod tenants;
 mod tries;
 mod troubles;
+mod turns;
 mod views;
 mod web;
 mod words;
@@ -146,11 +147,12 @@ pub use sessions::{NewSession, SessionRow};
 pub use sightings::Patience as AlertPatience;
 pub use tenants::TenantRecord;
 pub use troubles::{Trouble, TroubleKind};
+pub use turns::Turn;
 pub use views::{
     AttemptView, EffectQuery, EffectView, LevelView, OrderDetail, OrderQuery, OrderView, Page, RaceStepView, RaceView,
     RequestView, ShipmentQuery, ShipmentView,
 };
-pub use web::{Hook, Repeat};
+pub use web::{Hook, REPEAT_SILENT, Repeat};
 
 /// What a database function returns.
 pub type R<T> = Result<T, DbError>;
@@ -165,7 +167,8 @@ pub struct DatabaseConfig {
     pub url: String,
     /// PostgreSQL only: the address of the tables' owner, who brings them up to date. Then `url` is of a login without his rights.
     pub owner: Option<String>,
-    /// Connections: readers beside the one writer on SQLite, all of them on PostgreSQL.
+    /// Connections: readers beside the one writer on SQLite, those that read and write on PostgreSQL. There one more listens, and
+    /// up to four hold turns.
     pub connections: u32,
     /// SQLite only: every call runs to its end inside the caller's poll, so that a seeded run is the same every time.
     pub inline: bool,

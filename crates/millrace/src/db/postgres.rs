@@ -13,7 +13,8 @@ use std::{
 use connect::{Clock, Random};
 use futures_util::FutureExt as _;
 use sqlx::{
-    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Row as _,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres, Row as _,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 use tokio::{
@@ -25,6 +26,7 @@ use super::{
     Changed, DatabaseConfig, DbError, R, Wakes, Work, migrations, panicked, perform,
     records::Access,
     sql::{Connection, Tx, plain_postgres},
+    turns::Turn,
 };
 
 /// What nodes on one database tell each other that there is something to do with.
@@ -46,9 +48,13 @@ const SESSION: [&str; 5] = [
 /// import fills tables faster than autovacuum looks, and plans made for empty tables would read everything.
 const LEARN: std::ops::RangeInclusive<u64> = 8..=65_536;
 
-/// A pool of connections, and one more that listens.
+/// Connections that hold turns. Apart from the others, which whoever has a turn still needs; a turn beyond these waits for one.
+const TURNS: u32 = 4;
+
+/// A pool of connections, a few that hold turns, and one more that listens.
 pub(super) struct Pooled {
     pool: PgPool,
+    turns: PgPool,
     writes: AtomicU64,
     listener: JoinHandle<()>,
     clock: Arc<dyn Clock>,
@@ -73,24 +79,20 @@ impl Pooled {
             set_apart(&mut owner, &options).await?;
         }
         owner.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(config.connections.max(2))
+        let pool = pool_of(config.connections.max(2))
             .acquire_timeout(Duration::from_secs(10))
             .max_lifetime(Duration::from_secs(1800))
             // A broken connection is found at its first statement, before anything was done; see `begin`.
             .test_before_acquire(false)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    for statement in SESSION {
-                        sqlx::query(statement).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
+            .connect_lazy_with(options.clone());
+        let turns = pool_of(TURNS)
+            .acquire_timeout(Duration::from_secs(20))
+            .idle_timeout(Duration::from_secs(60))
             .connect_lazy_with(options.clone());
         let listener = tokio::spawn(listen(options, changed));
         Ok(Self {
             pool,
+            turns,
             writes: AtomicU64::new(0),
             listener,
             clock: Arc::clone(&config.clock),
@@ -101,6 +103,27 @@ impl Pooled {
     pub(super) async fn close(&self) {
         self.listener.abort();
         self.pool.close().await;
+        self.turns.close().await;
+    }
+
+    /// A lock of the server, of this name, that ends with its connection. A task of its own holds it, so that it is let go of
+    /// whatever becomes of the caller.
+    pub(super) async fn turn(&self, name: String) -> R<Turn> {
+        let turns = self.turns.clone();
+        let (taken, took) = oneshot::channel();
+        let (turn, over) = oneshot::channel();
+        tokio::spawn(async move {
+            match lock(&turns, &name).await {
+                Ok(connection) => {
+                    let _ = taken.send(Ok(()));
+                    let _ = over.await;
+                    unlock(connection, &name).await;
+                }
+                Err(error) => drop(taken.send(Err(error))),
+            }
+        });
+        took.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))?;
+        Ok(Turn { _over: Some(turn) })
     }
 
     pub(super) async fn write<T, F>(&self, access: Access, work: F) -> R<T>
@@ -159,6 +182,38 @@ impl Pooled {
             }
         });
         done.await.unwrap_or_else(|_| Err(DbError::unavailable("the program is stopping")))
+    }
+}
+
+/// So many connections, each set up as [`SESSION`] says.
+fn pool_of(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).after_connect(|connection, _| {
+        Box::pin(async move {
+            for statement in SESSION {
+                sqlx::query(statement).execute(&mut *connection).await?;
+            }
+            Ok(())
+        })
+    })
+}
+
+async fn lock(turns: &PgPool, name: &str) -> R<PoolConnection<Postgres>> {
+    let mut connection = turns.acquire().await?;
+    let locked = sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 8))::text").bind(name);
+    match locked.execute(&mut *connection).await {
+        Ok(_) => Ok(connection),
+        Err(error) => {
+            // It may have it all the same; closed, it has it no more.
+            drop(connection.detach());
+            Err(error.into())
+        }
+    }
+}
+
+async fn unlock(mut connection: PoolConnection<Postgres>, name: &str) {
+    let unlocked = sqlx::query_scalar("SELECT pg_advisory_unlock(hashtextextended($1, 8))").bind(name);
+    if !matches!(unlocked.fetch_one(&mut *connection).await, Ok(true)) {
+        drop(connection.detach());
     }
 }
 

@@ -28,8 +28,11 @@ pub struct Hook {
 pub enum Repeat {
     /// Nothing: it was taken down, and is to be carried out now.
     New,
-    /// It is being carried out, or was cut off.
+    /// It is being carried out.
     Running,
+    /// It was begun, and has shown nothing for longer than [`REPEAT_SILENT`]: whoever carried it out stopped, or could not write
+    /// down its end. It may have been done.
+    CutOff,
     /// It was answered so.
     Answered {
         /// HTTP status.
@@ -43,6 +46,9 @@ pub enum Repeat {
 
 /// How long answers are kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(48);
+
+/// A request that has not shown for so long that it is being carried out is so no more.
+pub const REPEAT_SILENT: SignedDuration = SignedDuration::from_secs(90);
 
 impl Database {
     /// The address of a store or warehouse, if it has one.
@@ -136,7 +142,7 @@ impl Database {
                 }
                 let row = tx
                     .first(
-                        "SELECT request_sha256, status, answer FROM repeatable WHERE tenant = $1 AND actor = $2 AND key = $3",
+                        "SELECT request_sha256, status, answer, at FROM repeatable WHERE tenant = $1 AND actor = $2 AND key = $3",
                         &[(&tenant).into(), (&actor).into(), (&key).into()],
                     )
                     .await?
@@ -145,12 +151,29 @@ impl Database {
                     return Ok(Repeat::Other);
                 }
                 match row.opt_int(1)? {
+                    None if tx.now.duration_since(row.time(3)?) > REPEAT_SILENT => Ok(Repeat::CutOff),
                     None => Ok(Repeat::Running),
                     Some(status) => Ok(Repeat::Answered {
                         status: u16::try_from(status).map_err(DbError::corrupt)?,
                         answer: row.opt_string(2)?.unwrap_or_default(),
                     }),
                 }
+            })
+        })
+        .await
+    }
+
+    /// Shows that a request with an idempotency key is still being carried out.
+    pub async fn show_repeatable(&self, tenant: &TenantId, actor: &str, key: &str) -> R<()> {
+        let (tenant, actor, key) = (tenant.clone(), actor.to_owned(), key.to_owned());
+        self.write(&tenant.clone(), "show_repeatable", move |tx| {
+            Box::pin(async move {
+                tx.execute(
+                    "UPDATE repeatable SET at = $4 WHERE tenant = $1 AND actor = $2 AND key = $3 AND status IS NULL",
+                    &[(&tenant).into(), actor.into(), key.into(), tx.now.into()],
+                )
+                .await?;
+                Ok(())
             })
         })
         .await

@@ -209,6 +209,7 @@ pub async fn update(
 /// When the caller may not, there is none, or a policy names it.
 pub async fn delete(hub: &Hub, caller: &Caller, named: &str) -> Result<(), Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let found = find(hub, caller, named).await?;
     remove(hub, caller, &found).await
 }

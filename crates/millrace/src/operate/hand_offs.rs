@@ -382,6 +382,7 @@ pub async fn list(hub: &Hub, caller: &Caller, paging: &PagingQuery) -> Result<Pa
 /// When the caller may not, or it is not open.
 pub async fn revoke(hub: &Hub, caller: &Caller, named: &str) -> Result<(), Failure> {
     caller.needs(Role::Staff)?;
+    caller.proves(hub)?;
     let found = hub.db.hand_off(&caller.access(), named).await?;
     Ok(hub.db.withdraw_link(&found.scope.tenant, &found.id, &caller.actor).await?)
 }

@@ -204,6 +204,7 @@ pub async fn update(hub: &Hub, caller: &Caller, named: &str, given: UpdateWebhoo
 /// When the caller may not, there is none, or a policy of alerts names it.
 pub async fn delete(hub: &Hub, caller: &Caller, named: &str) -> Result<(), Failure> {
     caller.needs(Role::Admin)?;
+    caller.proves(hub)?;
     let found = find(hub, caller, named).await?;
     remove(hub, caller, &found).await
 }

@@ -216,6 +216,8 @@ pub async fn all_holds(hub: &Hub, caller: &Caller, named: &str) -> Result<Vec<Ho
 /// When there is no such connection for this caller, or one of the SKUs is not held.
 pub async fn release(hub: &Hub, caller: &Caller, named: &str, given: &StockReleaseIn) -> Result<Vec<HoldOut>, Failure> {
     caller.needs(Role::Staff)?;
+    // As approving: the stock of everything that is let go is written again.
+    caller.proves(hub)?;
     let key = connections::find(hub, caller, named).await?;
     let held = hub.db.stock_holds(&key).await?;
     let mut by_sku: BTreeMap<&str, Vec<&StockHold>> = BTreeMap::new();

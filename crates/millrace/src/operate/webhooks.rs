@@ -287,6 +287,8 @@ pub struct CallAddressOut {
 /// When there is no such warehouse for this caller, it does not call, or this installation has no public address.
 pub async fn warehouse_address(hub: &Hub, caller: &Caller, named: &str) -> Result<CallAddressOut, Failure> {
     caller.administers()?;
+    // Whoever knows the address may call it.
+    caller.proves(hub)?;
     let found = endpoints::find(hub, caller, Side::Warehouse, named).await?;
     let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
     let settings = Settings { values: found.summary.values.clone(), secrets };

@@ -15,7 +15,7 @@ use simulators::brightpearl;
 use super::Installation;
 
 /// The routes that need nothing, because who uses them is not signed in yet.
-const OPEN: [&str; 7] = [
+pub const OPEN: [&str; 7] = [
     "get /api/v1/session/provider",
     "post /api/v1/links/describe",
     "post /api/v1/links/hand-off",

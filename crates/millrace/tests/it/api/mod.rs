@@ -44,6 +44,7 @@ mod wrapping_key;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -54,12 +55,13 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use millrace::{
     api::{self, Api},
     config::Config,
-    db::NewApiKey,
+    db::{NewApiKey, Observer, Phase, Verdict},
     operate::{self, Hub, Role, keys},
     worker::Seams,
 };
 use serde_json::Value;
 use simulators::postgres::Postgres;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -111,6 +113,32 @@ pub fn seams() -> Seams {
     }
 }
 
+/// Holds an operation of a node's database, before anything of it is done, until it is let go.
+pub struct Held {
+    operation: &'static str,
+    pub arrived: Notify,
+    pub go: Notify,
+}
+
+impl Held {
+    pub fn at(installation: &Installation, operation: &'static str) -> Arc<Self> {
+        let held = Arc::new(Self { operation, arrived: Notify::new(), go: Notify::new() });
+        installation.hub.db.set_observer(Arc::<Self>::clone(&held));
+        held
+    }
+}
+
+#[async_trait]
+impl Observer for Held {
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        if (operation, phase) == (self.operation, Phase::Before) {
+            self.arrived.notify_one();
+            self.go.notified().await;
+        }
+        Verdict::Continue
+    }
+}
+
 impl Installation {
     pub async fn new() -> Self {
         Self::with(seams(), |_| {}).await
@@ -125,6 +153,16 @@ impl Installation {
             _server: Some(Arc::clone(&server)),
             ..Self::with(seams(), |config| config.database = server.url(&name)).await
         }
+    }
+
+    /// Another node on its database.
+    pub async fn another_node(&self) -> Self {
+        let hub = Hub::open(self.hub.config.clone(), seams()).await.unwrap();
+        let stop = CancellationToken::new();
+        let prometheus = PrometheusBuilder::new().build_recorder().handle();
+        let router = api::router(Api::new(Arc::clone(&hub), prometheus, stop.clone()));
+        let (administrator, _server) = (self.administrator.clone(), self._server.clone());
+        Self { hub, router, administrator, stop, _folder: tempfile::tempdir().unwrap(), _server }
     }
 
     /// With seams and settings of its own.

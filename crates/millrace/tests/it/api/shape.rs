@@ -3,26 +3,36 @@
 use std::{
     collections::BTreeSet,
     path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+use async_trait::async_trait;
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use connect::{Clock, SystemClock};
 use futures_util::StreamExt as _;
+use jiff::{SignedDuration, Timestamp};
 use millrace::{
     api,
-    db::{Access, RunState, StockLine},
+    db::{Access, Observer, Phase, REPEAT_SILENT, RunState, StockLine, Verdict},
+    worker::Seams,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::{
-    Installation,
+    Held, Installation,
     access::{brightpearl, connected, routes},
+    browser::with_time,
     exports::{document, is_list, meant},
     orders::Shop,
+    seams,
 };
 use crate::db::stock::{feed, line, run};
 
@@ -181,6 +191,128 @@ async fn a_repeat_with_the_same_key_is_answered_and_not_done() {
     };
     assert_eq!(installation.send(make()).await.status, StatusCode::CREATED);
     assert_eq!(installation.send(make()).await.problem(), "shown_once");
+}
+
+/// A request that makes a merchant, with an idempotency key.
+fn makes(installation: &Installation, name: &str) -> Request<Body> {
+    Request::post("/api/v1/merchants")
+        .header("authorization", format!("Bearer {}", installation.administrator))
+        .header("content-type", "application/json")
+        .header("idempotency-key", name)
+        .body(Body::from(json!({ "name": name }).to_string()))
+        .unwrap()
+}
+
+/// An answer too long to keep: the repeat is told so, and what others have changed since stays as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_answered_at_length_is_not_done_again() {
+    let installation = Installation::new().await;
+    let source = brightpearl(0).await;
+    let folder = tempfile::tempdir().unwrap();
+    connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
+    let path = "/api/v1/connections/main/mappings/listings.csv";
+    let import = |key: Option<&str>, csv: &str| {
+        let request = Request::post(path)
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "text/csv");
+        let request = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key));
+        installation.send(request.body(Body::from(csv.to_owned())).unwrap())
+    };
+    let table = |theirs: &str| {
+        let lines = (0..1_200).map(|number| format!("SKU-{number},{}\n", theirs.repeat(150)));
+        format!("Brightpearl SKU,Warehouse SKU\n{}", lines.collect::<String>())
+    };
+    assert_eq!(import(None, &table("A")).await.status, StatusCode::OK);
+    let first = import(Some("one"), &table("B")).await;
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text);
+    assert!(first.text.len() > 256 * 1024, "{}", first.text.len());
+    let since = import(None, "Brightpearl SKU,Warehouse SKU\nSKU-7,by somebody else\n").await;
+    assert_eq!(since.status, StatusCode::OK, "{}", since.text);
+    let stands = installation.get(path).await.text;
+    for _ in 0..2 {
+        let again = import(Some("one"), &table("B")).await;
+        assert_eq!((again.status, again.problem()), (StatusCode::CONFLICT, "answer_not_kept".to_owned()));
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert!(again.text.contains("answered with 200"), "{}", again.text);
+        assert_eq!(installation.get(path).await.text, stands, "nothing is done again");
+    }
+    assert!(stands.contains("by somebody else"));
+}
+
+/// A database that is away when the end of a request is to be written down: for whoever asks again, as if the program had died.
+struct Ends;
+
+#[async_trait]
+impl Observer for Ends {
+    async fn crossing(&self, operation: &'static str, phase: Phase) -> Verdict {
+        if (operation, phase) == ("end_repeatable", Phase::Before) { Verdict::Fail } else { Verdict::Continue }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_was_cut_off_says_that_its_outcome_is_not_known() {
+    let (installation, clock) = with_time().await;
+    installation.hub.db.set_observer(Arc::new(Ends));
+    assert_eq!(installation.send(makes(&installation, "Acme")).await.status, StatusCode::CREATED);
+    let soon = installation.send(makes(&installation, "Acme")).await;
+    assert_eq!((soon.status, soon.problem()), (StatusCode::CONFLICT, "still_running".to_owned()));
+    assert!(soon.headers.contains_key("retry-after"));
+    clock.pass(REPEAT_SILENT + SignedDuration::from_secs(1));
+    for _ in 0..2 {
+        let later = installation.send(makes(&installation, "Acme")).await;
+        assert_eq!((later.status, later.problem()), (StatusCode::CONFLICT, "outcome_unknown".to_owned()));
+        assert!(later.json()["remedy"].as_str().unwrap().contains("new key"), "{}", later.text);
+    }
+    let merchants = installation.get("/api/v1/merchants").await.json();
+    assert_eq!(merchants["items"].as_array().unwrap().len(), 1, "{merchants}");
+}
+
+/// A clock on which waits are short, and that goes on by what the test lets pass.
+#[derive(Default)]
+struct Hasty {
+    system: SystemClock,
+    passed_secs: AtomicI64,
+}
+
+#[async_trait]
+impl Clock for Hasty {
+    fn now(&self) -> Timestamp {
+        self.system.now() + SignedDuration::from_secs(self.passed_secs.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.system.monotonic()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.system.sleep(time / 1_000).await;
+    }
+}
+
+/// However long it takes, what still runs is not taken for cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_takes_long_is_still_running() {
+    let clock = Arc::new(Hasty::default());
+    let installation = Installation::with(Seams { clock: Arc::<Hasty>::clone(&clock), ..seams() }, |_| {}).await;
+    let held = Held::at(&installation, "create_merchant");
+    let (first, ()) = tokio::join!(installation.send(makes(&installation, "Acme")), async {
+        held.arrived.notified().await;
+        clock.passed_secs.fetch_add(2 * REPEAT_SILENT.as_secs(), Ordering::SeqCst);
+        let begun = Instant::now();
+        loop {
+            let answer = installation.send(makes(&installation, "Acme")).await;
+            if answer.problem() == "still_running" {
+                break;
+            }
+            assert_eq!(answer.problem(), "outcome_unknown", "{}", answer.text);
+            assert!(begun.elapsed() < Duration::from_secs(20), "it does not show that it runs");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        held.go.notify_one();
+    });
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
+    let again = installation.send(makes(&installation, "Acme")).await;
+    assert_eq!((again.status, again.json()), (StatusCode::CREATED, first.json()));
 }
 
 /// Whoever hangs up half way can ask again with the same key: it was done once, or not at all.

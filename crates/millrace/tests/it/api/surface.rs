@@ -1,6 +1,8 @@
 //! What every answer carries, and what no answer gives away (controls 23 and 24).
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -10,12 +12,18 @@ use std::{
 
 use axum::{
     body::Body,
+    extract::ConnectInfo,
     http::{HeaderMap, Request, StatusCode},
 };
 use connect::{Clock, OsRandom, Random, SystemClock};
-use millrace::worker::Seams;
+use millrace::{api, worker::Seams};
+use tower::ServiceExt as _;
 
-use super::{Answer, Installation, access::routes, seams};
+use super::{
+    Installation,
+    access::{OPEN, routes},
+    seams,
+};
 
 /// In the order of their names. Nothing else of a browser's business is sent: above all no `access-control-*`.
 const PRIVATE: [(&str, &str); 7] = [
@@ -33,7 +41,16 @@ const PRIVATE: [(&str, &str); 7] = [
 
 /// What the answer says to a browser.
 fn told(headers: &HeaderMap) -> Vec<(&str, &str)> {
-    let plain = ["content-type", "content-length", "x-request-id", "www-authenticate", "retry-after", "allow", "etag"];
+    let plain = [
+        "content-type",
+        "content-length",
+        "x-request-id",
+        "www-authenticate",
+        "retry-after",
+        "allow",
+        "etag",
+        "location",
+    ];
     let mut told: Vec<_> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
@@ -43,25 +60,38 @@ fn told(headers: &HeaderMap) -> Vec<(&str, &str)> {
     told
 }
 
-async fn ask(installation: &Installation, method: &str, path: &str, key: Option<&str>, over_tls: bool) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
+/// A request from another machine.
+fn request(method: &str, path: &str, key: Option<&str>, over_tls: bool) -> Request<Body> {
+    let peer: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+    let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(peer));
     if let Some(key) = key {
         request = request.header("authorization", format!("Bearer {key}"));
     }
     if over_tls {
         request = request.header("x-forwarded-proto", "https");
     }
-    installation.send(request.body(Body::empty()).unwrap()).await
+    request.body(Body::empty()).unwrap()
 }
 
-/// Every documented route but the stream, which has no end, and every address beside them.
+/// Every route in the document and beside it, and addresses where nothing is.
 fn everything() -> Vec<(String, String)> {
     let mut all = routes("nothing");
-    all.retain(|(_, path)| path != "/api/v1/events");
-    for path in ["/healthz", "/readyz", "/nowhere", "/api/v1/nowhere", "/hooks/reach/0", "/hooks/reach/", "/", "/%00"] {
+    all.extend(
+        OPEN.iter()
+            .filter_map(|route| route.split_once(' '))
+            .map(|(method, path)| (method.to_uppercase(), path.to_owned())),
+    );
+    for (method, path) in api::routes_beside() {
+        let path = path.replace("{path}", "0").replace("{nonce}", "0123456789abcdef0123456789abcdef");
+        assert!(!path.contains('{'), "say here what stands in {path}");
+        // As a browser comes back to them.
+        let query = if path.contains("oauth") || path.contains("sign-in") { "?code=a&state=b" } else { "" };
+        all.push((method.to_string(), format!("{path}{query}")));
+    }
+    for path in ["/nowhere", "/api/v1/nowhere", "/hooks/reach/0", "/hooks/reach/", "/", "/%00"] {
         all.push(("GET".to_owned(), path.to_owned()));
     }
-    for path in ["/healthz", "/hooks/brightpearl/0", "/hooks/warehouse/0", "/api/v1/events"] {
+    for path in ["/healthz", "/api/v1/events"] {
         all.push(("POST".to_owned(), path.to_owned()));
     }
     all
@@ -71,20 +101,31 @@ fn everything() -> Vec<(String, String)> {
 async fn every_answer_keeps_a_browser_from_harm() {
     let installation = Installation::new().await;
     let administrator = installation.administrator.clone();
-    let mut statuses = std::collections::BTreeSet::new();
+    // The head alone: a stream of events has no end.
+    let ask = async |method: &str, path: &str, key: Option<&str>, over_tls: bool| {
+        let asked = installation.router.clone().oneshot(request(method, path, key, over_tls)).await;
+        asked.unwrap_or_else(|never| match never {}).into_parts().0
+    };
+    let mut statuses: BTreeMap<String, BTreeSet<u16>> = BTreeMap::new();
     for (method, path) in everything() {
         for key in [None, Some(administrator.as_str())] {
-            let answer = ask(&installation, &method, &path, key, false).await;
-            statuses.insert(answer.status.as_u16());
+            let answer = ask(&method, &path, key, false).await;
+            statuses.entry(path.clone()).or_default().insert(answer.status.as_u16());
             assert_eq!(told(&answer.headers), PRIVATE, "{method} {path}");
             assert!(answer.headers.contains_key("x-request-id"), "{method} {path}");
-            let answer = ask(&installation, &method, &path, key, true).await;
+            let answer = ask(&method, &path, key, true).await;
             let mut over_tls = PRIVATE.to_vec();
             over_tls.insert(5, ("strict-transport-security", "max-age=31536000; includeSubDomains"));
             assert_eq!(told(&answer.headers), over_tls, "{method} {path}");
         }
     }
-    for status in [200, 401, 404, 405, 415] {
+    for (path, status) in
+        [("/metrics", 200), ("/metrics", 401), ("/api/v1/events", 200), ("/sign-in/provider?code=a&state=b", 303)]
+    {
+        assert!(statuses[path].contains(&status), "{path}: {:?}", statuses[path]);
+    }
+    let statuses: BTreeSet<u16> = statuses.into_values().flatten().collect();
+    for status in [200, 303, 401, 404, 405, 415] {
         assert!(statuses.contains(&status), "{status} was among the answers: {statuses:?}");
     }
 }
@@ -145,7 +186,7 @@ async fn a_fault_of_the_program_shows_nothing_of_it() {
     assert_eq!(installation.get("/api/v1/orders").await.status, StatusCode::OK);
     broken.store(true, SeqCst);
     for (method, path) in routes("nothing") {
-        let answer = ask(&installation, &method, &path, Some(&administrator), false).await;
+        let answer = installation.send(request(&method, &path, Some(&administrator), false)).await;
         assert!(answer.status.is_server_error(), "{method} {path}: {}", answer.text);
         assert!(["internal", "unavailable"].contains(&answer.problem().as_str()), "{}", answer.text);
         assert!(!inward(&answer.text), "{method} {path}: {}", answer.text);

@@ -1,14 +1,18 @@
 //! `ETag` and `If-Match`: nobody overwrites what somebody else has changed meanwhile.
 
+use std::{pin::pin, time::Duration};
+
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use millrace::api;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Installation,
+    Answer, Held, Installation,
     access::{brightpearl, connected},
+    browser::{administrator, invited},
 };
 
 async fn with(installation: &Installation, method: &str, path: &str, header: (&str, &str), body: &Value) -> Answer {
@@ -25,6 +29,16 @@ async fn with(installation: &Installation, method: &str, path: &str, header: (&s
 fn version(answer: &Answer) -> String {
     let tag = answer.headers.get("etag").unwrap_or_else(|| panic!("no ETag: {} {}", answer.status, answer.text));
     tag.to_str().unwrap().to_owned()
+}
+
+/// Every route of the document that takes `If-Match`.
+fn versioned() -> Vec<String> {
+    let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let takes = |put: &Value| {
+        put["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == "If-Match")
+    };
+    paths.filter(|(_, methods)| takes(&methods["put"])).map(|(path, _)| path.clone()).collect()
 }
 
 /// Every kind of thing with a version: read, changed by two who have read the same, and read again.
@@ -66,7 +80,10 @@ async fn the_second_of_two_who_read_the_same_is_refused() {
     let every = |minutes: u32| json!({ "zone": "UTC", "rules": [{ "kind": "minutely", "minutes": minutes }] });
     let hook = |url: &str| json!({ "name": "Hook", "url": url, "events": [], "enabled": true });
     let told = |to: &str| json!({ "name": "Mail", "to": [to], "enabled": true });
-    for (path, one, two) in [
+    let draft = |step: u32| json!({ "name": "Begun", "content": { "step": step } });
+    let begun = installation.post("/api/v1/drafts", draft(1)).await.json()["id"].as_str().unwrap().to_owned();
+    invited(&mut administrator(&installation).await, "joe@example.com", json!({ "role": "staff" })).await;
+    let things = [
         (format!("{of}/settings"), settings("Quote sent"), settings("Draft / Quote")),
         (format!("{of}/mappings"), json!({ "listings": [["A", "B"]] }), json!({ "listings": [["A", "C"]] })),
         (
@@ -84,8 +101,16 @@ async fn the_second_of_two_who_read_the_same_is_refused() {
         ),
         (format!("/api/v1/alerts/channels/{mail}"), told("one@example.com"), told("two@example.com")),
         ("/api/v1/alerts/policies/default".to_owned(), policy(2), policy(3)),
+        (
+            "/api/v1/people/joe@example.com".to_owned(),
+            json!({ "role": "administrator" }),
+            json!({ "role": "staff", "merchants": ["Acme"] }),
+        ),
+        (format!("/api/v1/drafts/{begun}"), draft(2), draft(3)),
         ("/api/v1/configuration".to_owned(), toml("Acme Two"), toml("Acme Three")),
-    ] {
+    ];
+    assert_eq!(things.len(), versioned().len(), "all of {:?}", versioned());
+    for (path, one, two) in things {
         let shown = installation.get(&path).await;
         assert_eq!(shown.status, StatusCode::OK, "{path}: {}", shown.text);
         let read = version(&shown);
@@ -169,4 +194,44 @@ async fn of_many_at_once_one_writes() {
     let written = answers.iter().filter(|status| **status == StatusCode::OK).count();
     assert_eq!(written, 1, "{answers:?}");
     assert!(answers.iter().all(|status| [StatusCode::OK, StatusCode::PRECONDITION_FAILED].contains(status)));
+}
+
+/// Two nodes on one database: while one is about to write, the other waits, and then sees what was written. A turn ends with its
+/// request, also where whoever asked goes away.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_nodes_one_writes() {
+    let one = Installation::on_postgres().await;
+    let source = brightpearl(0).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (connection, _) = connected(&one, &source.base_url(), folder.path().to_str().unwrap()).await;
+    let other = one.another_node().await;
+    let path = format!("/api/v1/connections/{connection}/mappings");
+    let change = async |node: &Installation, read: &str, to: &str| {
+        with(node, "PUT", &path, ("if-match", read), &json!({ "listings": [["A", to]] })).await
+    };
+    let read = version(&one.get(&path).await);
+    assert_eq!(version(&other.get(&path).await), read, "both see the same");
+    let held = Held::at(&one, "replace_mappings");
+    let (first, second) = tokio::join!(change(&one, &read, "B"), async {
+        held.arrived.notified().await;
+        let mut second = pin!(change(&other, &read, "C"));
+        // Long enough for it to be written, were it not for the turn.
+        let early = tokio::time::timeout(Duration::from_secs(1), &mut second).await;
+        held.go.notify_one();
+        match early {
+            Ok(answer) => answer,
+            Err(_) => second.await,
+        }
+    });
+    assert_eq!(first.status, StatusCode::OK, "{}", first.text);
+    assert_eq!(second.status, StatusCode::PRECONDITION_FAILED, "{}", second.text);
+    let now = other.get(&path).await;
+    assert_eq!(now.json()["listings"], json!([["A", "B"]]));
+
+    let read = version(&now);
+    let gone = tokio::time::timeout(Duration::from_secs(1), change(&one, &read, "D")).await;
+    assert!(gone.is_err(), "it is held until its client has gone");
+    let third = change(&other, &read, "E").await;
+    assert_eq!(third.status, StatusCode::OK, "{}", third.text);
+    assert_eq!(one.get(&path).await.json()["listings"], json!([["A", "E"]]));
 }

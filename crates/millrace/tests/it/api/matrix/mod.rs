@@ -15,22 +15,23 @@ use axum::{
     http::{Request, StatusCode},
 };
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use millrace::{
     api,
     db::{Access, ConnectionKey, Scope},
     notify::Notifier,
+    operate::PROOF,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use self::{
-    expected::{Needs, Row, expected, expected_on_postgres},
+    expected::{Needs, Password, Row, expected, expected_on_postgres},
     world::World,
 };
 use super::{
     Installation,
-    browser::{Browser, PASSWORD},
+    browser::{Browser, PASSWORD, with_time},
     exports::LISTS,
 };
 use crate::db::world::requested;
@@ -186,21 +187,41 @@ impl World {
         request
     }
 
+    /// The row's body, and what kind it is.
+    async fn body(&self, who: Who, row: &Row) -> (Body, Option<&'static str>) {
+        match &row.body {
+            Value::Null => (Body::empty(), None),
+            Value::String(csv) => (Body::from(csv.clone()), Some("text/csv")),
+            json => {
+                let mut text = self.filled(&json.to_string());
+                if text.contains("{previewed}") {
+                    text = text.replace("{previewed}", &self.previewed(who, row).await);
+                }
+                (Body::from(text), Some("application/json"))
+            }
+        }
+    }
+
+    /// The token of a bulk action that this caller has seen the outcome of; of one of the administrator's, good and not used, where
+    /// the caller may have none of its own on these orders.
+    async fn previewed(&self, who: Who, row: &Row) -> String {
+        let whose = if who.expects(row) == row.own { who } else { Who::Administrator };
+        let request = self.request(whose, "POST", "/api/v1/orders/bulk/preview", row).await;
+        let asked = json!({ "action": "hold", "filter": {}, "reason": "the matrix" });
+        let request = request.header("content-type", "application/json").body(Body::from(asked.to_string())).unwrap();
+        let preview = self.installation.send(request).await;
+        assert_eq!(preview.status, StatusCode::OK, "{whose:?}: {}", preview.text);
+        text(&preview.json()["token"])
+    }
+
     /// What is wrong with this answer to this caller; nothing, if all is as expected.
     async fn ask(&self, who: Who, method: &str, template: &str, row: &Row) -> Option<String> {
         let uri = format!("{}{}", self.path(template), row.query);
         let mut request = self.request(who, method, &uri, row).await;
-        let body = match &row.body {
-            Value::Null => Body::empty(),
-            Value::String(csv) => {
-                request = request.header("content-type", "text/csv");
-                Body::from(csv.clone())
-            }
-            json => {
-                request = request.header("content-type", "application/json");
-                Body::from(self.filled(&json.to_string()))
-            }
-        };
+        let (body, kind) = self.body(who, row).await;
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
+        }
         let response = self.installation.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
         let status = response.status();
         let text = read(row.id, response.into_body()).await;
@@ -208,14 +229,10 @@ impl World {
         if !expected.contains(&status.as_u16()) {
             return Some(format!("{who:?} {method} {template}: {status}, expected {expected:?}: {text}"));
         }
-        let named = self
-            .objects
-            .iter()
-            .filter(|(name, _)| !["channel", "kind", "table"].contains(name))
-            .map(|(_, value)| value);
-        let mut told: BTreeSet<&String> = named.filter(|value| text.contains(*value)).collect();
+        let named = self.objects.iter().filter(|(name, _)| !["channel", "kind", "table"].contains(name));
+        let mut told: BTreeMap<_, _> = named.filter(|(_, value)| text.contains(*value)).collect();
         // What the caller has said itself is no news.
-        told.retain(|value| !self.path(template).contains(*value));
+        told.retain(|_, value| !self.path(template).contains(*value));
         if who.is_foreign() && !told.is_empty() {
             return Some(format!("{who:?} {method} {template}: tells {told:?}"));
         }
@@ -290,6 +307,110 @@ fn every_route_has_its_row() {
     assert!(missing.is_empty(), "say in matrix/expected.rs who may use these new routes: {missing:?}");
     let gone: Vec<_> = rows.difference(&documented).collect();
     assert!(gone.is_empty(), "rows without a route: {gone:?}");
+}
+
+/// Fields that say what a route is about: credentials or where they go to in what it takes, and something secret in what it
+/// answers. A `key` is one where something was made.
+const TAKEN: [&str; 2] = ["secrets", "url"];
+const GIVEN: [&str; 5] = ["secret", "token", "recovery_codes", "address", "link"];
+
+/// Routes with such fields that ask for no password: a draft's secrets are used for nothing until somebody gives it, and the token
+/// of a preview opens nothing that its holder could not do without.
+const HARMLESS: [&str; 3] = ["create_draft", "update_draft", "preview_bulk_action"];
+
+/// All names of fields in a schema and in what it refers to.
+fn fields<'d>(document: &'d Value, schema: &'d Value, seen: &mut BTreeSet<&'d str>, names: &mut BTreeSet<&'d str>) {
+    match schema {
+        Value::Object(parts) => {
+            if let Some(named) = parts.get("$ref").and_then(Value::as_str)
+                && seen.insert(named)
+            {
+                fields(document, &document["components"]["schemas"][named.rsplit('/').next().unwrap()], seen, names);
+            }
+            if let Some(properties) = parts.get("properties").and_then(Value::as_object) {
+                names.extend(properties.keys().map(String::as_str));
+            }
+            parts.values().for_each(|part| fields(document, part, seen, names));
+        }
+        Value::Array(parts) => parts.iter().for_each(|part| fields(document, part, seen, names)),
+        _ => {}
+    }
+}
+
+/// A new route that takes or gives credentials cannot say that it asks for nothing.
+#[test]
+fn what_takes_or_gives_credentials_asks_for_the_password() {
+    let document: Value = serde_json::from_str(&api::document().to_json().unwrap()).unwrap();
+    let mut asks = 0;
+    let mut open = Vec::new();
+    for row in expected().into_iter().filter(|row| row.needs != Needs::Nothing) {
+        let mut operations = document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap());
+        let (method, operation) = operations
+            .find(|(_, operation)| operation["operationId"] == row.id)
+            .unwrap_or_else(|| panic!("no route {}", row.id));
+        if method == "get" {
+            continue;
+        }
+        let names = |schemas: &Value| {
+            let mut names = BTreeSet::new();
+            fields(&document, schemas, &mut BTreeSet::new(), &mut names);
+            names.into_iter().map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let answers = operation["responses"].as_object().unwrap();
+        let taken = names(&operation["requestBody"]);
+        let given = answers.iter().filter(|(status, _)| status.starts_with('2')).flat_map(|(_, answer)| names(answer));
+        let given: BTreeSet<String> = given.collect();
+        let made = answers.contains_key("201") && given.contains("key");
+        let about = TAKEN.iter().any(|name| taken.contains(*name)) || GIVEN.iter().any(|name| given.contains(*name));
+        if !(about || made) || HARMLESS.contains(&row.id) {
+            continue;
+        }
+        match row.password {
+            Password::Lately => asks += 1,
+            Password::Whenever => open.push(row.id),
+        }
+    }
+    assert!(open.is_empty(), "these take or give credentials, and ask for no password: {open:?}");
+    assert!(asks >= 20, "{asks}");
+}
+
+/// Somebody who may do everything and gave the password too long ago is asked for it where the table says so, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_password_is_asked_for_again_where_the_table_says_so() {
+    let (installation, clock) = with_time().await;
+    let world = World::of(installation).await;
+    let too_long = PROOF + SignedDuration::from_mins(1);
+    clock.pass(too_long);
+    let (who, routes) = (Who::OperatingPerson, documented());
+    let owner = &world.people["OperatingPerson"];
+    let mut found = Vec::new();
+    for row in expected() {
+        if [Needs::Nothing, Needs::Warehouse].contains(&row.needs) {
+            continue;
+        }
+        let Some((method, template)) = routes.get(row.id) else { continue };
+        let browser = if row.needs == Needs::Oneself {
+            // It may end the session, so each has its own.
+            let browser = Browser::new(&world.installation).signed_in(owner.email, PASSWORD).await;
+            clock.pass(too_long);
+            browser
+        } else {
+            owner.browser(&world.installation)
+        };
+        let mut request = browser.request(method, &format!("{}{}", world.path(template), row.query));
+        let (body, kind) = world.body(who, &row).await;
+        if let Some(kind) = kind {
+            request = request.header("content-type", kind);
+        }
+        let response = world.installation.router.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let status = response.status();
+        let text = read(row.id, response.into_body()).await;
+        let asked = status == StatusCode::UNAUTHORIZED && text.contains("\"proof_needed\"");
+        if asked != (row.password == Password::Lately) || (!asked && status == StatusCode::UNAUTHORIZED) {
+            found.push(format!("{method} {template}: {status}, expected {:?}: {text}", row.password));
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// What this caller gets of a route that is not in the document, asked from another machine.
@@ -633,18 +754,36 @@ async fn what_somebody_does_is_told_alike_with_and_without_others() {
     }
 }
 
-/// A route without its check, and a list without its tenant, are holes that the matrix shows. A fault is planted for one
-/// thread, so everything runs on this one.
+/// A route without its check, and lists without their tenant, are holes that the matrix shows: it names the route, and what it
+/// tells. Without a hole it finds nothing. A fault is planted for one thread, so everything runs on this one.
 #[cfg(feature = "planted")]
 #[tokio::test]
 async fn planted_holes_are_noticed() {
     use connect::planted::{Planted, plant};
 
-    for hole in [Planted::OpenRoute, Planted::EveryTenant] {
+    for hole in [None, Some(Planted::OpenRoute), Some(Planted::EveryTenant)] {
         let world = World::new().await;
-        plant(Some(hole));
+        plant(hole);
         let found = world.play().await;
         plant(None);
-        assert!(!found.is_empty(), "{hole:?} was not noticed");
+        let all = found.join("\n");
+        let has = |begins: String, part: &str| found.iter().any(|one| one.starts_with(&begins) && one.contains(part));
+        match hole {
+            Some(Planted::OpenRoute) => {
+                for who in [Who::Reader, Who::Staff, Who::OfTheMerchant, Who::PersonOfAnotherMerchant] {
+                    assert!(has(format!("{who:?} GET /api/v1/keys: 200 OK"), "expected [403]"), "{who:?}: {all}");
+                }
+                assert!(found.iter().all(|one| one.contains(" GET /api/v1/keys: ")), "and no other route: {all}");
+            }
+            Some(Planted::EveryTenant) => {
+                for who in [Who::OfAnotherTenant, Who::PersonOfAnotherTenant] {
+                    for (list, table) in [("orders", "order"), ("effects", "effect"), ("shipments", "shipment")] {
+                        let told = format!("{table:?}: {:?}", world.objects[table]);
+                        assert!(has(format!("{who:?} GET /api/v1/{list}: tells"), &told), "{who:?} {list}: {all}");
+                    }
+                }
+            }
+            _ => assert!(found.is_empty(), "without a hole: {all}"),
+        }
     }
 }
