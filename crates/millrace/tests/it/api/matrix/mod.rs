@@ -254,8 +254,15 @@ impl World {
                 (false, true) => ("", 200),
                 (false, false) => ("", list.foreign),
             };
-            let row =
-                Row { id: "export_data", needs: list.needs, body: Value::Null, query: "", own: list.own, foreign };
+            let row = Row {
+                id: "export_data",
+                needs: list.needs,
+                password: Password::Whenever,
+                body: Value::Null,
+                query: "",
+                own: list.own,
+                foreign,
+            };
             for kind in *kinds {
                 for who in EVERYBODY {
                     let path = format!("/api/v1/exports/{kind}{query}");
