@@ -391,8 +391,9 @@ test('what is done to several orders and was cut off by a reload goes on where i
   await page.route('**/api/v1/orders/bulk', () => undefined);
   await dialog.getByRole('button', { name: 'Archive: 3 orders' }).click();
   await expect(dialog.getByText('0 of 3', { exact: true })).toBeVisible();
-  await page.unrouteAll({ behavior: 'ignoreErrors' });
+  // Only then: what is held up would be let through.
   await reloaded(page);
+  await page.unrouteAll({ behavior: 'ignoreErrors' });
   expect(await closed()).toHaveLength(3);
 
   const works = page.getByRole('region', { name: 'Done to many at once' });

@@ -3,6 +3,7 @@
 use connect::{Secret, Waits};
 use connectors::brightpearl::build_source;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
     PASSWORD, campaign,
@@ -21,7 +22,17 @@ struct Exchange;
 struct Documented {
     access_token: String,
     refresh_token: String,
-    expires_in: i64,
+    /// Seconds: a number, or one that is written as a text, which is read as well.
+    expires_in: Value,
+}
+
+impl Documented {
+    fn seconds(&self) -> Option<f64> {
+        match &self.expires_in {
+            Value::String(text) => text.trim().parse().ok(),
+            number => number.as_f64(),
+        }
+    }
 }
 
 /// As recorded: the tokens, and what a wrong app, a used code and a wrong address are told.
@@ -78,7 +89,7 @@ async fn drive(session: &Session<Exchange>) -> Result<(), String> {
         }
     };
     let (access, refresh) = (said.access_token.as_str(), said.refresh_token.as_str());
-    if access.is_empty() || refresh.is_empty() || said.expires_in <= 0 {
+    if access.is_empty() || refresh.is_empty() || said.seconds().is_none_or(|seconds| seconds < 1.0) {
         return Err(format!("{said:?} was taken for tokens"));
     }
     if exchanged.tokens.access.expose() != access || exchanged.tokens.refresh.expose() != refresh {

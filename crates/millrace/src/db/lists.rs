@@ -62,6 +62,8 @@ const TOLD: [(&str, bool, bool); 4] =
 pub(super) struct Conditions {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
+    /// What stands before the state in the index that is to be read, and its value; only lists of one state each look at it.
+    head: Option<(&'static str, &'static str)>,
 }
 
 impl Conditions {
@@ -84,12 +86,12 @@ impl Conditions {
     fn of_tenant(access: &Access, alias: &'static str) -> Self {
         let (tenant, _) = access.setting();
         let of_tenant = if planted(Planted::EveryTenant) { "<> ''" } else { "= $1" };
-        Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()] }
+        Self { sql: format!("{alias}.tenant {of_tenant}"), values: vec![tenant.into()], head: None }
     }
 
     /// This one, of one value, as `$1`.
     pub(super) fn new(condition: &str, value: impl Into<Value>) -> Self {
-        Self { sql: condition.to_owned(), values: vec![value.into()] }
+        Self { sql: condition.to_owned(), values: vec![value.into()], head: None }
     }
 
     /// What stands there compared with a value; `place` and `sign` are constants of this module's users.
@@ -156,19 +158,26 @@ impl Conditions {
 
     /// As [`Self::page`], of the rows in one state.
     fn page_of_state(&mut self, list: &List, state: &'static str, after: Option<&String>, limit: u32) -> String {
-        let (alias, column) = (list.alias, format!("{}.{}", list.alias, list.state));
-        self.compare(&column, ">=", state);
+        let alias = list.alias;
+        // As one value with what stands before the state: taken as a plain condition, any index of states would give the order.
+        let parts: Vec<(&str, &'static str)> = self.head.into_iter().chain([(list.state, state)]).collect();
+        let columns: Vec<String> = parts.iter().map(|(column, _)| format!("{alias}.{column}")).collect();
+        let mut bound = |sign: &str, after: Option<&String>| {
+            let mut columns = columns.clone();
+            columns.extend(after.map(|_| format!("{alias}.id")));
+            self.values.extend(parts.iter().map(|(_, value)| Value::from(*value)).chain(after.map(Value::from)));
+            let first = self.values.len() + 1 - columns.len();
+            let places: Vec<String> = (first..=self.values.len()).map(|place| format!("${place}")).collect();
+            self.sql.push_str(&format!(" AND ({}) {sign} ({})", columns.join(", "), places.join(", ")));
+        };
+        bound(">=", None);
         match after {
-            None => self.compare(&column, "<=", state),
-            Some(after) => {
-                self.values.push(state.into());
-                self.values.push(after.into());
-                let (state, id) = (self.values.len() - 1, self.values.len());
-                self.sql.push_str(&format!(" AND ({column}, {alias}.id) < (${state}, ${id})"));
-            }
+            None => bound("<=", None),
+            Some(after) => bound("<", Some(after)),
         }
         self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
-        format!("{} ORDER BY {column} DESC, {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
+        let order: Vec<String> = columns.iter().map(|column| format!("{column} DESC")).collect();
+        format!("{} ORDER BY {}, {alias}.id DESC LIMIT ${}", self.sql, order.join(", "), self.values.len())
     }
 
     /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
@@ -402,7 +411,7 @@ fn effects(access: &Access, query: &EffectQuery, heads: Heads) -> (Conditions, H
         conditions.and("e", "connection =", connection);
     }
     if let Some(kind) = query.kind {
-        conditions.and("e", "kind =", kind.as_str());
+        conditions.head = Some(("kind", kind.as_str()));
     }
     (conditions, heads)
 }

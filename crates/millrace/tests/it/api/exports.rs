@@ -66,6 +66,7 @@ pub const LISTS: &[(&str, Result<&[&str], &str>)] = &[
     ("list_platforms", Err("what the program can do: the same everywhere")),
     ("get_choices", Err("the account's own lists, which Brightpearl keeps")),
     ("get_store_choices", Err("the account's own lists, which Brightpearl keeps")),
+    ("get_warehouse_choices", Err("the warehouse's own lists, which it keeps")),
     ("get_overview", Err("sums of what is exported")),
     ("get_audit_verification", Err("one answer for each trail, worked out when it is asked for")),
     ("explain_order", Err("what can be done about one order")),

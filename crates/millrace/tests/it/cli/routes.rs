@@ -69,7 +69,7 @@ const COMMANDS: &[(&str, InTheApi)] = &[
     ("shipments show", Routes(&["get_shipment"])),
     ("shipments retry", Routes(&["retry_shipment"])),
     ("stock runs", Routes(&["list_stock_runs"])),
-    ("stock show", Routes(&["get_stock_run"])),
+    ("stock show", Routes(&["get_stock_run", "list_stock_run_lines"])),
     ("stock approve", Routes(&["approve_stock_run"])),
     ("stock drop", Routes(&["drop_stock_run"])),
     ("stock undo", Routes(&["undo_stock_run"])),
@@ -173,6 +173,7 @@ const COMMANDS: &[(&str, InTheApi)] = &[
     ("simulate shiphero", Nothing(STAND_IN)),
     ("demo", Nothing(STAND_IN)),
     ("bench", Nothing(MACHINE)),
+    ("bench api", Nothing(MACHINE)),
     ("exit-codes", Nothing("the API has statuses and types of problems instead")),
 ];
 
@@ -218,6 +219,7 @@ const NOT_TYPED: &[(&str, &[&str])] = &[
     ("what was entered in the wizard is the browser's to write", &["create_draft", "update_draft"]),
     ("a browser is sent to Brightpearl and back", &["begin_consent"]),
     ("the wizard offers it; `connections choices` has the same", &["get_store_choices", "list_platforms"]),
+    ("the app fills fields with it in which anything may be typed", &["get_warehouse_choices"]),
     (
         "the system of a warehouse does it, with a key for its desk",
         &[

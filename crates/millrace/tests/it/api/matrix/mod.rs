@@ -618,8 +618,13 @@ impl Mask {
             return self.0.entry(word.to_owned()).or_insert_with(|| format!("{}_{before}", &word[..3])).clone();
         }
         let is_hash = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // In sentences the day and the time stand apart.
+        let is_day = word.parse::<jiff::civil::Date>().is_ok() && word.len() == 10;
+        let is_time = word.parse::<jiff::civil::Time>().is_ok() && word.len() == 8 && word.contains(':');
         match word.parse::<Timestamp>() {
             Ok(_) => "a moment".to_owned(),
+            Err(_) if is_day => "a day".to_owned(),
+            Err(_) if is_time => "a time".to_owned(),
             Err(_) if is_hash => "a hash".to_owned(),
             Err(_) => word.to_owned(),
         }
