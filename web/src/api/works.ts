@@ -26,6 +26,9 @@ type Begun<Told> = Pick<Work<Told>, 'list' | 'title' | 'total' | 'told'> & Parti
 /** Of those that have ended, so many are kept for each list. */
 const KEPT = 5;
 
+/** Within so many milliseconds a page that is left is gone. */
+const LEAVING = 1_000;
+
 /** Held here and not by a page or a dialog, so that either can be left and the work is found again. Newest first. */
 let works: Work<unknown>[] = [];
 let last = 0;
@@ -123,7 +126,13 @@ export function begin<Told>(given: Begun<Told>, run: (came: (through: number, to
   put([{ through: 0, isWhole: false, ...given, id, isGoing: true, isCut: false, problem: undefined }, ...works]);
   run((through, told) => change({ through, told })).then(
     () => change({ isGoing: false }),
-    (error: unknown) => change({ isGoing: false, problem: problemFrom(error) }),
+    (error: unknown) => {
+      const problem = problemFrom(error);
+      const tell = () => change({ isGoing: false, problem });
+      // A page that is being left gets no answer either: then nobody is here any more when this is told, and it was cut off.
+      if (problem.told.status === 0) window.setTimeout(tell, LEAVING);
+      else tell();
+    },
   );
   return id;
 }

@@ -48,7 +48,9 @@ export function Left({ work, count, called, goOn }: LeftProps) {
       <Text size="sm">
         {work.isCut
           ? `${many} left: this window was loaded anew meanwhile. What was just under way may be done already, and is not done twice.`
-          : `${many} left as before: it was broken off.`}
+          : work.problem?.told.status === 0
+            ? `${many} left: nobody answered. What was just under way may be done already, and is not done twice.`
+            : `${many} left as before: it was broken off.`}
       </Text>
       <Button size="xs" variant="default" aria-label={`Go on with ${count === 1 ? 'it' : 'them'}: ${work.title}`} onClick={goOn}>
         Go on with {count === 1 ? 'it' : 'them'}

@@ -110,7 +110,7 @@ impl Asked {
     /// Writes down what was refused. Where that does not work the request stays refused, and the log says so.
     pub(super) async fn note(self, api: &Api, known: Option<Known>, why: &str) {
         if let Err(failure) = self.write(api, known, why).await {
-            tracing::warn!(why, "a refused request is missing in the audit trail: {}", failure.detail);
+            tracing::warn!(refusal.reason = why, "a refused request is missing in the audit trail: {}", failure.detail);
         }
     }
 

@@ -27,9 +27,10 @@ async fn fill(world: &World) -> Access {
         "INSERT INTO orders (tenant, merchant, id, connection, account, order_id, reference, ship_to, search, placed_at,
              imported_at, changed_at, seen, disposition, disposition_reason, document, archived, state, state_reason)
          {numbers} SELECT '{tenant}', '{merchant}', {id}, '{connection}', 'acme', n.i, 'web-' || n.i, 'Ada', '', n.i * 1000,
-             n.i * 1000, 0, 'x', 'requested', '', o.document, 0,
+             n.i * 1000, 0, 'x', 'requested', '',
+             (SELECT document FROM orders WHERE order_id = 1), 0,
              CASE WHEN n.i % 100 = 0 THEN 'error' WHEN n.i % 100 < 4 THEN 'held' ELSE 'closed' END, ''
-         FROM n JOIN orders AS o ON o.order_id = 1"
+         FROM n"
     );
     let words = format!(
         "INSERT INTO order_word (tenant, merchant, order_ref, word, origin)
@@ -44,9 +45,9 @@ async fn fill(world: &World) -> Access {
     let shipments = format!(
         "INSERT INTO shipment (tenant, merchant, id, connection, order_ref, reference, key, content_sha256, document, tracking,
              search, shipped_at, confirmed_at, created_at)
-         {numbers} SELECT '{tenant}', '{merchant}', {left}, '{connection}', {id}, 'S' || n.i, 'BPacme-O' || n.i, '', s.document, '',
-             '', 1, 1, 1
-         FROM n JOIN shipment AS s ON s.reference = 'S1'"
+         {numbers} SELECT '{tenant}', '{merchant}', {left}, '{connection}', {id}, 'S' || n.i, 'BPacme-O' || n.i, '',
+             (SELECT document FROM shipment WHERE reference = 'S1'), '', '', 1, 1, 1
+         FROM n"
     );
     let shipment_words = format!(
         "INSERT INTO shipment_word (tenant, merchant, shipment, word)

@@ -110,11 +110,11 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
         // that the warehouse has had for days.
         let waiting = |id: i64| imported(order(id), Disposition::Waiting("not allocated".to_owned()), Vec::new());
         let held = |id: i64| imported(order(id), Disposition::Held("there is no listing".to_owned()), Vec::new());
-        let orders = vec![waiting(1), held(2), requested(3), requested(4), requested(5)];
+        let orders = vec![requested(1), held(2), requested(3), requested(4), requested(5)];
         db.record_orders(&key, "acme", orders).await.unwrap();
-        db.mark_seen(&key, 1, "4/2026", Some("it has no address")).await.unwrap();
         db.held_by_person(&key, &shown(db, &key, 3).await.view.id, Some("ask first"), "ada").await.unwrap();
         carry_out(db, &key, Side::Warehouse, &[Applied]).await;
+        db.mark_seen(&key, 1, "4/2026", Some("it has no address")).await.unwrap();
         let hasty = Patience { within: Duration::ZERO, owner: "Ada".to_owned() };
         db.want_cancel(&key, 4, "cancelled in Brightpearl", WishOrigin::Status, "", &hasty).await.unwrap();
         let stopped = shown(db, &key, 4).await.view;
