@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
@@ -53,15 +53,9 @@ pub(super) async fn keep_answers(
     };
     let key = key.to_owned();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return ProblemOut::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            "Too large",
-            "the body is larger than 1 MiB or was cut off",
-            "Send it whole, at most 1 MiB.",
-        )
-        .into_response();
+    let body = match whole(body).await {
+        Ok(body) => body,
+        Err(refused) => return refused,
     };
     let mut hash = Sha256::new();
     hash.update(parts.uri.path().as_bytes());
@@ -140,6 +134,20 @@ async fn show_running(api: &Api, caller: &Caller, key: &str) -> Infallible {
             tracing::debug!("a request with an idempotency key could not show that it runs: {error}");
         }
     }
+}
+
+/// A body, read to its end; the answer to who does not send it whole, or sends too much.
+pub(super) async fn whole(body: Body) -> Result<Bytes, Response> {
+    to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        ProblemOut::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too_large",
+            "Too large",
+            "the body is larger than 1 MiB or was cut off",
+            "Send it whole, at most 1 MiB.",
+        )
+        .into_response()
+    })
 }
 
 async fn keep(api: &Api, caller: &Caller, key: &str, response: Response) -> Response {

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tower::ServiceExt as _;
 
-use super::{Api, problem::ProblemOut};
+use super::{Api, problem::ProblemOut, repeatable::whole};
 use crate::operate::{Caller, Failure};
 
 /// Where the routes with versions are.
@@ -120,6 +120,12 @@ pub(super) async fn keep_versions(
             response
         }
         Method::PUT => {
+            // Before there is a turn: who sends slowly keeps nobody waiting.
+            let (parts, body) = request.into_parts();
+            let request = match whole(body).await {
+                Ok(body) => Request::from_parts(parts, body.into()),
+                Err(refused) => return refused,
+            };
             let _turn = match versions.api.turns.of(&caller, versioned) {
                 Some(turn) => Some(turn.lock().await),
                 None => None,

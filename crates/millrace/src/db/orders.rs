@@ -23,6 +23,9 @@ const SENT: &str = "EXISTS (SELECT 1 FROM effect AS s
             WHERE r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request_ref AND r.live = 1 LIMIT 1 OFFSET 0)
     LIMIT 1 OFFSET 0)";
 
+/// What is shown on an order of which a part was sent and another, given up, cannot be planned again, begins so.
+pub(super) const PART_NOT_SENT: &str = "a part of it was not sent: ";
+
 /// Those of these orders of which a request was given up before it was sent, and which nobody cancelled or put away.
 async fn given_up(tx: &mut Tx, scope: &Scope, orders: impl IntoIterator<Item = &OrderId>) -> R<BTreeSet<OrderId>> {
     let rows = tx
@@ -286,8 +289,8 @@ impl Database {
     }
 
     /// The same for somebody who has compared what was sent of the order and plans nothing: import still looks at it whatever the
-    /// scan says where that was so before, or where a request was given up meanwhile that whoever compared does not know of. Where
-    /// import knows of one it decides next, and says then what is shown on the order.
+    /// scan says where that was so before, or where a request was given up meanwhile that whoever compared does not know of. What such
+    /// a request waits for stays on the order for as long as there is one: only who plans it again can say that it is gone.
     pub async fn mark_compared(&self, key: &ConnectionKey, order_id: i64, seen: SeenBy<'_>) -> R<()> {
         let (key, mark) = (key.clone(), seen.mark().to_owned());
         let (by_import, knew) = match seen {
@@ -298,9 +301,10 @@ impl Database {
             Box::pin(async move {
                 let [tenant, merchant, _] = key_values(&key);
                 let order = id(tx, &key, order_id).await?;
-                let looks_again = by_import && !knew && !given_up(tx, &key.scope, [&order]).await?.is_empty();
+                let still = !given_up(tx, &key.scope, [&order]).await?.is_empty();
+                let looks_again = by_import && !knew && still;
                 tx.execute(
-                    "UPDATE orders SET problem = CASE WHEN $7 = 1 THEN problem END,
+                    "UPDATE orders SET problem = CASE WHEN $7 = 1 AND problem LIKE $8 THEN problem END,
                          seen = CASE WHEN $5 = 1 OR ($6 = 0 AND seen = '') THEN '' ELSE $4 END
                      WHERE tenant = $1 AND merchant = $2 AND id = $3",
                     &[
@@ -310,7 +314,8 @@ impl Database {
                         mark.into(),
                         looks_again.into(),
                         by_import.into(),
-                        knew.into(),
+                        still.into(),
+                        format!("{PART_NOT_SENT}%").into(),
                     ],
                 )
                 .await?;

@@ -17,7 +17,7 @@ use super::{
     effects::{self, Replan, key_values, sha256},
     facts::{self, Bundle, RequestRow, disposition, row_units, scope_values},
     forgotten,
-    orders::given_up_by_person,
+    orders::{PART_NOT_SENT, given_up_by_person},
     payload::pack_json,
     races, shipments,
     sql::{Tx, Value, json},
@@ -277,9 +277,7 @@ fn consider(
     } else if !sent.is_empty() && bundle.requests.iter().any(|request| !request.live && !request.retired) {
         // Shown as sent, nobody would see that a part of it is not, and what that waits for.
         problem = match &one.disposition {
-            Disposition::Waiting(reason) | Disposition::Held(reason) => {
-                Some(format!("a part of it was not sent: {reason}"))
-            }
+            Disposition::Waiting(reason) | Disposition::Held(reason) => Some(format!("{PART_NOT_SENT}{reason}")),
             _ => None,
         };
     }

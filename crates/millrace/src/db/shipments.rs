@@ -559,6 +559,8 @@ pub(super) async fn match_keys(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet
         }
         merge(ended.entry(target.id.clone()).or_default(), shipment.ended);
         words::keep(tx, &key.scope, "shipment", false, &[(target.order.clone(), row.string(4)?)]).await?;
+        let number = engine::key::order_id(row.text(2)?);
+        words::keep_of_shipments(tx, &key.scope, &[(row.parsed(0)?, row.string(4)?, number)]).await?;
         touched.insert(target.id.clone());
     }
     mark(tx, key, finished, BTreeSet::new()).await?;

@@ -10,7 +10,7 @@ use engine::{
 };
 use millrace::db::{
     Advance, ChannelKind, ConnectionKey, EffectDecision, EffectQuery, ImportedOrder, NewEffect, NewShipment,
-    OrderQuery, Recorded, RequestWork, ShipmentQuery, Subject, WishOrigin,
+    OrderQuery, Recorded, RequestWork, SeenBy, ShipmentQuery, Subject, WishOrigin,
 };
 
 use super::world::{
@@ -254,6 +254,41 @@ async fn a_submit_given_up_by_itself_waits_for_import() {
         db.decide(&key.scope, &page.items[0].id, EffectDecision::Retry, "ada", "now").await.unwrap_err();
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
         assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows[0].revision, 2);
+    })
+    .await;
+}
+
+/// Of two requests one is sent and the other is given up: what keeps that from being planned again is shown on the order.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_part_that_was_given_up_waits_for_is_shown() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let both = || {
+            let (order, name) = (order(1), request_key(1));
+            let lines = lines(&order);
+            let parts = [("", &lines[..1]), ("-G7", &lines[1..])];
+            let requests = parts.map(|(part, lines)| request(&order, &format!("{name}{part}"), lines.to_vec()));
+            imported(order, Disposition::Requested, requests.to_vec())
+        };
+        let waiting = || imported(order(1), Disposition::Waiting("only a part is allocated".to_owned()), Vec::new());
+        db.record_orders(&key, "acme", vec![both()]).await.unwrap();
+        // One change of an order at a time.
+        for path in [[Applied], [EffectState::Voided]] {
+            let rows = db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
+            assert_eq!(rows.len(), 1);
+            db.settle(&key, vec![settlement(&rows[0], &path)]).await.unwrap();
+        }
+        assert_ne!(state(&world, &key).await, OrderState::Error);
+        db.record_orders(&key, "acme", vec![waiting()]).await.unwrap();
+        let told = (OrderState::Error, "a part of it was not sent: only a part is allocated".to_owned());
+        assert_eq!(shown(&world, &key).await, [told.clone()]);
+        // Whoever compares what was sent, and finds it as it was, does not take that off.
+        db.mark_compared(&key, 1, SeenBy::Passing("3/2026")).await.unwrap();
+        assert_eq!(shown(&world, &key).await, [told]);
+        // Planned again, it is on its way.
+        db.record_orders(&key, "acme", vec![both()]).await.unwrap();
+        assert_ne!(state(&world, &key).await, OrderState::Error);
+        assert_eq!(db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.len(), 1);
     })
     .await;
 }
