@@ -95,7 +95,8 @@ export function Became({ work, deed, named, went }: BecameProps) {
   const { words, failed, left } = work.told;
   const goOn = () => {
     forget(work.id);
-    went?.(doToEach(client, deed, { title: work.title, pieces: left, through: work.through, failed }));
+    const id = doToEach(client, deed, { title: work.title, pieces: left, through: work.through, failed });
+    went?.(id);
   };
   return (
     <>

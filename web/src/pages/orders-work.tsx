@@ -103,7 +103,8 @@ export function Became({ work, went }: { work: OrdersWork; went?: (id: number) =
   const { deed, orders, left } = work.told;
   const goOn = () => {
     forget(work.id);
-    went?.(carryOut(client, { deed, orders: left, before: orders }));
+    const id = carryOut(client, { deed, orders: left, before: orders });
+    went?.(id);
   };
   return (
     <>
