@@ -156,10 +156,10 @@ check_schema() {
     cp bench/schemathesis.toml "$folder/any.toml"
     named "${there[@]}" "${some[@]}" merchant Acme order "$closed" >"$folder/seen.toml"
     named "${there[@]}" "${some[@]}" order "$error" >"$folder/named.toml"
-    ask_schema seen seen.toml "$key" --include-path-regex '\{' --exclude-path-regex '/desk/' \
-        --exclude-method-regex '^(POST|PUT|PATCH|DELETE)$' || code=$?
+    # What several options leave out together is only what each of them leaves out: one option for each row.
+    ask_schema seen seen.toml "$key" --include-path-regex '\{' --include-method GET --exclude-path-regex '/desk/' || code=$?
     ask_schema desk seen.toml "$desk" --include-path-regex '/desk/' || code=$?
-    ask_schema any any.toml "$key" --exclude-path-regex '/desk/' --exclude-operation-id-regex '^(follow_events|revoke_key)$' || code=$?
+    ask_schema any any.toml "$key" --exclude-path-regex '/desk/|/events$|/keys/\{key\}$' || code=$?
     ask_schema named named.toml "$key" --exclude-method-regex '^GET$' \
         --include-path-regex '\{(connection|store|warehouse|order|shipment|effect|run|exception|finding|issue)\}' || code=$?
     ask_schema last any.toml "$key" --include-operation-id revoke_key || code=$?
