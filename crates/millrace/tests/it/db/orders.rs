@@ -279,11 +279,11 @@ async fn what_a_part_that_was_given_up_waits_for_is_shown() {
         carry_out(&db, &key, Side::Warehouse, &[Applied]).await;
         assert_ne!(state(&world, &key).await, OrderState::Error);
         db.record_orders(&key, "acme", vec![waiting()]).await.unwrap();
-        let told = (OrderState::Error, "a part of it was not sent: only a part is allocated".to_owned());
-        assert_eq!(shown(&world, &key).await, [told.clone()]);
+        let told = [(OrderState::Error, "a part of it was not sent: only a part is allocated".to_owned())];
+        assert_eq!(shown(&world, &key).await, told);
         // Whoever compares what was sent, and finds it as it was, does not take that off.
         db.mark_compared(&key, 1, SeenBy::Passing("3/2026")).await.unwrap();
-        assert_eq!(shown(&world, &key).await, [told]);
+        assert_eq!(shown(&world, &key).await, told);
         // Planned again, it is on its way.
         db.record_orders(&key, "acme", vec![both()]).await.unwrap();
         assert_ne!(state(&world, &key).await, OrderState::Error);
