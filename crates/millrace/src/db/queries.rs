@@ -168,9 +168,11 @@ impl Database {
         .await
     }
 
-    /// The warehouse's latest figures by SKU and facility, after a SKU.
-    pub async fn levels(&self, key: &ConnectionKey, after: Option<&str>, limit: u32) -> R<Vec<LevelView>> {
+    /// The warehouse's latest figures by SKU and facility, after a SKU, of SKUs with this text. Letters beyond ASCII are the
+    /// caller's to look at: the two databases do not agree about them, so all that may match are given.
+    pub async fn levels(&self, key: &ConnectionKey, text: &str, after: Option<&str>, limit: u32) -> R<Vec<LevelView>> {
         let (key, after) = (key.clone(), after.unwrap_or_default().to_owned());
+        let pattern = with_ascii_of(text);
         self.read(&key.clone(), "levels", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, connection] = key_values(&key);
@@ -178,8 +180,9 @@ impl Database {
                     .query(
                         "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
                          WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND sku > $4
+                             AND lower(sku) LIKE $6 ESCAPE '!'
                          ORDER BY sku, facility LIMIT $5",
-                        &[tenant, merchant, connection, after.into(), limit.into()],
+                        &[tenant, merchant, connection, after.into(), limit.into(), pattern.into()],
                     )
                     .await?;
                 rows.iter()
@@ -217,6 +220,28 @@ impl Database {
         })
         .await
     }
+}
+
+/// A pattern of SQL that everything with this text matches, whatever letters beyond ASCII are capital: those match anything.
+fn with_ascii_of(text: &str) -> String {
+    let mut pattern = String::from("%");
+    let mut open = true;
+    for c in text.chars().map(|c| c.to_ascii_lowercase()) {
+        if c.is_ascii() {
+            if matches!(c, '%' | '_' | '!') {
+                pattern.push('!');
+            }
+            pattern.push(c);
+            open = false;
+        } else if !open {
+            pattern.push('%');
+            open = true;
+        }
+    }
+    if !open {
+        pattern.push('%');
+    }
+    pattern
 }
 
 /// What was asked of warehouses for these orders.

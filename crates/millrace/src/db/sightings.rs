@@ -40,21 +40,23 @@ const BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Rows of one kind that are looked at; what is beyond is counted by the next look.
 const MOST: &str = "2000";
 
-/// A connection's things that show one reason: merchant, connection, its name, reason, how many, the first and last id.
+/// A connection's things that show one reason: merchant, connection, its name, reason, how many, the first and last id. Orders are
+/// chosen in the words of `troubles`, for their index.
 const BY_REASON: [(AlertKind, &str, &str); 5] = [
     (
         AlertKind::OrderError,
         "order in error: ",
         "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND t.state = 'error'
+         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             AND t.state IN ('error', 'held') AND t.state = 'error'
          WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
     ),
     (
         AlertKind::OrderHeld,
         "order held: ",
         "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND t.state = 'held'
-             AND t.disposition = 'held' AND t.held_reason IS NULL
+         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
+             AND t.state IN ('error', 'held') AND t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL
          WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
     ),
     (

@@ -42,8 +42,8 @@ impl TroubleKind {
     /// Where they are, and which of what is there.
     fn among(self) -> (&'static str, &'static str) {
         match self {
-            Self::OrderError => ("orders AS t", "t.state = 'error'"),
-            Self::OrderHeld => ("orders AS t", "t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL"),
+            Self::OrderError => ("orders AS t", ORDER_ERROR),
+            Self::OrderHeld => ("orders AS t", ORDER_HELD),
             Self::Exception => ("exception AS t", "t.resolved_at IS NULL"),
             Self::Refused => ("effect AS t", "t.state = 'refused'"),
             Self::Unclear => ("effect AS t", "t.state IN ('parked', 'conflict')"),
@@ -79,6 +79,13 @@ pub struct Trouble {
     /// Ids of two of them at most.
     pub examples: Vec<String>,
 }
+
+/// Orders that failed, as `t`. The states are named twice: the index of what needs a person is used only where both are said.
+pub(super) const ORDER_ERROR: &str = "t.state IN ('error', 'held') AND t.state = 'error'";
+
+/// Orders that are held by what they lack, as `t`.
+pub(super) const ORDER_HELD: &str = "t.state IN ('error', 'held') AND t.state = 'held' AND t.disposition = 'held'
+    AND t.held_reason IS NULL";
 
 /// Reasons looked at of one kind.
 const MOST_REASONS: i64 = 2_000;

@@ -415,7 +415,7 @@ pub async fn levels(hub: &Hub, caller: &Caller, named: &str, query: LevelsQuery)
     let mut after = query.cursor;
     let mut items: Vec<LevelOut> = Vec::new();
     loop {
-        let mut slice = hub.db.levels(&key, after.as_deref(), SLICE).await?;
+        let mut slice = hub.db.levels(&key, &text, after.as_deref(), SLICE).await?;
         let full = slice.len() == usize::try_from(SLICE).unwrap_or(usize::MAX);
         if full && let Some(last) = slice.last().map(|level| level.sku.clone()) {
             // Its facilities may go on behind the slice: the next slice has all of them.

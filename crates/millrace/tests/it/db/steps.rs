@@ -217,7 +217,7 @@ async fn told(db: &Database, filled: &Filled) -> Told {
     told.push((1, "exceptions", words(db.exceptions(key, false, 10).await.unwrap())));
     told.push((1, "input", words(db.input(key, "shp_1.csv").await.unwrap())));
     told.push((1, "stock runs", words(db.runs(key, None, 10).await.unwrap())));
-    told.push((1, "levels", words(db.levels(key, None, 10).await.unwrap())));
+    told.push((1, "levels", words(db.levels(key, "", None, 10).await.unwrap())));
     // Their ids are of step 31, which makes them.
     let events = db.events_after(&access, 0, 500).await.unwrap();
     let events: Vec<_> =

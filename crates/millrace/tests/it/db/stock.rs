@@ -246,20 +246,20 @@ async fn runs_are_kept_with_their_corrections() {
         assert_eq!(db.last_skus(&key, &any).await.unwrap(), Some(1));
         assert!(db.runs_planned_before(&key).await.unwrap());
         assert_eq!(carry_out(&db, &key, Side::Source, &[Applied]).await.len(), 2);
-        let levels = db.levels(&key, None, 10).await.unwrap();
+        let levels = db.levels(&key, "", None, 10).await.unwrap();
         let figures: Vec<_> = levels.iter().map(|level| (level.sku.as_str(), level.available.unwrap())).collect();
         assert_eq!(figures, [("A", decimal("4")), ("B", decimal("2"))]);
         // What a whole snapshot leaves out is gone; an older feed changes no figure.
         let third = run("inv_3", at(3), RunState::Planned);
         db.record_run(&key, third.clone(), Vec::new(), &feed("inv_3", at(3), &[("A", "1")], true)).await.unwrap();
-        assert_eq!(db.levels(&key, None, 10).await.unwrap().len(), 1);
+        assert_eq!(db.levels(&key, "", None, 10).await.unwrap().len(), 1);
         // It was worked out while the newer one was kept: nothing of it happens.
         let late = corrections(&db, &key, "b2", &[(1, "8")]).await;
         let old = StockRun { lines: vec![line(1, "8")], ..run("old", at(0), RunState::Planned) };
         let old = db.record_run(&key, old, late, &feed("old", at(0), &[("A", "9")], false)).await.unwrap();
         assert_eq!((old.state, old.changed, old.lines.len()), (RunState::Refused, 0, 0), "{}", old.reason);
         assert_eq!(db.corrections_of_run(&key, &old.id).await.unwrap(), Vec::new());
-        assert_eq!(db.levels(&key, None, 10).await.unwrap()[0].available, Some(decimal("1")));
+        assert_eq!(db.levels(&key, "", None, 10).await.unwrap()[0].available, Some(decimal("1")));
         let lines = db.approve_lines(&key, second.clone(), Vec::new(), "ada").await;
         assert!(matches!(lines, Err(DbError::Fenced(_))), "its lines are not those of the newest count any more");
         let page = db.runs(&key, None, 2).await.unwrap();
@@ -275,6 +275,38 @@ async fn runs_are_kept_with_their_corrections() {
 }
 
 /// Two facilities' feeds are newer or older each for itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_are_found_by_a_text_of_the_sku() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let at = "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap();
+        let skus = ["AB-1", "ab_2", "A%3", "b!4", "GRÖSSE-5", "größe-6"];
+        let counted: Vec<_> = skus.iter().map(|sku| (*sku, "1")).collect();
+        db.record_run(&key, run("inv", at, RunState::Planned), Vec::new(), &feed("inv", at, &counted, true))
+            .await
+            .unwrap();
+        for (text, expected) in [
+            ("", vec!["A%3", "AB-1", "GRÖSSE-5", "ab_2", "b!4", "größe-6"]),
+            ("ab", vec!["AB-1", "ab_2"]),
+            ("b_", vec!["ab_2"]),
+            ("%3", vec!["A%3"]),
+            ("!", vec!["b!4"]),
+            // Of letters beyond ASCII more than match: whoever asks looks at those.
+            ("ö", vec!["A%3", "AB-1", "GRÖSSE-5", "ab_2", "b!4", "größe-6"]),
+            ("grö", vec!["GRÖSSE-5", "größe-6"]),
+            ("ö%", vec!["A%3"]),
+            ("none", vec![]),
+        ] {
+            let levels = db.levels(&key, text, None, 10).await.unwrap();
+            let mut found: Vec<_> = levels.iter().map(|level| level.sku.as_str()).collect();
+            // The two databases sort letters each in its own way.
+            found.sort_unstable();
+            assert_eq!(found, expected, "{text}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn facilities_are_kept_apart() {
     on_both(|world: World| async move {
