@@ -29,9 +29,18 @@ export async function faults(page: Page, rules?: string[]): Promise<string[]> {
     .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)} (${node.any[0]?.message ?? ''})`));
 }
 
-/** What makes a page wider than its window: on a phone one then has to move it sideways to read it. */
+/** What makes a page wider than its window: on a phone one then has to move it sideways to read it. And headings of columns whose words are broken. */
 export async function sideways(page: Page): Promise<string[]> {
   return page.evaluate(() => {
+    // A word is broken where one alone stands on several lines.
+    const broken = [...document.querySelectorAll('th')].filter((heading) => {
+      const words = document.createRange();
+      words.selectNodeContents(heading);
+      const lines = new Set([...words.getClientRects()].map((line) => Math.round(line.top)));
+      // On a phone they are there for screen readers alone.
+      return heading.clientWidth > 30 && /^\S+$/.test(heading.textContent.trim()) && lines.size > 1;
+    });
+    if (broken.length > 0) return [`broken: ${broken.map((heading) => heading.textContent).join(', ')}`];
     const { scrollWidth, clientWidth } = document.documentElement;
     if (scrollWidth <= clientWidth) return [];
     // What moves within its own frame is no fault.

@@ -94,7 +94,7 @@ function Changes() {
           { title: 'Change', show: (effect) => <To href={`/effects/${effect.id}`}>{effect.title}</To> },
           { title: 'State', show: (effect) => <StateBadge state={effect.state} />, width: 140 },
           { title: 'Why', show: (effect) => effect.note && <Cut twice>{sentence(effect.note)}</Cut>, wide: true, width: 230 },
-          { title: 'Connection', show: (effect) => <Cut>{names.connection(effect.connection)}</Cut>, wide: true, width: 110 },
+          { title: 'Connection', show: (effect) => <Cut>{names.connection(effect.connection)}</Cut>, wide: true, width: 122 },
           { title: 'Last changed', show: (effect) => <Time at={effect.changed_at} />, width: 146 },
         ]}
         empty={

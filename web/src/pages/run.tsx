@@ -30,19 +30,19 @@ const lineOf = (line: Line) => `${line.product} ${line.warehouse} ${line.skus.jo
 const calledOf = (line: Line) => line.skus.join(', ');
 
 const SKU: Column<Line> = { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 };
-const DIFFERENCE: Column<Line> = { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed />, width: 100 };
+const DIFFERENCE: Column<Line> = { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed />, width: 115 };
 const WHY: Column<Line> = { title: 'Why', show: (line) => line.reason && sentence(line.reason) };
 
 // Made once: rows are then drawn again only when something of theirs changes.
 const COLUMNS: Column<Line>[] = [
   SKU,
-  { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 105 },
-  { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 105 },
+  { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 120 },
+  { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 120 },
   DIFFERENCE,
-  { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 215 },
+  { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 200 },
   { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} />, width: 125 },
   WHY,
-  { title: 'Correction', show: (line) => <Correction line={line} />, width: 115 },
+  { title: 'Correction', show: (line) => <Correction line={line} />, width: 120 },
 ];
 const HELD_COLUMNS = [SKU, DIFFERENCE, WHY];
 

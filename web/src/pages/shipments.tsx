@@ -101,7 +101,7 @@ export function Shipments() {
       { title: 'Told', show: (one) => <Told shipment={one} />, width: 205 },
       { title: 'Carrier', show: (one) => <Cut>{carriage(one)}</Cut>, width: 110 },
       { title: 'Tracking', show: (one) => one.tracking.length > 0 && <span title={one.tracking.join(', ')}><Code>{one.tracking.join(', ')}</Code></span> },
-      { title: 'Connection', show: (one) => <Cut>{called(one.connection)}</Cut>, wide: true, width: 110 },
+      { title: 'Connection', show: (one) => <Cut>{called(one.connection)}</Cut>, wide: true, width: 122 },
       { title: 'Left', show: (one) => <Time at={one.shipped_at} />, width: 146 },
       { title: 'Why', show: (one) => one.problem && <Cut twice>{sentence(one.problem)}</Cut>, extra: true },
       { title: 'Brightpearl knew', show: (one) => <Time at={one.confirmed_at} />, width: 146, extra: true },
