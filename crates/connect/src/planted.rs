@@ -41,6 +41,8 @@ pub enum Planted {
     TellsEverything,
     /// A file that is gone counts as not sent, though the warehouse has taken it.
     GoneIsNotSent,
+    /// An order file counts as sent before it has its final name (O2).
+    SentUnpublished,
     /// Sets an order's status wherever it stands now (S4).
     OverwritesStatus,
     /// Works out a product's stock while a correction of it is open.
@@ -63,7 +65,7 @@ pub enum Planted {
 
 impl Planted {
     /// Every fault.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoArm,
         Self::NoVersion,
         Self::EventBeforeDetails,
@@ -81,6 +83,7 @@ impl Planted {
         Self::PutAwayFirst,
         Self::TellsEverything,
         Self::GoneIsNotSent,
+        Self::SentUnpublished,
         Self::OverwritesStatus,
         Self::CorrectsTwice,
         Self::ForgetsShipped,

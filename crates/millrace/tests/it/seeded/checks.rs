@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     brightpearl::{
         Change,
-        account::{Account, CANCELLED, HUB, NEW, Note, OrderRow, SET_ASIDE},
+        account::{AT_WAREHOUSE, Account, CANCELLED, HUB, NEW, Note, OrderRow, PARTLY_SHIPPED, SET_ASIDE, SHIPPED},
     },
     run::{Run, warehouse_sku},
     warehouse::Left,
@@ -148,7 +148,8 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
                 let ships = |row: &OrderRow| row.product.is_some() && row.quantity > 0;
                 let open =
                     |(row_id, row): (&i64, &OrderRow)| ships(row) && account.shipped(*id, *row_id) < row.quantity;
-                order.status == NEW && order.rows.iter().any(open)
+                // The hub itself moves an order on once it counts as sent: that it came there is looked for all the same.
+                [NEW, AT_WAREHOUSE, PARTLY_SHIPPED, SHIPPED].contains(&order.status) && order.rows.iter().any(open)
             }
             StartMode::GoodsOutNote => account.notes.values().any(|note| note.order == *id && note.shipped.is_none()),
         };

@@ -10,6 +10,9 @@ const MOST: u64 = 1_000;
 /// Seeds played at once.
 const AT_ONCE: u64 = 8;
 
+/// Noticed for a reason of their own: that something else breaks in the end would prove nothing of the check that is meant.
+const BY: [(Planted, &str); 1] = [(Planted::SentUnpublished, "O2: ")];
+
 /// Noticed elsewhere: they are not in what the seeds play.
 const ELSEWHERE: [Planted; 3] = [Planted::CallerAtFault, Planted::AnswersFirst, Planted::OpenRoute];
 
@@ -27,8 +30,10 @@ fn every_planted_fault_is_noticed() {
         for from in (0..MOST).step_by(AT_ONCE as usize) {
             let seeds: Vec<u64> = (from..from + AT_ONCE).collect();
             let played = each(&seeds, |seed| run::run(*seed, Plant::Inside(fault)).findings);
-            noticed =
-                seeds.into_iter().zip(played).find_map(|(seed, findings)| Some((seed, findings.first()?.clone())));
+            let meant = BY.iter().find(|(one, _)| *one == fault).map_or("", |(_, meant)| *meant);
+            noticed = seeds.into_iter().zip(played).find_map(|(seed, findings)| {
+                Some((seed, findings.into_iter().find(|finding| finding.starts_with(meant))?))
+            });
             if noticed.is_some() {
                 break;
             }
