@@ -396,26 +396,3 @@ fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
         (one, other) => one.or(other),
     }
 }
-
-/// Whether a document is about stock alone, so that the stock channel takes it; told from its text, since it may be too
-/// damaged to be read.
-pub(super) fn is_stock(text: &str) -> bool {
-    let sets = ["846", "947"];
-    let mut others = false;
-    let mut stock = false;
-    let mut rest = text;
-    while let Some(found) = rest.find("ST") {
-        rest = rest.get(found + 2..).unwrap_or_default();
-        let mut characters = rest.chars();
-        let separator = characters.next();
-        let code: String = characters.take(3).collect();
-        let begins_a_set = separator.is_some_and(|mark| !mark.is_alphanumeric() && mark != ' ')
-            && code.len() == 3
-            && code.bytes().all(|byte| byte.is_ascii_digit());
-        if begins_a_set {
-            stock |= sets.contains(&code.as_str());
-            others |= !sets.contains(&code.as_str());
-        }
-    }
-    stock && !others
-}

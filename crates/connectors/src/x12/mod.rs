@@ -7,6 +7,7 @@
 mod acknowledgement;
 mod advice;
 mod answering;
+mod channel;
 mod codes;
 mod connector;
 mod dictionary;

@@ -5,7 +5,8 @@ use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, Shipment
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
     answering::{Fate, unread, unread_stock},
-    finding::Broken,
+    channel::is_stock,
+    finding::{Broken, Finding},
     incoming::{Said, UNKNOWN_VERSION},
     profile::Profile,
     reader::{Interchange, Set, read},
@@ -22,12 +23,18 @@ pub(super) struct Opened<'a> {
     broken: Option<Broken>,
 }
 
+impl Opened<'_> {
+    /// Whether the stock channel takes it.
+    pub(super) fn is_stock(&self) -> bool {
+        is_stock(&self.file.content, &self.interchanges)
+    }
+}
+
 impl Profile {
     pub(super) fn open<'a>(&self, file: &'a Complete) -> Opened<'a> {
         match read(&file.content) {
             Ok(interchanges) => {
                 let broken = interchanges.iter().find_map(|interchange| self.judge(interchange).err());
-                interchanges.iter().for_each(note);
                 Opened { file, interchanges, broken }
             }
             Err(broken) => Opened { file, interchanges: Vec::new(), broken: Some(broken) },
@@ -37,6 +44,7 @@ impl Profile {
     /// Takes a document of the shipments channel apart.
     pub(super) fn take(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut ShipmentPage) {
         let file = opened.file;
+        opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
             page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..set_aside(file.taken(), broken) });
@@ -154,6 +162,7 @@ impl Profile {
     /// Takes a document of the stock channel apart: whole, or not at all.
     pub(super) fn take_stock(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut StockPage) {
         let file = opened.file;
+        opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
             page.rejected.push(set_aside(file.taken(), broken));
@@ -272,13 +281,12 @@ fn is_x12(content: &[u8]) -> bool {
 }
 
 /// What was passed over, in the log.
-fn note(interchange: &Interchange) {
-    if interchange.findings.is_empty() {
+fn note(interchange: &Interchange, findings: &[Finding]) {
+    if findings.is_empty() {
         return;
     }
     // Kinds and places only: the words hold what customers typed.
-    let kinds: Vec<String> =
-        interchange.findings.iter().map(|finding| format!("{:?} at {}", finding.kind, finding.at)).collect();
+    let kinds: Vec<String> = findings.iter().map(|finding| format!("{:?} at {}", finding.kind, finding.at)).collect();
     tracing::info!(
         interchange.control = interchange.control(),
         "passed over in a document of the warehouse: {}",

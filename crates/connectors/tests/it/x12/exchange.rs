@@ -673,6 +673,38 @@ async fn what_comes_in_is_acknowledged() {
     assert!(none.connector.capabilities(EffectKind::Acknowledge).is_none());
 }
 
+/// What products are called is no document (an `ST` that begins no segment), and ids may be in lower case: a count is for the
+/// stock channel, and is accepted.
+#[tokio::test]
+async fn a_count_is_a_count_whatever_its_products_are_called() {
+    for (from, to) in [
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*POST-100"),
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*SKU-A~\nPID*F****STAND ST-450"),
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*SKU-A~\nN3*12 HIGH ST*100 DOCK ROAD"),
+        ("ST*846*", "st*846*"),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        let good = document("reference/846.edi");
+        assert!(good.contains(from), "{from}");
+        let more = to.matches('~').count();
+        let count = good.replace(from, to).replace("SE*12*", &format!("SE*{}*", 12 + more));
+        exchange.put("846.edi", &count);
+        let page = exchange.shipments().await;
+        assert!(page.taken.is_empty() && page.rejected.is_empty() && page.letters.is_empty(), "{to}: {page:?}");
+        let page = exchange.stock().await;
+        assert_eq!((page.feeds.len(), page.rejected.len()), (1, 0), "{to}: {page:?}");
+        let said = answered(&exchange, page.letters.answers, 1).await;
+        assert_eq!(said[0].1.verdict, Verdict::Accepted, "{to}: {said:?}");
+        // Cut off, it is for the same channel to say so.
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("846.edi", count.split("IEA").next().unwrap());
+        exchange.shipments().await;
+        exchange.clock.pass(Duration::from_secs(600));
+        assert_eq!(exchange.shipments().await.rejected, [], "{to}");
+        assert_eq!(exchange.stock().await.rejected.len(), 1, "{to}");
+    }
+}
+
 /// A journal that was lost finds the acknowledgement that it had sent, and sends one that it had not.
 #[tokio::test]
 async fn acknowledgements_are_found_again() {
