@@ -47,6 +47,8 @@ pub struct Group {
     pub head: Segment,
     /// Its sets.
     pub sets: Vec<Set>,
+    /// GE01 and GE02; `None` of a group that was not read.
+    pub end: Option<Segment>,
 }
 
 impl Group {
@@ -63,6 +65,22 @@ impl Group {
     /// GS08, e.g. `004010`.
     pub fn version(&self) -> &str {
         self.head.get(8)
+    }
+
+    /// GE01, how many sets its sender says it holds; `None` where no such number stands there.
+    pub fn counted(&self) -> Option<u32> {
+        let count = self.end.as_ref()?.get(1);
+        count.parse().ok().filter(|_| count.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Whether GE01 is not the number of sets that came.
+    pub(super) fn is_miscounted(&self) -> bool {
+        self.end.is_some() && self.counted().and_then(|count| usize::try_from(count).ok()) != Some(self.sets.len())
+    }
+
+    /// Whether GE02 is not GS06.
+    pub(super) fn ends_as_another(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| !same_number(end.get(2), self.control()))
     }
 }
 
@@ -340,14 +358,15 @@ impl<'a> Reading<'a> {
                     set = Some(Set { code, control, segments: vec![segment], version });
                 }
                 ("GE", Some(_), None) => {
-                    if let Some(whole) = group.take() {
-                        self.end_group(&whole, &segment);
+                    if let Some(mut whole) = group.take() {
+                        whole.end = Some(segment);
+                        self.end_group(&whole);
                         self.interchange.groups.push(whole);
                     }
                 }
                 ("GS", None, None) => {
                     self.begin_group(&segment);
-                    group = Some(Group { head: segment, sets: Vec::new() });
+                    group = Some(Group { head: segment, sets: Vec::new(), end: None });
                 }
                 ("TA1", None, None) => self.interchange.acknowledgements.push(segment),
                 ("IEA", None, None) => {
@@ -448,12 +467,13 @@ impl<'a> Reading<'a> {
         set
     }
 
-    fn end_group(&mut self, group: &Group, end: &Segment) {
-        if end.get(1).parse::<usize>().ok() != Some(group.sets.len()) {
+    fn end_group(&mut self, group: &Group) {
+        let Some(end) = &group.end else { return };
+        if group.is_miscounted() {
             let words = format!("GE01 counts {} sets, and there are {}", end.get(1), group.sets.len());
             self.find(FindingKind::SetCount, words);
         }
-        if !same_number(end.get(2), group.control()) {
+        if group.ends_as_another() {
             let words = format!("the group begins as number {} and ends as number {}", group.control(), end.get(2));
             self.find(FindingKind::GroupControl, words);
         }

@@ -673,6 +673,67 @@ async fn what_comes_in_is_acknowledged() {
     assert!(none.connector.capabilities(EffectKind::Acknowledge).is_none());
 }
 
+/// Each element that something was passed over in is named to who wrote it, and the counts are those of both sides (x12.md §6,
+/// §7, §9.2).
+#[tokio::test]
+async fn what_was_passed_over_is_named_element_by_element() {
+    let good = document("reference/945.edi");
+    let faulty = good
+        .replace("W06*F*BP100001-1*20261123*", "W06*F*BP100001-1*20261399*")
+        .replace("W10*", "W10*1*")
+        .replace("VN*SKU-LOT*LOT1", "VN*SKU-LOT*LOT1********UP")
+        .replace("N9*SE*SN001", "ZZZ*1~\nN9*S*SN001")
+        .replace("SE*24*", "SE*25*");
+    let cases = [
+        ("yes", good.replace("GE*1*", "GE*3*"), &["AK5*A", "AK9*A*3*1*1"][..]),
+        ("detail", good.clone(), &["AK5*A", "AK9*A*1*1*1"]),
+        ("detail", good.replace("GE*1*", "GE*3*"), &["AK5*A", "AK9*E*3*1*1*5"]),
+        ("detail", good.replace("GE*1*", "GE*x*"), &["AK5*A", "AK9*E*1*1*1*5"]),
+        ("detail", good.replace("GE*1*5001", "GE*1*5002"), &["AK5*A", "AK9*E*1*1*1*4"]),
+        (
+            "detail",
+            faulty.clone(),
+            &[
+                "AK3*W06*2**8",
+                "AK4*3**8*20261399",
+                "AK3*W10*12**8",
+                "AK4*1**4*1",
+                "AK4*2**6*CT",
+                "AK3*W12*20**8",
+                "AK4*18**2",
+                "AK3*ZZZ*22**6",
+                "AK3*N9*23**8",
+                "AK4*1**4*S",
+                "AK5*E*5",
+                "AK9*E*1*1*1",
+            ],
+        ),
+        ("detail", faulty.replace("SE*25*", "SE*9*"), &["AK5*E*4*5"]),
+        (
+            "detail",
+            good.replace("W12*CC*3*3*", "W12*CC*3*3,0*").replace("GE*1*", "GE*2*"),
+            &["AK3*W12*20**8", "AK4*3**6*3,0", "AK5*R*5", "AK9*R*2*1*0*5"],
+        ),
+        ("yes", good.replace("*X*004010", "*X*003040").replace("GE*1*", "GE*2*"), &["AK9*R*2*1*0*2*5"]),
+    ];
+    for (setting, content, expected) in cases {
+        let exchange = Exchange::by_folder(&[("send_997", setting)]);
+        exchange.put("945.edi", &content);
+        let page = exchange.shipments().await;
+        let said = answered(&exchange, page.letters.answers, 1).await;
+        let [(path, _)] = said.as_slice() else { panic!("{content}: {said:?}") };
+        let text = fs::read_to_string(path).unwrap();
+        let kept = ["AK3", "AK4", "AK5", "AK9"];
+        let lines: Vec<&str> =
+            text.lines().map(|line| line.trim_end_matches('~')).filter(|line| kept.contains(&&line[..3])).collect();
+        match expected {
+            [only] => assert!(lines.contains(only), "{lines:?}"),
+            _ => assert_eq!(lines, expected, "{content}"),
+        }
+        assert_eq!(refused(std::slice::from_ref(path)), Vec::<String>::new(), "{text}");
+    }
+}
+
 /// What products are called is no document (an `ST` that begins no segment), and ids may be in lower case: a count is for the
 /// stock channel, and is accepted.
 #[tokio::test]
