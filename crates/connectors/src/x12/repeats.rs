@@ -25,11 +25,9 @@ impl Memory {
         Self { known, now }
     }
 
-    /// These were not taken in after all. What stood in their place is not needed again in this reading.
-    pub(super) fn forget(&mut self, marks: &[Mark]) {
-        for mark in marks {
-            self.known.remove(&mark.name);
-        }
+    /// This was not taken in after all. What stood in its place is not needed again in this reading.
+    pub(super) fn forget(&mut self, mark: &Mark) {
+        self.known.remove(&mark.name);
     }
 }
 

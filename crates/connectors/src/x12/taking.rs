@@ -81,7 +81,7 @@ impl Profile {
             // What is held may come again under its number, mended.
             match page.rejected.len() == held {
                 true => page.letters.marks.push(mark),
-                false => memory.forget(&[mark]),
+                false => memory.forget(&mark),
             }
         }
         page.taken.push(file.taken());
@@ -168,45 +168,62 @@ impl Profile {
             page.rejected.push(set_aside(file.taken(), broken));
             return;
         }
-        let (mut new, mut marks) = (Vec::new(), Vec::new());
+        let mut new = Vec::new();
         for interchange in &opened.interchanges {
             match self.standing(interchange, memory) {
-                Standing::New(mark) => {
-                    new.push(interchange);
-                    marks.push(mark);
-                }
+                Standing::New(mark) => new.push((interchange, mark)),
                 Standing::Repeated => {}
                 Standing::Reused(broken) => {
-                    memory.forget(&marks);
+                    new.iter().for_each(|(_, mark)| memory.forget(mark));
                     page.rejected.push(set_aside(file.taken(), &broken));
                     return;
                 }
             }
         }
-        let feeds = self.feeds(file, &new);
-        for interchange in new {
+        let feeds = self.feeds(file, new.iter().map(|(interchange, _)| *interchange));
+        for (interchange, _) in &new {
             let unread = unread_stock(interchange, feeds.is_ok());
             page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
         }
         match feeds {
             Ok(feeds) => {
-                page.letters.marks.extend(marks);
                 page.feeds.extend(feeds);
-                let new = opened
-                    .interchanges
-                    .iter()
-                    .filter(|one| page.letters.marks.iter().any(|mark| mark.name == Self::mark_name(one)));
-                page.adjustments.extend(new.flat_map(|interchange| self.adjustments(interchange)));
+                for (interchange, mark) in new {
+                    // What is held may come again under its number, mended.
+                    match self.take_adjustments(file, interchange, page) {
+                        true => page.letters.marks.push(mark),
+                        false => memory.forget(&mark),
+                    }
+                }
                 page.taken.push(file.taken());
             }
             Err(broken) => {
-                memory.forget(&marks);
+                new.iter().for_each(|(_, mark)| memory.forget(mark));
                 page.rejected.push(set_aside(file.taken(), &broken));
             }
         }
     }
 
-    fn feeds(&self, file: &Complete, interchanges: &[&Interchange]) -> Result<Vec<StockFeed>, Broken> {
+    /// Takes in the adjustments of an interchange, and holds for a person each that cannot be used. Whether all of them could.
+    fn take_adjustments(&self, file: &Complete, interchange: &Interchange, page: &mut StockPage) -> bool {
+        let held = page.rejected.len();
+        for (_, set) in interchange.sets().filter(|(_, set)| set.code == "947") {
+            match self.adjustment(interchange, set) {
+                Ok(lines) => page.adjustments.extend(lines),
+                Err(broken) => {
+                    let why = broken.to_string();
+                    page.rejected.push(part(file, interchange, &set.control, &set.segments, why));
+                }
+            }
+        }
+        page.rejected.len() == held
+    }
+
+    fn feeds<'a>(
+        &self,
+        file: &Complete,
+        interchanges: impl Iterator<Item = &'a Interchange>,
+    ) -> Result<Vec<StockFeed>, Broken> {
         let mut feeds = Vec::new();
         for interchange in interchanges {
             // A 947 only explains: the next report has its change in it, which would count twice.

@@ -766,6 +766,50 @@ async fn a_count_is_a_count_whatever_its_products_are_called() {
     }
 }
 
+/// An adjustment that cannot be used is told, as an advice is, and may come again mended under its number.
+#[tokio::test]
+async fn an_adjustment_that_cannot_be_used_is_told() {
+    let good = document("reference/947.edi");
+    let line = "W19*AA*-2*EA**VN*SKU-A***LOT1";
+    assert!(good.contains(line));
+    for (told, content) in [
+        ("no plain number", good.replace("W19*AA*-2*", "W19*AA*-1,5*")),
+        ("by how much", good.replace("W19*AA*-2*", "W19*AA**")),
+        ("counted in CA", good.replace(line, "W19*AA*-2*CA**VN*SKU-A")),
+        ("no product id of kind VN", good.replace(line, "W19*AA*-2*EA**UP*012345678905")),
+        ("no W15", good.replace("W15*20261123*ADJ551*ADJ551", "N9*ZZ*W15").replace(line, "N9*ZZ*LINE")),
+        ("no line", good.replace(line, "N9*ZZ*NOTHING")),
+        ("second W15", good.replace(line, &format!("{line}~\nW15*20261123*ADJ552~\n{line}"))),
+        ("before the W15", good.replace("W15*", &format!("{line}~\nW15*"))),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("947.edi", &content);
+        let page = exchange.stock().await;
+        let [aside] = page.rejected.as_slice() else { panic!("{told}: {page:?}") };
+        assert!(aside.reason.contains(told) && !aside.beside, "{told}: {}", aside.reason);
+        assert!(
+            aside.input.name == "947.edi#000005003-0001" && aside.input.content.starts_with(b"ST*947"),
+            "{aside:?}"
+        );
+        assert!(
+            page.adjustments.is_empty() && page.taken.len() == 1 && page.letters.marks.is_empty(),
+            "{told}: {page:?}"
+        );
+        // Its number is free for the mended one.
+        exchange.put("947_mended.edi", &good);
+        let page = exchange.stock().await;
+        assert!(page.adjustments.len() == 1 && page.letters.marks.len() == 1, "{told}: {page:?}");
+    }
+    // What stands beside it in its file is used.
+    let exchange = Exchange::by_folder(&[]);
+    let (begin, end) = (good.find("ST*947").unwrap(), good.find("GE*1*").unwrap());
+    let other = good[begin..end].replace("*0001~", "*0002~").replace("ADJ551", "ADJ552").replace("*EA*", "*CA*");
+    exchange.put("947.edi", &format!("{}{other}{}", &good[..end], good[end..].replace("GE*1*", "GE*2*")));
+    let page = exchange.stock().await;
+    assert_eq!((page.adjustments.len(), page.rejected.len()), (1, 1), "{page:?}");
+    assert!(page.rejected[0].reason.contains("ADJ552"), "{}", page.rejected[0].reason);
+}
+
 /// A journal that was lost finds the acknowledgement that it had sent, and sends one that it had not.
 #[tokio::test]
 async fn acknowledgements_are_found_again() {

@@ -190,3 +190,57 @@ async fn adjustments_are_kept_for_as_long_as_they_explain() {
     })
     .await;
 }
+
+/// The same adjustment once more says nothing new; another one under its number is told, and the first stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adjustment_that_comes_again_otherwise_is_told() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let now = db.now().await.unwrap();
+        let line = |reference: &str, line: u32, change: i64| StockAdjustment {
+            reference: reference.to_owned(),
+            line,
+            sku: format!("WH-{line}"),
+            change: change.into(),
+            reason: "physical count (AA)".to_owned(),
+            made_on: now,
+        };
+        let first = || vec![line("ADJ1", 1, -2), line("ADJ1", 2, 5), line("ADJ2", 1, 1)];
+        db.keep_adjustments(&key, first()).await.unwrap();
+        db.keep_adjustments(&key, first()).await.unwrap();
+        // On another day it is the same: where a document names no day, it has that of its message.
+        let later = first().into_iter().map(|one| StockAdjustment { made_on: now + DAY, ..one }).collect();
+        db.keep_adjustments(&key, later).await.unwrap();
+        assert!(open(db, &key).await.is_empty());
+        for (other, told) in [
+            (vec![line("ADJ1", 1, -3), line("ADJ1", 2, 5)], 1),
+            (vec![line("ADJ1", 1, -3), line("ADJ1", 2, 5)], 1),
+            (vec![line("ADJ1", 1, -2)], 2),
+            (vec![line("ADJ1", 1, -2), line("ADJ1", 2, 5), line("ADJ1", 3, 1)], 3),
+            // Two of one number in one reading: the second is another one.
+            (vec![line("ADJ3", 1, 1), line("ADJ3", 1, 2)], 4),
+        ] {
+            db.keep_adjustments(&key, other).await.unwrap();
+            let seen = open(db, &key).await;
+            assert_eq!(seen.len(), told, "{seen:?}");
+            assert!(
+                seen.iter().all(|(kind, why)| kind == "changed_adjustment" && why.contains("stock adjustment ADJ")),
+                "{seen:?}"
+            );
+        }
+        let mut kept: Vec<String> = db
+            .adjustments(&key)
+            .await
+            .unwrap()
+            .iter()
+            .map(|one| format!("{} {} {}", one.reference, one.line, one.change))
+            .collect();
+        kept.sort();
+        assert_eq!(kept, ["ADJ1 1 -2", "ADJ1 2 5", "ADJ2 1 1", "ADJ3 1 1"]);
+        let exceptions = db.exceptions(&key, false, 10).await.unwrap();
+        let third = exceptions.iter().find(|one| one.subject.starts_with("ADJ3/")).expect("ADJ3 is told");
+        let content = db.exception_content(&key, &third.id).await.unwrap().expect("what came is kept");
+        assert!(String::from_utf8(content).unwrap().contains("ADJ3"));
+    })
+    .await;
+}
