@@ -3,7 +3,7 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -151,9 +151,9 @@ impl X12 {
     async fn open<'a>(&self, files: &'a [Complete], stock: bool) -> Result<(Vec<Opened<'a>>, Memory), ConnectorError> {
         let every = files.iter().map(|file| self.profile.open(file));
         let opened: Vec<Opened<'a>> = every.filter(|one| one.is_stock() == stock).collect();
-        let names: Vec<String> = opened.iter().flat_map(|one| &one.interchanges).map(Profile::mark_name).collect();
-        let known = if names.is_empty() { BTreeMap::new() } else { self.marks.known(&names).await? };
-        Ok((opened, Memory::new(known, self.clock.now())))
+        let interchanges = opened.iter().flat_map(|one| &one.interchanges);
+        let memory = Memory::of(interchanges, &*self.marks, self.clock.now()).await?;
+        Ok((opened, memory))
     }
 
     /// Acknowledgements that a lost journal may have sent. One that is not found is sent again: that a group is acknowledged a
@@ -360,7 +360,7 @@ impl Warehouse for X12 {
         let found = again::put_away(&*self.store, out, since, cursor.0.as_deref(), is_ours).await?;
         let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
         // All of it was known once, and is to be known again; what was answered is not answered a second time.
-        let mut memory = Memory::new(BTreeMap::new(), self.clock.now());
+        let mut memory = Memory::empty(self.clock.now());
         for one in found.files.iter().map(|file| self.profile.open(file)).filter(|one| !one.is_stock()) {
             self.profile.take(&one, &mut memory, &mut page);
         }

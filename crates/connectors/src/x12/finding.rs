@@ -46,6 +46,8 @@ pub enum FindingKind {
     UnknownSegment,
     /// The last segment has no end.
     LastEndMissing,
+    /// The sender has begun its control numbers again.
+    NumbersBegunAgain,
 }
 
 /// A fault that was passed over, and where.

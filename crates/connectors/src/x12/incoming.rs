@@ -241,6 +241,11 @@ impl Profile {
         }
     }
 
+    /// The moment of ISA09 and ISA10.
+    pub(super) fn written_at(&self, interchange: &Interchange) -> Option<Timestamp> {
+        self.written(interchange).map(|written| self.moment(written))
+    }
+
     /// ISA09 and ISA10.
     fn written(&self, interchange: &Interchange) -> Option<civil::DateTime> {
         let date = dictionary::date(&format!("20{}", interchange.head.get(9)))?;

@@ -58,7 +58,8 @@ impl Profile {
         for (interchange, standing) in opened.interchanges.iter().zip(standings) {
             let held = page.rejected.len();
             let mark = match standing {
-                Standing::New(mark) => {
+                Standing::New(mark, begun_again) => {
+                    note(interchange, begun_again.as_slice());
                     page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
                     mark
                 }
@@ -171,7 +172,10 @@ impl Profile {
         let mut new = Vec::new();
         for interchange in &opened.interchanges {
             match self.standing(interchange, memory) {
-                Standing::New(mark) => new.push((interchange, mark)),
+                Standing::New(mark, begun_again) => {
+                    note(interchange, begun_again.as_slice());
+                    new.push((interchange, mark));
+                }
                 Standing::Repeated => {}
                 Standing::Reused(broken) => {
                     new.iter().for_each(|(_, mark)| memory.forget(mark));

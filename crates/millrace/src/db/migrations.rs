@@ -44,6 +44,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (29, "shipment_lookups", include_str!("../../migrations/sqlite/0029_shipment_lookups.sql")),
     (30, "lists", include_str!("../../migrations/sqlite/0030_lists.sql")),
     (31, "event_ids", include_str!("../../migrations/sqlite/0031_event_ids.sql")),
+    (32, "written", include_str!("../../migrations/sqlite/0032_written.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -77,6 +78,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (29, "shipment_lookups", include_str!("../../migrations/postgres/0029_shipment_lookups.sql")),
     (30, "lists", include_str!("../../migrations/postgres/0030_lists.sql")),
     (31, "event_ids", include_str!("../../migrations/postgres/0031_event_ids.sql")),
+    (32, "written", include_str!("../../migrations/postgres/0032_written.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

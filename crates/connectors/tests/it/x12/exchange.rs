@@ -846,6 +846,70 @@ impl Marks for Before {
             .map(|(name, known)| (name.clone(), known.clone()))
             .collect())
     }
+
+    async fn highest(&self, series: &str) -> Result<Option<(u64, Known)>, ConnectorError> {
+        let number = |name: &str| name.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        let numbers = self.0.iter().filter_map(|(name, known)| Some((number(name)?, known.clone())));
+        Ok(numbers.max_by_key(|(number, _)| *number))
+    }
+}
+
+/// Partners begin their numbers again, with new software or a new year (x12.md §8.5).
+#[tokio::test]
+async fn numbers_that_begin_again_are_taken() {
+    let series = "x12 ZZ:THREEPL ZZ:BPMERCHANT P";
+    let day = |days: i64| at("2026-11-23T06:30:00Z") - SignedDuration::from_hours(24 * days);
+    let known = |number: u32, taken: i64, written: Option<i64>| {
+        let known = Known { content_hash: "another".to_owned(), at: day(taken), written: written.map(day) };
+        (format!("{series} {number}"), known)
+    };
+    // The document that comes has number 5001, and was written on day 0.
+    for (what, before, used) in [
+        ("a higher number came, and both are older", vec![known(5001, 30, Some(30)), known(9000, 1, Some(1))], true),
+        ("of some nobody knows when they were written", vec![known(5001, 30, None), known(9000, 1, None)], true),
+        ("taken in late, and written before", vec![known(5001, -1, Some(30)), known(9000, -1, Some(1))], true),
+        ("it is the highest number itself", vec![known(5001, 30, Some(30)), known(4000, 1, Some(1))], false),
+        ("none but it is known", vec![known(5001, 30, Some(30))], false),
+        ("its number came on the same day", vec![known(5001, 0, Some(0)), known(9000, 1, Some(1))], false),
+        ("a higher number came later", vec![known(5001, 30, Some(30)), known(9000, -1, Some(-1))], false),
+        (
+            "taken in before it was written, for all that is known",
+            vec![known(5001, -1, None), known(9000, 1, None)],
+            false,
+        ),
+    ] {
+        let mut exchange = Exchange::by_folder(&[]);
+        exchange.remember(Before(before.into_iter().collect()));
+        exchange.put("945.edi", &document("reference/945.edi"));
+        let page = exchange.shipments().await;
+        assert_eq!(page.shipments.len(), usize::from(used), "{what}: {page:?}");
+        assert_eq!(page.rejected.len(), usize::from(!used), "{what}: {page:?}");
+        if used {
+            let [mark] = page.letters.marks.as_slice() else { panic!("{what}: {page:?}") };
+            assert_eq!((mark.instead_of.as_deref(), mark.written), (Some("another"), Some(day(0))), "{what}");
+            assert_eq!(page.letters.answers.len(), 1, "{what}");
+        } else {
+            assert!(page.rejected[0].reason.contains("came before"), "{what}: {}", page.rejected[0].reason);
+        }
+    }
+    // In one reading: the old numbers, then the new ones, and a stray one of the new.
+    let exchange = Exchange::by_folder(&[]);
+    let numbered = |number: u32, date: &str, shipment: &str| {
+        let text = document("reference/945.edi").replace("SHP9001", shipment);
+        text.replace("000005001", &format!("{number:09}")).replace("*261123*", &format!("*{date}*"))
+    };
+    for (name, content) in [
+        ("a.edi", numbered(7, "261120", "A")),
+        ("b.edi", numbered(8, "261121", "B")),
+        ("c.edi", numbered(7, "261122", "C")),
+        ("d.edi", numbered(7, "261122", "D")),
+    ] {
+        exchange.put(name, &content);
+    }
+    let page = exchange.shipments().await;
+    let left: Vec<&str> = page.shipments.iter().map(|shipment| shipment.reference.as_str()).collect();
+    let aside: Vec<&str> = page.rejected.iter().map(|aside| aside.input.name.as_str()).collect();
+    assert_eq!((left, aside), (vec!["A", "B", "C"], vec!["d.edi"]), "{page:?}");
 }
 
 #[tokio::test]
@@ -864,8 +928,11 @@ async fn an_interchange_is_used_once_and_its_number_too() {
     // In a later one, and when the number is so old that it may come again.
     for (days, used) in [(1, false), (179, false), (181, true)] {
         let mut later = Exchange::by_folder(&[]);
-        let known =
-            Known { content_hash: mark.content_hash.clone(), at: later.now() - SignedDuration::from_hours(24 * days) };
+        let known = Known {
+            content_hash: mark.content_hash.clone(),
+            at: later.now() - SignedDuration::from_hours(24 * days),
+            written: mark.written,
+        };
         later.remember(Before([(mark.name.clone(), known)].into()));
         later.put("a.edi", &document("reference/945.edi"));
         later.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));

@@ -22,7 +22,8 @@ fn answer(key: &str, body: &str) -> NewEffect {
 }
 
 fn mark(name: &str, content: &str, instead_of: Option<&str>) -> Mark {
-    Mark { name: name.to_owned(), content_hash: content.to_owned(), instead_of: instead_of.map(str::to_owned) }
+    let instead_of = instead_of.map(str::to_owned);
+    Mark { name: name.to_owned(), content_hash: content.to_owned(), written: None, instead_of }
 }
 
 async fn hash(db: &Database, key: &ConnectionKey, name: &str) -> Option<String> {
@@ -241,6 +242,47 @@ async fn an_adjustment_that_comes_again_otherwise_is_told() {
         let third = exceptions.iter().find(|one| one.subject.starts_with("ADJ3/")).expect("ADJ3 is told");
         let content = db.exception_content(&key, &third.id).await.unwrap().expect("what came is kept");
         assert!(String::from_utf8(content).unwrap().contains("ADJ3"));
+    })
+    .await;
+}
+
+/// Which number of a series is the highest, and when what came under a number was written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_highest_number_of_a_series_is_known() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let now = db.now().await.unwrap();
+        let written = |name: &str, days: Option<i32>, instead_of: Option<&str>| Mark {
+            written: days.map(|days| now - DAY * days),
+            ..mark(name, &format!("content {days:?}"), instead_of)
+        };
+        assert_eq!(db.highest_letter(&key, "A:1 B:2 P").await.unwrap(), None);
+        let marks = [
+            written("A:1 B:2 P 7", Some(9), None),
+            written("A:1 B:2 P 10", Some(8), None),
+            written("A:1 B:2 P 9", None, None),
+            written("A:1 B:2 P ABC", Some(7), None),
+            written("A:1 B:2 T 99", Some(7), None),
+            written("A:1 B:22 P 98", Some(7), None),
+        ];
+        db.keep_letters(&key, &marks, Vec::new(), &[]).await.unwrap();
+        let highest = async |series: &str| {
+            let found = db.highest_letter(&key, series).await.unwrap();
+            found.map(|(number, known)| (number, known.written))
+        };
+        assert_eq!(highest("A:1 B:2 P").await, Some((10, Some(now - DAY * 8))));
+        assert_eq!(highest("A:1 B:2 T").await, Some((99, Some(now - DAY * 7))));
+        let other = world.connection("acme").await;
+        assert_eq!(db.highest_letter(&other, "A:1 B:2 P").await.unwrap(), None, "another connection's are its own");
+        // What was taken in before it was kept when it was written has only the time at which it came.
+        let known = db.letters(&key, &["A:1 B:2 P 9".to_owned()]).await.unwrap();
+        let nine = &known["A:1 B:2 P 9"];
+        assert_eq!((nine.written, nine.written_by()), (None, nine.at));
+        // What takes its place is of another time.
+        let again = written("A:1 B:2 P 7", Some(1), Some("content Some(9)"));
+        db.keep_letters(&key, &[again], Vec::new(), &[]).await.unwrap();
+        let known = db.letters(&key, &["A:1 B:2 P 7".to_owned()]).await.unwrap();
+        assert_eq!(known["A:1 B:2 P 7"].written, Some(now - DAY));
     })
     .await;
 }
