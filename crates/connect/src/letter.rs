@@ -38,6 +38,8 @@ pub struct Mark {
     pub name: String,
     /// Hash of its content.
     pub content_hash: String,
+    /// When it was written, as its sender says in it.
+    pub written: Option<Timestamp>,
     /// The content that was known under the name before, where another one may take its place.
     pub instead_of: Option<String>,
 }
@@ -49,6 +51,15 @@ pub struct Known {
     pub content_hash: String,
     /// When it was taken in.
     pub at: Timestamp,
+    /// When it was written, as its sender said; `None` where it did not, and of what was taken in before that was kept.
+    pub written: Option<Timestamp>,
+}
+
+impl Known {
+    /// When it was written at the latest.
+    pub fn written_by(&self) -> Timestamp {
+        self.written.unwrap_or(self.at)
+    }
 }
 
 /// What the receiver of a message says of it.
@@ -79,6 +90,12 @@ pub trait Marks: Send + Sync {
     /// # Errors
     /// When the hub's memory cannot be reached.
     async fn known(&self, names: &[String]) -> Result<BTreeMap<String, Known>, ConnectorError>;
+
+    /// Of those whose names are this series, a space and a number, the one with the highest number.
+    ///
+    /// # Errors
+    /// When the hub's memory cannot be reached.
+    async fn highest(&self, series: &str) -> Result<Option<(u64, Known)>, ConnectorError>;
 }
 
 /// A memory of nothing: for connectors that are tried or shown and are no connection's.
@@ -89,5 +106,9 @@ pub struct NoMarks;
 impl Marks for NoMarks {
     async fn known(&self, _: &[String]) -> Result<BTreeMap<String, Known>, ConnectorError> {
         Ok(BTreeMap::new())
+    }
+
+    async fn highest(&self, _: &str) -> Result<Option<(u64, Known)>, ConnectorError> {
+        Ok(None)
     }
 }

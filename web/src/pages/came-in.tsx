@@ -9,7 +9,7 @@ import { bytes } from '../parts/values';
 type Exception = Schemas['ExceptionOut'];
 
 /** Kinds of exceptions that are about something that came in, of which the program may have kept what it was. */
-export const KEEPS = ['shipment_input', 'input', 'unknown_key', 'changed_shipment', 'nothing_left'];
+export const KEEPS = ['shipment_input', 'input', 'unknown_key', 'changed_shipment', 'changed_adjustment', 'nothing_left'];
 
 /** Shows what came in and could not be used. It is read only when somebody asks for it. */
 export function CameIn({ exception }: { exception: Exception }) {

@@ -3,7 +3,7 @@
 //! A 997 says that a document could be parsed, never that what it asks for will be done.
 
 use super::{
-    finding::{Broken, Finding, FindingKind},
+    finding::{Broken, ElementFault, Finding, FindingKind},
     reader::{Group, Set},
     segment::Segment,
 };
@@ -145,8 +145,20 @@ impl Acknowledgement {
     }
 }
 
+/// AK502 of a set of a kind that is not taken: none of its segments is at fault.
+pub(super) const NOT_TAKEN: &str = "1";
+/// AK905: GE01 is not the number of sets that came.
+const MISCOUNTED: &str = "5";
+/// AK905: GE02 is not GS06.
+const ENDS_AS_ANOTHER: &str = "4";
+/// Largest number that fits into AK902.
+const MOST_SETS: u32 = 999_999;
+/// AK404 in characters.
+const LONGEST_COPY: usize = 99;
+
 /// The answer to a group, without ST and SE: each set accepted, or accepted with errors where findings were passed over and
-/// `detail` is wanted; rejected for this reason where `refused` gives one (AK502).
+/// `detail` is wanted; rejected for this reason where `refused` gives one (AK502). With `detail` the segments and elements at
+/// fault are named (AK3, AK4), and a group whose end does not fit is accepted with errors, too (AK905).
 pub fn answer(
     group: &Group,
     findings: &[Finding],
@@ -160,67 +172,94 @@ pub fn answer(
         out.push(Segment::new("AK2", [set.code.as_str(), &set.control]));
         let (first, last) = (set.segments.first().map_or(0, |one| one.at), set.segments.last().map_or(0, |one| one.at));
         let of_set: Vec<&Finding> = findings.iter().filter(|finding| (first..=last).contains(&finding.at)).collect();
-        let result = match refused(set) {
+        let refused = refused(set);
+        if detail && refused != Some(NOT_TAKEN) {
+            out.extend(segments_at_fault(set, &of_set, first));
+        }
+        out.push(match refused {
             Some(reason) => Segment::new("AK5", [Verdict::Rejected.code(), reason]),
             None if detail && !of_set.is_empty() => {
                 accepted += 1;
                 all_clean = false;
-                detail_of(set, &of_set, first, &mut out)
+                let reasons = reasons(&of_set);
+                Segment::new("AK5", std::iter::once(Verdict::AcceptedWithErrors.code()).chain(reasons))
             }
             None => {
                 accepted += 1;
                 Segment::new("AK5", [Verdict::Accepted.code()])
             }
-        };
-        out.push(result);
+        });
     }
+    let of_group = group_reasons(group);
+    all_clean &= !detail || of_group.is_empty();
     let verdict = match accepted {
         all if all == group.sets.len() && all_clean => Verdict::Accepted,
         all if all == group.sets.len() => Verdict::AcceptedWithErrors,
         0 => Verdict::Rejected,
         _ => Verdict::Partly,
     };
-    let count = group.sets.len().to_string();
-    out.push(Segment::new("AK9", [verdict.code(), count.as_str(), &count, &accepted.to_string()]));
+    // What is accepted without a word has no reasons.
+    let reasons = if verdict == Verdict::Accepted { Vec::new() } else { of_group };
+    out.push(group_result(group, verdict, accepted, &reasons));
     out
 }
 
 /// The answer to a group of which nothing was read, for this reason (AK905).
 pub fn refuse_group(group: &Group, reason: &str) -> Vec<Segment> {
-    let count = group.sets.len().to_string();
-    vec![
-        Segment::new("AK1", [group.code(), group.control()]),
-        Segment::new("AK9", [Verdict::Rejected.code(), count.as_str(), &count, "0", reason]),
-    ]
+    let reasons: Vec<&str> = std::iter::once(reason).chain(group_reasons(group)).collect();
+    vec![Segment::new("AK1", [group.code(), group.control()]), group_result(group, Verdict::Rejected, 0, &reasons)]
 }
 
-/// AK3 for each segment that something was passed over in, and the result.
-fn detail_of(set: &Set, findings: &[&Finding], first: usize, out: &mut Vec<Segment>) -> Segment {
-    let mut counts = false;
-    let mut controls = false;
-    for finding in findings {
-        let place = (finding.at + 1 - first).to_string();
-        let error = match finding.kind {
-            FindingKind::SegmentCount => {
-                counts = true;
-                continue;
-            }
-            FindingKind::SetControl => {
-                controls = true;
-                continue;
-            }
-            FindingKind::UnknownSegment => "6",
-            FindingKind::ElementLength | FindingKind::BadDate | FindingKind::BadNumber | FindingKind::HalfPair => "8",
-            _ => continue,
-        };
-        let id = set.segments.iter().find(|segment| segment.at == finding.at).map_or("", |segment| segment.id.as_str());
-        if matches!(id.len(), 2 | 3) {
-            out.push(Segment::new("AK3", [id, place.as_str(), "", error]));
+/// AK9: how many sets the sender counted (GE01), how many came, how many were accepted.
+fn group_result(group: &Group, verdict: Verdict, accepted: usize, reasons: &[&str]) -> Segment {
+    let received = group.sets.len().to_string();
+    // Where no such number stands there, what came is the only count there is.
+    let counted = group.counted().filter(|count| *count <= MOST_SETS).map(|count| count.to_string());
+    let (counted, accepted) = (counted.as_deref().unwrap_or(&received), accepted.to_string());
+    let head = [verdict.code(), counted, received.as_str(), accepted.as_str()];
+    Segment::new("AK9", head.into_iter().chain(reasons.iter().copied()))
+}
+
+/// AK905 and on: what is wrong with the end of the group.
+fn group_reasons(group: &Group) -> Vec<&'static str> {
+    let reasons = [(group.ends_as_another(), ENDS_AS_ANOTHER), (group.is_miscounted(), MISCOUNTED)];
+    reasons.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason).collect()
+}
+
+/// AK3 for each segment that something was passed over in, with AK4 for each element of it.
+fn segments_at_fault(set: &Set, findings: &[&Finding], first: usize) -> Vec<Segment> {
+    let mut out = Vec::new();
+    for segment in set.segments.iter().filter(|segment| matches!(segment.id.len(), 2 | 3)) {
+        let of_segment = || findings.iter().filter(|finding| finding.at == segment.at);
+        let place = (segment.at + 1 - first).to_string();
+        if of_segment().any(|finding| finding.kind == FindingKind::UnknownSegment) {
+            out.push(Segment::new("AK3", [segment.id.as_str(), &place, "", "6"]));
+        }
+        let mut elements = of_segment().filter_map(|finding| finding.element.as_ref()).peekable();
+        if elements.peek().is_some() {
+            out.push(Segment::new("AK3", [segment.id.as_str(), &place, "", "8"]));
+            out.extend(elements.map(element_at_fault));
         }
     }
-    let reasons = [(counts, "4"), (controls, "3"), (!counts && !controls, "5")];
-    let reasons = reasons.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason);
-    Segment::new("AK5", std::iter::once(Verdict::AcceptedWithErrors.code()).chain(reasons))
+    out
+}
+
+fn element_at_fault(fault: &ElementFault) -> Segment {
+    // A letter that cannot be written in every partner's characters would leave the whole answer unwritten.
+    let plain = fault.text.chars().all(|character| matches!(character, ' '..='~'));
+    let copy: String = fault.text.chars().filter(|_| plain).take(LONGEST_COPY).collect();
+    Segment::new("AK4", [fault.number.to_string().as_str(), "", fault.code, &copy])
+}
+
+/// AK502 and on: why a set is accepted with errors.
+fn reasons(findings: &[&Finding]) -> Vec<&'static str> {
+    let any = |kinds: &[FindingKind]| findings.iter().any(|finding| kinds.contains(&finding.kind));
+    let (counts, controls) = (any(&[FindingKind::SegmentCount]), any(&[FindingKind::SetControl]));
+    let segments =
+        findings.iter().any(|finding| finding.element.is_some() || finding.kind == FindingKind::UnknownSegment)
+            || !(counts || controls);
+    let reasons = [(controls, "3"), (counts, "4"), (segments, "5")];
+    reasons.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason).collect()
 }
 
 /// A TA1: what the receiver says of a whole interchange.

@@ -7,7 +7,7 @@ use connect::{EffectDraft, EffectKind};
 use jiff::Timestamp;
 
 use super::{
-    acknowledgement::{Acknowledgement, answer, refuse_group},
+    acknowledgement::{Acknowledgement, NOT_TAKEN, answer, refuse_group},
     advice::Advice,
     dictionary::set_name,
     finding::FindingKind,
@@ -20,8 +20,6 @@ use super::{
 };
 use crate::files::outbox::sha256;
 
-/// AK502: the set is not taken here.
-pub(super) const NOT_TAKEN: &str = "1";
 /// AK502: something in its segments.
 const IN_ERROR: &str = "5";
 /// AK905: the version is not taken here.

@@ -3,7 +3,7 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -17,10 +17,10 @@ use jiff::Timestamp;
 
 use super::{
     answering::acknowledged,
-    incoming::is_stock,
+    channel::is_stock,
     outgoing::{Outgoing, key_of_file, orders_of},
     profile::{FIELDS, Profile},
-    reader::{decode, read},
+    reader::read,
     repeats::Memory,
     taking::Opened,
 };
@@ -149,11 +149,11 @@ impl X12 {
 
     /// The files of one channel, with what was taken in before of those that stand in them.
     async fn open<'a>(&self, files: &'a [Complete], stock: bool) -> Result<(Vec<Opened<'a>>, Memory), ConnectorError> {
-        let ours = files.iter().filter(|file| is_stock(&decode(&file.content)) == stock);
-        let opened: Vec<Opened<'a>> = ours.map(|file| self.profile.open(file)).collect();
-        let names: Vec<String> = opened.iter().flat_map(|one| &one.interchanges).map(Profile::mark_name).collect();
-        let known = if names.is_empty() { BTreeMap::new() } else { self.marks.known(&names).await? };
-        Ok((opened, Memory::new(known, self.clock.now())))
+        let every = files.iter().map(|file| self.profile.open(file));
+        let opened: Vec<Opened<'a>> = every.filter(|one| one.is_stock() == stock).collect();
+        let interchanges = opened.iter().flat_map(|one| &one.interchanges);
+        let memory = Memory::of(interchanges, &*self.marks, self.clock.now()).await?;
+        Ok((opened, memory))
     }
 
     /// Acknowledgements that a lost journal may have sent. One that is not found is sent again: that a group is acknowledged a
@@ -338,7 +338,9 @@ impl Warehouse for X12 {
     /// The cursor is the name of the last file while one reading is spread over several pages; which files are new is for the
     /// folder to say.
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
-        let reading = self.from.read(is_ours, cursor.0.as_deref()).await?;
+        let mut reading = self.from.read(is_ours, cursor.0.as_deref()).await?;
+        // A count that was cut off is told by the stock channel, and says nothing of what left.
+        reading.rejected.retain(|rejected| !is_stock(&rejected.input.content, &[]));
         let mut page = ShipmentPage {
             more: reading.more_after.is_some() || reading.incomplete,
             next: FeedCursor(reading.more_after),
@@ -358,9 +360,9 @@ impl Warehouse for X12 {
         let found = again::put_away(&*self.store, out, since, cursor.0.as_deref(), is_ours).await?;
         let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
         // All of it was known once, and is to be known again; what was answered is not answered a second time.
-        let mut memory = Memory::new(BTreeMap::new(), self.clock.now());
-        for file in found.files.iter().filter(|file| !is_stock(&decode(&file.content))) {
-            self.profile.take(&self.profile.open(file), &mut memory, &mut page);
+        let mut memory = Memory::empty(self.clock.now());
+        for one in found.files.iter().map(|file| self.profile.open(file)).filter(|one| !one.is_stock()) {
+            self.profile.take(&one, &mut memory, &mut page);
         }
         page.letters = Letters::default();
         Ok(page)

@@ -7,7 +7,7 @@ use jiff::civil;
 use rust_decimal::Decimal;
 
 use super::{
-    finding::{Finding, FindingKind},
+    finding::{ElementFault, Finding, FindingKind},
     reader::Set,
     segment::Segment,
 };
@@ -207,7 +207,7 @@ static SEGMENTS: &[SegmentKind] = segments! {
     "AK3" "Segment in error" [] {
         1 Code 2 3 "Segment", 2 Whole 1 6 "Place, counted from ST", 3 Text 1 6 "Loop", 4 Code 1 3 "Error"
     }
-    "AK4" "Element in error" [] { 2 Whole 1 4 "Data element", 3 Code 1 3 "Error", 4 Text 1 99 "Bad data" }
+    "AK4" "Element in error" [] { 1 Text 1 6 "Its place in the segment", 2 Whole 1 4 "Data element", 3 Code 1 3 "Error", 4 Text 1 99 "Bad data" }
     "AK5" "Result of the document" [] {
         1 Code 1 1 "Result", 2 Code 1 3 "Reason", 3 Code 1 3 "Reason", 4 Code 1 3 "Reason", 5 Code 1 3 "Reason", 6 Code 1 3 "Reason"
     }
@@ -371,45 +371,50 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
 
 fn look_at(segment: &Segment, kind: &SegmentKind, findings: &mut Vec<Finding>) {
     let id = &segment.id;
-    let mut find = |kind, words| findings.push(Finding::new(kind, segment.at, words));
     for element in kind.elements {
         let Some(text) = segment.text(element.number) else { continue };
-        let (number, name) = (element.number, element.name);
-        let named = format!("{id}{number:02} ({name}) is {text:?}");
-        match element.kind {
-            ElementType::Date if date(text).is_none() => {
-                find(FindingKind::BadDate, format!("{named}, which is no date"))
-            }
-            ElementType::Time if time(text).is_none() => {
-                find(FindingKind::BadDate, format!("{named}, which is no time"))
-            }
-            ElementType::Number if self::number(text).is_none() => {
-                find(FindingKind::BadNumber, format!("{named}, which is no number"));
-            }
-            ElementType::Whole if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => {
-                find(FindingKind::BadNumber, format!("{named}, which is no whole number"));
-            }
-            ElementType::Date | ElementType::Time => {}
-            ElementType::Number | ElementType::Whole | ElementType::Text | ElementType::Code => {
-                let counts = |character: &char| match element.kind {
-                    ElementType::Number | ElementType::Whole => !matches!(character, '-' | '.'),
-                    _ => true,
-                };
-                let length = text.chars().filter(counts).count();
-                if length < element.least || length > element.most {
-                    let words =
-                        format!("{named}: {length} characters, where {} to {} are meant", element.least, element.most);
-                    find(FindingKind::ElementLength, words);
-                }
-            }
-        }
+        let Some((kind, code, what)) = fault(element, text) else { continue };
+        let words = format!("{id}{:02} ({}) is {text:?}{what}", element.number, element.name);
+        let fault = ElementFault { number: element.number, code, text: text.to_owned() };
+        findings.push(Finding::of_element(kind, segment.at, fault, words));
     }
     for begin in kind.pairs {
-        if segment.text(*begin).is_some() != segment.text(*begin + 1).is_some() {
-            let words = format!("{id}{begin:02} and {id}{:02} belong together, and one is missing", begin + 1);
-            find(FindingKind::HalfPair, words);
-        }
+        let missing = match (segment.text(*begin), segment.text(*begin + 1)) {
+            (Some(_), None) => *begin + 1,
+            (None, Some(_)) => *begin,
+            _ => continue,
+        };
+        let words = format!("{id}{begin:02} and {id}{:02} belong together, and one is missing", begin + 1);
+        let fault = ElementFault { number: missing, code: "2", text: String::new() };
+        findings.push(Finding::of_element(FindingKind::HalfPair, segment.at, fault, words));
     }
+}
+
+/// What is wrong with the text of an element: the fault, its code (AK403), and the words for it.
+fn fault(element: &Element, text: &str) -> Option<(FindingKind, &'static str, String)> {
+    let no = |kind, code, what: &str| Some((kind, code, format!(", which is no {what}")));
+    match element.kind {
+        ElementType::Date if date(text).is_none() => return no(FindingKind::BadDate, "8", "date"),
+        ElementType::Time if time(text).is_none() => return no(FindingKind::BadDate, "9", "time"),
+        ElementType::Number if number(text).is_none() => return no(FindingKind::BadNumber, "6", "number"),
+        ElementType::Whole if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => {
+            return no(FindingKind::BadNumber, "6", "whole number");
+        }
+        ElementType::Date | ElementType::Time => return None,
+        ElementType::Number | ElementType::Whole | ElementType::Text | ElementType::Code => {}
+    }
+    let counts = |character: &char| match element.kind {
+        ElementType::Number | ElementType::Whole => !matches!(character, '-' | '.'),
+        _ => true,
+    };
+    let length = text.chars().filter(counts).count();
+    let code = match (length < element.least, length > element.most) {
+        (true, _) => "4",
+        (_, true) => "5",
+        _ => return None,
+    };
+    let what = format!(": {length} characters, where {} to {} are meant", element.least, element.most);
+    Some((FindingKind::ElementLength, code, what))
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub enum FindingKind {
     UnknownSegment,
     /// The last segment has no end.
     LastEndMissing,
+    /// The sender has begun its control numbers again.
+    NumbersBegunAgain,
 }
 
 /// A fault that was passed over, and where.
@@ -55,13 +57,30 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The segment, counted in the file from 1.
     pub at: usize,
+    /// The element, where it is one that is at fault: what an acknowledgement says of it (AK4).
+    pub element: Option<ElementFault>,
     /// What it is, for people.
     pub words: String,
 }
 
+/// Which element of a segment is at fault, in the terms of an acknowledgement (997, AK4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ElementFault {
+    /// AK401: its number in the segment, from 1.
+    pub number: usize,
+    /// AK403: what is wrong, e.g. `4` too short, `8` no date.
+    pub code: &'static str,
+    /// AK404: what stands there; empty where nothing does.
+    pub text: String,
+}
+
 impl Finding {
     pub(super) fn new(kind: FindingKind, at: usize, words: impl Into<String>) -> Self {
-        Self { kind, at, words: words.into() }
+        Self { kind, at, element: None, words: words.into() }
+    }
+
+    pub(super) fn of_element(kind: FindingKind, at: usize, element: ElementFault, words: impl Into<String>) -> Self {
+        Self { kind, at, element: Some(element), words: words.into() }
     }
 
     /// Whether a stock figure may not be used any more: a damaged snapshot could empty a shop, while a damaged shipment only

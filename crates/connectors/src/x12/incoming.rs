@@ -13,7 +13,7 @@ use super::{
     codes::meaning,
     dictionary,
     finding::Broken,
-    inventory::{Adjustment, Inventory, Item},
+    inventory::{AdjustedLine, Adjustment, Inventory, Item},
     profile::Profile,
     reader::{Interchange, Set},
     segment::value_of,
@@ -241,6 +241,11 @@ impl Profile {
         }
     }
 
+    /// The moment of ISA09 and ISA10.
+    pub(super) fn written_at(&self, interchange: &Interchange) -> Option<Timestamp> {
+        self.written(interchange).map(|written| self.moment(written))
+    }
+
     /// ISA09 and ISA10.
     fn written(&self, interchange: &Interchange) -> Option<civil::DateTime> {
         let date = dictionary::date(&format!("20{}", interchange.head.get(9)))?;
@@ -314,33 +319,47 @@ impl Profile {
         })
     }
 
-    /// What the 947s of an interchange explain. Lines that name no SKU of ours, or count in another unit, explain nothing here.
-    pub(super) fn adjustments(&self, interchange: &Interchange) -> Vec<StockAdjustment> {
-        let mut found = Vec::new();
-        for (_, set) in interchange.sets().filter(|(_, set)| set.code == "947") {
-            let Ok(said) = Adjustment::read(set) else { continue };
-            let number = match said.number.is_empty() {
-                true => format!("{}-{}", interchange.control(), set.control),
-                false => said.number.clone(),
-            };
-            let day = said.date.map(|date| date.at(0, 0, 0, 0)).or_else(|| self.written(interchange));
-            let made_on = day.map_or(Timestamp::UNIX_EPOCH, |day| self.moment(day));
-            for (line, one) in (1..).zip(&said.lines) {
-                let Some(sku) = self.sku(&one.ids).filter(|_| one.unit.is_empty() || one.unit == self.unit) else {
-                    continue;
-                };
+    /// What a 947 explains.
+    ///
+    /// # Errors
+    /// Why it is held for a person: nothing of it is used, so that what comes again under its number can be told from it.
+    pub(super) fn adjustment(&self, interchange: &Interchange, set: &Set) -> Result<Vec<StockAdjustment>, Broken> {
+        let said = Adjustment::read(set)?;
+        let number = match said.number.is_empty() {
+            true => format!("{}-{}", interchange.control(), set.control),
+            false => said.number.clone(),
+        };
+        let day = said.date.map(|date| date.at(0, 0, 0, 0)).or_else(|| self.written(interchange));
+        let made_on = day.map_or(Timestamp::UNIX_EPOCH, |day| self.moment(day));
+        (1..)
+            .zip(&said.lines)
+            .map(|(line, one)| {
                 let reason = meaning("W19", 1, &one.reason).unwrap_or("another reason");
-                found.push(StockAdjustment {
+                Ok(StockAdjustment {
                     reference: number.clone(),
                     line,
-                    sku: sku.to_owned(),
+                    sku: self.sku_adjusted(&number, one)?.to_owned(),
                     change: one.change,
                     reason: format!("{reason} ({})", one.reason),
                     made_on,
-                });
-            }
+                })
+            })
+            .collect()
+    }
+
+    /// Whose figure a line changed, where it says so in what is read here.
+    fn sku_adjusted<'a>(&self, number: &str, line: &'a AdjustedLine) -> Result<&'a str, Broken> {
+        let hold = |why: String| Broken::new(line.at, "024", format!("adjustment {number}: {why}"));
+        if !line.unit.is_empty() && line.unit != self.unit {
+            return Err(hold(format!(
+                "a line is counted in {}, and {} is read here: ask the warehouse how many that is",
+                line.unit, self.unit
+            )));
         }
-        found
+        self.sku(&line.ids).ok_or_else(|| {
+            let kinds = self.sku_qualifiers_in.join(" or ");
+            hold(format!("a line has no product id of kind {kinds}: ask the warehouse which product it is"))
+        })
     }
 
     fn add(
@@ -395,27 +414,4 @@ fn add(sum: Option<Decimal>, more: Option<Decimal>) -> Option<Decimal> {
         (Some(sum), Some(more)) => sum.checked_add(more),
         (one, other) => one.or(other),
     }
-}
-
-/// Whether a document is about stock alone, so that the stock channel takes it; told from its text, since it may be too
-/// damaged to be read.
-pub(super) fn is_stock(text: &str) -> bool {
-    let sets = ["846", "947"];
-    let mut others = false;
-    let mut stock = false;
-    let mut rest = text;
-    while let Some(found) = rest.find("ST") {
-        rest = rest.get(found + 2..).unwrap_or_default();
-        let mut characters = rest.chars();
-        let separator = characters.next();
-        let code: String = characters.take(3).collect();
-        let begins_a_set = separator.is_some_and(|mark| !mark.is_alphanumeric() && mark != ' ')
-            && code.len() == 3
-            && code.bytes().all(|byte| byte.is_ascii_digit());
-        if begins_a_set {
-            stock |= sets.contains(&code.as_str());
-            others |= !sets.contains(&code.as_str());
-        }
-    }
-    stock && !others
 }

@@ -165,6 +165,8 @@ impl Item {
 /// One changed figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdjustedLine {
+    /// Its segment in the file.
+    pub at: usize,
     /// W1901.
     pub reason: String,
     /// W1902: signed.
@@ -192,30 +194,39 @@ impl Adjustment {
     /// The adjustment that a document says.
     ///
     /// # Errors
-    /// When it has no W15, or a change cannot be read.
+    /// When it has no W15 or no line, two of them stand in it, or a change cannot be read.
     pub fn read(set: &Set) -> Result<Self, Broken> {
-        let mut adjustment = None;
+        let mut adjustment: Option<Self> = None;
+        let at = set.segments.first().map_or(0, |segment| segment.at);
+        let broken = |at: usize, why: &str| Broken::new(at, "024", why);
         for segment in &set.segments {
             match (segment.id.as_str(), &mut adjustment) {
-                ("W15", _) => {
+                ("W15", None) => {
                     adjustment = Some(Self {
                         date: dictionary::date(segment.get(1)),
                         number: segment.get(2).to_owned(),
                         lines: Vec::new(),
                     });
                 }
+                ("W15", Some(_)) => {
+                    return Err(broken(segment.at, "a second W15: whose lines are whose cannot be told"));
+                }
                 ("W19", Some(open)) => {
                     let ids = segment.pairs(&[5, 7, 17]);
                     let lot = segment.text(9).or_else(|| value_of(&ids, "LT")).map(str::to_owned);
                     let change = optional(segment, 2, "the change")?
-                        .ok_or_else(|| Broken::new(segment.at, "024", "the line does not say by how much"))?;
+                        .ok_or_else(|| broken(segment.at, "the line does not say by how much"))?;
                     let (reason, unit) = (segment.get(1).to_owned(), segment.get(3).to_owned());
-                    open.lines.push(AdjustedLine { reason, change, unit, ids, lot });
+                    open.lines.push(AdjustedLine { at: segment.at, reason, change, unit, ids, lot });
                 }
+                ("W19", None) => return Err(broken(segment.at, "a line (W19) stands before the W15 it belongs to")),
                 _ => {}
             }
         }
-        let at = set.segments.first().map_or(0, |segment| segment.at);
-        adjustment.ok_or_else(|| Broken::new(at, "024", "the 947 has no W15"))
+        let adjustment = adjustment.ok_or_else(|| broken(at, "the 947 has no W15"))?;
+        match adjustment.lines.is_empty() {
+            true => Err(broken(at, "the 947 has no line (W19)")),
+            false => Ok(adjustment),
+        }
     }
 }

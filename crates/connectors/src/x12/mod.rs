@@ -7,6 +7,7 @@
 mod acknowledgement;
 mod advice;
 mod answering;
+mod channel;
 mod codes;
 mod connector;
 mod dictionary;
@@ -31,7 +32,7 @@ pub use self::{
     codes::meaning,
     connector::SPEC,
     dictionary::{Element, ElementType, SegmentKind, group_code, segment_kind, set_name},
-    finding::{Broken, Finding, FindingKind},
+    finding::{Broken, ElementFault, Finding, FindingKind},
     inventory::{AdjustedLine, Adjustment, Figure, Inventory, Item},
     order::{Order, OrderCarrier, OrderParty, OrderedLine},
     reader::{Group, Interchange, Party, Set, decode, read},

@@ -117,7 +117,7 @@ pub(super) static FIELDS: &[Field] = &[
         "Days until a number comes again",
         FieldKind::Integer,
         Some("180"),
-        "An interchange whose control number was used with other content within these days is set aside.",
+        "An interchange whose control number was used with other content within these days is set aside, unless the numbers have begun again: it is lower than another one that came, and its date is newer.",
     ),
     field("ask_ta1", "Ask for a TA1", FieldKind::Switch, Some("false"), "ISA14. Most partners send none."),
     field(

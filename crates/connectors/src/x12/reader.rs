@@ -47,6 +47,8 @@ pub struct Group {
     pub head: Segment,
     /// Its sets.
     pub sets: Vec<Set>,
+    /// GE01 and GE02; `None` of a group that was not read.
+    pub end: Option<Segment>,
 }
 
 impl Group {
@@ -63,6 +65,22 @@ impl Group {
     /// GS08, e.g. `004010`.
     pub fn version(&self) -> &str {
         self.head.get(8)
+    }
+
+    /// GE01, how many sets its sender says it holds; `None` where no such number stands there.
+    pub fn counted(&self) -> Option<u32> {
+        let count = self.end.as_ref()?.get(1);
+        count.parse().ok().filter(|_| count.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    /// Whether GE01 is not the number of sets that came.
+    pub(super) fn is_miscounted(&self) -> bool {
+        self.end.is_some() && self.counted().and_then(|count| usize::try_from(count).ok()) != Some(self.sets.len())
+    }
+
+    /// Whether GE02 is not GS06.
+    pub(super) fn ends_as_another(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| !same_number(end.get(2), self.control()))
     }
 }
 
@@ -107,7 +125,7 @@ impl Interchange {
     }
 }
 
-/// The text of a file: UTF-8, else each byte one character of Latin-1. A byte-order mark is left off.
+/// The text of a file: UTF-8, else each byte one character of Latin-1. Byte-order marks in front are left off.
 pub fn decode(content: &[u8]) -> String {
     match std::str::from_utf8(content) {
         Ok(text) => text.trim_start_matches('\u{feff}').to_owned(),
@@ -121,7 +139,7 @@ pub fn decode(content: &[u8]) -> String {
 /// When the separators cannot be found, or something was cut off: then nothing of the whole file may be used.
 pub fn read(content: &[u8]) -> Result<Vec<Interchange>, Broken> {
     let text = decode(content);
-    let mut rest = text.trim_start();
+    let mut rest = behind_marks(&text);
     if rest.is_empty() {
         return Err(Broken::new(1, "022", "the file is empty"));
     }
@@ -132,10 +150,29 @@ pub fn read(content: &[u8]) -> Result<Vec<Interchange>, Broken> {
         rest = reading.run()?;
         counted = reading.at;
         interchanges.push(reading.interchange);
-        // What some programs put behind the end of a file.
-        rest = rest.trim_start_matches(|character: char| character.is_whitespace() || character.is_control());
+        // Files that were put together into one each keep the mark they began with.
+        rest = behind_marks(rest);
     }
     Ok(interchanges)
+}
+
+/// What separates the elements of a file and ends its segments, as far as its head says so.
+pub(super) fn separators(text: &str) -> Option<Separators> {
+    head(behind_marks(text), 1).ok().map(|head| head.separators)
+}
+
+/// The text from where an interchange begins: without byte-order marks, white space, and what some programs put behind the
+/// end of a file.
+fn behind_marks(mut text: &str) -> &str {
+    let nothing = |character: char| character.is_whitespace() || character.is_control() || character == '\u{feff}';
+    loop {
+        text = text.trim_start_matches(nothing);
+        // The three bytes of the mark in a file whose others are no UTF-8.
+        match text.strip_prefix("\u{ef}\u{bb}\u{bf}") {
+            Some(behind) => text = behind,
+            None => return text,
+        }
+    }
 }
 
 /// The head of an interchange, as far as the separators can be told.
@@ -207,23 +244,24 @@ fn head(text: &str, at: usize) -> Result<Head<'_>, Broken> {
     Ok(Head { elements, separators: Separators { element, component, repetition, terminator }, findings, rest })
 }
 
-/// Where a segment of this id begins.
+/// Where a segment of this id begins. Ids are compared in upper case (x12.md §9.1).
 fn find_segment(text: &str, id: &str, element: char) -> Option<usize> {
-    let (mut from, text) = (0, text.get(..200.min(text.len())).unwrap_or(text));
-    loop {
-        let found = text.get(from..)?.find(id)? + from;
-        if text.get(found + id.len()..)?.starts_with(element) {
-            return Some(found);
-        }
-        from = found + id.len();
-    }
+    let near = text.get(..200.min(text.len())).unwrap_or(text);
+    let mut places = near.char_indices().map(|(place, _)| place);
+    places.find(|place| near.get(*place..).is_some_and(|text| begins_with(text, id, element)))
+}
+
+/// Whether a text begins with a segment of this id.
+fn begins_with(text: &str, id: &str, element: char) -> bool {
+    text.get(..id.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(id))
+        && text.get(id.len()..).is_some_and(|behind| behind.starts_with(element))
 }
 
 /// The character that ends the first segment behind the ISA: whatever stands behind its last element.
 fn terminator(rest: &str, element: char, tail: &str) -> Option<char> {
-    let last = if rest.starts_with("GS") {
+    let last = if begins_with(rest, "GS", element) {
         8
-    } else if rest.starts_with("TA1") {
+    } else if begins_with(rest, "TA1", element) {
         5
     } else {
         2
@@ -320,14 +358,15 @@ impl<'a> Reading<'a> {
                     set = Some(Set { code, control, segments: vec![segment], version });
                 }
                 ("GE", Some(_), None) => {
-                    if let Some(whole) = group.take() {
-                        self.end_group(&whole, &segment);
+                    if let Some(mut whole) = group.take() {
+                        whole.end = Some(segment);
+                        self.end_group(&whole);
                         self.interchange.groups.push(whole);
                     }
                 }
                 ("GS", None, None) => {
                     self.begin_group(&segment);
-                    group = Some(Group { head: segment, sets: Vec::new() });
+                    group = Some(Group { head: segment, sets: Vec::new(), end: None });
                 }
                 ("TA1", None, None) => self.interchange.acknowledgements.push(segment),
                 ("IEA", None, None) => {
@@ -388,7 +427,7 @@ impl<'a> Reading<'a> {
                 raw
             };
             let mut elements = raw.split(separators.element).map(|element| element.trim().to_owned());
-            let id = elements.next().unwrap_or_default().to_uppercase();
+            let id = elements.next().unwrap_or_default().to_ascii_uppercase();
             let mut elements: Vec<String> = elements.collect();
             while elements.last().is_some_and(String::is_empty) {
                 elements.pop();
@@ -428,12 +467,13 @@ impl<'a> Reading<'a> {
         set
     }
 
-    fn end_group(&mut self, group: &Group, end: &Segment) {
-        if end.get(1).parse::<usize>().ok() != Some(group.sets.len()) {
+    fn end_group(&mut self, group: &Group) {
+        let Some(end) = &group.end else { return };
+        if group.is_miscounted() {
             let words = format!("GE01 counts {} sets, and there are {}", end.get(1), group.sets.len());
             self.find(FindingKind::SetCount, words);
         }
-        if !same_number(end.get(2), group.control()) {
+        if group.ends_as_another() {
             let words = format!("the group begins as number {} and ends as number {}", group.control(), end.get(2));
             self.find(FindingKind::GroupControl, words);
         }

@@ -5,7 +5,8 @@ use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, Shipment
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
     answering::{Fate, unread, unread_stock},
-    finding::Broken,
+    channel::is_stock,
+    finding::{Broken, Finding},
     incoming::{Said, UNKNOWN_VERSION},
     profile::Profile,
     reader::{Interchange, Set, read},
@@ -22,12 +23,18 @@ pub(super) struct Opened<'a> {
     broken: Option<Broken>,
 }
 
+impl Opened<'_> {
+    /// Whether the stock channel takes it.
+    pub(super) fn is_stock(&self) -> bool {
+        is_stock(&self.file.content, &self.interchanges)
+    }
+}
+
 impl Profile {
     pub(super) fn open<'a>(&self, file: &'a Complete) -> Opened<'a> {
         match read(&file.content) {
             Ok(interchanges) => {
                 let broken = interchanges.iter().find_map(|interchange| self.judge(interchange).err());
-                interchanges.iter().for_each(note);
                 Opened { file, interchanges, broken }
             }
             Err(broken) => Opened { file, interchanges: Vec::new(), broken: Some(broken) },
@@ -37,6 +44,7 @@ impl Profile {
     /// Takes a document of the shipments channel apart.
     pub(super) fn take(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut ShipmentPage) {
         let file = opened.file;
+        opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
             page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..set_aside(file.taken(), broken) });
@@ -50,7 +58,8 @@ impl Profile {
         for (interchange, standing) in opened.interchanges.iter().zip(standings) {
             let held = page.rejected.len();
             let mark = match standing {
-                Standing::New(mark) => {
+                Standing::New(mark, begun_again) => {
+                    note(interchange, begun_again.as_slice());
                     page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
                     mark
                 }
@@ -73,7 +82,7 @@ impl Profile {
             // What is held may come again under its number, mended.
             match page.rejected.len() == held {
                 true => page.letters.marks.push(mark),
-                false => memory.forget(&[mark]),
+                false => memory.forget(&mark),
             }
         }
         page.taken.push(file.taken());
@@ -154,50 +163,71 @@ impl Profile {
     /// Takes a document of the stock channel apart: whole, or not at all.
     pub(super) fn take_stock(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut StockPage) {
         let file = opened.file;
+        opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
             page.rejected.push(set_aside(file.taken(), broken));
             return;
         }
-        let (mut new, mut marks) = (Vec::new(), Vec::new());
+        let mut new = Vec::new();
         for interchange in &opened.interchanges {
             match self.standing(interchange, memory) {
-                Standing::New(mark) => {
-                    new.push(interchange);
-                    marks.push(mark);
+                Standing::New(mark, begun_again) => {
+                    note(interchange, begun_again.as_slice());
+                    new.push((interchange, mark));
                 }
                 Standing::Repeated => {}
                 Standing::Reused(broken) => {
-                    memory.forget(&marks);
+                    new.iter().for_each(|(_, mark)| memory.forget(mark));
                     page.rejected.push(set_aside(file.taken(), &broken));
                     return;
                 }
             }
         }
-        let feeds = self.feeds(file, &new);
-        for interchange in new {
+        let feeds = self.feeds(file, new.iter().map(|(interchange, _)| *interchange));
+        for (interchange, _) in &new {
             let unread = unread_stock(interchange, feeds.is_ok());
             page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
         }
         match feeds {
             Ok(feeds) => {
-                page.letters.marks.extend(marks);
                 page.feeds.extend(feeds);
-                let new = opened
-                    .interchanges
-                    .iter()
-                    .filter(|one| page.letters.marks.iter().any(|mark| mark.name == Self::mark_name(one)));
-                page.adjustments.extend(new.flat_map(|interchange| self.adjustments(interchange)));
+                for (interchange, mark) in new {
+                    // What is held may come again under its number, mended.
+                    match self.take_adjustments(file, interchange, page) {
+                        true => page.letters.marks.push(mark),
+                        false => memory.forget(&mark),
+                    }
+                }
                 page.taken.push(file.taken());
             }
             Err(broken) => {
-                memory.forget(&marks);
+                new.iter().for_each(|(_, mark)| memory.forget(mark));
                 page.rejected.push(set_aside(file.taken(), &broken));
             }
         }
     }
 
-    fn feeds(&self, file: &Complete, interchanges: &[&Interchange]) -> Result<Vec<StockFeed>, Broken> {
+    /// Takes in the adjustments of an interchange, and holds for a person each that cannot be used. Whether all of them could.
+    fn take_adjustments(&self, file: &Complete, interchange: &Interchange, page: &mut StockPage) -> bool {
+        let held = page.rejected.len();
+        for (_, set) in interchange.sets().filter(|(_, set)| set.code == "947") {
+            match self.adjustment(interchange, set) {
+                Ok(lines) => page.adjustments.extend(lines),
+                Err(broken) => {
+                    let why = broken.to_string();
+                    page.rejected.push(part(file, interchange, &set.control, &set.segments, why));
+                }
+            }
+        }
+        page.rejected.len() == held
+    }
+
+    fn feeds<'a>(
+        &self,
+        file: &Complete,
+        interchanges: impl Iterator<Item = &'a Interchange>,
+    ) -> Result<Vec<StockFeed>, Broken> {
         let mut feeds = Vec::new();
         for interchange in interchanges {
             // A 947 only explains: the next report has its change in it, which would count twice.
@@ -272,13 +302,12 @@ fn is_x12(content: &[u8]) -> bool {
 }
 
 /// What was passed over, in the log.
-fn note(interchange: &Interchange) {
-    if interchange.findings.is_empty() {
+fn note(interchange: &Interchange, findings: &[Finding]) {
+    if findings.is_empty() {
         return;
     }
     // Kinds and places only: the words hold what customers typed.
-    let kinds: Vec<String> =
-        interchange.findings.iter().map(|finding| format!("{:?} at {}", finding.kind, finding.at)).collect();
+    let kinds: Vec<String> = findings.iter().map(|finding| format!("{:?} at {}", finding.kind, finding.at)).collect();
     tracing::info!(
         interchange.control = interchange.control(),
         "passed over in a document of the warehouse: {}",

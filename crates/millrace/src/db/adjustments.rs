@@ -1,9 +1,20 @@
 //! Changes of figures that warehouses give reasons for.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use connect::StockAdjustment;
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 
-use super::{ConnectionKey, Database, R, effects::key_values, sql::Tx};
+use super::{
+    ConnectionKey, Database, R,
+    effects::{key_values, sha256},
+    inbox,
+    sql::{Tx, Value, json},
+};
+
+/// What an exception about an adjustment that came again with other content is called.
+const CHANGED: &str = "changed_adjustment";
 
 /// So far back they explain a difference, by the day on which the warehouse made them; older ones are not kept. What is older is
 /// in every count.
@@ -16,7 +27,8 @@ const MOST: i64 = 5_000;
 const TAKEN_AWAY: i64 = 1_000;
 
 impl Database {
-    /// Keeps what the warehouse says of its own changes. One that is known is left as it is.
+    /// Keeps what the warehouse says of its own changes. One that is known is left as it is, and told to a person where it came
+    /// again with other content.
     pub async fn keep_adjustments(&self, key: &ConnectionKey, adjustments: Vec<StockAdjustment>) -> R<()> {
         if adjustments.is_empty() {
             return Ok(());
@@ -24,25 +36,19 @@ impl Database {
         let key = key.clone();
         self.write(&key.clone(), "keep_adjustments", move |tx| {
             Box::pin(async move {
-                let [tenant, merchant, connection] = key_values(&key);
-                let now = tx.now;
-                let rows = adjustments
-                    .into_iter()
-                    .map(|one| {
-                        vec![
-                            tenant.clone(),
-                            merchant.clone(),
-                            connection.clone(),
-                            one.reference.into(),
-                            i64::from(one.line).into(),
-                            one.sku.into(),
-                            one.change.to_string().into(),
-                            one.reason.into(),
-                            one.made_on.into(),
-                            now.into(),
-                        ]
-                    })
-                    .collect();
+                let mut known = known(tx, &key, &adjustments).await?;
+                let mut rows = Vec::new();
+                for lines in documents(&adjustments) {
+                    let Some(first) = lines.first() else { continue };
+                    match known.get(&first.reference) {
+                        None => {
+                            known.insert(first.reference.clone(), said(lines));
+                            rows.extend(lines.iter().map(|line| row(&key, line, tx.now)));
+                        }
+                        Some(before) if *before == said(lines) => {}
+                        Some(_) => changed(tx, &key, first, lines).await?,
+                    }
+                }
                 tx.many(
                     "INSERT INTO stock_adjustment (tenant, merchant, connection, reference, line, sku, change, reason,
                          made_on, at) VALUES ",
@@ -88,6 +94,67 @@ impl Database {
         })
         .await
     }
+}
+
+/// What an adjustment says, by line: the SKU, by how much, why. Its day is left out: where the warehouse names none, it is that
+/// of the message it came in, and another one when it comes again.
+type Said = BTreeMap<u32, (String, Decimal, String)>;
+
+fn said(lines: &[StockAdjustment]) -> Said {
+    lines.iter().map(|line| (line.line, (line.sku.clone(), line.change, line.reason.clone()))).collect()
+}
+
+/// The adjustments of a reading one by one: each has its lines together, counted up.
+fn documents(adjustments: &[StockAdjustment]) -> impl Iterator<Item = &[StockAdjustment]> {
+    adjustments.chunk_by(|one, next| one.reference == next.reference && one.line < next.line)
+}
+
+/// What is kept of the adjustments with these references.
+async fn known(tx: &mut Tx, key: &ConnectionKey, adjustments: &[StockAdjustment]) -> R<BTreeMap<String, Said>> {
+    let references: BTreeSet<&String> = adjustments.iter().map(|line| &line.reference).collect();
+    let rows = tx
+        .among(
+            "SELECT reference, line, sku, change, reason FROM stock_adjustment
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND reference IN (",
+            ")",
+            &key_values(key),
+            references,
+        )
+        .await?;
+    let mut known: BTreeMap<String, Said> = BTreeMap::new();
+    for row in &rows {
+        let line = (row.string(2)?, row.parsed(3)?, row.string(4)?);
+        known.entry(row.string(0)?).or_default().insert(row.u32(1)?, line);
+    }
+    Ok(known)
+}
+
+fn row(key: &ConnectionKey, line: &StockAdjustment, now: Timestamp) -> Vec<Value> {
+    let [tenant, merchant, connection] = key_values(key);
+    vec![
+        tenant,
+        merchant,
+        connection,
+        (&line.reference).into(),
+        i64::from(line.line).into(),
+        (&line.sku).into(),
+        line.change.to_string().into(),
+        (&line.reason).into(),
+        line.made_on.into(),
+        now.into(),
+    ]
+}
+
+/// Tells that an adjustment came again under its number with other content.
+async fn changed(tx: &mut Tx, key: &ConnectionKey, first: &StockAdjustment, lines: &[StockAdjustment]) -> R<()> {
+    let document = json(&lines)?;
+    let subject = format!("{}/{}", first.reference, sha256(format!("{:?}", said(lines)).as_bytes()));
+    let reason = format!(
+        "stock adjustment {} came again with other content: what is known of it was left as it is. Ask the warehouse which of \
+         the two is right; drift goes on naming the first",
+        first.reference
+    );
+    inbox::raise(tx, key, CHANGED, &subject, &reason, Some(document.as_bytes())).await
 }
 
 fn explain_since(now: Timestamp) -> Timestamp {

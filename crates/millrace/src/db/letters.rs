@@ -10,7 +10,7 @@ use super::{
     ConnectionKey, Database, NewEffect, R,
     effects::{self, key_values},
     facts, inbox,
-    sql::Tx,
+    sql::{Row, Tx},
 };
 
 /// What an exception about a message of ours that nobody has acknowledged is called.
@@ -23,6 +23,9 @@ const MOST: i64 = 500;
 
 /// Most messages that are forgotten together, oldest first. More come in with no reading, so none is left over for long.
 const FORGOTTEN: i64 = 1_000;
+
+/// Most messages whose names end in no number that are passed over to find the highest that does.
+const NO_NUMBERS: i64 = 50;
 
 /// A message of ours whose receipt is overdue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,16 +65,41 @@ impl Database {
             Box::pin(async move {
                 let rows = tx
                     .among(
-                        "SELECT name, content_sha256, at FROM letter
+                        "SELECT name, content_sha256, at, written FROM letter
                          WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND name IN (",
                         ")",
                         &key_values(&key),
                         &names,
                     )
                     .await?;
-                rows.iter()
-                    .map(|row| Ok((row.string(0)?, Known { content_hash: row.string(1)?, at: row.time(2)? })))
-                    .collect()
+                rows.iter().map(|row| Ok((row.string(0)?, known(row)?))).collect()
+            })
+        })
+        .await
+    }
+
+    /// Of the messages whose names are this series, a space and a number, the one with the highest number.
+    pub async fn highest_letter(&self, key: &ConnectionKey, series: &str) -> R<Option<(u64, Known)>> {
+        let (key, before) = (key.clone(), format!("{series} "));
+        self.read(&key.clone(), "highest_letter", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                // Of numbers without zeros in front the longer one is the higher one.
+                let rows = tx
+                    .query(
+                        "SELECT name, content_sha256, at, written FROM letter
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3
+                             AND substr(name, 1, length(CAST($4 AS TEXT))) = CAST($4 AS TEXT)
+                         ORDER BY length(name) DESC, name DESC LIMIT $5",
+                        &[tenant, merchant, connection, (&before).into(), NO_NUMBERS.into()],
+                    )
+                    .await?;
+                for row in &rows {
+                    if let Some(number) = row.text(0)?.strip_prefix(&before).and_then(|number| number.parse().ok()) {
+                        return Ok(Some((number, known(row)?)));
+                    }
+                }
+                Ok(None)
             })
         })
         .await
@@ -147,16 +175,30 @@ impl Database {
     }
 }
 
+fn known(row: &Row) -> R<Known> {
+    Ok(Known { content_hash: row.string(1)?, at: row.time(2)?, written: row.opt_time(3)? })
+}
+
 async fn keep_marks(tx: &mut Tx, key: &ConnectionKey, marks: Vec<Mark>) -> R<()> {
     let now = tx.now;
-    for Mark { name, content_hash, instead_of } in marks {
+    for Mark { name, content_hash, written, instead_of } in marks {
         let [tenant, merchant, connection] = key_values(key);
         tx.execute(
-            "INSERT INTO letter AS l (tenant, merchant, connection, name, content_sha256, at) VALUES ($1, $2, $3, $4, $5, $6)
+            "INSERT INTO letter AS l (tenant, merchant, connection, name, content_sha256, at, written)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant, merchant, connection, name) DO UPDATE
-                 SET content_sha256 = excluded.content_sha256, at = excluded.at
-                 WHERE l.content_sha256 = $7 AND l.content_sha256 <> excluded.content_sha256",
-            &[tenant, merchant, connection, name.into(), content_hash.into(), now.into(), instead_of.into()],
+                 SET content_sha256 = excluded.content_sha256, at = excluded.at, written = excluded.written
+                 WHERE l.content_sha256 = $8 AND l.content_sha256 <> excluded.content_sha256",
+            &[
+                tenant,
+                merchant,
+                connection,
+                name.into(),
+                content_hash.into(),
+                now.into(),
+                written.into(),
+                instead_of.into(),
+            ],
         )
         .await?;
     }

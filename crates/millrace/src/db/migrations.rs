@@ -45,6 +45,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (30, "lists", include_str!("../../migrations/sqlite/0030_lists.sql")),
     (31, "event_ids", include_str!("../../migrations/sqlite/0031_event_ids.sql")),
     (32, "needing", include_str!("../../migrations/sqlite/0032_needing.sql")),
+    (33, "written", include_str!("../../migrations/sqlite/0033_written.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -79,6 +80,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (30, "lists", include_str!("../../migrations/postgres/0030_lists.sql")),
     (31, "event_ids", include_str!("../../migrations/postgres/0031_event_ids.sql")),
     (32, "needing", include_str!("../../migrations/postgres/0032_needing.sql")),
+    (33, "written", include_str!("../../migrations/postgres/0033_written.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

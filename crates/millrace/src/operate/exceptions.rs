@@ -31,7 +31,8 @@ pub struct ExceptionOut {
     pub connection: String,
     /// `shipment_input` (a file or page about shipments that could not be used: stock counts wait until it has come again
     /// whole, or somebody has settled it), `input` (any other one), `unknown_key` (a shipment of an order that is not known),
-    /// `changed_shipment` (a shipment that came again with other content), `shipped_after_cancel` (a shipment of what the
+    /// `changed_shipment` (a shipment that came again with other content), `changed_adjustment` (the same of a stock adjustment),
+    /// `shipped_after_cancel` (a shipment of what the
     /// warehouse had cancelled and was sent again), `nothing_left` (a report that calls a line complete of which nothing left, or that all of an order left which had left before),
     /// `unacknowledged` (the warehouse has not said in time that it read what was
     /// sent; settles itself when it does), `refused_message` (the warehouse could not take in what was sent).

@@ -132,7 +132,7 @@ proptest! {
             Set { code: "945".to_owned(), control, segments: Vec::new(), version: "004010".to_owned() }
         });
         let head = Segment::new("GS", ["SW", "THREEPL", "BPMERCHANT", "20261123", "0630", "77", "X", "004010"]);
-        let group = Group { head, sets: sets.collect() };
+        let group = Group { head, sets: sets.collect(), end: None };
         let said = answer(&group, &[], |set| {
             let place: usize = set.control.parse().unwrap();
             refused[place - 1].then_some("1")

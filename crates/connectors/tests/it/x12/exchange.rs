@@ -673,6 +673,143 @@ async fn what_comes_in_is_acknowledged() {
     assert!(none.connector.capabilities(EffectKind::Acknowledge).is_none());
 }
 
+/// Each element that something was passed over in is named to who wrote it, and the counts are those of both sides (x12.md §6,
+/// §7, §9.2).
+#[tokio::test]
+async fn what_was_passed_over_is_named_element_by_element() {
+    let good = document("reference/945.edi");
+    let faulty = good
+        .replace("W06*F*BP100001-1*20261123*", "W06*F*BP100001-1*20261399*")
+        .replace("W10*", "W10*1*")
+        .replace("VN*SKU-LOT*LOT1", "VN*SKU-LOT*LOT1********UP")
+        .replace("N9*SE*SN001", "ZZZ*1~\nN9*S*SN001")
+        .replace("SE*24*", "SE*25*");
+    let cases = [
+        ("yes", good.replace("GE*1*", "GE*3*"), &["AK5*A", "AK9*A*3*1*1"][..]),
+        ("detail", good.clone(), &["AK5*A", "AK9*A*1*1*1"]),
+        ("detail", good.replace("GE*1*", "GE*3*"), &["AK5*A", "AK9*E*3*1*1*5"]),
+        ("detail", good.replace("GE*1*", "GE*x*"), &["AK5*A", "AK9*E*1*1*1*5"]),
+        ("detail", good.replace("GE*1*5001", "GE*1*5002"), &["AK5*A", "AK9*E*1*1*1*4"]),
+        (
+            "detail",
+            faulty.clone(),
+            &[
+                "AK3*W06*2**8",
+                "AK4*3**8*20261399",
+                "AK3*W10*12**8",
+                "AK4*1**4*1",
+                "AK4*2**6*CT",
+                "AK3*W12*20**8",
+                "AK4*18**2",
+                "AK3*ZZZ*22**6",
+                "AK3*N9*23**8",
+                "AK4*1**4*S",
+                "AK5*E*5",
+                "AK9*E*1*1*1",
+            ],
+        ),
+        ("detail", faulty.replace("SE*25*", "SE*9*"), &["AK5*E*4*5"]),
+        (
+            "detail",
+            good.replace("W12*CC*3*3*", "W12*CC*3*3,0*").replace("GE*1*", "GE*2*"),
+            &["AK3*W12*20**8", "AK4*3**6*3,0", "AK5*R*5", "AK9*R*2*1*0*5"],
+        ),
+        ("yes", good.replace("*X*004010", "*X*003040").replace("GE*1*", "GE*2*"), &["AK9*R*2*1*0*2*5"]),
+    ];
+    for (setting, content, expected) in cases {
+        let exchange = Exchange::by_folder(&[("send_997", setting)]);
+        exchange.put("945.edi", &content);
+        let page = exchange.shipments().await;
+        let said = answered(&exchange, page.letters.answers, 1).await;
+        let [(path, _)] = said.as_slice() else { panic!("{content}: {said:?}") };
+        let text = fs::read_to_string(path).unwrap();
+        let kept = ["AK3", "AK4", "AK5", "AK9"];
+        let lines: Vec<&str> =
+            text.lines().map(|line| line.trim_end_matches('~')).filter(|line| kept.contains(&&line[..3])).collect();
+        match expected {
+            [only] => assert!(lines.contains(only), "{lines:?}"),
+            _ => assert_eq!(lines, expected, "{content}"),
+        }
+        assert_eq!(refused(std::slice::from_ref(path)), Vec::<String>::new(), "{text}");
+    }
+}
+
+/// What products are called is no document (an `ST` that begins no segment), and ids may be in lower case: a count is for the
+/// stock channel, and is accepted.
+#[tokio::test]
+async fn a_count_is_a_count_whatever_its_products_are_called() {
+    for (from, to) in [
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*POST-100"),
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*SKU-A~\nPID*F****STAND ST-450"),
+        ("LIN*1*VN*SKU-A", "LIN*1*VN*SKU-A~\nN3*12 HIGH ST*100 DOCK ROAD"),
+        ("ST*846*", "st*846*"),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        let good = document("reference/846.edi");
+        assert!(good.contains(from), "{from}");
+        let more = to.matches('~').count();
+        let count = good.replace(from, to).replace("SE*12*", &format!("SE*{}*", 12 + more));
+        exchange.put("846.edi", &count);
+        let page = exchange.shipments().await;
+        assert!(page.taken.is_empty() && page.rejected.is_empty() && page.letters.is_empty(), "{to}: {page:?}");
+        let page = exchange.stock().await;
+        assert_eq!((page.feeds.len(), page.rejected.len()), (1, 0), "{to}: {page:?}");
+        let said = answered(&exchange, page.letters.answers, 1).await;
+        assert_eq!(said[0].1.verdict, Verdict::Accepted, "{to}: {said:?}");
+        // Cut off, it is for the same channel to say so.
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("846.edi", count.split("IEA").next().unwrap());
+        exchange.shipments().await;
+        exchange.clock.pass(Duration::from_secs(600));
+        assert_eq!(exchange.shipments().await.rejected, [], "{to}");
+        assert_eq!(exchange.stock().await.rejected.len(), 1, "{to}");
+    }
+}
+
+/// An adjustment that cannot be used is told, as an advice is, and may come again mended under its number.
+#[tokio::test]
+async fn an_adjustment_that_cannot_be_used_is_told() {
+    let good = document("reference/947.edi");
+    let line = "W19*AA*-2*EA**VN*SKU-A***LOT1";
+    assert!(good.contains(line));
+    for (told, content) in [
+        ("no plain number", good.replace("W19*AA*-2*", "W19*AA*-1,5*")),
+        ("by how much", good.replace("W19*AA*-2*", "W19*AA**")),
+        ("counted in CA", good.replace(line, "W19*AA*-2*CA**VN*SKU-A")),
+        ("no product id of kind VN", good.replace(line, "W19*AA*-2*EA**UP*012345678905")),
+        ("no W15", good.replace("W15*20261123*ADJ551*ADJ551", "N9*ZZ*W15").replace(line, "N9*ZZ*LINE")),
+        ("no line", good.replace(line, "N9*ZZ*NOTHING")),
+        ("second W15", good.replace(line, &format!("{line}~\nW15*20261123*ADJ552~\n{line}"))),
+        ("before the W15", good.replace("W15*", &format!("{line}~\nW15*"))),
+    ] {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("947.edi", &content);
+        let page = exchange.stock().await;
+        let [aside] = page.rejected.as_slice() else { panic!("{told}: {page:?}") };
+        assert!(aside.reason.contains(told) && !aside.beside, "{told}: {}", aside.reason);
+        assert!(
+            aside.input.name == "947.edi#000005003-0001" && aside.input.content.starts_with(b"ST*947"),
+            "{aside:?}"
+        );
+        assert!(
+            page.adjustments.is_empty() && page.taken.len() == 1 && page.letters.marks.is_empty(),
+            "{told}: {page:?}"
+        );
+        // Its number is free for the mended one.
+        exchange.put("947_mended.edi", &good);
+        let page = exchange.stock().await;
+        assert!(page.adjustments.len() == 1 && page.letters.marks.len() == 1, "{told}: {page:?}");
+    }
+    // What stands beside it in its file is used.
+    let exchange = Exchange::by_folder(&[]);
+    let (begin, end) = (good.find("ST*947").unwrap(), good.find("GE*1*").unwrap());
+    let other = good[begin..end].replace("*0001~", "*0002~").replace("ADJ551", "ADJ552").replace("*EA*", "*CA*");
+    exchange.put("947.edi", &format!("{}{other}{}", &good[..end], good[end..].replace("GE*1*", "GE*2*")));
+    let page = exchange.stock().await;
+    assert_eq!((page.adjustments.len(), page.rejected.len()), (1, 1), "{page:?}");
+    assert!(page.rejected[0].reason.contains("ADJ552"), "{}", page.rejected[0].reason);
+}
+
 /// A journal that was lost finds the acknowledgement that it had sent, and sends one that it had not.
 #[tokio::test]
 async fn acknowledgements_are_found_again() {
@@ -709,6 +846,70 @@ impl Marks for Before {
             .map(|(name, known)| (name.clone(), known.clone()))
             .collect())
     }
+
+    async fn highest(&self, series: &str) -> Result<Option<(u64, Known)>, ConnectorError> {
+        let number = |name: &str| name.strip_prefix(series)?.strip_prefix(' ')?.parse().ok();
+        let numbers = self.0.iter().filter_map(|(name, known)| Some((number(name)?, known.clone())));
+        Ok(numbers.max_by_key(|(number, _)| *number))
+    }
+}
+
+/// Partners begin their numbers again, with new software or a new year (x12.md §8.5).
+#[tokio::test]
+async fn numbers_that_begin_again_are_taken() {
+    let series = "x12 ZZ:THREEPL ZZ:BPMERCHANT P";
+    let day = |days: i64| at("2026-11-23T06:30:00Z") - SignedDuration::from_hours(24 * days);
+    let known = |number: u32, taken: i64, written: Option<i64>| {
+        let known = Known { content_hash: "another".to_owned(), at: day(taken), written: written.map(day) };
+        (format!("{series} {number}"), known)
+    };
+    // The document that comes has number 5001, and was written on day 0.
+    for (what, before, used) in [
+        ("a higher number came, and both are older", vec![known(5001, 30, Some(30)), known(9000, 1, Some(1))], true),
+        ("of some nobody knows when they were written", vec![known(5001, 30, None), known(9000, 1, None)], true),
+        ("taken in late, and written before", vec![known(5001, -1, Some(30)), known(9000, -1, Some(1))], true),
+        ("it is the highest number itself", vec![known(5001, 30, Some(30)), known(4000, 1, Some(1))], false),
+        ("none but it is known", vec![known(5001, 30, Some(30))], false),
+        ("its number came on the same day", vec![known(5001, 0, Some(0)), known(9000, 1, Some(1))], false),
+        ("a higher number came later", vec![known(5001, 30, Some(30)), known(9000, -1, Some(-1))], false),
+        (
+            "taken in before it was written, for all that is known",
+            vec![known(5001, -1, None), known(9000, 1, None)],
+            false,
+        ),
+    ] {
+        let mut exchange = Exchange::by_folder(&[]);
+        exchange.remember(Before(before.into_iter().collect()));
+        exchange.put("945.edi", &document("reference/945.edi"));
+        let page = exchange.shipments().await;
+        assert_eq!(page.shipments.len(), usize::from(used), "{what}: {page:?}");
+        assert_eq!(page.rejected.len(), usize::from(!used), "{what}: {page:?}");
+        if used {
+            let [mark] = page.letters.marks.as_slice() else { panic!("{what}: {page:?}") };
+            assert_eq!((mark.instead_of.as_deref(), mark.written), (Some("another"), Some(day(0))), "{what}");
+            assert_eq!(page.letters.answers.len(), 1, "{what}");
+        } else {
+            assert!(page.rejected[0].reason.contains("came before"), "{what}: {}", page.rejected[0].reason);
+        }
+    }
+    // In one reading: the old numbers, then the new ones, and a stray one of the new.
+    let exchange = Exchange::by_folder(&[]);
+    let numbered = |number: u32, date: &str, shipment: &str| {
+        let text = document("reference/945.edi").replace("SHP9001", shipment);
+        text.replace("000005001", &format!("{number:09}")).replace("*261123*", &format!("*{date}*"))
+    };
+    for (name, content) in [
+        ("a.edi", numbered(7, "261120", "A")),
+        ("b.edi", numbered(8, "261121", "B")),
+        ("c.edi", numbered(7, "261122", "C")),
+        ("d.edi", numbered(7, "261122", "D")),
+    ] {
+        exchange.put(name, &content);
+    }
+    let page = exchange.shipments().await;
+    let left: Vec<&str> = page.shipments.iter().map(|shipment| shipment.reference.as_str()).collect();
+    let aside: Vec<&str> = page.rejected.iter().map(|aside| aside.input.name.as_str()).collect();
+    assert_eq!((left, aside), (vec!["A", "B", "C"], vec!["d.edi"]), "{page:?}");
 }
 
 #[tokio::test]
@@ -727,8 +928,11 @@ async fn an_interchange_is_used_once_and_its_number_too() {
     // In a later one, and when the number is so old that it may come again.
     for (days, used) in [(1, false), (179, false), (181, true)] {
         let mut later = Exchange::by_folder(&[]);
-        let known =
-            Known { content_hash: mark.content_hash.clone(), at: later.now() - SignedDuration::from_hours(24 * days) };
+        let known = Known {
+            content_hash: mark.content_hash.clone(),
+            at: later.now() - SignedDuration::from_hours(24 * days),
+            written: mark.written,
+        };
         later.remember(Before([(mark.name.clone(), known)].into()));
         later.put("a.edi", &document("reference/945.edi"));
         later.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));

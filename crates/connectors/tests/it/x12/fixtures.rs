@@ -253,3 +253,45 @@ fn several_interchanges_of_one_file_are_read_in_order() {
     both.extend(b"and something else");
     assert!(read(&both).is_err(), "what cannot be told may be a lost document");
 }
+
+/// Segment ids are compared in upper case (x12.md §9.1).
+#[test]
+fn ids_in_lower_case_are_ids() {
+    let lower = |text: &str| -> String {
+        let small = |line: &str| match line.split_once('*') {
+            Some((id, rest)) => format!("{}*{rest}", id.to_lowercase()),
+            None => line.to_owned(),
+        };
+        text.split('\n').map(small).collect::<Vec<_>>().join("\n")
+    };
+    for name in ["945", "846", "947", "997_reject", "ta1_accept"] {
+        let text = String::from_utf8(sample(&format!("reference/{name}.edi"))).unwrap();
+        let small = lower(&text);
+        assert!(small.starts_with("isa*") && small.contains("\niea*") && !small.contains("\nST*"), "{small}");
+        assert_eq!(one(small.as_bytes()), one(text.as_bytes()), "{name}");
+        // Without line ends, where the end of the ISA must be found by what follows it.
+        assert_eq!(one(small.replace('\n', "").as_bytes()), one(text.as_bytes()), "{name}");
+        let mixed = text.replace("GS*", "Gs*").replace("TA1*", "tA1*").replace("IEA*", "iEa*");
+        assert_eq!(one(mixed.as_bytes()), one(text.as_bytes()), "{name}");
+    }
+}
+
+/// A byte-order mark and white space are skipped before every interchange, not before the first alone (x12.md §9.1).
+#[test]
+fn marks_between_interchanges_are_skipped() {
+    let whole = sample("reference/945.edi");
+    for between in ["", "\u{feff}", "\r\n\u{feff}", " \u{feff} \u{feff}\n"] {
+        let mut both = Vec::new();
+        for _ in 0..3 {
+            both.extend(between.as_bytes());
+            both.extend(&whole);
+        }
+        both.extend(between.as_bytes());
+        assert_eq!(read(&both).map(|read| read.len()), Ok(3), "{between:?}");
+    }
+    // One of them is Latin-1, so that the bytes of the mark are no mark any more.
+    let latin = String::from_utf8(whole).unwrap().replace("LEEDS", "K\u{f6}LN");
+    let latin: Vec<u8> = latin.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+    let both = [b"\xef\xbb\xbf", latin.as_slice(), b"\r\n\xef\xbb\xbf", &latin].concat();
+    assert_eq!(read(&both).map(|read| read.len()), Ok(2));
+}

@@ -134,18 +134,22 @@ fn every_document_written_passes_the_independent_validator() {
                 ("reference/945.edi", None, false),
                 ("reference/846.edi", Some("1"), false),
                 ("collected/945_5010_segment_count_wrong.edi", None, true),
+                ("collected/945_5010_segment_count_wrong.edi", Some("5"), true),
                 ("collected/856_boxes.edi", Some("1"), true),
+                ("collected/856_wrong_group_code_and_counts.edi", None, true),
+                ("collected/856_wrong_group_code_and_counts.edi", None, false),
             ] {
                 let incoming = one(&sample(name));
                 let group = incoming.groups.first().unwrap();
                 let said: Vec<Segment> = answer(group, &incoming.findings, |_| refused, detail);
                 let set = ("997".to_owned(), envelope.syntax.set("997", &said).unwrap());
                 let stem = name.rsplit('/').next().unwrap();
-                keep(&format!("997-{kind}-{version}-{stem}"), interchange(&envelope, 7, at, "FA", &[set]));
+                let said = format!("{}-{detail}", refused.unwrap_or("read"));
+                keep(&format!("997-{kind}-{version}-{said}-{stem}"), interchange(&envelope, 7, at, "FA", &[set]));
             }
         }
     }
-    assert_eq!(files.len(), 60);
+    assert_eq!(files.len(), 78);
     let refused = refused(&files);
     assert!(refused.is_empty(), "{} of {} are refused:\n{}", refused.len(), files.len(), refused.join("\n"));
 }

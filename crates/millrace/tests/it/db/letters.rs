@@ -22,7 +22,8 @@ fn answer(key: &str, body: &str) -> NewEffect {
 }
 
 fn mark(name: &str, content: &str, instead_of: Option<&str>) -> Mark {
-    Mark { name: name.to_owned(), content_hash: content.to_owned(), instead_of: instead_of.map(str::to_owned) }
+    let instead_of = instead_of.map(str::to_owned);
+    Mark { name: name.to_owned(), content_hash: content.to_owned(), written: None, instead_of }
 }
 
 async fn hash(db: &Database, key: &ConnectionKey, name: &str) -> Option<String> {
@@ -187,6 +188,101 @@ async fn adjustments_are_kept_for_as_long_as_they_explain() {
         let rows = raw.texts(&format!("SELECT reference FROM stock_adjustment WHERE {of} ORDER BY reference")).await;
         assert_eq!(rows, ["A", "C"]);
         assert_eq!(known(db.adjustments(&other).await.unwrap()), ["A", "B"]);
+    })
+    .await;
+}
+
+/// The same adjustment once more says nothing new; another one under its number is told, and the first stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adjustment_that_comes_again_otherwise_is_told() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let now = db.now().await.unwrap();
+        let line = |reference: &str, line: u32, change: i64| StockAdjustment {
+            reference: reference.to_owned(),
+            line,
+            sku: format!("WH-{line}"),
+            change: change.into(),
+            reason: "physical count (AA)".to_owned(),
+            made_on: now,
+        };
+        let first = || vec![line("ADJ1", 1, -2), line("ADJ1", 2, 5), line("ADJ2", 1, 1)];
+        db.keep_adjustments(&key, first()).await.unwrap();
+        db.keep_adjustments(&key, first()).await.unwrap();
+        // On another day it is the same: where a document names no day, it has that of its message.
+        let later = first().into_iter().map(|one| StockAdjustment { made_on: now + DAY, ..one }).collect();
+        db.keep_adjustments(&key, later).await.unwrap();
+        assert!(open(db, &key).await.is_empty());
+        for (other, told) in [
+            (vec![line("ADJ1", 1, -3), line("ADJ1", 2, 5)], 1),
+            (vec![line("ADJ1", 1, -3), line("ADJ1", 2, 5)], 1),
+            (vec![line("ADJ1", 1, -2)], 2),
+            (vec![line("ADJ1", 1, -2), line("ADJ1", 2, 5), line("ADJ1", 3, 1)], 3),
+            // Two of one number in one reading: the second is another one.
+            (vec![line("ADJ3", 1, 1), line("ADJ3", 1, 2)], 4),
+        ] {
+            db.keep_adjustments(&key, other).await.unwrap();
+            let seen = open(db, &key).await;
+            assert_eq!(seen.len(), told, "{seen:?}");
+            assert!(
+                seen.iter().all(|(kind, why)| kind == "changed_adjustment" && why.contains("stock adjustment ADJ")),
+                "{seen:?}"
+            );
+        }
+        let mut kept: Vec<String> = db
+            .adjustments(&key)
+            .await
+            .unwrap()
+            .iter()
+            .map(|one| format!("{} {} {}", one.reference, one.line, one.change))
+            .collect();
+        kept.sort();
+        assert_eq!(kept, ["ADJ1 1 -2", "ADJ1 2 5", "ADJ2 1 1", "ADJ3 1 1"]);
+        let exceptions = db.exceptions(&key, false, 10).await.unwrap();
+        let third = exceptions.iter().find(|one| one.subject.starts_with("ADJ3/")).expect("ADJ3 is told");
+        let content = db.exception_content(&key, &third.id).await.unwrap().expect("what came is kept");
+        assert!(String::from_utf8(content).unwrap().contains("ADJ3"));
+    })
+    .await;
+}
+
+/// Which number of a series is the highest, and when what came under a number was written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_highest_number_of_a_series_is_known() {
+    on_both(|world| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let now = db.now().await.unwrap();
+        let written = |name: &str, days: Option<i32>, instead_of: Option<&str>| Mark {
+            written: days.map(|days| now - DAY * days),
+            ..mark(name, &format!("content {days:?}"), instead_of)
+        };
+        assert_eq!(db.highest_letter(&key, "A:1 B:2 P").await.unwrap(), None);
+        let marks = [
+            written("A:1 B:2 P 7", Some(9), None),
+            written("A:1 B:2 P 10", Some(8), None),
+            written("A:1 B:2 P 9", None, None),
+            written("A:1 B:2 P ABC", Some(7), None),
+            written("A:1 B:2 T 99", Some(7), None),
+            written("A:1 B:22 P 98", Some(7), None),
+        ];
+        db.keep_letters(&key, &marks, Vec::new(), &[]).await.unwrap();
+        let highest = async |series: &str| {
+            let found = db.highest_letter(&key, series).await.unwrap();
+            found.map(|(number, known)| (number, known.written))
+        };
+        assert_eq!(highest("A:1 B:2 P").await, Some((10, Some(now - DAY * 8))));
+        assert_eq!(highest("A:1 B:2 T").await, Some((99, Some(now - DAY * 7))));
+        let other = world.connection("acme").await;
+        assert_eq!(db.highest_letter(&other, "A:1 B:2 P").await.unwrap(), None, "another connection's are its own");
+        // What was taken in before it was kept when it was written has only the time at which it came.
+        let known = db.letters(&key, &["A:1 B:2 P 9".to_owned()]).await.unwrap();
+        let nine = &known["A:1 B:2 P 9"];
+        assert_eq!((nine.written, nine.written_by()), (None, nine.at));
+        // What takes its place is of another time.
+        let again = written("A:1 B:2 P 7", Some(1), Some("content Some(9)"));
+        db.keep_letters(&key, &[again], Vec::new(), &[]).await.unwrap();
+        let known = db.letters(&key, &["A:1 B:2 P 7".to_owned()]).await.unwrap();
+        assert_eq!(known["A:1 B:2 P 7"].written, Some(now - DAY));
     })
     .await;
 }
