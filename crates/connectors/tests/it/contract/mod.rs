@@ -8,6 +8,7 @@
 //! A new connector is one file here with its entry and one test: see docs/adding-a-warehouse.md.
 
 mod classes;
+mod disorder;
 mod extensiv;
 mod files;
 mod harness;
