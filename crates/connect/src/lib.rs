@@ -17,6 +17,7 @@
 pub mod budget;
 pub mod clocks;
 mod desk;
+mod document;
 mod effect;
 mod error;
 mod files;
@@ -37,6 +38,7 @@ mod stock;
 mod warehouse;
 
 pub use desk::{CancelAsked, Desk, DeskState, NoDesk, OnDesk, PostedCount, Told, ToldPage};
+pub use document::{ShowDocument, ShownElement, ShownSegment};
 pub use effect::{
     Armed, Capabilities, Capability, Capture, Delivery, Effect, EffectDraft, EffectKind, Effects, FoundAgain,
     Numbering, Prepared, Probe, RemoteRef, Sent, Side,

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    Clock, Desk, FileStores, Grants, Marks, OrderSource, Random, Secret, Show, Transport, Warehouse, budget::Budgets,
+    Clock, Desk, FileStores, Grants, Marks, OrderSource, Random, Secret, Show, ShowDocument, Transport, Warehouse,
+    budget::Budgets,
 };
 
 /// How a connector is built. Building validates; it opens nothing and starts nothing.
@@ -35,6 +36,8 @@ pub struct ConnectorSpec {
     pub fields: &'static [Field],
     /// How a sample file is shown, where the settings describe the layout of files.
     pub show: Option<Show>,
+    /// How a document is shown, where its format is none that people can read as it is.
+    pub documents: Option<ShowDocument>,
 }
 
 /// How a setting is entered.

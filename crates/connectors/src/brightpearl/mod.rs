@@ -62,6 +62,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     role: Role::OrderSource(build),
     fields: settings::FIELDS,
     show: None,
+    documents: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn OrderSource>, SettingsError> {

@@ -22,6 +22,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
     show: Some(show),
+    documents: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {

@@ -29,6 +29,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
     show: None,
+    documents: None,
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {

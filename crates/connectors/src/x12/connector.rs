@@ -43,6 +43,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     role: Role::Warehouse(build),
     fields: FIELDS,
     show: None,
+    documents: Some(super::view::document),
 };
 
 fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehouse>, SettingsError> {

@@ -1,6 +1,7 @@
 //! A file as people read it: segment by segment, with what each element and code means.
 
-use serde::Serialize;
+use connect::ConnectorError;
+pub use connect::{ShownElement, ShownSegment};
 
 use super::{
     codes::meaning,
@@ -9,34 +10,6 @@ use super::{
     reader::{Interchange, read},
     segment::Segment,
 };
-
-/// An element that is not empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ShownElement {
-    /// Its number in the segment, from 1.
-    pub number: usize,
-    /// What it is called, where that is known.
-    pub name: Option<&'static str>,
-    /// What stands there.
-    pub value: String,
-    /// What the code means, where it is one that is known.
-    pub meaning: Option<&'static str>,
-}
-
-/// A segment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ShownSegment {
-    /// Its place in the file, from 1.
-    pub at: usize,
-    /// E.g. `W05`.
-    pub id: String,
-    /// What it is called, where that is known.
-    pub name: Option<&'static str>,
-    /// Its elements.
-    pub elements: Vec<ShownElement>,
-    /// What is wrong with it and was passed over.
-    pub findings: Vec<String>,
-}
 
 /// A file segment by segment. The ends of groups and interchanges say nothing of their own and are left out, but for what is
 /// wrong with them.
@@ -48,6 +21,11 @@ pub fn show(content: &[u8]) -> Result<Vec<ShownSegment>, Broken> {
         Err(_) if content.starts_with(b"ST") => Ok(alone(content)),
         read => Ok(read?.iter().flat_map(shown).collect()),
     }
+}
+
+/// The same, for whoever knows nothing of this format.
+pub(super) fn document(content: &[u8]) -> Result<Vec<ShownSegment>, ConnectorError> {
+    show(content).map_err(|broken| ConnectorError::unexpected(broken.to_string()))
 }
 
 /// One document without the interchange around it, as it is kept where the others of its file were used.

@@ -113,7 +113,7 @@ pub async fn connection(
             &scope,
             NewEndpoint {
                 name: "Folder".to_owned(),
-                platform: "dsfx".to_owned(),
+                platform: simulators::dsfx::PLATFORM.to_owned(),
                 values: texts(&[
                     ("transport", "folder"),
                     ("folder", &ends.warehouse.display().to_string()),

@@ -137,7 +137,7 @@ impl Ends {
             None => (json!({ "transport": "folder", "folder": self.root.display().to_string() }), json!({})),
         };
         json!({
-            "name": "Warehouse", "merchant": "Example merchant", "platform": "dsfx",
+            "name": "Warehouse", "merchant": "Example merchant", "platform": dsfx::PLATFORM,
             "settings": settings, "secrets": secrets
         })
     }

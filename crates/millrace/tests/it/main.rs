@@ -4,8 +4,12 @@
 
 mod api;
 mod cli;
+mod contract;
 mod db;
 mod fuzz;
+#[path = "../../../connectors/tests/it/hub.rs"]
+#[allow(dead_code, reason = "the connectors' own tests use all of it")]
+mod hub;
 mod main_job;
 mod notify;
 mod seeded;

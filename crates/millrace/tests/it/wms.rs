@@ -59,6 +59,8 @@ pub struct Wms {
     habits: Habits,
     /// Ships by itself.
     works: bool,
+    /// Decides which calls are lost, once some are.
+    line: Arc<Mutex<Option<StdRng>>>,
     stop: CancellationToken,
 }
 
@@ -78,6 +80,7 @@ impl Wms {
             key: Arc::default(),
             habits,
             works,
+            line: Arc::default(),
             stop: CancellationToken::new(),
         }
     }
@@ -95,6 +98,11 @@ impl Wms {
     /// Keeps the key without working with it: somebody else does.
     pub fn take_key(&self, key: &str) {
         key.clone_into(&mut self.key.lock().expect("a key"));
+    }
+
+    /// From now on a fifth of its calls is lost: half of them before they arrive, of the others the answer.
+    pub fn lose(&self, seed: u64) {
+        *self.line.lock().expect("the line") = Some(StdRng::seed_from_u64(seed));
     }
 
     /// Its people begin.
@@ -150,6 +158,10 @@ impl Wms {
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Option<(StatusCode, Value)> {
+        let fate = self.line.lock().expect("the line").as_mut().map(|dice| dice.random_range(0..10));
+        if fate == Some(0) {
+            return None;
+        }
         let mut request = self.client.request(method, format!("{}{path}", self.base)).bearer_auth(self.key());
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body.to_string());
@@ -157,6 +169,9 @@ impl Wms {
         let answer = request.send().await.ok()?;
         let status = answer.status();
         let text = answer.text().await.ok()?;
+        if fate == Some(1) {
+            return None;
+        }
         Some((status, serde_json::from_str(&text).unwrap_or_default()))
     }
 

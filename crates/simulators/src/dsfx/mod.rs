@@ -32,6 +32,9 @@
 //! # }
 //! ```
 
+/// The platform of a warehouse that it is the other end of, as it talks where nothing else is asked for.
+pub const PLATFORM: &str = "dsfx";
+
 mod feed;
 pub mod flat;
 mod folder;

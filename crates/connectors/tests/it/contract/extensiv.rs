@@ -16,6 +16,7 @@ use simulators::{
 use tokio::net::TcpListener;
 
 use super::{
+    disorder::Disorder,
     harness::{Can, Does, Entry, Opened, Opening, Site, Trouble},
     run::every_scenario,
 };
@@ -61,6 +62,7 @@ fn open(opening: Opening) -> Opened {
 struct Rest3pl {
     simulator: Running,
     warehouse: Arc<dyn Warehouse>,
+    lists: Arc<Disorder>,
     clock: Arc<HandClock>,
     listener: Option<TcpListener>,
 }
@@ -109,9 +111,10 @@ impl Rest3pl {
             ("facility_id", "10"),
             ("calls_per_minute", "100000"),
         ];
-        let hub = context(Arc::clone(&clock), transport, None);
+        let lists = Disorder::over(transport, &["/orders"]);
+        let hub = context(Arc::clone(&clock), lists.clone(), None);
         let warehouse = warehouse("extensiv", &settings(&values, &[("client_secret", "secret")]), &hub);
-        Self { simulator, warehouse, clock, listener }
+        Self { simulator, warehouse, lists, clock, listener }
     }
 
     fn handle(&self) -> Handle {
@@ -212,8 +215,10 @@ impl Site for Rest3pl {
         self.simulator.faults().add(rule.first(3));
     }
 
-    /// Its lists are read in pages from a time on, and come again by themselves; calls are another scenario.
-    fn disorder(&self) {}
+    /// Its list is asked for in order of change; here it does not keep to that, and lists twice.
+    fn disorder(&self) {
+        self.lists.begin();
+    }
 
     /// It calls when something leaves.
     async fn calls(&self) -> Vec<WebhookCall> {

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 
 use super::{
     harness::{Can, Does, Entry, Opened, Opening, Site, Trouble},
-    run::every_scenario,
+    run::{every_scenario, stock_scenarios},
 };
 use crate::{
     csv::FLAT,
@@ -37,7 +37,7 @@ pub static ENTRIES: &[Entry] = &[
         platform: "dsfx",
         declares: &[SUBMIT],
         can: &[Can::NameBoxes, Can::NameLotsAndSerials, Can::Substitute, Can::EndASignIn],
-        open: |opening| open("dsfx", opening),
+        open: |opening| open("dsfx", opening, &[]),
     },
     Entry {
         platform: "x12",
@@ -54,7 +54,7 @@ pub static ENTRIES: &[Entry] = &[
             Can::Substitute,
             Can::EndASignIn,
         ],
-        open: |opening| open("x12", opening),
+        open: |opening| open("x12", opening, &[]),
     },
     Entry {
         platform: "csv",
@@ -67,9 +67,17 @@ pub static ENTRIES: &[Entry] = &[
             Can::Substitute,
             Can::EndASignIn,
         ],
-        open: |opening| open("csv", opening),
+        open: |opening| open("csv", opening, &[]),
     },
 ];
+
+/// The same where every report of stock is said to be whole.
+static WHOLE: &[Entry] = &[
+    Entry { open: |opening| open("dsfx", opening, SNAPSHOT), ..ENTRIES[0] },
+    Entry { open: |opening| open("x12", opening, SNAPSHOT), ..ENTRIES[1] },
+    Entry { open: |opening| open("csv", opening, SNAPSHOT), ..ENTRIES[2] },
+];
+const SNAPSHOT: Values = &[("full_snapshot", "true")];
 
 #[tokio::test]
 async fn dsfx() {
@@ -86,8 +94,17 @@ async fn csv() {
     every_scenario(&ENTRIES[2]).await;
 }
 
-fn open(platform: &'static str, opening: Opening) -> Opened {
-    Box::pin(async move { Box::new(Exchange::new(platform, opening)) as Box<dyn Site> })
+#[tokio::test]
+async fn whole_stock_by_dsfx_x12_and_csv() {
+    for entry in WHOLE {
+        stock_scenarios(entry).await;
+    }
+}
+
+type Values = &'static [(&'static str, &'static str)];
+
+fn open(platform: &'static str, opening: Opening, more: Values) -> Opened {
+    Box::pin(async move { Box::new(Exchange::new(platform, opening, more)) as Box<dyn Site> })
 }
 
 struct Exchange {
@@ -98,11 +115,13 @@ struct Exchange {
     next: Next,
     /// A name and a content that it can make nothing of.
     nonsense: (&'static str, &'static str),
+    /// Its reports of stock are said to be whole.
+    whole: bool,
     _folder: TempDir,
 }
 
 impl Exchange {
-    fn new(platform: &'static str, opening: Opening) -> Self {
+    fn new(platform: &'static str, opening: Opening, more: Values) -> Self {
         let holder = tempfile::tempdir().unwrap();
         let root = holder.path().join("root");
         let lot = |sku: &str| match opening.tracked && sku == "SKU-LOT" {
@@ -124,6 +143,8 @@ impl Exchange {
             "csv" => values.extend(FLAT),
             _ => {}
         }
+        values.extend(more);
+        let whole = more.contains(&("full_snapshot", "true"));
         let clock = HandClock::new();
         let next = Next::default();
         let files: Arc<dyn FileStores> =
@@ -134,7 +155,7 @@ impl Exchange {
             "x12" => ("zz.edi", "This is no document at all.\n"),
             _ => ("shp_zz.csv", "neither;one,nor\tthe other\n\0\n"),
         };
-        Self { root, clock, connector, simulator, next, nonsense, _folder: holder }
+        Self { root, clock, connector, simulator, next, nonsense, whole, _folder: holder }
     }
 
     fn tick(&self) {
@@ -192,6 +213,10 @@ impl Site for Exchange {
 
     fn count(&self) {
         self.simulator.count(self.clock.now()).unwrap();
+    }
+
+    fn reports_are_whole(&self) -> bool {
+        self.whole
     }
 
     fn figures(&self) -> BTreeMap<String, (Decimal, Decimal)> {

@@ -131,6 +131,11 @@ pub trait Site: Send + Sync {
     /// It counts and reports.
     fn count(&self);
 
+    /// Whether a SKU that its report does not name has none.
+    fn reports_are_whole(&self) -> bool {
+        false
+    }
+
     /// What there is by SKU: available, on the shelf.
     fn figures(&self) -> BTreeMap<String, (Decimal, Decimal)>;
 

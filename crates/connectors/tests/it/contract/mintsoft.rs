@@ -13,8 +13,9 @@ use simulators::{
 use tokio::net::TcpListener;
 
 use super::{
+    disorder::Disorder,
     harness::{Can, Does, Entry, Opened, Opening, Site, Trouble},
-    run::every_scenario,
+    run::{every_scenario, stock_scenarios},
 };
 use crate::{
     extensiv::receive_all,
@@ -42,27 +43,36 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::CallAtASecretAddress,
         Can::BeAskedWhatItHas,
     ],
-    open,
+    open: |opening| open(opening, "false"),
 }];
+
+/// The same where only changes of stock are read in between.
+static BY_CHANGES: Entry = Entry { open: |opening| open(opening, "true"), ..ENTRIES[0] };
 
 #[tokio::test]
 async fn mintsoft() {
     every_scenario(&ENTRIES[0]).await;
 }
 
-fn open(opening: Opening) -> Opened {
-    Box::pin(async move { Box::new(Account::new(opening).await) as Box<dyn Site> })
+#[tokio::test]
+async fn mintsoft_stock_by_changes() {
+    stock_scenarios(&BY_CHANGES).await;
+}
+
+fn open(opening: Opening, stock_by_changes: &'static str) -> Opened {
+    Box::pin(async move { Box::new(Account::new(opening, stock_by_changes).await) as Box<dyn Site> })
 }
 
 struct Account {
     simulator: Running,
     warehouse: Arc<dyn Warehouse>,
+    lists: Arc<Disorder>,
     clock: Arc<HandClock>,
     listener: Option<TcpListener>,
 }
 
 impl Account {
-    async fn new(opening: Opening) -> Self {
+    async fn new(opening: Opening, stock_by_changes: &str) -> Self {
         let habits = Habits { split_percent: 0, short_percent: 0, boxes_percent: 0 };
         let simulator = Mintsoft::start(Config { habits, ..Config::default() }).await.unwrap();
         let handle = simulator.handle();
@@ -83,6 +93,7 @@ impl Account {
             ("warehouse_id", "3"),
             ("courier_service", "UPS Ground"),
             ("unique_numbers", "true"),
+            ("stock_by_changes", stock_by_changes),
             ("calls_per_minute", "100000"),
         ];
         let mut secrets = vec![("password", "secret".to_owned())];
@@ -97,9 +108,10 @@ impl Account {
         let clock = HandClock::new();
         let waits = HttpWaits { total: Duration::from_secs(5), ..HttpWaits::default() };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(waits, Guard::stand_ins()).unwrap());
-        let hub = context(Arc::clone(&clock), transport, None);
+        let lists = Disorder::over(transport, &["/api/Order/List"]);
+        let hub = context(Arc::clone(&clock), lists.clone(), None);
         let warehouse = warehouse("mintsoft", &settings(&values, &secrets), &hub);
-        Self { simulator, warehouse, clock, listener }
+        Self { simulator, warehouse, lists, clock, listener }
     }
 
     fn handle(&self) -> Handle {
@@ -200,8 +212,10 @@ impl Site for Account {
         self.simulator.faults().add(rule.first(3));
     }
 
-    /// Its list is read from a time on, and comes again by itself.
-    fn disorder(&self) {}
+    /// In which order its list comes is not documented.
+    fn disorder(&self) {
+        self.lists.begin();
+    }
 
     /// It calls when something leaves.
     async fn calls(&self) -> Vec<WebhookCall> {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use connect::{Capability, EffectKind, Warehouse, WebhookCall};
 use rand::{SeedableRng as _, rngs::StdRng};
 use rust_decimal::Decimal;
+use serde_json::{Value, json};
 use simulators::{
     audit::WarehouseOrder,
     odoo::{Dispatch, Habits, Odoo, Rest},
@@ -69,6 +70,8 @@ struct Building {
     line: Arc<Line>,
     warehouse: Arc<dyn Warehouse>,
     clock: Arc<HandClock>,
+    /// Keys of what left since it is to come out of order.
+    again: Mutex<Option<Vec<String>>>,
 }
 
 impl Building {
@@ -93,7 +96,19 @@ impl Building {
         let line = Line::new();
         let hub = context(Arc::clone(&clock), line.clone(), None);
         let warehouse = warehouse("odoo", &settings(&values, &[("api_key", &secrets)]), &hub);
-        Self { odoo, line, warehouse, clock }
+        Self { odoo, line, warehouse, clock, again: Mutex::default() }
+    }
+
+    /// Somebody writes a note on what left, the last first: each is listed again, behind what left after it.
+    fn list_again(&self, keys: &[String]) {
+        for key in keys.iter().rev() {
+            let domain = json!([["sale_id.client_order_ref", "=", key], ["state", "=", "done"]]);
+            let left = self.odoo.search("stock.picking", domain, &["id"]).unwrap();
+            let ids: Vec<&Value> = left.iter().map(|transfer| &transfer["id"]).collect();
+            assert!(!ids.is_empty(), "{key} has left");
+            let write = json!({ "ids": ids, "vals": { "note": "seen" } });
+            self.odoo.call("stock.picking", "write", &write).unwrap();
+        }
     }
 }
 
@@ -128,6 +143,10 @@ impl Site for Building {
             Does::Substitute => return self.odoo.substitute(key, "SKU-A", "SKU-B").unwrap(),
         };
         self.odoo.ship(key, &how).unwrap();
+        if let Some(left) = self.again.lock().unwrap().as_mut() {
+            left.push(key.to_owned());
+            self.list_again(left);
+        }
     }
 
     fn work_off(&self) {
@@ -180,8 +199,10 @@ impl Site for Building {
         self.line.next(Fault::PageAfter, "stock.picking", "search_read", 3);
     }
 
-    /// It is read from a time on, and what was read comes again by itself.
-    fn disorder(&self) {}
+    /// It lists by when something was last written, and does so in order: out of order is what is written on once more.
+    fn disorder(&self) {
+        *self.again.lock().unwrap() = Some(Vec::new());
+    }
 
     async fn calls(&self) -> Vec<WebhookCall> {
         Vec::new()

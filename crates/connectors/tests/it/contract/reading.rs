@@ -131,6 +131,7 @@ impl Play<'_> {
         }
         assert!(page.rejected.is_empty(), "{}: {:?}", self.name, page.rejected);
         let feed = page.feeds.last().unwrap_or_else(|| panic!("{}: no figures came", self.name));
+        assert_eq!(feed.absent_is_zero, self.site.reports_are_whole(), "{}: what is not named", self.name);
         let mut told: BTreeMap<String, (Decimal, Decimal)> = BTreeMap::new();
         for level in &feed.levels {
             let sum = told.entry(level.sku.clone()).or_default();

@@ -26,8 +26,25 @@ pub const QUIET: Duration = Duration::from_secs(600);
 
 /// Everything, over one connector.
 pub async fn every_scenario(entry: &Entry) {
+    let left_out = scenarios(entry, |_| true).await;
+    troubles(entry).await;
+    classes::every_class(entry).await;
+    #[expect(clippy::print_stdout, reason = "shown when asked for")]
+    {
+        println!("{}: not expressed by its system: {}", entry.platform, left_out.join(", "));
+    }
+}
+
+/// Those of stock alone, for an entry that differs from another one in how stock is read.
+pub async fn stock_scenarios(entry: &Entry) {
+    let left_out = scenarios(entry, |scenario| scenario.steps.contains(&Step::Count)).await;
+    assert_eq!(left_out, Vec::<String>::new(), "{}", entry.platform);
+}
+
+/// Plays these scenarios. Names of what the system cannot express.
+async fn scenarios(entry: &Entry, chosen: fn(&Scenario) -> bool) -> Vec<String> {
     let mut left_out = Vec::new();
-    for scenario in SCENARIOS {
+    for scenario in SCENARIOS.iter().filter(|scenario| chosen(scenario)) {
         if let Some(need) = scenario.needs.iter().find(|need| !entry.can.contains(need)) {
             left_out.push(format!("{} ({need:?})", scenario.name));
             continue;
@@ -45,12 +62,7 @@ pub async fn every_scenario(entry: &Entry) {
         .await;
         play.scenario(scenario).await;
     }
-    troubles(entry).await;
-    classes::every_class(entry).await;
-    #[expect(clippy::print_stdout, reason = "shown when asked for")]
-    {
-        println!("{}: not expressed by its system: {}", entry.platform, left_out.join(", "));
-    }
+    left_out
 }
 
 /// Unknown outcomes of each kind, throttles and ended sign-ins, for every effect that is declared.

@@ -13,6 +13,7 @@ use simulators::{
 use tokio::net::TcpListener;
 
 use super::{
+    disorder::Disorder,
     harness::{Can, Does, Entry, Opened, Opening, Site, Trouble},
     run::every_scenario,
 };
@@ -57,6 +58,7 @@ fn open(opening: Opening) -> Opened {
 struct Account {
     simulator: Running,
     warehouse: Arc<dyn Warehouse>,
+    lists: Arc<Disorder>,
     clock: Arc<HandClock>,
     listener: Option<TcpListener>,
 }
@@ -95,9 +97,10 @@ impl Account {
         let clock = HandClock::new();
         let waits = HttpWaits { total: Duration::from_secs(5), ..HttpWaits::default() };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(waits, Guard::stand_ins()).unwrap());
-        let hub = context(Arc::clone(&clock), transport, None);
+        let lists = Disorder::over(transport, &["query changed", "query left"]);
+        let hub = context(Arc::clone(&clock), lists.clone(), None);
         let warehouse = warehouse("shiphero", &settings(&values, &secrets), &hub);
-        Self { simulator, warehouse, clock, listener }
+        Self { simulator, warehouse, lists, clock, listener }
     }
 
     fn handle(&self) -> Handle {
@@ -201,8 +204,10 @@ impl Site for Account {
         self.simulator.faults().add(rule.first(3));
     }
 
-    /// Its lists are read from a time on, and come again by themselves; calls are another scenario.
-    fn disorder(&self) {}
+    /// In which order its lists come is not documented; calls are another scenario.
+    fn disorder(&self) {
+        self.lists.begin();
+    }
 
     /// It calls when something leaves.
     async fn calls(&self) -> Vec<WebhookCall> {

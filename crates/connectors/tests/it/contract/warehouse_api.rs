@@ -1,5 +1,5 @@
-//! The warehouse that calls us. Its desk is a model in memory that keeps the hub's rules; the program's own desk is tried by
-//! the program's tests, on both databases.
+//! The warehouse that calls us. Its desk is a model in memory that keeps the hub's rules, so that the connector is tried by
+//! itself; over the program's own desk the same scenarios are played by the program's tests (`contract::desk`).
 
 use std::{
     collections::BTreeMap,
@@ -58,6 +58,14 @@ struct Kept {
     put_away: Vec<String>,
     trouble: Option<(Trouble, EffectKind)>,
     nonsense: u32,
+    /// What is written and is not told yet, where it is told out of order.
+    late: Option<Vec<Told>>,
+}
+
+impl Kept {
+    fn tell(&mut self, told: Told) {
+        self.late.as_mut().unwrap_or(&mut self.told).push(told);
+    }
 }
 
 /// A desk in memory.
@@ -122,6 +130,9 @@ impl Desk for Model {
             kept.nonsense -= 1;
             return Err(ConnectorError::unexpected("what lies on the desk cannot be read"));
         }
+        // The last first, and after them each once more.
+        let late = kept.late.as_mut().map(std::mem::take).unwrap_or_default();
+        kept.told.extend(late.iter().rev().cloned().chain(late.iter().cloned()));
         // Two at a time, so that going on is tried too.
         let from = usize::try_from(after).unwrap();
         let told: Vec<Told> = kept.told.iter().skip(from).take(2).cloned().collect();
@@ -163,7 +174,7 @@ impl Floor {
     /// So many of each SKU leave, in so many boxes.
     fn ship(&self, key: &str, units: &[(&str, u32)], boxes: usize, is_final: bool) {
         let mut kept = self.desk.kept.lock().unwrap();
-        let number = kept.told.len();
+        let number = kept.told.len() + kept.late.as_ref().map_or(0, Vec::len);
         let lying = kept.lying.get_mut(key).expect("a request");
         let mut packages = vec![Package::default(); boxes];
         let mut shelves = self.shelves.lock().unwrap();
@@ -201,14 +212,14 @@ impl Floor {
             lying.standing.state = DeskState::Closed;
         }
         lying.shipped.push(shipment.clone());
-        kept.told.push(Told::Shipment(shipment));
+        kept.tell(Told::Shipment(shipment));
     }
 
     fn stop(&self, key: &str, done: Act<'_>) {
         let mut kept = self.desk.kept.lock().unwrap();
         let lying = kept.lying.get_mut(key).expect("a request");
         lying.standing = act(lying.standing, done).unwrap();
-        kept.told.push(Told::State(key.to_owned(), RequestState::Cancelled));
+        kept.tell(Told::State(key.to_owned(), RequestState::Cancelled));
     }
 
     /// Keys of what lies there like this.
@@ -322,6 +333,10 @@ impl Site for Floor {
         kept.counts.push(PostedCount { id, feed });
     }
 
+    fn reports_are_whole(&self) -> bool {
+        true
+    }
+
     fn figures(&self) -> BTreeMap<String, (Decimal, Decimal)> {
         let mut promised = Units::new();
         for order in self.orders().into_iter().filter(|order| order.live && order.shipments.is_empty()) {
@@ -344,8 +359,10 @@ impl Site for Floor {
         self.desk.kept.lock().unwrap().nonsense = 3;
     }
 
-    /// What is told once under its id cannot come twice.
-    fn disorder(&self) {}
+    /// A desk keeps each shipment once, so twice is more than it would say; the connector may not mind.
+    fn disorder(&self) {
+        self.desk.kept.lock().unwrap().late = Some(Vec::new());
+    }
 
     async fn calls(&self) -> Vec<WebhookCall> {
         Vec::new()

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use simulators::dsfx::{Fault, Feed};
 
 use super::{
-    faults::drains,
+    faults::{drains, with_files_in_disorder},
     flow,
     races::{at_warehouse, becomes, dsfx, key, one_row},
 };
@@ -27,6 +27,11 @@ async fn notes_in_flat_files_by_folder_on_sqlite() {
         ..Setup::default()
     };
     flow::run(setup, 60).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault() {
+    with_files_in_disorder(Setup { flat: true, ..Setup::default() }, 3_200).await;
 }
 
 /// Files that are damaged in every way: a wrong row takes its shipment along and no other, a file that is sent again brings

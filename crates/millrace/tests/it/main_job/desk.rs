@@ -10,6 +10,7 @@ use std::{
 use simulators::brightpearl::NewLine;
 
 use super::{
+    faults::one_after_the_other,
     flow::run,
     races::{at_warehouse, becomes, cancel, key, one_row, outcome, status_told},
 };
@@ -42,6 +43,16 @@ async fn notes_by_desk_on_postgres() {
         80,
     )
     .await;
+}
+
+/// Beside what happens at Brightpearl's end, a fifth of the warehouse's calls is lost, half of them with their effect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault() {
+    let setup = Setup { ships: Ships::Desk, basis: "physical", ..Setup::default() };
+    let beside = |world: &World, round: usize| wms(world).lose(u64::try_from(round).expect("few rounds"));
+    // What the program said no to would never settle.
+    let meanwhile = |world: &World| assert_eq!(wms(world).problems(), Vec::<String>::new());
+    one_after_the_other(setup, 3_300, beside, meanwhile).await;
 }
 
 /// In each phase the outcome is the warehouse's own word, told in seconds and not at the deadline.

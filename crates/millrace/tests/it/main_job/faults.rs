@@ -8,7 +8,7 @@ use simulators::{
     faults::{Fault, FaultRule},
 };
 
-use super::flow::place;
+use super::{flow::place, races::dsfx};
 use crate::world::{Setup, Warehouse, World};
 
 const HOLD: Duration = Duration::from_secs(3);
@@ -53,7 +53,13 @@ pub async fn drains(world: &mut World, expected: &BTreeSet<i64>, limit: Duration
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_of_the_network_one_after_the_other() {
-    let mut world = World::new(Setup::default()).await;
+    one_after_the_other(Setup::default(), 100, |_, _| {}, |_| {}).await;
+}
+
+/// Every fault at Brightpearl's end, one after the other. What the warehouse's end does beside each is begun by `beside`, which
+/// is told the round; while a round settles, `meanwhile` happens again and again.
+pub async fn one_after_the_other(setup: Setup, seed: u64, beside: impl Fn(&World, usize), meanwhile: impl Fn(&World)) {
+    let mut world = World::new(setup).await;
     world.start();
     let mut expected = BTreeSet::new();
     for (round, fault) in http_faults().into_iter().enumerate() {
@@ -70,17 +76,36 @@ async fn every_fault_of_the_network_one_after_the_other() {
                 add(FaultRule::new(fault).method("GET").chance(0.05)),
             ]
         };
-        expected.extend(place(&world, 12, 100 + u64::try_from(round).expect("few rounds")).expected);
+        beside(&world, round);
+        expected.extend(place(&world, 12, seed + u64::try_from(round).expect("few rounds")).expected);
         tokio::time::sleep(Duration::from_secs(4)).await;
         for rule in rules {
             world.brightpearl.faults().remove(rule);
         }
         let expected = expected.clone();
         let what = format!("everything settles after {name}");
-        world.until(&what, Duration::from_secs(120), move |world| world.all_told(&expected)).await;
+        let settled = |world: &World| {
+            meanwhile(world);
+            world.all_told(&expected)
+        };
+        world.until(&what, Duration::from_secs(120), settled).await;
         world.invariants().expect("the invariants hold");
     }
     assert!(!world.brightpearl.faults().fired().is_empty(), "faults were played");
+}
+
+/// The same while files of the warehouse come in halves, twice and out of order.
+pub async fn with_files_in_disorder(setup: Setup, seed: u64) {
+    let faults =
+        [FileFault::DuplicateFile, FileFault::HalfWritten { pause: Duration::from_millis(300) }, FileFault::Reordered];
+    let beside = |world: &World, round: usize| {
+        dsfx(world).inject(Feed::Shipments, faults[round % faults.len()].clone()).expect("the fault fits");
+    };
+    // What is held back until another one has been written is not to wait for the next round.
+    let meanwhile = |world: &World| {
+        dsfx(world).release_held(connect::Clock::now(&connect::SystemClock::default())).expect("the folder");
+    };
+    one_after_the_other(setup, seed, beside, meanwhile).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

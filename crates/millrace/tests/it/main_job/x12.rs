@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use simulators::dsfx::{Acknowledging, Handling, OrderState};
 
 use super::{
+    faults::with_files_in_disorder,
     flow,
     races::{at_warehouse, becomes, cancel, dsfx, key, one_row, outcome},
     stock,
@@ -28,6 +29,11 @@ async fn notes_in_x12_by_folder_on_sqlite() {
         ..Setup::default()
     };
     flow::run(setup, 60).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_fault() {
+    with_files_in_disorder(Setup { x12: true, ..Setup::default() }, 3_100).await;
 }
 
 /// Control numbers count up without a gap, however many orders are planned at once, and each stands in one file.
