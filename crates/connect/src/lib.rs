@@ -57,7 +57,9 @@ pub use order::{Address, Allocation, BundleRole, LineStock, Money, Order, OrderL
 pub use sample::{Sample, SampleKind, Show, Shown, ShownRow};
 pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
-pub use shipment::{LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest};
+pub use shipment::{
+    HEAVIEST, LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest, plausible_weight,
+};
 pub use source::{
     AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
     OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock,

@@ -137,7 +137,23 @@ pub struct LineRef {
     pub sku: String,
 }
 
+/// No shipment weighs more, in kilograms: what is said to is a mistake of units or of typing. Brightpearl takes no more of a
+/// goods-out note.
+pub const HEAVIEST: Decimal = Decimal::from_parts(99_999_999, 0, 0, false, 2);
+
+/// What was said to weigh something, if it can be true: more than nothing, and no more than [`HEAVIEST`]. Zero is what is written
+/// where nobody weighed.
+pub fn plausible_weight(kilograms: Decimal) -> Option<Decimal> {
+    (kilograms > Decimal::ZERO && kilograms <= HEAVIEST).then_some(kilograms)
+}
+
 impl Shipment {
+    /// What its boxes weigh together, in kilograms, as far as they were weighed. A weight that cannot be true tells nothing.
+    pub fn weight(&self) -> Option<Decimal> {
+        let weighed = self.packages.iter().filter_map(|package| plausible_weight(package.weight?));
+        plausible_weight(weighed.sum())
+    }
+
     /// Every line that left, in box order.
     pub fn lines(&self) -> impl Iterator<Item = &PackageLine> {
         self.packages.iter().flat_map(|package| package.lines.iter()).chain(self.loose.iter())

@@ -124,6 +124,9 @@ pub struct RejectedInput {
     /// It is shown, and nothing waits for it: it is of a kind that says nothing of goods, so far as is known here. Otherwise stock
     /// counts wait until it is settled, since it may say what left.
     pub beside: bool,
+    /// The key of the order it is of, as far as it says. A warehouse that others use as well lists their orders too, and what is
+    /// wrong with those concerns nobody here. `None`: nothing says whose it is, so it is shown.
+    pub key: Option<String>,
 }
 
 /// Where to go on reading. Opaque; taken from the remote system's own answers, never from our clock.

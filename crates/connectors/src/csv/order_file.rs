@@ -134,6 +134,37 @@ pub(super) fn columns(text: &str) -> Result<Vec<Column>, String> {
     }
 }
 
+/// Whether titles and fixed texts can be written as they are: each of them would be wrong in every file.
+///
+/// # Errors
+/// Which of them cannot, for the person who gave it.
+pub(super) fn can_be_written(columns: &[Column], header: bool, form: &Form) -> Result<(), String> {
+    for column in columns {
+        let title = header.then(|| ("the title", &column.title));
+        let fixed = match &column.value {
+            Value::Fixed(text) => Some(("the fixed text", text)),
+            Value::Field(_) => None,
+        };
+        for (what, text) in title.into_iter().chain(fixed) {
+            if form.quote.is_none() && text.contains(form.delimiter) {
+                return Err(format!(
+                    "{}: {what} {text:?} holds the mark between cells, and nothing is quoted, so it would be two cells: change \
+                     the text, the mark, or the quotes",
+                    column.title
+                ));
+            }
+            if !form.carries(text) {
+                return Err(format!(
+                    "{}: {what} {text:?} holds characters that {} cannot carry",
+                    column.title,
+                    form.encoding.name()
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// The field itself, from its name.
 fn known(name: &str) -> &'static str {
     FIELDS.into_iter().find(|field| *field == name).unwrap_or_default()
@@ -397,6 +428,34 @@ mod tests {
             let problem = columns(text).unwrap_err();
             assert!(problem.contains(told), "{text}: {problem}");
         }
+    }
+
+    #[test]
+    fn a_text_of_the_settings_that_would_be_two_cells_is_refused() {
+        let whole = "o=order_number,n=name,a=address1,c=city,p=postcode,y=country,s=sku,q=quantity";
+        let tried = |more: &str, set: &[(&str, &str)]| {
+            let columns = format!("{whole},{more}");
+            let mut values =
+                vec![("transport", "folder"), ("folder", "/srv/exchange"), ("order_columns", columns.as_str())];
+            values.extend_from_slice(set);
+            let values = values.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            Config::new(&Settings { values, ..Settings::default() }).map(|_| ()).map_err(|error| error.to_string())
+        };
+        let bare = [("quote", "none"), ("delimiter", "pipe")];
+        let headless = [("quote", "none"), ("delimiter", "pipe"), ("order_has_header", "false")];
+        for (more, set) in [("f=\"a|b\"", &bare[..]), ("\"x|y\"=notes", &bare), ("f=\"a|b\"", &headless)] {
+            let problem = tried(more, set).unwrap_err();
+            assert!(problem.contains("order_columns") && problem.contains("two cells"), "{more}: {problem}");
+        }
+        // A title that is not written, another mark, and quotes around it.
+        for (more, set) in [
+            ("\"x|y\"=notes", &headless[..]),
+            ("f=\"a;b\",\"x;y\"=notes", &bare),
+            ("f=\"a|b\",\"x|y\"=notes", &[("delimiter", "pipe")]),
+        ] {
+            assert_eq!(tried(more, set), Ok(()), "{more}");
+        }
+        assert!(tried("f=\"\u{6771}\"", &[("encoding", "windows-1252")]).unwrap_err().contains("cannot carry"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use connect::{Field, FieldKind, Settings, SettingsError};
 use encoding_rs::{UTF_8, WINDOWS_1252};
 
-use super::order_file::{Formulas, OrderTable, columns};
+use super::order_file::{Formulas, OrderTable, can_be_written, columns};
 use crate::files::{
     exchange::{Incoming, Kind, Names},
     place::{self, Place, field},
@@ -135,7 +135,7 @@ pub(super) static FIELDS: &[Field] = &[
         "Around cells",
         FieldKind::Choice(&[("double", "Double quotes"), ("single", "Single quotes"), ("none", "Nothing")]),
         Some("double"),
-        "Nothing: a delimiter inside a text becomes a space, and an order whose SKU holds one is refused.",
+        "Nothing: a delimiter inside a text becomes a space, and an order whose SKU holds one is refused. So is a fixed text or a title with one.",
     ),
     field(
         "quoting",
@@ -228,11 +228,14 @@ impl Config {
         if shipments.names == stock.names {
             return Err(SettingsError::field("stock_files", "must differ from the names of shipment files"));
         }
+        let order_columns =
+            columns(&given("order_columns")?).map_err(|problem| SettingsError::field("order_columns", problem))?;
+        can_be_written(&order_columns, is("order_has_header"), &form)
+            .map_err(|problem| SettingsError::field("order_columns", problem))?;
         let closed = text("closed_status").unwrap_or_default().to_lowercase();
         Ok(Self {
             orders: OrderTable {
-                columns: columns(&given("order_columns")?)
-                    .map_err(|problem| SettingsError::field("order_columns", problem))?,
+                columns: order_columns,
                 header: is("order_has_header"),
                 form: form.clone(),
                 quote_all: given("quoting")? == "all",

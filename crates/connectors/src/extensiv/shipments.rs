@@ -353,6 +353,7 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
         },
         reason: format!("order {id} could not be used: {reason}"),
         beside: false,
+        key: filled(order.get("referenceNum").and_then(Value::as_str)).map(|key| base_key(key).to_owned()),
     }
 }
 
@@ -371,5 +372,14 @@ mod tests {
         assert!(super::is_last(2, late, &[left(3, early), left(2, late)]));
         assert!(super::is_last(3, early, &[left(2, early), left(3, early)]));
         assert!(!super::is_last(2, early, &[left(2, early), left(3, early)]));
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_whose_it_is() {
+        let key = |order: serde_json::Value| super::rejected(&order, "no").key;
+        assert_eq!(key(serde_json::json!({ "referenceNum": "PO4711" })).as_deref(), Some("PO4711"));
+        assert_eq!(key(serde_json::json!({ "referenceNum": "BPacme-O1-2" })).as_deref(), Some("BPacme-O1"), "a part");
+        assert_eq!(key(serde_json::json!({ "referenceNum": " " })), None);
+        assert_eq!(key(serde_json::json!([])), None);
     }
 }

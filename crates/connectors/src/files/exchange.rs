@@ -161,7 +161,12 @@ impl Incoming {
 }
 
 fn reject(input: Inbound, reason: &str) -> RejectedInput {
-    RejectedInput { reason: format!("{}: {reason}. Nothing of the file was used", input.name), input, beside: false }
+    RejectedInput {
+        reason: format!("{}: {reason}. Nothing of the file was used", input.name),
+        input,
+        beside: false,
+        key: None,
+    }
 }
 
 /// Rows of a file that are held for a person, while the others are used.
@@ -175,7 +180,7 @@ fn part(file: &Complete, bad: &SetAside) -> RejectedInput {
         if lines.len() == 1 { "line" } else { "lines" },
         lines.join(", ")
     );
-    RejectedInput { input: Inbound { name, content_hash: sha256(&content), content }, reason, beside: false }
+    RejectedInput { input: Inbound { name, content_hash: sha256(&content), content }, reason, beside: false, key: None }
 }
 
 /// Rows of a kind that is not known here: they are shown, and the file is used.

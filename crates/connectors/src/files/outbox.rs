@@ -179,7 +179,12 @@ impl Outbox {
     ) -> Result<Option<Result<Complete, RejectedInput>>, ConnectorError> {
         let unread = |reason: String| {
             let stand_in = format!("{}:{}", entry.size, entry.modified.unwrap_or_default());
-            Some(Err(RejectedInput { input: inbound(&entry.name, stand_in.as_bytes()), reason, beside: false }))
+            Some(Err(RejectedInput {
+                input: inbound(&entry.name, stand_in.as_bytes()),
+                reason,
+                beside: false,
+                key: None,
+            }))
         };
         if entry.size > LARGEST {
             return Ok(unread(format!(
@@ -211,6 +216,7 @@ impl Outbox {
             input: inbound(&entry.name, &content),
             reason: format!("{wrong}: the file was cut off. Ask the warehouse to send it again"),
             beside: false,
+            key: None,
         })))
     }
 

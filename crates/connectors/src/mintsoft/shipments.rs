@@ -15,7 +15,7 @@ use super::{
     calls::{PAGE, Read},
     client::Purpose,
     statuses::Standing,
-    wire::{Order, list, parse, typed},
+    wire::{Order, filled, list, parse, typed},
 };
 use crate::times::{can_go_on_from, earlier, http_date, overlap};
 
@@ -186,6 +186,13 @@ fn id(row: &(String, Value)) -> Option<i64> {
     row.1.get("ID").and_then(Value::as_i64)
 }
 
+/// What an order was made under, also of one that cannot be read as a whole. Told as [`Order::key`] tells it.
+fn key_in(order: &Value) -> Option<String> {
+    let text = |field: &str| filled(order.get(field).and_then(Value::as_str));
+    let number = text("OrderNumber")?;
+    Some(text("ExternalOrderReference").filter(|reference| number.starts_with(reference)).unwrap_or(number).to_owned())
+}
+
 fn rejected(order: &Value, reason: &str) -> RejectedInput {
     let content = order.to_string();
     let id = order.get("ID").map_or_else(|| "without a number".to_owned(), Value::to_string);
@@ -197,5 +204,20 @@ fn rejected(order: &Value, reason: &str) -> RejectedInput {
         },
         reason: format!("order {id} could not be used: {reason}"),
         beside: false,
+        key: key_in(order),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn what_cannot_be_used_says_whose_it_is() {
+        let key = |order: serde_json::Value| super::rejected(&order, "no").key;
+        assert_eq!(key(json!({ "OrderNumber": "PO-4711" })).as_deref(), Some("PO-4711"));
+        let part = json!({ "OrderNumber": "BPacme-O1-2", "ExternalOrderReference": "BPacme-O1" });
+        assert_eq!(key(part).as_deref(), Some("BPacme-O1"));
+        assert_eq!(key(json!({ "OrderNumber": 7 })), None);
     }
 }

@@ -279,6 +279,7 @@ fn rejected(transfer: &Transfer, key: &str, reason: &str) -> RejectedInput {
         },
         reason: format!("transfer {} of {key} could not be used: {reason}", transfer.name),
         beside: false,
+        key: Some(key.to_owned()),
     }
 }
 
@@ -300,7 +301,23 @@ pub(super) fn since(order: &Order, transfers: &[&Transfer]) -> Result<Option<Tim
 mod tests {
     use connect::FeedCursor;
 
-    use super::{Place, moved};
+    use super::{Place, Transfer, moved, rejected};
+
+    #[test]
+    fn what_cannot_be_used_says_whose_it_is() {
+        let transfer = Transfer {
+            id: 3,
+            name: "WH/OUT/00003".to_owned(),
+            state: "done".to_owned(),
+            picking_type_code: "outgoing".to_owned(),
+            sale_id: None,
+            date_done: String::new(),
+            carrier_id: None,
+            carrier_tracking_ref: String::new(),
+            write_date: String::new(),
+        };
+        assert_eq!(rejected(&transfer, "PO-4711", "a product without a SKU left").key.as_deref(), Some("PO-4711"));
+    }
 
     #[test]
     fn a_place_is_read_back_as_it_was_written() {

@@ -98,20 +98,23 @@ impl ShipHero {
             }
         }
         let ids: BTreeSet<String> = seen.keys().cloned().collect();
-        let told: Vec<(String, Result<Told, ConnectorError>)> = stream::iter(seen)
+        let told: Vec<(String, Option<String>, Result<Told, ConnectorError>)> = stream::iter(seen)
             .map(|(id, seen)| async move {
+                let key = seen.head.as_ref().and_then(Head::key).map(str::to_owned);
                 match self.tell(&id, seen).await {
                     Err(error) if error.is_passing() => Err(error),
-                    told => Ok((id, told)),
+                    told => Ok((id, key, told)),
                 }
             })
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
-        for (id, told) in told {
+        for (id, key, told) in told {
             match told {
                 Ok(told) => take(&mut read, &id, told),
-                Err(error) => read.rejected.push(rejected(&json!({ "id": id }), &error.message)),
+                Err(error) => {
+                    read.rejected.push(RejectedInput { key, ..rejected(&json!({ "id": id }), &error.message) })
+                }
             }
         }
         self.told.lock().await.retain(|id, _| ids.contains(id));
@@ -186,13 +189,22 @@ fn take(read: &mut ShipmentPage, id: &str, told: Told) {
     read.shipments.extend(told.left.shipments);
     // What a person has to look at first has not been told: the order is not over.
     let open = !told.left.unusable.is_empty();
+    let key = told.state.as_ref().map(|(key, _)| key.clone());
     read.states.extend(told.state.map(|(key, state)| match state {
         RequestState::Finished if open => (key, RequestState::Working),
         state => (key, state),
     }));
     for (shipment, why) in told.left.unusable {
-        read.rejected.push(rejected(&json!({ "id": shipment, "order_id": id }), &why));
+        let row = json!({ "id": shipment, "order_id": id });
+        read.rejected.push(RejectedInput { key: key.clone(), ..rejected(&row, &why) });
     }
+}
+
+/// What the order of a row was made under, also of one that cannot be read as a whole. Told as [`Head::key`] tells it.
+fn key_in(row: &Value) -> Option<String> {
+    let order = row.get("order").unwrap_or(row);
+    let text = |field: &str| filled(order.get(field).and_then(Value::as_str));
+    text("partner_order_id").or_else(|| text("order_number")).map(str::to_owned)
 }
 
 fn rejected(row: &Value, reason: &str) -> RejectedInput {
@@ -206,5 +218,20 @@ fn rejected(row: &Value, reason: &str) -> RejectedInput {
         },
         reason: format!("order or shipment {id} could not be used: {reason}"),
         beside: false,
+        key: key_in(row),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn what_cannot_be_used_says_whose_it_is() {
+        let key = |row: serde_json::Value| super::rejected(&row, "no").key;
+        assert_eq!(key(json!({ "order_number": "PO-4711" })).as_deref(), Some("PO-4711"));
+        let shipment = json!({ "id": "S1", "order": { "order_number": "7", "partner_order_id": "BPacme-O1" } });
+        assert_eq!(key(shipment).as_deref(), Some("BPacme-O1"));
+        assert_eq!(key(json!({ "id": "S1" })), None);
     }
 }

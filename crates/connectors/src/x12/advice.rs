@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use connect::plausible_weight;
 use jiff::civil;
 use rust_decimal::Decimal;
 
@@ -71,6 +72,8 @@ pub struct AdviceLine {
     pub ids: Vec<(String, String)>,
     /// W1209.
     pub lot: Option<String>,
+    /// W1210 in kilograms, where W1212 says in which unit it is.
+    pub weight: Option<Decimal>,
     /// `N9` under it: qualifier and value.
     pub references: Vec<(String, String)>,
 }
@@ -111,6 +114,8 @@ pub struct Advice {
     pub boxes: Vec<AdviceBox>,
     /// W0301.
     pub total: Option<Decimal>,
+    /// W0302 in kilograms, where W0303 says in which unit it is.
+    pub weight: Option<Decimal>,
 }
 
 impl Advice {
@@ -162,6 +167,7 @@ impl Advice {
                 "N9" => advice.refer(segment),
                 "W03" => {
                     advice.total = Some(number(segment, 1, "the number of units shipped")?);
+                    advice.weight = weight(segment, 2, 3);
                 }
                 _ => {}
             }
@@ -223,10 +229,33 @@ impl AdviceLine {
             shipped,
             unit: segment.get(5).to_owned(),
             lot: segment.text(9).map(str::to_owned),
+            weight: weight(segment, 10, 12),
             ids: ids.into_iter().chain(upc).collect(),
             references: Vec::new(),
         })
     }
+}
+
+/// A weight in kilograms. `None` where it is none, cannot be true, or does not say its unit: what left is worth more than what it
+/// weighs, so nothing is held for it.
+fn weight(segment: &Segment, element: usize, unit: usize) -> Option<Decimal> {
+    let weight = dictionary::number(segment.get(element))?;
+    let kilograms = match segment.get(unit) {
+        "KG" | "K" => Decimal::ONE,
+        "GR" | "G" => Decimal::from_parts(1, 0, 0, false, 3),
+        // The international pound and its sixteenth, exactly.
+        "LB" | "L" => Decimal::from_parts(45_359_237, 0, 0, false, 8),
+        "OZ" | "O" => Decimal::from_parts(2_579_719_349, 6, 0, false, 12),
+        _ => return None,
+    };
+    let weighed = weight.checked_mul(kilograms).and_then(|weight| plausible_weight(weight.round_dp(3).normalize()));
+    if weighed.is_none() {
+        tracing::info!(
+            segment.at = segment.at,
+            "passed over in a document of the warehouse: a weight that cannot be true"
+        );
+    }
+    weighed
 }
 
 /// A number that may be missing.

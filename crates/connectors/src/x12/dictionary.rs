@@ -157,7 +157,7 @@ static SEGMENTS: &[SegmentKind] = segments! {
     "W12" "Shipped line" [7 17 21] {
         1 Code 2 2 "Status", 2 Number 1 15 "Quantity ordered", 3 Number 1 10 "Quantity shipped", 4 Number 1 9 "Difference",
         5 Code 2 2 "Unit", 6 Text 12 12 "Case code (UPC)", 7 Code 2 2 "Kind of product id", 8 Text 1 48 "Product id",
-        9 Text 1 12 "Warehouse lot", 10 Number 1 10 "Weight", 17 Code 2 2 "Kind of product id", 18 Text 1 48 "Product id",
+        9 Text 1 12 "Warehouse lot", 10 Number 1 10 "Weight", 11 Code 1 2 "Kind of weight", 12 Code 1 1 "Unit of weight", 17 Code 2 2 "Kind of product id", 18 Text 1 48 "Product id",
         21 Code 2 2 "Kind of product id", 22 Text 1 48 "Product id"
     }
     "W03" "Total shipped" [] {

@@ -89,6 +89,7 @@ impl Profile {
         }
         for line in advice.lines() {
             self.look_at_line(&key, line)?;
+            self.look_at_serials(&key, line)?;
         }
         if left.is_zero() {
             if advice.key.is_none() {
@@ -173,6 +174,19 @@ impl Profile {
         }
     }
 
+    /// Each unit has a serial number or none has: of how many left, one of the two is wrong (x12.md §8.3).
+    fn look_at_serials(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
+        let count = self.places.serials(line).len();
+        if count == 0 || Decimal::from(count) == line.shipped {
+            return Ok(());
+        }
+        let why = format!(
+            "order {key}: {} left of the line, and it has {count} serial numbers: ask the warehouse what left",
+            line.shipped
+        );
+        Err(Broken::new(line.at, "024", why))
+    }
+
     fn sku<'a>(&self, ids: &'a [(String, String)]) -> Option<&'a str> {
         self.sku_qualifiers_in.iter().find_map(|qualifier| value_of(ids, qualifier))
     }
@@ -188,10 +202,16 @@ impl Profile {
             }
             match self.places.of_box(one).as_slice() {
                 [] => loose.extend(lines),
-                [tracking] => match packages.iter_mut().find(|known| known.tracking.as_deref() == Some(tracking)) {
-                    Some(known) => known.lines.extend(lines),
-                    None => packages.push(Package { tracking: Some(tracking.clone()), weight: None, lines }),
-                },
+                [tracking] => {
+                    let weight = weight_of(&one.lines);
+                    match packages.iter_mut().find(|known| known.tracking.as_deref() == Some(tracking)) {
+                        Some(known) => {
+                            known.weight = known.weight.zip(weight).map(|(known, more)| known + more);
+                            known.lines.extend(lines);
+                        }
+                        None => packages.push(Package { tracking: Some(tracking.clone()), weight, lines }),
+                    }
+                }
                 several => {
                     let numbered =
                         several.iter().map(|number| Package { tracking: Some(number.clone()), ..Package::default() });
@@ -205,7 +225,7 @@ impl Profile {
             match everywhere.as_slice() {
                 [only] => packages.push(Package {
                     tracking: Some(only.clone()),
-                    weight: None,
+                    weight: weight_of(advice.lines()),
                     lines: std::mem::take(&mut loose),
                 }),
                 several => {
@@ -214,6 +234,10 @@ impl Profile {
                     );
                 }
             }
+        }
+        // The weight of everything is that of a box only where there is one.
+        if let ([only], Some(weight)) = (packages.as_mut_slice(), advice.weight) {
+            only.weight = Some(weight);
         }
         Ok((packages, loose))
     }
@@ -398,6 +422,13 @@ impl Profile {
         }
         Ok(())
     }
+}
+
+/// What these lines weigh together, where it is said of each of which something left.
+fn weight_of<'a>(lines: impl IntoIterator<Item = &'a AdviceLine>) -> Option<Decimal> {
+    let weights: Option<Vec<Decimal>> =
+        lines.into_iter().filter(|line| !line.shipped.is_zero()).map(|line| line.weight).collect();
+    weights.filter(|weights| !weights.is_empty()).map(|weights| weights.into_iter().sum())
 }
 
 /// A figure of a SKU over its lots. One that a lot lacks is not known.

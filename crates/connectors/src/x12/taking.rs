@@ -316,7 +316,12 @@ fn note(interchange: &Interchange, findings: &[Finding]) {
 }
 
 pub(super) fn set_aside(input: Inbound, broken: &Broken) -> RejectedInput {
-    RejectedInput { reason: format!("{}: {broken}. Nothing of the file was used", input.name), input, beside: false }
+    RejectedInput {
+        reason: format!("{}: {broken}. Nothing of the file was used", input.name),
+        input,
+        beside: false,
+        key: None,
+    }
 }
 
 /// One document of a file that is held for a person, while the others of the file are used.
@@ -324,7 +329,7 @@ fn part(file: &Complete, interchange: &Interchange, control: &str, segments: &[S
     let content = raw(interchange, segments).into_bytes();
     let name = format!("{}#{}-{control}", file.name, interchange.control());
     let input = Inbound { name, content_hash: sha256(&content), content };
-    RejectedInput { reason: format!("{}: {why}", input.name), input, beside: false }
+    RejectedInput { reason: format!("{}: {why}", input.name), input, beside: false, key: None }
 }
 
 /// Every segment of an interchange but the ends of groups.

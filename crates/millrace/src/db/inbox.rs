@@ -119,7 +119,7 @@ pub(super) async fn keep_inputs(
         rows,
     )
     .await?;
-    for RejectedInput { input, reason, beside } in rejected {
+    for RejectedInput { input, reason, beside, key: _ } in rejected {
         let kind = if *beside { INPUT } else { kind };
         let hash = if input.content_hash.is_empty() { sha256(&input.content) } else { input.content_hash.clone() };
         let subject = format!("{}/{hash}", input.name);

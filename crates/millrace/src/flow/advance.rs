@@ -255,7 +255,6 @@ fn step(
             Ok(vec![runtime.source.plan_note(&key, &note)?])
         }
         NextStep::UpdateShipping { note_id } => {
-            let weight: rust_decimal::Decimal = shipment.packages.iter().filter_map(|package| package.weight).sum();
             let details = ShippingDetails {
                 order_id: request.order_id,
                 note_id: *note_id,
@@ -267,7 +266,7 @@ fn step(
                     .collect(),
                 ship_method_id: source_method(runtime, shipment)?,
                 boxes: u32::try_from(shipment.packages.len().max(1)).unwrap_or(u32::MAX),
-                weight: (!weight.is_zero()).then_some(weight),
+                weight: shipment.weight(),
             };
             runtime.source.plan_shipping(&key, &details)
         }

@@ -12,7 +12,7 @@ use engine::{order::Disposition, plan::Plan, settings::StartMode};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{FlowError, orders};
+use super::{FlowError, orders, shipments::leave_out_others};
 use crate::{
     db::{ChannelKind, Database, Lost, NewShipment},
     runtime::Runtime,
@@ -386,7 +386,8 @@ fn before_it_was_sent(runtime: &Runtime, order: &Order, stands: Stands) -> Order
 async fn read_shipments(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
     let mut cursor = FeedCursor::default();
     loop {
-        let page = runtime.warehouse.shipments_again(since, &cursor).await?;
+        let mut page = runtime.warehouse.shipments_again(since, &cursor).await?;
+        leave_out_others(&runtime.key_head(), &mut page);
         let seen = runtime.db.inputs_seen(&runtime.key, &page.taken).await?;
         let all_seen = !page.taken.is_empty() && seen.iter().all(|seen| *seen);
         report.rejected += page.rejected.len();

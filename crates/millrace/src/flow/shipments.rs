@@ -1,7 +1,7 @@
 //! Shipments: warehouse → what the source is told.
 
 use connect::{
-    FeedCursor, Inbound, Letters, Shipment,
+    FeedCursor, Inbound, Letters, Shipment, ShipmentPage,
     planted::{Planted, planted},
 };
 
@@ -75,32 +75,28 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
             .into_iter()
             .find(|channel| channel.kind == ChannelKind::Shipments)
             .and_then(|channel| channel.cursor);
-        let page = runtime.warehouse.shipments(&FeedCursor(cursor)).await?;
+        let mut page = runtime.warehouse.shipments(&FeedCursor(cursor)).await?;
         let more = page.more;
+        let nothing = page.shipments.is_empty() && page.taken.is_empty() && page.rejected.is_empty();
+        leave_out_others(&runtime.key_head(), &mut page);
         if planted(Planted::PutAwayFirst) {
             put_away(runtime, &page.taken, &page.rejected).await;
         }
-        let nothing = page.shipments.is_empty() && page.taken.is_empty() && page.rejected.is_empty();
         summary.rejected += page.rejected.len();
         let seen = seen(runtime, &page.taken).await?;
         // A file that was taken in before, content and all, brings nothing: it was not put away in time.
         let all_seen = !page.taken.is_empty() && seen.iter().all(|seen| *seen) && page.rejected.is_empty();
         if !all_seen {
-            // A page of a warehouse that others use as well holds their orders too; a file in our folder is meant for us.
-            let for_us = !page.taken.is_empty();
-            let ours = |key: &str| for_us || key.starts_with(&runtime.key_head());
-            let states = page.states.into_iter().filter(|(key, _)| ours(key)).collect();
             let named = by_reference(runtime, page.by_reference).await?;
             let shipments = page
                 .shipments
                 .into_iter()
                 .chain(named)
-                .filter(|shipment| ours(&shipment.key))
                 .map(|shipment| NewShipment { id: runtime.shipment_id(), shipment })
                 .collect();
             let recorded: ShipmentsRecorded = runtime
                 .db
-                .record_shipments(&runtime.key, shipments, states, &page.taken, &page.rejected, &page.next)
+                .record_shipments(&runtime.key, shipments, page.states, &page.taken, &page.rejected, &page.next)
                 .await?;
             summary.new += recorded.new;
             summary.known += recorded.known;
@@ -130,6 +126,18 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         tracing::warn!(connection.id = %runtime.key.connection, "{missing} messages were not acknowledged in time");
     }
     Ok(summary)
+}
+
+/// A page of a warehouse that others use as well holds their orders too: neither what left of them nor what is wrong with them
+/// concerns anybody here. A file in our folder is meant for us, whatever it names.
+pub(super) fn leave_out_others(head: &str, page: &mut ShipmentPage) {
+    if !page.taken.is_empty() {
+        return;
+    }
+    let ours = |key: &str| key.starts_with(head);
+    page.shipments.retain(|shipment| ours(&shipment.key));
+    page.states.retain(|(key, _)| ours(key));
+    page.rejected.retain(|one| one.key.as_deref().is_none_or(ours));
 }
 
 /// Puts the request's key where the warehouse gave the order's reference. Where there is no such request, or more than one, the
@@ -202,5 +210,46 @@ pub(super) async fn put_away(runtime: &Runtime, taken: &[Inbound], rejected: &[c
     }
     if let Err(error) = runtime.warehouse.acknowledge(taken, rejected).await {
         tracing::warn!(connection.id = %runtime.key.connection, "what was read could not be put away yet: {error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use connect::{Inbound, RejectedInput, RequestState, ShipmentPage};
+
+    use super::leave_out_others;
+
+    #[test]
+    fn what_is_wrong_with_an_order_of_others_concerns_nobody_here() {
+        let input = |name: &str| Inbound { name: name.to_owned(), content_hash: String::new(), content: Vec::new() };
+        let rejected = |key: Option<&str>| RejectedInput {
+            input: input("transfer WH/OUT/00001"),
+            reason: "2 units of a product without a SKU left".to_owned(),
+            beside: false,
+            key: key.map(str::to_owned),
+        };
+        let page = |taken: Vec<Inbound>| ShipmentPage {
+            states: vec![
+                ("PO-4711".to_owned(), RequestState::Working),
+                ("BPacme-O1".to_owned(), RequestState::Working),
+            ],
+            rejected: vec![rejected(Some("PO-4711")), rejected(Some("BPacme-O1")), rejected(None)],
+            taken,
+            ..ShipmentPage::default()
+        };
+        let left = |page: &ShipmentPage| {
+            let keys: Vec<Option<String>> = page.rejected.iter().map(|one| one.key.clone()).collect();
+            (keys, page.states.len())
+        };
+        let mut shared = page(Vec::new());
+        leave_out_others("BPacme-", &mut shared);
+        assert_eq!(
+            left(&shared),
+            (vec![Some("BPacme-O1".to_owned()), None], 1),
+            "ours, and what says nothing of whose it is"
+        );
+        let mut file = page(vec![input("shp_1.csv")]);
+        leave_out_others("BPacme-", &mut file);
+        assert_eq!((file.rejected.len(), file.states.len()), (3, 2), "a file in our folder is meant for us");
     }
 }

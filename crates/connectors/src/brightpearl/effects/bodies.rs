@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{EffectDraft, EffectKind, Money, NewNote, NoteRow, PlanError, ShippingDetails, StockCorrection};
+use connect::{
+    EffectDraft, EffectKind, HEAVIEST, Money, NewNote, NoteRow, PlanError, ShippingDetails, StockCorrection,
+};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -13,8 +15,6 @@ use super::reference::{clean, reference};
 /// Characters of a correction's reason in front of its marker. The marker must survive whatever Brightpearl does to
 /// long texts, so the whole stays far below the 128 characters that may be the limit.
 const REASON_WORDS: usize = 60;
-/// The heaviest note (Brightpearl API docs: warehouse-service/goods-out-note/put).
-const HEAVIEST: Decimal = Decimal::from_parts(99_999_999, 0, 0, false, 2);
 
 /// The deletion of a note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -298,7 +298,7 @@ async fn advices_of_every_shape_become_shipments() {
         "the rest of line 1 is cancelled, and of that line alone"
     );
     assert_eq!(short.tracking_numbers(), ["1Z999AA10123456784", "1Z999AA10123456795"]);
-    assert_eq!(short.packages[1].lines[0].serials, ["SN001"]);
+    assert_eq!(short.packages[1].lines[0].serials, ["SN001", "SN002", "SN003"]);
     assert_eq!(short.packages[1].lines[0].lot.as_deref(), Some("LOT1"));
     assert_eq!(short.shipped_at, at("2026-11-23T06:30:00Z"));
     // Its number in the head is of everything, and the cancelled line adds nothing.
@@ -356,8 +356,8 @@ async fn where_things_sit_can_be_agreed() {
         let read = shipment(&[("lot_at", at)], "W12*CC*3*3*0*EA**VN*SKU-LOT*LOT1", three_lots).await;
         assert_eq!(lotted(&read).0.as_deref(), Some(lot), "{at}");
     }
-    let read = shipment(&[("serial_qualifiers", "SE, LV")], "N9*SE*SN001", "N9*SE*SN001~\nN9*LV*SN002").await;
-    assert_eq!(lotted(&read).1, ["SN001", "SN002"]);
+    let read = shipment(&[("serial_qualifiers", "SE, LV")], "N9*SE*SN002", "N9*LV*SN002").await;
+    assert_eq!(lotted(&read).1, ["SN001", "SN002", "SN003"]);
 
     // It answers under other product ids than it was asked under.
     let read = shipment(&[("sku_qualifiers_in", "SK, VN")], "VN*SKU-A", "SK*SKU-A").await;
@@ -396,13 +396,46 @@ async fn where_things_sit_can_be_agreed() {
     );
 }
 
+/// What a box weighs is kept in kilograms; the weight of everything is a box's where there is one (x12.md §8.3).
+#[tokio::test]
+async fn weights_are_kept_in_kilograms() {
+    let weights = async |name: &str, changes: &[(&str, &str)]| {
+        let exchange = Exchange::by_folder(&[]);
+        let text = changes.iter().fold(document(name), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        exchange.put("945.edi", &text);
+        let page = exchange.shipments().await;
+        assert_eq!(page.rejected, [], "{changes:?}");
+        let shipment = page.shipments.into_iter().next().expect("a shipment");
+        let told = |weight: Option<Decimal>| weight.map_or_else(String::new, |weight| weight.to_string());
+        shipment.packages.iter().map(|package| told(package.weight)).collect::<Vec<_>>()
+    };
+    let rest = "reference/945_rest.edi";
+    assert_eq!(weights(rest, &[]).await, ["1.225"], "2.7 pounds");
+    for (unit, kilograms) in [("*2.7*KG", "2.7"), ("*2700*GR", "2.7"), ("*16*OZ", "0.454")] {
+        assert_eq!(weights(rest, &[("*2.7*LB", unit)]).await, [kilograms], "{unit}");
+    }
+    // Without a unit, or one that cannot be true: the shipment counts all the same.
+    for unit in ["*2.7", "*2.7*XX", "*-2.7*LB", "*0*LB", "*9999999*KG"] {
+        assert_eq!(weights(rest, &[("*2.7*LB", unit)]).await, [""], "{unit}");
+    }
+    // Of two boxes, each as its lines weigh.
+    let two = "reference/945.edi";
+    assert_eq!(weights(two, &[]).await, ["", ""]);
+    let by_line = [("*SKU-A~", "*SKU-A**1.5*G*K~"), ("*LOT1~", "*LOT1*2*G*L~")];
+    assert_eq!(weights(two, &by_line).await, ["1.5", "0.907"]);
+}
+
 /// One 945 for each zone or wave is normal (x12.md §8.1): what it says of its lines, it says of no others.
 #[tokio::test]
 async fn what_an_advice_with_nothing_in_it_says_of_its_lines() {
     let of_line_1 =
         "LX*1~\nMAN*CP*1Z999AA10123456784~\nMAN*GM*00012345678905000012~\nW12*CP*5*2*-3*EA**VN*SKU-A~\nN9*LI*1~\n";
     let zone =
-        document("reference/945.edi").replace(of_line_1, "").replace("W03*5*", "W03*0*").replace("SE*24*", "SE*19*");
+        document("reference/945.edi").replace(of_line_1, "").replace("N9*SE*SN001~\nN9*SE*SN002~\nN9*SE*SN003~\n", "");
+    let zone = zone.replace("W03*5*", "W03*0*").replace("SE*26*", "SE*18*");
     let said = async |line: &str, settings: &[(&str, &str)]| {
         let exchange = Exchange::by_folder(settings);
         exchange.put("945.edi", &zone.replace("W12*CC*3*3*0*", line));
@@ -530,6 +563,7 @@ async fn what_is_not_for_us_or_damaged_is_set_aside_with_the_reason() {
         ("was ordered in EA", good.replace("*3*3*0*EA*", "*3*3*0*CA*")),
         ("no plain number", good.replace("W12*CC*3*3*", "W12*CC*3*3,0*")),
         ("whether the rest follows", good.replace("W12*CP*5*2*", "W12*XX*5*2*")),
+        ("3 left of the line, and it has 2 serial", good.replace("N9*SE*SN003~\n", "").replace("SE*26*", "SE*25*")),
         ("in place of", good.replace("W12*CP*5*2*", "W12*CS*5*2*")),
     ] {
         let exchange = Exchange::by_folder(&[]);

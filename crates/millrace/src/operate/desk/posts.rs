@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use connect::{Package, PackageLine, ShipMethod, Shipment, StockFeed, StockLevel};
+use connect::{HEAVIEST, Package, PackageLine, ShipMethod, Shipment, StockFeed, StockLevel};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -53,7 +53,7 @@ pub struct PackageIn {
     /// Tracking number.
     #[serde(default)]
     pub tracking: Option<String>,
-    /// Kilograms.
+    /// Kilograms: not below zero, and all boxes together at most 999999.99. Zero counts as not weighed.
     #[serde(default, deserialize_with = "perhaps_quantity")]
     #[schema(value_type = Option<String>)]
     pub weight: Option<Decimal>,
@@ -278,9 +278,20 @@ fn wrong_shipment(given: &ShipmentIn, now: Timestamp) -> Vec<Problem> {
             0,
             200,
         ));
+        if package.weight.is_some_and(|weight| weight < Decimal::ZERO || weight > HEAVIEST) {
+            let words = format!(
+                "must be between 0 and {HEAVIEST} kilograms; leave it out, or give 0, where the box was not weighed"
+            );
+            problems.push(Problem::new(format!("packages[{place}].weight"), words));
+        }
         for (line, goods) in package.lines.iter().enumerate() {
             problems.extend(wrong_goods(&format!("packages[{place}].lines[{line}]"), goods));
         }
+    }
+    // Of what is wrong by itself the sum says nothing.
+    if problems.is_empty() && given.packages.iter().filter_map(|package| package.weight).sum::<Decimal>() > HEAVIEST {
+        let words = format!("weigh more than {HEAVIEST} kilograms together: are their weights in kilograms?");
+        problems.push(Problem::new("packages", words));
     }
     for (line, goods) in given.lines.iter().enumerate() {
         problems.extend(wrong_goods(&format!("lines[{line}]"), goods));

@@ -144,6 +144,8 @@ async fn what_cannot_be_used_is_refused_with_its_place() {
         ("/packages/0/lines/0/quantity", json!(6), "packages[0].lines[0].quantity"),
         ("/packages/0/lines/0/quantity", json!(-1), "packages[0].lines[0].quantity"),
         ("/packages/0/lines/0/quantity", json!("many"), "packages[0].lines[0].quantity"),
+        ("/packages/0/weight", json!(-1.25), "packages[0].weight"),
+        ("/packages/0/weight", json!("1000000"), "packages[0].weight"),
         ("/packages/1/lines/0/serials/1", json!(""), "packages[1].lines[0].serials[1]"),
         ("/packages", json!([]), "packages"),
         ("/packages", json!(7), "packages"),
@@ -151,6 +153,9 @@ async fn what_cannot_be_used_is_refused_with_its_place() {
     ] {
         warehouse.refuses("/shipments", &with(shipment(), pointer, value), 422, at).await;
     }
+    let mut heavy = with(shipment(), "/packages/0/weight", json!("999999.99"));
+    heavy["packages"][1]["weight"] = json!("0.01");
+    warehouse.refuses("/shipments", &heavy, 422, "packages").await;
     let mut more = shipment();
     more["parcels"] = json!([]);
     warehouse.refuses("/shipments", &more, 422, "parcels").await;

@@ -39,6 +39,7 @@ async fn a_document_is_shown_with_its_meanings() {
         input: Inbound { name: name.to_owned(), content_hash: name.to_owned(), content: content.to_vec() },
         reason: format!("{name} cannot be used"),
         beside: false,
+        key: None,
     };
     let rejected = [input("945.edi", ADVICE.as_bytes()), input("cut.edi", &ADVICE.as_bytes()[..150])];
     let db = &shop.installation.hub.db;

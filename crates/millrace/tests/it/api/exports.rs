@@ -151,7 +151,7 @@ async fn furnished() -> (Shop, Vec<String>) {
     db.record_orders(&shop.key, "acme", vec![requested(1), held]).await.unwrap();
     let left = shipment(&order(1), "S1", &request_key(1), &[3, 1]);
     let input = Inbound { name: "ship.csv".to_owned(), content_hash: "h".to_owned(), content: b"a".to_vec() };
-    let rejected = [RejectedInput { input, reason: "line 1 cannot be read".to_owned(), beside: false }];
+    let rejected = [RejectedInput { input, reason: "line 1 cannot be read".to_owned(), beside: false, key: None }];
     db.record_shipments(&shop.key, vec![left], Vec::new(), &[], &rejected, &FeedCursor::default()).await.unwrap();
     let now = db.now().await.unwrap();
     let mut planned = run("inv_1", now, RunState::Planned);

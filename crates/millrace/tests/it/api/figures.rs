@@ -33,7 +33,7 @@ async fn what_has_one_cause_is_one_group_and_retried_together() {
     db.record_orders(&shop.key, "acme", orders).await.unwrap();
     carry_out(db, &shop.key, Side::Warehouse, &[EffectState::Refused]).await;
     let input = Inbound { name: "ship.csv".to_owned(), content_hash: "h".to_owned(), content: b"a".to_vec() };
-    let rejected = [RejectedInput { input, reason: "line 1 cannot be read".to_owned(), beside: false }];
+    let rejected = [RejectedInput { input, reason: "line 1 cannot be read".to_owned(), beside: false, key: None }];
     db.record_shipments(&shop.key, Vec::new(), Vec::new(), &[], &rejected, &FeedCursor::default()).await.unwrap();
 
     let groups = shop.get("exceptions/groups").await["items"].take();

@@ -303,6 +303,7 @@ async fn shipments_are_kept_once_and_wait_for_their_key() {
             input: Inbound { name: "bad.csv".to_owned(), content_hash: "h2".to_owned(), content: b"?".to_vec() },
             reason: "line 1: not a number".to_owned(),
             beside: false,
+            key: None,
         };
         let cursor = FeedCursor(Some("page 2".to_owned()));
         let taken = [input.clone()];

@@ -127,6 +127,7 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
             input: Inbound { name: "inv_1.csv".to_owned(), content_hash: "0".repeat(64), content: b"a,b".to_vec() },
             reason: "a column is missing".to_owned(),
             beside: false,
+            key: None,
         };
         db.record_inputs(&key, &[], &[rejected]).await.unwrap();
 

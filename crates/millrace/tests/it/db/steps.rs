@@ -94,7 +94,8 @@ async fn fill(world: &World) -> Filled {
         content_hash: format!("hash of {name}"),
         content: b"order,quantity".to_vec(),
     };
-    let rejected = RejectedInput { input: input("shp_2.csv"), reason: "a column is missing".to_owned(), beside: false };
+    let rejected =
+        RejectedInput { input: input("shp_2.csv"), reason: "a column is missing".to_owned(), beside: false, key: None };
     db.record_inputs(&key, &[input("shp_1.csv")], &[rejected]).await.unwrap();
     let call = InboxCall {
         resource: "order".to_owned(),

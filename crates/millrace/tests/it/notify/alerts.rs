@@ -37,6 +37,7 @@ async fn reject(telling: &Telling, key: &ConnectionKey, from: usize, count: usiz
             },
             reason: format!("{why} in row {number} of file-{number}.csv"),
             beside: false,
+            key: None,
         })
         .collect();
     telling.installation.hub.db.record_inputs(key, &[], &rejected).await.unwrap();

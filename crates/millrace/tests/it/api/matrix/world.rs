@@ -238,7 +238,8 @@ async fn furnish(installation: &Installation, key: &ConnectionKey) -> BTreeMap<&
     db.record_orders(key, "acme", vec![requested(1)]).await.unwrap();
     let left = shipment(&order(1), "S1", &request_key(1), &[3, 1]);
     let input = Inbound { name: "ship.csv".to_owned(), content_hash: "h".to_owned(), content: b"a,b".to_vec() };
-    let rejected = [RejectedInput { input, reason: "line 1: nothing of it can be read".to_owned(), beside: false }];
+    let rejected =
+        [RejectedInput { input, reason: "line 1: nothing of it can be read".to_owned(), beside: false, key: None }];
     let cursor = FeedCursor::default();
     db.record_shipments(key, vec![left], Vec::new(), &[], &rejected, &cursor).await.unwrap();
     let now = db.now().await.unwrap();
