@@ -209,6 +209,7 @@ fn detail_of(set: &Set, findings: &[&Finding], first: usize, out: &mut Vec<Segme
                 controls = true;
                 continue;
             }
+            FindingKind::TooOften => "5",
             FindingKind::UnknownSegment => "6",
             FindingKind::ElementLength | FindingKind::BadDate | FindingKind::BadNumber | FindingKind::HalfPair => "8",
             _ => continue,

@@ -347,6 +347,8 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
     let known = SETS.iter().find(|kind| kind.code == set.code).map_or(&[][..], |kind| kind.segments);
     let mut findings = Vec::new();
     let mut products = 0;
+    // N2 and N3 of the party that was named last.
+    let mut of_party = [0_usize; 2];
     for segment in &set.segments {
         let envelope = matches!(segment.id.as_str(), "ST" | "SE");
         if !envelope && !known.is_empty() && !known.contains(&segment.id.as_str()) {
@@ -355,6 +357,23 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
         }
         if let Some(kind) = segment_kind(&segment.id).filter(|_| !envelope) {
             look_at(segment, kind, &mut findings);
+        }
+        let [names, streets] = &mut of_party;
+        let counted = match segment.id.as_str() {
+            "N1" => {
+                of_party = [0; 2];
+                None
+            }
+            "N2" => Some(names),
+            "N3" => Some(streets),
+            _ => None,
+        };
+        if let (Some(count), Some(most)) = (counted, most_of_party(&set.code, &segment.id)) {
+            *count += 1;
+            if *count > most {
+                let words = format!("{} stands there more than {most} times for one party", segment.id);
+                findings.push(Finding::new(FindingKind::TooOften, segment.at, words));
+            }
         }
         match segment.id.as_str() {
             "LIN" => products += 1,
@@ -367,6 +386,15 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// How often a segment may stand under one party, where it is known and may be reached (x12.md §4, §5).
+fn most_of_party(set: &str, segment: &str) -> Option<usize> {
+    match (set, segment) {
+        ("940", "N2" | "N3") | ("945", "N3") => Some(2),
+        ("945", "N2") => Some(1),
+        _ => None,
+    }
 }
 
 fn look_at(segment: &Segment, kind: &SegmentKind, findings: &mut Vec<Finding>) {

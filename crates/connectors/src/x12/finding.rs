@@ -44,6 +44,8 @@ pub enum FindingKind {
     HalfPair,
     /// The set has no such segment; it is kept and shown.
     UnknownSegment,
+    /// A segment stands under its party more often than the set has room for.
+    TooOften,
     /// The last segment has no end.
     LastEndMissing,
 }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    order::{Order, OrderCarrier, OrderParty, OrderedLine},
+    order::{NAMES, Order, OrderCarrier, OrderParty, OrderedLine, STREETS},
     profile::{LAST_CONTROL_NUMBER, Profile},
     reader::read,
     segment::Segment,
@@ -290,12 +290,13 @@ impl Profile {
         let state = clean("state", &to.state)?;
         let mut streets = vec![needed("street", &to.line1)?, clean("street", &to.line2)?];
         let short = state.chars().count() == 2;
-        if !short && self.state_behind_street {
+        let behind_street = !short && !state.is_empty() && self.state_behind_street;
+        if behind_street {
             streets.push(state.clone());
         }
         let numbers = [("TE", clean("phone", &to.phone)?), ("EM", clean("e-mail", &to.email)?)];
         let numbers = numbers.into_iter().filter(|(_, number)| !number.is_empty());
-        Ok(OrderParty {
+        let party = OrderParty {
             role: "ST".to_owned(),
             more_names: more,
             streets: streets.into_iter().filter(|street| !street.is_empty()).collect(),
@@ -306,7 +307,32 @@ impl Profile {
             contact: Some((name.clone(), numbers.map(|(kind, number)| (kind.to_owned(), number)).collect())),
             name,
             id: None,
-        })
+        };
+        let streets = party.street_pieces(syntax).map_err(PlanError::new)?.len();
+        if streets > STREETS {
+            let (also, or) = match behind_street {
+                true => (" with the county behind it", ", or have the county left out (setting long_state)"),
+                false => ("", ""),
+            };
+            return Err(PlanError::address(
+                "street",
+                format!(
+                    "the street of the delivery address{also} needs {streets} pieces of at most 55 characters, and the \
+                     warehouse's document has room for {STREETS}: shorten it on the order{or}"
+                ),
+            ));
+        }
+        let names = party.name_pieces(syntax).map_err(PlanError::new)?.len();
+        if names > NAMES {
+            return Err(PlanError::address(
+                "name",
+                format!(
+                    "the name and the company of the delivery address need {names} pieces of at most 60 characters, and the \
+                     warehouse's document has room for {NAMES}: shorten the name or the company on the order"
+                ),
+            ));
+        }
+        Ok(party)
     }
 }
 

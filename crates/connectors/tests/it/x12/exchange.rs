@@ -263,6 +263,9 @@ async fn what_cannot_be_written_is_said_before_it_is_sent() {
         ("two-letter", plan(&|order| order.ship_to.country = "GBR".to_owned()).unwrap_err()),
         ("town", plan(&|order| order.ship_to.city = "~".to_owned()).unwrap_err()),
         ("plain letter", plan(&|order| order.ship_to.name = "東京".to_owned()).unwrap_err()),
+        ("needs 5 pieces", plan(&|order| long_address(order, "West Yorkshire")).unwrap_err()),
+        ("long_state", plan(&|order| long_address(order, "West Yorkshire")).unwrap_err()),
+        ("the company on the order", plan(&|order| order.ship_to.company = "C ".repeat(121 + 30)).unwrap_err()),
         ("N403", plan(&|order| order.ship_to.postcode = "0123456789ABCDEF".to_owned()).unwrap_err()),
     ] {
         assert!(problem.why.contains(told), "{told}: {problem}");
@@ -274,6 +277,39 @@ async fn what_cannot_be_written_is_said_before_it_is_sent() {
     // A county is kept, where it does not pass for a state.
     let county = plan(&|order| order.ship_to.state = "West Yorkshire".to_owned()).unwrap();
     assert!(county.body.contains("West Yorkshire") && !county.body.contains("N4*Leeds*W"), "{}", county.body);
+}
+
+/// Two lines of two pieces each: the longest street there is room for, when no county goes behind it.
+fn long_address(order: &mut connect::ShipmentRequest, state: &str) {
+    order.ship_to.line1 = format!("{} {}", "A".repeat(55), "B".repeat(55));
+    order.ship_to.line2 = format!("{} {}", "C".repeat(55), "D".repeat(55));
+    state.clone_into(&mut order.ship_to.state);
+}
+
+#[tokio::test]
+async fn the_longest_address_that_fits_passes_the_validator() {
+    let exchange = Exchange::by_folder(&[("long_state", "leave_out")]);
+    let mut order = request("BPacme-O1");
+    long_address(&mut order, "West Yorkshire");
+    order.ship_to.name = format!("{} {}", "N".repeat(60), "M".repeat(60));
+    order.ship_to.company = ["P", "Q", "R"].map(|letter| letter.repeat(60)).join(" ");
+    let draft = exchange.connector.plan_submit(&[order.clone()], at(NOW)).remove(0).unwrap();
+    exchange.send(draft).await;
+    let name = "940_BPMERCHANT_000000001_BPacme-O1.edi";
+    let text = folder(&exchange.root.join("in"))[name].clone();
+    assert_eq!((text.matches("\nN2*").count(), text.matches("\nN3*").count()), (2, 2), "{text}");
+    assert_eq!(refused(&[exchange.root.join("in").join(name)]), Vec::<String>::new());
+    // One piece more of either is said in words.
+    for (part, change) in [
+        ("street", (|order| order.ship_to.line2.push_str(" E")) as fn(&mut connect::ShipmentRequest)),
+        ("name", |order| order.ship_to.company.push_str(" S")),
+    ] {
+        let mut order = order.clone();
+        change(&mut order);
+        let problem = exchange.connector.plan_submit(&[order], at(NOW)).remove(0).unwrap_err();
+        assert_eq!(problem.address, Some(part), "{problem}");
+        assert!(problem.why.contains("has room for") && problem.why.contains("shorten"), "{problem}");
+    }
 }
 
 /// A sample of the warehouse, for a production connection.
