@@ -90,6 +90,8 @@ impl Profile {
         for line in advice.lines() {
             self.look_at_line(&key, line)?;
         }
+        // The total was counted in the units of the document.
+        let advice = self.units.in_ours(advice)?;
         if left.is_zero() {
             if advice.key.is_none() {
                 return Err(hold(format!("it names {key} alone (W0606), and that nothing left: ask the warehouse")));
@@ -155,10 +157,10 @@ impl Profile {
 
     fn look_at_line(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
         let hold = |why: String| Err(Broken::new(line.at, "024", format!("order {key}: {why}")));
-        if !line.unit.is_empty() && line.unit != self.unit {
+        if !self.units.reads(&line.unit) {
             return hold(format!(
                 "it is counted in {}, and was ordered in {}: ask the warehouse how many that is",
-                line.unit, self.unit
+                line.unit, self.units.ours
             ));
         }
         let short = line.ordered.is_some_and(|ordered| line.shipped < ordered);
@@ -232,7 +234,7 @@ impl Profile {
     /// The date of the advice; of today's, the moment the interchange was written.
     fn shipped_at(&self, interchange: &Interchange, advice: &Advice) -> Timestamp {
         let written = self.written(interchange);
-        let date = dictionary::date(&advice.date).or(advice.shipped_on);
+        let date = self.places.left_on(advice);
         match (date, written) {
             (Some(date), Some(written)) if written.date() == date => self.moment(written),
             (Some(date), _) => self.moment(date.at(0, 0, 0, 0)),
@@ -326,7 +328,7 @@ impl Profile {
             let day = said.date.map(|date| date.at(0, 0, 0, 0)).or_else(|| self.written(interchange));
             let made_on = day.map_or(Timestamp::UNIX_EPOCH, |day| self.moment(day));
             for (line, one) in (1..).zip(&said.lines) {
-                let Some(sku) = self.sku(&one.ids).filter(|_| one.unit.is_empty() || one.unit == self.unit) else {
+                let (Some(sku), Some(change)) = (self.sku(&one.ids), self.units.count(one.change, &one.unit)) else {
                     continue;
                 };
                 let reason = meaning("W19", 1, &one.reason).unwrap_or("another reason");
@@ -334,7 +336,7 @@ impl Profile {
                     reference: number.clone(),
                     line,
                     sku: sku.to_owned(),
-                    change: one.change,
+                    change,
                     reason: format!("{reason} ({})", one.reason),
                     made_on,
                 });
@@ -354,19 +356,25 @@ impl Profile {
             .sku(&item.ids)
             .ok_or_else(|| wrong(format!("the product has no id of kind {}", self.sku_qualifiers_in.join(" or "))))?;
         for (facility, figures) in item.by_facility() {
+            let counts = |kind: &String| self.available.contains(kind) || self.on_hand.contains(kind);
+            if !figures.iter().any(|figure| counts(&figure.qualifier)) {
+                continue;
+            }
+            if let Some(other) = figures.iter().find(|figure| !self.units.reads(&figure.unit)) {
+                return Err(wrong(format!(
+                    "{sku} is counted in {}, and {} is read here",
+                    other.unit,
+                    self.units.named()
+                )));
+            }
             let of = |qualifiers: &[String]| -> Option<Decimal> {
                 let mut found = figures.iter().filter(|figure| qualifiers.contains(&figure.qualifier)).peekable();
                 found.peek()?;
-                Some(found.map(|figure| figure.quantity).sum())
+                found.map(|figure| self.units.count(figure.quantity, &figure.unit)).sum()
             };
-            let (available, physical) = (of(&self.available), of(&self.on_hand));
-            if available.is_none() && physical.is_none() {
-                continue;
-            }
-            if let Some(other) = figures.iter().find(|figure| !figure.unit.is_empty() && figure.unit != self.unit) {
-                return Err(wrong(format!("{sku} is counted in {}, and {} is read here", other.unit, self.unit)));
-            }
-            if physical.is_some_and(|physical| physical < Decimal::ZERO) {
+            let (available, damaged) = (of(&self.available), of(&self.damaged).unwrap_or_default());
+            let physical = of(&self.on_hand).map(|physical| physical - damaged);
+            if damaged < Decimal::ZERO || physical.is_some_and(|physical| physical < Decimal::ZERO) {
                 return Err(wrong(format!("{sku}: less than nothing cannot lie on a shelf")));
             }
             let facility = facility.map(str::to_owned).or_else(|| report.facility.clone());

@@ -22,7 +22,9 @@ mod receipt;
 mod repeats;
 mod segment;
 mod taking;
+mod units;
 mod view;
+mod wording;
 mod writer;
 
 pub use self::{

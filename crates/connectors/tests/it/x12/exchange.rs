@@ -20,21 +20,21 @@ use super::{set, validator::refused};
 use crate::hub::{HandClock, NoNetwork, arm, at, context, effects, folder, request, settings, warehouse};
 
 /// A connector, and the folder between it and a warehouse.
-struct Exchange {
-    root: PathBuf,
+pub(super) struct Exchange {
+    pub(super) root: PathBuf,
     clock: Arc<HandClock>,
-    connector: Arc<dyn Warehouse>,
+    pub(super) connector: Arc<dyn Warehouse>,
     simulator: Dsfx,
     settings: Settings,
     _ssh: Option<OpenSsh>,
     _folder: TempDir,
 }
 
-const NOW: &str = "2026-11-23T06:30:00Z";
-const PARTNERS: [(&str, &str); 2] = [("our_id", "BPMERCHANT"), ("their_id", "THREEPL")];
+pub(super) const NOW: &str = "2026-11-23T06:30:00Z";
+pub(super) const PARTNERS: [(&str, &str); 2] = [("our_id", "BPMERCHANT"), ("their_id", "THREEPL")];
 
 impl Exchange {
-    fn by_folder(more: &[(&str, &str)]) -> Self {
+    pub(super) fn by_folder(more: &[(&str, &str)]) -> Self {
         Self::new(more, false)
     }
 
@@ -83,7 +83,7 @@ impl Exchange {
         self.connector.plan_submit(&[request(key)], at(NOW)).remove(0).unwrap()
     }
 
-    async fn send(&self, draft: EffectDraft) -> Vec<Armed> {
+    pub(super) async fn send(&self, draft: EffectDraft) -> Vec<Armed> {
         let effects = effects(&[draft]);
         let armed = arm(&effects, &self.connector.prepare(&effects).await.unwrap());
         let sent = self.connector.send(&armed, Duration::from_secs(1_000_000)).await;
@@ -92,19 +92,19 @@ impl Exchange {
     }
 
     /// Two looks.
-    async fn shipments(&self) -> ShipmentPage {
+    pub(super) async fn shipments(&self) -> ShipmentPage {
         self.connector.shipments(&FeedCursor::default()).await.unwrap();
         self.clock.pass(Duration::from_secs(60));
         self.connector.shipments(&FeedCursor::default()).await.unwrap()
     }
 
-    async fn stock(&self) -> StockPage {
+    pub(super) async fn stock(&self) -> StockPage {
         self.connector.stock().await.unwrap();
         self.clock.pass(Duration::from_secs(60));
         self.connector.stock().await.unwrap()
     }
 
-    fn put(&self, name: &str, content: &str) {
+    pub(super) fn put(&self, name: &str, content: &str) {
         fs::write(self.root.join("out").join(name), content).unwrap();
     }
 }
@@ -313,7 +313,7 @@ async fn the_longest_address_that_fits_passes_the_validator() {
 }
 
 /// A sample of the warehouse, for a production connection.
-fn document(name: &str) -> String {
+pub(super) fn document(name: &str) -> String {
     String::from_utf8(super::sample(name)).unwrap().replace("*0*T*>", "*0*P*>")
 }
 
