@@ -13,6 +13,7 @@ mod dictionary;
 mod finding;
 mod incoming;
 mod inventory;
+mod leniency;
 mod order;
 mod outgoing;
 mod places;

@@ -6,6 +6,7 @@ use connect::{Field, FieldKind, Settings, SettingsError};
 use jiff::SignedDuration;
 
 use super::{
+    leniency::{self, Leniency},
     places::{self, Places, listed, qualifiers},
     reader::Party,
     segment::Separators,
@@ -234,6 +235,7 @@ pub(super) static FIELDS: &[Field] = &[
         Some("false"),
         "Off: a missing SKU is unchanged. On: it is zero; then every 846 must be complete.",
     ),
+    leniency::LENIENCY,
     place::AFTER_READING,
     place::TIME_ZONE,
 ];
@@ -286,6 +288,8 @@ pub(super) struct Profile {
     /// What is taken off the figures on hand.
     pub(super) damaged: Vec<String>,
     pub(super) full_snapshot: bool,
+    /// Faults that are not passed over.
+    pub(super) leniency: Leniency,
 }
 
 impl Profile {
@@ -360,6 +364,7 @@ impl Profile {
             on_hand,
             damaged,
             full_snapshot: is("full_snapshot"),
+            leniency: Leniency::of(settings, FIELDS)?,
             envelope: Envelope {
                 group_sender: or("our_group_id", &our_id)?,
                 group_receiver: or("their_group_id", &their_id)?,

@@ -207,3 +207,55 @@ async fn where_it_says_when_it_left_can_be_agreed() {
     exchange.put("945.edi", &text.replace("G62*11*20261122~\n", "").replace("SE*24", "SE*23"));
     assert_eq!(exchange.shipments().await.shipments[0].shipped_at, at("2026-11-23T06:30:00Z"));
 }
+
+#[tokio::test]
+async fn what_is_passed_over_can_be_held_or_set_aside() {
+    // Two documents in one file: the first has a time that is none.
+    let one = document("reference/945.edi");
+    let sets = |text: &str| {
+        let from = text.find("ST*945").unwrap();
+        text[from..text.find("GE*1").unwrap()].to_owned()
+    };
+    let good = sets(&one);
+    let odd = good.replace("G62*11*20261123~", "G62*11*20261323~").replace("SHP9001", "SHP9002");
+    let second = good.replace("ST*945*0001", "ST*945*0002").replace("SE*24*0001", "SE*24*0002");
+    let two = one.replace(&good, &format!("{odd}{second}")).replace("GE*1*", "GE*2*");
+    let wrong_count = one.replace("GE*1*", "GE*7*");
+    for (leniency, text, shipped, held, used, answer) in [
+        ("", &two, vec!["SHP9002", "SHP9001"], 0, 1, "A"),
+        ("bad_date=accept, set_count=hold", &two, vec!["SHP9002", "SHP9001"], 0, 1, "A"),
+        ("bad_date=hold", &two, vec!["SHP9001"], 1, 1, "A"),
+        ("bad_date = quarantine", &two, vec![], 1, 0, "R"),
+        ("", &wrong_count, vec!["SHP9001"], 0, 1, "A"),
+        // Of the envelope, and so of all that is in it.
+        ("set_count=hold", &wrong_count, vec![], 1, 1, "A"),
+    ] {
+        let exchange = Exchange::by_folder(&[("leniency", leniency)]);
+        exchange.put("945.edi", text);
+        let page = exchange.shipments().await;
+        let references: Vec<&str> = page.shipments.iter().map(|shipment| shipment.reference.as_str()).collect();
+        assert_eq!(references, shipped, "{leniency}");
+        assert_eq!((page.rejected.len(), page.taken.len()), (held, used), "{leniency}: {:?}", page.rejected);
+        let told = page.rejected.iter().all(|one| one.reason.contains("(leniency, "));
+        assert!(told, "{leniency}: {:?}", page.rejected);
+        let [said] = page.letters.answers.as_slice() else { panic!("{leniency}: {:?}", page.letters) };
+        assert!(said.body.contains(&format!("AK9*{answer}*")), "{leniency}: {}", said.body);
+    }
+
+    // Stock is used whole or not at all; what spoils it is never passed over.
+    let stock = document("reference/846.edi").replace("*ZZ*THREEPL        *", "*ZZ*THREEPL*");
+    for (leniency, feeds) in [("", 1), ("isa_not_padded=hold", 0), ("isa_not_padded=quarantine", 0)] {
+        let exchange = Exchange::by_folder(&[("leniency", leniency)]);
+        exchange.put("846.edi", &stock);
+        let page = exchange.stock().await;
+        assert_eq!((page.feeds.len(), page.rejected.len()), (feeds, 1 - feeds), "{leniency}: {:?}", page.rejected);
+    }
+    let exchange = Exchange::by_folder(&[("leniency", "line_count=accept")]);
+    exchange.put("846.edi", &document("reference/846.edi").replace("CTT*2", "CTT*3"));
+    assert!(exchange.stock().await.feeds.is_empty());
+
+    for value in ["bad_date", "bad_date=ignore", "BadDate=hold", "other=hold", "bad_date=hold, bad_date=accept"] {
+        let told = wrong("leniency", value);
+        assert!(told.contains("leniency"), "{value}: {told}");
+    }
+}
