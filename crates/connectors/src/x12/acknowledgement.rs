@@ -232,8 +232,10 @@ fn segments_at_fault(set: &Set, findings: &[&Finding], first: usize) -> Vec<Segm
     for segment in set.segments.iter().filter(|segment| matches!(segment.id.len(), 2 | 3)) {
         let of_segment = || findings.iter().filter(|finding| finding.at == segment.at);
         let place = (segment.at + 1 - first).to_string();
-        if of_segment().any(|finding| finding.kind == FindingKind::UnknownSegment) {
-            out.push(Segment::new("AK3", [segment.id.as_str(), &place, "", "6"]));
+        for (kind, error) in [(FindingKind::TooOften, "5"), (FindingKind::UnknownSegment, "6")] {
+            if of_segment().any(|finding| finding.kind == kind) {
+                out.push(Segment::new("AK3", [segment.id.as_str(), &place, "", error]));
+            }
         }
         let mut elements = of_segment().filter_map(|finding| finding.element.as_ref()).peekable();
         if elements.peek().is_some() {
@@ -255,9 +257,9 @@ fn element_at_fault(fault: &ElementFault) -> Segment {
 fn reasons(findings: &[&Finding]) -> Vec<&'static str> {
     let any = |kinds: &[FindingKind]| findings.iter().any(|finding| kinds.contains(&finding.kind));
     let (counts, controls) = (any(&[FindingKind::SegmentCount]), any(&[FindingKind::SetControl]));
-    let segments =
-        findings.iter().any(|finding| finding.element.is_some() || finding.kind == FindingKind::UnknownSegment)
-            || !(counts || controls);
+    let segments = findings.iter().any(|finding| {
+        finding.element.is_some() || matches!(finding.kind, FindingKind::UnknownSegment | FindingKind::TooOften)
+    }) || !(counts || controls);
     let reasons = [(controls, "3"), (counts, "4"), (segments, "5")];
     reasons.into_iter().filter(|(is_one, _)| *is_one).map(|(_, reason)| reason).collect()
 }

@@ -45,6 +45,11 @@ pub(super) fn unread(set: &Set) -> Option<&'static str> {
     wrong.then_some(IN_ERROR)
 }
 
+/// The same where nothing of the file is used.
+pub(super) fn in_error(_: &Set) -> Option<&'static str> {
+    Some(IN_ERROR)
+}
+
 /// The same for the stock channel, whose files are used whole or not at all: a set is rejected for what is wrong with its own
 /// file, since nothing of that was used.
 pub(super) fn unread_stock(interchange: &Interchange, used: bool) -> impl Fn(&Set) -> Option<&'static str> {

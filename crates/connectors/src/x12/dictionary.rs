@@ -347,6 +347,8 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
     let known = SETS.iter().find(|kind| kind.code == set.code).map_or(&[][..], |kind| kind.segments);
     let mut findings = Vec::new();
     let mut products = 0;
+    // N2 and N3 of the party that was named last.
+    let mut of_party = [0_usize; 2];
     for segment in &set.segments {
         let envelope = matches!(segment.id.as_str(), "ST" | "SE");
         if !envelope && !known.is_empty() && !known.contains(&segment.id.as_str()) {
@@ -355,6 +357,23 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
         }
         if let Some(kind) = segment_kind(&segment.id).filter(|_| !envelope) {
             look_at(segment, kind, &mut findings);
+        }
+        let [names, streets] = &mut of_party;
+        let counted = match segment.id.as_str() {
+            "N1" => {
+                of_party = [0; 2];
+                None
+            }
+            "N2" => Some(names),
+            "N3" => Some(streets),
+            _ => None,
+        };
+        if let (Some(count), Some(most)) = (counted, most_of_party(&set.code, &segment.id)) {
+            *count += 1;
+            if *count > most {
+                let words = format!("{} stands there more than {most} times for one party", segment.id);
+                findings.push(Finding::new(FindingKind::TooOften, segment.at, words));
+            }
         }
         match segment.id.as_str() {
             "LIN" => products += 1,
@@ -366,7 +385,35 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
             _ => {}
         }
     }
+    if set.code == "945" {
+        look_at_serials(set, &mut findings);
+    }
     findings
+}
+
+/// Each unit of a line has a serial number, or none has (x12.md §8.3). Looked for under the usual qualifier alone.
+fn look_at_serials(set: &Set, findings: &mut Vec<Finding>) {
+    let lines = set.segments.chunk_by(|_, next| !matches!(next.id.as_str(), "W12" | "LX" | "W03" | "SE"));
+    for line in lines {
+        let Some(first) = line.first().filter(|segment| segment.id == "W12") else { continue };
+        let serials = line.iter().filter(|segment| segment.id == "N9" && segment.get(1) == "SE").count();
+        if let Some(left) = number(first.get(3))
+            && serials > 0
+            && left != Decimal::from(serials)
+        {
+            let words = format!("{left} left of the line, and it has {serials} serial numbers");
+            findings.push(Finding::new(FindingKind::SerialCount, first.at, words));
+        }
+    }
+}
+
+/// How often a segment may stand under one party, where it is known and may be reached (x12.md §4, §5).
+fn most_of_party(set: &str, segment: &str) -> Option<usize> {
+    match (set, segment) {
+        ("940", "N2" | "N3") | ("945", "N3") => Some(2),
+        ("945", "N2") => Some(1),
+        _ => None,
+    }
 }
 
 fn look_at(segment: &Segment, kind: &SegmentKind, findings: &mut Vec<Finding>) {

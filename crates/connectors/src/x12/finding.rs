@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// A fault that is passed over: the document is used, and the fault is shown and counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A fault that is passed over: the document is used, and the fault is named and shown, unless the partner's settings
+/// say otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// Elements of the ISA do not have their fixed length.
@@ -44,6 +45,10 @@ pub enum FindingKind {
     HalfPair,
     /// The set has no such segment; it is kept and shown.
     UnknownSegment,
+    /// A segment stands under its party more often than the set has room for.
+    TooOften,
+    /// A line has serial numbers, and not as many as units that left.
+    SerialCount,
     /// The last segment has no end.
     LastEndMissing,
     /// The sender has begun its control numbers again.

@@ -89,8 +89,9 @@ impl Profile {
         }
         for line in advice.lines() {
             self.look_at_line(&key, line)?;
-            self.look_at_serials(&key, line)?;
         }
+        // The total was counted in the units of the document.
+        let advice = self.units.in_ours(advice)?;
         if left.is_zero() {
             if advice.key.is_none() {
                 return Err(hold(format!("it names {key} alone (W0606), and that nothing left: ask the warehouse")));
@@ -156,10 +157,10 @@ impl Profile {
 
     fn look_at_line(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
         let hold = |why: String| Err(Broken::new(line.at, "024", format!("order {key}: {why}")));
-        if !line.unit.is_empty() && line.unit != self.unit {
+        if !self.units.reads(&line.unit) {
             return hold(format!(
                 "it is counted in {}, and was ordered in {}: ask the warehouse how many that is",
-                line.unit, self.unit
+                line.unit, self.units.ours
             ));
         }
         let short = line.ordered.is_some_and(|ordered| line.shipped < ordered);
@@ -172,19 +173,6 @@ impl Profile {
             ),
             _ => Ok(()),
         }
-    }
-
-    /// Each unit has a serial number or none has: of how many left, one of the two is wrong (x12.md §8.3).
-    fn look_at_serials(&self, key: &str, line: &AdviceLine) -> Result<(), Broken> {
-        let count = self.places.serials(line).len();
-        if count == 0 || Decimal::from(count) == line.shipped {
-            return Ok(());
-        }
-        let why = format!(
-            "order {key}: {} left of the line, and it has {count} serial numbers: ask the warehouse what left",
-            line.shipped
-        );
-        Err(Broken::new(line.at, "024", why))
     }
 
     fn sku<'a>(&self, ids: &'a [(String, String)]) -> Option<&'a str> {
@@ -256,7 +244,7 @@ impl Profile {
     /// The date of the advice; of today's, the moment the interchange was written.
     fn shipped_at(&self, interchange: &Interchange, advice: &Advice) -> Timestamp {
         let written = self.written(interchange);
-        let date = dictionary::date(&advice.date).or(advice.shipped_on);
+        let date = self.places.left_on(advice);
         match (date, written) {
             (Some(date), Some(written)) if written.date() == date => self.moment(written),
             (Some(date), _) => self.moment(date.at(0, 0, 0, 0)),
@@ -358,12 +346,13 @@ impl Profile {
         (1..)
             .zip(&said.lines)
             .map(|(line, one)| {
+                let (sku, change) = self.adjusted(&number, one)?;
                 let reason = meaning("W19", 1, &one.reason).unwrap_or("another reason");
                 Ok(StockAdjustment {
                     reference: number.clone(),
                     line,
-                    sku: self.sku_adjusted(&number, one)?.to_owned(),
-                    change: one.change,
+                    sku: sku.to_owned(),
+                    change,
                     reason: format!("{reason} ({})", one.reason),
                     made_on,
                 })
@@ -371,19 +360,21 @@ impl Profile {
             .collect()
     }
 
-    /// Whose figure a line changed, where it says so in what is read here.
-    fn sku_adjusted<'a>(&self, number: &str, line: &'a AdjustedLine) -> Result<&'a str, Broken> {
+    /// Whose figure a line changed and by how many, where it says so in what is read here.
+    fn adjusted<'a>(&self, number: &str, line: &'a AdjustedLine) -> Result<(&'a str, Decimal), Broken> {
         let hold = |why: String| Broken::new(line.at, "024", format!("adjustment {number}: {why}"));
-        if !line.unit.is_empty() && line.unit != self.unit {
-            return Err(hold(format!(
-                "a line is counted in {}, and {} is read here: ask the warehouse how many that is",
-                line.unit, self.unit
-            )));
-        }
-        self.sku(&line.ids).ok_or_else(|| {
+        let change = self.units.count(line.change, &line.unit).ok_or_else(|| {
+            let read = self.units.named();
+            hold(format!(
+                "a line is counted in {}, and {read} is read here: ask the warehouse how many that is, or set units_in",
+                line.unit
+            ))
+        })?;
+        let sku = self.sku(&line.ids).ok_or_else(|| {
             let kinds = self.sku_qualifiers_in.join(" or ");
             hold(format!("a line has no product id of kind {kinds}: ask the warehouse which product it is"))
-        })
+        })?;
+        Ok((sku, change))
     }
 
     fn add(
@@ -397,19 +388,25 @@ impl Profile {
             .sku(&item.ids)
             .ok_or_else(|| wrong(format!("the product has no id of kind {}", self.sku_qualifiers_in.join(" or "))))?;
         for (facility, figures) in item.by_facility() {
+            let counts = |kind: &String| self.available.contains(kind) || self.on_hand.contains(kind);
+            if !figures.iter().any(|figure| counts(&figure.qualifier)) {
+                continue;
+            }
+            if let Some(other) = figures.iter().find(|figure| !self.units.reads(&figure.unit)) {
+                return Err(wrong(format!(
+                    "{sku} is counted in {}, and {} is read here",
+                    other.unit,
+                    self.units.named()
+                )));
+            }
             let of = |qualifiers: &[String]| -> Option<Decimal> {
                 let mut found = figures.iter().filter(|figure| qualifiers.contains(&figure.qualifier)).peekable();
                 found.peek()?;
-                Some(found.map(|figure| figure.quantity).sum())
+                found.map(|figure| self.units.count(figure.quantity, &figure.unit)).sum()
             };
-            let (available, physical) = (of(&self.available), of(&self.on_hand));
-            if available.is_none() && physical.is_none() {
-                continue;
-            }
-            if let Some(other) = figures.iter().find(|figure| !figure.unit.is_empty() && figure.unit != self.unit) {
-                return Err(wrong(format!("{sku} is counted in {}, and {} is read here", other.unit, self.unit)));
-            }
-            if physical.is_some_and(|physical| physical < Decimal::ZERO) {
+            let (available, damaged) = (of(&self.available), of(&self.damaged).unwrap_or_default());
+            let physical = of(&self.on_hand).map(|physical| physical - damaged);
+            if damaged < Decimal::ZERO || physical.is_some_and(|physical| physical < Decimal::ZERO) {
                 return Err(wrong(format!("{sku}: less than nothing cannot lie on a shelf")));
             }
             let facility = facility.map(str::to_owned).or_else(|| report.facility.clone());

@@ -14,6 +14,7 @@ mod dictionary;
 mod finding;
 mod incoming;
 mod inventory;
+mod leniency;
 mod order;
 mod outgoing;
 mod places;
@@ -23,7 +24,9 @@ mod receipt;
 mod repeats;
 mod segment;
 mod taking;
+mod units;
 mod view;
+mod wording;
 mod writer;
 
 pub use self::{

@@ -17,6 +17,10 @@ const NOTE_LENGTH: usize = 80;
 const STREET_LENGTH: usize = 55;
 /// Longest name (N102, N201, N202).
 const NAME_LENGTH: usize = 60;
+/// Pieces of a street that a party has room for: two N3 of two.
+pub(super) const STREETS: usize = 4;
+/// Pieces of names that a party has room for: the N1, and two N2 of two.
+pub(super) const NAMES: usize = 5;
 /// Longest description (G6901).
 const DESCRIPTION_LENGTH: usize = 45;
 
@@ -103,8 +107,8 @@ pub struct OrderedLine {
 }
 
 impl Order {
-    /// The document, without ST and SE. Long names, streets and notes go into further segments; what has no place there is
-    /// left in one piece, which [`Syntax::set`] refuses.
+    /// The document, without ST and SE. Long names, streets and notes go into further segments; a party that needs more of
+    /// them than the document has room for is refused by [`Syntax::set`].
     ///
     /// # Errors
     /// When a text cannot be written in the letters of the receiver.
@@ -211,19 +215,12 @@ impl Order {
 
 impl OrderParty {
     fn write(&self, syntax: &Syntax, out: &mut Vec<Segment>) -> Result<(), String> {
-        // Cleaned before it is parted: an accent that is taken off may make it longer.
-        let mut names = pieces(&syntax.text(&self.name)?, NAME_LENGTH).into_iter();
+        let mut names = self.name_pieces(syntax)?.into_iter();
         let (qualifier, id) = self.id.as_ref().map_or(("", ""), |(qualifier, id)| (qualifier.as_str(), id.as_str()));
         out.push(Segment::new("N1", [self.role.as_str(), &names.next().unwrap_or_default(), qualifier, id]));
-        let mut more: Vec<String> = names.collect();
-        for name in &self.more_names {
-            more.extend(pieces(&syntax.text(name)?, NAME_LENGTH));
-        }
+        let more: Vec<String> = names.collect();
         out.extend(more.chunks(2).map(|two| Segment::new("N2", two.iter().map(String::as_str))));
-        let mut streets = Vec::new();
-        for street in &self.streets {
-            streets.extend(pieces(&syntax.text(street)?, STREET_LENGTH));
-        }
+        let streets = self.street_pieces(syntax)?;
         out.extend(streets.chunks(2).map(|two| Segment::new("N3", two.iter().map(String::as_str))));
         if [&self.city, &self.state, &self.postcode, &self.country].iter().any(|part| !part.is_empty()) {
             out.push(Segment::new("N4", [self.city.as_str(), &self.state, &self.postcode, &self.country]));
@@ -241,6 +238,17 @@ impl OrderParty {
             }
         }
         Ok(())
+    }
+
+    /// Its names as they are written: the first into N1, the others into N2.
+    pub(super) fn name_pieces(&self, syntax: &Syntax) -> Result<Vec<String>, String> {
+        let more = self.more_names.iter();
+        in_pieces(std::iter::once(&self.name).chain(more), NAME_LENGTH, syntax)
+    }
+
+    /// Its streets as they are written into N3.
+    pub(super) fn street_pieces(&self, syntax: &Syntax) -> Result<Vec<String>, String> {
+        in_pieces(self.streets.iter(), STREET_LENGTH, syntax)
     }
 
     fn read(segment: &Segment) -> Self {
@@ -300,6 +308,16 @@ impl OrderedLine {
             ..Self::default()
         })
     }
+}
+
+/// Texts in pieces of at most so many characters. Cleaned before they are parted: an accent that is taken off may make one
+/// longer.
+fn in_pieces<'a>(texts: impl Iterator<Item = &'a String>, most: usize, syntax: &Syntax) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend(pieces(&syntax.text(text)?, most));
+    }
+    Ok(all)
 }
 
 /// A text in pieces of at most so many characters, parted at spaces where there are any.

@@ -7,10 +7,11 @@ use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    order::{Order, OrderCarrier, OrderParty, OrderedLine},
+    order::{NAMES, Order, OrderCarrier, OrderParty, OrderedLine, STREETS},
     profile::{LAST_CONTROL_NUMBER, Profile},
     reader::read,
     segment::Segment,
+    wording::goods_out_note,
     writer::{numbered, unnumbered},
 };
 
@@ -104,7 +105,7 @@ impl Profile {
             }
             lines.push(OrderedLine {
                 quantity: line.quantity,
-                unit: self.unit.clone(),
+                unit: self.units.ours.clone(),
                 ids: vec![(self.sku_qualifier.clone(), sku.to_owned())],
                 lot: None,
                 // For the eye alone: what cannot be written is left out.
@@ -124,10 +125,9 @@ impl Profile {
             (false, false) => format!("{carrier} {service}"),
         };
         let at = self.local(now);
-        let mut dates = vec![("10".to_owned(), at.date())];
-        if let Some(wanted) = request.deliver_on {
-            dates.push(("02".to_owned(), self.local(wanted).date()));
-        }
+        let wanted = request.deliver_on.map(|wanted| self.local(wanted).date());
+        let dates = [(&self.wording.ship_date, Some(at.date())), (&self.wording.delivery_date, wanted)];
+        let dates = dates.into_iter().filter_map(|(kind, date)| Some((kind.clone()?, date?))).collect();
         let code = request.facility.clone().or_else(|| self.warehouse_code.clone());
         let order = Order {
             status: "N".to_owned(),
@@ -136,11 +136,11 @@ impl Profile {
             link: String::new(),
             master_reference: self.fitting(&request.order_number),
             parties: vec![self.ship_to(&request.ship_to)?, self.depositor(), self.warehouse(code)],
-            references: vec![("OQ".to_owned(), request.order_number.clone(), "ORDER".to_owned())],
+            references: self.references(request),
             dates,
             notes: match request.notes.trim().is_empty() {
                 true => Vec::new(),
-                false => vec![("WHI".to_owned(), request.notes.clone())],
+                false => vec![(self.wording.instruction.clone(), request.notes.clone())],
             },
             carrier: Some(OrderCarrier {
                 payment: self.payment.clone(),
@@ -171,7 +171,7 @@ impl Profile {
             status: status.clone(),
             key: key.to_owned(),
             parties: vec![self.depositor(), self.warehouse(self.warehouse_code.clone())],
-            notes: vec![("WHI".to_owned(), "CANCELLED - DO NOT SHIP".to_owned())],
+            notes: vec![(self.wording.instruction.clone(), "CANCELLED - DO NOT SHIP".to_owned())],
             ..Order::default()
         };
         self.draft(EffectKind::CancelRequest, &order, self.local(now), format!("Tell the warehouse not to ship {key}"))
@@ -250,16 +250,28 @@ impl Profile {
         at.to_zoned(self.place.zone.clone()).datetime()
     }
 
+    /// Numbers beside the key by which the warehouse's people may know the order (N9).
+    fn references(&self, request: &ShipmentRequest) -> Vec<(String, String, String)> {
+        let one = |kind: Option<&String>, number: Option<&str>, what: &str| {
+            Some((kind?.clone(), number?.to_owned(), what.to_owned()))
+        };
+        let order = one(self.wording.order.as_ref(), Some(&request.order_number), "ORDER");
+        let note = one(self.wording.goods_out.as_ref(), goods_out_note(&request.key), "GOODS-OUT NOTE");
+        order.into_iter().chain(note).collect()
+    }
+
     fn depositor(&self) -> OrderParty {
-        let id = Some(("ZZ".to_owned(), self.envelope.sender.id.clone()));
-        OrderParty { id, ..party("DE", &self.depositor_name) }
+        OrderParty { id: self.wording.depositor.clone(), ..party("DE", &self.depositor_name) }
     }
 
     fn warehouse(&self, code: Option<String>) -> OrderParty {
         match code {
             // An id has two characters at least: a shorter one is all the name there is.
             Some(code) if code.chars().count() < 2 => party("WH", &code),
-            code => OrderParty { id: code.map(|code| ("92".to_owned(), code)), ..party("WH", &self.warehouse_name) },
+            code => {
+                let id = code.map(|code| (self.wording.warehouse_qualifier.clone(), code));
+                OrderParty { id, ..party("WH", &self.warehouse_name) }
+            }
         }
     }
 
@@ -290,12 +302,13 @@ impl Profile {
         let state = clean("state", &to.state)?;
         let mut streets = vec![needed("street", &to.line1)?, clean("street", &to.line2)?];
         let short = state.chars().count() == 2;
-        if !short && self.state_behind_street {
+        let behind_street = !short && !state.is_empty() && self.state_behind_street;
+        if behind_street {
             streets.push(state.clone());
         }
         let numbers = [("TE", clean("phone", &to.phone)?), ("EM", clean("e-mail", &to.email)?)];
         let numbers = numbers.into_iter().filter(|(_, number)| !number.is_empty());
-        Ok(OrderParty {
+        let party = OrderParty {
             role: "ST".to_owned(),
             more_names: more,
             streets: streets.into_iter().filter(|street| !street.is_empty()).collect(),
@@ -305,8 +318,33 @@ impl Profile {
             country,
             contact: Some((name.clone(), numbers.map(|(kind, number)| (kind.to_owned(), number)).collect())),
             name,
-            id: None,
-        })
+            id: self.wording.ship_to.clone(),
+        };
+        let streets = party.street_pieces(syntax).map_err(PlanError::new)?.len();
+        if streets > STREETS {
+            let (also, or) = match behind_street {
+                true => (" with the county behind it", ", or have the county left out (setting long_state)"),
+                false => ("", ""),
+            };
+            return Err(PlanError::address(
+                "street",
+                format!(
+                    "the street of the delivery address{also} needs {streets} pieces of at most 55 characters, and the \
+                     warehouse's document has room for {STREETS}: shorten it on the order{or}"
+                ),
+            ));
+        }
+        let names = party.name_pieces(syntax).map_err(PlanError::new)?.len();
+        if names > NAMES {
+            return Err(PlanError::address(
+                "name",
+                format!(
+                    "the name and the company of the delivery address need {names} pieces of at most 60 characters, and the \
+                     warehouse's document has room for {NAMES}: shorten the name or the company on the order"
+                ),
+            ));
+        }
+        Ok(party)
     }
 }
 

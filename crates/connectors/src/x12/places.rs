@@ -2,9 +2,11 @@
 //! has named one.
 
 use connect::{Field, FieldKind, Settings, SettingsError};
+use jiff::civil;
 
 use super::{
     advice::{Advice, AdviceBox, AdviceLine, LineStatus, OwnStatuses},
+    dictionary,
     segment::value_of,
 };
 use crate::files::place::field;
@@ -58,6 +60,19 @@ pub(super) const LINE_STATUSES: Field = field(
      complete, rest_cancelled, rest_follows, more, substituted, cancelled.",
 );
 
+pub(super) const SHIP_DATE_AT: Field = field(
+    "ship_date_at",
+    "Where it says when it left",
+    FieldKind::Choice(&[
+        ("any", "Wherever it does"),
+        ("head", "In the head (W0603)"),
+        ("date", "G62*11"),
+        ("envelope", "When the file was written (ISA)"),
+    ]),
+    Some("any"),
+    "In the 945. Wherever: in the head, else G62*11, else the envelope. Where the chosen place has no date, the envelope's counts.",
+);
+
 /// Where tracking numbers count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TrackingAt {
@@ -77,12 +92,22 @@ enum LotAt {
     Reference,
 }
 
+/// Where the date of a shipment counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ShipDateAt {
+    Any,
+    Head,
+    Date,
+    Envelope,
+}
+
 /// What was agreed about places.
 pub(super) struct Places {
     tracking_at: TrackingAt,
     tracking_qualifiers: Vec<String>,
     lot_at: LotAt,
     serial_qualifiers: Vec<String>,
+    ship_date_at: ShipDateAt,
     pub(super) statuses: OwnStatuses,
 }
 
@@ -105,6 +130,12 @@ impl Places {
                 _ => LotAt::Any,
             },
             serial_qualifiers: qualifiers("serial_qualifiers", &given("serial_qualifiers")?, 3)?,
+            ship_date_at: match given("ship_date_at")?.as_str() {
+                "head" => ShipDateAt::Head,
+                "date" => ShipDateAt::Date,
+                "envelope" => ShipDateAt::Envelope,
+                _ => ShipDateAt::Any,
+            },
             statuses: statuses(&settings.get(fields, "line_statuses").unwrap_or_default())
                 .map_err(|why| SettingsError::field("line_statuses", why))?,
         })
@@ -144,6 +175,17 @@ impl Places {
 
     fn tracking(&self, references: &[(String, String)]) -> Vec<String> {
         values(references, |qualifier| self.tracking_qualifiers.iter().any(|known| known == qualifier))
+    }
+
+    /// The day on which it left; `None`: that of the envelope.
+    pub(super) fn left_on(&self, advice: &Advice) -> Option<civil::Date> {
+        let head = dictionary::date(&advice.date);
+        match self.ship_date_at {
+            ShipDateAt::Any => head.or(advice.shipped_on),
+            ShipDateAt::Head => head,
+            ShipDateAt::Date => advice.shipped_on,
+            ShipDateAt::Envelope => None,
+        }
     }
 
     /// The lot of a line.

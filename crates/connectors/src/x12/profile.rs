@@ -6,9 +6,12 @@ use connect::{Field, FieldKind, Settings, SettingsError};
 use jiff::SignedDuration;
 
 use super::{
+    leniency::{self, Leniency},
     places::{self, Places, listed, qualifiers},
     reader::Party,
     segment::Separators,
+    units::{self, Units},
+    wording::{self, Wording},
     writer::{Envelope, Syntax},
 };
 use crate::files::place::{self, Place, field};
@@ -136,6 +139,16 @@ pub(super) static FIELDS: &[Field] = &[
         None,
         "Id of N1*WH, where the partner wants one.",
     ),
+    wording::DEPOSITOR_ID,
+    wording::DEPOSITOR_QUALIFIER,
+    wording::WAREHOUSE_QUALIFIER,
+    wording::SHIP_TO_ID,
+    wording::SHIP_TO_QUALIFIER,
+    wording::ORDER_QUALIFIER,
+    wording::GOODS_OUT_QUALIFIER,
+    wording::SHIP_DATE_QUALIFIER,
+    wording::DELIVERY_DATE_QUALIFIER,
+    wording::INSTRUCTION_CODE,
     field(
         "sku_qualifier",
         "Kind of SKU",
@@ -151,7 +164,14 @@ pub(super) static FIELDS: &[Field] = &[
         "Where the warehouse answers under another kind than it is asked: all that count, the first one first, with commas. Empty: \
          the kind of SKU.",
     ),
-    field("unit", "Unit", FieldKind::Text, Some("EA"), "Of quantities. What comes back in another one is set aside."),
+    field(
+        "unit",
+        "Unit",
+        FieldKind::Text,
+        Some("EA"),
+        "Of quantities. What comes back in another one is set aside, unless that is among the units read.",
+    ),
+    units::UNITS_IN,
     field(
         "payment",
         "Who pays the carrier",
@@ -191,6 +211,7 @@ pub(super) static FIELDS: &[Field] = &[
     places::LOT_AT,
     places::SERIAL_QUALIFIERS,
     places::LINE_STATUSES,
+    places::SHIP_DATE_AT,
     field(
         "available",
         "Figures available for sale",
@@ -200,12 +221,21 @@ pub(super) static FIELDS: &[Field] = &[
     ),
     field("on_hand", "Figures on hand", FieldKind::Text, Some("17"), "QTY01 of the 846, several with commas."),
     field(
+        "damaged",
+        "Figures of damaged goods",
+        FieldKind::Text,
+        None,
+        "QTY01 of the 846, several with commas: goods that the warehouse counts among those on hand, and that cannot be sold. They are \
+         taken off the figures on hand of the same product and place. Empty: nothing is taken off.",
+    ),
+    field(
         "full_snapshot",
         "A SKU that is missing from a stock report has none",
         FieldKind::Switch,
         Some("false"),
         "Off: a missing SKU is unchanged. On: it is zero; then every 846 must be complete.",
     ),
+    leniency::LENIENCY,
     place::AFTER_READING,
     place::TIME_ZONE,
 ];
@@ -244,7 +274,9 @@ pub(super) struct Profile {
     pub(super) sku_qualifiers_in: Vec<String>,
     /// Where things sit in a shipping advice.
     pub(super) places: Places,
-    pub(super) unit: String,
+    pub(super) units: Units,
+    /// Under which codes an order says what it says.
+    pub(super) wording: Wording,
     pub(super) payment: String,
     pub(super) transport_method: String,
     pub(super) state_behind_street: bool,
@@ -253,7 +285,11 @@ pub(super) struct Profile {
     pub(super) part_is_final: bool,
     pub(super) available: Vec<String>,
     pub(super) on_hand: Vec<String>,
+    /// What is taken off the figures on hand.
+    pub(super) damaged: Vec<String>,
     pub(super) full_snapshot: bool,
+    /// Faults that are not passed over.
+    pub(super) leniency: Leniency,
 }
 
 impl Profile {
@@ -263,18 +299,7 @@ impl Profile {
         let given = |name: &str| settings.require(FIELDS, name);
         let is = |name: &str| text(name).as_deref() == Some("true");
         let list = |name: &str| -> Result<Vec<String>, SettingsError> { Ok(listed(&given(name)?)) };
-        // What stands in the envelope and in codes is written as it is: it must not part anything.
-        let code = |name: &str, least: usize, most: usize| {
-            let value = given(name)?;
-            let plain = value.chars().all(|character| character.is_ascii_alphanumeric() || " -_.".contains(character));
-            if plain && (least..=most).contains(&value.len()) {
-                return Ok(value);
-            }
-            Err(SettingsError::field(
-                name,
-                format!("must be {least} to {most} of the letters A to Z, digits, spaces, - _ and ."),
-            ))
-        };
+        let code = |name: &str, least: usize, most: usize| code(settings, FIELDS, name, least, most);
         let (our_id, their_id) = (code("our_id", 2, 15)?, code("their_id", 2, 15)?);
         if our_id == their_id {
             return Err(SettingsError::field("their_id", "must differ from our id"));
@@ -300,6 +325,13 @@ impl Profile {
             let given = given(name)?.parse::<u32>().ok().filter(|number| *number <= most);
             given.ok_or_else(|| SettingsError::field(name, format!("must be a whole number from 0 to {most}")))
         };
+        let (on_hand, damaged) = (list("on_hand")?, listed(&text("damaged").unwrap_or_default()));
+        if let Some(both) = damaged.iter().find(|code| on_hand.contains(code)) {
+            return Err(SettingsError::field(
+                "damaged",
+                format!("{both} counts as on hand already (on_hand): what is damaged would be all there is"),
+            ));
+        }
         let minutes = number("expect_997_minutes", 100_000)?;
         Ok(Self {
             answering: Answering {
@@ -321,15 +353,18 @@ impl Profile {
             },
             sku_qualifier: code("sku_qualifier", 2, 2)?,
             places: Places::of(settings, FIELDS)?,
-            unit: code("unit", 2, 2)?,
+            units: Units::of(settings, FIELDS, code("unit", 2, 2)?)?,
+            wording: Wording::of(settings, FIELDS, &our_id)?,
             payment: code("payment", 2, 2)?,
             transport_method: code("transport_method", 1, 2)?,
             state_behind_street: given("long_state")? == "street",
             cancel: Some(given("cancel")?).filter(|cancel| cancel != "none"),
             part_is_final: is("part_is_final"),
             available: list("available")?,
-            on_hand: list("on_hand")?,
+            on_hand,
+            damaged,
             full_snapshot: is("full_snapshot"),
+            leniency: Leniency::of(settings, FIELDS)?,
             envelope: Envelope {
                 group_sender: or("our_group_id", &our_id)?,
                 group_receiver: or("their_group_id", &their_id)?,
@@ -354,6 +389,25 @@ impl Profile {
         let mode = if *test { "T" } else { "P" };
         format!("x12 {}:{} {}:{} {mode}", sender.qualifier, sender.id, receiver.qualifier, receiver.id)
     }
+}
+
+/// A setting that is written as it is, into the envelope or as a code: it must not part anything.
+pub(super) fn code(
+    settings: &Settings,
+    fields: &[Field],
+    name: &str,
+    least: usize,
+    most: usize,
+) -> Result<String, SettingsError> {
+    let value = settings.require(fields, name)?;
+    let plain = value.chars().all(|character| character.is_ascii_alphanumeric() || " -_.".contains(character));
+    if plain && (least..=most).contains(&value.len()) {
+        return Ok(value);
+    }
+    Err(SettingsError::field(
+        name,
+        format!("must be {least} to {most} of the letters A to Z, digits, spaces, - _ and ."),
+    ))
 }
 
 /// The highest control number: it has nine digits.

@@ -4,10 +4,11 @@ use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, Shipment
 
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
-    answering::{Fate, unread, unread_stock},
+    answering::{Fate, in_error, unread, unread_stock},
     channel::is_stock,
     finding::{Broken, Finding},
     incoming::{Said, UNKNOWN_VERSION},
+    leniency::BY_AGREEMENT,
     profile::Profile,
     reader::{Interchange, Set, read},
     repeats::{Memory, Standing},
@@ -35,6 +36,7 @@ impl Profile {
         match read(&file.content) {
             Ok(interchanges) => {
                 let broken = interchanges.iter().find_map(|interchange| self.judge(interchange).err());
+                let broken = broken.or_else(|| self.leniency.of_file(&interchanges));
                 Opened { file, interchanges, broken }
             }
             Err(broken) => Opened { file, interchanges: Vec::new(), broken: Some(broken) },
@@ -127,6 +129,9 @@ impl Profile {
 
     fn take_set(&self, file: &Complete, interchange: &Interchange, set: &Set, page: &mut ShipmentPage) {
         let mut aside = |why: String| page.rejected.push(part(file, interchange, &set.control, &set.segments, why));
+        if let Some(broken) = self.leniency.of_set(interchange, set) {
+            return aside(broken.to_string());
+        }
         match set.code.as_str() {
             "945" => match self.shipment(interchange, set) {
                 Ok(Said::Shipment(shipment)) => page.shipments.push(shipment),
@@ -164,7 +169,8 @@ impl Profile {
     pub(super) fn take_stock(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut StockPage) {
         let file = opened.file;
         opened.interchanges.iter().for_each(|one| note(one, &one.findings));
-        if let Some(broken) = &opened.broken {
+        let broken = opened.broken.clone().or_else(|| self.leniency.of_stock(&opened.interchanges));
+        if let Some(broken) = &broken {
             page.letters.answers.extend(self.refusals(opened, broken, memory));
             page.rejected.push(set_aside(file.taken(), broken));
             return;
@@ -247,14 +253,16 @@ impl Profile {
         Ok(feeds)
     }
 
-    /// What is said of a file that nothing is used of: of what is of an unknown version that it is. A sender whom nobody knows,
-    /// and a test in production, are told nothing.
+    /// What is said of a file that nothing is used of: of what is of an unknown version that it is, and of what is not used by
+    /// agreement that it is in error. A sender whom nobody knows, and a test in production, are told nothing.
     fn refusals(&self, opened: &Opened<'_>, broken: &Broken, memory: &Memory) -> Vec<connect::EffectDraft> {
-        if broken.note != UNKNOWN_VERSION {
-            return Vec::new();
-        }
+        let fate = match broken.note {
+            UNKNOWN_VERSION => Fate::UnknownVersion,
+            BY_AGREEMENT => Fate::Read(&in_error),
+            _ => return Vec::new(),
+        };
         let groups = opened.interchanges.iter();
-        groups.flat_map(|interchange| self.answers(interchange, Fate::UnknownVersion, memory.now)).collect()
+        groups.flat_map(|interchange| self.answers(interchange, fate, memory.now)).collect()
     }
 }
 

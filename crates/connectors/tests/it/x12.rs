@@ -3,6 +3,7 @@
 mod documents;
 mod exchange;
 mod fixtures;
+mod profile;
 mod validator;
 
 use std::path::{Path, PathBuf};

@@ -154,6 +154,29 @@ fn every_document_written_passes_the_independent_validator() {
     assert!(refused.is_empty(), "{} of {} are refused:\n{}", refused.len(), files.len(), refused.join("\n"));
 }
 
+/// What the validator refuses for being there too often is refused before it is written.
+#[test]
+fn a_party_with_more_segments_than_there_is_room_for_is_not_written() {
+    let syntax = Syntax::default();
+    for (told, wide) in [("N3", vec!["S".repeat(55); 5]), ("N2", vec![])] {
+        let mut order = order("N");
+        let party = &mut order.parties[0];
+        party.streets = wide;
+        if told == "N2" {
+            party.more_names = vec!["M".repeat(60); 4];
+        }
+        let segments = order.segments(&syntax).unwrap();
+        let why = syntax.set("940", &segments).unwrap_err();
+        assert!(why.contains(told) && why.contains("more than 2 times"), "{why}");
+        let at = date(2026, 11, 23).at(6, 30, 0, 0);
+        let text = interchange(&envelope(syntax.clone()), 101, at, "OW", &[("940".to_owned(), segments)]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("940.edi");
+        fs::write(&path, text).unwrap();
+        assert_eq!(refused(&[path]).len(), 1, "the validator says the same of {told}");
+    }
+}
+
 /// A validator that refuses nothing would prove nothing.
 #[test]
 fn the_validator_refuses_what_is_wrong() {
