@@ -365,7 +365,13 @@ pub trait OrderSource: Effects {
         None
     }
 
-    /// The same; until it is confirmed, the API user's own contact, where that can be found.
+    /// What a note of this source keeps as its reference once these tracking numbers are written on it; `None` where that
+    /// cannot be said.
+    fn tracking_kept(&self, _numbers: &[String]) -> Option<String> {
+        None
+    }
+
+    /// The same as [`OrderSource::note_author`]; until it is confirmed, the API user's own contact, where that can be found.
     ///
     /// # Errors
     /// When the source cannot be asked.

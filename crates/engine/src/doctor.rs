@@ -44,6 +44,10 @@ pub struct Shipment {
     pub read_at: Timestamp,
     /// Tracking numbers that the warehouse gave for it.
     pub tracking: Vec<String>,
+    /// What the source keeps of them on a note, in its own form; `None` where that cannot be said.
+    pub tracking_kept: Option<String>,
+    /// The rows of the order that left with it; `None` where that is not decided, or the journal that knew of it was lost.
+    pub rows: Option<Vec<NoteRow>>,
     /// Whole units of the order left with it: otherwise there is nothing to tell.
     pub to_be_told: bool,
     /// The note it is told on.
@@ -158,15 +162,46 @@ fn of_shipment(facts: &Facts<'_>, shipment: &Shipment, patience: &Patience, now:
             subject(),
             format!("shipment {reference} of order {order} was told on goods-out note {id}, which is not shipped"),
         ),
-        (Some(id), Some(note)) if !shipment.tracking.is_empty() && note.reference.trim().is_empty() => add(
+        (Some(_), Some(note)) => of_told(facts, shipment, note, add),
+    }
+}
+
+/// The shipped note of a shipment beside the shipment (S1): its tracking and its rows.
+fn of_told(facts: &Facts<'_>, shipment: &Shipment, note: &GoodsOutNote, add: &mut Add<'_>) {
+    let (order, reference, id) = (facts.order_id, &shipment.reference, note.note_id);
+    let subject = || Subject::Shipment(reference.clone());
+    let written = note.reference.trim();
+    let kept = shipment.tracking_kept.as_deref().map(str::trim).filter(|kept| !kept.is_empty());
+    if !shipment.tracking.is_empty() && written.is_empty() {
+        add(
             FindingKind::TrackingMissing,
             subject(),
             format!(
                 "goods-out note {id} of shipment {reference} (order {order}) is shipped without its tracking ({})",
                 shipment.tracking.join(", ")
             ),
-        ),
-        (Some(_), Some(_)) => {}
+        );
+    } else if kept.is_some_and(|kept| kept != written) {
+        add(
+            FindingKind::TrackingDiffers,
+            subject(),
+            format!(
+                "goods-out note {id} of shipment {reference} (order {order}) is shipped with the tracking {written:?}, and the \
+                 warehouse gave {}",
+                shipment.tracking.join(", ")
+            ),
+        );
+    }
+    if let Some(rows) = shipment.rows.as_deref().filter(|rows| differ(&note.rows, rows)) {
+        add(
+            FindingKind::GoodsDiffer,
+            subject(),
+            format!(
+                "goods-out note {id} of shipment {reference} (order {order}) is shipped with {}, and what left is {}",
+                words(&note.rows),
+                words(rows)
+            ),
+        );
     }
 }
 

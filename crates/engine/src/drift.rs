@@ -57,8 +57,8 @@ pub struct DriftFacts {
     pub undone: Decimal,
     /// What moved at the source since the count by other hands.
     pub moved: MovedSince,
-    /// Received at the warehouse and not yet in the source. Receipts are not read yet, so this is nil.
-    pub unposted_receipts: Decimal,
+    /// Received at the warehouse and not yet in the source; `None` where the warehouse's receipts are not read.
+    pub unposted_receipts: Option<Decimal>,
     /// What is wrong with the mapping, so that the figures cannot be set against each other.
     pub mapping: bool,
 }
@@ -161,6 +161,8 @@ pub struct Drift {
     pub source_figure: Decimal,
     /// The parts that are not nil, in the order they are shown.
     pub parts: Vec<(Part, Decimal)>,
+    /// Parts that were not read: what is left may be of them, wholly or in part.
+    pub not_read: Vec<Part>,
     /// What is left: `difference` less the sum of `parts`.
     pub unexplained: Decimal,
 }
@@ -180,7 +182,7 @@ pub fn split(facts: &DriftFacts) -> Drift {
         FeedBasis::Available => available(facts),
     };
     parts.extend([
-        (Part::UnpostedReceipts, facts.unposted_receipts),
+        (Part::UnpostedReceipts, facts.unposted_receipts.unwrap_or_default()),
         (Part::CorrectionsUnderWay, facts.correcting),
         (Part::Undone, -facts.undone),
         // What left the source's figure since the count is still in the warehouse's, and the other way round.
@@ -196,13 +198,18 @@ pub fn split(facts: &DriftFacts) -> Drift {
     }
     parts.retain(|(_, units)| !units.is_zero());
     parts.sort_by_key(|(part, _)| *part);
-    Drift { difference, source_figure, parts, unexplained }
+    // Figures that cannot be set against each other are a matter of the mapping as a whole.
+    let not_read = match facts.unposted_receipts {
+        None if !facts.mapping => vec![Part::UnpostedReceipts],
+        _ => Vec::new(),
+    };
+    Drift { difference, source_figure, parts, not_read, unexplained }
 }
 
 /// A difference that one thing explains as a whole.
 fn whole(difference: Decimal, source_figure: Decimal, part: Part) -> Drift {
     let parts = if difference.is_zero() { Vec::new() } else { vec![(part, difference)] };
-    Drift { difference, source_figure, parts, unexplained: Decimal::ZERO }
+    Drift { difference, source_figure, parts, not_read: Vec::new(), unexplained: Decimal::ZERO }
 }
 
 fn physical(facts: &DriftFacts) -> Vec<(Part, Decimal)> {

@@ -37,6 +37,10 @@ pub enum FindingKind {
     NoteNotShipped,
     /// A shipped note without the tracking that the warehouse gave (S1).
     TrackingMissing,
+    /// A shipped note with other tracking than the warehouse gave (S1).
+    TrackingDiffers,
+    /// A shipped note with other goods than its shipment (S1).
+    GoodsDiffer,
     /// A note of the hub's own, not shipped, that belongs to nothing.
     OrphanNote,
     /// A note of the hub's own that was shipped for no shipment.
@@ -103,7 +107,7 @@ impl Repair {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::NotKnown,
         Self::NotAtWarehouse,
         Self::NothingPlanned,
@@ -117,6 +121,8 @@ impl FindingKind {
         Self::NoteMissing,
         Self::NoteNotShipped,
         Self::TrackingMissing,
+        Self::TrackingDiffers,
+        Self::GoodsDiffer,
         Self::OrphanNote,
         Self::ShippedUntold,
         Self::DuplicateNote,
@@ -145,6 +151,8 @@ impl FindingKind {
             Self::NoteMissing => "note_missing",
             Self::NoteNotShipped => "note_not_shipped",
             Self::TrackingMissing => "tracking_missing",
+            Self::TrackingDiffers => "tracking_differs",
+            Self::GoodsDiffer => "goods_differ",
             Self::OrphanNote => "orphan_note",
             Self::ShippedUntold => "shipped_untold",
             Self::DuplicateNote => "duplicate_note",
@@ -176,6 +184,10 @@ impl FindingKind {
                 "The goods are gone and Brightpearl counts them as in stock: they can be sold again."
             }
             Self::TrackingMissing => "The customer is told that it left, and cannot follow it.",
+            Self::TrackingDiffers => "The customer follows another parcel, or none.",
+            Self::GoodsDiffer => {
+                "Stock in Brightpearl is wrong by the difference, and the order says that other goods left."
+            }
             Self::OrphanNote => "It keeps goods set aside for a shipment that does not exist.",
             Self::ShippedUntold => "Stock was taken out of Brightpearl for goods that may never have left.",
             Self::DuplicateNote => "The same goods are set aside twice, and may be shipped twice in Brightpearl.",
@@ -193,7 +205,7 @@ impl FindingKind {
     pub fn repair(self) -> Repair {
         match self {
             Self::OrphanNote | Self::DuplicateNote => Repair::DeleteNote,
-            Self::TrackingMissing => Repair::WriteTracking,
+            Self::TrackingMissing | Self::TrackingDiffers => Repair::WriteTracking,
             Self::QueuedTooLong
             | Self::ShipmentNotRead
             | Self::StuckShipment
@@ -207,6 +219,7 @@ impl FindingKind {
             | Self::CancelledAtWarehouse
             | Self::NoteMissing
             | Self::NoteNotShipped
+            | Self::GoodsDiffer
             | Self::ShippedUntold
             | Self::TooManyNotes
             | Self::NoteChanged
@@ -226,6 +239,8 @@ impl FindingKind {
                 | Self::NoteMissing
                 | Self::NoteNotShipped
                 | Self::TrackingMissing
+                | Self::TrackingDiffers
+                | Self::GoodsDiffer
                 | Self::OrphanNote
                 | Self::ShippedUntold
                 | Self::DuplicateNote

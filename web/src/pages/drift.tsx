@@ -104,11 +104,14 @@ export function Drift({ connection }: { connection: string }) {
                   {
                     title: 'Explained by',
                     show: (line) =>
-                      Object.entries(line.parts).map(([part, units]) => (
-                        <Text key={part} size="sm">
-                          {words(part)}: <Quantity of={units} />
-                        </Text>
-                      )),
+                      Object.entries(line.parts)
+                        // What was not read matters where something is left to explain.
+                        .filter(([, units]) => units !== null || Number(line.unexplained) !== 0)
+                        .map(([part, units]) => (
+                          <Text key={part} size="sm">
+                            {words(part)}: {units === null ? 'not read' : <Quantity of={units} />}
+                          </Text>
+                        )),
                   },
                   { title: 'Unexplained', figure: true, show: (line) => <Quantity of={line.unexplained} signed /> },
                   { title: 'Notes', show: (line) => line.notes.join(' '), wide: true },

@@ -299,6 +299,10 @@ impl OrderSource for Brightpearl {
         Brightpearl::note_author(self)
     }
 
+    fn tracking_kept(&self, numbers: &[String]) -> Option<String> {
+        Some(effects::tracking_kept(numbers))
+    }
+
     async fn own_contact(&self) -> Result<Option<i64>, ConnectorError> {
         match Brightpearl::note_author(self) {
             None => self.staff_id().await,

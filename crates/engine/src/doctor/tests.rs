@@ -76,6 +76,8 @@ fn told(note_id: i64) -> Shipment {
         reference: "S1".to_owned(),
         read_at: start(),
         tracking: vec!["1Z".to_owned()],
+        tracking_kept: Some("1Z".to_owned()),
+        rows: Some(rows(&[(10, 4), (11, 2)])),
         to_be_told: true,
         note_id: Some(note_id),
         told_at: Some(start()),
@@ -152,6 +154,40 @@ fn a_shipment_that_was_told_is_well_only_on_a_shipped_note_with_its_tracking() {
     case(Vec::new()).with(|case| case.shipments[0].to_be_told = false).is_well();
     assert_eq!(case(Vec::new()).found(start()), [], "what was told a moment ago may not show yet");
     assert_eq!(FindingKind::TrackingMissing.repair(), Repair::WriteTracking);
+}
+
+#[test]
+fn a_shipped_note_says_what_left_and_how_it_is_followed() {
+    let case = |notes| Case::new(notes).with(|case| case.shipments.push(told(7)));
+    let whole = &[(10, 4), (11, 2)];
+    let subject = Subject::Shipment("S1".to_owned());
+    let other = case(vec![shipped(note(7, AUTHOR, whole), "1Y")]);
+    other.finds(FindingKind::TrackingDiffers, &subject);
+    assert_eq!(FindingKind::TrackingDiffers.repair(), Repair::WriteTracking);
+    assert_eq!(other.found(start()), [], "what was told a moment ago may not show yet");
+    // Several numbers are kept in the source's own form, which alone is compared.
+    let several = |kept: &str| {
+        case(vec![shipped(note(7, AUTHOR, whole), kept)]).with(|case| {
+            case.shipments[0].tracking = vec!["1Z".to_owned(), "2Z".to_owned(), "3Z".to_owned()];
+            case.shipments[0].tracking_kept = Some("1Z, 2Z +1".to_owned());
+        })
+    };
+    several("1Z, 2Z +1").is_well();
+    several("1Z").finds(FindingKind::TrackingDiffers, &subject);
+    // Without tracking the note keeps whatever it had.
+    let none = |kept: Option<&str>| {
+        case(vec![shipped(note(7, AUTHOR, whole), "the office's own")]).with(|case| {
+            case.shipments[0].tracking.clear();
+            case.shipments[0].tracking_kept = kept.map(str::to_owned);
+        })
+    };
+    none(Some("")).is_well();
+    none(None).is_well();
+    let fewer = case(vec![shipped(note(7, AUTHOR, &[(10, 3), (11, 2)]), "1Z")]);
+    fewer.finds(FindingKind::GoodsDiffer, &subject);
+    fewer.with(|case| case.shipments[0].rows = None).is_well();
+    // A row in two pieces is the same row.
+    case(vec![shipped(note(7, AUTHOR, &[(10, 3), (11, 2), (10, 1)]), "1Z")]).is_well();
 }
 
 #[test]

@@ -85,7 +85,7 @@ impl World {
                 corrected: number(self.since.2),
                 other: Decimal::ZERO,
             },
-            unposted_receipts: Decimal::ZERO,
+            unposted_receipts: Some(Decimal::ZERO),
             mapping: false,
         }
     }
@@ -156,7 +156,7 @@ proptest! {
             correcting: j,
             undone: k,
             moved: MovedSince { goods_out, received, corrected, other },
-            unposted_receipts: l,
+            unposted_receipts: Some(l),
             mapping,
         };
         let found = split(&facts);
@@ -175,6 +175,24 @@ fn quiet(basis: FeedBasis) -> DriftFacts {
     let world =
         World { start: 100, lost: 0, units: Vec::new(), kits: (0, 0), held: 0, others: (0, 0), since: (0, 0, 0) };
     world.facts(basis, true)
+}
+
+#[test]
+fn what_was_not_read_is_no_part_that_is_nil() {
+    for basis in BASES {
+        let read = DriftFacts { figure: number(103), ..quiet(basis) };
+        let receipt = DriftFacts { unposted_receipts: Some(number(3)), ..read.clone() };
+        let found = split(&receipt);
+        assert_eq!((found.unexplained, found.not_read), (Decimal::ZERO, vec![]), "{basis:?}: {:?}", found.parts);
+        assert_eq!(split(&read).not_read, [], "read, and nil");
+        let blind = DriftFacts { unposted_receipts: None, ..read };
+        let found = split(&blind);
+        assert_eq!(found.not_read, [Part::UnpostedReceipts]);
+        assert!(!found.unexplained.is_zero() && found.parts.iter().all(|(part, _)| *part != Part::UnpostedReceipts));
+        // What one thing explains as a whole leaves nothing open.
+        assert_eq!(split(&DriftFacts { mapping: true, ..blind.clone() }).not_read, []);
+        assert_eq!(split(&DriftFacts { counted: false, ..blind }).not_read, []);
+    }
 }
 
 #[test]

@@ -85,8 +85,12 @@ pub(super) async fn drift(session: &Session, asked: Drift, printer: Printer) -> 
     let found = operate_drift(&session.hub, &session.caller, &asked.connection, &query).await?;
     printer.answer(&found, |found| {
         let rows = found.lines.iter().map(|line| {
-            let parts: Vec<String> =
-                line.parts.iter().map(|(name, units)| format!("{name} {:+}", units.normalize())).collect();
+            // What was not read matters where something is left to explain.
+            let part = |(name, units): (&String, &Option<rust_decimal::Decimal>)| match units {
+                Some(units) => Some(format!("{name} {:+}", units.normalize())),
+                None => (!line.unexplained.is_zero()).then(|| format!("{name} not read")),
+            };
+            let parts: Vec<String> = line.parts.iter().filter_map(part).collect();
             [
                 line.skus.join(", "),
                 line.product.map(|product| product.to_string()).unwrap_or_default(),

@@ -87,6 +87,8 @@ pub struct CensusShipment {
     pub read_at: Timestamp,
     /// Tracking numbers, in box order.
     pub tracking: Vec<String>,
+    /// The source's rows that left with it, once decided.
+    pub rows: Option<Vec<NoteRow>>,
     /// Whole units of the order left with it.
     pub to_be_told: bool,
     /// The note it is told on, as far as that is decided.
@@ -359,6 +361,7 @@ fn census_shipment(
         request: row.request.clone(),
         read_at: read_at.copied().unwrap_or(changed_at),
         tracking: row.shipment.tracking_numbers().into_iter().map(str::to_owned).collect(),
+        rows: row.rows.clone(),
         to_be_told: match &row.rows {
             Some(rows) => !rows.is_empty(),
             None => !units.is_zero(),

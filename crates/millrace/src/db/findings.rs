@@ -453,9 +453,9 @@ async fn compare(tx: &mut Tx, key: &ConnectionKey, findings: Vec<Finding>, check
 }
 
 /// Whether what a person has settled stays settled though it still shows: what was made twice cannot be unmade, and a note that
-/// is shipped takes no tracking any more.
+/// is shipped takes no other tracking any more.
 fn stays_settled(kind: FindingKind) -> bool {
-    matches!(kind, FindingKind::MarkerTwice | FindingKind::TrackingMissing)
+    matches!(kind, FindingKind::MarkerTwice | FindingKind::TrackingMissing | FindingKind::TrackingDiffers)
 }
 
 async fn resolve(tx: &mut Tx, key: &ConnectionKey, id: &str) -> R<()> {

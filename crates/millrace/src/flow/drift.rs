@@ -208,8 +208,8 @@ fn facts(runtime: &Runtime, counted: &Counted, source: SourceStock, reported: bo
         correcting: Decimal::ZERO,
         undone: Decimal::ZERO,
         moved: MovedSince::default(),
-        // Receipts are not read from the warehouse yet: nothing is known of them.
-        unposted_receipts: Decimal::ZERO,
+        // No connector reads the receipts of its warehouse: what came in there and is not in the source is not known.
+        unposted_receipts: None,
         mapping: counted.shared,
     }
 }
@@ -390,7 +390,13 @@ fn unmapped(line: StockLine, ages: &BTreeMap<&str, Timestamp>) -> Row {
         counted_at: line.skus.iter().filter_map(|sku| ages.get(sku.as_str())).min().copied(),
         skus: line.skus,
         figure: line.figure,
-        drift: Drift { difference: line.figure, source_figure: Decimal::ZERO, parts, unexplained: Decimal::ZERO },
+        drift: Drift {
+            difference: line.figure,
+            source_figure: Decimal::ZERO,
+            parts,
+            not_read: Vec::new(),
+            unexplained: Decimal::ZERO,
+        },
         notes: vec![line.reason],
     }
 }

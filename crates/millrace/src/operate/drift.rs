@@ -69,13 +69,14 @@ pub struct DriftLineOut {
     /// Brightpearl's figure.
     #[schema(value_type = String)]
     pub brightpearl: Decimal,
-    /// `counted` less `brightpearl`: the sum of `parts` and `unexplained`.
+    /// `counted` less `brightpearl`: the sum of the `parts` that were read and `unexplained`.
     #[schema(value_type = String)]
     pub difference: Decimal,
-    /// The named parts, signed; docs/stock.md explains each.
-    #[schema(value_type = BTreeMap<String, String>)]
-    pub parts: BTreeMap<String, Decimal>,
-    /// What nothing explains.
+    /// The named parts, signed; docs/stock.md explains each. One that is absent is nil; one that is null was not read, so that
+    /// what is unexplained may be of it.
+    #[schema(value_type = BTreeMap<String, Option<String>>)]
+    pub parts: BTreeMap<String, Option<Decimal>>,
+    /// What nothing explains that was read.
     #[schema(value_type = String)]
     pub unexplained: Decimal,
     /// When the warehouse counted; absent where it never reported the product.
@@ -129,7 +130,8 @@ fn report(
     let differing = rows.iter().filter(|row| differs(row)).count();
     let unexplained: Decimal = rows.iter().map(|row| row.drift.unexplained.abs()).sum();
     let mut notes = vec![
-        "goods that the warehouse received and Brightpearl has not are not read yet: their part is nil".to_owned(),
+        "goods that the warehouse received and Brightpearl has not are not read: what is unexplained may be of them"
+            .to_owned(),
     ];
     let oldest = rows.iter().filter_map(|row| row.counted_at).min();
     if compared == 0 {
@@ -174,7 +176,10 @@ fn line(row: Row, at: Timestamp) -> DriftLineOut {
         counted: row.figure,
         brightpearl: row.drift.source_figure,
         difference: row.drift.difference,
-        parts: row.drift.parts.iter().map(|(part, units)| (part.as_str().to_owned(), *units)).collect(),
+        parts: {
+            let read = row.drift.parts.iter().map(|(part, units)| (part.as_str().to_owned(), Some(*units)));
+            read.chain(row.drift.not_read.iter().map(|part| (part.as_str().to_owned(), None))).collect()
+        },
         unexplained: row.drift.unexplained,
         counted_at: row.counted_at,
         age_minutes: row.counted_at.map(|counted_at| at.duration_since(counted_at).as_mins()),

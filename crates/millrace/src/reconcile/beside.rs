@@ -171,6 +171,7 @@ mod tests {
             request: None,
             read_at: start(),
             tracking: Vec::new(),
+            rows: None,
             to_be_told: true,
             note_id: None,
             told_at: None,

@@ -406,6 +406,8 @@ impl<'a> Look<'a> {
                 reference: shipment.reference.clone(),
                 read_at: shipment.read_at,
                 tracking: shipment.tracking.clone(),
+                tracking_kept: self.reconciler.source.tracking_kept(&shipment.tracking),
+                rows: shipment.rows.clone(),
                 to_be_told: shipment.to_be_told,
                 note_id: shipment.note_id,
                 told_at: shipment.told_at,

@@ -334,6 +334,8 @@ mod tests {
         );
         let body: Details = read(&drafts.first().unwrap().body).unwrap();
         assert!(body.reference.ends_with("+3"));
+        // Whoever compares notes with shipments later must find no difference here.
+        assert_eq!(body.reference, crate::brightpearl::effects::tracking_kept(&details.tracking));
         assert!(details.tracking.iter().all(|number| drafts.last().unwrap().body.contains(number)));
         details.tracking.truncate(1);
         assert_eq!(shipping("k", &details).unwrap().len(), 1);

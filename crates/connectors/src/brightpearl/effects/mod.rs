@@ -51,6 +51,11 @@ pub(super) fn purpose(kind: EffectKind) -> Option<Purpose> {
 /// is assumed. Everything else is looked for by direct reads.
 const SEARCH_LAG: Duration = Duration::from_secs(60);
 
+/// What a note keeps of these tracking numbers: the one rule by which they are also written and verified.
+pub(super) fn tracking_kept(numbers: &[String]) -> String {
+    reference::reference(&reference::clean(numbers)).text
+}
+
 /// What can be promised for each kind (docs/reliability.md).
 pub(super) fn capabilities(kind: EffectKind, waits: Waits) -> Option<Capabilities> {
     let (classes, index_lag): (&'static [Capability], Duration) = match kind {

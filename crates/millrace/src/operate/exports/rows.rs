@@ -243,6 +243,11 @@ pub(super) fn stock_hold(connection: &str, one: HoldOut) -> Row {
 }
 
 pub(super) fn drift(connection: &str, at: Timestamp, one: DriftLineOut) -> Row {
+    let part = |(name, units): (&String, &Option<Decimal>)| match units {
+        Some(units) => format!("{name} {units}"),
+        None => format!("{name} not read"),
+    };
+    let named: Vec<String> = one.parts.iter().map(part).collect();
     vec![
         connection.to_owned(),
         at.to_string(),
@@ -252,7 +257,7 @@ pub(super) fn drift(connection: &str, at: Timestamp, one: DriftLineOut) -> Row {
         one.counted.to_string(),
         one.brightpearl.to_string(),
         one.difference.to_string(),
-        parts(&one.parts),
+        named.join("; "),
         one.unexplained.to_string(),
         text(one.counted_at),
         one.notes.join("; "),

@@ -7,6 +7,7 @@ use serde_json::Value;
 use simulators::{
     brightpearl::{NewLine, NewOrder},
     extensiv::Dispatch,
+    faults::{Fault, FaultRule},
 };
 use sqlx::{AssertSqlSafe, Connection as _};
 
@@ -260,4 +261,218 @@ async fn notes_that_were_touched_by_hand_are_found_with_a_file_exchange() {
     assert_eq!(findings(&found), expected, "{found:#}");
     let text = world.command(&["census", "main"]);
     assert!(text.starts_with("unaccounted: 0"), "{text}");
+}
+
+/// Brightpearl answers changes of this kind with these words, and makes none.
+fn answers(world: &World, method: &str, path: &str, (status, body): (u16, &str)) -> u64 {
+    let answer = Fault::Answer { status, headers: BTreeMap::new(), body: body.to_owned() };
+    world.brightpearl.faults().add(FaultRule::new(answer).method(method).path_contains(path))
+}
+
+/// Waits until an order stands at this status in Brightpearl.
+async fn stands_at(world: &mut World, order: i64, status: &'static str) {
+    let wanted = world.status(status);
+    world
+        .until(&format!("order {order} is at {status}"), Duration::from_secs(60), |world| {
+            let order = world.brightpearl.order(ACCOUNT, order).map_err(|error| error.to_string())?;
+            if order.status_id == wanted { Ok(()) } else { Err(order.status_name) }
+        })
+        .await;
+}
+
+/// Waits until an order is shown in this state; what is shown then.
+async fn shows(world: &mut World, order: i64, state: &'static str) -> Value {
+    let mut shown = Value::Null;
+    world
+        .until(&format!("order {order} is {state}"), Duration::from_secs(60), |world| {
+            shown = world.ask(&["orders", "show", &order.to_string()]).1;
+            if shown["state"] == state { Ok(()) } else { Err(shown["state"].to_string()) }
+        })
+        .await;
+    shown
+}
+
+/// The one note of an order.
+fn only_note(world: &World, order: i64) -> i64 {
+    let notes = world.brightpearl.notes(ACCOUNT, order).expect("notes");
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    notes[0].id
+}
+
+/// An order of six units, split five times: each time all but one unit goes to a back order. The fourth and the fifth back order
+/// are ready to go.
+fn split_again_and_again(world: &World, number: usize) -> (i64, i64) {
+    let (_, sku) = &world.skus[number];
+    // What it comes from is not this connection's.
+    let set_aside = NewOrder { status_id: Some(3), ..world.ready(vec![NewLine::sku(sku, 6)]) };
+    let mut chain = vec![world.place(set_aside)];
+    for left in (1..6).rev() {
+        let parent = *chain.last().expect("an order");
+        let rows = world.brightpearl.order(ACCOUNT, parent).expect("the order").rows;
+        let row = *rows.iter().find(|(_, row)| row.ships).expect("a row").0;
+        chain.push(world.brightpearl.split_order(ACCOUNT, parent, &BTreeMap::from([(row, left)])).expect("split"));
+    }
+    for order in &chain[4..] {
+        world.brightpearl.allocate(ACCOUNT, *order).expect("allocated");
+        world.brightpearl.set_status(ACCOUNT, *order, world.status("Ready to ship")).expect("a status");
+    }
+    (chain[4], chain[5])
+}
+
+/// As if an order's shipments had been read an hour earlier.
+async fn left_an_hour_ago(world: &World, order: i64) {
+    let url = format!("sqlite:{}", world.folder().join("millrace.db").display());
+    let mut raw = sqlx::SqliteConnection::connect(&url).await.expect("the database");
+    let sql = format!(
+        "UPDATE shipment SET created_at = created_at - 3600000
+         WHERE order_ref IN (SELECT id FROM orders WHERE order_id = {order})"
+    );
+    let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut raw).await.expect("it can be aged");
+    assert_eq!(done.rows_affected(), 1, "one shipment");
+    raw.close().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_brightpearl_does_not_say_of_shipments_is_found_with_extensiv() {
+    let mut world = World::new(Setup { ships: Ships::Extensiv, works: false, ..Setup::default() }).await;
+    let orders: Vec<i64> = (0..6).map(|number| place(&world, number)).collect();
+    let [bare, unshipped, gone, other, stuck, well] = orders[..] else { panic!("six orders") };
+    let (fourth, fifth) = split_again_and_again(&world, 6);
+    world.start();
+    for order in orders.iter().chain([&fourth, &fifth]) {
+        stands_at(&mut world, *order, "At warehouse").await;
+    }
+    let Warehouse::Extensiv(running) = &world.warehouse else { panic!("an Extensiv warehouse") };
+    let handle = running.handle();
+    let ship = |world: &World, order: i64| {
+        handle.ship(number_at_warehouse(world, order), &Dispatch::full()).expect("it ships");
+    };
+    let note = |order: i64| format!("goods-out note {order}");
+
+    // Brightpearl says that it has written the tracking, and has not.
+    let lies = (200, "{}");
+    let rule = answers(&world, "PUT", "/goods-note/goods-out/", lies);
+    ship(&world, bare);
+    stands_at(&mut world, bare, "Shipped").await;
+    assert!(world.brightpearl.faults().remove(rule));
+    // It says that it has posted the shipped event, and has not; and one such note is deleted by hand.
+    let rule = answers(&world, "POST", "/event", lies);
+    ship(&world, unshipped);
+    ship(&world, gone);
+    stands_at(&mut world, unshipped, "Shipped").await;
+    stands_at(&mut world, gone, "Shipped").await;
+    assert!(world.brightpearl.faults().remove(rule));
+    world.brightpearl.delete_note(ACCOUNT, only_note(&world, gone)).expect("deleted");
+    // It refuses the event, and meanwhile somebody writes another number on one of the notes.
+    let words = r#"{"errors":[{"code":"WHSC-999","message":"The note is being looked at"}]}"#;
+    let rule = answers(&world, "POST", "/event", (400, words));
+    ship(&world, other);
+    ship(&world, stuck);
+    let shown = shows(&mut world, other, "error").await;
+    shows(&mut world, stuck, "error").await;
+    assert!(world.brightpearl.faults().remove(rule));
+    world.brightpearl.write_reference(ACCOUNT, only_note(&world, other), OFFICE, "1ZOFFICE").expect("written");
+    let effects = shown["effects"].as_array().expect("its changes");
+    let refused = effects.iter().find(|effect| effect["state"] == "refused").expect("the refused one");
+    let refused = refused["id"].as_str().expect("its id").to_owned();
+    world.command(&["effects", "retry", &refused, "--reason", "Brightpearl takes it again"]);
+    stands_at(&mut world, other, "Shipped").await;
+    // All goes well with one.
+    ship(&world, well);
+    stands_at(&mut world, well, "Shipped").await;
+
+    world.kill();
+    left_an_hour_ago(&world, stuck).await;
+    tokio::time::sleep(GRACE).await;
+    let (code, found) = census(&world, &["--full"]);
+    assert_eq!((code, found["unaccounted"].as_i64()), (0, Some(0)), "all is accounted for: {found:#}");
+    let all = found["findings"].as_array().expect("findings");
+    let kinds: BTreeMap<&str, i64> = all
+        .iter()
+        .map(|finding| (finding["kind"].as_str().expect("a kind"), finding["order"].as_i64().expect("an order")))
+        .collect();
+    let expected: BTreeMap<&str, i64> = [
+        ("tracking_missing", bare),
+        ("note_not_shipped", unshipped),
+        ("note_missing", gone),
+        ("tracking_differs", other),
+        ("stuck_note", stuck),
+        ("endless_split", fifth),
+    ]
+    .into();
+    assert_eq!((kinds, all.len()), (expected, 6), "{found:#}");
+    let subjects = findings(&found);
+    assert_eq!(subjects["stuck_note"], [note(only_note(&world, stuck))]);
+    assert_eq!(subjects["endless_split"], [format!("order {fifth}")], "the fourth back order is not one too many");
+    let differs = all.iter().find(|finding| finding["kind"] == "tracking_differs").expect("it is found");
+    assert!(differs["what"].as_str().is_some_and(|what| what.contains("1ZOFFICE")), "{differs}");
+
+    // The button writes the tracking where Brightpearl still takes it: as a note on the order, once.
+    world.start();
+    let numbers = |world: &World, order: i64| -> usize {
+        let texts = world.brightpearl.order(ACCOUNT, order).expect("the order").texts;
+        texts.iter().filter(|one| one.text.contains("Tracking of shipment")).count()
+    };
+    for (kind, order) in [("tracking_missing", bare), ("tracking_differs", other)] {
+        assert_eq!(numbers(&world, order), 0);
+        let id = finding_id(&found, kind);
+        let (code, repaired) = world.ask(&["doctor", "repair", &id, "--reason", "the customer asks for it"]);
+        assert_eq!(code, 0, "{repaired:#}");
+        world
+            .until("the tracking is on the order", Duration::from_secs(30), |world| match numbers(world, order) {
+                1 => Ok(()),
+                count => Err(format!("{count} notes")),
+            })
+            .await;
+    }
+    // What a person has settled stays settled, though the notes say what they said; the rest is found until it is mended.
+    let (_, after) = census(&world, &["--now"]);
+    let left: Vec<String> = findings(&after).into_keys().collect();
+    assert_eq!(left, ["endless_split", "note_missing", "note_not_shipped", "stuck_note"], "{after:#}");
+    assert_eq!((numbers(&world, bare), numbers(&world, other)), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_census_is_taken_by_itself_and_its_calls_are_counted() {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port").port();
+    let mut world = World::new(Setup { webhooks: Some(port), ..Setup::default() }).await;
+    let (code, made) = world.ask(&["keys", "create", "--name", "test", "--role", "admin"]);
+    assert_eq!(code, 0, "{made}");
+    let api_key = made["key"].as_str().expect("a key").to_owned();
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let budget = async || -> Option<Value> {
+        let url = format!("http://127.0.0.1:{port}/api/v1/budgets");
+        let answer = client.get(&url).bearer_auth(&api_key).send().await.ok()?;
+        let text = answer.text().await.ok()?;
+        let budgets: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        Some(budgets[format!("brightpearl:{ACCOUNT}")].clone())
+    };
+    let orders: Vec<i64> = (0..3).map(|number| place(&world, number)).collect();
+    world.start();
+    for order in &orders {
+        stands_at(&mut world, *order, "Shipped").await;
+    }
+    let before = budget().await.expect("it answers");
+    assert!(before["calls"].as_object().is_some_and(|calls| !calls.is_empty()), "{before:#}");
+    assert!(before["calls"].get("census").is_none(), "the first run comes one period after the connection first ran");
+
+    // A period is fifteen minutes, divided like every wait. Nobody asks.
+    let mut shown = Value::Null;
+    world
+        .until("a census is taken", Duration::from_secs(120), |world| {
+            shown = world.ask(&["census", "main"]).1;
+            let runs = shown["runs"].as_array().cloned().unwrap_or_default();
+            let done = |run: &Value| run["extent"] == "recent" && run["finished_at"].is_string();
+            if runs.iter().any(done) { Ok(()) } else { Err(shown["runs"].to_string()) }
+        })
+        .await;
+    assert!(shown["runs"].as_array().expect("runs").iter().all(|run| run["wanted_at"].is_null()), "{shown:#}");
+    assert_eq!((shown["unaccounted"].as_i64(), &shown["findings"]), (Some(0), &Value::Array(Vec::new())), "{shown:#}");
+    assert_eq!(count(&shown, "shipped"), 3, "{shown:#}");
+    // It reads at least the statuses' orders, the open notes, the orders and their notes, each with a call of its own.
+    let after = budget().await.expect("it answers");
+    assert!(after["calls"]["census"].as_u64().is_some_and(|calls| calls >= 4), "{after:#}");
+    assert_eq!(after["throttled"], 0, "{after:#}");
+    world.invariants().expect("the invariants hold");
 }

@@ -8,7 +8,8 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 use simulators::{
     brightpearl::{NewLine, NewOrder},
-    dsfx::{Dsfx, Fault, Feed, Handling, SeedStock},
+    dsfx::{Dsfx, Fault, Feed, Habits, Handling, SeedStock},
+    faults::{self, FaultRule},
 };
 
 use crate::world::{ACCOUNT, FACILITY, Setup, WAREHOUSE, Warehouse, World, warehouse_sku};
@@ -82,7 +83,7 @@ pub async fn settled(world: &mut World, run: &Value) -> Value {
     json(world, &["stock", "show", &id])
 }
 
-/// The drift of one SKU: unexplained units, and its parts.
+/// The drift of one SKU: unexplained units, and its parts, as far as they were read.
 pub fn drift(report: &Value, sku: &str) -> (i64, BTreeMap<String, i64>, String) {
     let units = |value: &Value| -> i64 {
         let text = value.as_str().expect("a quantity");
@@ -94,8 +95,9 @@ pub fn drift(report: &Value, sku: &str) -> (i64, BTreeMap<String, i64>, String) 
         .iter()
         .find(|line| line["skus"][0] == sku)
         .unwrap_or_else(|| panic!("{sku} is not in {report:#}"));
+    let all = line["parts"].as_object().expect("parts");
     let parts: BTreeMap<String, i64> =
-        line["parts"].as_object().expect("parts").iter().map(|(name, value)| (name.clone(), units(value))).collect();
+        all.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.clone(), units(value))).collect();
     assert_eq!(parts.values().sum::<i64>() + units(&line["unexplained"]), units(&line["difference"]), "{line:#}");
     (units(&line["unexplained"]), parts, line["notes"].to_string())
 }
@@ -150,6 +152,11 @@ async fn drift_is_explained_and_a_bad_run_undone() {
     let (unexplained, named, notes) = drift(&report, &w(lost));
     assert_eq!((unexplained, named), (-9, parts(&[])));
     assert!(notes.contains("limit for one line"), "{notes}");
+    // What is not read is not shown as a nil that somebody measured.
+    let line = report["lines"].as_array().expect("lines").iter().find(|line| line["skus"][0] == w(lost));
+    let receipts = line.and_then(|line| line["parts"].get("unposted_receipts"));
+    assert_eq!(receipts, Some(&Value::Null), "{line:?}");
+    assert!(world.command(&["drift", "main", "--sku", &w(lost)]).contains("unposted_receipts not read"));
     assert_eq!(drift(&report, &w(corrected)).0, 0);
     assert_eq!(drift(&report, &w(corrected)).1, parts(&[("corrected_since_count", -4)]));
     assert_eq!(drift(&report, &w(sold)).1, parts(&[("allocated_elsewhere", 2)]));
@@ -346,5 +353,60 @@ async fn what_left_between_the_counts_of_two_facilities_is_not_approved() {
         "{shown:#}"
     );
     assert_eq!((line(quiet.0)["verdict"].as_str(), on_hand(&world, quiet.0)), (Some("correct"), of_quiet), "{shown:#}");
+    world.invariants().expect("the invariants hold");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_left_and_is_not_posted_and_what_was_never_counted_explain_their_differences() {
+    let setup = Setup { basis: "physical", ..Setup::default() };
+    let habits = Habits { part_then_rest_percent: 0, ..setup.habits };
+    let mut world = World::new(Setup { habits, ..setup }).await;
+    let (product, sku) = world.skus[0].clone();
+    // One product is mapped that the warehouse does not have.
+    let (never, never_sku) = world.brightpearl.plain_products(ACCOUNT).expect("products")[world.skus.len()].clone();
+    world.mistake(never, 5);
+    world.skus.push((never, never_sku.clone()));
+    world.apply();
+    world.start();
+    // Brightpearl refuses the shipped event: the goods are gone, and its figure still has them.
+    let refusal = faults::Fault::Answer {
+        status: 400,
+        headers: BTreeMap::new(),
+        body: r#"{"errors":[{"code":"WHSC-999","message":"The note is being looked at"}]}"#.to_owned(),
+    };
+    let event = FaultRule::new(refusal).method("POST").path_contains("/event");
+    let rule = world.brightpearl.faults().add(event);
+    let in_stock =
+        |world: &World, product: i64| world.brightpearl.stock(ACCOUNT, product, WAREHOUSE).expect("stock").in_stock;
+    let had = in_stock(&world, product);
+    let order = world.place(world.ready(vec![NewLine::sku(&sku, 3)]));
+    let becomes = |state: &'static str| {
+        move |world: &World| {
+            let (_, shown) = world.ask(&["orders", "show", &order.to_string()]);
+            if shown["state"] == state { Ok(()) } else { Err(shown["state"].to_string()) }
+        }
+    };
+    world.until("the event is refused", LIMIT, becomes("error")).await;
+    let run = counted(&mut world).await;
+    settled(&mut world, &run).await;
+    assert_eq!(in_stock(&world, product), had, "what left is no reason to correct");
+    let report = json(&world, &["drift", "main"]);
+    let (unexplained, named, _) = drift(&report, &warehouse_sku(&sku));
+    assert_eq!((unexplained, named), (0, parts(&[("on_open_notes", -3)])), "{report:#}");
+    let (unexplained, named, _) = drift(&report, &warehouse_sku(&never_sku));
+    assert_eq!((unexplained, named), (0, parts(&[("not_counted", -in_stock(&world, never))])), "{report:#}");
+
+    // Posted, it is no difference any more.
+    assert!(world.brightpearl.faults().remove(rule));
+    let (_, shown) = world.ask(&["orders", "show", &order.to_string()]);
+    let effects = shown["effects"].as_array().expect("its changes");
+    let refused = effects.iter().find(|effect| effect["state"] == "refused").expect("the refused one");
+    let refused = refused["id"].as_str().expect("its id");
+    world.command(&["effects", "retry", refused, "--reason", "Brightpearl takes it again"]);
+    world.until("the order is told", LIMIT, becomes("closed")).await;
+    assert_eq!(in_stock(&world, product), had - 3);
+    let report = json(&world, &["drift", "main", "--all", "--sku", &warehouse_sku(&sku)]);
+    let (unexplained, named, _) = drift(&report, &warehouse_sku(&sku));
+    assert_eq!((unexplained, named), (0, parts(&[])), "{report:#}");
     world.invariants().expect("the invariants hold");
 }

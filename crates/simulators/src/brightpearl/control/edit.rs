@@ -11,7 +11,7 @@ use crate::brightpearl::auth::Caller;
 use crate::brightpearl::call::{Call, Refusal, Trace};
 use crate::brightpearl::delivery::WebhookFaults;
 use crate::brightpearl::ledger::LedgerEntry;
-use crate::brightpearl::notes_out::create::Wanted;
+use crate::brightpearl::notes_out::create::{self, Wanted};
 use crate::brightpearl::notes_out::events::Taken;
 use crate::brightpearl::notes_out::transfer;
 use crate::brightpearl::orders::OrderType;
@@ -190,6 +190,14 @@ impl Brightpearl {
         })
     }
 
+    /// Writes the reference of an unshipped goods-out note, under the rules of the system.
+    pub fn write_reference(&self, account: &str, note: i64, staff: i64, reference: &str) -> Result<(), ControlError> {
+        self.by_hand(account, "write reference", staff, |account, call| {
+            call.body = Some(json!({ "shipping": { "reference": reference } }));
+            create::put(account, call, note).map(drop)
+        })
+    }
+
     /// Deletes an unshipped goods-out note.
     pub fn delete_note(&self, account: &str, note: i64) -> Result<(), ControlError> {
         self.by_hand(account, "delete note", OFFICE, |account, call| account.delete_note(note, call))
@@ -303,6 +311,9 @@ impl Brightpearl {
                 self.create_note(account, order, warehouse, staff, rows).map(Outcome::Created)
             }
             Command::ShipNote { note, staff } => self.ship_note(account, note, staff).map(done),
+            Command::WriteReference { note, staff, reference } => {
+                self.write_reference(account, note, staff, &reference).map(done)
+            }
             Command::DeleteNote { note } => self.delete_note(account, note).map(done),
             Command::CreateTransfer { from, to, product, quantity } => {
                 self.create_transfer(account, from, to, product, quantity).map(Outcome::Created)

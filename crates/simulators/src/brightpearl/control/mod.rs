@@ -163,6 +163,8 @@ pub enum Command {
     CreateNote { order: i64, warehouse: i64, staff: i64, rows: Option<BTreeMap<i64, i64>> },
     /// [`Brightpearl::ship_note`](super::Brightpearl::ship_note).
     ShipNote { note: i64, staff: i64 },
+    /// [`Brightpearl::write_reference`](super::Brightpearl::write_reference).
+    WriteReference { note: i64, staff: i64, reference: String },
     /// [`Brightpearl::delete_note`](super::Brightpearl::delete_note).
     DeleteNote { note: i64 },
     /// [`Brightpearl::create_transfer`](super::Brightpearl::create_transfer).
