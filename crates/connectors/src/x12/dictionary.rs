@@ -385,26 +385,7 @@ pub(super) fn look_over(set: &Set) -> Vec<Finding> {
             _ => {}
         }
     }
-    if set.code == "945" {
-        look_at_serials(set, &mut findings);
-    }
     findings
-}
-
-/// Each unit of a line has a serial number, or none has (x12.md §8.3). Looked for under the usual qualifier alone.
-fn look_at_serials(set: &Set, findings: &mut Vec<Finding>) {
-    let lines = set.segments.chunk_by(|_, next| !matches!(next.id.as_str(), "W12" | "LX" | "W03" | "SE"));
-    for line in lines {
-        let Some(first) = line.first().filter(|segment| segment.id == "W12") else { continue };
-        let serials = line.iter().filter(|segment| segment.id == "N9" && segment.get(1) == "SE").count();
-        if let Some(left) = number(first.get(3))
-            && serials > 0
-            && left != Decimal::from(serials)
-        {
-            let words = format!("{left} left of the line, and it has {serials} serial numbers");
-            findings.push(Finding::new(FindingKind::SerialCount, first.at, words));
-        }
-    }
 }
 
 /// How often a segment may stand under one party, where it is known and may be reached (x12.md §4, §5).

@@ -47,8 +47,6 @@ pub enum FindingKind {
     UnknownSegment,
     /// A segment stands under its party more often than the set has room for.
     TooOften,
-    /// A line has serial numbers, and not as many as units that left.
-    SerialCount,
     /// The last segment has no end.
     LastEndMissing,
     /// The sender has begun its control numbers again.

@@ -227,9 +227,6 @@ async fn what_is_passed_over_can_be_held_or_set_aside() {
         ("bad_date=hold", &two, vec!["SHP9001"], 1, 1, "A"),
         ("bad_date = quarantine", &two, vec![], 1, 0, "R"),
         ("", &wrong_count, vec!["SHP9001"], 0, 1, "A"),
-        // Three units left, and one of them has a serial number.
-        ("", &one, vec!["SHP9001"], 0, 1, "A"),
-        ("serial_count=hold", &one, vec![], 1, 1, "A"),
         // Of the envelope, and so of all that is in it.
         ("set_count=hold", &wrong_count, vec![], 1, 1, "A"),
     ] {
