@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use connect::{EffectKind, Mark, Numbering, Receipt, Reception, Side, StockAdjustment};
 use engine::effect::EffectState;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use millrace::db::{ConnectionKey, Database, NewEffect};
 
 use super::world::{carry_out, effect, on_both};
@@ -251,7 +251,8 @@ async fn an_adjustment_that_comes_again_otherwise_is_told() {
 async fn the_highest_number_of_a_series_is_known() {
     on_both(|world| async move {
         let (db, key) = (&world.db, world.connection("acme").await);
-        let now = db.now().await.unwrap();
+        // Times are kept to the millisecond.
+        let now = Timestamp::from_millisecond(db.now().await.unwrap().as_millisecond()).unwrap();
         let written = |name: &str, days: Option<i32>, instead_of: Option<&str>| Mark {
             written: days.map(|days| now - DAY * days),
             ..mark(name, &format!("content {days:?}"), instead_of)
