@@ -17,6 +17,7 @@ mod passes;
 pub mod shiphero;
 mod times;
 mod turn;
+mod unusable;
 pub mod warehouse_api;
 pub mod x12;
 

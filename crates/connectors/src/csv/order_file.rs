@@ -140,7 +140,7 @@ pub(super) fn columns(text: &str) -> Result<Vec<Column>, String> {
 /// Which of them cannot, for the person who gave it.
 pub(super) fn can_be_written(columns: &[Column], header: bool, form: &Form) -> Result<(), String> {
     for column in columns {
-        let title = header.then(|| ("the title", &column.title));
+        let title = header.then_some(("the title", &column.title));
         let fixed = match &column.value {
             Value::Fixed(text) => Some(("the fixed text", text)),
             Value::Field(_) => None,

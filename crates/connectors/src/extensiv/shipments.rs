@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    ConnectorError, FeedCursor, Inbound, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
-    ShipmentPage, budget::Priority,
+    ConnectorError, FeedCursor, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment, ShipmentPage,
+    budget::Priority,
 };
 use jiff::{ToSpan as _, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Extensiv,
@@ -17,7 +16,10 @@ use super::{
     orders::base_key,
     wire::{Order, OrderItem, WirePackage, filled, page, typed},
 };
-use crate::times::{can_go_on_from, earlier, http_date, moment, overlap};
+use crate::{
+    times::{can_go_on_from, earlier, http_date, moment, overlap},
+    unusable::unusable,
+};
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Orders a page.
@@ -343,18 +345,9 @@ pub(super) fn left_at(order: &Order) -> Option<&str> {
 }
 
 fn rejected(order: &Value, reason: &str) -> RejectedInput {
-    let content = order.to_string();
     let id = order.pointer("/readOnly/orderId").map_or_else(|| "without a number".to_owned(), Value::to_string);
-    RejectedInput {
-        input: Inbound {
-            name: format!("order {id}"),
-            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
-            content: content.into_bytes(),
-        },
-        reason: format!("order {id} could not be used: {reason}"),
-        beside: false,
-        key: filled(order.get("referenceNum").and_then(Value::as_str)).map(|key| base_key(key).to_owned()),
-    }
+    let key = filled(order.get("referenceNum").and_then(Value::as_str)).map(|key| base_key(key).to_owned());
+    unusable(format!("order {id}"), order.to_string(), reason, key)
 }
 
 #[cfg(test)]

@@ -5,10 +5,9 @@
 //! how the reading goes on: from the last time there, where times ascend; else page by page, where there are pages; else
 //! not at all, and it says so.
 
-use connect::{ConnectorError, FeedCursor, Inbound, RejectedInput, ShipmentPage, budget::Priority};
+use connect::{ConnectorError, FeedCursor, RejectedInput, ShipmentPage, budget::Priority};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Mintsoft,
@@ -17,7 +16,10 @@ use super::{
     statuses::Standing,
     wire::{Order, filled, list, parse, typed},
 };
-use crate::times::{can_go_on_from, earlier, http_date, overlap};
+use crate::{
+    times::{can_go_on_from, earlier, http_date, overlap},
+    unusable::unusable,
+};
 
 pub(super) const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Pages read at most where they can only be read one after the other.
@@ -194,18 +196,8 @@ fn key_in(order: &Value) -> Option<String> {
 }
 
 fn rejected(order: &Value, reason: &str) -> RejectedInput {
-    let content = order.to_string();
     let id = order.get("ID").map_or_else(|| "without a number".to_owned(), Value::to_string);
-    RejectedInput {
-        input: Inbound {
-            name: format!("order {id}"),
-            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
-            content: content.into_bytes(),
-        },
-        reason: format!("order {id} could not be used: {reason}"),
-        beside: false,
-        key: key_in(order),
-    }
+    unusable(format!("order {id}"), order.to_string(), reason, key_in(order))
 }
 
 #[cfg(test)]

@@ -5,12 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use connect::{
-    ConnectorError, FeedCursor, Inbound, RejectedInput, RequestState, Shipment, ShipmentPage, budget::Priority,
-};
+use connect::{ConnectorError, FeedCursor, RejectedInput, RequestState, Shipment, ShipmentPage, budget::Priority};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     Odoo,
@@ -18,7 +15,10 @@ use super::{
     transfers::{left_at, shipment, standing, tracking},
     wire::{ORDER, Order, TRANSFER, Transfer, rows},
 };
-use crate::times::{can_go_on_from, moment};
+use crate::{
+    times::{can_go_on_from, moment},
+    unusable::unusable,
+};
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Orders looked at in one reading.
@@ -271,16 +271,8 @@ fn written(time: Timestamp) -> String {
 
 fn rejected(transfer: &Transfer, key: &str, reason: &str) -> RejectedInput {
     let content = format!("{} ({}) of {key}, {}", transfer.name, transfer.id, transfer.write_date);
-    RejectedInput {
-        input: Inbound {
-            name: format!("transfer {}", transfer.name),
-            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
-            content: content.into_bytes(),
-        },
-        reason: format!("transfer {} of {key} could not be used: {reason}", transfer.name),
-        beside: false,
-        key: Some(key.to_owned()),
-    }
+    let reason = format!("{reason} (order {key})");
+    unusable(format!("transfer {}", transfer.name), content, &reason, Some(key.to_owned()))
 }
 
 /// When the last of it left, or when it was last changed there.

@@ -8,11 +8,10 @@ use std::{
     time::Duration,
 };
 
-use connect::{ConnectorError, FeedCursor, Inbound, RejectedInput, RequestState, ShipmentPage, budget::Priority};
+use connect::{ConnectorError, FeedCursor, RejectedInput, RequestState, ShipmentPage, budget::Priority};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     ShipHero,
@@ -22,7 +21,7 @@ use super::{
     goods::{Left, left},
     wire::{Head, ShipmentHead, filled, typed, utc},
 };
-use crate::times::can_go_on_from;
+use crate::{times::can_go_on_from, unusable::unusable};
 
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// A reading goes back so far behind the newest time that was read: twice the lag that is allowed for. Every row that is read
@@ -208,18 +207,8 @@ fn key_in(row: &Value) -> Option<String> {
 }
 
 fn rejected(row: &Value, reason: &str) -> RejectedInput {
-    let content = row.to_string();
-    let id = row.get("id").and_then(Value::as_str).unwrap_or("without an id").to_owned();
-    RejectedInput {
-        input: Inbound {
-            name: format!("order or shipment {id}"),
-            content_hash: Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect(),
-            content: content.into_bytes(),
-        },
-        reason: format!("order or shipment {id} could not be used: {reason}"),
-        beside: false,
-        key: key_in(row),
-    }
+    let id = row.get("id").and_then(Value::as_str).unwrap_or("without an id");
+    unusable(format!("order or shipment {id}"), row.to_string(), reason, key_in(row))
 }
 
 #[cfg(test)]

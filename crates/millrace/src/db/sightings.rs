@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Access, Channel, Database, R, channels, safety,
     sql::{Row, Tx},
+    troubles,
 };
 
 /// From when on something is taken to be wrong. Divided like all waits.
@@ -40,50 +41,53 @@ const BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Rows of one kind that are looked at; what is beyond is counted by the next look.
 const MOST: &str = "2000";
 
-/// A connection's things that show one reason: merchant, connection, its name, reason, how many, the first and last id. Orders are
-/// chosen in the words of `troubles`, for their index.
-const BY_REASON: [(AlertKind, &str, &str); 5] = [
-    (
-        AlertKind::OrderError,
-        "order in error: ",
-        "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             AND t.state IN ('error', 'held') AND t.state = 'error'
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
-    ),
-    (
-        AlertKind::OrderHeld,
-        "order held: ",
-        "SELECT c.merchant, c.id, c.name, t.state_reason, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN orders AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             AND t.state IN ('error', 'held') AND t.state = 'held' AND t.disposition = 'held' AND t.held_reason IS NULL
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.state_reason ORDER BY 5 DESC, 6 LIMIT ",
-    ),
-    (
-        AlertKind::Exception,
-        "exception: ",
-        "SELECT c.merchant, c.id, c.name, t.kind || ': ' || t.reason, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN exception AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             AND t.resolved_at IS NULL
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind, t.reason ORDER BY 5 DESC, 6 LIMIT ",
-    ),
-    (
-        AlertKind::Effect,
-        "change that waits for a person: ",
-        "SELECT c.merchant, c.id, c.name, t.kind || ' ' || t.state || ': ' || t.note, count(*), min(t.id), max(t.id)
-         FROM connection AS c
-         JOIN effect AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             AND t.state IN ('parked', 'refused', 'conflict')
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind, t.state, t.note ORDER BY 5 DESC, 6 LIMIT ",
-    ),
-    (
-        AlertKind::Finding,
-        "finding: ",
-        "SELECT c.merchant, c.id, c.name, t.kind, count(*), min(t.id), max(t.id) FROM connection AS c
-         JOIN finding AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             AND t.resolved_at IS NULL AND t.kind <> 'effect_unknown'
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, t.kind ORDER BY 5 DESC, 6 LIMIT ",
-    ),
+/// A connection's things that show one reason.
+struct ByReason {
+    kind: AlertKind,
+    title: &'static str,
+    /// Where they are, as `t`.
+    table: &'static str,
+    /// Which of what is there.
+    condition: &'static str,
+    reason: &'static str,
+}
+
+const BY_REASON: [ByReason; 5] = [
+    ByReason {
+        kind: AlertKind::OrderError,
+        title: "order in error: ",
+        table: "orders",
+        condition: troubles::ORDER_ERROR,
+        reason: "t.state_reason",
+    },
+    ByReason {
+        kind: AlertKind::OrderHeld,
+        title: "order held: ",
+        table: "orders",
+        condition: troubles::ORDER_HELD,
+        reason: "t.state_reason",
+    },
+    ByReason {
+        kind: AlertKind::Exception,
+        title: "exception: ",
+        table: "exception",
+        condition: "t.resolved_at IS NULL",
+        reason: "t.kind || ': ' || t.reason",
+    },
+    ByReason {
+        kind: AlertKind::Effect,
+        title: "change that waits for a person: ",
+        table: "effect",
+        condition: "t.state IN ('parked', 'refused', 'conflict')",
+        reason: "t.kind || ' ' || t.state || ': ' || t.note",
+    },
+    ByReason {
+        kind: AlertKind::Finding,
+        title: "finding: ",
+        table: "finding",
+        condition: "t.resolved_at IS NULL AND t.kind <> 'effect_unknown'",
+        reason: "t.kind",
+    },
 ];
 
 fn key(kind: AlertKind, row: &Row, cause: impl Into<String>) -> R<CauseKey> {
@@ -121,8 +125,8 @@ impl Database {
             Box::pin(async move {
                 let tenant = access.setting().0.to_owned();
                 let mut seen = Vec::new();
-                for (kind, title, sql) in BY_REASON {
-                    by_reason(tx, &tenant, kind, title, sql, &mut seen).await?;
+                for things in BY_REASON {
+                    by_reason(tx, &tenant, &things, &mut seen).await?;
                 }
                 of_unknown(tx, &tenant, patience, &mut seen).await?;
                 of_connections(tx, &tenant, patience, &mut seen).await?;
@@ -136,15 +140,14 @@ impl Database {
     }
 }
 
-async fn by_reason(
-    tx: &mut Tx,
-    tenant: &str,
-    kind: AlertKind,
-    title: &str,
-    sql: &str,
-    seen: &mut Vec<Sighting>,
-) -> R<()> {
-    for row in tx.query_built(format!("{sql}{MOST}"), &[tenant.into()]).await? {
+async fn by_reason(tx: &mut Tx, tenant: &str, things: &ByReason, seen: &mut Vec<Sighting>) -> R<()> {
+    let ByReason { kind, title, table, condition, reason } = *things;
+    let sql = format!(
+        "SELECT c.merchant, c.id, c.name, {reason}, count(*), min(t.id), max(t.id) FROM connection AS c
+         JOIN {table} AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND {condition}
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, {reason} ORDER BY 5 DESC, 6 LIMIT {MOST}"
+    );
+    for row in tx.query_built(sql, &[tenant.into()]).await? {
         let reason = row.text(3)?;
         seen.push(Sighting {
             key: key(kind, &row, cause_of(reason))?,
