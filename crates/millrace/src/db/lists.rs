@@ -62,7 +62,8 @@ const TOLD: [(&str, bool, bool); 4] =
 pub(super) struct Conditions {
     pub(super) sql: String,
     pub(super) values: Vec<Value>,
-    /// What stands before the state in the index that is to be read, and its value; only lists of one state each look at it.
+    /// The column of the index that is to be read that holds the state behind something else, and what that is; only lists of one
+    /// state each look at it.
     head: Option<(&'static str, &'static str)>,
 }
 
@@ -159,25 +160,23 @@ impl Conditions {
     /// As [`Self::page`], of the rows in one state.
     fn page_of_state(&mut self, list: &List, state: &'static str, after: Option<&String>, limit: u32) -> String {
         let alias = list.alias;
-        // As one value with what stands before the state: taken as a plain condition, any index of states would give the order.
-        let parts: Vec<(&str, &'static str)> = self.head.into_iter().chain([(list.state, state)]).collect();
-        let columns: Vec<String> = parts.iter().map(|(column, _)| format!("{alias}.{column}")).collect();
-        let mut bound = |sign: &str, after: Option<&String>| {
-            let mut columns = columns.clone();
-            columns.extend(after.map(|_| format!("{alias}.id")));
-            self.values.extend(parts.iter().map(|(_, value)| Value::from(*value)).chain(after.map(Value::from)));
-            let first = self.values.len() + 1 - columns.len();
-            let places: Vec<String> = (first..=self.values.len()).map(|place| format!("${place}")).collect();
-            self.sql.push_str(&format!(" AND ({}) {sign} ({})", columns.join(", "), places.join(", ")));
+        let (column, value) = match self.head {
+            Some((column, head)) => (column, format!("{head} {state}")),
+            None => (list.state, state.to_owned()),
         };
-        bound(">=", None);
+        let state = format!("{alias}.{column}");
+        // From there to there: taken as an equality, any index of ids would give the order.
+        self.compare(&state, ">=", value.as_str());
         match after {
-            None => bound("<=", None),
-            Some(after) => bound("<", Some(after)),
+            None => self.compare(&state, "<=", value),
+            Some(after) => {
+                self.values.extend([value.into(), after.into()]);
+                let last = self.values.len();
+                self.sql.push_str(&format!(" AND ({state}, {alias}.id) < (${}, ${last})", last - 1));
+            }
         }
         self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
-        let order: Vec<String> = columns.iter().map(|column| format!("{column} DESC")).collect();
-        format!("{} ORDER BY {}, {alias}.id DESC LIMIT ${}", self.sql, order.join(", "), self.values.len())
+        format!("{} ORDER BY {state} DESC, {alias}.id DESC LIMIT ${}", self.sql, self.values.len())
     }
 
     /// The condition of a page and its order; one row more than wanted tells whether there is a next page.
@@ -411,7 +410,7 @@ fn effects(access: &Access, query: &EffectQuery, heads: Heads) -> (Conditions, H
         conditions.and("e", "connection =", connection);
     }
     if let Some(kind) = query.kind {
-        conditions.head = Some(("kind", kind.as_str()));
+        conditions.head = Some(("kind_state", kind.as_str()));
     }
     (conditions, heads)
 }

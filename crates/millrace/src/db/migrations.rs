@@ -46,6 +46,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (31, "event_ids", include_str!("../../migrations/sqlite/0031_event_ids.sql")),
     (32, "needing", include_str!("../../migrations/sqlite/0032_needing.sql")),
     (33, "written", include_str!("../../migrations/sqlite/0033_written.sql")),
+    (34, "kind_state", include_str!("../../migrations/sqlite/0034_kind_state.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -81,6 +82,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (31, "event_ids", include_str!("../../migrations/postgres/0031_event_ids.sql")),
     (32, "needing", include_str!("../../migrations/postgres/0032_needing.sql")),
     (33, "written", include_str!("../../migrations/postgres/0033_written.sql")),
+    (34, "kind_state", include_str!("../../migrations/postgres/0034_kind_state.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {
