@@ -1,7 +1,10 @@
 //! Times of warehouses whose clocks carry no zone, and where a reading by such times goes on.
 
 use connect::ConnectorError;
-use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
+use jiff::{
+    SignedDuration, Timestamp, ToSpan as _, civil,
+    tz::{AmbiguousOffset, TimeZone},
+};
 
 /// How far the local times of warehouses may be ahead of the service's clock, which is told in UTC.
 const AHEAD: SignedDuration = SignedDuration::from_hours(48);
@@ -20,6 +23,27 @@ pub(crate) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, Connector
     local.map(|zoned| zoned.timestamp()).ok_or_else(|| {
         ConnectorError::unexpected(format!("{:?} is not a time", text.chars().take(60).collect::<String>()))
     })
+}
+
+/// The moment of a local time that was only once. Of two counts the newer one is acted upon, so the time of a count is not guessed:
+/// an hour too late, it would stand above what was counted after it.
+///
+/// # Errors
+/// Why it is not known, and what to do.
+pub(crate) fn only_moment(local: civil::DateTime, zone: &TimeZone) -> Result<Timestamp, &'static str> {
+    let shown = zone.to_ambiguous_timestamp(local);
+    match shown.offset() {
+        AmbiguousOffset::Unambiguous { .. } => shown.compatible().map_err(|_| "the calendar has no such time"),
+        AmbiguousOffset::Fold { .. } => {
+            Err("this local time came twice, since clocks were put back, and which of the two is meant \
+                                             decides which count is newer. Have the warehouse write times in UTC or with \
+                                             their offset, or count again")
+        }
+        AmbiguousOffset::Gap { .. } => {
+            Err("this local time never was, since clocks were put forward. Have the warehouse check its \
+                                            clock and the time zone of the settings, and count again")
+        }
+    }
 }
 
 /// How far back a new reading goes: ten minutes, and an hour more when clocks were put back around that time in the
@@ -62,7 +86,21 @@ pub(crate) fn earlier(text: &str, span: jiff::Span) -> Option<String> {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::{can_go_on_from, earlier, http_date, overlap};
+    use super::{can_go_on_from, earlier, http_date, only_moment, overlap};
+
+    #[test]
+    fn a_local_time_that_was_not_once_is_not_guessed() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let only = |text: &str| only_moment(text.parse().unwrap(), &zone).map(|moment| moment.to_string());
+        assert_eq!(only("2026-11-01T00:59:59"), Ok("2026-11-01T04:59:59Z".to_owned()));
+        for twice in ["2026-11-01T01:00:00", "2026-11-01T01:59:59"] {
+            assert!(only(twice).unwrap_err().contains("came twice"), "{twice}");
+        }
+        assert_eq!(only("2026-11-01T02:00:00"), Ok("2026-11-01T07:00:00Z".to_owned()));
+        assert!(only("2026-03-08T02:30:00").unwrap_err().contains("never was"));
+        assert_eq!(only("2026-03-08T03:00:00"), Ok("2026-03-08T07:00:00Z".to_owned()));
+        assert!(only_moment("2026-11-01T01:30:00".parse().unwrap(), &TimeZone::UTC).is_ok());
+    }
 
     #[test]
     fn a_reading_goes_back_further_where_clocks_are_put_back() {

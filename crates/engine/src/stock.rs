@@ -306,16 +306,27 @@ pub enum RunVerdict {
 /// A share of a handful of SKUs says nothing about a feed as a whole.
 const ENOUGH: u32 = 10;
 
+/// One product that becomes zero is sold out; several at once may be a fault of the export.
+const SEVERAL: u32 = 2;
+
 /// Judges a run by its brakes (§8.4). `approved_first` is the person's standing approval of the first run.
 pub fn run(facts: &RunFacts, brakes: &Brakes, approved_first: bool) -> RunVerdict {
     if let Some(why) = disbelieved(facts, brakes) {
         return RunVerdict::Refuse(why);
     }
-    if facts.changed > 0 && facts.stocked > 1 && facts.newly_zero >= facts.stocked {
-        return RunVerdict::Ask(format!(
-            "the feed says zero for all {} products that Brightpearl has stock of",
-            facts.stocked
-        ));
+    if facts.changed > 0 && facts.newly_zero >= SEVERAL {
+        if facts.newly_zero >= facts.stocked {
+            return RunVerdict::Ask(format!(
+                "the feed says zero for all {} products that Brightpearl has stock of",
+                facts.stocked
+            ));
+        }
+        if exceeds(facts.newly_zero, facts.stocked, brakes.zero_percent) {
+            return RunVerdict::Ask(format!(
+                "the feed says zero for {} of {} products that Brightpearl has stock of, more than {} percent",
+                facts.newly_zero, facts.stocked, brakes.zero_percent
+            ));
+        }
     }
     if let Some(last) = facts.last_skus
         && fewer(facts, last, brakes)

@@ -6,7 +6,7 @@ type Brakes = Schemas['BrakesIn'];
 
 const PERCENTS: { name: 'share_percent' | 'zero_percent' | 'missing_percent'; label: string; description: string; usual: number }[] = [
   { name: 'share_percent', label: 'Products changed, in percent', description: 'More of the compared products: the run asks. From the second run on.', usual: 20 },
-  { name: 'zero_percent', label: 'Products counted as zero, in percent', description: 'More of those that Brightpearl has stock of: the count is not believed.', usual: 50 },
+  { name: 'zero_percent', label: 'Products counted as zero, in percent', description: 'More of those that Brightpearl has stock of: the count is not believed; of fewer than ten, the run asks.', usual: 50 },
   { name: 'missing_percent', label: 'Products missing, in percent', description: 'More than in the count before: it is not believed. 100 where only changes are sent.', usual: 50 },
 ];
 

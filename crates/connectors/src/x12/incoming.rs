@@ -18,6 +18,7 @@ use super::{
     reader::{Interchange, Set},
     segment::value_of,
 };
+use crate::times::only_moment;
 
 /// TA105 for a version that is not read.
 pub(super) const UNKNOWN_VERSION: &str = "003";
@@ -313,10 +314,12 @@ impl Profile {
         };
         let cut_off =
             cut_off.ok_or_else(|| Broken::new(at, "024", "neither BIA nor the envelope says of when it is"))?;
+        let cut_off = only_moment(cut_off, &self.place.zone)
+            .map_err(|why| Broken::new(at, "024", format!("it is of {cut_off}: {why}")))?;
         Ok(StockFeed {
             reference: reference.to_owned(),
             content_hash: content_hash.to_owned(),
-            cut_off: self.moment(cut_off),
+            cut_off,
             sequence: None,
             absent_is_zero: self.full_snapshot,
             levels: levels

@@ -255,6 +255,38 @@ async fn a_wrong_row_is_shown_by_itself_and_the_rest_is_used() {
     assert!(exchange.root.join("out/rejected/shp_3.csv").exists());
 }
 
+/// Which of two counts is the newer one is told by their times, so a count of an hour that the clock showed twice, or never, is
+/// not used. When goods left decides nothing of that kind, and is read as well as it can be.
+#[tokio::test]
+async fn a_report_of_a_time_that_came_twice_is_not_guessed() {
+    for (counted, told) in [("25.10.2026 02:30:00", "came twice"), ("29.03.2026 02:30:00", "never was")] {
+        let exchange = Exchange::by_folder(&[]);
+        let rows = format!("SKU-A;1;5;;25.10.2026 01:59:00\nSKU-B;1;4;;{counted}\n");
+        exchange.put("inv_1.csv", format!("Item;Site;Free;Physical;Counted\n{rows}"));
+        let page = exchange.stock().await;
+        let [rejected] = page.rejected.as_slice() else { panic!("{page:?}") };
+        assert!(page.feeds.is_empty() && rejected.input.name == "inv_1.csv", "{page:?}");
+        let reason = &rejected.reason;
+        assert!(reason.contains("line 3, column 5 (counted_at)") && reason.contains(told), "{reason}");
+        assert!(reason.contains("count again"), "{reason}");
+
+        let row = format!("D1;A;{counted};UPS;Ground;1;1Z1;1;SKU-A;5;;;PART\n");
+        exchange.put("shp_1.csv", format!("{SHIPPED}{row}"));
+        let page = exchange.shipments().await;
+        assert_eq!((page.shipments.len(), page.rejected.len()), (1, 0), "{page:?}");
+    }
+    // The hour before and the one after are told in one way only.
+    for (counted, moment) in
+        [("25.10.2026 01:59:59", "2026-10-24T23:59:59Z"), ("25.10.2026 03:00:00", "2026-10-25T02:00:00Z")]
+    {
+        let exchange = Exchange::by_folder(&[]);
+        exchange.put("inv_1.csv", format!("Item;Site;Free;Physical;Counted\nSKU-A;1;5;;{counted}\n"));
+        let page = exchange.stock().await;
+        let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
+        assert_eq!(feed.cut_off.to_string(), moment);
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_still_written_is_left_alone() {
     let exchange = Exchange::by_folder(&[]);

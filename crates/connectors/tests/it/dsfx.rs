@@ -756,6 +756,23 @@ async fn nothing_of_a_wrong_stock_file_is_used() {
 }
 
 #[tokio::test]
+async fn a_report_of_a_time_that_came_twice_is_not_guessed() {
+    let header = "sku,available,on_hand,facility_id,counted_at\n";
+    for (counted, told) in [("2026-10-25T01:30:00", "came twice"), ("2026-03-29T01:30:00", "never was")] {
+        let exchange = Exchange::new(&[("time_zone", "Europe/London")]);
+        exchange.put("inv_1.csv", format!("{header}A,1,1,1,{counted}\n"));
+        let page = exchange.settled_stock().await;
+        let [rejected] = page.rejected.as_slice() else { panic!("{page:?}") };
+        assert!(page.feeds.is_empty() && rejected.reason.contains(told), "{}", rejected.reason);
+        // With its offset it is a time like any other.
+        exchange.put("inv_2.csv", format!("{header}A,1,1,1,{counted}Z\n"));
+        let page = exchange.settled_stock().await;
+        let read: Vec<String> = page.feeds.iter().map(|feed| feed.cut_off.to_string()).collect();
+        assert_eq!(read, [format!("{counted}Z")]);
+    }
+}
+
+#[tokio::test]
 async fn the_test_of_the_settings_does_what_work_does() {
     let exchange = Exchange::new(&[]);
     exchange.put("SHP_1.CSV", "");

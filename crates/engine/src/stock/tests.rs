@@ -371,6 +371,38 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Of fewer than ten products that had stock, several at zero ask from the share on that is refused of more; one never does.
+    #[test]
+    fn several_of_a_handful_at_zero_ask(
+        stocked in 1_u32..10,
+        zero in 0_u32..10,
+        percent in 0_u32..=100,
+        (first, approved) in (any::<bool>(), any::<bool>()),
+    ) {
+        let zero = zero.min(stocked);
+        let facts = RunFacts {
+            compared: stocked,
+            changed: zero,
+            units: number(i64::from(zero)),
+            newly_zero: zero,
+            stocked,
+            skus: stocked,
+            first,
+            ..RunFacts::default()
+        };
+        let brakes = Brakes { zero_percent: percent, ..Brakes::default() };
+        let many = zero >= 2 && (zero == stocked || zero * 100 > stocked * percent);
+        let found = run(&facts, &brakes, approved);
+        let asks = matches!(&found, RunVerdict::Ask(why) if why.contains("says zero for"));
+        prop_assert_eq!(asks, many, "{:?}", found);
+        if !many {
+            prop_assert_eq!(found == RunVerdict::Go, !first || approved);
+        }
+        prop_assert!(!matches!(run(&facts, &brakes, approved), RunVerdict::Refuse(_)));
+    }
+}
+
 #[test]
 fn a_run_is_braked() {
     enum Ends {
@@ -407,6 +439,31 @@ fn a_run_is_braked() {
         (RunFacts { newly_zero: 100, first: true, ..usual }, true, Ends::Refuse, "all zero, even the first time"),
         (RunFacts { compared: 3, changed: 3, newly_zero: 3, stocked: 3, ..usual }, false, Ends::Ask, "all three zero"),
         (RunFacts { compared: 1, changed: 1, newly_zero: 1, stocked: 1, ..usual }, false, Ends::Go, "one sells out"),
+        (
+            RunFacts { compared: 3, changed: 2, newly_zero: 2, stocked: 3, ..usual },
+            false,
+            Ends::Ask,
+            "two of three zero",
+        ),
+        (RunFacts { compared: 3, changed: 2, newly_zero: 2, stocked: 3, ..usual }, true, Ends::Ask, "approved or not"),
+        (
+            RunFacts { compared: 9, changed: 5, newly_zero: 5, stocked: 9, ..usual },
+            false,
+            Ends::Ask,
+            "five of nine zero",
+        ),
+        (
+            RunFacts { compared: 8, changed: 4, newly_zero: 4, stocked: 8, ..usual },
+            false,
+            Ends::Go,
+            "half of a handful",
+        ),
+        (
+            RunFacts { compared: 9, newly_zero: 5, stocked: 9, changed: 0, ..usual },
+            false,
+            Ends::Go,
+            "nothing is written",
+        ),
         (RunFacts::default(), false, Ends::Go, "nothing to do"),
         (RunFacts { units: number(10_000), ..usual }, false, Ends::Go, "as many units as may go"),
         (RunFacts { units: number(10_001), ..usual }, false, Ends::Ask, "one unit more"),

@@ -120,6 +120,7 @@ pub use in_hand::{CLOCKS, OrderInHand};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey};
 pub use late::{FoundLate, WatchedCorrection};
+pub use levels::{KeptLevel, Stopped};
 pub use links::{Link, LinkKind, NewLink, Redeemed, Redeeming};
 pub use lookup::{FoundEffect, FoundException, FoundOrder, FoundShipment};
 pub use migrations::DatabaseCheck;

@@ -481,9 +481,6 @@ pub struct StockLine {
     pub skus: Vec<String>,
     /// The warehouse's figure.
     pub figure: Decimal,
-    /// Of when the oldest part of that figure is, where another facility of the same place was counted before the run's own moment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub oldest: Option<Timestamp>,
     /// The source's figure it was compared with (`in_stock` or `on_hand`).
     pub source_figure: Decimal,
     /// Named parts of the equation, for people (`shipped_not_posted`, `not_accepted`, …).

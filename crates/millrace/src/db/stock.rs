@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use connect::StockFeed;
 use engine::stock::Counted;
+use jiff::Timestamp;
 
 use super::{
     ConnectionKey, Database, DbError, NewCorrection, Origin, R, RunState, StockRun, audit, corrections,
     effects::key_values,
-    levels,
+    levels::{self, Stopped},
     payload::{pack_json, unpack_json},
     sql::{Row, Tx},
 };
@@ -25,6 +26,16 @@ fn state_name(state: RunState) -> &'static str {
     }
 }
 
+fn parsed_state(name: &str) -> R<RunState> {
+    match name {
+        "planned" => Ok(RunState::Planned),
+        "waiting" => Ok(RunState::Waiting),
+        "refused" => Ok(RunState::Refused),
+        "dropped" => Ok(RunState::Dropped),
+        other => Err(DbError::Corrupt(format!("{other:?} is not a state of a stock run"))),
+    }
+}
+
 pub(super) fn stock_run(row: &Row) -> R<StockRun> {
     Ok(StockRun {
         id: row.string(0)?,
@@ -33,19 +44,51 @@ pub(super) fn stock_run(row: &Row) -> R<StockRun> {
         cut_off: row.time(3)?,
         sequence: row.opt_int(4)?,
         made_at: row.time(5)?,
-        state: match row.text(6)? {
-            "planned" => RunState::Planned,
-            "waiting" => RunState::Waiting,
-            "refused" => RunState::Refused,
-            "dropped" => RunState::Dropped,
-            other => return Err(DbError::Corrupt(format!("{other:?} is not a state of a stock run"))),
-        },
+        state: parsed_state(row.text(6)?)?,
         reason: row.string(7)?,
         skus: row.u32(8)?,
         compared: row.u32(9)?,
         changed: row.u32(10)?,
         lines: unpack_json(row.blob(11)?)?,
     })
+}
+
+/// A count that was not let through, as far as it is told whose figures came with it.
+pub(super) struct StoppedCount {
+    pub(super) feed: String,
+    pub(super) cut_off: Timestamp,
+    facilities: String,
+    pub(super) run: Stopped,
+}
+
+impl StoppedCount {
+    /// Whether a figure of this facility can have come with it. A figure of none is not among those named.
+    pub(super) fn counts(&self, facility: &str) -> bool {
+        facility.is_empty() || self.facilities.is_empty() || self.facilities.split('\n').any(|one| one == facility)
+    }
+}
+
+/// The counts of these moments that wait or were dropped.
+pub(super) async fn stopped_at(tx: &mut Tx, key: &ConnectionKey, times: BTreeSet<Timestamp>) -> R<Vec<StoppedCount>> {
+    let rows = tx
+        .among(
+            "SELECT id, state, feed, cut_off, facilities FROM stock_run
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state IN ('waiting', 'dropped') AND cut_off IN (",
+            ")",
+            &key_values(key),
+            times,
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(StoppedCount {
+                run: Stopped { run: row.string(0)?, state: parsed_state(row.text(1)?)? },
+                feed: row.string(2)?,
+                cut_off: row.time(3)?,
+                facilities: row.string(4)?,
+            })
+        })
+        .collect()
 }
 
 /// The facilities that a feed speaks of, as kept with its run; empty where it names none.
@@ -189,22 +232,51 @@ impl Database {
         .await
     }
 
+    /// The facilities that a run's count names; empty where it names none.
+    pub async fn run_facilities(&self, key: &ConnectionKey, id: &str) -> R<BTreeSet<String>> {
+        let (key, id) = (key.clone(), id.to_owned());
+        self.read(&key.clone(), "run_facilities", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant, connection] = key_values(&key);
+                let row = tx
+                    .first(
+                        "SELECT facilities FROM stock_run
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND id = $4",
+                        &[tenant, merchant, connection, (&id).into()],
+                    )
+                    .await?;
+                let named = row.ok_or_else(|| DbError::NotFound(format!("stock run {id}")))?.string(0)?;
+                Ok(named.split('\n').filter(|facility| !facility.is_empty()).map(str::to_owned).collect())
+            })
+        })
+        .await
+    }
+
+    /// How many counts brought figures. What was worked out from the figures of now is fenced by it.
+    pub async fn counts_kept(&self, key: &ConnectionKey) -> R<i64> {
+        let key = key.clone();
+        self.read(&key.clone(), "counts_kept", move |tx| Box::pin(async move { counts_kept(tx, &key).await })).await
+    }
+
     /// A person approves a run that waits: its corrections are planned, and its lines kept as they were worked out anew. As
-    /// kept: a line whose product was corrected or held meanwhile is skipped.
+    /// kept: a line whose product was corrected or held meanwhile is skipped. `counts` is [`Database::counts_kept`] from before
+    /// the figures were read.
     ///
     /// # Errors
-    /// [`DbError::Fenced`] when it does not wait any more.
+    /// [`DbError::Fenced`] when it does not wait any more, or another count brought figures meanwhile.
     pub async fn approve_run(
         &self,
         key: &ConnectionKey,
         run: StockRun,
         corrections: Vec<NewCorrection>,
+        counts: i64,
         actor: &str,
     ) -> R<StockRun> {
         let (key, actor) = (key.clone(), actor.to_owned());
         self.write(&key.clone(), "approve_run", move |tx| {
             Box::pin(async move {
                 corrections::lock(tx, &key).await?;
+                still_the_latest(tx, &key, counts).await?;
                 decide_run(tx, &key, &run.id, RunState::Planned, &actor).await?;
                 let mut run = run;
                 run.state = RunState::Planned;
@@ -216,15 +288,17 @@ impl Database {
         .await
     }
 
-    /// A person approves single lines of a run that was acted upon: what they were held for is overruled.
+    /// A person approves single lines of a run that was acted upon: what they were held for is overruled. `counts` as for
+    /// [`Database::approve_run`].
     ///
     /// # Errors
-    /// [`DbError::Fenced`] when the run was not acted upon, or a newer one was kept meanwhile.
+    /// [`DbError::Fenced`] when the run was not acted upon, or another one was kept meanwhile.
     pub async fn approve_lines(
         &self,
         key: &ConnectionKey,
         run: StockRun,
         corrections: Vec<NewCorrection>,
+        counts: i64,
         actor: &str,
     ) -> R<StockRun> {
         let (key, actor) = (key.clone(), actor.to_owned());
@@ -242,6 +316,7 @@ impl Database {
                 if planned.is_none() || newest_run(tx, &key).await?.as_ref() != Some(&run.id) {
                     return Err(DbError::Fenced(format!("stock run {}", run.id)));
                 }
+                still_the_latest(tx, &key, counts).await?;
                 let mut run = run;
                 let products: Vec<i64> =
                     corrections.iter().filter_map(|correction| correction.effect.subject.product_id).collect();
@@ -290,6 +365,25 @@ async fn outdated(tx: &mut Tx, key: &ConnectionKey, feed: &StockFeed) -> R<Optio
     Ok(engine::stock::outdated(this, last, newest_figure))
 }
 
+async fn counts_kept(tx: &mut Tx, key: &ConnectionKey) -> R<i64> {
+    let row = tx
+        .first(
+            "SELECT count(*) FROM stock_run
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state <> 'refused'",
+            &key_values(key),
+        )
+        .await?;
+    row.map_or(Ok(0), |row| row.int(0))
+}
+
+/// K4: a sum of figures is not acted upon once one of them may have been replaced. Within [`corrections::lock`].
+async fn still_the_latest(tx: &mut Tx, key: &ConnectionKey, counts: i64) -> R<()> {
+    if counts_kept(tx, key).await? == counts {
+        return Ok(());
+    }
+    Err(DbError::Fenced("the count of a facility".to_owned()))
+}
+
 async fn newest_run(tx: &mut Tx, key: &ConnectionKey) -> R<Option<String>> {
     let row = tx
         .first(
@@ -327,7 +421,7 @@ async fn record(
             &[tenant.clone(), merchant.clone(), connection.clone(), now.into(), (&facilities).into()],
         )
         .await?;
-        levels::keep_levels(tx, key, feed).await?;
+        levels::keep_levels(tx, key, feed, run.state == RunState::Planned).await?;
     }
     plan_lines(tx, key, &mut run, corrections).await?;
     tx.execute(

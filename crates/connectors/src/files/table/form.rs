@@ -4,7 +4,7 @@ use encoding_rs::{Encoding, UTF_8};
 use jiff::{Timestamp, civil, fmt::strtime, tz::TimeZone};
 use rust_decimal::Decimal;
 
-use crate::numbers;
+use crate::{numbers, times};
 
 /// Years that a shipment or a count can be of. Another one is a time that was read in the wrong form.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=2100;
@@ -110,15 +110,26 @@ impl Form {
 
     /// A moment: with an offset as it stands, without one in the zone. ISO 8601 is understood beside the form that was agreed.
     pub(super) fn moment(&self, cell: &str) -> Option<Timestamp> {
+        within_years(match self.time_in(cell)? {
+            Time::Moment(moment) => moment,
+            Time::Local(local) => local.to_zoned(self.zone.clone()).ok()?.timestamp(),
+        })
+    }
+
+    /// Why a time, where it is one, can only be guessed: a local time that was not once.
+    pub(super) fn doubt(&self, cell: &str) -> Option<&'static str> {
+        match self.time_in(cell)? {
+            Time::Moment(_) => None,
+            Time::Local(local) => times::only_moment(local, &self.zone).err(),
+        }
+    }
+
+    fn time_in(&self, cell: &str) -> Option<Time> {
         let agreed = self.dates.as_ref().and_then(|dates| {
             let parsed = strtime::parse(&dates.pattern, cell).ok()?;
             Some(parsed.to_date().ok()?.to_datetime(parsed.to_time().ok()?))
         });
-        let moment = match agreed {
-            Some(local) => local.to_zoned(self.zone.clone()).ok()?.timestamp(),
-            None => iso(cell, &self.zone)?,
-        };
-        YEARS.contains(&moment.to_zoned(TimeZone::UTC).year()).then_some(moment)
+        agreed.map(Time::Local).or_else(|| iso(cell))
     }
 
     /// A moment as it is written: in the form that was agreed and the zone, else ISO 8601 in UTC.
@@ -152,15 +163,26 @@ fn plain_decimal(cell: &str) -> Option<Decimal> {
     if plain { numbers::decimal_text(cell).map(|number| number.normalize()) } else { None }
 }
 
-fn iso(cell: &str, zone: &TimeZone) -> Option<Timestamp> {
+/// A time as it stands in a cell.
+enum Time {
+    Moment(Timestamp),
+    /// Without an offset.
+    Local(civil::DateTime),
+}
+
+fn within_years(moment: Timestamp) -> Option<Timestamp> {
+    YEARS.contains(&moment.to_zoned(TimeZone::UTC).year()).then_some(moment)
+}
+
+fn iso(cell: &str) -> Option<Time> {
     if let Ok(moment) = cell.parse::<Timestamp>() {
-        return Some(moment);
+        return Some(Time::Moment(moment));
     }
     // The civil parser would drop an offset in silence; a text with one has been tried above.
     if cell.chars().skip(10).any(|character| matches!(character, '+' | '-' | 'Z' | 'z' | '[')) {
         return None;
     }
-    cell.parse::<civil::DateTime>().ok()?.to_zoned(zone.clone()).ok().map(|zoned| zoned.timestamp())
+    cell.parse::<civil::DateTime>().ok().map(Time::Local)
 }
 
 #[cfg(test)]

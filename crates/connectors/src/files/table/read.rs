@@ -290,6 +290,15 @@ impl<'a> Row<'a> {
         self.text(field).map(|cell| self.table.form.moment(cell).ok_or_else(problem)).transpose()
     }
 
+    /// For a time that is not to be guessed, such as that of a count.
+    ///
+    /// # Errors
+    /// Where it is a local time that was not once.
+    pub(super) fn was_once(self, field: &str) -> Result<(), String> {
+        let doubt = self.text(field).and_then(|cell| self.table.form.doubt(cell));
+        doubt.map_or(Ok(()), |why| Err(self.wrong(field, why)))
+    }
+
     /// Says what is wrong with a cell, and where.
     pub(super) fn wrong(self, field: &str, problem: &str) -> String {
         let column = self.table.places.get(field).map_or(0, |place| place + 1);

@@ -134,6 +134,8 @@ impl<'a> Counting<'a> {
             return Err(Problem::Row(row.wrong("on_hand", "less than nothing cannot lie on a shelf")));
         }
         if let Some(counted) = row.moment("counted_at").map_err(Problem::Row)? {
+            // The whole count is placed among the others by it.
+            row.was_once("counted_at").map_err(Problem::File)?;
             self.cut_off = Some(self.cut_off.map_or(counted, |earlier| earlier.min(counted)));
         }
         if let Some(cell) = row.text("sequence") {

@@ -555,6 +555,43 @@ async fn a_figure_belongs_to_the_place_named_for_it() {
     assert_eq!(levels("LIN*1*VN*SKU-A~QTY*33*4*EA~REF*ZZ*WH1~QTY*33*7*EA~REF*ZZ*WH2~").await, two);
 }
 
+/// Which of two counts is the newer one is told by their times: one of an hour that the clock showed twice, or never, is not used,
+/// whether BIA names it or the envelope does. When goods left is read as well as it can be.
+#[tokio::test]
+async fn a_report_of_a_time_that_came_twice_is_not_guessed() {
+    let zone = [("time_zone", "America/New_York")];
+    let of = |bia: &str, envelope: &str| {
+        document("reference/846.edi").replace("*20261123*0630~", bia).replace("*261123*0630*", envelope)
+    };
+    for (report, told) in [
+        (of("*20261101*0130~", "*261101*0630*"), "came twice"),
+        (of("*20260308*0230~", "*260308*0630*"), "never was"),
+        (of("*20261101~", "*261101*0130*"), "came twice"),
+        (of("~", "*261101*0130*"), "came twice"),
+    ] {
+        let exchange = Exchange::by_folder(&zone);
+        exchange.put("846.edi", &report);
+        let page = exchange.stock().await;
+        let [rejected] = page.rejected.as_slice() else { panic!("{page:?}") };
+        assert!(page.feeds.is_empty() && rejected.reason.contains(told), "{}", rejected.reason);
+        assert!(rejected.reason.contains("count again"), "{}", rejected.reason);
+    }
+    for (report, moment) in [
+        (of("*20261101*0030~", "*261101*0630*"), "2026-11-01T04:30:00Z"),
+        (of("*20261101*0200~", "*261101*0130*"), "2026-11-01T07:00:00Z"),
+    ] {
+        let exchange = Exchange::by_folder(&zone);
+        exchange.put("846.edi", &report);
+        let page = exchange.stock().await;
+        let [feed] = page.feeds.as_slice() else { panic!("{page:?}") };
+        assert_eq!(feed.cut_off.to_string(), moment);
+    }
+    let exchange = Exchange::by_folder(&zone);
+    exchange.put("945.edi", &document("reference/945.edi").replace("*261123*0630*", "*261101*0130*"));
+    let page = exchange.shipments().await;
+    assert_eq!((page.shipments.len(), page.rejected.len()), (1, 0), "{page:?}");
+}
+
 /// Whole counts of one moment are one count: what one of them does not name is not gone.
 #[tokio::test]
 async fn a_count_in_two_documents_is_one() {

@@ -10,7 +10,7 @@ use engine::{
 
 use super::{
     FlowError,
-    place::Counted,
+    place::{self, Counted},
     plan::{self, Comparison, SLICE},
 };
 use crate::{
@@ -18,8 +18,9 @@ use crate::{
     runtime::Runtime,
 };
 
-/// A person's approval of a run that waited: it is worked out anew, because the difference it showed may have passed, and
-/// what is still different is corrected. A line that grew beyond what was shown waits for the next run.
+/// A person's approval of a run that waited: it is worked out anew from the latest figures of every facility, because the
+/// difference it showed may have passed, and what is still different is corrected. A line that grew beyond what was shown waits
+/// for the next run.
 ///
 /// # Errors
 /// When the run does not wait any more or its count has grown too old, or a read or the database fails.
@@ -29,6 +30,7 @@ pub async fn approve(runtime: &Runtime, run_id: &str, actor: &str) -> Result<Sto
         return Err(FlowError::Settings(format!("run {run_id} does not wait for approval")));
     }
     still_believed(runtime, &run)?;
+    let counts = runtime.db.counts_kept(&runtime.key).await?;
     let (lines, others): (Vec<StockLine>, Vec<StockLine>) =
         run.lines.iter().cloned().partition(|line| line.verdict == Verdict::Correct.as_str());
     let (checked, marks) = again(runtime, &run, lines, runtime.settings.stock).await?;
@@ -36,7 +38,7 @@ pub async fn approve(runtime: &Runtime, run_id: &str, actor: &str) -> Result<Sto
     fresh.changed = u32::try_from(corrected(&checked).count()).unwrap_or(u32::MAX);
     fresh.lines = others.into_iter().chain(checked).filter(|line| line.verdict != Verdict::Same.as_str()).collect();
     let corrections = plan::of_run(runtime, &fresh, &marks, None, &fresh.id).await?;
-    let kept = runtime.db.approve_run(&runtime.key, fresh, corrections, actor).await?;
+    let kept = runtime.db.approve_run(&runtime.key, fresh, corrections, counts, actor).await?;
     runtime.wake.source.notify_one();
     Ok(kept)
 }
@@ -65,6 +67,7 @@ pub async fn approve_lines(
         )));
     }
     still_believed(runtime, &run)?;
+    let counts = runtime.db.counts_kept(&runtime.key).await?;
     let named = |line: &StockLine| {
         line.verdict == Verdict::Hold.as_str() && line.product_id > 0 && line.skus.iter().any(|sku| skus.contains(sku))
     };
@@ -83,7 +86,7 @@ pub async fn approve_lines(
     fresh.lines = others.into_iter().chain(checked).filter(|line| line.verdict != Verdict::Same.as_str()).collect();
     let batch = format!("{}/{}", fresh.id, ulid(runtime.clock.now(), &*runtime.random));
     let corrections = plan::of_run(runtime, &fresh, &marks, Some(&places), &batch).await?;
-    let kept = runtime.db.approve_lines(&runtime.key, fresh, corrections, actor).await?;
+    let kept = runtime.db.approve_lines(&runtime.key, fresh, corrections, counts, actor).await?;
     runtime.wake.source.notify_one();
     Ok(kept)
 }
@@ -105,7 +108,8 @@ fn still_believed(runtime: &Runtime, run: &StockRun) -> Result<(), FlowError> {
     Ok(())
 }
 
-/// Lines worked out anew from the same count and the source's figures of now. One that grew waits for the next run.
+/// Lines worked out anew from the latest figures of every facility and the source's figures of now. One that grew, or turned
+/// round, waits for the next run.
 async fn again(
     runtime: &Runtime,
     run: &StockRun,
@@ -120,6 +124,7 @@ async fn again(
         absent_is_zero: false,
         levels: Vec::new(),
     };
+    let now = place::as_counted_now(runtime, run, &lines).await?;
     let mut comparison = Comparison::new(runtime, &feed, RunFacts::default()).await?;
     comparison.settings = settings;
     let mut by_warehouse: BTreeMap<i64, Vec<StockLine>> = BTreeMap::new();
@@ -141,22 +146,18 @@ async fn again(
             let counted: Vec<(i64, Counted)> = slice
                 .iter()
                 .map(|line| {
-                    let skus = line.skus.iter().cloned().collect();
-                    let counted = Counted {
-                        figure: line.figure,
-                        oldest: line.oldest,
-                        shared: shared(line),
-                        skus,
-                        ..Counted::default()
-                    };
-                    (line.product_id, counted)
+                    let known = now.get(&(warehouse_id, line.product_id)).cloned().unwrap_or_default();
+                    (line.product_id, Counted { shared: shared(line), ..known })
                 })
                 .collect();
             comparison.products(runtime, warehouse_id, &counted).await?;
             for (mut line, shown) in comparison.lines.drain(..).zip(slice) {
-                if line.verdict == Verdict::Correct.as_str() && line.difference.abs() > shown.difference.abs() {
+                let other = line.difference.abs() > shown.difference.abs()
+                    || line.difference.is_sign_negative() != shown.difference.is_sign_negative();
+                if line.verdict == Verdict::Correct.as_str() && other {
                     line.verdict = Verdict::Skip.as_str().to_owned();
-                    line.reason = "it differs by more than was approved; the next run shows it".to_owned();
+                    line.reason =
+                        "it differs by more than was approved, or the other way; the next run shows it".to_owned();
                 }
                 checked.push(line);
             }

@@ -1,6 +1,9 @@
-//! Which product of which of the source's warehouses each figure of a feed belongs to.
+//! Which product of which of the source's warehouses each figure of a feed belongs to, and what several facilities count together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{FeedBasis, StockFeed, StockLevel};
 use engine::{effect::later, stock::Verdict};
@@ -8,7 +11,10 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::FlowError;
-use crate::{db::StockLine, runtime::Runtime};
+use crate::{
+    db::{KeptLevel, RunState, StockLine, StockRun, Stopped},
+    runtime::Runtime,
+};
 
 /// What a feed says of one product in one of the source's warehouses.
 #[derive(Debug, Clone, Default)]
@@ -19,8 +25,8 @@ pub(in crate::flow) struct Counted {
     pub(in crate::flow) physical: Option<Decimal>,
     pub(in crate::flow) skus: BTreeSet<String>,
     pub(in crate::flow) shared: bool,
-    /// The oldest of its figures, where that is older than the feed.
-    pub(in crate::flow) oldest: Option<Timestamp>,
+    /// The first and the last moment of those of its figures that came with other counts than the one that is compared.
+    pub(in crate::flow) span: Option<(Timestamp, Timestamp)>,
     /// Why its figure is not complete.
     pub(in crate::flow) incomplete: Option<String>,
 }
@@ -95,7 +101,6 @@ pub(in crate::flow) async fn place(runtime: &Runtime, feed: &StockFeed) -> Resul
                 product_id: matches.first().copied().unwrap_or_default(),
                 skus: vec![level.sku.clone()],
                 figure: figure.unwrap_or_default(),
-                oldest: None,
                 source_figure: Decimal::ZERO,
                 parts: BTreeMap::new(),
                 difference: Decimal::ZERO,
@@ -135,8 +140,8 @@ impl Counted {
 }
 
 /// Adds the latest figures of the other facilities that feed the same warehouses: a product's figure is the sum over all of
-/// them, each counted within the age limit and with its own cut-off. Where one has not been counted lately, the products of its
-/// warehouse wait.
+/// them, each counted within the age limit and with its own cut-off. Where one has not been counted lately, or its count was not
+/// let through, the products of its warehouse wait.
 pub(super) async fn add_other_facilities(
     runtime: &Runtime,
     feed: &StockFeed,
@@ -144,47 +149,243 @@ pub(super) async fn add_other_facilities(
 ) -> Result<(), FlowError> {
     let here: BTreeSet<&str> = feed.levels.iter().filter_map(|level| level.facility.as_deref()).collect();
     let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
-    let others: BTreeMap<&str, i64> = runtime
+    let others: BTreeMap<String, i64> = runtime
         .mappings
         .locations
         .iter()
         .filter(|(facility, warehouse)| warehouses.contains(*warehouse) && !here.contains(facility.as_str()))
-        .map(|(facility, warehouse)| (facility.as_str(), *warehouse))
+        .map(|(facility, warehouse)| (facility.clone(), *warehouse))
         .collect();
     if others.is_empty() {
         return Ok(());
     }
-    let named: BTreeSet<String> = others.keys().map(|facility| (*facility).to_owned()).collect();
-    let levels = runtime.db.latest_levels(&runtime.key, Some(&named)).await?;
-    let limit = u64::from(runtime.settings.stock.brakes.feed_age_minutes) * 60;
-    let basis = runtime.settings.stock.basis;
-    for (facility, warehouse) in others {
-        let of_facility: BTreeMap<&str, _> =
-            levels.iter().filter(|level| level.facility == facility).map(|level| (level.sku.as_str(), level)).collect();
-        let newest = of_facility.values().map(|level| level.cut_off).max();
-        let fresh = newest.is_some_and(|newest| later(newest, std::time::Duration::from_secs(limit)) >= feed.cut_off);
-        for (_, product) in counted.iter_mut().filter(|((of, _), _)| *of == warehouse) {
-            if !fresh {
-                product.incomplete =
-                    Some(format!("facility {facility} feeds the same warehouse and has not been counted lately"));
-                continue;
-            }
-            for sku in product.skus.clone() {
-                let Some(level) = of_facility.get(sku.as_str()) else { continue };
-                let figure = match basis {
-                    FeedBasis::Physical => level.physical,
-                    FeedBasis::Available => level.available,
-                };
-                let Some(figure) = figure else {
-                    product.incomplete =
-                        Some(format!("facility {facility} does not give the figure of the feed basis"));
-                    continue;
-                };
-                product.figure += figure;
-                product.physical = product.physical.zip(level.physical).map(|(sum, one)| sum + one);
-                product.oldest = Some(product.oldest.map_or(level.cut_off, |oldest| oldest.min(level.cut_off)));
+    let levels = runtime.db.levels_of(&runtime.key, &others.keys().cloned().collect()).await?;
+    Latest::new(runtime, feed.cut_off).add(&others, &levels, counted);
+    Ok(())
+}
+
+/// What is known now of the products of a run's lines: the run's own figures, as far as no newer ones have come, and the latest
+/// of the other facilities. A sum that was made when the run was worked out may hold figures that are not the latest any more.
+pub(super) async fn as_counted_now(
+    runtime: &Runtime,
+    run: &StockRun,
+    lines: &[StockLine],
+) -> Result<Placed, FlowError> {
+    let mut counted: Placed = lines
+        .iter()
+        .map(|line| {
+            let skus = line.skus.iter().cloned().collect();
+            ((line.warehouse_id, line.product_id), Counted { skus, ..Counted::nothing() })
+        })
+        .collect();
+    let own = runtime.db.run_facilities(&runtime.key, &run.id).await?;
+    let mapped = &runtime.mappings.locations;
+    // Figures without a facility are kept under an empty name.
+    let named: BTreeSet<String> = match mapped.is_empty() {
+        true => own.into_iter().chain([String::new()]).collect(),
+        false => mapped.keys().cloned().collect(),
+    };
+    let levels = runtime.db.levels_of(&runtime.key, &named).await?;
+    let nameless = named.len() == 1 || levels.iter().any(|kept| kept.level.facility.is_empty() && came_with(kept, run));
+    let facilities: BTreeMap<String, i64> = match (mapped.is_empty(), runtime.settings.default_warehouse()) {
+        (false, _) => mapped.iter().map(|(facility, warehouse)| (facility.clone(), *warehouse)).collect(),
+        (true, Some(warehouse)) => named
+            .into_iter()
+            .filter(|facility| nameless || !facility.is_empty())
+            .map(|facility| (facility, warehouse))
+            .collect(),
+        (true, None) => BTreeMap::new(),
+    };
+    let fed: BTreeSet<i64> = facilities.values().copied().collect();
+    for (_, product) in counted.iter_mut().filter(|((warehouse, _), _)| !fed.contains(warehouse)) {
+        product.incomplete = Some("no facility is mapped to its warehouse any more".to_owned());
+    }
+    let latest = Latest { own: Some(&run.id), now: runtime.clock.now(), ..Latest::new(runtime, run.cut_off) };
+    latest.add(&facilities, &levels, &mut counted);
+    Ok(counted)
+}
+
+fn came_with(kept: &KeptLevel, run: &StockRun) -> bool {
+    kept.level.cut_off == run.cut_off && kept.level.feed == run.feed
+}
+
+/// What facilities counted last, to be summed.
+struct Latest<'a> {
+    basis: FeedBasis,
+    /// Figures are fresh for so long.
+    limit: Duration,
+    /// Of when they are to be fresh.
+    now: Timestamp,
+    /// The moment of the count that is compared.
+    cut_off: Timestamp,
+    /// The run that is being let through: its figures count.
+    own: Option<&'a str>,
+}
+
+impl Latest<'_> {
+    fn new(runtime: &Runtime, cut_off: Timestamp) -> Self {
+        let stock = &runtime.settings.stock;
+        let limit = Duration::from_secs(u64::from(stock.brakes.feed_age_minutes) * 60);
+        Self { basis: stock.basis, limit, now: cut_off, cut_off, own: None }
+    }
+
+    /// Adds what these facilities counted last to the products of the warehouses that they feed. Only figures of counts that
+    /// were let through are summed: what a person has yet to look at, or has turned down, is not acted upon through the count
+    /// of another facility.
+    fn add(&self, facilities: &BTreeMap<String, i64>, levels: &[KeptLevel], counted: &mut Placed) {
+        for (facility, warehouse) in facilities {
+            let kept: BTreeMap<&str, &KeptLevel> = levels
+                .iter()
+                .filter(|kept| kept.level.facility == *facility)
+                .map(|kept| (kept.level.sku.as_str(), kept))
+                .collect();
+            let missing = self.missing(facility, &kept);
+            for (_, product) in counted.iter_mut().filter(|((of, _), _)| of == warehouse) {
+                match &missing {
+                    Some(why) => product.incomplete = Some(why.clone()),
+                    None => self.add_to(product, facility, &kept),
+                }
             }
         }
     }
-    Ok(())
+
+    fn add_to(&self, product: &mut Counted, facility: &str, kept: &BTreeMap<&str, &KeptLevel>) {
+        for sku in product.skus.clone() {
+            let Some(one) = kept.get(sku.as_str()) else { continue };
+            if let Some(stopped) = self.stopped(one) {
+                product.incomplete = Some(not_let_through(facility, stopped));
+                continue;
+            }
+            let level = &one.level;
+            let figure = match self.basis {
+                FeedBasis::Physical => level.physical,
+                FeedBasis::Available => level.available,
+            };
+            let Some(figure) = figure else {
+                product.incomplete = Some(format!("facility {facility} does not give the figure of the feed basis"));
+                continue;
+            };
+            product.figure += figure;
+            product.physical = product.physical.zip(level.physical).map(|(sum, one)| sum + one);
+            if level.cut_off != self.cut_off {
+                let (first, last) = product.span.unwrap_or((level.cut_off, level.cut_off));
+                product.span = Some((first.min(level.cut_off), last.max(level.cut_off)));
+            }
+        }
+    }
+
+    /// Why nothing at all can be said of a facility.
+    fn missing(&self, facility: &str, kept: &BTreeMap<&str, &KeptLevel>) -> Option<String> {
+        let is_fresh = |one: &&&KeptLevel| later(one.level.cut_off, self.limit) >= self.now;
+        let mut fresh = kept.values().filter(is_fresh);
+        if fresh.clone().any(|one| self.stopped(one).is_none()) {
+            return None;
+        }
+        Some(match fresh.find_map(|one| self.stopped(one)) {
+            Some(stopped) => not_let_through(facility, stopped),
+            None => format!("facility {facility} feeds the same warehouse and has not been counted lately"),
+        })
+    }
+
+    fn stopped<'b>(&self, kept: &'b KeptLevel) -> Option<&'b Stopped> {
+        kept.stopped.as_ref().filter(|stopped| self.own != Some(stopped.run.as_str()))
+    }
+}
+
+fn not_let_through(facility: &str, stopped: &Stopped) -> String {
+    let run = &stopped.run;
+    match stopped.state {
+        RunState::Waiting => format!(
+            "facility {facility} feeds the same warehouse, and its latest count waits for a person (run {run}): approve or drop \
+             it, and the next count decides"
+        ),
+        RunState::Planned | RunState::Refused | RunState::Dropped => format!(
+            "facility {facility} feeds the same warehouse, and its latest count of it was not let through (run {run}): it waits \
+             until that facility counts it again"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, time::Duration};
+
+    use connect::FeedBasis;
+    use jiff::{SignedDuration, Timestamp};
+    use rust_decimal::Decimal;
+
+    use super::{Counted, Latest, Placed};
+    use crate::db::{KeptLevel, LevelView, RunState, Stopped};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minute)
+    }
+
+    fn kept(facility: &str, sku: &str, units: i64, minute: i64, stopped: Option<RunState>) -> KeptLevel {
+        KeptLevel {
+            level: LevelView {
+                sku: sku.to_owned(),
+                facility: facility.to_owned(),
+                available: None,
+                physical: Some(Decimal::from(units)),
+                cut_off: at(minute),
+                feed: format!("{facility}_{minute}"),
+            },
+            stopped: stopped.map(|state| Stopped { run: format!("run_of_{facility}"), state }),
+        }
+    }
+
+    /// The product 7 of the warehouse 2, counted as `X` in `north` and `south`.
+    fn summed(levels: &[KeptLevel], own: Option<&str>) -> Counted {
+        let latest = Latest {
+            basis: FeedBasis::Physical,
+            limit: Duration::from_secs(60 * 60),
+            now: at(100),
+            cut_off: at(100),
+            own,
+        };
+        let facilities: BTreeMap<String, i64> = ["north", "south"].map(|facility| (facility.to_owned(), 2)).into();
+        let mut counted: Placed =
+            [((2, 7), Counted { skus: ["X".to_owned()].into(), ..Counted::nothing() })].into_iter().collect();
+        latest.add(&facilities, levels, &mut counted);
+        counted.remove(&(2, 7)).unwrap()
+    }
+
+    #[test]
+    fn a_sum_is_of_counts_that_were_let_through() {
+        let north = kept("north", "X", 5, 100, None);
+        let whole = summed(&[north.clone(), kept("south", "X", 2, 90, None)], None);
+        assert_eq!((whole.figure, whole.incomplete), (Decimal::from(7), None));
+        assert_eq!(whole.span, Some((at(90), at(90))), "what is of the count's own moment spans nothing");
+
+        let beside = summed(&[north.clone(), kept("south", "Y", 2, 90, None)], None);
+        assert_eq!((beside.figure, beside.incomplete), (Decimal::from(5), None), "it has none of it");
+
+        for (state, words) in [(RunState::Waiting, "waits for a person"), (RunState::Dropped, "was not let through")] {
+            let stopped = kept("south", "X", 2, 90, Some(state));
+            for others in [vec![stopped.clone()], vec![stopped.clone(), kept("south", "Y", 1, 80, None)]] {
+                let levels: Vec<KeptLevel> = [north.clone()].into_iter().chain(others).collect();
+                let why = summed(&levels, None).incomplete.unwrap();
+                assert!(why.contains("facility south") && why.contains(words) && why.contains("run_of_south"), "{why}");
+            }
+        }
+        // A figure of another SKU that was let through says that the place was counted, and a stopped one of another does not matter.
+        let levels =
+            [north.clone(), kept("south", "X", 2, 90, None), kept("south", "Y", 1, 95, Some(RunState::Waiting))];
+        assert_eq!(summed(&levels, None).incomplete, None);
+
+        let levels = [north.clone(), kept("south", "X", 2, 90, Some(RunState::Waiting))];
+        let approved = summed(&levels, Some("run_of_south"));
+        assert_eq!((approved.figure, approved.incomplete), (Decimal::from(7), None), "it is being let through");
+
+        let old = summed(&[north.clone(), kept("south", "X", 2, 39, None)], None).incomplete.unwrap();
+        assert!(old.contains("has not been counted lately"), "{old}");
+        assert!(summed(&[north], None).incomplete.unwrap().contains("has not been counted lately"));
+    }
+
+    #[test]
+    fn a_sum_says_between_which_moments_it_was_counted() {
+        let sum = summed(&[kept("north", "X", 5, 120, None), kept("south", "X", 2, 90, None)], None);
+        assert_eq!(sum.span, Some((at(90), at(120))));
+    }
 }

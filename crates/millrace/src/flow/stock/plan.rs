@@ -68,10 +68,12 @@ impl<'a> Comparison<'a> {
         let in_flight: BTreeMap<i64, InFlight> =
             runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
         // Figures of different age agree only while nothing came in between.
-        let earlier = match slice.iter().filter_map(|(_, counted)| counted.oldest).min() {
-            Some(oldest) => runtime.db.in_flight(&runtime.key, warehouse_id, oldest, settle, &ids).await?,
-            None => BTreeMap::new(),
-        };
+        let spans = || slice.iter().filter_map(|(_, counted)| counted.span);
+        let ends = [spans().map(|(first, _)| first).min(), spans().map(|(_, last)| last).max()];
+        let mut elsewhere = Vec::new();
+        for at in ends.into_iter().flatten().collect::<BTreeSet<_>>() {
+            elsewhere.push(runtime.db.in_flight(&runtime.key, warehouse_id, at, settle, &ids).await?);
+        }
         let products = runtime.products(&ids.iter().copied().collect()).await?;
         let rising: Vec<i64> = slice
             .iter()
@@ -95,7 +97,8 @@ impl<'a> Comparison<'a> {
             let now: SourceStock = source.get(product_id).copied().unwrap_or_default();
             let flight = flight_of(&in_flight, product_id);
             let moved = !flight_of(&before, product_id).same_equation(&flight)
-                || (counted.oldest.is_some() && !flight_of(&earlier, product_id).same_equation(&flight));
+                || (counted.span.is_some()
+                    && elsewhere.iter().any(|other| !flight_of(other, product_id).same_equation(&flight)));
             self.marks.insert((warehouse_id, *product_id), flight.corrections);
             let product = ProductFacts {
                 figure: counted.figure,
@@ -144,7 +147,6 @@ impl<'a> Comparison<'a> {
             product_id,
             skus: counted.skus.iter().cloned().collect(),
             figure: counted.figure,
-            oldest: counted.oldest,
             source_figure: line.source_figure,
             parts: line.parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             difference: line.difference,

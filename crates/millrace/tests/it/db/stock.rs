@@ -53,7 +53,6 @@ pub fn line(product_id: i64, difference: &str) -> StockLine {
         product_id,
         skus: vec![format!("W-{product_id}")],
         figure: decimal("5"),
-        oldest: None,
         source_figure: decimal("5") - decimal(difference),
         parts: std::collections::BTreeMap::new(),
         difference: decimal(difference),
@@ -235,12 +234,16 @@ async fn runs_are_kept_with_their_corrections() {
         let newer = feed("inv_3", at(3), &[("A", "1")], false);
         assert_eq!(db.outdated(&key, &newer).await.unwrap(), None, "the one that was refused does not count");
         assert_eq!(db.last_skus(&key, &any).await.unwrap(), None, "none was acted upon");
-        let late = db.approve_run(&key, waiting.clone(), Vec::new(), "ada").await;
+        let seen = db.counts_kept(&key).await.unwrap();
+        let late = db.approve_run(&key, waiting.clone(), Vec::new(), seen, "ada").await;
         assert!(matches!(late, Err(DbError::Fenced(_))));
         // As it is worked out anew when it is approved.
         let anew = StockRun { lines: vec![line(1, "-1"), line(2, "2")], changed: 2, ..second.clone() };
         let planned = corrections(&db, &key, "b1", &[(1, "-1"), (2, "2")]).await;
-        let kept = db.approve_run(&key, anew.clone(), planned, "ada").await.unwrap();
+        let overtaken = db.approve_run(&key, anew.clone(), planned.clone(), seen - 1, "ada").await;
+        assert!(matches!(overtaken, Err(DbError::Fenced(_))), "another count came while it was worked out");
+        assert_eq!(db.run(&key, &second.id).await.unwrap(), second);
+        let kept = db.approve_run(&key, anew.clone(), planned, seen, "ada").await.unwrap();
         assert_eq!((kept.state, &kept.lines), (RunState::Planned, &anew.lines));
         assert_eq!(db.run(&key, &second.id).await.unwrap(), kept);
         assert_eq!(db.last_skus(&key, &any).await.unwrap(), Some(1));
@@ -260,7 +263,7 @@ async fn runs_are_kept_with_their_corrections() {
         assert_eq!((old.state, old.changed, old.lines.len()), (RunState::Refused, 0, 0), "{}", old.reason);
         assert_eq!(db.corrections_of_run(&key, &old.id).await.unwrap(), Vec::new());
         assert_eq!(db.levels(&key, "", None, 10).await.unwrap()[0].available, Some(decimal("1")));
-        let lines = db.approve_lines(&key, second.clone(), Vec::new(), "ada").await;
+        let lines = db.approve_lines(&key, second.clone(), Vec::new(), seen, "ada").await;
         assert!(matches!(lines, Err(DbError::Fenced(_))), "its lines are not those of the newest count any more");
         let page = db.runs(&key, None, 2).await.unwrap();
         assert_eq!(page.items.len(), 2);
@@ -343,6 +346,70 @@ async fn facilities_are_kept_apart() {
             levels.iter().map(|level| (level.sku.as_str(), level.facility.as_str())).collect();
         left.sort_unstable();
         assert_eq!(left, [("A", "south"), ("B", "north")]);
+    })
+    .await;
+}
+
+/// K4: whose figures may be acted upon through the count of another facility is told by what became of the counts they came with.
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_of_a_count_that_waits_or_was_dropped_are_told_apart() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let at = |hour: i64| "2026-05-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
+        let of = |name: &str, hour: i64, facility: &str, figures: &[(&str, &str)], whole: bool| {
+            let mut feed = feed(name, at(hour), figures, whole);
+            feed.levels.iter_mut().for_each(|level| level.facility = Some(facility.to_owned()));
+            feed
+        };
+        let both = ["north".to_owned(), "south".to_owned()].into();
+        let told = async || {
+            let mut levels = db.levels_of(&key, &both).await.unwrap();
+            levels.sort_by(|a, b| (&a.level.facility, &a.level.sku).cmp(&(&b.level.facility, &b.level.sku)));
+            levels
+                .into_iter()
+                .map(|kept| {
+                    let place = format!("{} {}", kept.level.facility, kept.level.sku);
+                    (place, kept.level.available.unwrap().to_string(), kept.stopped.map(|one| (one.run, one.state)))
+                })
+                .collect::<Vec<_>>()
+        };
+        let figure = |place: &str, units: &str, stopped: Option<(&StockRun, RunState)>| {
+            (place.to_owned(), units.to_owned(), stopped.map(|(run, state)| (run.id.clone(), state)))
+        };
+        // A count that was let through, and one of another facility, of the same name and moment, that waits.
+        let north = of("one", 1, "north", &[("A", "5"), ("B", "2")], false);
+        db.record_run(&key, run("one", at(1), RunState::Planned), Vec::new(), &north).await.unwrap();
+        let south = run("one", at(1), RunState::Waiting);
+        db.record_run(&key, south.clone(), Vec::new(), &of("one", 1, "south", &[("A", "9")], false)).await.unwrap();
+        let waits = Some((&south, RunState::Waiting));
+        assert_eq!(
+            told().await,
+            [figure("north A", "5", None), figure("north B", "2", None), figure("south A", "9", waits)]
+        );
+        assert_eq!(db.run_facilities(&key, &south.id).await.unwrap(), ["south".to_owned()].into());
+        assert!(matches!(db.run_facilities(&key, "run_none").await, Err(DbError::NotFound(_))));
+        let seen = db.counts_kept(&key).await.unwrap();
+        db.approve_run(&key, south.clone(), Vec::new(), seen, "ada").await.unwrap();
+        assert_eq!(told().await[2], figure("south A", "9", None), "a person let it through");
+
+        // What a whole count that waits leaves out is nil by that count, and not simply gone.
+        let whole = run("two", at(2), RunState::Waiting);
+        db.record_run(&key, whole.clone(), Vec::new(), &of("two", 2, "north", &[("A", "4")], true)).await.unwrap();
+        let waits = Some((&whole, RunState::Waiting));
+        let expected = [figure("north A", "4", waits), figure("north B", "0", waits), figure("south A", "9", None)];
+        assert_eq!(told().await, expected);
+        db.drop_run(&key, &whole.id, "ada").await.unwrap();
+        let dropped = Some((&whole, RunState::Dropped));
+        let expected = [figure("north A", "4", dropped), figure("north B", "0", dropped), figure("south A", "9", None)];
+        assert_eq!(told().await, expected);
+        // A count of some SKUs lets through what it says and no more; one of everything, everything.
+        let some = of("three", 3, "north", &[("A", "4")], false);
+        db.record_run(&key, run("three", at(3), RunState::Planned), Vec::new(), &some).await.unwrap();
+        let expected = [figure("north A", "4", None), figure("north B", "0", dropped), figure("south A", "9", None)];
+        assert_eq!(told().await, expected);
+        let all = of("four", 4, "north", &[("A", "4")], true);
+        db.record_run(&key, run("four", at(4), RunState::Planned), Vec::new(), &all).await.unwrap();
+        assert_eq!(told().await, [figure("north A", "4", None), figure("south A", "9", None)]);
     })
     .await;
 }

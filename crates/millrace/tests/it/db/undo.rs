@@ -225,10 +225,14 @@ async fn an_overtaken_line_is_left_out() {
         let more = corrections(&db, &key, "more", &[(3, "5")]).await;
         let mut with_more = kept.clone();
         with_more.lines.push(line(3, "5"));
-        assert_eq!(db.approve_lines(&key, with_more, more, "ada").await.unwrap().lines.len(), 3);
+        let seen = db.counts_kept(&key).await.unwrap();
+        let overtaken = db.approve_lines(&key, with_more.clone(), more.clone(), seen - 1, "ada").await;
+        assert!(matches!(overtaken, Err(DbError::Fenced(_))), "another count came while they were worked out");
+        assert_eq!(db.approve_lines(&key, with_more, more, seen, "ada").await.unwrap().lines.len(), 3);
         let waiting = run("waits", later, RunState::Waiting);
         db.record_run(&key, waiting.clone(), Vec::new(), &feed("waits", later, &[], false)).await.unwrap();
-        assert!(matches!(db.approve_lines(&key, waiting, Vec::new(), "ada").await, Err(DbError::Fenced(_))));
+        let seen = db.counts_kept(&key).await.unwrap();
+        assert!(matches!(db.approve_lines(&key, waiting, Vec::new(), seen, "ada").await, Err(DbError::Fenced(_))));
     })
     .await;
 }

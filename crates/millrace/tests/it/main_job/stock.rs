@@ -356,6 +356,76 @@ async fn what_left_between_the_counts_of_two_facilities_is_not_approved() {
     world.invariants().expect("the invariants hold");
 }
 
+/// Two facilities feed one warehouse. What one of them counted is no part of any sum while a person has yet to look at it, nor
+/// once it was turned down; and what is approved is summed anew with what the other one has counted since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_count_that_waits_or_was_dropped_is_not_acted_upon_through_the_other_facility() {
+    let mut stock = "brakes = { run = 5 }\n".to_owned();
+    for facility in [FACILITY, "2"] {
+        stock.push_str(&format!(
+            "[[connection.mappings.locations]]\nfacility = \"{facility}\"\nwarehouse = \"Example 3PL\"\n"
+        ));
+    }
+    let mut world = World::new(Setup { stock, basis: "physical", ..Setup::default() }).await;
+    let [one, other] = [world.skus[0].clone(), world.skus[1].clone()];
+    let (had_one, had_other) = (on_hand(&world, one.0), on_hand(&world, other.0));
+    let before = world.brightpearl.corrections(ACCOUNT).expect("corrections").len();
+    world.start();
+    let mut last = Value::Null;
+    // Each in a second of its own: a file's name has the second in it, and Brightpearl writes times to the second.
+    let mut count = async |world: &mut World, facility: &str, figures: &[(&str, i64)]| {
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        facility_counts(world, facility, figures);
+        let run = next_run(world, &last).await;
+        last = run["id"].clone();
+        run
+    };
+    let line = |world: &World, run: &Value, product: i64| {
+        let shown = json(world, &["stock", "show", run["id"].as_str().expect("a run")]);
+        let lines = shown["lines"].as_array().expect("lines");
+        let line = lines.iter().find(|line| line["product"] == product).unwrap_or_else(|| panic!("{shown:#}"));
+        (line["verdict"].as_str().expect("a verdict").to_owned(), line["reason"].to_string())
+    };
+    count(&mut world, FACILITY, &[(&one.1, had_one - 4), (&other.1, had_other - 4)]).await;
+    let agreed = count(&mut world, "2", &[(&one.1, 4), (&other.1, 4)]).await;
+    assert_eq!((agreed["state"].as_str(), agreed["changed"].as_i64()), (Some("planned"), Some(0)), "{agreed:#}");
+
+    // It moves more than goes unattended. The other facility's count of one of the products would not.
+    let waits = count(&mut world, "2", &[(&one.1, 7), (&other.1, 7)]).await;
+    assert_eq!(waits["state"], "waiting", "{waits:#}");
+    let beside = count(&mut world, FACILITY, &[(&other.1, had_other - 4)]).await;
+    assert_eq!(beside["state"], "planned", "{beside:#}");
+    let (verdict, reason) = line(&world, &beside, other.0);
+    assert!(verdict == "skip" && reason.contains("waits for a person"), "{verdict}: {reason}");
+    let id = waits["id"].as_str().expect("a run").to_owned();
+    assert!(reason.contains(&id), "{reason}");
+
+    world.command(&["stock", "drop", &id]);
+    let beside = count(&mut world, FACILITY, &[(&other.1, had_other - 4)]).await;
+    let (verdict, reason) = line(&world, &beside, other.0);
+    assert!(verdict == "skip" && reason.contains("was not let through"), "{verdict}: {reason}");
+    assert_eq!((on_hand(&world, one.0), on_hand(&world, other.0)), (had_one, had_other));
+    assert_eq!(world.brightpearl.corrections(ACCOUNT).expect("corrections").len(), before);
+
+    // Counted again, it waits again; before it is approved, the first facility has one unit less of one product.
+    let waits = count(&mut world, "2", &[(&one.1, 7), (&other.1, 7)]).await;
+    assert_eq!(waits["state"], "waiting", "{waits:#}");
+    let beside = count(&mut world, FACILITY, &[(&other.1, had_other - 5)]).await;
+    assert_eq!(line(&world, &beside, other.0).0, "skip");
+    world.command(&["stock", "approve", waits["id"].as_str().expect("a run")]);
+    let shown = settled(&mut world, &waits).await;
+    assert_eq!(
+        (on_hand(&world, one.0), on_hand(&world, other.0)),
+        (had_one + 3, had_other + 2),
+        "the sum of what both count now: {shown:#}"
+    );
+    // Let through, it is part of sums again.
+    let beside = count(&mut world, FACILITY, &[(&other.1, had_other - 6)]).await;
+    settled(&mut world, &beside).await;
+    assert_eq!(on_hand(&world, other.0), had_other + 1);
+    world.invariants().expect("the invariants hold");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_left_and_is_not_posted_and_what_was_never_counted_explain_their_differences() {
     let setup = Setup { basis: "physical", ..Setup::default() };
