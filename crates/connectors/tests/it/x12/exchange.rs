@@ -587,9 +587,12 @@ async fn a_report_of_a_time_that_came_twice_is_not_guessed() {
         assert_eq!(feed.cut_off.to_string(), moment);
     }
     let exchange = Exchange::by_folder(&zone);
-    exchange.put("945.edi", &document("reference/945.edi").replace("*261123*0630*", "*261101*0130*"));
+    let advice =
+        document("reference/945.edi").replace("*261123*0630*", "*261101*0130*").replace("20261123", "20261101");
+    exchange.put("945.edi", &advice);
     let page = exchange.shipments().await;
     assert_eq!((page.shipments.len(), page.rejected.len()), (1, 0), "{page:?}");
+    assert_eq!(page.shipments[0].shipped_at.to_string(), "2026-11-01T05:30:00Z");
 }
 
 /// Whole counts of one moment are one count: what one of them does not name is not gone.
