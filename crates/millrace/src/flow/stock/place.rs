@@ -139,28 +139,36 @@ impl Counted {
     }
 }
 
-/// Adds the latest figures of the other facilities that feed the same warehouses: a product's figure is the sum over all of
-/// them, each counted within the age limit and with its own cut-off. Where one has not been counted lately, or its count was not
-/// let through, the products of its warehouse wait.
+/// Adds the latest figures of the facilities that feed the same warehouses, as far as this count does not say them itself: a
+/// product's figure is the sum over all of them, each counted within the age limit and with its own cut-off. Where one has not
+/// been counted lately, or its count was not let through, the products of its warehouse wait.
 pub(super) async fn add_other_facilities(
     runtime: &Runtime,
     feed: &StockFeed,
     counted: &mut Placed,
 ) -> Result<(), FlowError> {
-    let here: BTreeSet<&str> = feed.levels.iter().filter_map(|level| level.facility.as_deref()).collect();
+    let mapped = &runtime.mappings.locations;
+    let given: BTreeSet<(&str, &str)> =
+        feed.levels.iter().filter_map(|level| Some((level.facility.as_deref()?, level.sku.as_str()))).collect();
+    let here: BTreeSet<&str> = given.iter().map(|(facility, _)| *facility).collect();
     let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
-    let others: BTreeMap<String, i64> = runtime
-        .mappings
-        .locations
+    let alone = |facility: &str, warehouse: i64| {
+        !here.iter().any(|other| *other != facility && mapped.get(*other) == Some(&warehouse))
+    };
+    let wanted: BTreeMap<String, i64> = mapped
         .iter()
-        .filter(|(facility, warehouse)| warehouses.contains(*warehouse) && !here.contains(facility.as_str()))
+        .filter(|(facility, warehouse)| {
+            // What a whole count leaves out is not there; what another leaves out of one of its facilities is as it was.
+            let says_all = feed.absent_is_zero || alone(facility, **warehouse);
+            warehouses.contains(*warehouse) && !(here.contains(facility.as_str()) && says_all)
+        })
         .map(|(facility, warehouse)| (facility.clone(), *warehouse))
         .collect();
-    if others.is_empty() {
+    if wanted.is_empty() {
         return Ok(());
     }
-    let levels = runtime.db.levels_of(&runtime.key, &others.keys().cloned().collect()).await?;
-    Latest::new(runtime, feed.cut_off).add(&others, &levels, counted);
+    let levels = runtime.db.levels_of(&runtime.key, &wanted.keys().cloned().collect()).await?;
+    Latest { given, ..Latest::new(runtime, feed.cut_off) }.add(&wanted, &levels, counted);
     Ok(())
 }
 
@@ -220,13 +228,15 @@ struct Latest<'a> {
     cut_off: Timestamp,
     /// The run that is being let through: its figures count.
     own: Option<&'a str>,
+    /// Facilities and SKUs of which the count that is compared says the figure itself: it is in the sum.
+    given: BTreeSet<(&'a str, &'a str)>,
 }
 
 impl Latest<'_> {
     fn new(runtime: &Runtime, cut_off: Timestamp) -> Self {
         let stock = &runtime.settings.stock;
         let limit = Duration::from_secs(u64::from(stock.brakes.feed_age_minutes) * 60);
-        Self { basis: stock.basis, limit, now: cut_off, cut_off, own: None }
+        Self { basis: stock.basis, limit, now: cut_off, cut_off, own: None, given: BTreeSet::new() }
     }
 
     /// Adds what these facilities counted last to the products of the warehouses that they feed. Only figures of counts that
@@ -251,6 +261,9 @@ impl Latest<'_> {
 
     fn add_to(&self, product: &mut Counted, facility: &str, kept: &BTreeMap<&str, &KeptLevel>) {
         for sku in product.skus.clone() {
+            if self.given.contains(&(facility, sku.as_str())) {
+                continue;
+            }
             let Some(one) = kept.get(sku.as_str()) else { continue };
             if let Some(stopped) = self.stopped(one) {
                 product.incomplete = Some(not_let_through(facility, stopped));
@@ -276,6 +289,9 @@ impl Latest<'_> {
 
     /// Why nothing at all can be said of a facility.
     fn missing(&self, facility: &str, kept: &BTreeMap<&str, &KeptLevel>) -> Option<String> {
+        if self.given.iter().any(|(counted, _)| *counted == facility) {
+            return None;
+        }
         let is_fresh = |one: &&&KeptLevel| later(one.level.cut_off, self.limit) >= self.now;
         let mut fresh = kept.values().filter(is_fresh);
         if fresh.clone().any(|one| self.stopped(one).is_none()) {
@@ -337,7 +353,13 @@ mod tests {
 
     /// The product 7 of the warehouse 2, counted as `X` in `north` and `south`.
     fn summed(levels: &[KeptLevel], own: Option<&str>) -> Counted {
+        beside(levels, own, &[])
+    }
+
+    /// Beside what the count itself says.
+    fn beside(levels: &[KeptLevel], own: Option<&str>, given: &[(&str, &str)]) -> Counted {
         let latest = Latest {
+            given: given.iter().copied().collect(),
             basis: FeedBasis::Physical,
             limit: Duration::from_secs(60 * 60),
             now: at(100),
@@ -381,6 +403,19 @@ mod tests {
         let old = summed(&[north.clone(), kept("south", "X", 2, 39, None)], None).incomplete.unwrap();
         assert!(old.contains("has not been counted lately"), "{old}");
         assert!(summed(&[north], None).incomplete.unwrap().contains("has not been counted lately"));
+    }
+
+    #[test]
+    fn what_a_count_of_several_places_says_of_one_of_them_leaves_the_others_as_they_were() {
+        // It says something of X in the north, and of Y in the south.
+        let given = [("north", "X"), ("south", "Y")];
+        let levels = [kept("north", "X", 5, 30, None), kept("south", "X", 2, 30, None)];
+        let sum = beside(&levels, None, &given);
+        assert_eq!((sum.figure, sum.incomplete), (Decimal::from(2), None), "beside what it says of X in the north");
+
+        let stopped = [kept("south", "X", 2, 90, Some(RunState::Waiting))];
+        assert!(beside(&stopped, None, &given).incomplete.unwrap().contains("waits for a person"));
+        assert_eq!(beside(&[], None, &given).incomplete, None, "it was never there");
     }
 
     #[test]

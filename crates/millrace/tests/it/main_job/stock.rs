@@ -277,14 +277,20 @@ async fn refused(world: &mut World) {
 
 /// A stock file of two products, by hand, as one facility would send it.
 fn facility_counts(world: &World, facility: &str, figures: &[(&str, i64)]) {
+    let figures: Vec<(&str, &str, i64)> = figures.iter().map(|(sku, units)| (facility, *sku, *units)).collect();
+    one_file(world, facility, &figures);
+}
+
+/// A file of this name that says so many units of each facility and SKU.
+fn one_file(world: &World, name: &str, figures: &[(&str, &str, i64)]) {
     let now = connect::SystemClock::default().now();
     let mut text = "sku,available,on_hand,facility_id,counted_at\n".to_owned();
-    for (sku, units) in figures {
+    for (facility, sku, units) in figures {
         text.push_str(&format!("{},{units},{units},{facility},{now}\n", warehouse_sku(sku)));
     }
     let out = world.folder().join("wms").join("out");
     std::fs::write(out.join(".part"), text).expect("a file");
-    let name = format!("inv_{}_{facility}.csv", now.strftime("%Y%m%d%H%M%S"));
+    let name = format!("inv_{}_{name}.csv", now.strftime("%Y%m%d%H%M%S"));
     std::fs::rename(out.join(".part"), out.join(name)).expect("the file is put in place");
 }
 
@@ -423,6 +429,13 @@ async fn a_count_that_waits_or_was_dropped_is_not_acted_upon_through_the_other_f
     let beside = count(&mut world, FACILITY, &[(&other.1, had_other - 6)]).await;
     settled(&mut world, &beside).await;
     assert_eq!(on_hand(&world, other.0), had_other + 1);
+
+    // One file speaks of both, of another product in each: where it says nothing of a product, that is as it was.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    one_file(&world, "both", &[(FACILITY, &one.1, had_one - 5), ("2", &other.1, 8)]);
+    let both = next_run(&mut world, &beside["id"]).await;
+    settled(&mut world, &both).await;
+    assert_eq!((on_hand(&world, one.0), on_hand(&world, other.0)), (had_one + 2, had_other + 2));
     world.invariants().expect("the invariants hold");
 }
 
