@@ -144,7 +144,7 @@ export function Audit() {
         columns={[
           { title: 'Number', figure: true, show: (row) => row.number, wide: true },
           { title: 'When', show: (row) => <Time at={row.at} /> },
-          { title: 'Who', show: (row) => <span className="breaks" title={row.actor}>{nameOf(row.actor)}</span> },
+          { title: 'Who', show: (row) => <span className="breaks" title={row.actor}>{nameOf(row.actor)}</span>, width: 170 },
           { title: 'What', show: (row) => <span title={row.action}>{actionInWords(row.action)}</span> },
           { title: 'On what', show: (row) => <Target id={row.target} name={names.get(row.target)} /> },
           {

@@ -30,19 +30,19 @@ const lineOf = (line: Line) => `${line.product} ${line.warehouse} ${line.skus.jo
 const calledOf = (line: Line) => line.skus.join(', ');
 
 const SKU: Column<Line> = { title: 'SKU', show: (line) => <Code>{line.skus.join(', ')}</Code>, width: 130 };
-const DIFFERENCE: Column<Line> = { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed />, width: 115 };
+const DIFFERENCE: Column<Line> = { title: 'Difference', figure: true, show: (line) => <Quantity of={line.difference} signed />, width: 105 };
 const WHY: Column<Line> = { title: 'Why', show: (line) => line.reason && sentence(line.reason) };
 
 // Made once: rows are then drawn again only when something of theirs changes.
 const COLUMNS: Column<Line>[] = [
   SKU,
-  { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 120 },
-  { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 120 },
+  { title: 'Brightpearl', figure: true, show: (line) => <Quantity of={line.brightpearl} />, width: 115 },
+  { title: 'Warehouse', figure: true, show: (line) => <Quantity of={line.figure} />, width: 110 },
   DIFFERENCE,
   { title: 'Parts', show: (line) => <Parts line={line} />, wide: true, width: 200 },
   { title: 'Verdict', show: (line) => <VerdictBadge verdict={line.verdict} />, width: 125 },
   WHY,
-  { title: 'Correction', show: (line) => <Correction line={line} />, width: 120 },
+  { title: 'Correction', show: (line) => <Correction line={line} />, width: 110 },
 ];
 const HELD_COLUMNS = [SKU, DIFFERENCE, WHY];
 

@@ -57,6 +57,24 @@ impl Database {
         .await
     }
 
+    /// The facilities that the latest figures name, and when each was last counted.
+    pub async fn facilities_counted(&self, key: &ConnectionKey) -> R<BTreeMap<String, Timestamp>> {
+        let key = key.clone();
+        self.read(&key.clone(), "facilities_counted", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .query(
+                        "SELECT facility, max(cut_off) FROM stock_level
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility <> '' GROUP BY facility",
+                        &key_values(&key),
+                    )
+                    .await?;
+                rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+            })
+        })
+        .await
+    }
+
     /// The warehouse's latest figures: all of them, or those of some facilities.
     pub async fn latest_levels(&self, key: &ConnectionKey, facilities: Option<&BTreeSet<String>>) -> R<Vec<LevelView>> {
         let (key, facilities) = (key.clone(), facilities.cloned());

@@ -250,18 +250,28 @@ impl Conditions {
                     self.and(alias, "merchant =", merchant);
                     self.and(alias, "connection =", connection);
                 }
-                let wanted = self.page_of_state(list, state, after, limit);
-                parts.push(format!("SELECT {columns} FROM {table} AS {alias} WHERE {wanted}"));
+                parts.push(self.page_of_state(list, state, after, limit));
             }
         }
         if let [only] = parts.as_slice() {
-            return Some(only.clone());
+            return Some(format!("SELECT {columns} FROM {table} AS {alias} WHERE {only}"));
         }
-        let numbered = parts.iter().enumerate().map(|(number, part)| format!("SELECT * FROM ({part}) AS p{number}"));
+        let numbered = parts.iter().enumerate().map(|(number, part)| {
+            format!(
+                "SELECT * FROM (SELECT {alias}.tenant, {alias}.merchant, {alias}.id FROM {table} AS {alias}
+                 WHERE {part}) AS p{number}"
+            )
+        });
         self.values.push(i64::from(limit.clamp(1, 500) + 1).into());
         let parts = numbered.collect::<Vec<_>>().join(" UNION ALL ");
-        // The first column of every list is the id.
-        Some(format!("{parts} ORDER BY 1 DESC LIMIT ${}", self.values.len()))
+        // Each state's page stands in an index; the rows themselves are looked up of one page alone. A cross join, since SQLite
+        // keeps to its order.
+        Some(format!(
+            "SELECT {columns} FROM ({parts} ORDER BY 3 DESC LIMIT ${}) AS p CROSS JOIN {table} AS {alias}
+             WHERE {alias}.tenant = p.tenant AND {alias}.merchant = p.merchant AND {alias}.id = p.id
+             ORDER BY {alias}.id DESC",
+            self.values.len()
+        ))
     }
 }
 
@@ -434,17 +444,18 @@ mod tests {
         order_list::{ORDERS, filtered},
     };
 
-    /// How one state of a list is read: the steps that SQLite takes, which are the same however full its tables are.
+    /// How some states of a list are read: the steps that SQLite takes, which are the same however full its tables are.
     async fn plan(
         db: &Database,
         access: &Access,
         list: &'static List,
         of: (Conditions, Heads),
+        states: &[&'static str],
         after: bool,
     ) -> Vec<String> {
         let (mut conditions, heads) = of;
         let after = after.then(|| "x".to_owned());
-        let sql = conditions.by_state(list, &heads, &["open"], after.as_ref(), 50).unwrap();
+        let sql = conditions.by_state(list, &heads, states, after.as_ref(), 50).unwrap();
         db.read(access.clone(), "plan", move |tx| {
             Box::pin(async move {
                 let steps = tx.query_built(format!("EXPLAIN QUERY PLAN {sql}"), &conditions.values).await?;
@@ -488,11 +499,27 @@ mod tests {
             (&own, &EFFECTS, effects(&own, &kind_there, pair()), "effect_of_kind"),
         ] {
             for after in [false, true] {
-                let steps = plan(&db, access, list, (of.clone(), heads.clone()), after).await;
+                let steps = plan(&db, access, list, (of.clone(), heads.clone()), &["open"], after).await;
                 let read = format!("SEARCH {} USING INDEX {index} (", list.alias);
                 assert!(steps.iter().any(|step| step.starts_with(&read)), "{index}: {steps:?}");
                 assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{index}: {steps:?}");
                 assert!(!steps.iter().any(|step| step.starts_with("SCAN")), "{index}: {steps:?}");
+
+                // Of several states, the index gives each one's page, and the rows of one page are looked up by their ids.
+                let states = ["open", "held", "told"];
+                let steps = plan(&db, access, list, (of.clone(), heads.clone()), &states, after).await;
+                let by_index = |step: &&String| {
+                    step.starts_with(&format!("SEARCH {} USING", list.alias))
+                        && step.contains(&format!("INDEX {index} ("))
+                };
+                assert_eq!(steps.iter().filter(by_index).count(), states.len(), "{index}: {steps:?}");
+                let by_id = format!("SEARCH {} USING INDEX sqlite_autoindex_{}_1 (", list.alias, list.table);
+                let looked_up = |step: &&String| step.starts_with(&by_id) && step.contains("id=?");
+                assert_eq!(steps.iter().filter(looked_up).count(), 1, "{index}: {steps:?}");
+                assert!(
+                    !steps.iter().any(|step| step.starts_with(&format!("SCAN {}", list.alias))),
+                    "{index}: {steps:?}"
+                );
             }
         }
     }

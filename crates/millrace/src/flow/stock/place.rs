@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 
 use super::FlowError;
 use crate::{
-    db::{KeptLevel, RunState, StockLine, StockRun, Stopped},
+    db::{KeptLevel, LevelView, RunState, StockLine, StockRun, Stopped},
     runtime::Runtime,
 };
 
@@ -151,6 +151,9 @@ pub(super) async fn add_other_facilities(
     let given: BTreeSet<(&str, &str)> =
         feed.levels.iter().filter_map(|level| Some((level.facility.as_deref()?, level.sku.as_str()))).collect();
     let here: BTreeSet<&str> = given.iter().map(|(facility, _)| *facility).collect();
+    if mapped.is_empty() {
+        return wait_for_locations(runtime, feed, &here, counted).await;
+    }
     let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
     let alone = |facility: &str, warehouse: i64| {
         !here.iter().any(|other| *other != facility && mapped.get(*other) == Some(&warehouse))
@@ -169,6 +172,42 @@ pub(super) async fn add_other_facilities(
     }
     let levels = runtime.db.levels_of(&runtime.key, &wanted.keys().cloned().collect()).await?;
     Latest { given, ..Latest::new(runtime, feed.cut_off) }.add(&wanted, &levels, counted);
+    Ok(())
+}
+
+/// Without a table of locations everything that a count names feeds the one warehouse of the settings. Where another facility is
+/// counted in counts of its own, each of the two would put its own figure in the place of the other's: what both have waits.
+async fn wait_for_locations(
+    runtime: &Runtime,
+    feed: &StockFeed,
+    here: &BTreeSet<&str>,
+    counted: &mut Placed,
+) -> Result<(), FlowError> {
+    if here.is_empty() {
+        return Ok(());
+    }
+    let limit = Latest::new(runtime, feed.cut_off).limit;
+    let counted_lately = runtime.db.facilities_counted(&runtime.key).await?;
+    let others: BTreeSet<String> = counted_lately
+        .into_iter()
+        .filter(|(facility, at)| !here.contains(facility.as_str()) && later(*at, limit) >= feed.cut_off)
+        .map(|(facility, _)| facility)
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let levels = runtime.db.levels_of(&runtime.key, &others).await?;
+    let has_some = |level: &LevelView| [level.physical, level.available].iter().flatten().any(|units| !units.is_zero());
+    for product in counted.values_mut() {
+        let there = levels.iter().find(|kept| product.skus.contains(&kept.level.sku) && has_some(&kept.level));
+        if let Some(KeptLevel { level, .. }) = there {
+            product.incomplete = Some(format!(
+                "facility {} has some of it as well, and is counted by itself: map both facilities to their warehouses under \
+                 Locations",
+                level.facility
+            ));
+        }
+    }
     Ok(())
 }
 

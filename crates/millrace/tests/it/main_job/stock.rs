@@ -439,6 +439,39 @@ async fn a_count_that_waits_or_was_dropped_is_not_acted_upon_through_the_other_f
     world.invariants().expect("the invariants hold");
 }
 
+/// Nobody has said which facility feeds which warehouse, and two of them are counted, each by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_two_facilities_have_waits_until_they_are_mapped() {
+    let mut world = World::new(Setup { basis: "physical", ..Setup::default() }).await;
+    let [both, only] = [world.skus[0].clone(), world.skus[1].clone()];
+    let had = (on_hand(&world, both.0), on_hand(&world, only.0));
+    world.start();
+    facility_counts(&world, FACILITY, &[(&both.1, had.0), (&only.1, had.1)]);
+    let first = next_run(&mut world, &Value::Null).await;
+    assert_eq!((first["state"].as_str(), first["changed"].as_i64()), (Some("planned"), Some(0)), "{first:#}");
+
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    facility_counts(&world, "2", &[(&both.1, 3)]);
+    let second = next_run(&mut world, &first["id"]).await;
+    let shown = json(&world, &["stock", "show", second["id"].as_str().expect("a run")]);
+    let line = shown["lines"].as_array().expect("lines").iter().find(|line| line["product"] == both.0).expect("a line");
+    assert_eq!(line["verdict"], "skip", "{shown:#}");
+    assert!(
+        line["reason"]
+            .as_str()
+            .is_some_and(|why| why.contains(&format!("facility {FACILITY} ")) && why.contains("Locations")),
+        "{line:#}"
+    );
+
+    // What one of them alone has goes on.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    facility_counts(&world, FACILITY, &[(&both.1, had.0), (&only.1, had.1 + 1)]);
+    let third = next_run(&mut world, &second["id"]).await;
+    settled(&mut world, &third).await;
+    assert_eq!((on_hand(&world, both.0), on_hand(&world, only.0)), (had.0, had.1 + 1));
+    world.invariants().expect("the invariants hold");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_left_and_is_not_posted_and_what_was_never_counted_explain_their_differences() {
     let setup = Setup { basis: "physical", ..Setup::default() };
