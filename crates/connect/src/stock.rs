@@ -68,6 +68,10 @@ pub struct StockFeed {
     pub sequence: Option<i64>,
     /// Whether a SKU that is absent has none. Otherwise it is unchanged.
     pub absent_is_zero: bool,
+    /// Whether it names everything that the facilities which it names have: a SKU that is absent from one of them, and named in
+    /// another, is not there any more. Otherwise it is there as it was.
+    #[serde(default)]
+    pub names_all: bool,
     /// By SKU, then facility.
     pub levels: Vec<StockLevel>,
 }

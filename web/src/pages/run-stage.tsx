@@ -27,8 +27,8 @@ function stageOf(run: Run, decides: boolean): [title: string, about: string] {
       return [
         'It waits for a person',
         decides
-          ? `Nothing is written yet. Look at the lines, then approve the run, and ${products(wanted)} ${is(wanted)} corrected in Brightpearl; or drop it, and nothing is. A newer count takes its place.`
-          : 'Nothing is written yet. Somebody who decides about stock approves or drops it. A newer count takes its place.',
+          ? `Nothing is written yet. Look at the lines, then approve the run, and ${products(wanted)} ${is(wanted)} corrected in Brightpearl; or drop it, and nothing is. Newer counts that say all of it again take its place.`
+          : 'Nothing is written yet. Somebody who decides about stock approves or drops it. Newer counts that say all of it again take its place.',
       ];
     case 'refused':
       return [
@@ -36,7 +36,7 @@ function stageOf(run: Run, decides: boolean): [title: string, about: string] {
         'Nothing was written, and nobody can approve this count. The next one is compared anew. Where the limit is wrong, change it in the connection’s settings, under Stock.',
       ];
     case 'dropped':
-      return ['It was dropped', 'Nothing was written: a person turned it down, or a newer count took its place. Nothing is left to do; each count is compared anew.'];
+      return ['It was dropped', 'Nothing was written: a person turned it down, or newer counts took its place. Nothing is left to do; each count is compared anew.'];
   }
   if (made === 0) return ['Nothing was corrected', `No product differs in a way that may be corrected.${more}`];
   if (undone === made) {

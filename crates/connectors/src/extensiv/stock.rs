@@ -93,6 +93,7 @@ impl Extensiv {
             cut_off,
             sequence: None,
             absent_is_zero: false,
+            names_all: true,
             levels,
         };
         Ok(StockPage { feeds: vec![feed], ..StockPage::default() })

@@ -130,6 +130,7 @@ fn feed(counted: &Counted) -> StockFeed {
         cut_off,
         sequence: None,
         absent_is_zero: false,
+        names_all: true,
         levels,
     }
 }

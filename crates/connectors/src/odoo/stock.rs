@@ -57,6 +57,7 @@ impl Odoo {
             cut_off,
             sequence: None,
             absent_is_zero: false,
+            names_all: true,
             levels,
         };
         Ok(StockPage { feeds: vec![feed], ..StockPage::default() })

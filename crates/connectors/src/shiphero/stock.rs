@@ -49,6 +49,7 @@ impl ShipHero {
             cut_off,
             sequence: None,
             absent_is_zero: false,
+            names_all: true,
             levels,
         };
         Ok(StockPage { feeds: vec![feed], ..StockPage::default() })

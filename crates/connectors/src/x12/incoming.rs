@@ -322,6 +322,7 @@ impl Profile {
             cut_off,
             sequence: None,
             absent_is_zero: self.full_snapshot,
+            names_all: self.full_snapshot,
             levels: levels
                 .into_iter()
                 .map(|((sku, facility), sum)| StockLevel {

@@ -517,6 +517,7 @@ fn a_count_is_passed_over_only_where_all_of_it_is_said_again() {
         cut_off: jiff::Timestamp::from_second(minute * 60).unwrap(),
         sequence: None,
         absent_is_zero,
+        names_all: absent_is_zero,
         levels: skus
             .iter()
             .map(|(sku, facility)| StockLevel {

@@ -231,6 +231,7 @@ async fn count(runtime: &Runtime) -> anyhow::Result<()> {
         cut_off: at,
         sequence: None,
         absent_is_zero: false,
+        names_all: false,
         levels: (1..=CATALOGUE).map(level).collect(),
     };
     let run = StockRun {

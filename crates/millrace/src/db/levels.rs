@@ -57,19 +57,19 @@ impl Database {
         .await
     }
 
-    /// The facilities that the latest figures name, and when each was last counted.
-    pub async fn facilities_counted(&self, key: &ConnectionKey) -> R<BTreeMap<String, Timestamp>> {
+    /// The facilities that the latest figures name.
+    pub async fn facilities_counted(&self, key: &ConnectionKey) -> R<BTreeSet<String>> {
         let key = key.clone();
         self.read(&key.clone(), "facilities_counted", move |tx| {
             Box::pin(async move {
                 let rows = tx
                     .query(
-                        "SELECT facility, max(cut_off) FROM stock_level
-                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility <> '' GROUP BY facility",
+                        "SELECT DISTINCT facility FROM stock_level
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility <> ''",
                         &key_values(&key),
                     )
                     .await?;
-                rows.iter().map(|row| Ok((row.string(0)?, row.time(1)?))).collect()
+                rows.iter().map(|row| row.string(0)).collect()
             })
         })
         .await

@@ -200,7 +200,8 @@ impl Database {
 
     /// Keeps a run with the corrections that follow from it and the feed's figures, in one transaction, and returns it as kept:
     /// refused where a newer count was kept while this one was worked out, and else a line whose product was corrected or held
-    /// meanwhile is skipped. An older run of the same facilities that still waits for a person is dropped.
+    /// meanwhile is skipped. An older run of the same facilities that still waits for a person is dropped once newer counts have
+    /// said all of it again.
     pub async fn record_run(
         &self,
         key: &ConnectionKey,
@@ -211,6 +212,30 @@ impl Database {
         let (key, feed) = (key.clone(), feed.clone());
         self.write(&key.clone(), "record_run", move |tx| {
             Box::pin(async move { record(tx, &key, run, corrections, &feed).await })
+        })
+        .await
+    }
+
+    /// As [`Self::record_run`], of figures that were summed with those of other counts. `counts` is [`Database::counts_kept`] from
+    /// before those were read.
+    ///
+    /// # Errors
+    /// [`DbError::Fenced`] when another count brought figures meanwhile.
+    pub async fn record_summed_run(
+        &self,
+        key: &ConnectionKey,
+        run: StockRun,
+        corrections: Vec<NewCorrection>,
+        feed: &StockFeed,
+        counts: i64,
+    ) -> R<StockRun> {
+        let (key, feed) = (key.clone(), feed.clone());
+        self.write(&key.clone(), "record_run", move |tx| {
+            Box::pin(async move {
+                corrections::lock(tx, &key).await?;
+                still_the_latest(tx, &key, counts).await?;
+                record(tx, &key, run, corrections, &feed).await
+            })
         })
         .await
     }
@@ -414,14 +439,18 @@ async fn record(
         }
     }
     if run.state != RunState::Refused {
+        levels::keep_levels(tx, key, feed, run.state == RunState::Planned).await?;
+        // What a list of changes does not name again is still to be decided: no later list may ever name it.
         tx.execute(
             "UPDATE stock_run SET state = 'dropped', reason = 'a newer count took its place', decided_at = $4
              WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND state = 'waiting'
-                 AND (facilities = $5 OR facilities = '')",
+                 AND (facilities = $5 OR facilities = '')
+                 AND NOT EXISTS (SELECT 1 FROM stock_level AS l
+                     WHERE l.tenant = $1 AND l.merchant = $2 AND l.connection = $3
+                         AND l.cut_off = stock_run.cut_off AND l.feed = stock_run.feed)",
             &[tenant.clone(), merchant.clone(), connection.clone(), now.into(), (&facilities).into()],
         )
         .await?;
-        levels::keep_levels(tx, key, feed, run.state == RunState::Planned).await?;
     }
     plan_lines(tx, key, &mut run, corrections).await?;
     tx.execute(

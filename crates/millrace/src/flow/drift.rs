@@ -108,6 +108,7 @@ fn as_feed(levels: &[LevelView]) -> StockFeed {
         cut_off: levels.iter().map(|level| level.cut_off).max().unwrap_or(Timestamp::UNIX_EPOCH),
         sequence: None,
         absent_is_zero: false,
+        names_all: true,
         levels: levels
             .iter()
             .map(|level| StockLevel {

@@ -111,6 +111,7 @@ pub(crate) fn read(table: &Table<'_>, source: &Source<'_>) -> Result<Counted, St
         cut_off,
         sequence: counting.sequence,
         absent_is_zero: source.full_snapshot,
+        names_all: source.full_snapshot,
         levels: counting.levels.into_values().collect(),
     };
     Ok(Counted { feed, bad, others: table.others() })

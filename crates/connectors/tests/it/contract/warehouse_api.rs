@@ -328,6 +328,7 @@ impl Site for Floor {
             cut_off: self.clock.now(),
             sequence: None,
             absent_is_zero: true,
+            names_all: true,
             levels,
         };
         kept.counts.push(PostedCount { id, feed });

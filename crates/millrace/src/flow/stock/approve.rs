@@ -122,6 +122,7 @@ async fn again(
         cut_off: run.cut_off,
         sequence: run.sequence,
         absent_is_zero: false,
+        names_all: false,
         levels: Vec::new(),
     };
     let now = place::as_counted_now(runtime, run, &lines).await?;

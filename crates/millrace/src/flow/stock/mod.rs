@@ -21,7 +21,7 @@ use engine::stock::{self, RunFacts, RunVerdict, Verdict};
 
 use super::{FlowError, counts, shipments};
 use crate::{
-    db::{ChannelKind, Counts, Ran, RunState, StockRun},
+    db::{ChannelKind, Counts, DbError, Ran, RunState, StockRun},
     runtime::Runtime,
 };
 use plan::{Comparison, SLICE};
@@ -145,8 +145,8 @@ impl From<ConnectorError> for Unfinished {
         Self::Failed(error.into())
     }
 }
-impl From<crate::db::DbError> for Unfinished {
-    fn from(error: crate::db::DbError) -> Self {
+impl From<DbError> for Unfinished {
+    fn from(error: DbError) -> Self {
         Self::Failed(error.into())
     }
 }
@@ -167,6 +167,7 @@ async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfin
              settled"
         )));
     }
+    let counts = runtime.db.counts_kept(&runtime.key).await?;
     let (mut counted, unplaced) = place::place(runtime, feed).await?;
     place::add_other_facilities(runtime, feed, &mut counted).await?;
     let warehouses: Vec<i64> =
@@ -220,7 +221,12 @@ async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfin
     };
     let corrections =
         if state == RunState::Planned { plan::of_run(runtime, &run, &marks, None, &run.id).await? } else { Vec::new() };
-    Ok(runtime.db.record_run(&runtime.key, run, corrections, feed).await?)
+    match runtime.db.record_summed_run(&runtime.key, run, corrections, feed, counts).await {
+        Err(DbError::Fenced(_)) => {
+            Err(Unfinished::Later("another count came while it was worked out; it is worked out again".to_owned()))
+        }
+        kept => Ok(kept?),
+    }
 }
 
 /// A run of this feed that compared nothing yet.

@@ -150,49 +150,41 @@ pub(super) async fn add_other_facilities(
     let mapped = &runtime.mappings.locations;
     let given: BTreeSet<(&str, &str)> =
         feed.levels.iter().filter_map(|level| Some((level.facility.as_deref()?, level.sku.as_str()))).collect();
-    let here: BTreeSet<&str> = given.iter().map(|(facility, _)| *facility).collect();
-    if mapped.is_empty() {
-        return wait_for_locations(runtime, feed, &here, counted).await;
-    }
-    let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
-    let alone = |facility: &str, warehouse: i64| {
-        !here.iter().any(|other| *other != facility && mapped.get(*other) == Some(&warehouse))
+    let here: BTreeSet<String> = given.iter().map(|(facility, _)| (*facility).to_owned()).collect();
+    // Without a table of locations every facility feeds the one warehouse of the settings.
+    let feeds: BTreeMap<String, i64> = match (mapped.is_empty(), runtime.settings.default_warehouse()) {
+        (false, _) => mapped.iter().map(|(facility, warehouse)| (facility.clone(), *warehouse)).collect(),
+        (true, Some(warehouse)) => here.iter().map(|facility| (facility.clone(), warehouse)).collect(),
+        (true, None) => BTreeMap::new(),
     };
-    let wanted: BTreeMap<String, i64> = mapped
+    let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
+    let alone = |facility: &String, warehouse: &i64| {
+        !here.iter().any(|other| other != facility && feeds.get(other) == Some(warehouse))
+    };
+    let wanted: BTreeMap<String, i64> = feeds
         .iter()
         .filter(|(facility, warehouse)| {
-            // What a whole count leaves out is not there; what another leaves out of one of its facilities is as it was.
-            let says_all = feed.absent_is_zero || alone(facility, **warehouse);
-            warehouses.contains(*warehouse) && !(here.contains(facility.as_str()) && says_all)
+            // What a list of changes leaves out of one of its facilities is there as it was.
+            let says_all = feed.absent_is_zero || feed.names_all || alone(facility, warehouse);
+            warehouses.contains(*warehouse) && !(here.contains(*facility) && says_all)
         })
         .map(|(facility, warehouse)| (facility.clone(), *warehouse))
         .collect();
-    if wanted.is_empty() {
-        return Ok(());
+    if !wanted.is_empty() {
+        let levels = runtime.db.levels_of(&runtime.key, &wanted.keys().cloned().collect()).await?;
+        Latest { given, ..Latest::new(runtime, feed.cut_off) }.add(&wanted, &levels, counted);
     }
-    let levels = runtime.db.levels_of(&runtime.key, &wanted.keys().cloned().collect()).await?;
-    Latest { given, ..Latest::new(runtime, feed.cut_off) }.add(&wanted, &levels, counted);
-    Ok(())
+    wait_for_locations(runtime, &here, counted).await
 }
 
-/// Without a table of locations everything that a count names feeds the one warehouse of the settings. Where another facility is
-/// counted in counts of its own, each of the two would put its own figure in the place of the other's: what both have waits.
-async fn wait_for_locations(
-    runtime: &Runtime,
-    feed: &StockFeed,
-    here: &BTreeSet<&str>,
-    counted: &mut Placed,
-) -> Result<(), FlowError> {
-    if here.is_empty() {
+/// Without a table of locations, what one count names is summed. Where another facility is counted in counts of its own, each of
+/// the two would put its own figure in the place of the other's: what both have waits.
+async fn wait_for_locations(runtime: &Runtime, here: &BTreeSet<String>, counted: &mut Placed) -> Result<(), FlowError> {
+    if here.is_empty() || !runtime.mappings.locations.is_empty() {
         return Ok(());
     }
-    let limit = Latest::new(runtime, feed.cut_off).limit;
-    let counted_lately = runtime.db.facilities_counted(&runtime.key).await?;
-    let others: BTreeSet<String> = counted_lately
-        .into_iter()
-        .filter(|(facility, at)| !here.contains(facility.as_str()) && later(*at, limit) >= feed.cut_off)
-        .map(|(facility, _)| facility)
-        .collect();
+    let mut others = runtime.db.facilities_counted(&runtime.key).await?;
+    others.retain(|facility| !here.contains(facility));
     if others.is_empty() {
         return Ok(());
     }
@@ -229,7 +221,7 @@ pub(super) async fn as_counted_now(
     let mapped = &runtime.mappings.locations;
     // Figures without a facility are kept under an empty name.
     let named: BTreeSet<String> = match mapped.is_empty() {
-        true => own.into_iter().chain([String::new()]).collect(),
+        true => own.iter().cloned().chain([String::new()]).collect(),
         false => mapped.keys().cloned().collect(),
     };
     let levels = runtime.db.levels_of(&runtime.key, &named).await?;
@@ -249,6 +241,7 @@ pub(super) async fn as_counted_now(
     }
     let latest = Latest { own: Some(&run.id), now: runtime.clock.now(), ..Latest::new(runtime, run.cut_off) };
     latest.add(&facilities, &levels, &mut counted);
+    wait_for_locations(runtime, &own, &mut counted).await?;
     Ok(counted)
 }
 

@@ -140,8 +140,11 @@ impl<'a> Comparison<'a> {
             facts.changed += 1;
             facts.units += line.difference.abs();
         }
-        facts.stocked += u32::from(!product.source.in_stock.is_zero());
-        facts.newly_zero += u32::from(counted.figure.is_zero() && !product.source.on_hand.is_zero());
+        // A sum that is not complete says nothing of what is gone.
+        if counted.incomplete.is_none() {
+            facts.stocked += u32::from(!product.source.in_stock.is_zero());
+            facts.newly_zero += u32::from(counted.figure.is_zero() && !product.source.on_hand.is_zero());
+        }
         self.lines.push(StockLine {
             warehouse_id,
             product_id,

@@ -204,6 +204,7 @@ pub async fn post_count(hub: &Hub, wms: &Wms, given: CountIn) -> Result<(bool, C
         cut_off: given.counted_at,
         sequence: given.sequence,
         absent_is_zero: given.complete,
+        names_all: given.complete,
         levels: given.levels.into_iter().map(level).collect(),
     };
     let (new, taken_at) = match hub.db.post_count(&wms.desk, feed).await? {

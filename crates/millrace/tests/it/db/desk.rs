@@ -75,6 +75,7 @@ fn count(id: &str, hash: &str) -> StockFeed {
         cut_off: "2026-11-26T10:00:00Z".parse().unwrap(),
         sequence: None,
         absent_is_zero: false,
+        names_all: false,
         levels: vec![StockLevel { sku: "WH-1".to_owned(), facility: None, available: None, physical: Some(5.into()) }],
     }
 }

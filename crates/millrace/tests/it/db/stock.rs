@@ -85,6 +85,7 @@ pub fn feed(name: &str, cut_off: Timestamp, levels: &[(&str, &str)], absent_is_z
         cut_off,
         sequence: None,
         absent_is_zero,
+        names_all: absent_is_zero,
         levels: levels
             .iter()
             .map(|(sku, available)| StockLevel {
@@ -216,7 +217,7 @@ async fn runs_are_kept_with_their_corrections() {
         db.record_run(&key, waiting.clone(), Vec::new(), &first).await.unwrap();
         assert!(db.feed_seen(&key, "hash of inv_1").await.unwrap());
         assert!(!db.feed_seen(&key, "hash of inv_2").await.unwrap());
-        // A newer one takes its place; a refused one does not, and does not count as the last.
+        // A newer one that says all of it takes its place; a refused one does not, and does not count as the last.
         db.record_run(
             &key,
             run("odd", at(9), RunState::Refused),
@@ -228,15 +229,13 @@ async fn runs_are_kept_with_their_corrections() {
         assert_eq!(db.run(&key, &waiting.id).await.unwrap(), waiting);
         let second = run("inv_2", at(2), RunState::Waiting);
         db.record_run(&key, second.clone(), Vec::new(), &feed("inv_2", at(2), &[("A", "4")], false)).await.unwrap();
-        assert_eq!(db.run(&key, &waiting.id).await.unwrap().state, RunState::Dropped);
+        assert_eq!(db.run(&key, &waiting.id).await.unwrap(), waiting, "what it says of B nobody has said again");
         let words = db.outdated(&key, &first).await.unwrap().unwrap();
         assert_eq!(words, "it is not newer than the last count acted upon");
         let newer = feed("inv_3", at(3), &[("A", "1")], false);
         assert_eq!(db.outdated(&key, &newer).await.unwrap(), None, "the one that was refused does not count");
         assert_eq!(db.last_skus(&key, &any).await.unwrap(), None, "none was acted upon");
         let seen = db.counts_kept(&key).await.unwrap();
-        let late = db.approve_run(&key, waiting.clone(), Vec::new(), seen, "ada").await;
-        assert!(matches!(late, Err(DbError::Fenced(_))));
         // As it is worked out anew when it is approved.
         let anew = StockRun { lines: vec![line(1, "-1"), line(2, "2")], changed: 2, ..second.clone() };
         let planned = corrections(&db, &key, "b1", &[(1, "-1"), (2, "2")]).await;
@@ -256,6 +255,19 @@ async fn runs_are_kept_with_their_corrections() {
         let third = run("inv_3", at(3), RunState::Planned);
         db.record_run(&key, third.clone(), Vec::new(), &feed("inv_3", at(3), &[("A", "1")], true)).await.unwrap();
         assert_eq!(db.levels(&key, "", None, 10).await.unwrap().len(), 1);
+        assert_eq!(
+            db.run(&key, &waiting.id).await.unwrap().state,
+            RunState::Dropped,
+            "a newer count has taken its place"
+        );
+        let seen = db.counts_kept(&key).await.unwrap();
+        let late = db.approve_run(&key, waiting.clone(), Vec::new(), seen, "ada").await;
+        assert!(matches!(late, Err(DbError::Fenced(_))));
+        let other = run("other", at(4), RunState::Planned);
+        let overtaken =
+            db.record_summed_run(&key, other, Vec::new(), &feed("other", at(4), &[("A", "3")], false), seen - 1).await;
+        assert!(matches!(overtaken, Err(DbError::Fenced(_))), "it was summed with a figure that is not the latest");
+        assert_eq!(db.levels(&key, "", None, 10).await.unwrap()[0].available, Some(decimal("1")));
         // It was worked out while the newer one was kept: nothing of it happens.
         let late = corrections(&db, &key, "b2", &[(1, "8")]).await;
         let old = StockRun { lines: vec![line(1, "8")], ..run("old", at(0), RunState::Planned) };

@@ -469,6 +469,38 @@ async fn what_two_facilities_have_waits_until_they_are_mapped() {
     let third = next_run(&mut world, &second["id"]).await;
     settled(&mut world, &third).await;
     assert_eq!((on_hand(&world, both.0), on_hand(&world, only.0)), (had.0, had.1 + 1));
+
+    // A list of changes that names both places is one count: what it leaves out of one of them is there as it was.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    one_file(&world, "both", &[(FACILITY, &both.1, had.0 - 1), ("2", &only.1, 0)]);
+    let fourth = next_run(&mut world, &third["id"]).await;
+    settled(&mut world, &fourth).await;
+    assert_eq!((on_hand(&world, both.0), on_hand(&world, only.0)), (had.0 + 2, had.1 + 1));
+    world.invariants().expect("the invariants hold");
+}
+
+/// A list of changes never says again what has not changed since.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_not_dropped_by_a_list_that_does_not_say_it_again() {
+    let stock = "brakes = { run = 5 }\n".to_owned();
+    let mut world = World::new(Setup { stock, basis: "physical", ..Setup::default() }).await;
+    let [moved, quiet] = [world.skus[0].clone(), world.skus[1].clone()];
+    let had = (on_hand(&world, moved.0), on_hand(&world, quiet.0));
+    world.start();
+    facility_counts(&world, FACILITY, &[(&moved.1, had.0 - 9)]);
+    let waits = next_run(&mut world, &Value::Null).await;
+    assert_eq!(waits["state"], "waiting", "{waits:#}");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    facility_counts(&world, FACILITY, &[(&quiet.1, had.1 - 1)]);
+    let beside = next_run(&mut world, &waits["id"]).await;
+    settled(&mut world, &beside).await;
+    assert_eq!((on_hand(&world, moved.0), on_hand(&world, quiet.0)), (had.0, had.1 - 1));
+
+    let id = waits["id"].as_str().expect("a run");
+    assert_eq!(json(&world, &["stock", "show", id])["state"], "waiting", "nobody has decided it");
+    world.command(&["stock", "approve", id]);
+    settled(&mut world, &waits).await;
+    assert_eq!((on_hand(&world, moved.0), on_hand(&world, quiet.0)), (had.0 - 9, had.1 - 1));
     world.invariants().expect("the invariants hold");
 }
 
