@@ -22,11 +22,14 @@ impl Traces {
     }
 }
 
+/// A layer among others of a subscriber.
+type OneLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
 /// The layer that makes traces of spans, where a collector is named.
 ///
 /// # Errors
 /// When what the environment says cannot be used.
-pub fn layer<S>() -> Result<Option<(Box<dyn Layer<S> + Send + Sync>, Traces)>, String>
+pub fn layer<S>() -> Result<Option<(OneLayer<S>, Traces)>, String>
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
