@@ -68,11 +68,10 @@ impl<'a> Comparison<'a> {
         let in_flight: BTreeMap<i64, InFlight> =
             runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
         // Figures of different age agree only while nothing came in between.
-        let spans = || slice.iter().filter_map(|(_, counted)| counted.span);
-        let ends = [spans().map(|(first, _)| first).min(), spans().map(|(_, last)| last).max()];
-        let mut elsewhere = Vec::new();
-        for at in ends.into_iter().flatten().collect::<BTreeSet<_>>() {
-            elsewhere.push(runtime.db.in_flight(&runtime.key, warehouse_id, at, settle, &ids).await?);
+        let mut elsewhere: BTreeMap<(Timestamp, i64), InFlight> = BTreeMap::new();
+        for (at, of) in ends(slice) {
+            let flights = runtime.db.in_flight(&runtime.key, warehouse_id, at, settle, &of).await?;
+            elsewhere.extend(flights.into_iter().map(|(product, flight)| ((at, product), flight)));
         }
         let products = runtime.products(&ids.iter().copied().collect()).await?;
         let rising: Vec<i64> = slice
@@ -96,9 +95,11 @@ impl<'a> Comparison<'a> {
         for (product_id, counted) in slice {
             let now: SourceStock = source.get(product_id).copied().unwrap_or_default();
             let flight = flight_of(&in_flight, product_id);
+            let other = |at: Timestamp| elsewhere.get(&(at, *product_id)).copied().unwrap_or_default();
             let moved = !flight_of(&before, product_id).same_equation(&flight)
-                || (counted.span.is_some()
-                    && elsewhere.iter().any(|other| !flight_of(other, product_id).same_equation(&flight)));
+                || counted.span.is_some_and(|(first, last)| {
+                    !other(first).same_equation(&flight) || !other(last).same_equation(&flight)
+                });
             self.marks.insert((warehouse_id, *product_id), flight.corrections);
             let product = ProductFacts {
                 figure: counted.figure,
@@ -157,6 +158,18 @@ impl<'a> Comparison<'a> {
             reason: line.reason,
         });
     }
+}
+
+/// The moments at which figures from other counts were taken, and the products that they are part of: each is compared at the two
+/// ends of its own span, and not at those of products that were counted longer ago.
+fn ends(slice: &[(i64, Counted)]) -> BTreeMap<Timestamp, Vec<i64>> {
+    let mut ends: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
+    for (product, counted) in slice {
+        for at in counted.span.into_iter().flat_map(|(first, last)| BTreeSet::from([first, last])) {
+            ends.entry(at).or_default().push(*product);
+        }
+    }
+    ends
 }
 
 /// Of these products, those with an open order of which somebody else has posted a goods-out note as shipped since it was planned,
@@ -335,4 +348,18 @@ async fn batch_size(runtime: &Runtime) -> Result<usize, FlowError> {
     let halvings = runtime.db.refused_batches(&runtime.key).await?;
     let size = runtime.settings.stock.batch >> halvings.min(10);
     Ok(usize::try_from(size.max(1)).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counted, Timestamp, ends};
+
+    #[test]
+    fn products_are_compared_at_the_ends_of_their_own_spans() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let spanning = |first: i64, last: i64| Counted { span: Some((at(first), at(last))), ..Counted::default() };
+        let slice = [(1, spanning(10, 90)), (2, spanning(90, 90)), (3, Counted::default())];
+        let found: Vec<_> = ends(&slice).into_iter().collect();
+        assert_eq!(found, [(at(10), vec![1]), (at(90), vec![1, 2])]);
+    }
 }
