@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use super::{
     ConnectionKey, Database, LevelView, R, RunState,
     effects::key_values,
-    sql::{Row, Tx, Value},
+    queries::{LEVEL, level_view},
+    sql::{Tx, Value},
     stock,
 };
 
@@ -37,7 +38,17 @@ impl Database {
         let (key, facilities) = (key.clone(), facilities.clone());
         self.read(&key.clone(), "levels_of", move |tx| {
             Box::pin(async move {
-                let levels = of_facilities(tx, &key, facilities).await?;
+                let rows = tx
+                    .among(
+                        // The columns of `LEVEL`.
+                        "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility IN (",
+                        ")",
+                        &key_values(&key),
+                        facilities,
+                    )
+                    .await?;
+                let levels = rows.iter().map(level_view).collect::<R<Vec<_>>>()?;
                 let times: BTreeSet<Timestamp> = levels.iter().map(|level| level.cut_off).collect();
                 let stopped = stock::stopped_at(tx, &key, times).await?;
                 Ok(levels
@@ -75,54 +86,21 @@ impl Database {
         .await
     }
 
-    /// The warehouse's latest figures: all of them, or those of some facilities.
-    pub async fn latest_levels(&self, key: &ConnectionKey, facilities: Option<&BTreeSet<String>>) -> R<Vec<LevelView>> {
-        let (key, facilities) = (key.clone(), facilities.cloned());
+    /// All of the warehouse's latest figures, by SKU and facility.
+    pub async fn latest_levels(&self, key: &ConnectionKey) -> R<Vec<LevelView>> {
+        let key = key.clone();
         self.read(&key.clone(), "latest_levels", move |tx| {
             Box::pin(async move {
-                let mut levels = match facilities {
-                    None => {
-                        let rows = tx
-                            .query(
-                                "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
-                                 WHERE tenant = $1 AND merchant = $2 AND connection = $3",
-                                &key_values(&key),
-                            )
-                            .await?;
-                        rows.iter().map(level).collect::<R<Vec<_>>>()?
-                    }
-                    Some(facilities) => of_facilities(tx, &key, facilities).await?,
-                };
+                let sql =
+                    format!("SELECT {LEVEL} FROM stock_level WHERE tenant = $1 AND merchant = $2 AND connection = $3");
+                let rows = tx.query_built(sql, &key_values(&key)).await?;
+                let mut levels = rows.iter().map(level_view).collect::<R<Vec<_>>>()?;
                 levels.sort_by(|a, b| (&a.sku, &a.facility).cmp(&(&b.sku, &b.facility)));
                 Ok(levels)
             })
         })
         .await
     }
-}
-
-async fn of_facilities(tx: &mut Tx, key: &ConnectionKey, facilities: BTreeSet<String>) -> R<Vec<LevelView>> {
-    let rows = tx
-        .among(
-            "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
-             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND facility IN (",
-            ")",
-            &key_values(key),
-            facilities,
-        )
-        .await?;
-    rows.iter().map(level).collect()
-}
-
-fn level(row: &Row) -> R<LevelView> {
-    Ok(LevelView {
-        sku: row.string(0)?,
-        facility: row.string(1)?,
-        available: row.opt_parsed(2)?,
-        physical: row.opt_parsed(3)?,
-        cut_off: row.time(4)?,
-        feed: row.string(5)?,
-    })
 }
 
 /// The latest time that figures of this feed's facilities speak of, whichever feeds they came with.

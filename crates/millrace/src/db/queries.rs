@@ -83,6 +83,19 @@ pub(super) fn shipment_view(row: &Row) -> R<ShipmentView> {
     })
 }
 
+pub(super) const LEVEL: &str = "sku, facility, available, physical, cut_off, feed";
+
+pub(super) fn level_view(row: &Row) -> R<LevelView> {
+    Ok(LevelView {
+        sku: row.string(0)?,
+        facility: row.string(1)?,
+        available: row.opt_parsed(2)?,
+        physical: row.opt_parsed(3)?,
+        cut_off: row.time(4)?,
+        feed: row.string(5)?,
+    })
+}
+
 pub(super) const EFFECT: &str =
     "e.id, e.connection, e.kind, e.key, e.title, e.state, e.note, e.attempt, e.order_ref, e.remote, e.next_at,
     e.created_at, e.changed_at";
@@ -176,27 +189,14 @@ impl Database {
         self.read(&key.clone(), "levels", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant, connection] = key_values(&key);
-                let rows = tx
-                    .query(
-                        "SELECT sku, facility, available, physical, cut_off, feed FROM stock_level
-                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND sku > $4
-                             AND lower(sku) LIKE $6 ESCAPE '!'
-                         ORDER BY sku, facility LIMIT $5",
-                        &[tenant, merchant, connection, after.into(), limit.into(), pattern.into()],
-                    )
-                    .await?;
-                rows.iter()
-                    .map(|row| {
-                        Ok(LevelView {
-                            sku: row.string(0)?,
-                            facility: row.string(1)?,
-                            available: row.opt_parsed(2)?,
-                            physical: row.opt_parsed(3)?,
-                            cut_off: row.time(4)?,
-                            feed: row.string(5)?,
-                        })
-                    })
-                    .collect()
+                let sql = format!(
+                    "SELECT {LEVEL} FROM stock_level
+                     WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND sku > $4
+                         AND lower(sku) LIKE $6 ESCAPE '!'
+                     ORDER BY sku, facility LIMIT $5"
+                );
+                let values = [tenant, merchant, connection, after.into(), limit.into(), pattern.into()];
+                tx.query_built(sql, &values).await?.iter().map(level_view).collect()
             })
         })
         .await

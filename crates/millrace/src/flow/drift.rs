@@ -60,7 +60,7 @@ struct Looked {
 /// # Errors
 /// When a read or the database fails.
 pub async fn survey(runtime: &Runtime, text: &str) -> Result<Vec<Row>, FlowError> {
-    let levels = runtime.db.latest_levels(&runtime.key, None).await?;
+    let levels = runtime.db.latest_levels(&runtime.key).await?;
     let ages: BTreeMap<&str, Timestamp> =
         levels.iter().rev().map(|level| (level.sku.as_str(), level.cut_off)).collect();
     let feed = as_feed(&levels);

@@ -147,16 +147,10 @@ pub(super) async fn add_other_facilities(
     feed: &StockFeed,
     counted: &mut Placed,
 ) -> Result<(), FlowError> {
-    let mapped = &runtime.mappings.locations;
     let given: BTreeSet<(&str, &str)> =
         feed.levels.iter().filter_map(|level| Some((level.facility.as_deref()?, level.sku.as_str()))).collect();
     let here: BTreeSet<String> = given.iter().map(|(facility, _)| (*facility).to_owned()).collect();
-    // Without a table of locations every facility feeds the one warehouse of the settings.
-    let feeds: BTreeMap<String, i64> = match (mapped.is_empty(), runtime.settings.default_warehouse()) {
-        (false, _) => mapped.iter().map(|(facility, warehouse)| (facility.clone(), *warehouse)).collect(),
-        (true, Some(warehouse)) => here.iter().map(|facility| (facility.clone(), warehouse)).collect(),
-        (true, None) => BTreeMap::new(),
-    };
+    let feeds = feeds(runtime, here.iter().cloned());
     let warehouses: BTreeSet<i64> = counted.keys().map(|(warehouse, _)| *warehouse).collect();
     let alone = |facility: &String, warehouse: &i64| {
         !here.iter().any(|other| other != facility && feeds.get(other) == Some(warehouse))
@@ -175,6 +169,16 @@ pub(super) async fn add_other_facilities(
         Latest { given, ..Latest::new(runtime, feed.cut_off) }.add(&wanted, &levels, counted);
     }
     wait_for_locations(runtime, &here, counted).await
+}
+
+/// Which of the source's warehouses each facility feeds. Without a table of locations these here all feed the one of the settings.
+fn feeds(runtime: &Runtime, unmapped: impl Iterator<Item = String>) -> BTreeMap<String, i64> {
+    let mapped = &runtime.mappings.locations;
+    if !mapped.is_empty() {
+        return mapped.iter().map(|(facility, warehouse)| (facility.clone(), *warehouse)).collect();
+    }
+    let Some(warehouse) = runtime.settings.default_warehouse() else { return BTreeMap::new() };
+    unmapped.map(|facility| (facility, warehouse)).collect()
 }
 
 /// Without a table of locations, what one count names is summed. Where another facility is counted in counts of its own, each of
@@ -226,15 +230,7 @@ pub(super) async fn as_counted_now(
     };
     let levels = runtime.db.levels_of(&runtime.key, &named).await?;
     let nameless = named.len() == 1 || levels.iter().any(|kept| kept.level.facility.is_empty() && came_with(kept, run));
-    let facilities: BTreeMap<String, i64> = match (mapped.is_empty(), runtime.settings.default_warehouse()) {
-        (false, _) => mapped.iter().map(|(facility, warehouse)| (facility.clone(), *warehouse)).collect(),
-        (true, Some(warehouse)) => named
-            .into_iter()
-            .filter(|facility| nameless || !facility.is_empty())
-            .map(|facility| (facility, warehouse))
-            .collect(),
-        (true, None) => BTreeMap::new(),
-    };
+    let facilities = feeds(runtime, named.into_iter().filter(|facility| nameless || !facility.is_empty()));
     let fed: BTreeSet<i64> = facilities.values().copied().collect();
     for (_, product) in counted.iter_mut().filter(|((warehouse, _), _)| !fed.contains(warehouse)) {
         product.incomplete = Some("no facility is mapped to its warehouse any more".to_owned());

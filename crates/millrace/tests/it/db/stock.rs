@@ -346,14 +346,14 @@ async fn facilities_are_kept_apart() {
             (None, Some(1))
         );
         let named = ["south".to_owned()].into();
-        let levels = db.latest_levels(&key, Some(&named)).await.unwrap();
-        assert_eq!((levels.len(), levels[0].available), (1, Some(decimal("2"))));
-        assert_eq!(db.latest_levels(&key, None).await.unwrap().len(), 2);
+        let levels = db.levels_of(&key, &named).await.unwrap();
+        assert_eq!((levels.len(), levels[0].level.available), (1, Some(decimal("2"))));
+        assert_eq!(db.latest_levels(&key).await.unwrap().len(), 2);
         // A count of everything in one of them says nothing of the other.
         let mut whole = feed("n2", at(10), &[("B", "7")], true);
         whole.levels[0].facility = Some("north".to_owned());
         db.record_run(&key, run("n2", at(10), RunState::Planned), Vec::new(), &whole).await.unwrap();
-        let levels = db.latest_levels(&key, None).await.unwrap();
+        let levels = db.latest_levels(&key).await.unwrap();
         let mut left: Vec<(&str, &str)> =
             levels.iter().map(|level| (level.sku.as_str(), level.facility.as_str())).collect();
         left.sort_unstable();
