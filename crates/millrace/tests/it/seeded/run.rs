@@ -30,7 +30,7 @@ use super::{
         Brightpearl,
         account::{AT_WAREHOUSE, Account, NEW, PARTLY_SHIPPED, Product, SHIPPED, WAREHOUSE},
     },
-    cells::{CHANGES, Moment},
+    cells::{CHANGES, Moment, OFTEN},
     checks,
     clock::ModelClock,
     faults::{DatabaseFaults, NodeDatabase, Plant, Retrying},
@@ -105,6 +105,8 @@ pub struct Run {
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
     pub dice: Dice,
+    /// Deaths at changes that few worlds have; apart, so that all other worlds are played as they were without these.
+    rare_deaths: Dice,
     /// The hub's clock is set now and then, by minutes; otherwise it is off by what the contract allows for.
     pub sets_clock: bool,
     /// What is still at work on a call whose caller has gone is at work at most so long (P_max).
@@ -208,6 +210,7 @@ impl Run {
             settings,
             counts: BTreeMap::new(),
             dice,
+            rare_deaths: Dice::new(seed, "rare deaths"),
             sets_clock,
             works_on,
             counts_at_rest: if calm { 1 } else { 3 },
@@ -350,8 +353,11 @@ impl Run {
             let fate = *self.dice.pick(&[Fate::DiesBefore, Fate::DiesMeanwhile, Fate::DiesAfter]);
             self.trace.die_in(self.dice.below(80), fate);
         } else if self.dice.chance(40) {
-            let change = usize::try_from(self.dice.below(CHANGES.len() as u64)).unwrap();
+            let change = usize::try_from(self.dice.below(OFTEN as u64)).unwrap();
             self.trace.die_at(change, *self.dice.pick(&MOMENTS));
+        } else if self.rare_deaths.chance(150) {
+            let change = self.rare_deaths.between(OFTEN as i64, CHANGES.len() as i64 - 1);
+            self.trace.die_at(usize::try_from(change).unwrap(), *self.rare_deaths.pick(&MOMENTS));
         }
     }
 

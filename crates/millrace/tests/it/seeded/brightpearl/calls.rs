@@ -234,7 +234,7 @@ impl Brightpearl {
         let mut fault = self.fault(state, change.is_some());
         let cell = change.as_ref().and_then(|change| cells::change(change.kind));
         // No client can undo what somebody else sends twice; what the target itself absorbs must not harm.
-        let absorbed = ["goods-out-note/put", "goods-out-note event/post", "order-status/put"]
+        let absorbed = ["goods-out-note/put", "goods-out-note event/post", "goods-out-note/delete", "order-status/put"]
             .contains(&change.as_ref().map_or("", |change| change.kind));
         if fault == Fault::Doubled && !absorbed {
             fault = Fault::None;
