@@ -28,12 +28,16 @@ const SOURCES: [&str; 8] = [
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for source in SOURCES.into_iter().chain(["web/dist"]) {
-        println!("cargo::rerun-if-changed={}", root.join(source).display());
-    }
     println!("cargo::rerun-if-env-changed=MILLRACE_WEB");
+    println!("cargo::rerun-if-changed=build.rs");
     let without = env::var("MILLRACE_WEB").is_ok_and(|value| value == "none");
     let dist = root.join("web/dist");
+    // What is not there counts as changed each time; where nothing of it is wanted, nothing is built anew for it.
+    if !without {
+        for source in SOURCES.into_iter().chain(["web/dist"]) {
+            println!("cargo::rerun-if-changed={}", root.join(source).display());
+        }
+    }
     let mut table = String::from("static FILES: &[File] = &[\n");
     if !without && is_fresh(&root, &dist)? {
         for path in files(&dist)? {

@@ -78,6 +78,8 @@ fn a_cause_is_what_reasons_have_in_common() {
     assert_eq!(cause, cause_of("SKU \"XY-999\" of row 12 is not mapped"));
     assert_eq!(cause, "SKU … of row # is not mapped");
     assert_ne!(cause, cause_of("the shipping method 49 is not mapped"));
+    assert_eq!(cause_of("7#8 \"9\"10 \"open"), "## …# …");
+    assert_eq!(cause_of(&"1é".repeat(150)), "#é".repeat(100));
 }
 
 /// Many of one cause are one issue, and a thousand causes are few.

@@ -47,6 +47,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (32, "needing", include_str!("../../migrations/sqlite/0032_needing.sql")),
     (33, "written", include_str!("../../migrations/sqlite/0033_written.sql")),
     (34, "kind_state", include_str!("../../migrations/sqlite/0034_kind_state.sql")),
+    (35, "stuck", include_str!("../../migrations/sqlite/0035_stuck.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -83,6 +84,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (32, "needing", include_str!("../../migrations/postgres/0032_needing.sql")),
     (33, "written", include_str!("../../migrations/postgres/0033_written.sql")),
     (34, "kind_state", include_str!("../../migrations/postgres/0034_kind_state.sql")),
+    (35, "stuck", include_str!("../../migrations/postgres/0035_stuck.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Access, Channel, Database, R, channels, safety,
     sql::{Row, Tx},
-    troubles,
+    troubles::{self, TroubleKind},
 };
 
 /// From when on something is taken to be wrong. Divided like all waits.
@@ -39,7 +39,7 @@ const FAILING: SignedDuration = SignedDuration::from_hours(1);
 /// A backup is overdue after this.
 const BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Rows of one kind that are looked at; what is beyond is counted by the next look.
-const MOST: &str = "2000";
+const MOST: i64 = 2_000;
 
 /// A connection's things that show one reason.
 struct ByReason {
@@ -52,21 +52,13 @@ struct ByReason {
     reason: &'static str,
 }
 
-const BY_REASON: [ByReason; 5] = [
-    ByReason {
-        kind: AlertKind::OrderError,
-        title: "order in error: ",
-        table: "orders",
-        condition: troubles::ORDER_ERROR,
-        reason: "t.state_reason",
-    },
-    ByReason {
-        kind: AlertKind::OrderHeld,
-        title: "order held: ",
-        table: "orders",
-        condition: troubles::ORDER_HELD,
-        reason: "t.state_reason",
-    },
+/// Orders that show one reason: what their issues begin with.
+const ORDERS: [(AlertKind, TroubleKind, &str); 2] = [
+    (AlertKind::OrderError, TroubleKind::OrderError, "order in error: "),
+    (AlertKind::OrderHeld, TroubleKind::OrderHeld, "order held: "),
+];
+
+const BY_REASON: [ByReason; 3] = [
     ByReason {
         kind: AlertKind::Exception,
         title: "exception: ",
@@ -95,10 +87,7 @@ fn key(kind: AlertKind, row: &Row, cause: impl Into<String>) -> R<CauseKey> {
 }
 
 /// A reason for people: the names of kinds and states before it are words; a file name or a SKU in it stays what it is.
-fn said(kind: AlertKind, reason: &str) -> String {
-    if matches!(kind, AlertKind::OrderError | AlertKind::OrderHeld) {
-        return reason.to_owned();
-    }
+fn said(reason: &str) -> String {
     match reason.split_once(": ") {
         Some((names, why)) => format!("{}: {why}", names.replace('_', " ")),
         None => reason.replace('_', " "),
@@ -125,6 +114,9 @@ impl Database {
             Box::pin(async move {
                 let tenant = access.setting().0.to_owned();
                 let mut seen = Vec::new();
+                for (kind, trouble, title) in ORDERS {
+                    of_orders(tx, &access, (kind, trouble, title), &mut seen).await?;
+                }
                 for things in BY_REASON {
                     by_reason(tx, &tenant, &things, &mut seen).await?;
                 }
@@ -140,6 +132,25 @@ impl Database {
     }
 }
 
+async fn of_orders(
+    tx: &mut Tx,
+    access: &Access,
+    (kind, trouble, title): (AlertKind, TroubleKind, &str),
+    seen: &mut Vec<Sighting>,
+) -> R<()> {
+    for row in troubles::by_reason(tx, access, trouble, MOST).await? {
+        let reason = row.text(4)?;
+        let (merchant, connection) = (row.string(1)?, row.string(2)?);
+        seen.push(Sighting {
+            key: CauseKey { kind, merchant, connection, cause: cause_of(reason) },
+            what: format!("{}: {title}{reason}", row.text(3)?),
+            count: u64::try_from(row.int(5)?).unwrap_or(0),
+            subjects: troubles::one_and_another(&row)?,
+        });
+    }
+    Ok(())
+}
+
 async fn by_reason(tx: &mut Tx, tenant: &str, things: &ByReason, seen: &mut Vec<Sighting>) -> R<()> {
     let ByReason { kind, title, table, condition, reason } = *things;
     let sql = format!(
@@ -151,7 +162,7 @@ async fn by_reason(tx: &mut Tx, tenant: &str, things: &ByReason, seen: &mut Vec<
         let reason = row.text(3)?;
         seen.push(Sighting {
             key: key(kind, &row, cause_of(reason))?,
-            what: format!("{}: {title}{}", row.text(2)?, said(kind, reason)),
+            what: format!("{}: {title}{}", row.text(2)?, said(reason)),
             count: u64::try_from(row.int(4)?).unwrap_or(0),
             subjects: first_and_last(&row)?,
         });

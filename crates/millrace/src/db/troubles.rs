@@ -80,12 +80,11 @@ pub struct Trouble {
     pub examples: Vec<String>,
 }
 
-/// Orders that failed, as `t`. The states are named twice: the index of what needs a person is used only where both are said.
-pub(super) const ORDER_ERROR: &str = "t.state IN ('error', 'held') AND t.state = 'error'";
+/// Orders that failed, as `t`. The column `stuck_by` says of each order whether it needs a person, and stands for its reason.
+const ORDER_ERROR: &str = "t.state = 'error' AND t.stuck_by IS NOT NULL";
 
 /// Orders that are held by what they lack, as `t`.
-pub(super) const ORDER_HELD: &str = "t.state IN ('error', 'held') AND t.state = 'held' AND t.disposition = 'held'
-    AND t.held_reason IS NULL";
+const ORDER_HELD: &str = "t.state = 'held' AND t.stuck_by IS NOT NULL";
 
 /// Reasons looked at of one kind.
 const MOST_REASONS: i64 = 2_000;
@@ -96,33 +95,65 @@ fn key(row: &Row) -> R<ConnectionKey> {
     Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
 }
 
-async fn of_kind(tx: &mut Tx, access: &Access, kind: TroubleKind) -> R<Vec<Trouble>> {
+/// What shows one reason, the most of it first: whose it is (three columns), the connection's name, the reason, how many, the times
+/// of the first and the last, and the ids of one and another.
+pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kind: TroubleKind, most: i64) -> R<Vec<Row>> {
     let ((table, condition), (reason, at)) = (kind.among(), kind.why());
-    let mut conditions = Conditions::of(access, "c");
-    conditions.values.push(MOST_REASONS.into());
-    let sql = format!(
-        "SELECT c.tenant, c.merchant, c.id, {reason}, count(*), min({at}), max({at}), min(t.id), max(t.id)
-         FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
-         WHERE {} GROUP BY c.tenant, c.merchant, c.id, {reason} ORDER BY 5 DESC, 8 LIMIT ${}",
-        conditions.sql,
-        conditions.values.len()
-    );
-    let rows = tx.query_built(sql, &conditions.values).await?;
+    let (sql, conditions) = if kind.order_state().is_some() {
+        let mut conditions = Conditions::of(access, "t");
+        conditions.values.push(most.into());
+        // Counted in the index alone; the reason is read of one order of each.
+        let sql = format!(
+            "SELECT c.tenant, c.merchant, c.id, c.name, o.state_reason, g.times, g.first_at, g.last_at, g.one, g.other
+             FROM (SELECT t.tenant, t.merchant, t.connection, t.stuck_by, count(*) AS times, min({at}) AS first_at,
+                     max({at}) AS last_at, min(t.id) AS one, max(t.id) AS other
+                 FROM {table} WHERE {condition} AND {} GROUP BY t.tenant, t.merchant, t.connection, t.stuck_by
+                 ORDER BY 5 DESC, 8 LIMIT ${}) AS g
+             CROSS JOIN orders AS o CROSS JOIN connection AS c
+             WHERE o.tenant = g.tenant AND o.merchant = g.merchant AND o.id = g.one
+                 AND c.tenant = g.tenant AND c.merchant = g.merchant AND c.id = g.connection
+             ORDER BY g.times DESC, g.one",
+            conditions.sql,
+            conditions.values.len()
+        );
+        (sql, conditions)
+    } else {
+        let mut conditions = Conditions::of(access, "c");
+        conditions.values.push(most.into());
+        let sql = format!(
+            "SELECT c.tenant, c.merchant, c.id, c.name, {reason}, count(*), min({at}), max({at}), min(t.id), max(t.id)
+             FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
+             WHERE {} GROUP BY c.tenant, c.merchant, c.id, c.name, {reason} ORDER BY 6 DESC, 9 LIMIT ${}",
+            conditions.sql,
+            conditions.values.len()
+        );
+        (sql, conditions)
+    };
+    tx.query_built(sql, &conditions.values).await
+}
+
+async fn of_kind(tx: &mut Tx, access: &Access, kind: TroubleKind) -> R<Vec<Trouble>> {
+    let rows = by_reason(tx, access, kind, MOST_REASONS).await?;
     rows.iter()
         .map(|row| {
-            let mut examples = vec![row.string(7)?, row.string(8)?];
-            examples.dedup();
             Ok(Trouble {
                 kind,
                 key: key(row)?,
-                reason: row.string(3)?,
-                count: row.int(4)?,
-                first_at: row.time(5)?,
-                last_at: row.time(6)?,
-                examples,
+                reason: row.string(4)?,
+                count: row.int(5)?,
+                first_at: row.time(6)?,
+                last_at: row.time(7)?,
+                examples: one_and_another(row)?,
             })
         })
         .collect()
+}
+
+/// Ids of the first and the last thing of a row by reason.
+pub(super) fn one_and_another(row: &Row) -> R<Vec<String>> {
+    let mut ids = vec![row.string(8)?, row.string(9)?];
+    ids.dedup();
+    Ok(ids)
 }
 
 impl Database {
