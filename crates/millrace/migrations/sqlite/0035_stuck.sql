@@ -1,5 +1,5 @@
 -- Orders that need a person are counted by their reasons in an index alone, which holds no other orders: see db/troubles.rs.
--- What they are stuck by is the reason itself; PostgreSQL keeps its hash there.
+-- What they are stuck by is the reason itself; PostgreSQL keeps a hash there.
 DROP INDEX orders_needing;
 ALTER TABLE orders ADD COLUMN stuck_by TEXT GENERATED ALWAYS AS (
     CASE WHEN state = 'error' OR (state = 'held' AND disposition = 'held' AND held_reason IS NULL) THEN state_reason END

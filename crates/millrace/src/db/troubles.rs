@@ -91,6 +91,15 @@ const MOST_REASONS: i64 = 2_000;
 
 const SAME_CONNECTION: &str = "AND t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id";
 
+/// Orders that are stuck by one of these reasons, in the words of the index. PostgreSQL has no reason there, but a hash of it.
+fn stuck_by(tx: &Tx, places: &[String]) -> String {
+    let kept = |place: &String| match tx.is_postgres() {
+        true => format!("hashtextextended({place}, 0)::TEXT || ' ' || hashtextextended({place}, 1)::TEXT"),
+        false => place.clone(),
+    };
+    format!("AND t.stuck_by IN ({})", places.iter().map(kept).collect::<Vec<_>>().join(", "))
+}
+
 fn key(row: &Row) -> R<ConnectionKey> {
     Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
 }
@@ -194,10 +203,14 @@ impl Database {
                 if places.is_empty() {
                     return Ok(Vec::new());
                 }
+                let stuck_by = match kind.order_state() {
+                    Some(_) => stuck_by(tx, &places),
+                    None => String::new(),
+                };
                 conditions.values.push(limit.into());
                 let sql = format!(
                     "SELECT t.id FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
-                     WHERE {} AND {reason} IN ({}) ORDER BY t.id LIMIT ${}",
+                     WHERE {} AND {reason} IN ({}) {stuck_by} ORDER BY t.id LIMIT ${}",
                     conditions.sql,
                     places.join(", "),
                     conditions.values.len()

@@ -14,7 +14,7 @@ pub const CHANGES: [&str; OFTEN + 2] = [
     "order note",
 ];
 
-/// The first of them happen in every world. The others are made only for a short shipment of a given note, and for more tracking
+/// The first of them happen in most worlds. The others are made only for a short shipment of a given note, and for more tracking
 /// numbers than a note holds.
 pub const OFTEN: usize = 6;
 
@@ -113,10 +113,10 @@ pub fn name(change: usize, kind: Kind, moment: Moment) -> String {
     format!("cell {} / {kind:?} / {moment:?}", CHANGES[change])
 }
 
-/// Every cell that can be hit fewer times than it must be, and how many cells there are of either sort.
-pub fn missing(counts: &BTreeMap<String, u64>, least: u64) -> (Vec<String>, usize, usize) {
+/// Every cell of the first so many changes that is hit fewer times than it must be, and how many cells there are of either sort.
+pub fn missing(counts: &BTreeMap<String, u64>, changes: usize, least: u64) -> (Vec<String>, usize, usize) {
     let (mut missing, mut possible, mut excluded) = (Vec::new(), 0, 0);
-    for change in 0..CHANGES.len() {
+    for change in 0..changes {
         for kind in KINDS {
             for moment in MOMENTS {
                 if impossible(change, kind, moment).is_some() {

@@ -105,7 +105,7 @@ pub struct Run {
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
     pub dice: Dice,
-    /// Deaths at changes that few worlds have; apart, so that all other worlds are played as they were without these.
+    /// Deaths at changes that few worlds have; apart, so that worlds without such changes are played as if there were none.
     rare_deaths: Dice,
     /// The hub's clock is set now and then, by minutes; otherwise it is off by what the contract allows for.
     pub sets_clock: bool,

@@ -45,8 +45,9 @@ struct Inner {
     changes: Vec<u64>,
     /// Crossings until the process dies, and how.
     dies_in: Option<(u64, Fate)>,
-    /// It dies at the next change of this kind, at this moment of its life.
-    dies_at: Option<(usize, Moment)>,
+    /// It dies at the next change of this kind, at this moment of its life; changes that few worlds have are waited for apart, so
+    /// that they stand in no other's way.
+    dies_at: [Option<(usize, Moment)>; 2],
     /// The change that was made last and is not written down yet.
     made: Option<usize>,
     dead: bool,
@@ -57,7 +58,7 @@ struct Inner {
 impl Inner {
     fn die(&mut self) {
         self.dies_in = None;
-        self.dies_at = None;
+        self.dies_at = [None; 2];
         self.dead = true;
     }
 
@@ -74,7 +75,7 @@ impl Trace {
             crossings: 0,
             changes: Vec::new(),
             dies_in: None,
-            dies_at: None,
+            dies_at: [None; 2],
             made: None,
             dead: false,
             shown: std::env::var_os("MILLRACE_TRACE").is_some(),
@@ -118,15 +119,13 @@ impl Trace {
             }
             None => None,
         };
-        let by_cell = match (inner.dies_at, change) {
-            (Some((wanted, moment)), Some(change)) if wanted == change => match moment {
-                Moment::BeforeSend => Some(Fate::DiesBefore),
-                Moment::OnItsWay => Some(Fate::DiesMeanwhile),
-                Moment::AfterEffect => Some(Fate::DiesAfter),
-                Moment::BeforeCommit | Moment::AfterCommit => None,
-            },
-            _ => None,
-        };
+        let wanted = inner.dies_at.iter().flatten().find(|(wanted, _)| Some(*wanted) == change);
+        let by_cell = wanted.and_then(|(_, moment)| match moment {
+            Moment::BeforeSend => Some(Fate::DiesBefore),
+            Moment::OnItsWay => Some(Fate::DiesMeanwhile),
+            Moment::AfterEffect => Some(Fate::DiesAfter),
+            Moment::BeforeCommit | Moment::AfterCommit => None,
+        });
         let fate = match by_number.or(by_cell) {
             // Only a change can be on its way.
             Some(Fate::DiesMeanwhile) if change.is_none() => Fate::DiesBefore,
@@ -149,7 +148,7 @@ impl Trace {
         let mut inner = self.inner();
         let Some(change) = inner.made else { return fate };
         let dies = match fate {
-            Fate::Lives => inner.dies_at == Some((change, moment)),
+            Fate::Lives => inner.dies_at.contains(&Some((change, moment))),
             Fate::DiesBefore | Fate::DiesMeanwhile | Fate::DiesAfter => true,
             Fate::Dead => return fate,
         };
@@ -182,12 +181,12 @@ impl Trace {
     pub fn spare(&self) {
         let mut inner = self.inner();
         inner.dies_in = None;
-        inner.dies_at = None;
+        inner.dies_at = [None; 2];
     }
 
     /// The process will die at the next change of this kind, at this moment of its life.
     pub fn die_at(&self, change: usize, moment: Moment) {
-        self.inner().dies_at = Some((change, moment));
+        self.inner().dies_at[usize::from(change >= cells::OFTEN)] = Some((change, moment));
     }
 
     /// Whether the process is dead.
@@ -200,7 +199,7 @@ impl Trace {
         let mut inner = self.inner();
         inner.dead = false;
         inner.dies_in = None;
-        inner.dies_at = None;
+        inner.dies_at = [None; 2];
         inner.made = None;
     }
 

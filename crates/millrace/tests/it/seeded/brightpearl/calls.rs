@@ -94,6 +94,8 @@ const OF_CHANGES: [(Fault, u64); 13] = [
     (Fault::Redirect, 5),
     (Fault::Doubled, 10),
 ];
+/// Beyond this the last of the faults of changes would have no room.
+const MOST_STRENGTH: u64 = 6;
 const OF_READS: [(Fault, u64); 7] = [
     (Fault::NotSent, 8),
     (Fault::LostAfter, 5),
@@ -205,12 +207,15 @@ impl Brightpearl {
         state.changes[place].done = Some((now, answer));
     }
 
-    fn fault(&self, state: &mut State, is_change: bool) -> Fault {
-        let weights: &[(Fault, u64)] = if is_change { &OF_CHANGES } else { &OF_READS };
+    /// Changes that few worlds have are struck more often, or some faults would hardly ever strike them.
+    fn fault(&self, state: &mut State, change: Option<&Change>) -> Fault {
+        let weights: &[(Fault, u64)] = if change.is_some() { &OF_CHANGES } else { &OF_READS };
+        let is_rare = change.and_then(|change| cells::change(change.kind)).is_some_and(|kind| kind >= cells::OFTEN);
+        let strength = if is_rare { (state.strength * 3).min(MOST_STRENGTH) } else { state.strength };
         let mut roll = self.dice.below(1000);
         let mut found = Fault::None;
         for (fault, weight) in weights {
-            let weight = weight * state.strength;
+            let weight = weight * strength;
             if roll < weight {
                 found = *fault;
                 break;
@@ -231,7 +236,7 @@ impl Brightpearl {
         let path = request.url.path().to_owned();
         let is_log_in = path.ends_with("/authorise");
         let change = (!is_log_in).then(|| change(request, now)).flatten();
-        let mut fault = self.fault(state, change.is_some());
+        let mut fault = self.fault(state, change.as_ref());
         let cell = change.as_ref().and_then(|change| cells::change(change.kind));
         // No client can undo what somebody else sends twice; what the target itself absorbs must not harm.
         let absorbed = ["goods-out-note/put", "goods-out-note event/post", "goods-out-note/delete", "order-status/put"]
