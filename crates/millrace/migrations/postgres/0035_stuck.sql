@@ -7,3 +7,6 @@ ALTER TABLE orders ADD COLUMN stuck_by TEXT COLLATE "C" GENERATED ALWAYS AS (
 ) STORED;
 CREATE INDEX orders_stuck ON orders (tenant, state, merchant, connection, stuck_by, changed_at, id)
     WHERE stuck_by IS NOT NULL;
+-- What is the same for exceptions that differ by figures only.
+ALTER TABLE exception ADD COLUMN alike TEXT COLLATE "C" NOT NULL
+    GENERATED ALWAYS AS (translate(kind || ': ' || reason, '0123456789', '##########')) STORED;

@@ -52,20 +52,14 @@ struct ByReason {
     reason: &'static str,
 }
 
-/// Orders that show one reason: what their issues begin with.
-const ORDERS: [(AlertKind, TroubleKind, &str); 2] = [
-    (AlertKind::OrderError, TroubleKind::OrderError, "order in error: "),
-    (AlertKind::OrderHeld, TroubleKind::OrderHeld, "order held: "),
+/// What is counted as the list of causes counts it, and what its issues begin with.
+const TROUBLES: [(TroubleKind, AlertKind, &str); 3] = [
+    (TroubleKind::OrderError, AlertKind::OrderError, "order in error: "),
+    (TroubleKind::OrderHeld, AlertKind::OrderHeld, "order held: "),
+    (TroubleKind::Exception, AlertKind::Exception, "exception: "),
 ];
 
-const BY_REASON: [ByReason; 3] = [
-    ByReason {
-        kind: AlertKind::Exception,
-        title: "exception: ",
-        table: "exception",
-        condition: "t.resolved_at IS NULL",
-        reason: "t.kind || ': ' || t.reason",
-    },
+const BY_REASON: [ByReason; 2] = [
     ByReason {
         kind: AlertKind::Effect,
         title: "change that waits for a person: ",
@@ -114,9 +108,7 @@ impl Database {
             Box::pin(async move {
                 let tenant = access.setting().0.to_owned();
                 let mut seen = Vec::new();
-                for (kind, trouble, title) in ORDERS {
-                    of_orders(tx, &access, (kind, trouble, title), &mut seen).await?;
-                }
+                of_troubles(tx, &access, &mut seen).await?;
                 for things in BY_REASON {
                     by_reason(tx, &tenant, &things, &mut seen).await?;
                 }
@@ -132,20 +124,21 @@ impl Database {
     }
 }
 
-async fn of_orders(
-    tx: &mut Tx,
-    access: &Access,
-    (kind, trouble, title): (AlertKind, TroubleKind, &str),
-    seen: &mut Vec<Sighting>,
-) -> R<()> {
-    for row in troubles::by_reason(tx, access, trouble, MOST).await? {
-        let reason = row.text(4)?;
-        let (merchant, connection) = (row.string(1)?, row.string(2)?);
+async fn of_troubles(tx: &mut Tx, access: &Access, seen: &mut Vec<Sighting>) -> R<()> {
+    let kinds = TROUBLES.map(|(kind, ..)| kind);
+    for (trouble, connection) in troubles::by_reason(tx, access, &kinds, MOST).await? {
+        let Some((_, kind, title)) = TROUBLES.into_iter().find(|(kind, ..)| *kind == trouble.kind) else { continue };
+        let why = if kind == AlertKind::Exception { said(&trouble.reason) } else { trouble.reason.clone() };
         seen.push(Sighting {
-            key: CauseKey { kind, merchant, connection, cause: cause_of(reason) },
-            what: format!("{}: {title}{reason}", row.text(3)?),
-            count: u64::try_from(row.int(5)?).unwrap_or(0),
-            subjects: troubles::one_and_another(&row)?,
+            key: CauseKey {
+                kind,
+                merchant: trouble.key.scope.merchant.to_string(),
+                connection: trouble.key.connection.to_string(),
+                cause: cause_of(&trouble.reason),
+            },
+            what: format!("{connection}: {title}{why}"),
+            count: u64::try_from(trouble.count).unwrap_or(0),
+            subjects: trouble.examples,
         });
     }
     Ok(())
@@ -154,9 +147,10 @@ async fn of_orders(
 async fn by_reason(tx: &mut Tx, tenant: &str, things: &ByReason, seen: &mut Vec<Sighting>) -> R<()> {
     let ByReason { kind, title, table, condition, reason } = *things;
     let sql = format!(
-        "SELECT c.merchant, c.id, c.name, {reason}, count(*), min(t.id), max(t.id) FROM connection AS c
+        "SELECT c.merchant, c.id, c.name, min({reason}), count(*), min(t.id), max(t.id) FROM connection AS c
          JOIN {table} AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND {condition}
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, {reason} ORDER BY 5 DESC, 6 LIMIT {MOST}"
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, {} ORDER BY 5 DESC, 6 LIMIT {MOST}",
+        troubles::without_figures(tx, reason)
     );
     for row in tx.query_built(sql, &[tenant.into()]).await? {
         let reason = row.text(3)?;

@@ -3,11 +3,7 @@
 use engine::order::OrderState;
 use jiff::Timestamp;
 
-use super::{
-    Access, ConnectionKey, Database, R, Scope,
-    lists::Conditions,
-    sql::{Row, Tx},
-};
+use super::{Access, ConnectionKey, Database, DbError, R, Scope, lists::Conditions, sql::Tx};
 
 /// Of what kind something is that needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,14 +57,14 @@ impl TroubleKind {
     }
 }
 
-/// Things of one connection that show the same reason.
+/// Things of one connection that show the same reason; but for orders, with whatever figures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Of what kind.
     pub kind: TroubleKind,
     /// Whose.
     pub key: ConnectionKey,
-    /// In full.
+    /// In full, of one of them.
     pub reason: String,
     /// How many.
     pub count: i64,
@@ -91,78 +87,85 @@ const MOST_REASONS: i64 = 2_000;
 
 const SAME_CONNECTION: &str = "AND t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id";
 
-/// Orders that are stuck by one of these reasons, in the words of the index. PostgreSQL has no reason there, but a hash of it.
-fn stuck_by(tx: &Tx, places: &[String]) -> String {
-    let kept = |place: &String| match tx.is_postgres() {
-        true => format!("hashtextextended({place}, 0)::TEXT || ' ' || hashtextextended({place}, 1)::TEXT"),
-        false => place.clone(),
-    };
-    format!("AND t.stuck_by IN ({})", places.iter().map(kept).collect::<Vec<_>>().join(", "))
+/// A reason with each of its figures as `#`. Reasons that are alike then have one cause ([`engine::alert::cause_of`]), so that a
+/// thousand that name a number each are a few rows. SQLite knows no `translate`.
+pub(super) fn without_figures(tx: &Tx, reason: &str) -> String {
+    if tx.is_postgres() {
+        return format!("translate({reason}, '0123456789', '##########')");
+    }
+    (0..10).fold(reason.to_owned(), |masked, figure| format!("replace({masked}, '{figure}', '#')"))
 }
 
-fn key(row: &Row) -> R<ConnectionKey> {
-    Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
+impl TroubleKind {
+    /// What is the same for things that are counted together.
+    fn alike(self, tx: &Tx) -> String {
+        match self {
+            Self::OrderError | Self::OrderHeld => "t.stuck_by".to_owned(),
+            Self::Exception => "t.alike".to_owned(),
+            Self::Refused | Self::Unclear => without_figures(tx, self.why().0),
+        }
+    }
+
+    /// What that is for a reason. Of orders, PostgreSQL has no reason in the index, but a hash of it.
+    fn alike_of(self, tx: &Tx, reason: &str) -> String {
+        match self {
+            Self::OrderError | Self::OrderHeld if tx.is_postgres() => {
+                format!("hashtextextended({reason}, 0)::TEXT || ' ' || hashtextextended({reason}, 1)::TEXT")
+            }
+            Self::OrderError | Self::OrderHeld => reason.to_owned(),
+            Self::Exception | Self::Refused | Self::Unclear => without_figures(tx, reason),
+        }
+    }
 }
 
-/// What shows one reason, the most of it first: whose it is (three columns), the connection's name, the reason, how many, the times
-/// of the first and the last, and the ids of one and another.
-pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kind: TroubleKind, most: i64) -> R<Vec<Row>> {
-    let ((table, condition), (reason, at)) = (kind.among(), kind.why());
-    let (sql, conditions) = if kind.order_state().is_some() {
-        let mut conditions = Conditions::of(access, "t");
-        conditions.values.push(most.into());
-        // Counted in the index alone; the reason is read of one order of each.
-        let sql = format!(
-            "SELECT c.tenant, c.merchant, c.id, c.name, o.state_reason, g.times, g.first_at, g.last_at, g.one, g.other
-             FROM (SELECT t.tenant, t.merchant, t.connection, t.stuck_by, count(*) AS times, min({at}) AS first_at,
+/// What shows one reason (but for orders, with whatever figures) with the name of its connection, kind by kind, the most of it first, at most so many of each kind.
+/// All in one statement: each one more is a round trip, and they are waited for one after the other.
+pub(super) async fn by_reason(
+    tx: &mut Tx,
+    access: &Access,
+    kinds: &[TroubleKind],
+    most: i64,
+) -> R<Vec<(Trouble, String)>> {
+    let mut conditions = Conditions::of(access, "t");
+    conditions.values.push(most.into());
+    let parts = kinds.iter().enumerate().map(|(place, kind)| {
+        let ((table, condition), (reason, at), alike) = (kind.among(), kind.why(), kind.alike(tx));
+        // Counted in an index where there is one; the reason is read of one of each.
+        format!(
+            "SELECT {place}, c.tenant, c.merchant, c.id, c.name, {reason}, g.times, g.first_at, g.last_at, g.one, g.other
+             FROM (SELECT t.tenant, t.merchant, t.connection, {alike}, count(*) AS times, min({at}) AS first_at,
                      max({at}) AS last_at, min(t.id) AS one, max(t.id) AS other
-                 FROM {table} WHERE {condition} AND {} GROUP BY t.tenant, t.merchant, t.connection, t.stuck_by
+                 FROM {table} WHERE {condition} AND {} GROUP BY t.tenant, t.merchant, t.connection, {alike}
                  ORDER BY 5 DESC, 8 LIMIT ${}) AS g
-             CROSS JOIN orders AS o CROSS JOIN connection AS c
-             WHERE o.tenant = g.tenant AND o.merchant = g.merchant AND o.id = g.one
-                 AND c.tenant = g.tenant AND c.merchant = g.merchant AND c.id = g.connection
-             ORDER BY g.times DESC, g.one",
+             CROSS JOIN {table} CROSS JOIN connection AS c
+             WHERE t.tenant = g.tenant AND t.merchant = g.merchant AND t.id = g.one
+                 AND c.tenant = g.tenant AND c.merchant = g.merchant AND c.id = g.connection",
             conditions.sql,
             conditions.values.len()
-        );
-        (sql, conditions)
-    } else {
-        let mut conditions = Conditions::of(access, "c");
-        conditions.values.push(most.into());
-        let sql = format!(
-            "SELECT c.tenant, c.merchant, c.id, c.name, {reason}, count(*), min({at}), max({at}), min(t.id), max(t.id)
-             FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
-             WHERE {} GROUP BY c.tenant, c.merchant, c.id, c.name, {reason} ORDER BY 6 DESC, 9 LIMIT ${}",
-            conditions.sql,
-            conditions.values.len()
-        );
-        (sql, conditions)
-    };
-    tx.query_built(sql, &conditions.values).await
-}
-
-async fn of_kind(tx: &mut Tx, access: &Access, kind: TroubleKind) -> R<Vec<Trouble>> {
-    let rows = by_reason(tx, access, kind, MOST_REASONS).await?;
+        )
+    });
+    let sql = format!("{} ORDER BY 1, 7 DESC, 10", parts.collect::<Vec<_>>().join(" UNION ALL "));
+    let rows = tx.query_built(sql, &conditions.values).await?;
     rows.iter()
         .map(|row| {
-            Ok(Trouble {
-                kind,
-                key: key(row)?,
-                reason: row.string(4)?,
-                count: row.int(5)?,
-                first_at: row.time(6)?,
-                last_at: row.time(7)?,
-                examples: one_and_another(row)?,
-            })
+            let place = usize::try_from(row.int(0)?).ok().and_then(|place| kinds.get(place));
+            let mut examples = vec![row.string(9)?, row.string(10)?];
+            examples.dedup();
+            let trouble = Trouble {
+                kind: *place.ok_or_else(|| DbError::Corrupt("a kind that nobody asked for".to_owned()))?,
+                key: ConnectionKey {
+                    scope: Scope { tenant: row.parsed(1)?, merchant: row.parsed(2)? },
+                    connection: row.parsed(3)?,
+                },
+                reason: row.string(5)?,
+                count: row.int(6)?,
+                first_at: row.time(7)?,
+                last_at: row.time(8)?,
+                examples,
+            };
+            Ok((trouble, row.string(4)?))
         })
         .collect()
-}
-
-/// Ids of the first and the last thing of a row by reason.
-pub(super) fn one_and_another(row: &Row) -> R<Vec<String>> {
-    let mut ids = vec![row.string(8)?, row.string(9)?];
-    ids.dedup();
-    Ok(ids)
 }
 
 impl Database {
@@ -171,17 +174,14 @@ impl Database {
         let access = access.clone();
         self.read(access.clone(), "troubles", move |tx| {
             Box::pin(async move {
-                let mut found = Vec::new();
-                for kind in TroubleKind::ALL {
-                    found.extend(of_kind(tx, &access, kind).await?);
-                }
-                Ok(found)
+                let found = by_reason(tx, &access, &TroubleKind::ALL, MOST_REASONS).await?;
+                Ok(found.into_iter().map(|(trouble, _)| trouble).collect())
             })
         })
         .await
     }
 
-    /// Those of one connection and kind that show one of these reasons: their ids, oldest first.
+    /// Those of one connection and kind that show one of these reasons, changes with whatever figures: their ids, oldest first.
     pub async fn troubled(
         &self,
         key: &ConnectionKey,
@@ -192,7 +192,7 @@ impl Database {
         let key = key.clone();
         self.read(&key.clone(), "troubled", move |tx| {
             Box::pin(async move {
-                let ((table, condition), (reason, _)) = (kind.among(), kind.why());
+                let (table, condition) = kind.among();
                 let mut conditions = Conditions::of(&Access::from(&key), "c");
                 conditions.and("c", "id =", &key.connection);
                 let mut places = Vec::with_capacity(reasons.len());
@@ -203,16 +203,13 @@ impl Database {
                 if places.is_empty() {
                     return Ok(Vec::new());
                 }
-                let stuck_by = match kind.order_state() {
-                    Some(_) => stuck_by(tx, &places),
-                    None => String::new(),
-                };
+                let alike: Vec<String> = places.iter().map(|place| kind.alike_of(tx, place)).collect();
+                let shows = format!("{} IN ({})", kind.alike(tx), alike.join(", "));
                 conditions.values.push(limit.into());
                 let sql = format!(
                     "SELECT t.id FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
-                     WHERE {} AND {reason} IN ({}) {stuck_by} ORDER BY t.id LIMIT ${}",
+                     WHERE {} AND {shows} ORDER BY t.id LIMIT ${}",
                     conditions.sql,
-                    places.join(", "),
                     conditions.values.len()
                 );
                 tx.query_built(sql, &conditions.values).await?.iter().map(|row| row.string(0)).collect()

@@ -14,7 +14,7 @@ use millrace::{
     db::{
         Access, AlertPatience, CensusOutcome, ChannelKind, ConnectionKey, Database, DeliveryAttempt, EffectDecision,
         EffectQuery, Extent, FrozenKind, OrderDetail, Outlet, OutletKind, OutletSettings, Patience, Ran, RunState,
-        Settled, WishOrigin,
+        Settled, TroubleKind, WishOrigin,
     },
     seal::Keyring,
 };
@@ -244,6 +244,45 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
         }
         gone(&two).await;
         assert_eq!(now().await, Seen::new());
+    })
+    .await;
+}
+
+/// A file of two thousand lines that cannot be read, each with its number, is one cause, and none of it goes uncounted.
+#[tokio::test(flavor = "multi_thread")]
+async fn reasons_that_differ_by_figures_are_counted_together() {
+    const LINES: usize = 2_100;
+    on_both(|world: World| async move {
+        let (db, key) = (&world.db, world.connection("acme").await);
+        let access = Access::Tenant(key.scope.tenant.clone());
+        let unread = |line: usize| RejectedInput {
+            input: Inbound { name: format!("{line}.csv"), content_hash: line.to_string(), content: Vec::new() },
+            reason: format!("line {line} has no SKU"),
+            beside: false,
+            key: None,
+        };
+        db.record_inputs(&key, &[], &(1..=LINES).map(unread).collect::<Vec<_>>()).await.unwrap();
+        for (name, note) in [("a", "status 7 is not known"), ("b", "status 8 is not known"), ("c", "no such order")] {
+            db.plan_effects(&key, vec![effect(EffectKind::SetStatus, name, name)]).await.unwrap();
+            carry_out(db, &key, Side::Source, &[Refused]).await;
+            let noted = format!("UPDATE effect SET note = '{note}' WHERE key = '{name}'");
+            world.raw().await.run(&noted).await.unwrap();
+        }
+
+        let troubles = db.troubles(&access).await.unwrap();
+        let of = |kind: TroubleKind| troubles.iter().filter(move |trouble| trouble.kind == kind);
+        let causes: BTreeSet<String> = of(TroubleKind::Exception).map(|trouble| cause_of(&trouble.reason)).collect();
+        assert_eq!(causes.len(), 1, "{causes:?}");
+        assert_eq!(of(TroubleKind::Exception).map(|trouble| trouble.count).sum::<i64>(), 2_100);
+        assert!(of(TroubleKind::Exception).count() < 10, "as many rows as numbers have lengths");
+        let seen = db.sightings(&access, AlertPatience { factor: 1, backups: false }).await.unwrap();
+        let exceptions = seen.iter().filter(|one| one.key.kind == AlertKind::Exception);
+        assert_eq!(exceptions.map(|one| one.count).sum::<u64>(), 2_100);
+
+        let two = of(TroubleKind::Refused).find(|trouble| trouble.count == 2).expect("two of one cause");
+        let ids = db.troubled(&key, TroubleKind::Refused, vec![two.reason.clone()], 9).await.unwrap();
+        assert_eq!(ids.len(), 2, "both, whatever figure it was asked for by, and not the third");
+        assert_eq!(BTreeSet::from_iter(ids), BTreeSet::from_iter(two.examples.clone()));
     })
     .await;
 }
