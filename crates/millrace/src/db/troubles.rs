@@ -126,7 +126,8 @@ pub(super) async fn by_reason(
     kinds: &[TroubleKind],
     most: i64,
 ) -> R<Vec<(Trouble, String)>> {
-    let mut conditions = Conditions::of(access, "t");
+    // By their connections: else SQLite goes through all that a tenant has, in the order of the groups.
+    let mut conditions = Conditions::of(access, "c");
     conditions.values.push(most.into());
     let parts = kinds.iter().enumerate().map(|(place, kind)| {
         let ((table, condition), (reason, at), alike) = (kind.among(), kind.why(), kind.alike(tx));
@@ -135,7 +136,8 @@ pub(super) async fn by_reason(
             "SELECT {place}, c.tenant, c.merchant, c.id, c.name, {reason}, g.times, g.first_at, g.last_at, g.one, g.other
              FROM (SELECT t.tenant, t.merchant, t.connection, {alike}, count(*) AS times, min({at}) AS first_at,
                      max({at}) AS last_at, min(t.id) AS one, max(t.id) AS other
-                 FROM {table} WHERE {condition} AND {} GROUP BY t.tenant, t.merchant, t.connection, {alike}
+                 FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
+                 WHERE {} GROUP BY t.tenant, t.merchant, t.connection, {alike}
                  ORDER BY 5 DESC, 8 LIMIT ${}) AS g
              CROSS JOIN {table} CROSS JOIN connection AS c
              WHERE t.tenant = g.tenant AND t.merchant = g.merchant AND t.id = g.one
