@@ -29,7 +29,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     println!("cargo::rerun-if-env-changed=MILLRACE_WEB");
-    println!("cargo::rerun-if-changed=build.rs");
     let without = env::var("MILLRACE_WEB").is_ok_and(|value| value == "none");
     let dist = root.join("web/dist");
     // What is not there counts as changed each time; where nothing of it is wanted, nothing is built anew for it.

@@ -173,31 +173,25 @@ const OTHERS: &str = "others";
 
 /// What a reason has in common with others of its kind: numbers and quoted names are taken out.
 pub fn cause_of(reason: &str) -> String {
-    /// Letters of a reason that are looked at, and letters of a cause.
-    const LOOKED_AT: usize = 400;
-    const LONGEST: usize = 200;
-    let mut cause = String::with_capacity(reason.len().min(LONGEST));
-    let (mut letters, mut quoted, mut number) = (0, false, false);
-    for c in reason.chars().take(LOOKED_AT) {
-        let shown = match c {
-            '"' => {
-                quoted = !quoted;
-                quoted.then_some('…')
+    let mut cause = String::with_capacity(reason.len().min(200));
+    let mut quote = None;
+    for c in reason.chars().take(400) {
+        match quote {
+            Some(end) if c == end => quote = None,
+            Some(_) => {}
+            None if c == '"' => {
+                quote = Some('"');
+                cause.push('…');
             }
-            _ if quoted => None,
-            _ if c.is_ascii_digit() => (!number).then_some('#'),
-            _ => Some(c),
-        };
-        let Some(shown) = shown else { continue };
-        // A reason's own # stands for the number behind it, too.
-        number = shown == '#';
-        if letters == LONGEST {
-            break;
+            None if c.is_ascii_digit() => {
+                if !cause.ends_with('#') {
+                    cause.push('#');
+                }
+            }
+            None => cause.push(c),
         }
-        letters += 1;
-        cause.push(shown);
     }
-    cause
+    cause.chars().take(200).collect()
 }
 
 /// Puts sightings of the same cause together, and those of too many causes of one kind and connection into one.

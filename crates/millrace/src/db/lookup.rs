@@ -61,7 +61,7 @@ fn seen(access: &Access) -> [Value; 2] {
     [tenant.into(), merchant.into()]
 }
 
-fn key(row: &Row) -> R<ConnectionKey> {
+pub(super) fn key(row: &Row) -> R<ConnectionKey> {
     Ok(ConnectionKey { scope: Scope { tenant: row.parsed(0)?, merchant: row.parsed(1)? }, connection: row.parsed(2)? })
 }
 

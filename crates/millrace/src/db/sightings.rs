@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Access, Channel, Database, R, channels, safety,
     sql::{Row, Tx},
-    troubles::{self, TroubleKind},
+    troubles::{self, MOST_REASONS, TroubleKind},
 };
 
 /// From when on something is taken to be wrong. Divided like all waits.
@@ -38,8 +38,6 @@ const UNKNOWN: SignedDuration = SignedDuration::from_mins(9);
 const FAILING: SignedDuration = SignedDuration::from_hours(1);
 /// A backup is overdue after this.
 const BACKUP: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Rows of one kind that are looked at; what is beyond is counted by the next look.
-const MOST: i64 = 2_000;
 
 /// A connection's things that show one reason.
 struct ByReason {
@@ -126,7 +124,7 @@ impl Database {
 
 async fn of_troubles(tx: &mut Tx, access: &Access, seen: &mut Vec<Sighting>) -> R<()> {
     let kinds = TROUBLES.map(|(kind, ..)| kind);
-    for (trouble, connection) in troubles::by_reason(tx, access, &kinds, MOST).await? {
+    for (trouble, connection) in troubles::by_reason(tx, access, &kinds).await? {
         let Some((_, kind, title)) = TROUBLES.into_iter().find(|(kind, ..)| *kind == trouble.kind) else { continue };
         let why = if kind == AlertKind::Exception { said(&trouble.reason) } else { trouble.reason.clone() };
         seen.push(Sighting {
@@ -149,7 +147,7 @@ async fn by_reason(tx: &mut Tx, tenant: &str, things: &ByReason, seen: &mut Vec<
     let sql = format!(
         "SELECT c.merchant, c.id, c.name, min({reason}), count(*), min(t.id), max(t.id) FROM connection AS c
          JOIN {table} AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id AND {condition}
-         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, {} ORDER BY 5 DESC, 6 LIMIT {MOST}",
+         WHERE c.tenant = $1 GROUP BY c.merchant, c.id, c.name, {} ORDER BY 5 DESC, 6 LIMIT {MOST_REASONS}",
         troubles::without_figures(tx, reason)
     );
     for row in tx.query_built(sql, &[tenant.into()]).await? {

@@ -3,7 +3,7 @@
 use engine::order::OrderState;
 use jiff::Timestamp;
 
-use super::{Access, ConnectionKey, Database, DbError, R, Scope, lists::Conditions, sql::Tx};
+use super::{Access, ConnectionKey, Database, DbError, R, lists::Conditions, lookup, sql::Tx};
 
 /// Of what kind something is that needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,8 +82,8 @@ const ORDER_ERROR: &str = "t.state = 'error' AND t.stuck_by IS NOT NULL";
 /// Orders that are held by what they lack, as `t`.
 const ORDER_HELD: &str = "t.state = 'held' AND t.stuck_by IS NOT NULL";
 
-/// Reasons looked at of one kind.
-const MOST_REASONS: i64 = 2_000;
+/// Reasons looked at of one kind; what is beyond is counted by a later look.
+pub(super) const MOST_REASONS: i64 = 2_000;
 
 const SAME_CONNECTION: &str = "AND t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id";
 
@@ -118,26 +118,21 @@ impl TroubleKind {
     }
 }
 
-/// What shows one reason (but for orders, with whatever figures) with the name of its connection, kind by kind, the most of it first, at most so many of each kind.
-/// All in one statement: each one more is a round trip, and they are waited for one after the other.
-pub(super) async fn by_reason(
-    tx: &mut Tx,
-    access: &Access,
-    kinds: &[TroubleKind],
-    most: i64,
-) -> R<Vec<(Trouble, String)>> {
-    // By their connections: else SQLite goes through all that a tenant has, in the order of the groups.
+/// What shows one reason (but for orders, with whatever figures) with the name of its connection: kind by kind, the most of it
+/// first. All in one statement: each one more is a round trip, and they are waited for one after the other.
+pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kinds: &[TroubleKind]) -> R<Vec<(Trouble, String)>> {
+    // From their connections on, in an order that SQLite keeps: else it goes through all that a tenant has.
     let mut conditions = Conditions::of(access, "c");
-    conditions.values.push(most.into());
+    conditions.values.push(MOST_REASONS.into());
     let parts = kinds.iter().enumerate().map(|(place, kind)| {
         let ((table, condition), (reason, at), alike) = (kind.among(), kind.why(), kind.alike(tx));
         // Counted in an index where there is one; the reason is read of one of each.
         format!(
-            "SELECT {place}, c.tenant, c.merchant, c.id, c.name, {reason}, g.times, g.first_at, g.last_at, g.one, g.other
-             FROM (SELECT t.tenant, t.merchant, t.connection, {alike}, count(*) AS times, min({at}) AS first_at,
+            "SELECT c.tenant, c.merchant, c.id, c.name, {reason}, g.times, g.first_at, g.last_at, g.one, g.other, {place}
+             FROM (SELECT c.tenant, c.merchant, c.id AS connection, {alike}, count(*) AS times, min({at}) AS first_at,
                      max({at}) AS last_at, min(t.id) AS one, max(t.id) AS other
-                 FROM connection AS c JOIN {table} ON {condition} {SAME_CONNECTION}
-                 WHERE {} GROUP BY t.tenant, t.merchant, t.connection, {alike}
+                 FROM connection AS c CROSS JOIN {table} WHERE {condition} {SAME_CONNECTION} AND {}
+                 GROUP BY c.tenant, c.merchant, c.id, {alike}
                  ORDER BY 5 DESC, 8 LIMIT ${}) AS g
              CROSS JOIN {table} CROSS JOIN connection AS c
              WHERE t.tenant = g.tenant AND t.merchant = g.merchant AND t.id = g.one
@@ -146,26 +141,23 @@ pub(super) async fn by_reason(
             conditions.values.len()
         )
     });
-    let sql = format!("{} ORDER BY 1, 7 DESC, 10", parts.collect::<Vec<_>>().join(" UNION ALL "));
+    let sql = format!("{} ORDER BY 11, 6 DESC, 9", parts.collect::<Vec<_>>().join(" UNION ALL "));
     let rows = tx.query_built(sql, &conditions.values).await?;
     rows.iter()
         .map(|row| {
-            let place = usize::try_from(row.int(0)?).ok().and_then(|place| kinds.get(place));
-            let mut examples = vec![row.string(9)?, row.string(10)?];
+            let kind = usize::try_from(row.int(10)?).ok().and_then(|place| kinds.get(place));
+            let mut examples = vec![row.string(8)?, row.string(9)?];
             examples.dedup();
             let trouble = Trouble {
-                kind: *place.ok_or_else(|| DbError::Corrupt("a kind that nobody asked for".to_owned()))?,
-                key: ConnectionKey {
-                    scope: Scope { tenant: row.parsed(1)?, merchant: row.parsed(2)? },
-                    connection: row.parsed(3)?,
-                },
-                reason: row.string(5)?,
-                count: row.int(6)?,
-                first_at: row.time(7)?,
-                last_at: row.time(8)?,
+                kind: *kind.ok_or_else(|| DbError::Corrupt("a kind that nobody asked for".to_owned()))?,
+                key: lookup::key(row)?,
+                reason: row.string(4)?,
+                count: row.int(5)?,
+                first_at: row.time(6)?,
+                last_at: row.time(7)?,
                 examples,
             };
-            Ok((trouble, row.string(4)?))
+            Ok((trouble, row.string(3)?))
         })
         .collect()
 }
@@ -176,7 +168,7 @@ impl Database {
         let access = access.clone();
         self.read(access.clone(), "troubles", move |tx| {
             Box::pin(async move {
-                let found = by_reason(tx, &access, &TroubleKind::ALL, MOST_REASONS).await?;
+                let found = by_reason(tx, &access, &TroubleKind::ALL).await?;
                 Ok(found.into_iter().map(|(trouble, _)| trouble).collect())
             })
         })
