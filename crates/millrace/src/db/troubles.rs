@@ -3,7 +3,12 @@
 use engine::order::OrderState;
 use jiff::Timestamp;
 
-use super::{Access, ConnectionKey, Database, DbError, R, lists::Conditions, lookup, sql::Tx};
+use super::{
+    Access, ConnectionKey, Database, DbError, R,
+    lists::Conditions,
+    lookup,
+    sql::{Tx, Value},
+};
 
 /// Of what kind something is that needs a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,9 +123,9 @@ impl TroubleKind {
     }
 }
 
-/// What shows one reason (but for orders, with whatever figures) with the name of its connection: kind by kind, the most of it
-/// first. All in one statement: each one more is a round trip, and they are waited for one after the other.
-pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kinds: &[TroubleKind]) -> R<Vec<(Trouble, String)>> {
+/// Counts what [`by_reason`] tells. All in one statement: each one more is a round trip, and they are waited for one after the
+/// other.
+fn counting(tx: &Tx, access: &Access, kinds: &[TroubleKind]) -> (String, Vec<Value>) {
     // From their connections on, in an order that SQLite keeps: else it goes through all that a tenant has.
     let mut conditions = Conditions::of(access, "c");
     conditions.values.push(MOST_REASONS.into());
@@ -142,7 +147,14 @@ pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kinds: &[TroubleKind
         )
     });
     let sql = format!("{} ORDER BY 11, 6 DESC, 9", parts.collect::<Vec<_>>().join(" UNION ALL "));
-    let rows = tx.query_built(sql, &conditions.values).await?;
+    (sql, conditions.values)
+}
+
+/// What shows one reason (but for orders, with whatever figures) with the name of its connection: kind by kind, the most of it
+/// first.
+pub(super) async fn by_reason(tx: &mut Tx, access: &Access, kinds: &[TroubleKind]) -> R<Vec<(Trouble, String)>> {
+    let (sql, values) = counting(tx, access, kinds);
+    let rows = tx.query_built(sql, &values).await?;
     rows.iter()
         .map(|row| {
             let kind = usize::try_from(row.int(10)?).ok().and_then(|place| kinds.get(place));
@@ -240,6 +252,54 @@ impl TroubleKind {
             Self::OrderError => Some(OrderState::Error),
             Self::OrderHeld => Some(OrderState::Held),
             Self::Exception | Self::Refused | Self::Unclear => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{DatabaseConfig, Scope};
+
+    /// The steps that SQLite takes are the same however full its tables are.
+    #[tokio::test]
+    async fn what_needs_a_person_is_counted_connection_by_connection_in_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("plans.db").display());
+        let db = Database::open(&DatabaseConfig::new(url)).await.unwrap();
+        let tenant = db.create_tenant("North").await.unwrap();
+        let merchant = db.create_merchant(&tenant, "Acme").await.unwrap();
+        for access in [Access::Tenant(tenant.clone()), Access::Merchant(Scope { tenant, merchant })] {
+            for kind in TroubleKind::ALL {
+                let whose = access.clone();
+                let steps: Vec<String> = db
+                    .read(access.clone(), "plan", move |tx| {
+                        Box::pin(async move {
+                            let (sql, values) = counting(tx, &whose, &[kind]);
+                            let steps = tx.query_built(format!("EXPLAIN QUERY PLAN {sql}"), &values).await?;
+                            steps.iter().map(|step| step.string(3)).collect()
+                        })
+                    })
+                    .await
+                    .unwrap();
+                let index = match kind {
+                    TroubleKind::OrderError | TroubleKind::OrderHeld => "COVERING INDEX orders_stuck",
+                    TroubleKind::Exception => "COVERING INDEX exception_alike",
+                    TroubleKind::Refused | TroubleKind::Unclear => "INDEX effect_by_state",
+                };
+                // Whose they are comes first, then what it has: the rows of everybody else are not read.
+                let whose = steps.iter().position(|step| step.starts_with("SEARCH c USING"));
+                let counted = steps.iter().position(|step| step.starts_with(&format!("SEARCH t USING {index} (")));
+                assert!(
+                    matches!((whose, counted), (Some(whose), Some(counted)) if whose < counted),
+                    "{kind:?}: {steps:?}"
+                );
+                assert!(counted.is_some_and(|step| steps[step].contains("connection=?")), "{kind:?}: {steps:?}");
+                assert!(
+                    !steps.iter().any(|step| step.starts_with("SCAN t") || step.starts_with("SCAN c")),
+                    "{kind:?}: {steps:?}"
+                );
+            }
         }
     }
 }
