@@ -34,10 +34,37 @@ pub struct ConnectorSpec {
     pub role: Role,
     /// Its settings.
     pub fields: &'static [Field],
+    /// The names of those that say to which server secrets are sent, where they are for a tenant to choose. A secret goes only
+    /// where whoever gave it meant it to go: who changes one of these gives the secrets anew.
+    pub destination: &'static [&'static str],
     /// How a sample file is shown, where the settings describe the layout of files.
     pub show: Option<Show>,
     /// How a document is shown, where its format is none that people can read as it is.
     pub documents: Option<ShowDocument>,
+}
+
+impl ConnectorSpec {
+    /// Whether secrets that are `kept`, and not given anew, would go to the server that they were given for.
+    ///
+    /// # Errors
+    /// When the settings name another one: each of these secrets.
+    pub fn secrets_stay<'a>(
+        &self,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+        kept: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), SettingsError> {
+        let of = |values: &BTreeMap<String, String>| {
+            let settings = Settings { values: values.clone(), secrets: BTreeMap::new() };
+            self.destination.iter().map(|name| settings.get(self.fields, name)).collect::<Vec<_>>()
+        };
+        if of(before) == of(after) {
+            return Ok(());
+        }
+        let why = "give it once more: it was given for another server, and is not sent to this one";
+        let problems: Vec<(String, String)> = kept.into_iter().map(|name| (name.clone(), why.to_owned())).collect();
+        if problems.is_empty() { Ok(()) } else { Err(SettingsError { problems }) }
+    }
 }
 
 /// How a setting is entered.

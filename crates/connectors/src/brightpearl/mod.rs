@@ -61,6 +61,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
              documentation for all calls, under every answer that the documentation leaves open.",
     role: Role::OrderSource(build),
     fields: settings::FIELDS,
+    destination: &[],
     show: None,
     documents: None,
 };

@@ -12,7 +12,11 @@ use std::sync::Arc;
 use connect::{BuildContext, ConnectorSpec, Role, Sample, Settings, SettingsError, Shown, Warehouse};
 
 use self::settings::Config;
-use crate::files::{exchange::Exchange, place::anywhere, sample};
+use crate::files::{
+    exchange::Exchange,
+    place::{DESTINATION, anywhere},
+    sample,
+};
 
 /// What the hub knows of this connector.
 pub static SPEC: ConnectorSpec = ConnectorSpec {
@@ -22,6 +26,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "a real OpenSSH server; the file layouts against the simulator only",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    destination: DESTINATION,
     show: Some(show),
     documents: None,
 };

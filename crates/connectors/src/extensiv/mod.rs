@@ -36,6 +36,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "simulator",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    destination: &[],
     show: None,
     documents: None,
 };

@@ -85,6 +85,9 @@ pub(crate) const AFTER_READING: Field = field(
 pub(crate) const TIME_ZONE: Field =
     field("time_zone", "Time zone", FieldKind::Text, Some("UTC"), "Zone of times that name none, e.g. Europe/London.");
 
+/// The settings that say to which server the password and the key go.
+pub(crate) const DESTINATION: &[&str] = &[HOST.name, PORT.name];
+
 /// What [`ORDERS_PER_FILE`] says.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "a real Odoo 19.0; 14 to 18 by its documentation only",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    destination: &["base_url"],
     show: None,
     documents: None,
 };

@@ -28,6 +28,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "the example client, through the real program",
     role: Role::Warehouse(build),
     fields: settings::FIELDS,
+    destination: &[],
     show: None,
     documents: None,
 };

@@ -29,7 +29,7 @@ use crate::files::{
     exchange::is_unfinished,
     mailbox::{LARGEST, Mailbox, equal, json},
     outbox::{Complete, Outbox, Unended, sha256},
-    place::{IN_FOLDER, OUT_FOLDER},
+    place::{DESTINATION, IN_FOLDER, OUT_FOLDER},
     proof,
     witness::{self, Baseline, Fate},
 };
@@ -42,6 +42,7 @@ pub static SPEC: ConnectorSpec = ConnectorSpec {
     proven: "a real OpenSSH server; documents against an independent validator; the conversation against no real partner",
     role: Role::Warehouse(build),
     fields: FIELDS,
+    destination: DESTINATION,
     show: None,
     documents: Some(super::view::document),
 };

@@ -1,13 +1,17 @@
 //! What changed, numbered: for live pages and outgoing webhooks. The numbers count what everybody does, so they stay inside; outside an
 //! event is called by its id.
 
-use connect::{EventId, MerchantId, TenantId};
+use connect::{EventId, MerchantId};
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Access, Database, Event, R,
     records::INSTALLATION,
     sql::{PendingEvent, Tx},
 };
+
+/// Most events that are removed at once: others write meanwhile.
+const TRIMMED: i64 = 5_000;
 
 impl Tx {
     /// Appends an event when this transaction commits.
@@ -139,15 +143,29 @@ impl Database {
         .await
     }
 
-    /// Removes events up to a number; whoever followed must have read them. How many went.
-    pub async fn trim_events(&self, tenant: &TenantId, up_to: i64) -> R<u64> {
-        let tenant = tenant.clone();
-        self.write(&tenant.clone(), "trim_events", move |tx| {
-            Box::pin(async move {
-                tx.execute("DELETE FROM event WHERE tenant = $1 AND number <= $2", &[(&tenant).into(), up_to.into()])
-                    .await
-            })
-        })
-        .await
+    /// Removes events that are so old; whoever follows has read them long since. How many.
+    pub async fn trim_events(&self, access: &Access, age: SignedDuration) -> R<u64> {
+        let mut trimmed = 0;
+        loop {
+            let whose = access.clone();
+            let gone = self
+                .write(access.clone(), "trim_events", move |tx| {
+                    Box::pin(async move {
+                        let before = tx.now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+                        let of = [whose.setting().0.into(), before.into(), TRIMMED.into()];
+                        tx.execute(
+                            "DELETE FROM event WHERE tenant = $1 AND at < $2 AND number IN
+                                 (SELECT number FROM event WHERE tenant = $1 ORDER BY number LIMIT $3)",
+                            &of,
+                        )
+                        .await
+                    })
+                })
+                .await?;
+            trimmed += gone;
+            if gone < TRIMMED.unsigned_abs() {
+                return Ok(trimmed);
+            }
+        }
     }
 }

@@ -125,7 +125,7 @@ async fn find_slice(
     let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
     let now = runtime.clock.now();
     let mut read = orders::read(runtime, &ids).await?;
-    let author = runtime.source.learned().get("note_author").and_then(|id| id.parse::<i64>().ok());
+    let author = runtime.source.own_contact().await?;
     report.unclear.extend(read.forgotten.iter().map(|note| {
         format!(
             "order {}: goods-out note {} was made by the hub itself for goods that had left, while the journal was lost: it is \
@@ -324,12 +324,13 @@ impl Made {
 }
 
 /// Notes as they were when the lost journal decided: without those that it has made since, which in goods-out-note mode reading
-/// has left out already ([`Made`]), and with those that were its requests not yet shipped. Taken wrongly, nothing comes of it but
-/// a look: before anything is sent the order is decided upon as it is.
+/// has left out already ([`Made`]), and with those that were its requests not yet shipped. Where nothing says whose they are, they
+/// stay: what there was without them is looked for as well ([`before_others_made_notes`]). Taken wrongly, nothing comes of it but a
+/// look: before anything is sent the order is decided upon as it is.
 fn as_they_were(notes: &mut Vec<GoodsOutNote>, mode: StartMode, author: Option<i64>, since: Timestamp) {
     match mode {
         StartMode::Order => {
-            let of_others = |note: &GoodsOutNote| author.is_some_and(|own| note.created_by != own);
+            let of_others = |note: &GoodsOutNote| author != Some(note.created_by);
             notes.retain(|note| note.transfer || note.created_at < since || of_others(note));
         }
         StartMode::GoodsOutNote => {
@@ -452,10 +453,10 @@ mod tests {
         let mut own_known = all.to_vec();
         as_they_were(&mut own_known, StartMode::Order, Some(4), since);
         assert_eq!(ids(&own_known), [1, 3]);
-        // Under which contact the hub's own are kept may not be known: then none of the window counts.
+        // Under which contact the hub's own are kept may not be known: then all count, and the order is looked for without them too.
         let mut unknown = all.to_vec();
         as_they_were(&mut unknown, StartMode::Order, None, since);
-        assert_eq!(ids(&unknown), [1]);
+        assert_eq!(ids(&unknown), [1, 2, 3]);
         let mut requests = all.to_vec();
         as_they_were(&mut requests, StartMode::GoodsOutNote, None, since);
         assert_eq!(ids(&requests), [1, 2, 3]);

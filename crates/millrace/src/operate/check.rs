@@ -306,7 +306,7 @@ pub async fn unsaved(
         }
     }
     if let Some(named) = &given.of {
-        // Its secrets go where the given settings say, so this is as good as changing it.
+        // Its secrets are used with the given settings, so this is as good as changing it.
         caller.proves(hub)?;
         let found = endpoints::find(hub, caller, side, named).await?;
         if found.summary.platform != spec.name {
@@ -320,7 +320,10 @@ pub async fn unsaved(
                 values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
             }
         }
-        for (field, secret) in hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await? {
+        let kept = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
+        let not_given = kept.keys().filter(|field| !secrets.contains_key(*field));
+        spec.secrets_stay(&found.summary.values, &values, not_given)?;
+        for (field, secret) in kept {
             secrets.entry(field).or_insert(secret);
         }
         before = Some(found.summary.values);

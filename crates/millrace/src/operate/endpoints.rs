@@ -461,6 +461,8 @@ pub async fn update(
     }
     let mut secrets = hub.db.secrets(&endpoint.scope, &endpoint.summary.id, &hub.keyring).await?;
     let changed = opened(given.secrets);
+    let kept = secrets.keys().filter(|name| !changed.contains_key(*name));
+    spec.secrets_stay(&endpoint.summary.values, &values, kept)?;
     secrets.extend(changed.clone());
     let settings = Settings { values, secrets };
     validate(hub, &caller.tenant, spec, &settings, Some(&endpoint.summary.values))?;

@@ -444,6 +444,11 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
     let spec = endpoints::platform(side, &found.target.platform)?;
     let before = settled(hub, &found).await?;
     let settings = entered(&found, spec, &before, given.settings, given.secrets)?;
+    if let Some(endpoint) = &found.target.endpoint {
+        // Whoever holds the link need not be who gave the secrets that are kept.
+        let kept = hub.db.secret_fields(&found.scope, endpoint).await?;
+        spec.secrets_stay(&before, &settings.values, kept.iter().filter(|name| !settings.secrets.contains_key(*name)))?;
+    }
     endpoints::validate(hub, &found.scope.tenant, spec, &settings, Some(&before))?;
 
     let subject = sign_in::subject("hand_off", &found.id);

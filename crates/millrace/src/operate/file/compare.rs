@@ -325,13 +325,16 @@ impl Comparison<'_> {
             }
         }
         let settings = Settings { values, secrets };
-        if let Err(failure) = endpoints::validate(
-            self.hub,
-            &self.caller.tenant,
-            spec,
-            &settings,
-            before.map(|before| &before.settings.values),
-        ) {
+        let values_before = before.map(|before| &before.settings.values);
+        let given_anew = |name: &String| {
+            self.document.origin != Origin::Remote && given.secrets.keys().any(|key| key.get_ref() == name)
+        };
+        let kept = old_secrets.keys().filter(|name| !given_anew(name));
+        let stays = values_before.map_or(Ok(()), |before| spec.secrets_stay(before, &settings.values, kept));
+        if let Err(failure) = stays
+            .map_err(Failure::from)
+            .and_then(|()| endpoints::validate(self.hub, &self.caller.tenant, spec, &settings, values_before))
+        {
             for problem in failure.problems {
                 self.wrong(&given.name, format!("{} {name:?}: {problem}", side.as_str()));
             }

@@ -313,3 +313,71 @@ async fn a_warehouse_is_handed_off_too() {
     assert_eq!(saved["saved"], true, "{saved}");
     assert_eq!(ada.get("/api/v1/warehouses").await.json()["items"].as_array().unwrap().len(), 1);
 }
+
+/// Otherwise who may change settings, and knows the password of none, would have each sent to a server of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_that_are_kept_go_to_no_other_server() {
+    let installation = Installation::new().await;
+    let mut ada = administrator(&installation).await;
+    ada.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
+    for (platform, settings, secret, elsewhere) in [
+        ("dsfx", json!({ "host": "sftp.example.com", "user": "acme" }), "password", ("host", "evil.example.com")),
+        ("dsfx", json!({ "host": "sftp.example.com", "user": "acme" }), "password", ("port", "2222")),
+        ("csv", json!({ "host": "sftp.example.com", "user": "acme" }), "password", ("host", "evil.example.com")),
+        (
+            "odoo",
+            json!({ "base_url": "https://erp.example.com", "warehouse": "WH", "customer": "Acme" }),
+            "api_key",
+            ("base_url", "https://evil.example.com"),
+        ),
+    ] {
+        let name = format!("{platform} {}", elsewhere.0);
+        let path = format!("/api/v1/warehouses/{}", name.replace(' ', "%20"));
+        let mut new = json!({ "merchant": "Acme", "name": name, "platform": platform, "settings": settings });
+        new["secrets"] = json!({ secret: PASSWORD });
+        let made = ada.post("/api/v1/warehouses", new).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{name}: {}", made.text);
+        let kept = ada.get(&path).await.json();
+
+        let mut moved = kept["settings"].clone();
+        moved[elsewhere.0] = json!(elsewhere.1);
+        let refused = |answer: &Answer| {
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}: {}", answer.text);
+            assert!(
+                answer.text.contains("give it once more") && answer.text.contains(secret),
+                "{name}: {}",
+                answer.text
+            );
+        };
+        refused(&ada.put(&path, json!({ "settings": moved })).await);
+        let test = json!({ "platform": platform, "settings": moved, "of": name });
+        refused(&ada.post("/api/v1/warehouses/test", test).await);
+        // Not by a link of one's own either.
+        let link = ada.post("/api/v1/hand-offs", json!({ "warehouse": name, "fields": [elsewhere.0] })).await;
+        assert_eq!(link.status, StatusCode::CREATED, "{name}: {}", link.text);
+        let given = json!({
+            "token": link.json()["token"], "settings": { elsewhere.0: elsewhere.1 }, "save": "anyway",
+        });
+        refused(&submit(&mut Browser::new(&installation), given).await);
+        // Nor by a file: what it says of secrets is not read over the network.
+        let file = ada.get("/api/v1/configuration").await.text;
+        let with = |value: &Value| format!("{} = {value}", elsewhere.0);
+        let here = kept["settings"].get(elsewhere.0).map(with).filter(|line| file.matches(line).count() == 1);
+        if let Some(line) = here {
+            let file = file.replace(&line, &with(&json!(elsewhere.1)));
+            refused(&ada.put("/api/v1/configuration", json!({ "toml": file })).await);
+        }
+        assert_eq!(ada.get(&path).await.json(), kept, "{name}");
+
+        // What does not lead elsewhere is changed with the secret that is kept, and with a new one everything is.
+        let mut same = kept["settings"].clone();
+        if platform != "odoo" {
+            same["port"] = json!("22");
+            same["user"] = json!("acme-2");
+        }
+        let changed = ada.put(&path, json!({ "settings": same })).await;
+        assert_eq!(changed.status, StatusCode::OK, "{name}: {}", changed.text);
+        let changed = ada.put(&path, json!({ "settings": moved, "secrets": { secret: "another" } })).await;
+        assert_eq!(changed.status, StatusCode::OK, "{name}: {}", changed.text);
+    }
+}
