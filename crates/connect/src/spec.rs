@@ -44,6 +44,15 @@ pub struct ConnectorSpec {
 }
 
 impl ConnectorSpec {
+    /// Whether these settings lead to another server than those before.
+    pub fn moves(&self, before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> bool {
+        let of = |values: &BTreeMap<String, String>| {
+            let settings = Settings { values: values.clone(), secrets: BTreeMap::new() };
+            self.destination.iter().map(|name| settings.get(self.fields, name)).collect::<Vec<_>>()
+        };
+        of(before) != of(after)
+    }
+
     /// Whether secrets that are `kept`, and not given anew, would go to the server that they were given for.
     ///
     /// # Errors
@@ -54,11 +63,7 @@ impl ConnectorSpec {
         after: &BTreeMap<String, String>,
         kept: impl IntoIterator<Item = &'a String>,
     ) -> Result<(), SettingsError> {
-        let of = |values: &BTreeMap<String, String>| {
-            let settings = Settings { values: values.clone(), secrets: BTreeMap::new() };
-            self.destination.iter().map(|name| settings.get(self.fields, name)).collect::<Vec<_>>()
-        };
-        if of(before) == of(after) {
+        if !self.moves(before, after) {
             return Ok(());
         }
         let why = "give it once more: it was given for another server, and is not sent to this one";

@@ -2,21 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use connect::{MerchantId, StoreId, TenantId, WarehouseId};
+use connect::{MerchantId, Secret, Settings, StoreId, TenantId, WarehouseId};
 use serde::Serialize;
 
 use super::{
-    Access, Database, DbError, R, Scope,
+    Access, Database, DbError, R, Scope, TargetKind, audit,
     config::touch_endpoint,
     desk,
     facts::scope_values,
     oauth,
     queries::{self, Stretch},
+    secrets,
     sql::{Tx, json},
     views::Page,
 };
+use crate::seal::Keyring;
 
-/// A store or warehouse account to keep. Secrets are put beside it with [`Database::put_secret`].
+/// A change of a store or warehouse, or a new one.
+#[derive(Clone)]
+pub struct EndpointChange {
+    /// Which of the two.
+    pub kind: TargetKind,
+    /// Its id, and the plain settings that the change was decided on; `None`: it is made.
+    pub known: Option<(String, BTreeMap<String, String>)>,
+    /// What it becomes. Without a name, the one that is there stays.
+    pub new: NewEndpoint,
+    /// Secrets to replace; an empty one is removed.
+    pub secrets: BTreeMap<String, Secret>,
+    /// The settings lead to another server, so no secret may stay that is not given anew.
+    pub moves: bool,
+}
+
+/// A store or warehouse account to keep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewEndpoint {
     /// What people call it; unique in the tenant.
@@ -87,23 +104,6 @@ pub(super) async fn insert_store(tx: &mut Tx, scope: &Scope, new: NewEndpoint) -
     Ok(id)
 }
 
-/// Writes a store's name, account and plain settings anew.
-pub(super) async fn rewrite_store(tx: &mut Tx, scope: &Scope, id: &StoreId, new: NewEndpoint) -> R<()> {
-    let [tenant, merchant] = scope_values(scope);
-    let account = new.account.to_lowercase();
-    let done = tx
-        .execute(
-            "UPDATE store SET name = $4, account = $5, settings = $6 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-            &[tenant, merchant, id.into(), (&new.name).into(), account.into(), json(&new.values)?.into()],
-        )
-        .await
-        .map_err(taken("store", &new.name))?;
-    if done == 0 {
-        return Err(DbError::NotFound(format!("store {id}")));
-    }
-    touch_endpoint(tx, scope, id.as_str()).await
-}
-
 /// Writes a new warehouse down.
 pub(super) async fn insert_warehouse(tx: &mut Tx, scope: &Scope, new: NewEndpoint) -> R<WarehouseId> {
     let [tenant, merchant] = scope_values(scope);
@@ -127,20 +127,72 @@ pub(super) async fn insert_warehouse(tx: &mut Tx, scope: &Scope, new: NewEndpoin
     Ok(id)
 }
 
-/// Writes a warehouse's name and plain settings anew.
-pub(super) async fn rewrite_warehouse(tx: &mut Tx, scope: &Scope, id: &WarehouseId, new: NewEndpoint) -> R<()> {
+/// Writes settings, account and name anew, where the settings are still those that this was decided on.
+async fn rewrite(
+    tx: &mut Tx,
+    scope: &Scope,
+    kind: TargetKind,
+    id: &str,
+    before: &BTreeMap<String, String>,
+    new: &NewEndpoint,
+) -> R<()> {
     let [tenant, merchant] = scope_values(scope);
-    let done = tx
-        .execute(
-            "UPDATE warehouse SET name = $4, settings = $5 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-            &[tenant, merchant, id.into(), (&new.name).into(), json(&new.values)?.into()],
-        )
-        .await
-        .map_err(taken("warehouse", &new.name))?;
-    if done == 0 {
-        return Err(DbError::NotFound(format!("warehouse {id}")));
+    let what = kind.as_str();
+    let mut values =
+        vec![tenant, merchant, id.into(), (&new.name).into(), json(&new.values)?.into(), json(before)?.into()];
+    let sql = match kind {
+        TargetKind::Store => {
+            values.push(new.account.to_lowercase().into());
+            "UPDATE store SET name = CASE WHEN $4 = '' THEN name ELSE $4 END, settings = $5, account = $7
+             WHERE tenant = $1 AND merchant = $2 AND id = $3 AND settings = $6"
+        }
+        TargetKind::Warehouse => {
+            "UPDATE warehouse SET name = CASE WHEN $4 = '' THEN name ELSE $4 END, settings = $5
+             WHERE tenant = $1 AND merchant = $2 AND id = $3 AND settings = $6"
+        }
+    };
+    if tx.execute(sql, &values).await.map_err(taken(what, &new.name))? > 0 {
+        return Ok(());
     }
-    touch_endpoint(tx, scope, id.as_str()).await
+    let sql = match kind {
+        TargetKind::Store => "SELECT 1 FROM store WHERE tenant = $1 AND merchant = $2 AND id = $3",
+        TargetKind::Warehouse => "SELECT 1 FROM warehouse WHERE tenant = $1 AND merchant = $2 AND id = $3",
+    };
+    values.truncate(3);
+    match tx.first(sql, &values).await? {
+        Some(_) => Err(changed_meanwhile(what)),
+        None => Err(DbError::NotFound(format!("{what} {id}"))),
+    }
+}
+
+fn changed_meanwhile(what: &str) -> DbError {
+    DbError::Conflict(format!("the {what} was changed meanwhile: look at it, and try again"))
+}
+
+/// Makes a store or warehouse, or changes it, with its secrets. Its id. Its connections are built anew.
+pub(super) async fn keep(tx: &mut Tx, scope: &Scope, change: EndpointChange, keyring: &Keyring) -> R<String> {
+    let EndpointChange { kind, known, new, secrets, moves } = change;
+    let id = match (known, kind) {
+        (None, TargetKind::Store) => insert_store(tx, scope, new).await?.to_string(),
+        (None, TargetKind::Warehouse) => insert_warehouse(tx, scope, new).await?.to_string(),
+        (Some((id, before)), kind) => {
+            rewrite(tx, scope, kind, &id, &before, &new).await?;
+            let kept = secrets::fields(tx, scope, &id).await?;
+            if moves && kept.iter().any(|field| !secrets.contains_key(field)) {
+                return Err(changed_meanwhile(kind.as_str()));
+            }
+            id
+        }
+    };
+    for (field, secret) in &secrets {
+        if secret.is_empty() {
+            secrets::remove(tx, scope, &id, field).await?;
+        } else {
+            secrets::put(tx, scope, &id, field, secret, keyring).await?;
+        }
+    }
+    touch_endpoint(tx, scope, &id).await?;
+    Ok(id)
 }
 
 impl Database {
@@ -162,20 +214,65 @@ impl Database {
         .await
     }
 
-    /// Changes a store's name, account and plain settings. Its connections are built anew.
-    pub async fn update_store(&self, scope: &Scope, id: &StoreId, new: NewEndpoint) -> R<()> {
-        let (scope, id) = (scope.clone(), id.clone());
-        self.write(&scope.clone(), "update_store", move |tx| {
-            Box::pin(async move { rewrite_store(tx, &scope, &id, new).await })
+    /// Makes a store or warehouse, or changes it, with its secrets and its row of the audit trail: all of it or nothing. Its id.
+    pub async fn keep_endpoint(
+        &self,
+        scope: &Scope,
+        change: EndpointChange,
+        keyring: &Keyring,
+        (actor, action, detail): (&str, &'static str, serde_json::Value),
+    ) -> R<String> {
+        let (scope, keyring, actor) = (scope.clone(), keyring.clone(), actor.to_owned());
+        self.write(&scope.clone(), "keep_endpoint", move |tx| {
+            Box::pin(async move {
+                let id = keep(tx, &scope, change, &keyring).await?;
+                audit::append(tx, scope.tenant.as_str(), &actor, action, &id, &detail.to_string()).await?;
+                Ok(id)
+            })
         })
         .await
     }
 
-    /// Changes a warehouse's name and plain settings. Its connections are built anew.
-    pub async fn update_warehouse(&self, scope: &Scope, id: &WarehouseId, new: NewEndpoint) -> R<()> {
-        let (scope, id) = (scope.clone(), id.clone());
-        self.write(&scope.clone(), "update_warehouse", move |tx| {
-            Box::pin(async move { rewrite_warehouse(tx, &scope, &id, new).await })
+    /// Gives a store or warehouse another name.
+    pub async fn rename_endpoint(&self, scope: &Scope, kind: TargetKind, id: &str, name: &str) -> R<()> {
+        let (scope, id, name) = (scope.clone(), id.to_owned(), name.to_owned());
+        self.write(&scope.clone(), "rename_endpoint", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let sql = match kind {
+                    TargetKind::Store => "UPDATE store SET name = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    TargetKind::Warehouse => {
+                        "UPDATE warehouse SET name = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3"
+                    }
+                };
+                let values = [tenant, merchant, (&id).into(), (&name).into()];
+                let done = tx.execute(sql, &values).await.map_err(taken(kind.as_str(), &name))?;
+                if done == 0 {
+                    return Err(DbError::NotFound(format!("{} {id}", kind.as_str())));
+                }
+                touch_endpoint(tx, &scope, &id).await
+            })
+        })
+        .await
+    }
+
+    /// The settings of a store or warehouse with its secrets, opened, as they are together at one moment.
+    pub async fn endpoint_settings(&self, scope: &Scope, kind: TargetKind, id: &str, keyring: &Keyring) -> R<Settings> {
+        let (scope, id, keyring) = (scope.clone(), id.to_owned(), keyring.clone());
+        self.read(&scope.clone(), "endpoint_settings", move |tx| {
+            Box::pin(async move {
+                let [tenant, merchant] = scope_values(&scope);
+                let sql = match kind {
+                    TargetKind::Store => "SELECT settings FROM store WHERE tenant = $1 AND merchant = $2 AND id = $3",
+                    TargetKind::Warehouse => {
+                        "SELECT settings FROM warehouse WHERE tenant = $1 AND merchant = $2 AND id = $3"
+                    }
+                };
+                let row = tx.first(sql, &[tenant, merchant, (&id).into()]).await?;
+                let row = row.ok_or_else(|| DbError::NotFound(format!("{} {id}", kind.as_str())))?;
+                let values = row.json(0)?;
+                Ok(Settings { values, secrets: secrets::open(tx, &scope, &id, &keyring).await? })
+            })
         })
         .await
     }

@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{Id, IdKind, MerchantId, Secret, ulid};
+use connect::{MerchantId, ulid};
 use jiff::Timestamp;
 
 use super::{
-    Access, Database, DbError, LinkKind, NewEndpoint, NewLink, PersonRights, R, Scope, audit,
-    endpoints::{insert_store, insert_warehouse, rewrite_store, rewrite_warehouse},
+    Access, Database, DbError, EndpointChange, LinkKind, NewLink, PersonRights, R, Scope, audit, endpoints,
     facts::scope_values,
-    links, secrets,
+    links,
     sql::{Row, Tx, json},
 };
 use crate::seal::Keyring;
@@ -25,7 +24,8 @@ pub enum TargetKind {
 }
 
 impl TargetKind {
-    fn as_str(self) -> &'static str {
+    /// The word for people.
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
             Self::Warehouse => "warehouse",
@@ -133,11 +133,6 @@ fn hand_off(row: &Row) -> R<HandOff> {
     })
 }
 
-/// An id as it was kept.
-fn known<K: IdKind>(text: &str) -> R<Id<K>> {
-    text.parse().map_err(|_| DbError::Corrupt(format!("{text:?} is no id of what credentials were handed off for")))
-}
-
 async fn told(tx: &mut Tx, scope: &Scope, actor: &str, action: &str, id: &str, detail: serde_json::Value) -> R<()> {
     audit::append(tx, scope.tenant.as_str(), actor, action, id, &detail.to_string()).await
 }
@@ -155,13 +150,15 @@ impl Database {
                 tx.execute(
                     "UPDATE person_link SET withdrawn_at = $4
                      WHERE tenant = $1 AND used_at IS NULL AND withdrawn_at IS NULL AND id IN (
-                         SELECT id FROM hand_off WHERE tenant = $1 AND merchant = $2 AND name = $3 AND side = $5)",
+                         SELECT id FROM hand_off WHERE tenant = $1 AND merchant = $2 AND side = $5
+                             AND (name = $3 OR endpoint = $6))",
                     &[
                         tenant.clone(),
                         merchant.clone(),
                         (&target.name).into(),
                         now.into(),
                         target.kind.as_str().into(),
+                        target.endpoint.as_deref().into(),
                     ],
                 )
                 .await?;
@@ -304,8 +301,7 @@ impl Database {
         &self,
         found: &HandOff,
         hash: &str,
-        new: NewEndpoint,
-        given: BTreeMap<String, Secret>,
+        change: EndpointChange,
         keyring: &Keyring,
     ) -> R<Option<String>> {
         let (found, hash, keyring) = (found.clone(), hash.to_owned(), keyring.clone());
@@ -315,31 +311,17 @@ impl Database {
                 if !links::use_up(tx, &scope.tenant, &id, &hash).await? {
                     return Ok(None);
                 }
-                let name = new.name.clone();
-                let endpoint = match (target.kind, target.endpoint) {
-                    (TargetKind::Store, Some(store)) => {
-                        rewrite_store(tx, &scope, &known(&store)?, new).await?;
-                        store
-                    }
-                    (TargetKind::Warehouse, Some(warehouse)) => {
-                        rewrite_warehouse(tx, &scope, &known(&warehouse)?, new).await?;
-                        warehouse
-                    }
-                    (TargetKind::Store, None) => insert_store(tx, &scope, new).await?.to_string(),
-                    (TargetKind::Warehouse, None) => insert_warehouse(tx, &scope, new).await?.to_string(),
-                };
-                for (field, secret) in &given {
-                    secrets::put(tx, &scope, &endpoint, field, secret, &keyring).await?;
-                }
+                let fields: BTreeSet<String> = change.secrets.keys().cloned().collect();
+                let endpoint = endpoints::keep(tx, &scope, change, &keyring).await?;
                 let [tenant, merchant] = scope_values(&scope);
                 tx.execute(
                     "UPDATE hand_off SET endpoint = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3",
                     &[tenant, merchant, (&id).into(), (&endpoint).into()],
                 )
                 .await?;
-                let fields: BTreeSet<&str> = given.keys().map(String::as_str).collect();
-                let detail =
-                    serde_json::json!({ target.kind.as_str(): endpoint, "name": name, "secrets_changed": fields });
+                let detail = serde_json::json!({
+                    target.kind.as_str(): endpoint, "name": target.name, "secrets_changed": fields,
+                });
                 told(tx, &scope, &format!("link {id}"), "hand_off.save", &id, detail).await?;
                 Ok(Some(endpoint))
             })

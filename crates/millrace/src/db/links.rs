@@ -121,6 +121,30 @@ pub struct Redeemed {
     pub kind: LinkKind,
 }
 
+/// Takes back the open links that set this person's password: what they rest on is not so any more.
+pub(super) async fn withdraw_resets(tx: &mut Tx, tenant: &TenantId, person: &str) -> R<()> {
+    let now = tx.now;
+    tx.execute(
+        "UPDATE person_link SET withdrawn_at = $3
+         WHERE tenant = $1 AND person = $2 AND used_at IS NULL AND withdrawn_at IS NULL",
+        &[tenant.into(), person.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
+/// Takes back the open links that this person has made.
+pub(super) async fn withdraw_made_by(tx: &mut Tx, tenant: &TenantId, person: &str) -> R<()> {
+    let (now, name) = (tx.now, format!("person {person} ("));
+    tx.execute(
+        "UPDATE person_link SET withdrawn_at = $3
+         WHERE tenant = $1 AND substr(created_by, 1, length($2)) = $2 AND used_at IS NULL AND withdrawn_at IS NULL",
+        &[tenant.into(), name.into(), now.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 const COLUMNS: &str = "tenant, id, kind, person, email, name, role, merchants, installation, created_by, created_at,
     expires_at, used_at, withdrawn_at";
 

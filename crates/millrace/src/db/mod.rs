@@ -110,7 +110,7 @@ pub use effect_records::{
     Arm, AttemptRow, CANNOT_ASK, Claimed, EffectDecision, EffectRow, NewEffect, Settlement, Subject,
     found_before_sending,
 };
-pub use endpoints::{EndpointSummary, NewEndpoint};
+pub use endpoints::{EndpointChange, EndpointSummary, NewEndpoint};
 pub use erasure::Erasable;
 pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};

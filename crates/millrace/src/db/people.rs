@@ -6,7 +6,7 @@ use connect::{MerchantId, Secret, TenantId, ulid};
 use jiff::Timestamp;
 
 use super::{
-    Access, Database, DbError, R, audit, sessions,
+    Access, Database, DbError, R, audit, links, sessions,
     sql::{Row, Tx},
     tenants,
 };
@@ -162,6 +162,7 @@ pub(super) async fn set_password(tx: &mut Tx, tenant: &TenantId, id: &str, passw
         &[tenant.into(), id.into(), password_hash.expose().into()],
     )
     .await?;
+    links::withdraw_resets(tx, tenant, id).await?;
     sessions::end_all(tx, tenant, id).await?;
     Ok(())
 }
@@ -306,6 +307,8 @@ impl Database {
                 )
                 .await?;
                 limit_to(tx, &tenant, &id, &rights).await?;
+                // Whoever might make one for the person as they were may not for what they are now.
+                links::withdraw_resets(tx, &tenant, &id).await?;
                 keep_an_administrator(tx, &tenant, administrators, &person).await?;
                 audit::append(tx, tenant.as_str(), &actor, "person.rights", &id, &told(&person.email, &rights)).await
             })
@@ -333,6 +336,10 @@ impl Database {
                 )
                 .await?;
                 sessions::end_all(tx, &tenant, &id).await?;
+                if disabled {
+                    links::withdraw_resets(tx, &tenant, &id).await?;
+                    links::withdraw_made_by(tx, &tenant, &id).await?;
+                }
                 keep_an_administrator(tx, &tenant, administrators, &person).await?;
                 let action = if disabled { "person.disable" } else { "person.enable" };
                 audit::append(tx, tenant.as_str(), &actor, action, &id, "{}").await

@@ -75,6 +75,29 @@ pub(super) async fn open(tx: &mut Tx, scope: &Scope, object: &str, keyring: &Key
     Ok(secrets)
 }
 
+/// Which secrets of a store or warehouse are set.
+pub(super) async fn fields(tx: &mut Tx, scope: &Scope, object: &str) -> R<Vec<String>> {
+    let [tenant, merchant] = scope_values(scope);
+    let rows = tx
+        .query(
+            "SELECT field FROM secret WHERE tenant = $1 AND merchant = $2 AND object = $3 ORDER BY field",
+            &[tenant, merchant, object.into()],
+        )
+        .await?;
+    rows.iter().map(|row| row.string(0)).collect()
+}
+
+/// Removes a secret.
+pub(super) async fn remove(tx: &mut Tx, scope: &Scope, object: &str, field: &str) -> R<()> {
+    let [tenant, merchant] = scope_values(scope);
+    tx.execute(
+        "DELETE FROM secret WHERE tenant = $1 AND merchant = $2 AND object = $3 AND field = $4",
+        &[tenant, merchant, object.into(), field.into()],
+    )
+    .await?;
+    Ok(())
+}
+
 /// Seals a secret, in the place of the one before.
 pub(super) async fn put(
     tx: &mut Tx,
@@ -129,39 +152,11 @@ impl Database {
         .await
     }
 
-    /// Removes a secret.
-    pub async fn delete_secret(&self, scope: &Scope, object: &str, field: &str) -> R<()> {
-        let (scope, object, field) = (scope.clone(), object.to_owned(), field.to_owned());
-        self.write(&scope.clone(), "delete_secret", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                tx.execute(
-                    "DELETE FROM secret WHERE tenant = $1 AND merchant = $2 AND object = $3 AND field = $4",
-                    &[tenant, merchant, (&object).into(), field.into()],
-                )
-                .await?;
-                config::touch_endpoint(tx, &scope, &object).await
-            })
-        })
-        .await
-    }
-
     /// Which secrets of a store or warehouse are set.
     pub async fn secret_fields(&self, scope: &Scope, object: &str) -> R<Vec<String>> {
         let (scope, object) = (scope.clone(), object.to_owned());
-        self.read(&scope.clone(), "secret_fields", move |tx| {
-            Box::pin(async move {
-                let [tenant, merchant] = scope_values(&scope);
-                let rows = tx
-                    .query(
-                        "SELECT field FROM secret WHERE tenant = $1 AND merchant = $2 AND object = $3 ORDER BY field",
-                        &[tenant, merchant, object.into()],
-                    )
-                    .await?;
-                rows.iter().map(|row| row.string(0)).collect()
-            })
-        })
-        .await
+        self.read(&scope.clone(), "secret_fields", move |tx| Box::pin(async move { fields(tx, &scope, &object).await }))
+            .await
     }
 
     /// The secrets of a store or warehouse, opened: for testing its settings before a connection exists.

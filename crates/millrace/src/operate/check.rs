@@ -216,6 +216,8 @@ pub async fn endpoint(
     caller.needs(Role::Staff)?;
     if trust {
         caller.administers()?;
+        // From then on the credentials go there.
+        caller.proves(hub)?;
     }
     let found = endpoints::find(hub, caller, side, named).await?;
     one(hub, caller, side, &found, trust).await
@@ -228,8 +230,8 @@ async fn one(
     found: &Endpoint,
     trust: bool,
 ) -> Result<EndpointCheckOut, Failure> {
-    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
-    let mut settings = Settings { values: found.summary.values.clone(), secrets };
+    // Both as they are at one moment: a secret goes only where the settings beside it lead.
+    let mut settings = hub.db.endpoint_settings(&found.scope, side.into(), &found.summary.id, &hub.keyring).await?;
     let store = found.store_key();
     let tenant = &found.scope.tenant;
     let (name, platform) = (found.summary.name.as_str(), found.summary.platform.as_str());
@@ -239,7 +241,16 @@ async fn one(
         let mut values = settings.values.clone();
         values.extend(told.learned.clone());
         let learned = Settings { values, secrets: BTreeMap::new() };
-        endpoints::keep(hub, caller, side, &found.scope, Some(&found.summary.id), name, spec, learned.clone()).await?;
+        let kept = endpoints::Keep {
+            side,
+            scope: &found.scope,
+            known: Some((&found.summary.id, &settings.values)),
+            name,
+            renamed: false,
+            spec,
+            settings: learned.clone(),
+        };
+        endpoints::keep(hub, caller, kept).await?;
         // Now that the server is known, sign in to it as well.
         settings = Settings { values: learned.values, secrets: settings.secrets };
         let learned = told.learned;
@@ -315,18 +326,18 @@ pub async fn unsaved(
                 vec![Problem::new("of", "name one on the same platform, or none")],
             ));
         }
+        let kept = hub.db.endpoint_settings(&found.scope, side.into(), &found.summary.id, &hub.keyring).await?;
         for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
-            if let Some(learned) = found.summary.values.get(field.name) {
+            if let Some(learned) = kept.values.get(field.name) {
                 values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
             }
         }
-        let kept = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
-        let not_given = kept.keys().filter(|field| !secrets.contains_key(*field));
-        spec.secrets_stay(&found.summary.values, &values, not_given)?;
-        for (field, secret) in kept {
+        let not_given = kept.secrets.keys().filter(|field| !secrets.contains_key(*field));
+        spec.secrets_stay(&kept.values, &values, not_given)?;
+        for (field, secret) in kept.secrets {
             secrets.entry(field).or_insert(secret);
         }
-        before = Some(found.summary.values);
+        before = Some(kept.values);
         own = Some(found.summary.id);
     }
     let settings = Settings { values, secrets };

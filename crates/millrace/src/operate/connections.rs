@@ -437,6 +437,10 @@ pub async fn update_settings(
     let record = hub.db.connection(&key, &hub.keyring).await?;
     let choices = check::source_of(hub, &key).await?.choices().await?;
     let settings = resolved(given, &choices)?;
+    if settings.stock != record.settings.stock {
+        // These brakes, and whether two people approve, stand between a wrong count and what is sold.
+        caller.proves(hub)?;
+    }
     write_settings(hub, caller, &record, &record.name, &settings).await?;
     detail(hub, caller, &key).await
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::{Caller, Failure, Hub, PageOut, PagingQuery, Problem, drafts, id, platforms as names, quoted};
-use crate::db::{EndpointSummary, MerchantRecord, NewEndpoint, Scope, StoreKey};
+use crate::db::{EndpointChange, EndpointSummary, MerchantRecord, NewEndpoint, Scope, StoreKey, TargetKind};
 
 /// Which role an account plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -33,6 +33,15 @@ impl Side {
             (self, role),
             (Self::Store, connect::Role::OrderSource(_)) | (Self::Warehouse, connect::Role::Warehouse(_))
         )
+    }
+}
+
+impl From<Side> for TargetKind {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Store => Self::Store,
+            Side::Warehouse => Self::Warehouse,
+        }
     }
 }
 
@@ -434,7 +443,8 @@ pub async fn create(hub: &Hub, caller: &Caller, side: Side, given: NewEndpointIn
     let spec = platform(side, &given.platform)?;
     // Over the network nobody is the operator, whatever the key may do.
     validate(hub, &caller.tenant, spec, &settings, None)?;
-    let made = keep(hub, caller, side, &scope, None, &name, spec, settings).await?;
+    let kept = Keep { side, scope: &scope, known: None, name: &name, renamed: true, spec, settings };
+    let made = keep(hub, caller, kept).await?;
     out(hub, find(hub, caller, side, &made).await?).await
 }
 
@@ -453,23 +463,31 @@ pub async fn update(
     caller.proves(hub)?;
     let endpoint = find(hub, caller, side, named).await?;
     let spec = platform(side, &endpoint.summary.platform)?;
+    let id = endpoint.summary.id;
+    let Settings { values: before, mut secrets } =
+        hub.db.endpoint_settings(&endpoint.scope, side.into(), &id, &hub.keyring).await?;
     let mut values = kept(given.settings);
     for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
-        if let Some(learned) = endpoint.summary.values.get(field.name) {
+        if let Some(learned) = before.get(field.name) {
             values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
         }
     }
-    let mut secrets = hub.db.secrets(&endpoint.scope, &endpoint.summary.id, &hub.keyring).await?;
     let changed = opened(given.secrets);
-    let kept = secrets.keys().filter(|name| !changed.contains_key(*name));
-    spec.secrets_stay(&endpoint.summary.values, &values, kept)?;
+    spec.secrets_stay(&before, &values, secrets.keys().filter(|name| !changed.contains_key(*name)))?;
     secrets.extend(changed.clone());
     let settings = Settings { values, secrets };
-    validate(hub, &caller.tenant, spec, &settings, Some(&endpoint.summary.values))?;
-    let name = given.name.as_deref().map_or_else(|| Ok(endpoint.summary.name.clone()), name)?;
-    let changed = Settings { values: settings.values, secrets: changed };
-    let id = endpoint.summary.id.clone();
-    keep(hub, caller, side, &endpoint.scope, Some(&id), &name, spec, changed).await?;
+    validate(hub, &caller.tenant, spec, &settings, Some(&before))?;
+    let new_name = given.name.as_deref().map(name).transpose()?;
+    let kept = Keep {
+        side,
+        scope: &endpoint.scope,
+        known: Some((&id, &before)),
+        name: new_name.as_deref().unwrap_or(&endpoint.summary.name),
+        renamed: new_name.is_some(),
+        spec,
+        settings: Settings { values: settings.values, secrets: changed },
+    };
+    keep(hub, caller, kept).await?;
     out(hub, find(hub, caller, side, &id).await?).await
 }
 
@@ -548,45 +566,46 @@ pub(super) fn account(values: &BTreeMap<String, String>) -> String {
     values.get("account_id").map(|code| code.trim().to_lowercase()).unwrap_or_default()
 }
 
-/// Writes an account down: made where `id` is `None`. Its id.
-#[expect(clippy::too_many_arguments, reason = "an account is all of these, and it is written in one place")]
-pub(super) async fn keep(
-    hub: &Hub,
-    caller: &Caller,
-    side: Side,
-    scope: &Scope,
-    id: Option<&str>,
-    name: &str,
-    spec: &ConnectorSpec,
-    settings: Settings,
-) -> Result<String, Failure> {
-    let account = match side {
-        Side::Store => account(&settings.values),
-        Side::Warehouse => String::new(),
-    };
-    let new = NewEndpoint { name: name.to_owned(), platform: spec.name.to_owned(), values: settings.values, account };
-    let db = &hub.db;
-    let (made, action) = match (side, id) {
-        (Side::Store, None) => (db.create_store(scope, new).await?.to_string(), "store.create"),
-        (Side::Warehouse, None) => (db.create_warehouse(scope, new).await?.to_string(), "warehouse.create"),
-        (Side::Store, Some(id)) => {
-            db.update_store(scope, &super::id(id)?, new).await?;
-            (id.to_owned(), "store.update")
-        }
-        (Side::Warehouse, Some(id)) => {
-            db.update_warehouse(scope, &super::id(id)?, new).await?;
-            (id.to_owned(), "warehouse.update")
-        }
-    };
-    let fields: BTreeSet<&str> = settings.secrets.keys().map(String::as_str).collect();
-    let detail = serde_json::json!({ "name": name, "secrets_changed": fields });
-    for (field, secret) in &settings.secrets {
-        if secret.is_empty() {
-            db.delete_secret(scope, &made, field).await?;
-        } else {
-            db.put_secret(scope, &made, field, secret, &hub.keyring).await?;
-        }
+/// What is to be written down of an account.
+pub(super) struct Keep<'a> {
+    pub(super) side: Side,
+    pub(super) scope: &'a Scope,
+    /// Which one, and the plain settings that this was decided on; `None`: it is made.
+    pub(super) known: Option<(&'a str, &'a BTreeMap<String, String>)>,
+    /// Its name; that of a known one is changed where it is `renamed`.
+    pub(super) name: &'a str,
+    pub(super) renamed: bool,
+    pub(super) spec: &'a ConnectorSpec,
+    /// All plain values, and the secrets that change.
+    pub(super) settings: Settings,
+}
+
+impl Keep<'_> {
+    pub(super) fn change(self) -> EndpointChange {
+        let Keep { side, known, name, renamed, spec, settings, .. } = self;
+        let account = match side {
+            Side::Store => account(&settings.values),
+            Side::Warehouse => String::new(),
+        };
+        let moves = known.is_some_and(|(_, before)| spec.moves(before, &settings.values));
+        let name = if renamed || known.is_none() { name } else { "" };
+        let known = known.map(|(id, before)| (id.to_owned(), before.clone()));
+        let platform = spec.name.to_owned();
+        let new = NewEndpoint { name: name.to_owned(), platform, values: settings.values, account };
+        EndpointChange { kind: side.into(), known, new, secrets: settings.secrets, moves }
     }
-    db.audit(&caller.access(), &caller.actor, action, &made, &detail).await?;
-    Ok(made)
+}
+
+/// Writes an account down. Its id.
+pub(super) async fn keep(hub: &Hub, caller: &Caller, kept: Keep<'_>) -> Result<String, Failure> {
+    let action = match (kept.side, kept.known.is_some()) {
+        (Side::Store, false) => "store.create",
+        (Side::Warehouse, false) => "warehouse.create",
+        (Side::Store, true) => "store.update",
+        (Side::Warehouse, true) => "warehouse.update",
+    };
+    let fields: BTreeSet<&str> = kept.settings.secrets.keys().map(String::as_str).collect();
+    let detail = serde_json::json!({ "name": kept.name, "secrets_changed": fields });
+    let scope = kept.scope;
+    Ok(hub.db.keep_endpoint(scope, kept.change(), &hub.keyring, (&caller.actor, action, detail)).await?)
 }

@@ -19,7 +19,7 @@ use super::{
     quoted,
     sign_in::{self, Visitor},
 };
-use crate::db::{DbError, HandOff, Link, LinkKind, NewEndpoint, NewHandOff, Scope, Target, TargetKind};
+use crate::db::{DbError, HandOff, Link, LinkKind, NewHandOff, Scope, Target, TargetKind};
 
 /// So often the credentials of one link are tested at most: a guess at them is no way in, and the account is not locked.
 const MOST_TESTS: u32 = 20;
@@ -344,6 +344,11 @@ pub async fn create(hub: &Hub, caller: &Caller, given: NewHandOffIn) -> Result<L
     let (scope, target, settled) = target(hub, caller, &given).await?;
     let spec = endpoints::platform(side(target.kind), &target.platform)?;
     let fields = asked(spec, &given.fields, &settled).map_err(refused)?;
+    let is_settled = |field: &Field| !field.is_secret() && settled.contains_key(field.name);
+    if spec.fields.iter().any(|field| fields.contains(field.name) && is_settled(field)) {
+        // Whoever may not change them may not have a link change them either.
+        caller.administers()?;
+    }
     let days = match given.days {
         None => links::life(LinkKind::HandOff),
         Some(days) if (1..=MOST_DAYS).contains(&days) => SignedDuration::from_hours(24 * i64::from(days)),
@@ -464,25 +469,30 @@ pub async fn submit(hub: &Hub, visitor: &Visitor, given: HandOffIn) -> Result<Ha
     }
     let saved = keeps(given.save, told.ok);
     if saved {
-        let new = NewEndpoint {
-            name: found.target.name.clone(),
-            platform: spec.name.to_owned(),
-            account: match side {
-                Side::Store => endpoints::account(&settings.values),
-                Side::Warehouse => String::new(),
-            },
-            values: settings.values,
+        let kept = endpoints::Keep {
+            side,
+            scope: &found.scope,
+            known: found.target.endpoint.as_deref().map(|id| (id, &before)),
+            name: &found.target.name,
+            renamed: false,
+            spec,
+            settings,
         };
         let hash = keys::hash(given.token.0.expose());
-        let kept = hub.db.save_hand_off(&found, &hash, new, settings.secrets, &hub.keyring).await;
-        kept.map_err(|error| match error {
-            DbError::Conflict(_) => {
-                Failure::conflict("one of this name was made meanwhile, so this one cannot be kept")
-                    .remedy("Tell whoever sent the link: they make a new one.")
-            }
-            other => other.into(),
-        })?
-        .ok_or_else(gone)?;
+        let saved = hub.db.save_hand_off(&found, &hash, kept.change(), &hub.keyring).await;
+        saved
+            .map_err(|error| match error {
+                DbError::Conflict(_) if found.target.endpoint.is_some() => {
+                    Failure::conflict("its settings were changed meanwhile, so this cannot be kept")
+                        .remedy("Open the link again, look at what is settled, and enter it once more.")
+                }
+                DbError::Conflict(_) => {
+                    Failure::conflict("one of this name was made meanwhile, so this one cannot be kept")
+                        .remedy("Tell whoever sent the link: they make a new one.")
+                }
+                other => other.into(),
+            })?
+            .ok_or_else(gone)?;
         tracing::info!(link.id = found.id, client.address = visitor.address, "credentials were handed off");
     }
     let tests_left = MOST_TESTS.saturating_sub(found.tests + 1);

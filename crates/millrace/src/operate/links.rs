@@ -340,7 +340,7 @@ pub async fn redeem(hub: &Hub, visitor: &Visitor, given: RedeemIn) -> Result<Red
         "a {} link was used",
         link.kind.as_str()
     );
-    sign_in::forgive(hub, visitor, &email).await?;
+    sign_in::begin_anew(hub, &redeemed.tenant, &redeemed.person).await?;
     Ok(RedeemedOut { person: redeemed.person, email })
 }
 

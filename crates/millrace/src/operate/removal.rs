@@ -13,7 +13,7 @@ use super::{
     endpoints::{self, EndpointOut, MerchantOut, Side, name},
     id,
 };
-use crate::db::{ConnectionRecord, DbError, NewEndpoint, OrderQuery, Removed};
+use crate::db::{ConnectionRecord, DbError, OrderQuery, Removed};
 
 /// Another name.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -74,21 +74,10 @@ pub async fn rename_endpoint(
     let (before, target) = (found.summary.name.clone(), found.summary.id.clone());
     let after = name(&given.name)?;
     if after != before {
-        let new = NewEndpoint {
-            name: after.clone(),
-            platform: found.summary.platform,
-            values: found.summary.values,
-            account: found.summary.account,
-        };
+        hub.db.rename_endpoint(&found.scope, side.into(), &target, &after).await?;
         let action = match side {
-            Side::Store => {
-                hub.db.update_store(&found.scope, &id(&target)?, new).await?;
-                "store.rename"
-            }
-            Side::Warehouse => {
-                hub.db.update_warehouse(&found.scope, &id(&target)?, new).await?;
-                "warehouse.rename"
-            }
+            Side::Store => "store.rename",
+            Side::Warehouse => "warehouse.rename",
         };
         renamed(hub, caller, action, &target, &before, &after).await?;
     }

@@ -3,6 +3,8 @@
 //! Whatever is wrong, the answer is in the same words and takes as long: an unknown address, a wrong password and somebody who
 //! may not sign in cannot be told apart. Each try is counted before it is looked at ([`crate::accounts::throttle`]).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use connect::{Secret, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -125,12 +127,29 @@ fn refused() -> Failure {
     Failure::new(FailureKind::SignIn, "there is nobody with this e-mail address and this password")
 }
 
-fn account(email: &str) -> String {
-    subject("account", &email.trim().to_lowercase())
+/// Whose tries are counted together: those for one person, or for an address that nobody has. The same address in another tenant
+/// is another person, who is none of this one's business.
+fn account(email: &str, person: Option<&Person>) -> String {
+    match person {
+        Some(person) => of_person(&person.tenant, &person.id),
+        None => subject("account", &email.trim().to_lowercase()),
+    }
+}
+
+fn of_person(tenant: &TenantId, person: &str) -> String {
+    subject("person", &format!("{tenant} {person}"))
 }
 
 pub(super) fn address(visitor: &Visitor) -> String {
-    subject("address", &visitor.address)
+    subject("address", &network(&visitor.address))
+}
+
+/// Where somebody comes from, as it is counted: whoever has one IPv6 address has the 2⁶⁴ of its network.
+fn network(address: &str) -> String {
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => Ipv6Addr::from(u128::from(address) & (u128::MAX << 64)).to_string(),
+        _ => address.to_owned(),
+    }
 }
 
 /// What is counted, without keeping what somebody typed.
@@ -144,8 +163,13 @@ pub(super) fn subject(kind: &str, what: &str) -> String {
 }
 
 /// Counts a try, or refuses to look at it.
-pub(super) async fn begin_try(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
-    count(hub, visitor, account(email)).await
+pub(super) async fn begin_try(
+    hub: &Hub,
+    visitor: &Visitor,
+    email: &str,
+    person: Option<&Person>,
+) -> Result<(), Failure> {
+    count(hub, visitor, account(email, person)).await
 }
 
 /// Counts a try of this subject and of the address it comes from, or refuses to look at it.
@@ -158,7 +182,7 @@ pub(super) async fn count(hub: &Hub, visitor: &Visitor, subject: String) -> Resu
 
 /// What is counted of sign-ins that begin elsewhere, where nobody is named yet.
 pub(super) fn beginning(visitor: &Visitor) -> String {
-    subject("beginning", &visitor.address)
+    subject("beginning", &network(&visitor.address))
 }
 
 /// Counts a sign-in that begins elsewhere, or refuses to begin it. It is no try of a password, and keeps nobody from giving one.
@@ -185,12 +209,24 @@ async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) ->
     }
 }
 
-/// Forgets the failures of an account: its password was given, or is a new one.
+/// Forgets the failures of a person, who has just proved who they are.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, email: &str) -> Result<(), Failure> {
-    hub.db.end_try(vec![address(visitor)], Some(account(email))).await?;
+pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, person: &Person) -> Result<(), Failure> {
+    forget(hub, vec![address(visitor)], of_person(&person.tenant, &person.id)).await
+}
+
+/// Forgets the failures of a person who has a new password. That was no try: what was counted of where they come from stays.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn begin_anew(hub: &Hub, tenant: &TenantId, person: &str) -> Result<(), Failure> {
+    forget(hub, Vec::new(), of_person(tenant, person)).await
+}
+
+async fn forget(hub: &Hub, tries: Vec<String>, of: String) -> Result<(), Failure> {
+    hub.db.end_try(tries, Some(of)).await?;
     if let Err(error) = hub.db.forget_tries().await {
         tracing::debug!("old tries stay a while longer: {error}");
     }
@@ -241,7 +277,7 @@ async fn prove(
             Given::Right => {}
             Given::Missing => {
                 // It was no wrong try; and no right one either, which would forget the wrong ones.
-                hub.db.end_try(vec![account(email), address(visitor)], None).await?;
+                hub.db.end_try(vec![account(email, Some(&person)), address(visitor)], None).await?;
                 return Err(Failure::new(FailureKind::SecondFactor, "a code of your second factor is needed as well"));
             }
             Given::Wrong => {
@@ -250,7 +286,7 @@ async fn prove(
             }
         }
     }
-    forgive(hub, visitor, email).await?;
+    forgive(hub, visitor, &person).await?;
     Ok((person, hash))
 }
 
@@ -337,7 +373,6 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         ));
     }
     let email = given.email.trim().to_lowercase();
-    begin_try(hub, visitor, &email).await?;
     let tenant = match given.tenant.as_deref() {
         Some(named) => match setup::tenant(hub, Some(named)).await {
             Ok(tenant) => Some(Some(tenant)),
@@ -350,6 +385,7 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         Some(tenant) => hub.db.person_by_email(tenant.as_ref(), &email).await?,
         None => None,
     };
+    begin_try(hub, visitor, &email, known.as_ref().map(|(person, _)| person)).await?;
     let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
     begin(hub, visitor, person, &hash, Proved::Password { several_factors: false }).await
 }
@@ -461,7 +497,7 @@ async fn prove_oneself(
     let own = caller.person()?;
     let person = hub.db.person(&own.tenant, &own.person).await?;
     let email = person.email.clone();
-    begin_try(hub, visitor, &email).await?;
+    begin_try(hub, visitor, &email, Some(&person)).await?;
     let known = hub.db.password_hash(&own.tenant, &own.person).await?.map(|hash| (person, hash));
     prove(hub, visitor, &email, known, given, code).await
 }

@@ -399,16 +399,18 @@ impl Database {
     }
 
     /// The connection whose request this is, and its order.
-    pub async fn connection_of_request(&self, scope: &Scope, request: &str) -> R<Option<(ConnectionKey, i64)>> {
-        let (scope, request) = (scope.clone(), request.to_owned());
+    pub async fn connection_of_request(&self, desk: &DeskKey, request: &str) -> R<Option<(ConnectionKey, i64)>> {
+        let (scope, warehouse, request) = (desk.scope.clone(), desk.warehouse.clone(), request.to_owned());
         self.read(&scope.clone(), "connection_of_request", move |tx| {
             Box::pin(async move {
                 let [tenant, merchant] = scope_values(&scope);
+                // An order that went to another warehouse first has the same key there.
                 let row = tx
                     .first(
-                        "SELECT connection, order_id FROM request WHERE tenant = $1 AND merchant = $2 AND key = $3
-                         ORDER BY id LIMIT 1",
-                        &[tenant, merchant, request.into()],
+                        "SELECT r.connection, r.order_id FROM request AS r
+                             JOIN connection AS c ON c.tenant = r.tenant AND c.merchant = r.merchant AND c.id = r.connection
+                         WHERE r.tenant = $1 AND r.merchant = $2 AND r.key = $3 AND c.warehouse = $4 ORDER BY r.id LIMIT 1",
+                        &[tenant, merchant, request.into(), (&warehouse).into()],
                     )
                     .await?;
                 row.map(|row| Ok((ConnectionKey { scope, connection: row.parsed(0)? }, row.int(1)?))).transpose()

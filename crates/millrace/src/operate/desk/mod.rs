@@ -154,7 +154,7 @@ pub async fn answer_cancel(
 
 /// That it is too late is told where a person's word of it would be. Told again after a crash, it is known already.
 async fn tell_too_late(hub: &Hub, wms: &Wms, request: &str) -> Result<(), Failure> {
-    let Some((connection, order)) = hub.db.connection_of_request(&wms.desk.scope, request).await? else {
+    let Some((connection, order)) = hub.db.connection_of_request(&wms.desk, request).await? else {
         return Ok(());
     };
     let why = "the warehouse's own system said so";

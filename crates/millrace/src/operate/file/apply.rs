@@ -35,11 +35,13 @@ pub async fn apply(hub: &Hub, caller: &Caller, document: &Document) -> Result<Pl
 }
 
 async fn endpoint(hub: &Hub, caller: &Caller, step: EndpointStep) -> Result<(), Failure> {
-    let EndpointStep { side, id: known, name, merchant, platform, settings } = step;
+    let EndpointStep { side, known, name, merchant, platform, settings } = step;
     let merchant = endpoints::merchant(hub, caller, &merchant).await?;
     let scope = Scope { tenant: caller.tenant.clone(), merchant: id(&merchant.id)? };
     let spec = endpoints::platform(side, &platform)?;
-    endpoints::keep(hub, caller, side, &scope, known.as_deref(), &name, spec, settings).await?;
+    let known = known.as_ref().map(|(id, before)| (id.as_str(), before));
+    let kept = endpoints::Keep { side, scope: &scope, known, name: &name, renamed: false, spec, settings };
+    endpoints::keep(hub, caller, kept).await?;
     Ok(())
 }
 

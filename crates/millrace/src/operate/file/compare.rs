@@ -67,7 +67,8 @@ pub(super) enum Step {
 /// A store or warehouse to make or change.
 pub(super) struct EndpointStep {
     pub(super) side: Side,
-    pub(super) id: Option<String>,
+    /// Its id, and its plain settings as they are; `None`: it is made.
+    pub(super) known: Option<(String, BTreeMap<String, String>)>,
     pub(super) name: String,
     pub(super) merchant: String,
     pub(super) platform: String,
@@ -353,7 +354,10 @@ impl Comparison<'_> {
             self.change(action, side.as_str(), name, differences);
             self.steps.push(Step::Endpoint(Box::new(EndpointStep {
                 side,
-                id: known.map(|known| known.summary.id.clone()),
+                known: known.map(|known| {
+                    let before = values_before.cloned().unwrap_or_default();
+                    (known.summary.id.clone(), before)
+                }),
                 name: name.clone(),
                 merchant: given.merchant.get_ref().clone(),
                 platform: spec.name.to_owned(),

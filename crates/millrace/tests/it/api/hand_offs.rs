@@ -326,7 +326,7 @@ async fn secrets_that_are_kept_go_to_no_other_server() {
         ("csv", json!({ "host": "sftp.example.com", "user": "acme" }), "password", ("host", "evil.example.com")),
         (
             "odoo",
-            json!({ "base_url": "https://erp.example.com", "warehouse": "WH", "customer": "Acme" }),
+            json!({ "base_url": "https://erp.example.com", "warehouse": "WH" }),
             "api_key",
             ("base_url", "https://evil.example.com"),
         ),
@@ -380,4 +380,37 @@ async fn secrets_that_are_kept_go_to_no_other_server() {
         let changed = ada.put(&path, json!({ "settings": moved, "secrets": { secret: "another" } })).await;
         assert_eq!(changed.status, StatusCode::OK, "{name}: {}", changed.text);
     }
+}
+
+/// Whoever may not change settings may have none changed by a link of their own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_settled_is_asked_for_by_administrators_only() {
+    let installation = Installation::new().await;
+    let mut ada = administrator(&installation).await;
+    ada.post("/api/v1/merchants", json!({ "name": "Acme" })).await;
+    let new = json!({
+        "merchant": "Acme", "name": "3PL", "platform": "dsfx", "secrets": { "password": PASSWORD },
+        "settings": { "host": "127.0.0.1", "port": "9", "user": "acme" },
+    });
+    assert_eq!(ada.post("/api/v1/warehouses", new).await.status, StatusCode::CREATED);
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "staff" })).await;
+    for fields in [json!(["host", "password"]), json!(["user"])] {
+        let asked = json!({ "warehouse": "3PL", "fields": fields });
+        assert_eq!(bob.post("/api/v1/hand-offs", asked.clone()).await.status, StatusCode::FORBIDDEN, "{fields}");
+        assert_eq!(ada.post("/api/v1/hand-offs", asked).await.status, StatusCode::CREATED, "{fields}");
+    }
+    // Secrets, and what nobody has given yet.
+    let asked = json!({ "warehouse": "3PL", "fields": ["password", "root"] });
+    let link = bob.post("/api/v1/hand-offs", asked).await;
+    assert_eq!(link.status, StatusCode::CREATED, "{}", link.text);
+
+    // What is entered was decided on the settings that were shown: who changed them meanwhile is not overwritten.
+    let changed = json!({ "settings": { "host": "127.0.0.1", "port": "9", "user": "acme-2" } });
+    let given = json!({ "token": link.json()["token"], "secrets": { "password": "new" }, "save": "anyway" });
+    let mut holder = Browser::new(&installation);
+    let (saved, changed) = tokio::join!(submit(&mut holder, given), ada.put("/api/v1/warehouses/3PL", changed));
+    assert_eq!(changed.status, StatusCode::OK, "{}", changed.text);
+    assert!([StatusCode::OK, StatusCode::CONFLICT].contains(&saved.status), "{}", saved.text);
+    let kept = ada.get("/api/v1/warehouses/3PL").await.json();
+    assert_eq!((&kept["name"], &kept["settings"]["user"]), (&json!("3PL"), &json!("acme-2")), "{kept}");
 }

@@ -247,3 +247,40 @@ async fn an_invitation_goes_by_mail_where_there_is_a_mail_server() {
     assert!(made.get("sent_to").is_none() && made.get("not_sent").is_none(), "{made}");
     assert_eq!(mail.mails().len(), 1);
 }
+
+/// A link holds as long as what it rests on: whose password it sets, what they may do, and who made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn links_end_with_what_they_rest_on() {
+    let installation = Installation::new().await;
+    let mut ada = administrator(&installation).await;
+    let mut bob = invited(&mut ada, "bob@example.com", json!({ "role": "administrator" })).await;
+    let mut eve = invited(&mut ada, "eve@example.com", json!({ "role": "staff" })).await;
+    let new = "another password, just as long";
+    let works = async |link: &Value, name: bool| {
+        let mut given = json!({ "token": link["token"], "password": new });
+        if name {
+            given["name"] = json!("Somebody");
+        }
+        Browser::new(&installation).post("/api/v1/links/redeem", given).await.status == StatusCode::CREATED
+    };
+    // Their rights were changed.
+    let reset = bob.post("/api/v1/people/eve@example.com/reset", json!({})).await.json();
+    let rights = json!({ "role": "administrator" });
+    assert_eq!(ada.put("/api/v1/people/eve@example.com", rights).await.status, StatusCode::OK);
+    assert!(!works(&reset, false).await);
+    // They have another password since.
+    let reset = bob.post("/api/v1/people/eve@example.com/reset", json!({})).await.json();
+    let own = json!({ "current": PASSWORD, "new": new });
+    let changed = eve.put("/api/v1/session/password", own).await;
+    assert!(changed.status.is_success(), "{}", changed.text);
+    assert!(!works(&reset, false).await);
+    // Whoever made them is let in no more.
+    let reset = bob.post("/api/v1/people/eve@example.com/reset", json!({})).await.json();
+    let invitation = json!({ "email": "mallory@example.com", "name": "Mallory", "role": "administrator" });
+    let invitation = bob.post("/api/v1/invitations", invitation).await.json();
+    assert_eq!(ada.post("/api/v1/people/bob@example.com/disable", json!({})).await.status, StatusCode::OK);
+    assert!(!works(&reset, false).await && !works(&invitation, true).await);
+    // One that rests on nothing that has changed works.
+    let reset = ada.post("/api/v1/people/eve@example.com/reset", json!({})).await.json();
+    assert!(works(&reset, false).await);
+}

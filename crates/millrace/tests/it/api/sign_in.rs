@@ -292,6 +292,7 @@ async fn what_a_person_proves_lasts_ten_minutes() {
         ("stock/runs/run_1/undo", (undo(), ""), Some((undo(), "?dry_run=true"))),
         ("stores/test", (test(json!({ "of": "BP" })), ""), Some((test(json!({})), ""))),
         ("stores/test", (test(json!({ "draft": "dft_1" })), ""), None),
+        ("warehouses/WH/test", (json!({}), "?trust_host_key=true"), Some((json!({}), ""))),
     ] {
         let answer = ada.post(&format!("/api/v1/{path}{}", asks.1), asks.0).await;
         assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{path}: {}", answer.text);

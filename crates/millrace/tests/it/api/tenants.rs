@@ -153,3 +153,26 @@ async fn a_disabled_tenant_keeps_its_data_and_lets_nobody_in() {
     let actions: Vec<&str> = trail.iter().map(|row| row.action.as_str()).collect();
     assert!(actions.contains(&"tenant.disable") && actions.contains(&"tenant.enable"), "{actions:?}");
 }
+
+/// Somebody else may have the same address in another tenant. That they get in says nothing of whoever guesses at this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gets_in_elsewhere_under_the_same_address_clears_nobody_elses_tries() {
+    let installation = Installation::new().await;
+    administrator(&installation).await;
+    let made = installation.post("/api/v1/tenants", json!({ "name": "North" })).await.json();
+    assert_eq!(come(&installation, &made["link"], "ada@example.com").await, StatusCode::CREATED);
+    let mut refused = 0;
+    for number in 0..20 {
+        let from = |group: u8| format!("198.51.100.{}:1", group + number).parse().unwrap();
+        let mut guesser = Browser { peer: from(0), ..Browser::new(&installation) };
+        match guesser.sign_in("ada@example.com", "wrong, and long").await.status {
+            StatusCode::TOO_MANY_REQUESTS => refused += 1,
+            other => assert_eq!(other, StatusCode::UNAUTHORIZED),
+        }
+        let mut theirs = Browser { peer: from(100), ..Browser::new(&installation) };
+        let given = json!({ "email": "ada@example.com", "password": PASSWORD, "tenant": "North" });
+        let came = theirs.post("/api/v1/session", given).await;
+        assert_eq!(came.status, StatusCode::CREATED, "who guesses at one keeps no other out: {}", came.text);
+    }
+    assert!(refused >= 10, "{refused} of 20 guesses were not looked at");
+}

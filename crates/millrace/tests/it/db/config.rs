@@ -9,7 +9,10 @@ use connect::{Secret, ShipMethod, Side};
 use engine::{schedule::Rule, settings::ConnectionSettings};
 use jiff::{SignedDuration, Timestamp};
 use millrace::{
-    db::{Access, ChannelKind, ChannelRun, DbError, InboxCall, Mappings, NewEndpoint, Ran, RunCause, RunEnd},
+    db::{
+        Access, ChannelKind, ChannelRun, DbError, EndpointChange, InboxCall, Mappings, NewEndpoint, Ran, RunCause,
+        RunEnd, TargetKind,
+    },
     seal::Keyring,
 };
 
@@ -63,12 +66,31 @@ async fn connections_are_set_up_and_taken_down() {
         let values = BTreeMap::from([("account_id".to_owned(), "acme2".to_owned())]);
         let new = NewEndpoint { name: "Shop".to_owned(), platform: String::new(), values, account: "Acme2".to_owned() };
         db.put_secret(&scope, store.as_str(), "password", &Secret::new("pw"), &keyring()).await.unwrap();
-        db.update_store(&scope, &store, new.clone()).await.unwrap();
+        let change = |kind, id: String, before| EndpointChange {
+            kind,
+            known: Some((id, before)),
+            new: new.clone(),
+            secrets: BTreeMap::new(),
+            moves: false,
+        };
+        let told = || ("somebody", "endpoint.update", serde_json::json!({}));
+        let before = db.stores(&(&tenant).into()).await.unwrap()[0].values.clone();
+        let stale =
+            change(TargetKind::Store, store.to_string(), BTreeMap::from([("other".to_owned(), "x".to_owned())]));
+        let stale = db.keep_endpoint(&scope, stale, &keyring(), told()).await;
+        assert!(matches!(stale, Err(DbError::Conflict(_))), "decided on other settings: {stale:?}");
+        let changed = change(TargetKind::Store, store.to_string(), before);
+        let elsewhere = EndpointChange { moves: true, ..changed.clone() };
+        let elsewhere = db.keep_endpoint(&scope, elsewhere, &keyring(), told()).await;
+        assert!(matches!(elsewhere, Err(DbError::Conflict(_))), "a secret would go elsewhere: {elsewhere:?}");
+        db.keep_endpoint(&scope, changed, &keyring(), told()).await.unwrap();
         let record = db.connection(&key, &keyring()).await.unwrap();
         assert_eq!((record.revision, record.account.as_str(), record.store.name.as_str()), (5, "acme2", "Shop"));
         assert_eq!(record.store_secrets["password"].expose(), "pw");
         let (_, warehouse) = db.warehouse_by_name(&tenant, &list[0].warehouse_name).await.unwrap();
-        db.update_warehouse(&scope, &warehouse, new).await.unwrap();
+        let before = db.warehouses(&(&scope).into()).await.unwrap()[0].values.clone();
+        let changed = change(TargetKind::Warehouse, warehouse.to_string(), before);
+        db.keep_endpoint(&scope, changed, &keyring(), told()).await.unwrap();
         assert_eq!(db.stores(&(&tenant).into()).await.unwrap().len(), 1);
         assert_eq!(db.warehouses(&(&scope).into()).await.unwrap()[0].name, "Shop");
 
@@ -184,7 +206,7 @@ async fn events_are_numbered_without_gaps() {
         assert_eq!(world.db.events_after(&access, from, 100).await.unwrap().len(), 90);
         assert!(world.db.trim_events(&tenant, SignedDuration::from_secs(-60)).await.unwrap() >= 90);
         assert_eq!(world.db.events_after(&access, 0, 100).await.unwrap(), []);
-        assert_eq!(world.db.last_event().await.unwrap(), from + 90, "numbers go on");
+        assert!(world.db.last_event().await.unwrap() >= from + 90, "numbers go on");
         assert_eq!(world.db.event_number(&access, &ids[7]).await.unwrap(), 0, "what is gone is before everything");
     })
     .await;

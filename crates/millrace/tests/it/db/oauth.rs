@@ -8,7 +8,10 @@ use std::{
 use connect::{NewTokens, OsRandom, Refreshed, Secret};
 use jiff::SignedDuration;
 use millrace::{
-    db::{Access, Database, DbError, NewConsent, NewEndpoint, NewHandOff, Scope, StoreKey, Target, TargetKind},
+    db::{
+        Access, Database, DbError, EndpointChange, NewConsent, NewEndpoint, NewHandOff, Scope, StoreKey, Target,
+        TargetKind,
+    },
     seal::Keyring,
 };
 
@@ -169,12 +172,18 @@ async fn a_hand_off_is_saved_once_and_belongs_to_its_merchant() {
 
         // A name that is taken keeps nothing, and the link is as it was.
         db.create_store(&scope, endpoint("Taken")).await.unwrap();
-        let given = || BTreeMap::from([("password".to_owned(), Secret::new("CANARY"))]);
-        let taken = db.save_hand_off(&found, "hash", endpoint("Taken"), given(), &ring).await;
+        let given = |name| EndpointChange {
+            kind: TargetKind::Store,
+            known: None,
+            new: endpoint(name),
+            secrets: BTreeMap::from([("password".to_owned(), Secret::new("CANARY"))]),
+            moves: false,
+        };
+        let taken = db.save_hand_off(&found, "hash", given("Taken"), &ring).await;
         assert!(matches!(taken, Err(DbError::Conflict(_))), "{taken:?}");
         let (one, two) = tokio::join!(
-            db.save_hand_off(&found, "hash", endpoint("Handed"), given(), &ring),
-            other.save_hand_off(&found, "hash", endpoint("Handed"), given(), &ring)
+            db.save_hand_off(&found, "hash", given("Handed"), &ring),
+            other.save_hand_off(&found, "hash", given("Handed"), &ring)
         );
         let made: Vec<_> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
         assert_eq!(made.len(), 1, "of two at the same time one saves");
