@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
 import { expect, ORDERS, test } from './demo';
 import { places, reset, settled } from './places';
 import { comesIn, faults, pick, sideways } from './steps';
@@ -602,6 +603,47 @@ test('a tenant is made with the link for its first administrator, and disabled',
   await expect(row).toContainText('Disabled');
   await theirs.reload();
   await expect(theirs.getByRole('heading', { name: 'This link does not open' })).toBeVisible();
+});
+
+test('who has an address in two tenants signs in where the link came from, or where they say', async ({ page, demo, browser }) => {
+  await demo.signIn(page);
+  await page.goto(`${demo.base}/tenants`);
+  await page.getByRole('button', { name: 'Make a tenant' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Second house');
+  await dialog.getByRole('button', { name: 'Make it' }).click();
+  const shown = await page.getByRole('status').filter({ hasText: '/setup#' }).innerText();
+  const link = /\/setup#\w+/.exec(shown)?.[0] ?? '';
+  const password = 'four words for a second house';
+  const comeIn = async (on: Page) => {
+    await on.getByLabel('E-mail address').fill(demo.person);
+    await on.getByLabel('Password').fill(password);
+    await on.getByRole('button', { name: 'Sign in' }).click();
+  };
+  const overview = (on: Page) => on.getByRole('heading', { name: 'Overview', level: 1 });
+
+  const theirs = await (await browser.newContext()).newPage();
+  await theirs.goto(`${demo.base}${link}`);
+  await theirs.getByLabel('E-mail address').fill(demo.person);
+  await theirs.getByLabel('Your name').fill('Second');
+  await theirs.getByLabel('Password', { exact: true }).fill(password);
+  await theirs.getByLabel('The same once more').fill(password);
+  await theirs.getByRole('button', { name: 'Create the administrator' }).click();
+  await expect(overview(theirs)).toBeVisible();
+  await theirs.context().clearCookies();
+  await theirs.goto(`${demo.base}/sign-in`);
+  await comeIn(theirs);
+  await expect(overview(theirs)).toBeVisible();
+
+  // Another browser knows nothing of it until it is told.
+  const elsewhere = await (await browser.newContext()).newPage();
+  await elsewhere.goto(`${demo.base}/sign-in`);
+  await comeIn(elsewhere);
+  await expect(elsewhere.getByRole('alert')).toBeVisible();
+  await elsewhere.goto('about:blank');
+  await elsewhere.goto(`${demo.base}/sign-in#tenant=${encodeURIComponent('Second house')}`);
+  await comeIn(elsewhere);
+  await expect(overview(elsewhere)).toBeVisible();
 });
 
 test("a merchant's person sees its own orders and nobody else's, and changes nothing", async ({ page, demo, browser }) => {

@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, done, reading, type Schemas } from '../api/client';
 import { Problem } from '../api/problem';
+import { rememberTenant } from '../api/tenant';
 import { useFaults } from '../parts/faults';
 import { ProblemNote, Waiting } from '../parts/notes';
 import { To } from '../parts/link';
@@ -60,6 +61,7 @@ function Redeem({ token, about }: { token: string; about: About }) {
       const body = { token, password, ...(asksWho ? { email } : {}), ...(asksName ? { name } : {}) };
       const used = await done(api.POST('/api/v1/links/redeem', { body }));
       try {
+        rememberTenant(used.email, used.tenant);
         const session = await signIn({ email: used.email, password });
         client.setQueryData(reading('/api/v1/session').queryKey, session);
         await navigate({ to: '/' });

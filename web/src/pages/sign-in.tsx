@@ -1,10 +1,11 @@
-import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { api, done, reading, setCsrf } from '../api/client';
 import { problemOf, type Problem } from '../api/problem';
 import type { Session } from '../api/session';
+import { rememberTenant, tenantOf } from '../api/tenant';
 import { ProblemNote } from '../parts/notes';
 import { target } from '../parts/link';
 import { Door } from '../shell/door';
@@ -14,12 +15,16 @@ interface Entered {
   email: string;
   password: string;
   code?: string;
+  /** The tenant that is meant now; where none is said, the one that was meant before. */
+  tenant?: string;
 }
 
 /** Signs in and remembers what the answer says. */
 export async function signIn(entered: Entered): Promise<Session> {
-  const session = await done(api.POST('/api/v1/session', { body: entered }));
+  const { tenant = tenantOf(entered.email), ...rest } = entered;
+  const session = await done(api.POST('/api/v1/session', { body: tenant ? { ...rest, tenant } : rest }));
   setCsrf(session.csrf);
+  if (entered.tenant !== undefined) rememberTenant(entered.email, entered.tenant);
   return session;
 }
 
@@ -99,7 +104,8 @@ export function SignIn() {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          attempt.mutate({ email, password, ...(code ? { code } : {}) });
+          const tenant = filled.get('tenant');
+          attempt.mutate({ email, password, ...(code ? { code } : {}), ...(tenant === null ? {} : { tenant }) });
         }}
       >
         <Stack>
@@ -133,6 +139,23 @@ export function SignIn() {
             />
           )}
           {refused && <ProblemNote error={attempt.error} />}
+          {refused && tenantOf(email) !== undefined && (
+            <Text size="sm">
+              In this browser you are signed in where a link let you in last.{' '}
+              <Anchor
+                component="button"
+                type="button"
+                size="sm"
+                onClick={() => {
+                  rememberTenant(email, '');
+                  attempt.reset();
+                }}
+              >
+                Forget that
+              </Anchor>
+              , and try again.
+            </Text>
+          )}
           <Button type="submit" loading={attempt.isPending || demo.isPending}>
             Sign in
           </Button>

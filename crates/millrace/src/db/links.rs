@@ -351,6 +351,15 @@ impl Database {
         .await
     }
 
+    /// Takes back the open links that this person, who administers the installation, has made in a tenant.
+    pub async fn withdraw_made_by(&self, tenant: &TenantId, person: &str) -> R<()> {
+        let (tenant, person) = (tenant.clone(), person.to_owned());
+        self.write(&tenant.clone(), "withdraw_made_by", move |tx| {
+            Box::pin(async move { withdraw_made_by(tx, &tenant, &person).await })
+        })
+        .await
+    }
+
     /// Takes a person's second factor away, so that they can get in without it: an administrator does that for them.
     pub async fn clear_factor(&self, tenant: &TenantId, person: &str, actor: &str) -> R<()> {
         let (tenant, person, actor) = (tenant.clone(), person.to_owned(), actor.to_owned());

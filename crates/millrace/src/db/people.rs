@@ -307,8 +307,9 @@ impl Database {
                 )
                 .await?;
                 limit_to(tx, &tenant, &id, &rights).await?;
-                // Whoever might make one for the person as they were may not for what they are now.
+                // Whoever might make one for the person as they were may not for what they are now; nor may they make what they made.
                 links::withdraw_resets(tx, &tenant, &id).await?;
+                links::withdraw_made_by(tx, &tenant, &id).await?;
                 keep_an_administrator(tx, &tenant, administrators, &person).await?;
                 audit::append(tx, tenant.as_str(), &actor, "person.rights", &id, &told(&person.email, &rights)).await
             })

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use connect::{
-    BuildContext, ErrorKind, FieldKind, OrderSource, Settings, TenantId, Warehouse,
+    BuildContext, ErrorKind, OrderSource, Settings, TenantId, Warehouse,
     clocks::{self, Dated},
 };
 use serde::{Deserialize, Serialize};
@@ -327,11 +327,7 @@ pub async fn unsaved(
             ));
         }
         let kept = hub.db.endpoint_settings(&found.scope, side.into(), &found.summary.id, &hub.keyring).await?;
-        for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
-            if let Some(learned) = kept.values.get(field.name) {
-                values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
-            }
-        }
+        endpoints::learned(spec, &kept.values, &mut values);
         let not_given = kept.secrets.keys().filter(|field| !secrets.contains_key(*field));
         spec.secrets_stay(&kept.values, &values, not_given)?;
         for (field, secret) in kept.secrets {
@@ -506,7 +502,7 @@ pub async fn source_of_store(hub: &Hub, caller: &Caller, named: &str) -> Result<
 /// When there is none for this caller, or its settings cannot be used.
 pub async fn warehouse_of(hub: &Hub, caller: &Caller, named: &str) -> Result<Arc<dyn Warehouse>, Failure> {
     let found = endpoints::find(hub, caller, Side::Warehouse, named).await?;
-    let secrets = hub.db.secrets(&found.scope, &found.summary.id, &hub.keyring).await?;
-    let settings = Settings { values: found.summary.values, secrets };
+    let kept = Side::Warehouse.into();
+    let settings = hub.db.endpoint_settings(&found.scope, kept, &found.summary.id, &hub.keyring).await?;
     ships(hub, &found.scope.tenant, &found.summary.platform, &settings)
 }

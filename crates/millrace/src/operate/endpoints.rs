@@ -467,11 +467,7 @@ pub async fn update(
     let Settings { values: before, mut secrets } =
         hub.db.endpoint_settings(&endpoint.scope, side.into(), &id, &hub.keyring).await?;
     let mut values = kept(given.settings);
-    for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
-        if let Some(learned) = before.get(field.name) {
-            values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
-        }
-    }
+    learned(spec, &before, &mut values);
     let changed = opened(given.secrets);
     spec.secrets_stay(&before, &values, secrets.keys().filter(|name| !changed.contains_key(*name)))?;
     secrets.extend(changed.clone());
@@ -489,6 +485,18 @@ pub async fn update(
     };
     keep(hub, caller, kept).await?;
     out(hub, find(hub, caller, side, &id).await?).await
+}
+
+/// What tests have learned stays, unless it was learned of another server.
+pub(super) fn learned(spec: &ConnectorSpec, before: &BTreeMap<String, String>, values: &mut BTreeMap<String, String>) {
+    if spec.moves(before, values) {
+        return;
+    }
+    for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
+        if let Some(learned) = before.get(field.name) {
+            values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
+        }
+    }
 }
 
 pub(super) fn kept(values: BTreeMap<String, String>) -> BTreeMap<String, String> {

@@ -541,6 +541,10 @@ fn entered(
     }
     let mut all = before.clone();
     all.extend(endpoints::kept(values));
+    if spec.moves(before, &all) {
+        // What was learned of the other server.
+        all.retain(|name, _| !spec.fields.iter().any(|field| field.name == name && field.kind == FieldKind::Learned));
+    }
     let secrets = endpoints::opened(secrets).into_iter().filter(|(_, secret)| !secret.is_empty()).collect();
     Ok(Settings { values: all, secrets })
 }

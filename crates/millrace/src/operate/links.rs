@@ -174,6 +174,8 @@ pub struct RedeemedOut {
     pub person: String,
     /// Sign in with it.
     pub email: String,
+    /// And in this tenant (`tenant` of signing in): another one may know somebody else under the same address.
+    pub tenant: String,
 }
 
 /// Makes a link.
@@ -341,7 +343,7 @@ pub async fn redeem(hub: &Hub, visitor: &Visitor, given: RedeemIn) -> Result<Red
         link.kind.as_str()
     );
     sign_in::begin_anew(hub, &redeemed.tenant, &redeemed.person).await?;
-    Ok(RedeemedOut { person: redeemed.person, email })
+    Ok(RedeemedOut { person: redeemed.person, email, tenant: redeemed.tenant.to_string() })
 }
 
 /// Whether a password may be chosen.

@@ -317,6 +317,7 @@ pub async fn change(hub: &Hub, caller: &Caller, named: &str, given: &RightsIn) -
     let rights = given_rights(hub, caller, given.role, &given.merchants, given.installation).await?;
     let last = PersonRole::Administrator.as_str();
     hub.db.change_rights(&person.tenant, &person.id, rights, last, &caller.actor).await?;
+    end_links_elsewhere(hub, &person).await?;
     show(hub, caller, &person.id).await
 }
 
@@ -329,7 +330,18 @@ pub async fn set_disabled(hub: &Hub, caller: &Caller, named: &str, disabled: boo
     let person = find(hub, caller, named).await?;
     let last = PersonRole::Administrator.as_str();
     hub.db.set_disabled(&person.tenant, &person.id, disabled, last, &caller.actor).await?;
+    end_links_elsewhere(hub, &person).await?;
     show(hub, caller, &person.id).await
+}
+
+/// Links that somebody has made in other tenants than their own, which administrators of the installation can.
+async fn end_links_elsewhere(hub: &Hub, person: &Person) -> Result<(), Failure> {
+    if person.rights.installation {
+        for tenant in hub.db.tenants().await?.into_iter().filter(|tenant| tenant.id != person.tenant) {
+            hub.db.withdraw_made_by(&tenant.id, &person.id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a link by which a person chooses a new password once. The present one stays until then.

@@ -314,7 +314,7 @@ fn asked_at(claims: &Claims, now: Timestamp) -> Timestamp {
 pub async fn finish(hub: &Hub, visitor: &Visitor, token: Option<&str>, given: &CodeIn) -> Result<Begun, Failure> {
     let (_, browser) = browser(token)?;
     let (person, hash, asked_at) = hub.db.waiting_provider_flow(&browser).await?.ok_or_else(unknown)?;
-    sign_in::begin_try(hub, visitor, &person.email, Some(&person)).await?;
+    sign_in::count(hub, visitor, sign_in::of_person(&person)).await?;
     match second_factor::given(hub, &person, Some(&given.code)).await? {
         Given::Right => {}
         Given::Missing | Given::Wrong => {
@@ -325,7 +325,7 @@ pub async fn finish(hub: &Hub, visitor: &Visitor, token: Option<&str>, given: &C
     if !hub.db.end_provider_flow(&browser).await? {
         return Err(unknown());
     }
-    sign_in::forgive(hub, visitor, &person).await?;
+    sign_in::forgive(hub, visitor, sign_in::of_person(&person)).await?;
     sign_in::begin(hub, visitor, person, &hash, Proved::Provider { asked_at, several_factors: false }).await
 }
 

@@ -127,17 +127,15 @@ fn refused() -> Failure {
     Failure::new(FailureKind::SignIn, "there is nobody with this e-mail address and this password")
 }
 
-/// Whose tries are counted together: those for one person, or for an address that nobody has. The same address in another tenant
-/// is another person, who is none of this one's business.
-fn account(email: &str, person: Option<&Person>) -> String {
-    match person {
-        Some(person) => of_person(&person.tenant, &person.id),
-        None => subject("account", &email.trim().to_lowercase()),
-    }
+/// Tries for an address in a tenant as it was named, or in none: whether somebody has it there does not show. The same address in
+/// another tenant is another person, who is none of this one's business.
+fn of_address(email: &str, tenant: Option<&str>) -> String {
+    subject("account", &format!("{}\0{}", tenant.unwrap_or_default().trim(), email.trim().to_lowercase()))
 }
 
-fn of_person(tenant: &TenantId, person: &str) -> String {
-    subject("person", &format!("{tenant} {person}"))
+/// Tries for somebody who is known already.
+pub(super) fn of_person(person: &Person) -> String {
+    subject("person", &format!("{}\0{}", person.tenant, person.id))
 }
 
 pub(super) fn address(visitor: &Visitor) -> String {
@@ -160,16 +158,6 @@ pub(super) fn subject(kind: &str, what: &str) -> String {
         hash.update([0]);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Counts a try, or refuses to look at it.
-pub(super) async fn begin_try(
-    hub: &Hub,
-    visitor: &Visitor,
-    email: &str,
-    person: Option<&Person>,
-) -> Result<(), Failure> {
-    count(hub, visitor, account(email, person)).await
 }
 
 /// Counts a try of this subject and of the address it comes from, or refuses to look at it.
@@ -209,26 +197,35 @@ async fn counted(hub: &Hub, visitor: &Visitor, subjects: Vec<(String, Rule)>) ->
     }
 }
 
-/// Forgets the failures of a person, who has just proved who they are.
+/// Forgets the failures of this subject, which was just proved.
 ///
 /// # Errors
 /// When the database cannot be reached.
-pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, person: &Person) -> Result<(), Failure> {
-    forget(hub, vec![address(visitor)], of_person(&person.tenant, &person.id)).await
-}
-
-/// Forgets the failures of a person who has a new password. That was no try: what was counted of where they come from stays.
-///
-/// # Errors
-/// When the database cannot be reached.
-pub(super) async fn begin_anew(hub: &Hub, tenant: &TenantId, person: &str) -> Result<(), Failure> {
-    forget(hub, Vec::new(), of_person(tenant, person)).await
-}
-
-async fn forget(hub: &Hub, tries: Vec<String>, of: String) -> Result<(), Failure> {
-    hub.db.end_try(tries, Some(of)).await?;
+pub(super) async fn forgive(hub: &Hub, visitor: &Visitor, subject: String) -> Result<(), Failure> {
+    hub.db.end_try(vec![address(visitor)], Some(subject)).await?;
     if let Err(error) = hub.db.forget_tries().await {
         tracing::debug!("old tries stay a while longer: {error}");
+    }
+    Ok(())
+}
+
+/// Forgets the failures of a person who has a new password, however they name their tenant. That was no try: what was counted of
+/// where they come from stays.
+///
+/// # Errors
+/// When the database cannot be reached.
+pub(super) async fn begin_anew(hub: &Hub, tenant: &TenantId, id: &str) -> Result<(), Failure> {
+    let person = hub.db.person(tenant, id).await?;
+    let tenants = hub.db.tenants().await?;
+    let name = tenants.iter().find(|one| one.id == *tenant).map(|one| one.name.as_str());
+    let mut subjects = vec![of_person(&person), of_address(&person.email, Some(tenant.as_str()))];
+    subjects.extend(name.map(|name| of_address(&person.email, Some(name))));
+    let meant = hub.db.person_by_email(None, &person.email).await?;
+    if meant.is_some_and(|(meant, _)| meant.tenant == *tenant) {
+        subjects.push(of_address(&person.email, None));
+    }
+    for subject in subjects {
+        hub.db.end_try(Vec::new(), Some(subject)).await?;
     }
     Ok(())
 }
@@ -252,7 +249,7 @@ pub(super) async fn told(
 async fn prove(
     hub: &Hub,
     visitor: &Visitor,
-    email: &str,
+    (email, counted): (&str, String),
     known: Option<(Person, Secret)>,
     given: &SecretIn,
     code: Option<&SecretIn>,
@@ -277,7 +274,7 @@ async fn prove(
             Given::Right => {}
             Given::Missing => {
                 // It was no wrong try; and no right one either, which would forget the wrong ones.
-                hub.db.end_try(vec![account(email, Some(&person)), address(visitor)], None).await?;
+                hub.db.end_try(vec![counted, address(visitor)], None).await?;
                 return Err(Failure::new(FailureKind::SecondFactor, "a code of your second factor is needed as well"));
             }
             Given::Wrong => {
@@ -286,7 +283,7 @@ async fn prove(
             }
         }
     }
-    forgive(hub, visitor, &person).await?;
+    forgive(hub, visitor, counted).await?;
     Ok((person, hash))
 }
 
@@ -373,6 +370,8 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         ));
     }
     let email = given.email.trim().to_lowercase();
+    let counted = of_address(&email, given.tenant.as_deref());
+    count(hub, visitor, counted.clone()).await?;
     let tenant = match given.tenant.as_deref() {
         Some(named) => match setup::tenant(hub, Some(named)).await {
             Ok(tenant) => Some(Some(tenant)),
@@ -385,8 +384,7 @@ pub async fn sign_in(hub: &Hub, visitor: &Visitor, given: SignInIn) -> Result<Be
         Some(tenant) => hub.db.person_by_email(tenant.as_ref(), &email).await?,
         None => None,
     };
-    begin_try(hub, visitor, &email, known.as_ref().map(|(person, _)| person)).await?;
-    let (person, hash) = prove(hub, visitor, &email, known, &given.password, given.code.as_ref()).await?;
+    let (person, hash) = prove(hub, visitor, (&email, counted), known, &given.password, given.code.as_ref()).await?;
     begin(hub, visitor, person, &hash, Proved::Password { several_factors: false }).await
 }
 
@@ -497,9 +495,10 @@ async fn prove_oneself(
     let own = caller.person()?;
     let person = hub.db.person(&own.tenant, &own.person).await?;
     let email = person.email.clone();
-    begin_try(hub, visitor, &email, Some(&person)).await?;
+    let counted = of_person(&person);
+    count(hub, visitor, counted.clone()).await?;
     let known = hub.db.password_hash(&own.tenant, &own.person).await?.map(|hash| (person, hash));
-    prove(hub, visitor, &email, known, given, code).await
+    prove(hub, visitor, (&email, counted), known, given, code).await
 }
 
 /// Takes the password once more. The session gets another token.

@@ -291,7 +291,7 @@ impl Comparison<'_> {
         let no_secrets = BTreeMap::new();
         let old_secrets = before.map_or(&no_secrets, |before| &before.settings.secrets);
         let mut secrets = old_secrets.clone();
-        let mut changed: BTreeMap<String, Secret> = BTreeMap::new();
+        let (mut changed, mut anew) = (BTreeMap::<String, Secret>::new(), BTreeMap::<String, Secret>::new());
         for (key, reference) in &given.secrets {
             if !spec.fields.iter().any(|field| field.name == key.get_ref() && field.is_secret()) {
                 let known: Vec<&str> =
@@ -311,6 +311,7 @@ impl Comparison<'_> {
                     if old_secrets.get(key.get_ref()).map(Secret::expose) != Some(secret.expose()) {
                         changed.insert(key.get_ref().clone(), secret.clone());
                     }
+                    anew.insert(key.get_ref().clone(), secret.clone());
                     secrets.insert(key.get_ref().clone(), secret);
                 }
             }
@@ -318,19 +319,12 @@ impl Comparison<'_> {
         if self.problems.len() > problems {
             return;
         }
-        if let Some(before) = before {
-            for field in spec.fields.iter().filter(|field| field.kind == FieldKind::Learned) {
-                if let Some(learned) = before.settings.values.get(field.name) {
-                    values.entry(field.name.to_owned()).or_insert_with(|| learned.clone());
-                }
-            }
+        let values_before = before.map(|before| &before.settings.values);
+        if let Some(before) = values_before {
+            endpoints::learned(spec, before, &mut values);
         }
         let settings = Settings { values, secrets };
-        let values_before = before.map(|before| &before.settings.values);
-        let given_anew = |name: &String| {
-            self.document.origin != Origin::Remote && given.secrets.keys().any(|key| key.get_ref() == name)
-        };
-        let kept = old_secrets.keys().filter(|name| !given_anew(name));
+        let kept = old_secrets.keys().filter(|name| !anew.contains_key(*name));
         let stays = values_before.map_or(Ok(()), |before| spec.secrets_stay(before, &settings.values, kept));
         if let Err(failure) = stays
             .map_err(Failure::from)
@@ -361,7 +355,14 @@ impl Comparison<'_> {
                 name: name.clone(),
                 merchant: given.merchant.get_ref().clone(),
                 platform: spec.name.to_owned(),
-                settings: Settings { values: settings.values.clone(), secrets: changed },
+                // What goes to another server is given anew, even where it is the same there.
+                settings: Settings {
+                    secrets: match values_before {
+                        Some(before) if spec.moves(before, &settings.values) => anew,
+                        _ => changed,
+                    },
+                    values: settings.values.clone(),
+                },
             })));
         }
         let line = self.document.at(&given.name);

@@ -176,3 +176,28 @@ async fn who_gets_in_elsewhere_under_the_same_address_clears_nobody_elses_tries(
     }
     assert!(refused >= 10, "{refused} of 20 guesses were not looked at");
 }
+
+/// Tries that count elsewhere would tell who is here.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_often_one_may_try_does_not_say_who_is_there() {
+    let installation = Installation::new().await;
+    administrator(&installation).await;
+    let mut told = Vec::new();
+    for (number, email) in ["ada@example.com", "nobody@example.com"].into_iter().enumerate() {
+        let mut statuses = Vec::new();
+        for tenant in [json!("nowhere"), json!("default"), Value::Null] {
+            for _ in 0..7 {
+                let peer = format!("198.51.100.{}:1", 10 * number + statuses.len() % 10).parse().unwrap();
+                let mut guesser = Browser { peer, ..Browser::new(&installation) };
+                let given = json!({ "email": email, "password": "wrong, and long", "tenant": tenant });
+                statuses.push(guesser.post("/api/v1/session", given).await.status);
+            }
+        }
+        told.push(statuses);
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(
+        told[0].contains(&StatusCode::TOO_MANY_REQUESTS) && told[0].contains(&StatusCode::UNAUTHORIZED),
+        "{told:?}"
+    );
+}

@@ -171,6 +171,34 @@ async fn a_wrong_password_is_told_with_its_own_exit_code() {
     assert!(!ended.all().contains("example-password"));
 }
 
+/// What goes to another server is given with it: the same password may be right there, one that is not in the file is not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_changed_with_its_secrets() {
+    let desk = std::sync::Arc::new(Desk::new());
+    desk.works(&["init"]);
+    let write = |host: &str, secrets: &str| {
+        let text = format!(
+            "[tenant]\nname = \"default\"\n\n[[merchant]]\nname = \"Acme\"\n\n[[warehouse]]\nname = \"WH\"\nmerchant = \"Acme\"\nplatform = \"dsfx\"\n\
+             [warehouse.settings]\nhost = \"{host}\"\nuser = \"acme\"\n{secrets}"
+        );
+        std::fs::write(desk.path().join("millrace.toml"), text).unwrap();
+    };
+    let secrets = "[warehouse.secrets]\npassword = { env = \"BP_PASSWORD\" }\n";
+    write("sftp.example.com", secrets);
+    let applied = typed(&desk, APPLY).await;
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    write("evil.example.com", "");
+    let refused = typed(&desk, APPLY).await;
+    assert!(refused.code != 0 && refused.err.contains("give it once more"), "{}", refused.all());
+    write("sftp2.example.com", secrets);
+    let applied = typed(&desk, APPLY).await;
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    let listed = typed(&desk, &["--json", "warehouses", "list"]).await.json();
+    let shown = &listed["items"][0];
+    assert_eq!((&shown["settings"]["host"], &shown["secrets"][0]), (&"sftp2.example.com".into(), &"password".into()));
+    assert_eq!(changes(&typed(&desk, PLAN).await.json()), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn listings_come_and_go_as_csv() {
     let source = account(0, "example-password").await;
