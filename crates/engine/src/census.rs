@@ -20,6 +20,8 @@ pub struct Patience {
     /// What changed within this time is on its way, not lost: the scan, the journal and the other side's search need a
     /// moment.
     pub grace: Duration,
+    /// What is new at the source waits so long for an import, which may keep to a schedule.
+    pub import: Duration,
     /// A request may wait so long in the queue.
     pub queue: Duration,
     /// An effect may be unknown so long (J4).
@@ -29,12 +31,14 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The product's own figures, all divided by the factor that other waits are divided by. `every` is the time between two
-    /// runs of the orders channel: three of them are always part of the grace.
-    pub fn new(every: Duration, factor: u32) -> Self {
+    /// The product's own figures, all divided by the factor that other waits are divided by. `rest` is the longest that the orders
+    /// channel is meant to rest now. Nothing but what waits for that channel waits with it: what was sent and is not there is lost
+    /// at night as well.
+    pub fn new(rest: Duration, factor: u32) -> Self {
         let factor = factor.max(1);
         Self {
-            grace: Duration::from_secs(300).max(every * 3) / factor,
+            grace: Duration::from_secs(300) / factor,
+            import: Duration::from_secs(300).max(rest * 3) / factor,
             queue: Duration::from_secs(3_600) / factor,
             unknown: Duration::from_secs(900) / factor,
             telling: Duration::from_secs(3_600) / factor,
@@ -245,7 +249,7 @@ fn unknown(facts: &Facts, patience: &Patience, now: Timestamp) -> Place {
     if let Some(why) = &facts.stopped {
         return Place::at(Bucket::Waiting, why.clone());
     }
-    if now <= later(facts.source_changed_at, patience.grace) {
+    if now <= later(facts.source_changed_at, patience.import) {
         return Place::at(Bucket::OnItsWay, "it changed in Brightpearl a moment ago");
     }
     Place::lost(Lost::NotKnown, "it is ready in Brightpearl, and Millrace has no record of it")
@@ -312,7 +316,7 @@ fn without_request(facts: &Facts, known: &Known, patience: &Patience, now: Times
         AtSource::Open => match (&known.held_by_person, &facts.stopped) {
             (Some(why), _) => Place::at(Bucket::Held, why.clone()),
             (None, Some(why)) => Place::at(Bucket::Waiting, why.clone()),
-            _ if now <= later(known.changed_at.max(facts.source_changed_at), patience.grace) => {
+            _ if now <= later(known.changed_at.max(facts.source_changed_at), patience.import) => {
                 Place::at(Bucket::OnItsWay, "it changed a moment ago and is planned if it is still wanted")
             }
             _ => Place::lost(Lost::NothingPlanned, "it is wanted, and nothing of it is planned or at the warehouse"),

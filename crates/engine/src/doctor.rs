@@ -77,6 +77,8 @@ pub struct Facts<'a> {
     pub shipments: &'a [Shipment],
     /// Notes that effects of the hub made or took over.
     pub made: &'a BTreeSet<i64>,
+    /// Rows of it that other connections hold: notes over these are theirs to make, to tell and to take away.
+    pub rows_of_others: &'a BTreeSet<i64>,
     /// A note of it is being made or taken away, or may have been: whose a new one is cannot be said just now.
     pub busy: bool,
     /// Orders it descends from by being split.
@@ -262,6 +264,7 @@ fn of_unlinked(facts: &Facts<'_>, patience: &Patience, now: Timestamp, add: &mut
     let notes = || facts.notes.iter().filter(|note| !note.transfer);
     let loose: Vec<&GoodsOutNote> = notes()
         .filter(|note| ours(note) && !linked.contains(&note.note_id) && now > later(note.created_at, patience.grace))
+        .filter(|note| !note.rows.iter().any(|row| facts.rows_of_others.contains(&row.row_id)))
         .collect();
     let forwarded = facts.requests.iter().any(|request| request.sent);
     let mut flagged = BTreeSet::new();

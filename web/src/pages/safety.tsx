@@ -91,7 +91,7 @@ function Release() {
       explains={
         <Switch
           label="Although something has not been looked up yet"
-          description="It is still looked up before it is sent."
+          description="It is still looked up before it is sent. Without a recovery begun this does not help: nothing is known to be in doubt then."
           checked={force}
           onChange={(event) => setForce(event.currentTarget.checked)}
         />

@@ -12,10 +12,24 @@ use crate::{
 
 const PATIENCE: Patience = Patience {
     grace: Duration::from_secs(300),
+    import: Duration::from_secs(300),
     queue: Duration::from_secs(3_600),
     unknown: Duration::from_secs(900),
     telling: Duration::from_secs(3_600),
 };
+
+/// A schedule of the orders channel delays what it has to take in, and nothing else: what was sent and is not there is lost over a
+/// weekend as well.
+#[test]
+fn a_schedule_delays_imports_only() {
+    let weekend = Patience::new(Duration::from_secs(64 * 3_600), 1);
+    let lost = Request { seen: Some(None), ..sent() };
+    assert_eq!(place(&facts(Some(known(vec![lost]))), &weekend, minutes(6)).lost, Some(Lost::NotAtWarehouse));
+    let new = facts(None);
+    assert_eq!(place(&new, &weekend, minutes(60 * 64)).bucket, Bucket::OnItsWay);
+    assert_eq!(place(&new, &weekend, minutes(60 * 193)).lost, Some(Lost::NotKnown));
+    assert_eq!(place(&facts(Some(known(Vec::new()))), &weekend, minutes(60)).bucket, Bucket::OnItsWay);
+}
 
 fn start() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().unwrap()
@@ -144,8 +158,10 @@ fn names_are_told_apart() {
     let names: BTreeSet<&str> = Bucket::ALL.iter().map(|bucket| bucket.as_str()).collect();
     assert_eq!(names.len(), Bucket::ALL.len());
     let slow = Patience::new(Duration::from_secs(600), 10);
-    assert_eq!(slow.grace, Duration::from_secs(180), "three runs of a slow channel, divided like every wait");
-    assert_eq!(Patience::new(Duration::from_secs(60), 1).grace, Duration::from_secs(300));
+    assert_eq!(slow.import, Duration::from_secs(180), "three runs of a slow channel, divided like every wait");
+    assert_eq!(slow.grace, Duration::from_secs(30), "for what waits for no channel");
+    let usual = Patience::new(Duration::from_secs(60), 1);
+    assert_eq!((usual.grace, usual.import), (Duration::from_secs(300), Duration::from_secs(300)));
 }
 
 fn any_request() -> impl Strategy<Value = Request> {

@@ -90,6 +90,7 @@ struct Case {
     requests: Vec<Request>,
     shipments: Vec<Shipment>,
     made: BTreeSet<i64>,
+    rows_of_others: BTreeSet<i64>,
     busy: bool,
     generations: usize,
 }
@@ -101,6 +102,7 @@ impl Case {
             requests: vec![request(None, &[(10, 4), (11, 2)])],
             shipments: Vec::new(),
             made: BTreeSet::new(),
+            rows_of_others: BTreeSet::new(),
             busy: false,
             generations: 0,
         }
@@ -124,6 +126,7 @@ impl Case {
                 requests: &self.requests,
                 shipments: &self.shipments,
                 made: &self.made,
+                rows_of_others: &self.rows_of_others,
                 busy: self.busy,
                 generations: self.generations,
             },
@@ -208,6 +211,12 @@ fn an_own_note_that_belongs_to_nothing_is_an_orphan() {
     let orphan = || Case::new(vec![note(7, AUTHOR, &[(10, 1)])]);
     orphan().finds(FindingKind::OrphanNote, &Subject::Note(7));
     orphan().with(|case| case.requests.clear()).finds(FindingKind::OrphanNote, &Subject::Note(7));
+    // What another connection of the installation made for its part of the order is neither lost nor to be taken away.
+    let theirs = |case: &mut Case| {
+        case.rows_of_others.insert(10);
+    };
+    orphan().with(theirs).is_well();
+    Case::new(vec![shipped(note(7, AUTHOR, &[(10, 1)]), "1Z")]).with(theirs).is_well();
     orphan().with(|case| case.busy = true).is_well();
     orphan().with(|case| case.made = BTreeSet::from([7])).is_well();
     orphan().with(|case| case.notes[0].created_by = 203).is_well();

@@ -948,7 +948,7 @@ pub struct Release {
     /// Why; kept in the audit trail.
     #[arg(long)]
     pub reason: String,
-    /// Although something has not been looked up yet.
+    /// Although something of the recovery's window has not been looked up yet; does not help where no window is named.
     #[arg(long)]
     pub force: bool,
 }

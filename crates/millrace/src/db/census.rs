@@ -11,6 +11,7 @@ use super::{
     ConnectionKey, Database, R,
     effects::{self, key_values},
     facts::{self, Bundle, RequestRow, ShipmentRow, asked, disposition, may_be_there, scope_values},
+    revise::{self, HeldElsewhere},
     sql::Tx,
 };
 
@@ -144,17 +145,17 @@ impl Database {
             .await
     }
 
-    /// Which of these orders other connections of the installation hold, and who, as far as it may be told.
+    /// Which of these orders other connections of the installation hold, in whole or in part.
     pub async fn held_elsewhere(
         &self,
         key: &ConnectionKey,
         account: &str,
         order_ids: &[i64],
-    ) -> R<BTreeMap<i64, String>> {
+    ) -> R<BTreeMap<i64, HeldElsewhere>> {
         let (key, account, order_ids) = (key.clone(), account.to_owned(), order_ids.to_vec());
         // A write only because the look beyond the tenant takes the orders' locks on PostgreSQL.
         self.write(&key.clone(), "held_elsewhere", move |tx| {
-            Box::pin(async move { super::revise::holders(tx, &key, &account, &order_ids).await })
+            Box::pin(async move { revise::holders(tx, &key, &account, &order_ids).await })
         })
         .await
     }

@@ -132,7 +132,7 @@ pub use overview::{Figures, HourCount};
 pub use people::{Person, PersonRights};
 pub use preflight::{NewPreflight, PreflightEnd, PreflightRow, PreflightWork};
 pub use provider::NewProviderFlow;
-pub use race_answers::SentRequest;
+pub use race_answers::{SentRequest, Wanted};
 pub use races::{Patience, WishOrigin};
 pub use records::{
     Access, ActiveConnection, Advance, Channel, ChannelKind, ChannelSchedule, ConnectionKey, ConnectionRecord,
@@ -142,6 +142,7 @@ pub use records::{
 };
 pub use recovery::{Look, LookedFor, PassView};
 pub use removal::Removed;
+pub use revise::HeldElsewhere;
 pub use safety::{Frozen, FrozenKind, Guard, Lost, Outside, Safety, alarm};
 pub use second_factor::Factor;
 pub use sessions::{NewSession, SessionRow};

@@ -258,6 +258,52 @@ impl Database {
         })
         .await
     }
+
+    /// How the requests of these releases are wanted now.
+    pub async fn wanted_releases(&self, key: &ConnectionKey, releases: &[EffectId]) -> R<BTreeMap<EffectId, Wanted>> {
+        let (key, releases) = (key.clone(), releases.to_vec());
+        self.read(&key.clone(), "wanted_releases", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .among(
+                        "SELECT e.id, CASE WHEN r.live = 0 OR r.cancelled_by_warehouse = 1 OR a.outcome = 'accepted' THEN 0
+                             WHEN r.cancel_wanted IS NOT NULL
+                                 OR a.undecided = 1 AND a.withdrawn = 0 AND a.outcome IN ('pending', 'silent') THEN 1
+                             ELSE 2 END
+                         FROM effect AS e
+                         JOIN request AS r ON r.tenant = e.tenant AND r.merchant = e.merchant AND r.id = e.request_ref
+                         LEFT JOIN race AS a ON a.tenant = r.tenant AND a.merchant = r.merchant AND a.request = r.id
+                         WHERE e.tenant = $1 AND e.merchant = $2 AND e.connection = $3 AND e.id IN (",
+                        ")",
+                        &key_values(&key),
+                        &releases,
+                    )
+                    .await?;
+                rows.iter()
+                    .map(|row| {
+                        let wanted = match row.int(1)? {
+                            0 => Wanted::NoMore,
+                            1 => Wanted::Otherwise,
+                            _ => Wanted::AsItIs,
+                        };
+                        Ok((row.parsed(0)?, wanted))
+                    })
+                    .collect()
+            })
+        })
+        .await
+    }
+}
+
+/// How a request that is to be released for picking is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// As it was sent.
+    AsItIs,
+    /// Somebody wants it stopped or changed, and what becomes of that is not known.
+    Otherwise,
+    /// The warehouse has cancelled it, or something else goes in its place.
+    NoMore,
 }
 
 /// One request differs from what is wanted now. Whether that is new.

@@ -132,15 +132,30 @@ async fn claims_of_others(
     Ok(claims)
 }
 
-/// Who else holds rows of these orders, as far as it may be told.
+/// Another connection of the installation that an order is, in whole or in part, the business of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldElsewhere {
+    /// Who, as far as it may be told.
+    pub holder: String,
+    /// The rows of the order that it holds.
+    pub rows: BTreeSet<i64>,
+}
+
+/// Who else holds rows of these orders, and which.
 pub(super) async fn holders(
     tx: &mut Tx,
     key: &ConnectionKey,
     account: &str,
     order_ids: &[i64],
-) -> R<BTreeMap<i64, String>> {
+) -> R<BTreeMap<i64, HeldElsewhere>> {
     let claims = claims_of_others(tx, key, account, order_ids).await?;
-    Ok(claims.into_iter().filter_map(|(order, rows)| Some((order, rows.into_values().next()?.holder))).collect())
+    Ok(claims
+        .into_iter()
+        .filter_map(|(order, claimed)| {
+            let holder = claimed.values().next()?.holder.clone();
+            Some((order, HeldElsewhere { holder, rows: claimed.into_keys().collect() }))
+        })
+        .collect())
 }
 
 async fn load_known(tx: &mut Tx, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Known>> {

@@ -250,11 +250,15 @@ async fn of_connections(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mu
             });
         }
     }
+    // Every census looks at what an earlier one found and at all that is open: the newest says how it stands.
     let lost = tx
         .query(
             "SELECT c.merchant, c.id, c.name, max(t.unaccounted) FROM connection AS c
              JOIN census AS t ON t.tenant = c.tenant AND t.merchant = c.merchant AND t.connection = c.id
-             WHERE c.tenant = $1 AND t.unaccounted > 0 GROUP BY c.merchant, c.id, c.name",
+             WHERE c.tenant = $1 AND c.enabled = 1 AND t.unaccounted > 0
+                 AND NOT EXISTS (SELECT 1 FROM census AS n WHERE n.tenant = t.tenant AND n.merchant = t.merchant
+                     AND n.connection = t.connection AND n.finished_at > t.finished_at)
+             GROUP BY c.merchant, c.id, c.name",
             &[tenant.into()],
         )
         .await?;

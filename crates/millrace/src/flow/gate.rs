@@ -1,4 +1,4 @@
-//! The last look before an order is sent: is it still wanted, exactly as planned (O4)?
+//! The last look before an order is sent, or released for picking: is it still wanted, exactly as planned (O4)?
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -8,13 +8,13 @@ use std::{
 use connect::{EffectId, EffectKind, RemoteRef};
 use engine::{key, order::Disposition};
 
-use super::{FlowError, orders};
+use super::{FlowError, orders, sent};
 use crate::{
-    db::{DbError, EffectRow, NoteInUse},
+    db::{DbError, EffectRow, NoteInUse, Wanted},
     runtime::Runtime,
 };
 
-/// What to do with one submit.
+/// What to do with one submit or release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Send it.
@@ -61,6 +61,43 @@ pub async fn unwanted(runtime: &Runtime, rows: &[EffectRow]) -> Result<BTreeSet<
         return Ok(BTreeSet::new());
     }
     runtime.db.unwanted_submits(&runtime.key, &asked).await
+}
+
+/// Reads orders again that were not read just now, and lets go only what nobody wants stopped or changed: once it is released,
+/// the warehouse picks it. A cancel that came in the hold window costs nothing that way, however late anybody noticed it.
+///
+/// # Errors
+/// When the database cannot be reached. A source that cannot be read makes the releases wait.
+pub async fn check_releases(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
+    let mut stale: Vec<i64> = rows
+        .iter()
+        .filter_map(|row| key::order_of_lane(&row.lane))
+        .filter(|order_id| !runtime.read_lately(*order_id))
+        .collect();
+    stale.sort_unstable();
+    stale.dedup();
+    if let Err(error) = sent::look(runtime, &stale).await {
+        return match error {
+            FlowError::Db(error) => Err(error),
+            error => {
+                let why = format!("the order cannot be read again before it is released: {error}");
+                Ok(vec![Verdict::Wait { why, pause: runtime.scaled(RETRY) }; rows.len()])
+            }
+        };
+    }
+    let ids: Vec<EffectId> = rows.iter().map(|row| row.id.clone()).collect();
+    let wanted = runtime.db.wanted_releases(&runtime.key, &ids).await?;
+    let verdict = |row: &EffectRow| match wanted.get(&row.id) {
+        Some(Wanted::AsItIs) => Verdict::Go,
+        Some(Wanted::Otherwise) => Verdict::Wait {
+            why: "somebody wants the order stopped or changed, and it is not known yet what becomes of that".to_owned(),
+            pause: runtime.scaled(RETRY),
+        },
+        Some(Wanted::NoMore) | None => {
+            Verdict::Void { why: "the order was cancelled before it was released".to_owned() }
+        }
+    };
+    Ok(rows.iter().map(verdict).collect())
 }
 
 async fn by_order(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
@@ -127,7 +164,7 @@ pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<Vec<
     runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await
 }
 
-/// How long a submit waits when its order cannot be read.
+/// How long a submit or a release waits when its order cannot be read, or somebody wants it otherwise.
 const RETRY: Duration = Duration::from_secs(15);
 
 /// By order: the content hash of each request it would now become, by key; or why it becomes none.

@@ -20,9 +20,21 @@ use crate::{
 /// # Errors
 /// As [`super::orders::run`].
 pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
+    if runtime.db.import_waits(&runtime.key).await?.is_some() {
+        // After a loss, what was sent is not known before the connection is read again.
+        return Ok(0);
+    }
     let open = runtime.db.open_sent_orders(&runtime.key).await?;
+    look(runtime, &open).await
+}
+
+/// Reads orders that were sent, and writes down what was cancelled or changed. How many were.
+///
+/// # Errors
+/// As [`super::orders::run`].
+pub(super) async fn look(runtime: &Runtime, orders: &[i64]) -> Result<usize, FlowError> {
     let mut changed = 0;
-    for slice in open.chunks(SLICE) {
+    for slice in orders.chunks(SLICE) {
         let read = read(runtime, slice).await?;
         for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
             let mark = mark_of(runtime, order);

@@ -109,18 +109,20 @@ fn stay_path(state: EffectState) -> Vec<EffectState> {
     if state == EffectState::Probing { vec![EffectState::Unknown] } else { Vec::new() }
 }
 
-/// O4: what left scope or was cancelled is not sent.
+/// O4: what left scope or was cancelled is not sent; what somebody wants stopped or changed is not released.
 async fn pass_gate(
     runtime: &Runtime,
     kind: EffectKind,
     rows: Vec<EffectRow>,
     turn: Turn,
 ) -> Result<(Vec<EffectRow>, Vec<Settlement>), DbError> {
-    if kind != EffectKind::SubmitRequest || planted(Planted::NoLastLook) {
-        return Ok((rows, Vec::new()));
-    }
+    let verdicts = match kind {
+        _ if planted(Planted::NoLastLook) => return Ok((rows, Vec::new())),
+        EffectKind::SubmitRequest => gate::check(runtime, &rows).await?,
+        EffectKind::ReleaseRequest => gate::check_releases(runtime, &rows).await?,
+        _ => return Ok((rows, Vec::new())),
+    };
     let now = turn.now(runtime);
-    let verdicts = gate::check(runtime, &rows).await?;
     let mut pass = Vec::with_capacity(rows.len());
     let mut settlements = Vec::new();
     for (row, verdict) in rows.into_iter().zip(verdicts) {

@@ -174,14 +174,20 @@ async fn run_here(hub: &Hub, reconciler: &Reconciler, extent: Extent) -> Result<
     let keep = async {
         loop {
             hub.seams.clock.sleep(lease / 3).await;
-            if let Err(error) = hub.db.hold_account(&reconciler.account, &hub.config.node, lease).await {
-                tracing::warn!("the account is not held any more: {error}");
+            match hub.db.hold_account(&reconciler.account, &hub.config.node, lease).await {
+                Ok(true) => {}
+                // Its calls are another node's to count from here on.
+                Ok(false) => break,
+                Err(error) => tracing::warn!("whether the account is still held is not known: {error}"),
             }
         }
     };
     let ended = tokio::select! {
         ended = reconciler.run(extent) => ended,
-        () = keep => return Ok(()),
+        () = keep => {
+            return Err(Failure::conflict("another node took the account over while the census was taken")
+                .remedy("Ask again: that node takes it now."));
+        }
     };
     hub.db.release_account(&reconciler.account, &hub.config.node).await?;
     ended?;

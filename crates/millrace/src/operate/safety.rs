@@ -144,7 +144,8 @@ pub struct RecoverIn {
 pub struct ReleaseIn {
     /// Why; kept in the audit trail.
     pub reason: String,
-    /// Although something has not been looked up yet. What was not looked up is still looked up before it is sent.
+    /// Although something of the named window has not been looked up yet. What was not looked up is still looked up before it is
+    /// sent. Where no window is named, nothing is known to be in doubt, and this does not help.
     #[serde(default)]
     pub force: bool,
 }
@@ -399,7 +400,8 @@ pub async fn recover(hub: &Hub, caller: &Caller, given: &RecoverIn) -> Result<Sa
 /// Lets sending go on.
 ///
 /// # Errors
-/// When the caller may not, or something of the window is not looked up yet and it is not forced.
+/// When the caller may not; when the journal may be lost and no window is named, forced or not (reliability.md §10: everything in the
+/// window is looked up before anything is sent); or when something of the window is not looked up yet and it is not forced.
 pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<SafetyOut, Failure> {
     caller.operates(WHOSE)?;
     caller.proves(hub)?;
@@ -409,27 +411,17 @@ pub async fn release(hub: &Hub, caller: &Caller, given: &ReleaseIn) -> Result<Sa
         return Err(Failure::conflict("sending is not frozen").remedy("Nothing needs to be done."));
     };
     if frozen.kind.lost() && state.lost.is_none() {
-        // A loss before this one was still being looked at: without a window its effects would never be looked for.
-        for tenant in hub.db.tenants().await? {
-            if !hub.db.looked_for(&Access::Tenant(tenant.id), Look::Open, 1).await?.is_empty() {
-                return Err(Failure::new(
-                    FailureKind::NeedsPerson,
-                    "the journal was lost again while effects of an earlier loss were still being looked for",
-                )
-                .remedy(
-                    "Name the window of both losses with `millrace recover --since TIME`; --force does not help here.",
-                ));
-            }
-        }
+        // Without a window nothing is marked as perhaps sent: what the lost journal had sent would go out a second time.
+        return Err(Failure::new(
+            FailureKind::NeedsPerson,
+            format!("sending is frozen ({}) and nothing says from when on the journal was lost", frozen.kind),
+        )
+        .remedy(format!(
+            "{} --force does not help here: what is not known to be in doubt is not looked up.",
+            next(&state, 0, false).unwrap_or_default()
+        )));
     }
     if frozen.kind.lost() && !given.force {
-        if state.lost.is_none() {
-            return Err(Failure::new(
-                FailureKind::NeedsPerson,
-                format!("sending is frozen ({}) and nothing of what was lost has been looked up", frozen.kind),
-            )
-            .remedy(next(&state, 0, false).unwrap_or_default()));
-        }
         let (mut open, mut unread, mut disabled) = (0, false, None);
         for tenant in hub.db.tenants().await? {
             if let Some(recovery) = show_for(hub, &Access::Tenant(tenant.id)).await?.recovery {

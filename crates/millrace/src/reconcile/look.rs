@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::{Places, Reconciler, beside};
 use crate::{
-    db::{CensusOrder, CensusRequest},
+    db::{CensusOrder, CensusRequest, HeldElsewhere},
     flow::{FlowError, recover::Made},
 };
 
@@ -55,7 +55,7 @@ struct Ledgers {
     orders: BTreeMap<i64, Order>,
     notes: BTreeMap<i64, Vec<GoodsOutNote>>,
     known: BTreeMap<i64, CensusOrder>,
-    elsewhere: BTreeMap<i64, String>,
+    elsewhere: BTreeMap<i64, HeldElsewhere>,
     seen: Seen,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Look<'a> {
             let (order, known) = (ledgers.orders.get(id), ledgers.known.get(id));
             let notes = ledgers.notes.get(id).map_or(&[][..], Vec::as_slice);
             self.place(*id, &ledgers, notes, now);
-            self.examine(*id, order, known, notes, now);
+            self.examine(*id, order, &ledgers, notes, now);
             if let Some(known) = known {
                 self.findings.extend(beside::compare(*id, known, &ledgers.seen, &self.patience, now));
             }
@@ -172,10 +172,7 @@ impl<'a> Look<'a> {
             .copied()
             .filter(|id| !known.contains_key(id) && orders.contains_key(id) && self.is_subject(*id))
             .collect();
-        let elsewhere = match strangers.is_empty() {
-            true => BTreeMap::new(),
-            false => reconciler.db.held_elsewhere(&reconciler.key, &reconciler.account, &strangers).await?,
-        };
+        let elsewhere = reconciler.db.held_elsewhere(&reconciler.key, &reconciler.account, ids).await?;
         let seen = self.ask_warehouse(&known, &strangers).await?;
         Ok(Ledgers { orders, notes, known, elsewhere, seen })
     }
@@ -276,7 +273,7 @@ impl<'a> Look<'a> {
             source,
             source_changed_at,
             known,
-            held_elsewhere: ledgers.elsewhere.get(&order_id).cloned(),
+            held_elsewhere: ledgers.elsewhere.get(&order_id).map(|held| held.holder.clone()),
             stopped: self.stopped.clone(),
         };
         let seen = &ledgers.seen;
@@ -393,10 +390,12 @@ impl<'a> Look<'a> {
         &mut self,
         order_id: i64,
         order: Option<&Order>,
-        known: Option<&CensusOrder>,
+        ledgers: &Ledgers,
         notes: &[GoodsOutNote],
         now: Timestamp,
     ) {
+        let known = ledgers.known.get(&order_id);
+        let none = BTreeSet::new();
         let requests: Vec<doctor::Request> =
             known.into_iter().flat_map(|known| &known.requests).filter(|one| one.live).map(as_patient).collect();
         let shipments: Vec<doctor::Shipment> = known
@@ -427,6 +426,7 @@ impl<'a> Look<'a> {
                 requests: &requests,
                 shipments: &shipments,
                 made: &made,
+                rows_of_others: ledgers.elsewhere.get(&order_id).map_or(&none, |held| &held.rows),
                 busy: known.is_some_and(|known| known.busy),
                 generations: self.generations(order_id),
             },

@@ -200,8 +200,8 @@ impl Reconciler {
     async fn patience(&self) -> Result<Patience, FlowError> {
         let channels = self.db.channels(&self.key).await?;
         let orders = channels.iter().find(|channel| channel.kind == ChannelKind::Orders);
-        let every = orders.map_or(Duration::from_secs(60), Channel::rest);
-        Ok(Patience::new(every, self.waits.factor))
+        let rest = orders.map_or(Duration::from_secs(60), Channel::rest);
+        Ok(Patience::new(rest, self.waits.factor))
     }
 
     /// Effects of which nobody knows for too long whether they happened (J4).

@@ -41,7 +41,7 @@ pub struct Report {
     /// What else could not be looked for, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unchecked: Vec<String>,
-    /// Findings that are open after it, those of what is unaccounted included.
+    /// Findings that it made, those of what is unaccounted included. One that it could not look for stays open beside these.
     pub findings: usize,
 }
 

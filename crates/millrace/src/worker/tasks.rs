@@ -1,4 +1,5 @@
-//! The loops of one connection: three channels, the journal on each side, the next steps of requests, and the census.
+//! The loops of one connection: three channels, the watch for cancels, the journal on each side, the next steps of requests, and
+//! the census.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
-    db::{Channel, ChannelKind, DbError, Lost, Ran},
+    db::{Channel, ChannelKind, DbError, Lost},
     flow::{self, FlowError},
     journal,
     reconcile::{self, Reconciler},
@@ -22,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How often orders at the warehouse are looked at in the source for cancels and changes.
 const WATCH: Duration = Duration::from_secs(600);
 
+/// How soon it is tried again when the source could not be read.
+const WATCH_AGAIN: Duration = Duration::from_secs(60);
+
 /// Starts every loop of a connection.
 pub(super) fn spawn(tasks: &mut JoinSet<()>, runtime: &Arc<Runtime>, stop: &CancellationToken) {
     for kind in ChannelKind::ALL {
@@ -30,6 +34,7 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, runtime: &Arc<Runtime>, stop: &Canc
     for side in [Side::Source, Side::Warehouse] {
         tasks.spawn(effects(Arc::clone(runtime), side, stop.clone()));
     }
+    tasks.spawn(watch(Arc::clone(runtime), stop.clone()));
     tasks.spawn(advance(Arc::clone(runtime), stop.clone()));
     tasks.spawn(recover(Arc::clone(runtime), stop.clone()));
 }
@@ -140,7 +145,6 @@ async fn channel(runtime: Arc<Runtime>, kind: ChannelKind, stop: CancellationTok
         ChannelKind::Shipments => &runtime.wake.shipments,
         ChannelKind::Stock => &runtime.wake.stock,
     };
-    let mut watched = runtime.clock.monotonic();
     while !stop.is_cancelled() {
         let wait = match runtime.db.channels(&runtime.key).await {
             Ok(channels) => match channels.iter().find(|channel| channel.kind == kind) {
@@ -150,7 +154,7 @@ async fn channel(runtime: Arc<Runtime>, kind: ChannelKind, stop: CancellationTok
                         let span = tracing::info_span!(
                             "channel", connection.id = %runtime.key.connection, channel.kind = kind.as_str()
                         );
-                        run_once(&runtime, kind, &mut watched).instrument(span).await;
+                        run_once(&runtime, kind).instrument(span).await;
                         continue;
                     }
                     wait
@@ -178,7 +182,7 @@ fn next_run(runtime: &Runtime, channel: &Channel) -> Duration {
 }
 
 /// Runs a channel once and writes down how it went.
-async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) {
+async fn run_once(runtime: &Runtime, kind: ChannelKind) {
     let started = runtime.clock.monotonic();
     let run = match runtime.start_run(kind).await {
         Ok(run) => run,
@@ -189,7 +193,7 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
         }
     };
     let outcome = match kind {
-        ChannelKind::Orders => orders(runtime, watched).await,
+        ChannelKind::Orders => flow::orders::run(runtime).await.map(|summary| summary.ran()),
         ChannelKind::Shipments => flow::shipments::run(runtime).await.map(|summary| summary.ran()),
         ChannelKind::Stock => flow::stock::run(runtime).await.map(|summary| summary.ran()),
     };
@@ -209,14 +213,24 @@ async fn run_once(runtime: &Runtime, kind: ChannelKind, watched: &mut Duration) 
     }
 }
 
-async fn orders(runtime: &Runtime, watched: &mut Duration) -> Result<Ran, FlowError> {
-    let summary = flow::orders::run(runtime).await?;
-    let now = runtime.clock.monotonic();
-    if now.saturating_sub(*watched) >= runtime.scaled(WATCH) {
-        *watched = now;
-        flow::sent::watch_sent(runtime).await?;
+/// Looks for cancels and changes of orders at the warehouse, whatever the orders channel does: a schedule, a switch or a failing
+/// import limits what is taken in, not what may have to be stopped.
+async fn watch(runtime: Arc<Runtime>, stop: CancellationToken) {
+    let mut wait = runtime.scaled(WATCH);
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = runtime.clock.sleep(wait) => {}
+        }
+        wait = match flow::sent::watch_sent(&runtime).await {
+            Ok(_) => runtime.scaled(WATCH),
+            Err(error) => {
+                tracing::warn!(connection.id = %runtime.key.connection, "the watch for cancels failed: {error}");
+                runtime.scaled(WATCH_AGAIN)
+            }
+        };
     }
-    Ok(summary.ran())
 }
 
 /// Takes the census when it is due or wanted. When the last one ran is in the database, so a restart neither forgets nor

@@ -84,6 +84,8 @@ fn a_backup_holds_no_key_and_comes_back_frozen() {
     let told = desk.type_in(&["safety"]);
     assert!(told.code == 5 && told.out.contains("restored") && told.out.contains("recover --since"), "{}", told.all());
     assert_eq!(desk.type_in(&["release-sending", "--reason", "now"]).code, 5, "nothing was looked up");
+    let told = desk.type_in(&["release-sending", "--reason", "now", "--force"]);
+    assert!(told.code == 5 && told.err.contains("recover --since"), "no window, nothing in doubt: {}", told.all());
     let told = desk.type_in(&["recover", "--since", "2999-01-01T00:00:00Z"]);
     assert!(told.code == 3 && told.err.contains("ahead"), "{}", told.all());
     let (server, said) = serve(&desk, &desk.data());

@@ -287,9 +287,9 @@ async fn it_says_who_else_holds_an_order_and_why_nothing_moves() {
         db.record_orders(&ours, "acme", vec![requested(1)]).await.unwrap();
         assert_eq!(db.held_elsewhere(&ours, "acme", &[1]).await.unwrap().len(), 0, "it is its own");
         let named = db.held_elsewhere(&beside, "acme", &[1, 2]).await.unwrap();
-        assert!(named[&1].contains("claimed by connection"), "{named:?}");
+        assert!(named[&1].holder.contains("claimed by connection") && !named[&1].rows.is_empty(), "{named:?}");
         let hidden = db.held_elsewhere(&foreign, "acme", &[1]).await.unwrap();
-        assert_eq!(hidden[&1], "held by another connection of this installation");
+        assert_eq!(hidden[&1].holder, "held by another connection of this installation");
 
         let why = async || db.why_stopped(&ours).await.unwrap();
         assert_eq!(why().await.as_deref(), Some("the connection is switched off"));

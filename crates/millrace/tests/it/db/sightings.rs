@@ -217,6 +217,9 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
         gone(&[(AlertKind::StockRun, "")]).await;
         db.finish_census(&key, Extent::Recent, census(2, vec![orphan(), unknown()])).await.unwrap();
         gone(&[(AlertKind::Unaccounted, "late")]).await;
+        // What the census of the whole found, one of the recent part has looked at since.
+        db.finish_census(&key, Extent::Full, census(1, vec![orphan(), unknown()])).await.unwrap();
+        passes("UPDATE census SET finished_at = finished_at - 1 WHERE extent = 'full'").await;
         db.finish_census(&key, Extent::Recent, census(0, vec![orphan(), unknown()])).await.unwrap();
         gone(&[(AlertKind::Unaccounted, "")]).await;
         db.finish_census(&key, Extent::Recent, census(0, Vec::new())).await.unwrap();

@@ -219,6 +219,62 @@ async fn cancelled_and_changed_at_a_warehouse_that_answers() {
     ledgers_agree(&world, &[held, changed, moved, late, picking, grown]);
 }
 
+/// Nobody noticed: no call from Brightpearl, and the watch has not come round. What is cancelled while it is held is not released
+/// all the same, and neither is what could not go for another reason when the hold was over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_in_the_last_moment_before_the_release() {
+    let settings = "hold_minutes = 5".to_owned();
+    let mut world = World::new(Setup { ships: Ships::Extensiv, told: true, settings, ..Setup::default() }).await;
+    let [unseen, frozen, wanted] = [0, 1, 2].map(|place| one_row(&world, place, 3));
+    world.start();
+    for order in [unseen, frozen, wanted] {
+        at_warehouse(&mut world, order, &[key(order)]).await;
+        status_told(&mut world, order).await;
+    }
+    world.brightpearl.cancel_order(ACCOUNT, unseen).expect("cancelled");
+    world.command(&["freeze-sending", "--reason", "the hold ends meanwhile"]);
+    world
+        .until("the releases are planned", LIMIT, |world| {
+            let planned = world.command(&["effects", "list", "--json"]).matches("release_request").count();
+            if planned >= 3 { Ok(()) } else { Err(format!("{planned} releases")) }
+        })
+        .await;
+    cancel(&world, frozen);
+    becomes(&mut world, frozen, "open", "").await;
+    world.command(&["release-sending", "--reason", "over"]);
+    for order in [unseen, frozen] {
+        let ended = becomes(&mut world, order, "cancelled", "accepted").await;
+        assert_eq!(outcome(&ended), "accepted");
+        assert_eq!(extensiv_order(&world, &key(order)).released_at, None, "nobody saw it there");
+    }
+    world
+        .until("what nobody stopped is released", LIMIT, |world| {
+            match extensiv_order(world, &key(wanted)).released_at {
+                Some(_) => Ok(()),
+                None => Err("it is held".to_owned()),
+            }
+        })
+        .await;
+    assert_eq!(extensiv_order(&world, &key(unseen)).released_at, None);
+}
+
+/// The watch for cancels keeps its own time, whatever the orders channel is told to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_is_seen_though_the_orders_channel_runs_once_a_day() {
+    let mut world = World::new(Setup { ships: Ships::Extensiv, told: true, ..Setup::default() }).await;
+    let order = one_row(&world, 0, 3);
+    world.start();
+    at_warehouse(&mut world, order, &[key(order)]).await;
+    status_told(&mut world, order).await;
+    let far = (connect::Clock::now(&connect::SystemClock::default()) - jiff::SignedDuration::from_hours(2))
+        .strftime("%H:%M")
+        .to_string();
+    world.command(&["channels", "schedule", "main", "orders", "--daily", &far, "--zone", "UTC"]);
+    world.brightpearl.cancel_order(ACCOUNT, order).expect("cancelled");
+    let seen = becomes(&mut world, order, "open", "came too late").await;
+    assert_eq!(outcome(&seen), "too_late", "this warehouse had it released already");
+}
+
 /// The file exchange has no cancel: a person is told at once what to do, and brings the answer; what left says more than words.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelled_and_changed_at_a_warehouse_that_cannot_be_asked() {

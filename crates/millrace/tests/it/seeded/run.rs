@@ -609,11 +609,16 @@ async fn take(process: &Runtime, step: Step, watch_sent: bool) -> Result<(), Flo
     match step {
         Step::Orders => {
             channel(process, ChannelKind::Orders, async {
-                let summary = flow::orders::run(process).await?.to_string();
-                if watch_sent {
-                    flow::sent::watch_sent(process).await?;
-                }
-                Ok(summary)
+                // The watch has a loop of its own: it may come in the middle of an import, and whatever became of that.
+                let watch = async {
+                    if watch_sent {
+                        flow::sent::watch_sent(process).await?;
+                    }
+                    Ok::<_, FlowError>(())
+                };
+                let (summary, watched) = tokio::join!(flow::orders::run(process), watch);
+                watched?;
+                Ok(summary?.to_string())
             })
             .await
         }
