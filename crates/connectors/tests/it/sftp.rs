@@ -13,7 +13,10 @@ use std::{
 
 use connect::{FileErrorKind, FileLocation, FileStore, FileStores as _, Guard, Renamed, Secret, Waits};
 use connectors::files::Files;
-use simulators::openssh::OpenSsh;
+use simulators::{
+    openssh::OpenSsh,
+    proxy::{Disturbance, Proxy, Way},
+};
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -288,6 +291,35 @@ async fn a_refused_sign_in_is_told() {
         assert_eq!(refused.kind, FileErrorKind::Credentials, "{refused}");
         assert!(!refused.message.contains("wrong"), "the password is not repeated: {refused}");
     }
+}
+
+/// Wherever the line breaks, nothing is said of the credentials: who is refused is not let in again before a person looks.
+#[tokio::test]
+async fn a_line_that_breaks_during_the_sign_in_refuses_nobody() {
+    let place = Place::new();
+    let line = Proxy::start(([127, 0, 0, 1], place.server.port()).into(), 7).await.unwrap();
+    let mut refused = Vec::new();
+    let mut broke = 0;
+    for way in [Way::Request, Way::Answer] {
+        for after in (0..6_000).step_by(150) {
+            let disturbance = match after % 300 {
+                0 => Disturbance::Reset { way, after },
+                _ => Disturbance::End { way, after },
+            };
+            line.next(disturbance);
+            let store = Files::new(Waits::default(), Guard::stand_ins())
+                .open(place.location(line.port(), Some(place.server.host_key())));
+            match store.list("in").await {
+                Err(error) if error.kind == FileErrorKind::Credentials => {
+                    refused.push(format!("{disturbance:?}: {error}"))
+                }
+                Err(_) => broke += 1,
+                Ok(_) => {}
+            }
+        }
+    }
+    assert!(refused.is_empty(), "{refused:#?}");
+    assert!(broke > 10, "the line broke {broke} sign-ins");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connect::{FileError, FileErrorKind, Guard, Secret, Waits};
 use russh::{
-    client::{self, Handle, KeyboardInteractiveAuthResponse},
+    Disconnect,
+    client::{self, DisconnectReason, Handle, KeyboardInteractiveAuthResponse},
     keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key},
 };
 use russh_sftp::client::{Config as SftpConfig, RawSftpSession};
@@ -33,8 +34,8 @@ impl Connection {
             ));
         }
         let whole = async {
-            let mut session = reach(server, waits, guard, server.host_key.clone()).await?;
-            sign_in(server, &mut session).await?;
+            let (mut session, farewell) = reach(server, waits, guard, server.host_key.clone()).await?;
+            sign_in(server, &mut session, &farewell).await?;
             open_sftp(server, waits, session).await
         };
         tokio::time::timeout(waits.connect + waits.http, whole)
@@ -79,10 +80,15 @@ impl From<FileError> for Refusal {
     }
 }
 
-/// Compares the server's key with the pinned one; without a pin every key is refused.
+/// With which words the server ended the connection itself, and whether they refuse a sign-in.
+type Farewell = Arc<Mutex<Option<(bool, String)>>>;
+
+/// Compares the server's key with the pinned one; without a pin every key is refused. Hears what the server says when it ends the
+/// connection.
 pub(super) struct HostKeyCheck {
     pinned: Option<String>,
     seen: Arc<Mutex<Option<String>>>,
+    farewell: Farewell,
 }
 
 impl client::Handler for HostKeyCheck {
@@ -99,6 +105,22 @@ impl client::Handler for HostKeyCheck {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
         Ok(fits)
     }
+
+    async fn disconnected(&mut self, reason: DisconnectReason<russh::Error>) -> Result<(), russh::Error> {
+        match reason {
+            DisconnectReason::ReceivedDisconnect(said) => {
+                let farewell = (refuses(said.reason_code), told_text(&said.message));
+                *self.farewell.lock().unwrap_or_else(PoisonError::into_inner) = Some(farewell);
+                Ok(())
+            }
+            DisconnectReason::Error(error) => Err(error),
+        }
+    }
+}
+
+/// Whether a server that ends a sign-in for this reason means the credentials. OpenSSH says *protocol error* after too many of them.
+fn refuses(reason: Disconnect) -> bool {
+    matches!(reason, Disconnect::ProtocolError | Disconnect::NoMoreAuthMethodsAvailable | Disconnect::IllegalUserName)
 }
 
 /// Connects up to the point where the server's key is accepted.
@@ -107,7 +129,7 @@ async fn reach(
     waits: &Waits,
     guard: &Guard,
     pinned: Option<String>,
-) -> Result<Handle<HostKeyCheck>, Refusal> {
+) -> Result<(Handle<HostKeyCheck>, Farewell), Refusal> {
     let addresses =
         guard.sftp(&server.host, server.port).await.map_err(|refused| not_reached(server, &refused.to_string()))?;
     let stream = tokio::time::timeout(waits.connect, TcpStream::connect(&addresses[..]))
@@ -117,10 +139,10 @@ async fn reach(
     // A small request must not wait for the answer to the one before it.
     stream.set_nodelay(true).map_err(|error| not_reached(server, &error.to_string()))?;
     let config = client::Config { keepalive_interval: Some(waits.http), ..client::Config::default() };
-    let seen = Arc::new(Mutex::new(None));
-    let check = HostKeyCheck { pinned: pinned.clone(), seen: Arc::clone(&seen) };
+    let (seen, farewell) = (Arc::new(Mutex::new(None)), Farewell::default());
+    let check = HostKeyCheck { pinned: pinned.clone(), seen: Arc::clone(&seen), farewell: Arc::clone(&farewell) };
     match client::connect_stream(Arc::new(config), stream, check).await {
-        Ok(session) => Ok(session),
+        Ok(session) => Ok((session, farewell)),
         Err(error) => {
             let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
             match (seen, pinned) {
@@ -150,9 +172,14 @@ impl From<Refusal> for FileError {
     }
 }
 
-async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>) -> Result<(), FileError> {
+async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: &Farewell) -> Result<(), FileError> {
     let lost = |error: russh::Error| {
         not_reached(server, &format!("it broke off the sign-in: {}", told_text(&error.to_string())))
+    };
+    // A connection that is lost meanwhile looks to the protocol library like a no of the server's.
+    let still_there = |session: &Handle<HostKeyCheck>| match session.is_closed() {
+        true => Err(broken_off(server, farewell)),
+        false => Ok(()),
     };
     if let Some(key) = &server.private_key {
         let key = decode_secret_key(key.expose(), None).map_err(|_| {
@@ -167,12 +194,20 @@ async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>) -> Result<
         if session.authenticate_publickey(&server.user, key).await.map_err(lost)?.success() {
             return Ok(());
         }
+        still_there(session)?;
     }
     if let Some(password) = &server.password {
         let answer = session.authenticate_password(&server.user, password.expose()).await.map_err(lost)?;
-        if answer.success() || answer_prompts(server, session, password).await.map_err(lost)? {
+        if answer.success() {
             return Ok(());
         }
+        still_there(session)?;
+        let answered = answer_prompts(server, session, password).await;
+        if matches!(answered, Ok(true)) {
+            return Ok(());
+        }
+        still_there(session)?;
+        answered.map_err(lost)?;
     }
     let offered = match (server.private_key.is_some(), server.password.is_some()) {
         (true, true) => "neither the private key nor the password",
@@ -187,6 +222,22 @@ async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>) -> Result<
             server.host, server.user
         ),
     ))
+}
+
+/// Why a sign-in ended with the connection: the server's own words, where they refuse it, or else nothing that says anything of
+/// the credentials.
+fn broken_off(server: &Server, farewell: &Farewell) -> FileError {
+    match farewell.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some((true, words)) => FileError::new(
+            FileErrorKind::Credentials,
+            format!(
+                "{} ended the sign-in of user {:?}: {words}. Check password and private key with the server's owner",
+                server.host, server.user
+            ),
+        ),
+        Some((false, words)) => not_reached(server, &format!("it broke off the sign-in: {words}")),
+        None => not_reached(server, "it broke off the sign-in"),
+    }
 }
 
 /// Some servers ask for the password as a question. Only hidden questions are answered, and not for ever.
