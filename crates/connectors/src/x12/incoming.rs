@@ -233,12 +233,22 @@ impl Profile {
 
     fn package_line(&self, line: &AdviceLine) -> Result<PackageLine, Broken> {
         let sku = self.sku(&line.ids).ok_or_else(|| self.no_article(line))?;
+        let serials = self.places.serials(line);
+        // Fewer are said where not every unit has one; of more than left, some did not, and nobody knows which.
+        if Decimal::from(serials.len()) > line.shipped {
+            let words = format!(
+                "{} of {sku} left, and {} serial numbers are named: ask the warehouse what left",
+                line.shipped.normalize(),
+                serials.len()
+            );
+            return Err(Broken::new(line.at, "024", words));
+        }
         Ok(PackageLine {
             line_number: line.line_number().and_then(|number| number.parse().ok()),
             sku: sku.to_owned(),
             quantity: line.shipped,
             lot: self.places.lot(line),
-            serials: self.places.serials(line),
+            serials,
         })
     }
 

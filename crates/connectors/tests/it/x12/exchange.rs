@@ -394,6 +394,8 @@ async fn where_things_sit_can_be_agreed() {
     }
     let read = shipment(&[("serial_qualifiers", "SE, LV")], "N9*SE*SN001", "N9*SE*SN001~\nN9*LV*SN002").await;
     assert_eq!(lotted(&read).1, ["SN001", "SN002"]);
+    let three = "N9*SE*SN001~\nN9*SE*SN002~\nN9*SE*SN003";
+    assert_eq!(lotted(&shipment(&[], "N9*SE*SN001", three).await).1.len(), 3, "each unit has its own");
 
     // It answers under other product ids than it was asked under.
     let read = shipment(&[("sku_qualifiers_in", "SK, VN")], "VN*SKU-A", "SK*SKU-A").await;
@@ -639,6 +641,7 @@ async fn what_is_not_for_us_or_damaged_is_set_aside_with_the_reason() {
         ("no plain number", good.replace("W12*CC*3*3*", "W12*CC*3*3,0*")),
         ("whether the rest follows", good.replace("W12*CP*5*2*", "W12*XX*5*2*")),
         ("in place of", good.replace("W12*CP*5*2*", "W12*CS*5*2*")),
+        ("3 of SKU-LOT left, and 4 serial numbers", good.replace("N9*SE*SN001~", &"N9*SE*SN001~\n".repeat(4))),
     ] {
         let exchange = Exchange::by_folder(&[]);
         exchange.put("945.edi", &content);
