@@ -92,12 +92,15 @@ impl Profile {
             self.look_at_line(&key, line)?;
         }
         // The total was counted in the units of the document.
-        let advice = self.units.in_ours(advice)?;
+        let mut advice = self.units.in_ours(advice)?;
+        // Without its article a number that may be a box's says nothing of a line.
+        let numbers_may_be_theirs =
+            advice.lines().all(|line| self.sku(&line.ids).is_some()) && advice.name_by_counter();
         if left.is_zero() {
             if advice.key.is_none() {
                 return Err(hold(format!("it names {key} alone (W0606), and that nothing left: ask the warehouse")));
             }
-            let said = self.nothing_left(&advice)?;
+            let said = LinesEnded { numbers_may_be_theirs, ..self.nothing_left(&advice)? };
             return Ok(Said::Nothing(key, said));
         }
         let shipped_at = self.shipped_at(interchange, &advice);
@@ -118,6 +121,7 @@ impl Profile {
             ended,
             whole: false,
             within_order: true,
+            numbers_may_be_theirs,
         };
         Ok(if advice.key.is_some() { Said::Shipment(shipment) } else { Said::ByReference(shipment) })
     }

@@ -234,9 +234,9 @@ async fn a_cancel_is_told_and_the_next_advice_answers() {
     exchange.simulator.tick(at(NOW)).unwrap();
     assert_eq!(exchange.simulator.ledger().orders["A"][0].state, OrderState::Cancelled);
     let page = exchange.shipments().await;
-    let line = |sku: &str| LineRef { line_number: None, sku: sku.to_owned() };
-    let lines = LinesEnded { ended: vec![line("SKU-A"), line("SKU-LOT")], ..LinesEnded::default() };
-    assert_eq!(page.states, [("A".to_owned(), RequestState::LinesEnded(lines))]);
+    let [(key, RequestState::LinesEnded(said))] = page.states.as_slice() else { panic!("{page:?}") };
+    let ended: Vec<&str> = said.ended.iter().map(|line| line.sku.as_str()).collect();
+    assert_eq!((key.as_str(), ended, said.none_left.len()), ("A", vec!["SKU-A", "SKU-LOT"], 0));
     assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{page:?}");
 
     let silent = Exchange::by_folder(&[("cancel", "none")]);
@@ -432,6 +432,34 @@ async fn where_things_sit_can_be_agreed() {
         5.into(),
         "what was ordered, where it is complete"
     );
+}
+
+/// Our line is what `N9*LI` says, else the number of its LX where the warehouse may have kept ours there (x12.md §8.3).
+#[tokio::test]
+async fn a_line_is_named_by_its_own_number_or_by_lx() {
+    let numbers = async |changes: &[(&str, &str)]| {
+        let exchange = Exchange::by_folder(&[]);
+        let text = changes.iter().fold(document("reference/945.edi"), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        exchange.put("945.edi", &text);
+        let page = exchange.shipments().await;
+        let [shipment] = page.shipments.as_slice() else { panic!("{page:?}") };
+        let numbers: Vec<Option<u32>> = shipment.lines().map(|line| line.line_number).collect();
+        let ended: Vec<Option<u32>> = shipment.ended.iter().map(|line| line.line_number).collect();
+        (shipment.numbers_may_be_theirs, numbers, ended)
+    };
+    let (first, second, one, two) = (("N9*LI*1~\n", ""), ("N9*LI*2~\n", ""), Some(1), Some(2));
+    assert_eq!(numbers(&[]).await, (false, vec![one, two], vec![one]));
+    assert_eq!(numbers(&[first]).await, (false, vec![None, two], vec![None]), "it numbers lines, and left one out");
+    assert_eq!(numbers(&[first, second]).await, (true, vec![one, two], vec![one]));
+    let swapped = [first, second, ("LX*1~", "LX*0003~"), ("LX*2~", "LX*7~")];
+    assert_eq!(numbers(&swapped).await, (true, vec![Some(3), Some(7)], vec![Some(3)]));
+    for no_number in ["LX*0~", "LX*B2~", "LX~"] {
+        let changes = [first, second, ("LX*2~", no_number)];
+        assert_eq!(numbers(&changes).await, (false, vec![None, None], vec![None]), "{no_number}");
+    }
 }
 
 /// What a box weighs is kept in kilograms; the weight of everything is a box's where there is one (x12.md §8.3).
