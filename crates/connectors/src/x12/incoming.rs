@@ -295,7 +295,7 @@ impl Profile {
         reference: &str,
         content_hash: &str,
     ) -> Result<StockFeed, Broken> {
-        if let Some(finding) = interchange.findings.iter().find(|finding| finding.spoils_stock()) {
+        if let Some(finding) = interchange.findings_of_stock().find(|finding| finding.spoils_stock()) {
             return Err(Broken::new(
                 finding.at,
                 "024",

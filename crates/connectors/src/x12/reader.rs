@@ -40,6 +40,14 @@ pub struct Set {
     pub version: String,
 }
 
+impl Set {
+    /// Whether this was found in one of its segments.
+    pub(super) fn holds(&self, finding: &Finding) -> bool {
+        let (first, last) = (self.segments.first(), self.segments.last());
+        first.zip(last).is_some_and(|(first, last)| (first.at..=last.at).contains(&finding.at))
+    }
+}
+
 /// A functional group: sets of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {

@@ -69,14 +69,14 @@ impl Exchange {
         Self { root, clock, connector, simulator, settings, _ssh: ssh, _folder: holder }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// The same, of a connection that has taken in something before.
-    fn remember(&mut self, before: Before) {
+    pub(super) fn remember(&mut self, marks: Arc<dyn Marks>) {
         let hub = context(Arc::clone(&self.clock), Arc::new(NoNetwork), None);
-        self.connector = warehouse("x12", &self.settings, &BuildContext { marks: Arc::new(before), ..hub });
+        self.connector = warehouse("x12", &self.settings, &BuildContext { marks, ..hub });
     }
 
     fn plan(&self, key: &str) -> EffectDraft {
@@ -725,7 +725,11 @@ async fn refusals_of_the_warehouse_are_shown() {
 }
 
 /// Sends the answers of a reading, as the journal would, and gives what each says.
-async fn answered(exchange: &Exchange, answers: Vec<EffectDraft>, first: u32) -> Vec<(PathBuf, Acknowledgement)> {
+pub(super) async fn answered(
+    exchange: &Exchange,
+    answers: Vec<EffectDraft>,
+    first: u32,
+) -> Vec<(PathBuf, Acknowledgement)> {
     let mut said = Vec::new();
     for (place, mut draft) in answers.into_iter().enumerate() {
         assert_eq!(draft.kind, EffectKind::Acknowledge);
@@ -1018,7 +1022,7 @@ async fn numbers_that_begin_again_are_taken() {
         ),
     ] {
         let mut exchange = Exchange::by_folder(&[]);
-        exchange.remember(Before(before.into_iter().collect()));
+        exchange.remember(Arc::new(Before(before.into_iter().collect())));
         exchange.put("945.edi", &document("reference/945.edi"));
         let page = exchange.shipments().await;
         assert_eq!(page.shipments.len(), usize::from(used), "{what}: {page:?}");
@@ -1072,7 +1076,7 @@ async fn an_interchange_is_used_once_and_its_number_too() {
             at: later.now() - SignedDuration::from_hours(24 * days),
             written: mark.written,
         };
-        later.remember(Before([(mark.name.clone(), known)].into()));
+        later.remember(Arc::new(Before([(mark.name.clone(), known)].into())));
         later.put("a.edi", &document("reference/945.edi"));
         later.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));
         let page = later.shipments().await;
