@@ -126,6 +126,10 @@ pub struct Shipment {
     /// §8.5). Said by a connector while it reads, and not kept.
     #[serde(skip)]
     pub within_order: bool,
+    /// The line numbers in it may be the warehouse's own count (LX in X12): they are ours where each names a line of its article,
+    /// and otherwise none of them is (x12.md §8.3). Said by a connector, which does not know the lines, and not kept.
+    #[serde(skip)]
+    pub numbers_may_be_theirs: bool,
 }
 
 /// A line of a request, as a warehouse names it.

@@ -74,6 +74,9 @@ pub struct LinesEnded {
     pub none_left: Vec<LineRef>,
     /// What it says of those cannot be, unless they were to be stopped: why, for a person.
     pub odd: Option<String>,
+    /// As [`Shipment::numbers_may_be_theirs`].
+    #[serde(skip)]
+    pub numbers_may_be_theirs: bool,
 }
 
 impl RequestState {

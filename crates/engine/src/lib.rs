@@ -19,6 +19,7 @@ pub mod ended;
 pub mod erasure;
 pub mod finding;
 pub mod key;
+pub mod line;
 pub mod order;
 pub mod plan;
 pub mod preflight;

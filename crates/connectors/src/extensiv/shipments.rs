@@ -185,6 +185,7 @@ impl Extensiv {
             ended: Vec::new(),
             whole: false,
             within_order: false,
+            numbers_may_be_theirs: false,
             key,
         }))
     }

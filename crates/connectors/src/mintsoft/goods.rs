@@ -54,6 +54,7 @@ impl Mintsoft {
             ended: Vec::new(),
             whole: false,
             within_order: false,
+            numbers_may_be_theirs: false,
         };
         self.told.lock().await.insert(order.id, (changed, shipment.clone()));
         Ok(shipment)

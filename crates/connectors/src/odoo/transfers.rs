@@ -121,6 +121,7 @@ pub(super) fn shipment(key: &str, transfer: &Transfer, items: &[Item]) -> Result
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     })
 }
 

@@ -66,6 +66,7 @@ fn shipment(order: &Order, contents: &Contents) -> Result<Shipment, ConnectorErr
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     })
 }
 

@@ -179,6 +179,20 @@ impl Advice {
         Err(Broken::new(at, "024", "the 945 has no W06, so it names no order"))
     }
 
+    /// Where no line names one of ours (`N9*LI`), names each by its LX: the warehouse may keep our numbers there. Whether it has done
+    /// so.
+    pub(super) fn name_by_counter(&mut self) -> bool {
+        let counted = |one: &AdviceBox| one.lines.is_empty() || one.counter.parse().is_ok_and(|number: u32| number > 0);
+        if self.lines().any(|line| line.line_number().is_some()) || !self.boxes.iter().all(counted) {
+            return false;
+        }
+        for one in &mut self.boxes {
+            let named = ("LI".to_owned(), one.counter.clone());
+            one.lines.iter_mut().for_each(|line| line.references.push(named.clone()));
+        }
+        true
+    }
+
     /// Does something to the LX that is being read; a partner may leave the first one out.
     fn in_box(&mut self, work: impl FnOnce(&mut AdviceBox)) {
         if self.boxes.is_empty() {

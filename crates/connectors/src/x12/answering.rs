@@ -50,10 +50,10 @@ pub(super) fn in_error(_: &Set) -> Option<&'static str> {
     Some(IN_ERROR)
 }
 
-/// The same for the stock channel, whose files are used whole or not at all: a set is rejected for what is wrong with its own
-/// file, since nothing of that was used.
+/// The same for the stock channel, by which the stock of a file is used whole or not at all: a set is rejected for what is wrong
+/// with its own file, since nothing of that was used. Other sets of its groups are the other channel's to use.
 pub(super) fn unread_stock(interchange: &Interchange, used: bool) -> impl Fn(&Set) -> Option<&'static str> {
-    let spoiled = interchange.findings.iter().find(|finding| finding.spoils_stock()).map(|finding| finding.kind);
+    let spoiled = interchange.findings_of_stock().find(|finding| finding.spoils_stock()).map(|finding| finding.kind);
     move |set: &Set| match set.code.as_str() {
         "846" if !used => Some(match spoiled {
             Some(FindingKind::SegmentCount) => "4",
@@ -62,20 +62,26 @@ pub(super) fn unread_stock(interchange: &Interchange, used: bool) -> impl Fn(&Se
         }),
         "846" => Inventory::read(set).is_err().then_some(IN_ERROR),
         "947" => (!used || Adjustment::read(set).is_err()).then_some(IN_ERROR),
-        _ => Some(NOT_TAKEN),
+        _ => unread(set),
     }
 }
 
 impl Profile {
-    /// The effects that acknowledge the groups of an interchange: none for what is an acknowledgement itself, and none where
-    /// the partner wants none. Their keys are made of who counted what, and of the content.
-    pub(super) fn answers(&self, interchange: &Interchange, fate: Fate<'_>, now: Timestamp) -> Vec<EffectDraft> {
+    /// The effects that acknowledge those groups of an interchange that are for this channel: none for what is an
+    /// acknowledgement itself, and none where the partner wants none. Their keys are made of who counted what, and of the content.
+    pub(super) fn answers(
+        &self,
+        interchange: &Interchange,
+        ours: fn(&Group) -> bool,
+        fate: Fate<'_>,
+        now: Timestamp,
+    ) -> Vec<EffectDraft> {
         if !self.answering.groups {
             return Vec::new();
         }
         // What they hold decides, not what they are called: an acknowledgement that is acknowledged never ends.
         let answered = |group: &&Group| group.sets.iter().any(|set| !matches!(set.code.as_str(), "997" | "999"));
-        let groups = interchange.groups.iter().filter(answered);
+        let groups = interchange.groups.iter().filter(|group| ours(group)).filter(answered);
         groups.filter_map(|group| self.answer_to(interchange, group, fate, now)).collect()
     }
 

@@ -1,19 +1,68 @@
-//! Which channel takes a file: stock has one of its own.
+//! Which channel takes a file, or what of it: stock has a channel of its own.
 
-use super::reader::{Interchange, decode, separators};
+use super::{
+    finding::Finding,
+    reader::{Group, Interchange, Set, decode, separators},
+};
 
-/// Whether a file is about stock alone, so that the stock channel takes it: by the sets that were read in it. One that cannot be
-/// read is told by what its segments begin with, since it is for its own channel to set aside.
-pub(super) fn is_stock(content: &[u8], interchanges: &[Interchange]) -> bool {
-    match interchanges {
-        [] => stock_alone(begun(&decode(content)).iter().map(String::as_str)),
-        read => stock_alone(read.iter().flat_map(Interchange::sets).map(|(_, set)| set.code.as_str())),
+/// Which channels take something out of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Concern {
+    Shipments,
+    Stock,
+    /// There is something for each in it.
+    Both,
+}
+
+/// Whose a file is, by the sets that were read in it. One that cannot be read is told by what its segments begin with, since it
+/// is for one channel to set aside.
+pub(super) fn concern(content: &[u8], interchanges: &[Interchange]) -> Concern {
+    if interchanges.is_empty() {
+        let begun = begun(&decode(content));
+        let stock = !begun.is_empty() && begun.iter().all(|code| is_stock(code));
+        return if stock { Concern::Stock } else { Concern::Shipments };
+    }
+    match (interchanges.iter().any(Interchange::holds_stock), interchanges.iter().any(Interchange::holds_others)) {
+        (true, true) => Concern::Both,
+        (true, false) => Concern::Stock,
+        (false, _) => Concern::Shipments,
     }
 }
 
-fn stock_alone<'a>(codes: impl Iterator<Item = &'a str>) -> bool {
-    let mut codes = codes.peekable();
-    codes.peek().is_some() && codes.all(|code| matches!(code, "846" | "947"))
+fn is_stock(code: &str) -> bool {
+    matches!(code, "846" | "947")
+}
+
+impl Set {
+    /// Whether it is for the stock channel.
+    pub(super) fn is_stock(&self) -> bool {
+        is_stock(&self.code)
+    }
+}
+
+impl Group {
+    /// Whether it holds anything for the stock channel, which then acknowledges it.
+    pub(super) fn holds_stock(&self) -> bool {
+        self.sets.iter().any(Set::is_stock)
+    }
+}
+
+impl Interchange {
+    /// Whether it holds anything for the stock channel.
+    pub(super) fn holds_stock(&self) -> bool {
+        self.groups.iter().any(Group::holds_stock)
+    }
+
+    /// Whether it holds anything for the shipments channel: all that is not for the other one, an empty interchange included.
+    pub(super) fn holds_others(&self) -> bool {
+        !self.acknowledgements.is_empty() || !self.holds_stock() || self.sets().any(|(_, set)| !set.is_stock())
+    }
+
+    /// What was passed over, but for what was inside of documents of the other channel: a fault there says nothing of a count.
+    pub(super) fn findings_of_stock(&self) -> impl Iterator<Item = &Finding> {
+        let elsewhere = |finding: &Finding| self.sets().any(|(_, set)| !set.is_stock() && set.holds(finding));
+        self.findings.iter().filter(move |finding| !elsewhere(finding))
+    }
 }
 
 /// The codes of the sets that begin in a text that cannot be read: `ST`, a separator and three digits, where a segment can begin.
@@ -58,15 +107,19 @@ fn is_mark(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_stock;
+    use super::{Concern, concern};
     use crate::x12::read;
 
     const HEAD: &str =
         "ISA*00*          *00*          *ZZ*THREEPL        *ZZ*BPMERCHANT     *261123*0630*U*00401*000000001*0*P*>~";
 
     /// As the connector asks it: by what was read, if anything was.
+    fn whose(text: &str) -> Concern {
+        concern(text.as_bytes(), &read(text.as_bytes()).unwrap_or_default())
+    }
+
     fn stock(text: &str) -> bool {
-        is_stock(text.as_bytes(), &read(text.as_bytes()).unwrap_or_default())
+        whose(text) == Concern::Stock
     }
 
     fn count(line: &str) -> String {
@@ -102,6 +155,11 @@ mod tests {
     fn other_documents_and_mixed_ones_are_not_about_stock_alone() {
         let advice = count("N9*ZZ*X").replace("*846*", "*945*");
         let mixed = count("N9*ZZ*X").replace("GE*1", "ST*945*0002~SE*2*0002~GE*2");
+        let acknowledging = count("N9*ZZ*X").replace("GS*IB", "TA1*000000001*261123*0630*A*000~GS*IB");
+        assert_eq!(
+            [&advice, &mixed, &acknowledging].map(|text| whose(text)),
+            [Concern::Shipments, Concern::Both, Concern::Both]
+        );
         for text in [&advice, &mixed] {
             assert!(!stock(text), "{text}");
             assert!(!stock(&text.replace("IEA*1*000000001~", "")), "{text}, cut off");

@@ -17,11 +17,11 @@ use jiff::Timestamp;
 
 use super::{
     answering::acknowledged,
-    channel::is_stock,
+    channel::{Concern, concern},
     outgoing::{Outgoing, key_of_file, orders_of},
     profile::{FIELDS, Profile},
     reader::read,
-    repeats::Memory,
+    repeats::{Memory, half_taken},
     taking::Opened,
 };
 use crate::files::{
@@ -149,12 +149,17 @@ impl X12 {
         Ok(Prepared::Ready { baseline: json(&baseline)? })
     }
 
-    /// The files of one channel, with what was taken in before of those that stand in them.
-    async fn open<'a>(&self, files: &'a [Complete], stock: bool) -> Result<(Vec<Opened<'a>>, Memory), ConnectorError> {
+    /// The files with something for a channel, with what was taken in before of those that stand in them.
+    async fn open<'a>(
+        &self,
+        files: &'a [Complete],
+        not_of: Concern,
+    ) -> Result<(Vec<Opened<'a>>, Memory), ConnectorError> {
         let every = files.iter().map(|file| self.profile.open(file));
-        let opened: Vec<Opened<'a>> = every.filter(|one| one.is_stock() == stock).collect();
+        let opened: Vec<Opened<'a>> = every.filter(|one| one.concern() != not_of).collect();
         let interchanges = opened.iter().flat_map(|one| &one.interchanges);
-        let memory = Memory::of(interchanges, &*self.marks, self.clock.now()).await?;
+        let shared = opened.iter().filter_map(|one| one.shared.as_deref());
+        let memory = Memory::of(interchanges, shared, &*self.marks, self.clock.now()).await?;
         Ok((opened, memory))
     }
 
@@ -342,14 +347,14 @@ impl Warehouse for X12 {
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         let mut reading = self.from.read(is_ours, cursor.0.as_deref()).await?;
         // A count that was cut off is told by the stock channel, and says nothing of what left.
-        reading.rejected.retain(|rejected| !is_stock(&rejected.input.content, &[]));
+        reading.rejected.retain(|rejected| concern(&rejected.input.content, &[]) != Concern::Stock);
         let mut page = ShipmentPage {
             more: reading.more_after.is_some() || reading.incomplete,
             next: FeedCursor(reading.more_after),
             rejected: reading.rejected,
             ..ShipmentPage::default()
         };
-        let (opened, mut memory) = self.open(&reading.files, false).await?;
+        let (opened, mut memory) = self.open(&reading.files, Concern::Stock).await?;
         for one in &opened {
             self.profile.take(one, &mut memory, &mut page);
         }
@@ -363,7 +368,8 @@ impl Warehouse for X12 {
         let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
         // All of it was known once, and is to be known again; what was answered is not answered a second time.
         let mut memory = Memory::empty(self.clock.now());
-        for one in found.files.iter().map(|file| self.profile.open(file)).filter(|one| !one.is_stock()) {
+        let every = found.files.iter().map(|file| self.profile.open(file));
+        for one in every.filter(|one| one.concern() != Concern::Stock) {
             self.profile.take(&one, &mut memory, &mut page);
         }
         page.letters = Letters::default();
@@ -395,9 +401,11 @@ impl Warehouse for X12 {
     }
 
     async fn stock(&self) -> Result<StockPage, ConnectorError> {
-        let reading = self.from.read(is_ours, None).await?;
+        let mut reading = self.from.read(is_ours, None).await?;
+        // Told here, another file that was cut off would be no input that says what left, and no count would wait for it.
+        reading.rejected.retain(|rejected| concern(&rejected.input.content, &[]) == Concern::Stock);
         let mut page = StockPage { rejected: reading.rejected, ..StockPage::default() };
-        let (opened, mut memory) = self.open(&reading.files, true).await?;
+        let (opened, mut memory) = self.open(&reading.files, Concern::Shipments).await?;
         for one in &opened {
             self.profile.take_stock(one, &mut memory, &mut page);
         }
@@ -406,8 +414,12 @@ impl Warehouse for X12 {
         Ok(page)
     }
 
+    /// A file with something for both channels goes when both have kept their part: a crash before that finds it again.
     async fn acknowledge(&self, taken: &[Inbound], rejected: &[RejectedInput]) -> Result<(), ConnectorError> {
-        self.from.put_away(taken, rejected).await
+        let hashes = taken.iter().map(|input| input.content_hash.as_str());
+        let half_taken = half_taken(hashes, &*self.marks).await?;
+        let done = taken.iter().filter(|input| !half_taken.contains(&input.content_hash));
+        self.from.put_away(&done.cloned().collect::<Vec<_>>(), rejected).await
     }
 
     async fn parse_webhook(&self, _: &WebhookCall) -> Result<Vec<WebhookHint>, ConnectorError> {

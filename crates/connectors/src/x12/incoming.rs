@@ -92,12 +92,15 @@ impl Profile {
             self.look_at_line(&key, line)?;
         }
         // The total was counted in the units of the document.
-        let advice = self.units.in_ours(advice)?;
+        let mut advice = self.units.in_ours(advice)?;
+        // Without its article a number that may be a box's says nothing of a line.
+        let numbers_may_be_theirs =
+            advice.lines().all(|line| self.sku(&line.ids).is_some()) && advice.name_by_counter();
         if left.is_zero() {
             if advice.key.is_none() {
                 return Err(hold(format!("it names {key} alone (W0606), and that nothing left: ask the warehouse")));
             }
-            let said = self.nothing_left(&advice)?;
+            let said = LinesEnded { numbers_may_be_theirs, ..self.nothing_left(&advice)? };
             return Ok(Said::Nothing(key, said));
         }
         let shipped_at = self.shipped_at(interchange, &advice);
@@ -118,6 +121,7 @@ impl Profile {
             ended,
             whole: false,
             within_order: true,
+            numbers_may_be_theirs,
         };
         Ok(if advice.key.is_some() { Said::Shipment(shipment) } else { Said::ByReference(shipment) })
     }
@@ -233,12 +237,22 @@ impl Profile {
 
     fn package_line(&self, line: &AdviceLine) -> Result<PackageLine, Broken> {
         let sku = self.sku(&line.ids).ok_or_else(|| self.no_article(line))?;
+        let serials = self.places.serials(line);
+        // Fewer are said where not every unit has one; of more than left, some did not, and nobody knows which.
+        if Decimal::from(serials.len()) > line.shipped {
+            let words = format!(
+                "{} of {sku} left, and {} serial numbers are named: ask the warehouse what left",
+                line.shipped.normalize(),
+                serials.len()
+            );
+            return Err(Broken::new(line.at, "024", words));
+        }
         Ok(PackageLine {
             line_number: line.line_number().and_then(|number| number.parse().ok()),
             sku: sku.to_owned(),
             quantity: line.shipped,
             lot: self.places.lot(line),
-            serials: self.places.serials(line),
+            serials,
         })
     }
 
@@ -281,7 +295,7 @@ impl Profile {
         reference: &str,
         content_hash: &str,
     ) -> Result<StockFeed, Broken> {
-        if let Some(finding) = interchange.findings.iter().find(|finding| finding.spoils_stock()) {
+        if let Some(finding) = interchange.findings_of_stock().find(|finding| finding.spoils_stock()) {
             return Err(Broken::new(
                 finding.at,
                 "024",

@@ -45,31 +45,24 @@ impl Leniency {
         self.0.get(&finding.kind).copied().unwrap_or(Treatment::Accept)
     }
 
-    /// Why nothing of a file may be used.
-    pub(super) fn of_file(&self, interchanges: &[Interchange]) -> Option<Broken> {
-        first(interchanges, |finding| self.treats(finding) == Treatment::Quarantine)
+    /// Why nothing of a file with these interchanges may be used.
+    pub(super) fn of_file<'a>(&self, interchanges: impl Iterator<Item = &'a Interchange>) -> Option<Broken> {
+        let mut findings = interchanges.flat_map(|one| &one.findings);
+        findings.find(|finding| self.treats(finding) == Treatment::Quarantine).map(told)
     }
 
-    /// The same of a file with stock, which is used whole or not at all: what would be held is set aside.
-    pub(super) fn of_stock(&self, interchanges: &[Interchange]) -> Option<Broken> {
-        first(interchanges, |finding| self.treats(finding) != Treatment::Accept)
+    /// The same of the stock in a file, which is used whole or not at all: what would be held is set aside.
+    pub(super) fn of_stock<'a>(&self, interchanges: impl Iterator<Item = &'a Interchange>) -> Option<Broken> {
+        let mut findings = interchanges.flat_map(Interchange::findings_of_stock);
+        findings.find(|finding| self.treats(finding) != Treatment::Accept).map(told)
     }
 
     /// Why one document is held: for a fault of its own, or of the envelope around it.
     pub(super) fn of_set(&self, interchange: &Interchange, set: &Set) -> Option<Broken> {
-        let around = |finding: &Finding| !interchange.sets().any(|(_, any)| within(any, finding));
+        let around = |finding: &Finding| !interchange.sets().any(|(_, any)| any.holds(finding));
         let mut held = interchange.findings.iter().filter(|finding| self.treats(finding) == Treatment::Hold);
-        held.find(|finding| within(set, finding) || around(finding)).map(told)
+        held.find(|finding| set.holds(finding) || around(finding)).map(told)
     }
-}
-
-fn within(set: &Set, finding: &Finding) -> bool {
-    let (first, last) = (set.segments.first(), set.segments.last());
-    first.zip(last).is_some_and(|(first, last)| (first.at..=last.at).contains(&finding.at))
-}
-
-fn first(interchanges: &[Interchange], counts: impl Fn(&Finding) -> bool) -> Option<Broken> {
-    interchanges.iter().flat_map(|one| &one.findings).find(|finding| counts(finding)).map(told)
 }
 
 fn told(finding: &Finding) -> Broken {

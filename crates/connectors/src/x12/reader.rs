@@ -40,6 +40,14 @@ pub struct Set {
     pub version: String,
 }
 
+impl Set {
+    /// Whether this was found in one of its segments.
+    pub(super) fn holds(&self, finding: &Finding) -> bool {
+        let (first, last) = (self.segments.first(), self.segments.last());
+        first.zip(last).is_some_and(|(first, last)| (first.at..=last.at).contains(&finding.at))
+    }
+}
+
 /// A functional group: sets of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
@@ -257,7 +265,8 @@ fn begins_with(text: &str, id: &str, element: char) -> bool {
         && text.get(id.len()..).is_some_and(|behind| behind.starts_with(element))
 }
 
-/// The character that ends the first segment behind the ISA: whatever stands behind its last element.
+/// The character that ends the first segment behind the ISA: whatever stands behind its last element. A line end is that only
+/// where a segment begins behind it: else it stands inside the segment, or before its end, and means nothing (x12.md §9.1).
 fn terminator(rest: &str, element: char, tail: &str) -> Option<char> {
     let last = if begins_with(rest, "GS", element) {
         8
@@ -267,18 +276,33 @@ fn terminator(rest: &str, element: char, tail: &str) -> Option<char> {
         2
     };
     let mut elements = 0;
-    for character in rest.chars() {
+    for (place, character) in rest.char_indices() {
         if character == element {
             elements += 1;
-        } else if is_line_end(character) && elements >= last {
-            return Some('\n');
-        } else if elements >= last && !character.is_alphanumeric() && !matches!(character, ' ' | '.' | '-' | '/') {
+        }
+        if elements < last || character == element {
+            continue;
+        }
+        if is_line_end(character) {
+            if segment_begins(rest.get(place..).unwrap_or_default(), element) {
+                return Some('\n');
+            }
+        } else if !character.is_alphanumeric() && !matches!(character, ' ' | '.' | '-' | '/') {
             return Some(character);
         }
     }
     // A file that ends without an end of its last segment: the ISA's own end is all there is to go by.
     let mut marks = tail.chars().filter(|character| !is_line_end(*character));
     Some(marks.next_back().filter(|_| marks.next().is_some()).unwrap_or('\n')).filter(|_| elements >= last)
+}
+
+/// Whether nothing more comes, or behind white space a segment that can be the second one behind an ISA, or the next ISA.
+fn segment_begins(text: &str, element: char) -> bool {
+    let text = behind_marks(text);
+    let next_interchange = text.get(..3).is_some_and(|id| id.eq_ignore_ascii_case("ISA"));
+    text.is_empty()
+        || next_interchange
+        || ["ST", "GE", "GS", "TA1", "IEA"].iter().any(|id| begins_with(text, id, element))
 }
 
 /// The component separator, from what stands between ISA15 and the first segment.

@@ -5,13 +5,13 @@ use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, Shipment
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
     answering::{Fate, in_error, unread, unread_stock},
-    channel::is_stock,
+    channel::{Concern, concern},
     finding::{Broken, Finding},
     incoming::{Said, UNKNOWN_VERSION},
     leniency::BY_AGREEMENT,
     profile::Profile,
-    reader::{Interchange, Set, read},
-    repeats::{Memory, Standing},
+    reader::{Group, Interchange, Set, read},
+    repeats::{Memory, REUSED, SHIPMENTS, STOCK, Standing, file_mark},
     segment::Segment,
 };
 use crate::files::outbox::{Complete, sha256};
@@ -20,58 +20,89 @@ use crate::files::outbox::{Complete, sha256};
 pub(super) struct Opened<'a> {
     file: &'a Complete,
     pub(super) interchanges: Vec<Interchange>,
+    /// Why each of them may not be used, whatever else stands in the file.
+    faults: Vec<Option<Broken>>,
     /// Why nothing of it may be used.
     broken: Option<Broken>,
+    /// Its hash, where it holds something for both channels.
+    pub(super) shared: Option<String>,
 }
 
 impl Opened<'_> {
-    /// Whether the stock channel takes it.
-    pub(super) fn is_stock(&self) -> bool {
-        is_stock(&self.file.content, &self.interchanges)
+    /// Which channels take something out of it.
+    pub(super) fn concern(&self) -> Concern {
+        concern(&self.file.content, &self.interchanges)
+    }
+
+    /// Its interchanges, and why one may not be used.
+    fn judged(&self) -> impl Iterator<Item = (&Interchange, Option<&Broken>)> {
+        self.interchanges.iter().zip(self.faults.iter().map(Option::as_ref))
     }
 }
 
 impl Profile {
     pub(super) fn open<'a>(&self, file: &'a Complete) -> Opened<'a> {
-        match read(&file.content) {
-            Ok(interchanges) => {
-                let broken = interchanges.iter().find_map(|interchange| self.judge(interchange).err());
-                let broken = broken.or_else(|| self.leniency.of_file(&interchanges));
-                Opened { file, interchanges, broken }
-            }
-            Err(broken) => Opened { file, interchanges: Vec::new(), broken: Some(broken) },
-        }
+        let (interchanges, broken) = match read(&file.content) {
+            Ok(interchanges) => (interchanges, None),
+            Err(broken) => (Vec::new(), Some(broken)),
+        };
+        let faults: Vec<Option<Broken>> = interchanges.iter().map(|one| self.judge(one).err()).collect();
+        // One that is not for us says nothing of how those that are were to be treated.
+        let ours = interchanges.iter().zip(&faults).filter(|(_, fault)| fault.is_none()).map(|(one, _)| one);
+        let broken = broken.or_else(|| self.leniency.of_file(ours));
+        let shared = concern(&file.content, &interchanges) == Concern::Both;
+        let shared = shared.then(|| sha256(&file.content));
+        Opened { file, interchanges, faults, broken, shared }
     }
 
-    /// Takes a document of the shipments channel apart.
+    /// Takes what is for the shipments channel out of a file.
     pub(super) fn take(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut ShipmentPage) {
         let file = opened.file;
+        if let Some(hash) = opened.shared.as_deref().filter(|hash| memory.took(SHIPMENTS, hash)) {
+            // It lies there for the other channel, or was not put away in time.
+            if memory.took(STOCK, hash) {
+                page.taken.push(file.taken());
+            }
+            return;
+        }
         opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
-            page.letters.answers.extend(self.refusals(opened, broken, memory));
-            page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..set_aside(file.taken(), broken) });
+            let refusals =
+                opened.judged().flat_map(|(one, fault)| self.refusals(one, |_| true, fault.unwrap_or(broken), memory));
+            page.letters.answers.extend(refusals);
+            let aside = set_aside(file.taken(), std::slice::from_ref(broken));
+            page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..aside });
             return;
         }
-        let standings: Vec<Standing> = opened.interchanges.iter().map(|one| self.standing(one, memory)).collect();
-        if let [Standing::Reused(broken)] = standings.as_slice() {
-            page.rejected.push(set_aside(file.taken(), broken));
+        let mut standings = Vec::new();
+        for (interchange, fault) in opened.judged().filter(|(one, _)| one.holds_others()) {
+            standings.push((interchange, self.standing_of(interchange, fault, memory)));
+        }
+        let asides: Vec<Broken> = standings.iter().filter_map(|(_, standing)| standing.aside().cloned()).collect();
+        let any_left = opened.judged().any(|(one, fault)| !one.holds_others() && fault.is_none());
+        let whole = asides.len() == standings.len() && !any_left;
+        for (interchange, broken) in standings.iter().filter_map(|(one, standing)| Some((one, standing.aside()?))) {
+            page.letters.answers.extend(self.refusals(interchange, |_| true, broken, memory));
+        }
+        if whole {
+            page.rejected.push(set_aside(file.taken(), &asides));
             return;
         }
-        for (interchange, standing) in opened.interchanges.iter().zip(standings) {
+        for (interchange, standing) in standings {
             let held = page.rejected.len();
             let mark = match standing {
                 Standing::New(mark, begun_again) => {
                     note(interchange, begun_again.as_slice());
-                    page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
+                    let ours = |group: &Group| !group.holds_stock();
+                    page.letters.answers.extend(self.answers(interchange, ours, Fate::Read(&unread), memory.now));
                     mark
                 }
                 Standing::Repeated => {
                     tracing::info!(interchange.control = interchange.control(), "came before, and says nothing new");
                     continue;
                 }
-                Standing::Reused(broken) => {
-                    let whole = everything(interchange);
-                    page.rejected.push(part(file, interchange, "", &whole, broken.to_string()));
+                Standing::Aside(broken) => {
+                    page.rejected.push(interchange_aside(file, interchange, &broken));
                     continue;
                 }
             };
@@ -87,7 +118,15 @@ impl Profile {
                 false => memory.forget(&mark),
             }
         }
+        page.letters.marks.extend(opened.shared.as_deref().map(|hash| file_mark(SHIPMENTS, hash)));
         page.taken.push(file.taken());
+    }
+
+    fn standing_of(&self, interchange: &Interchange, fault: Option<&Broken>, memory: &mut Memory) -> Standing {
+        match fault {
+            Some(broken) => Standing::Aside(broken.clone()),
+            None => self.standing(interchange, memory),
+        }
     }
 
     fn take_acknowledgement(
@@ -154,9 +193,8 @@ impl Profile {
             },
             // Shown by the viewer; nothing is done with them.
             "943" | "944" | "856" | "990" => {}
-            "846" | "947" => aside(
-                "stock stands in one file with other documents: ask the warehouse for files of their own".to_owned(),
-            ),
+            // For the other channel.
+            "846" | "947" => {}
             other => {
                 let why = format!("documents of kind {other} are not taken here");
                 let aside = part(file, interchange, &set.control, &set.segments, why);
@@ -165,53 +203,88 @@ impl Profile {
         }
     }
 
-    /// Takes a document of the stock channel apart: whole, or not at all.
+    /// Takes what is for the stock channel out of a file: whole, or not at all.
     pub(super) fn take_stock(&self, opened: &Opened<'_>, memory: &mut Memory, page: &mut StockPage) {
         let file = opened.file;
-        opened.interchanges.iter().for_each(|one| note(one, &one.findings));
-        let broken = opened.broken.clone().or_else(|| self.leniency.of_stock(&opened.interchanges));
-        if let Some(broken) = &broken {
-            page.letters.answers.extend(self.refusals(opened, broken, memory));
-            page.rejected.push(set_aside(file.taken(), broken));
-            return;
+        if let Some(hash) = &opened.shared {
+            // What left by the count, as the same file says, must be known before the count is used.
+            if !memory.took(SHIPMENTS, hash) {
+                return;
+            }
+            if memory.took(STOCK, hash) {
+                page.taken.push(file.taken());
+                return;
+            }
+        } else {
+            opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         }
-        let mut new = Vec::new();
-        for interchange in &opened.interchanges {
-            match self.standing(interchange, memory) {
+        // Of an interchange with other documents that may not be used the other channel tells.
+        let judged: Vec<(&Interchange, Option<&Broken>)> = opened
+            .judged()
+            .filter(|(one, fault)| one.holds_stock() && !(one.holds_others() && fault.is_some()))
+            .collect();
+        let usable = judged.iter().filter(|(_, fault)| fault.is_none()).map(|(one, _)| *one);
+        if let Some(broken) = opened.broken.clone().or_else(|| self.leniency.of_stock(usable)) {
+            for (interchange, fault) in &judged {
+                let why = fault.unwrap_or(&broken);
+                page.letters.answers.extend(self.refusals(interchange, Group::holds_stock, why, memory));
+            }
+            return stock_aside(opened, judged.iter().map(|(one, _)| *one), &[broken], page);
+        }
+        let (mut new, mut asides) = (Vec::new(), Vec::new());
+        for (interchange, fault) in judged {
+            let standing = match interchange.holds_others() {
+                true => self.standing_of_stock(interchange, memory),
+                false => self.standing_of(interchange, fault, memory),
+            };
+            match standing {
                 Standing::New(mark, begun_again) => {
                     note(interchange, begun_again.as_slice());
                     new.push((interchange, mark));
                 }
                 Standing::Repeated => {}
-                Standing::Reused(broken) => {
-                    new.iter().for_each(|(_, mark)| memory.forget(mark));
-                    page.rejected.push(set_aside(file.taken(), &broken));
-                    return;
-                }
+                Standing::Aside(broken) => asides.push((interchange, broken)),
             }
         }
+        for (interchange, broken) in &asides {
+            page.letters.answers.extend(self.refusals(interchange, Group::holds_stock, broken, memory));
+        }
+        let words: Vec<Broken> = asides.iter().map(|(_, broken)| broken.clone()).collect();
+        // What a whole count lacks is gone: one that may be part of another one takes that with it.
+        let lacking = self.full_snapshot && words.iter().any(|broken| [UNKNOWN_VERSION, REUSED].contains(&broken.note));
         let feeds = self.feeds(file, new.iter().map(|(interchange, _)| *interchange));
+        let used = feeds.is_ok() && !lacking;
         for (interchange, _) in &new {
-            let unread = unread_stock(interchange, feeds.is_ok());
-            page.letters.answers.extend(self.answers(interchange, Fate::Read(&unread), memory.now));
+            let unread = unread_stock(interchange, used);
+            let answers = self.answers(interchange, Group::holds_stock, Fate::Read(&unread), memory.now);
+            page.letters.answers.extend(answers);
         }
-        match feeds {
-            Ok(feeds) => {
-                page.feeds.extend(feeds);
-                for (interchange, mark) in new {
-                    // What is held may come again under its number, mended.
-                    match self.take_adjustments(file, interchange, page) {
-                        true => page.letters.marks.push(mark),
-                        false => memory.forget(&mark),
-                    }
-                }
-                page.taken.push(file.taken());
-            }
-            Err(broken) => {
+        let none_left = new.is_empty() && asides.len() == opened.interchanges.len();
+        let feeds = match feeds {
+            Ok(feeds) if !lacking && !none_left => feeds,
+            feeds => {
                 new.iter().for_each(|(_, mark)| memory.forget(mark));
-                page.rejected.push(set_aside(file.taken(), &broken));
+                let words: Vec<Broken> = words.into_iter().chain(feeds.err()).collect();
+                let all = new.iter().map(|(one, _)| *one).chain(asides.iter().map(|(one, _)| *one));
+                return stock_aside(opened, all, &words, page);
+            }
+        };
+        page.feeds.extend(feeds);
+        for (interchange, broken) in &asides {
+            page.rejected.push(match interchange.holds_others() {
+                true => part(file, interchange, "", &stock_of(interchange), broken.to_string()),
+                false => interchange_aside(file, interchange, broken),
+            });
+        }
+        for (interchange, mark) in new {
+            // What is held may come again under its number, mended.
+            match self.take_adjustments(file, interchange, page) {
+                true => page.letters.marks.push(mark),
+                false => memory.forget(&mark),
             }
         }
+        page.letters.marks.extend(opened.shared.as_deref().map(|hash| file_mark(STOCK, hash)));
+        page.taken.push(file.taken());
     }
 
     /// Takes in the adjustments of an interchange, and holds for a person each that cannot be used. Whether all of them could.
@@ -253,16 +326,20 @@ impl Profile {
         Ok(feeds)
     }
 
-    /// What is said of a file that nothing is used of: of what is of an unknown version that it is, and of what is not used by
-    /// agreement that it is in error. A sender whom nobody knows, and a test in production, are told nothing.
-    fn refusals(&self, opened: &Opened<'_>, broken: &Broken, memory: &Memory) -> Vec<connect::EffectDraft> {
-        let fate = match broken.note {
-            UNKNOWN_VERSION => Fate::UnknownVersion,
-            BY_AGREEMENT => Fate::Read(&in_error),
-            _ => return Vec::new(),
-        };
-        let groups = opened.interchanges.iter();
-        groups.flat_map(|interchange| self.answers(interchange, fate, memory.now)).collect()
+    /// What is said of an interchange that nothing is used of: of what is of an unknown version that it is, and of what is not used
+    /// by agreement that it is in error. A sender whom nobody knows, and a test in production, are told nothing.
+    fn refusals(
+        &self,
+        interchange: &Interchange,
+        ours: fn(&Group) -> bool,
+        broken: &Broken,
+        memory: &Memory,
+    ) -> Vec<connect::EffectDraft> {
+        match broken.note {
+            UNKNOWN_VERSION => self.answers(interchange, ours, Fate::UnknownVersion, memory.now),
+            BY_AGREEMENT => self.answers(interchange, ours, Fate::Read(&in_error), memory.now),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -323,19 +400,53 @@ fn note(interchange: &Interchange, findings: &[Finding]) {
     );
 }
 
-pub(super) fn set_aside(input: Inbound, broken: &Broken) -> RejectedInput {
+fn set_aside(input: Inbound, broken: &[Broken]) -> RejectedInput {
+    let why: Vec<String> = broken.iter().map(ToString::to_string).collect();
     RejectedInput {
-        reason: format!("{}: {broken}. Nothing of the file was used", input.name),
+        reason: format!("{}: {}. Nothing of the file was used", input.name, why.join("; ")),
         input,
         beside: false,
         key: None,
     }
 }
 
-/// One document of a file that is held for a person, while the others of the file are used.
+/// Sets the stock of these interchanges of a file aside: with the file, where nothing else stands in it.
+fn stock_aside<'a>(
+    opened: &Opened<'_>,
+    interchanges: impl Iterator<Item = &'a Interchange>,
+    broken: &[Broken],
+    page: &mut StockPage,
+) {
+    let file = opened.file;
+    let Some(hash) = &opened.shared else {
+        page.rejected.push(set_aside(file.taken(), broken));
+        return;
+    };
+    let why: Vec<String> = broken.iter().map(ToString::to_string).collect();
+    let why = format!("{}. Nothing of the stock in the file was used; its other documents were", why.join("; "));
+    page.rejected.extend(interchanges.map(|one| part(file, one, "", &stock_of(one), why.clone())));
+    page.letters.marks.push(file_mark(STOCK, hash));
+    page.taken.push(file.taken());
+}
+
+/// The segments of the documents that are for the stock channel.
+fn stock_of(interchange: &Interchange) -> Vec<Segment> {
+    let sets = interchange.sets().filter(|(_, set)| set.is_stock());
+    sets.flat_map(|(_, set)| set.segments.iter().cloned()).collect()
+}
+
+/// An interchange that is not used, while others of its file are.
+fn interchange_aside(file: &Complete, interchange: &Interchange, broken: &Broken) -> RejectedInput {
+    let why = format!("{broken}. Nothing of this interchange was used; others of its file were");
+    part(file, interchange, "", &everything(interchange), why)
+}
+
+/// One document of a file that is held for a person, or an interchange where there is no number of a document, while the others of
+/// the file are used.
 fn part(file: &Complete, interchange: &Interchange, control: &str, segments: &[Segment], why: String) -> RejectedInput {
     let content = raw(interchange, segments).into_bytes();
-    let name = format!("{}#{}-{control}", file.name, interchange.control());
+    let number = if control.is_empty() { String::new() } else { format!("-{control}") };
+    let name = format!("{}#{}{number}", file.name, interchange.control());
     let input = Inbound { name, content_hash: sha256(&content), content };
     RejectedInput { reason: format!("{}: {why}", input.name), input, beside: false, key: None }
 }

@@ -3,6 +3,7 @@
 mod documents;
 mod exchange;
 mod fixtures;
+mod mixed;
 mod profile;
 mod validator;
 

@@ -40,6 +40,7 @@ fn shipment(boxes: Vec<Vec<PackageLine>>, loose: Vec<PackageLine>) -> Shipment {
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     }
 }
 

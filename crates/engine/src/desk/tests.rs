@@ -36,6 +36,7 @@ fn shipment(boxed: Vec<PackageLine>, loose: Vec<PackageLine>) -> Shipment {
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     }
 }
 

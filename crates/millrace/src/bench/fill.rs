@@ -176,6 +176,7 @@ fn shipment(runtime: &Runtime, order: &Order, account: &str) -> NewShipment {
             ended: Vec::new(),
             whole: false,
             within_order: false,
+            numbers_may_be_theirs: false,
         },
     }
 }

@@ -6,7 +6,10 @@ use connect::{
     FeedCursor, Inbound, LineRef, LinesEnded, OrderId, RejectedInput, RequestId, RequestLine, RequestState, Shipment,
     ShipmentId,
 };
-use engine::ended::{is_over, merge};
+use engine::{
+    ended::{is_over, merge},
+    line,
+};
 use jiff::Timestamp;
 
 use super::{
@@ -171,6 +174,9 @@ async fn record(
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     let mut rests = shipments.iter().any(|new| new.shipment.whole).then(Rests::default);
     for NewShipment { id, mut shipment } in shipments {
+        // Whether they are ours is known once the request is, and says nothing of what left: a copy is known without them.
+        let numbered = shipment.numbers_may_be_theirs.then(|| shipment.clone());
+        line::take_out(&mut shipment);
         let mut document = json(&shipment)?;
         let hash = content_hash(&shipment, &document)?;
         let reference = identity(&shipment, &known);
@@ -194,6 +200,12 @@ async fn record(
             None => {}
         }
         let target = targets.get(&shipment.key).filter(|target| target.asked);
+        if let (Some(target), Some(mut numbered)) = (target, numbered)
+            && line::are_ours(&lines_of(tx, key, target).await?, &mut numbered)
+        {
+            shipment = numbered;
+            document = json(&shipment)?;
+        }
         if let (Some(target), Some(rests)) = (target, &mut rests) {
             if !rests.work_out(tx, key, target, &mut shipment).await? {
                 recorded.known += 1;
@@ -346,12 +358,17 @@ impl Rests {
 async fn left_of(tx: &mut Tx, key: &ConnectionKey, target: &Target) -> R<(Vec<RequestLine>, Vec<Shipment>)> {
     let [tenant, merchant] = scope_values(&key.scope);
     let of = [tenant, merchant, (&target.id).into()];
-    let lines = tx.first("SELECT lines FROM request WHERE tenant = $1 AND merchant = $2 AND id = $3", &of).await?;
     let left = tx
         .query("SELECT document FROM shipment WHERE tenant = $1 AND merchant = $2 AND request = $3 ORDER BY id", &of)
         .await?;
-    let lines = lines.map_or_else(|| Ok(Vec::new()), |row| row.json(0))?;
-    Ok((lines, left.iter().map(|row| row.json(0)).collect::<R<_>>()?))
+    Ok((lines_of(tx, key, target).await?, left.iter().map(|row| row.json(0)).collect::<R<_>>()?))
+}
+
+async fn lines_of(tx: &mut Tx, key: &ConnectionKey, target: &Target) -> R<Vec<RequestLine>> {
+    let [tenant, merchant] = scope_values(&key.scope);
+    let of = [tenant, merchant, (&target.id).into()];
+    let lines = tx.first("SELECT lines FROM request WHERE tenant = $1 AND merchant = $2 AND id = $3", &of).await?;
+    lines.map_or_else(|| Ok(Vec::new()), |row| row.json(0))
 }
 
 /// A shipment that is all of an order of which nothing was left is for a person; it is not kept as one that left.
@@ -407,8 +424,11 @@ fn content_hash(shipment: &Shipment, document: &str) -> R<String> {
 }
 
 /// Which lines a report with which nothing left ends: where the request was to be stopped, all that it names.
-async fn lines_ended(tx: &mut Tx, key: &ConnectionKey, target: &Target, said: LinesEnded) -> R<Vec<LineRef>> {
-    let LinesEnded { mut ended, none_left, odd } = said;
+async fn lines_ended(tx: &mut Tx, key: &ConnectionKey, target: &Target, mut said: LinesEnded) -> R<Vec<LineRef>> {
+    if said.numbers_may_be_theirs && !line::are_ours(&lines_of(tx, key, target).await?, &mut said) {
+        line::take_out(&mut said);
+    }
+    let LinesEnded { mut ended, none_left, odd, .. } = said;
     if none_left.is_empty() {
         return Ok(ended);
     }

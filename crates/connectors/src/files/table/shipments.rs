@@ -150,6 +150,7 @@ impl<'a> Group<'a> {
             ended: Vec::new(),
             whole: !table.has("sku"),
             within_order: true,
+            numbers_may_be_theirs: false,
         };
         let mut numbers: Vec<&str> = Vec::new();
         let mut seen: BTreeMap<[&str; 6], u64> = BTreeMap::new();

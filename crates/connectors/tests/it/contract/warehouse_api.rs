@@ -203,6 +203,7 @@ impl Floor {
             ended: Vec::new(),
             whole: false,
             within_order: false,
+            numbers_may_be_theirs: false,
         };
         let before: Vec<PackageLine> =
             lying.shipped.iter().flat_map(|shipment| shipment.lines().cloned().collect::<Vec<_>>()).collect();

@@ -69,14 +69,14 @@ impl Exchange {
         Self { root, clock, connector, simulator, settings, _ssh: ssh, _folder: holder }
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
     /// The same, of a connection that has taken in something before.
-    fn remember(&mut self, before: Before) {
+    pub(super) fn remember(&mut self, marks: Arc<dyn Marks>) {
         let hub = context(Arc::clone(&self.clock), Arc::new(NoNetwork), None);
-        self.connector = warehouse("x12", &self.settings, &BuildContext { marks: Arc::new(before), ..hub });
+        self.connector = warehouse("x12", &self.settings, &BuildContext { marks, ..hub });
     }
 
     fn plan(&self, key: &str) -> EffectDraft {
@@ -234,9 +234,9 @@ async fn a_cancel_is_told_and_the_next_advice_answers() {
     exchange.simulator.tick(at(NOW)).unwrap();
     assert_eq!(exchange.simulator.ledger().orders["A"][0].state, OrderState::Cancelled);
     let page = exchange.shipments().await;
-    let line = |sku: &str| LineRef { line_number: None, sku: sku.to_owned() };
-    let lines = LinesEnded { ended: vec![line("SKU-A"), line("SKU-LOT")], ..LinesEnded::default() };
-    assert_eq!(page.states, [("A".to_owned(), RequestState::LinesEnded(lines))]);
+    let [(key, RequestState::LinesEnded(said))] = page.states.as_slice() else { panic!("{page:?}") };
+    let ended: Vec<&str> = said.ended.iter().map(|line| line.sku.as_str()).collect();
+    assert_eq!((key.as_str(), ended, said.none_left.len()), ("A", vec!["SKU-A", "SKU-LOT"], 0));
     assert!(page.shipments.is_empty() && page.rejected.is_empty(), "{page:?}");
 
     let silent = Exchange::by_folder(&[("cancel", "none")]);
@@ -394,6 +394,8 @@ async fn where_things_sit_can_be_agreed() {
     }
     let read = shipment(&[("serial_qualifiers", "SE, LV")], "N9*SE*SN001", "N9*SE*SN001~\nN9*LV*SN002").await;
     assert_eq!(lotted(&read).1, ["SN001", "SN002"]);
+    let three = "N9*SE*SN001~\nN9*SE*SN002~\nN9*SE*SN003";
+    assert_eq!(lotted(&shipment(&[], "N9*SE*SN001", three).await).1.len(), 3, "each unit has its own");
 
     // It answers under other product ids than it was asked under.
     let read = shipment(&[("sku_qualifiers_in", "SK, VN")], "VN*SKU-A", "SK*SKU-A").await;
@@ -430,6 +432,34 @@ async fn where_things_sit_can_be_agreed() {
         5.into(),
         "what was ordered, where it is complete"
     );
+}
+
+/// Our line is what `N9*LI` says, else the number of its LX where the warehouse may have kept ours there (x12.md §8.3).
+#[tokio::test]
+async fn a_line_is_named_by_its_own_number_or_by_lx() {
+    let numbers = async |changes: &[(&str, &str)]| {
+        let exchange = Exchange::by_folder(&[]);
+        let text = changes.iter().fold(document("reference/945.edi"), |text, (from, to)| {
+            assert!(text.contains(from), "{from}");
+            text.replace(from, to)
+        });
+        exchange.put("945.edi", &text);
+        let page = exchange.shipments().await;
+        let [shipment] = page.shipments.as_slice() else { panic!("{page:?}") };
+        let numbers: Vec<Option<u32>> = shipment.lines().map(|line| line.line_number).collect();
+        let ended: Vec<Option<u32>> = shipment.ended.iter().map(|line| line.line_number).collect();
+        (shipment.numbers_may_be_theirs, numbers, ended)
+    };
+    let (first, second, one, two) = (("N9*LI*1~\n", ""), ("N9*LI*2~\n", ""), Some(1), Some(2));
+    assert_eq!(numbers(&[]).await, (false, vec![one, two], vec![one]));
+    assert_eq!(numbers(&[first]).await, (false, vec![None, two], vec![None]), "it numbers lines, and left one out");
+    assert_eq!(numbers(&[first, second]).await, (true, vec![one, two], vec![one]));
+    let swapped = [first, second, ("LX*1~", "LX*0003~"), ("LX*2~", "LX*7~")];
+    assert_eq!(numbers(&swapped).await, (true, vec![Some(3), Some(7)], vec![Some(3)]));
+    for no_number in ["LX*0~", "LX*B2~", "LX~"] {
+        let changes = [first, second, ("LX*2~", no_number)];
+        assert_eq!(numbers(&changes).await, (false, vec![None, None], vec![None]), "{no_number}");
+    }
 }
 
 /// What a box weighs is kept in kilograms; the weight of everything is a box's where there is one (x12.md §8.3).
@@ -639,6 +669,7 @@ async fn what_is_not_for_us_or_damaged_is_set_aside_with_the_reason() {
         ("no plain number", good.replace("W12*CC*3*3*", "W12*CC*3*3,0*")),
         ("whether the rest follows", good.replace("W12*CP*5*2*", "W12*XX*5*2*")),
         ("in place of", good.replace("W12*CP*5*2*", "W12*CS*5*2*")),
+        ("3 of SKU-LOT left, and 4 serial numbers", good.replace("N9*SE*SN001~", &"N9*SE*SN001~\n".repeat(4))),
     ] {
         let exchange = Exchange::by_folder(&[]);
         exchange.put("945.edi", &content);
@@ -694,7 +725,11 @@ async fn refusals_of_the_warehouse_are_shown() {
 }
 
 /// Sends the answers of a reading, as the journal would, and gives what each says.
-async fn answered(exchange: &Exchange, answers: Vec<EffectDraft>, first: u32) -> Vec<(PathBuf, Acknowledgement)> {
+pub(super) async fn answered(
+    exchange: &Exchange,
+    answers: Vec<EffectDraft>,
+    first: u32,
+) -> Vec<(PathBuf, Acknowledgement)> {
     let mut said = Vec::new();
     for (place, mut draft) in answers.into_iter().enumerate() {
         assert_eq!(draft.kind, EffectKind::Acknowledge);
@@ -987,7 +1022,7 @@ async fn numbers_that_begin_again_are_taken() {
         ),
     ] {
         let mut exchange = Exchange::by_folder(&[]);
-        exchange.remember(Before(before.into_iter().collect()));
+        exchange.remember(Arc::new(Before(before.into_iter().collect())));
         exchange.put("945.edi", &document("reference/945.edi"));
         let page = exchange.shipments().await;
         assert_eq!(page.shipments.len(), usize::from(used), "{what}: {page:?}");
@@ -1041,7 +1076,7 @@ async fn an_interchange_is_used_once_and_its_number_too() {
             at: later.now() - SignedDuration::from_hours(24 * days),
             written: mark.written,
         };
-        later.remember(Before([(mark.name.clone(), known)].into()));
+        later.remember(Arc::new(Before([(mark.name.clone(), known)].into())));
         later.put("a.edi", &document("reference/945.edi"));
         later.put("c.edi", &document("reference/945.edi").replace("SHP9001", "SHP9002"));
         let page = later.shipments().await;

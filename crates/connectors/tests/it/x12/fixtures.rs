@@ -241,6 +241,43 @@ fn separators_are_found_whatever_they_are() {
     }
 }
 
+/// A line end inside the first segment behind the ISA, or before its end, ends nothing (x12.md §9.1); where line ends are the
+/// terminator, empty lines are none.
+#[test]
+fn a_line_end_in_the_head_of_a_group_is_no_terminator() {
+    for (whole, first) in [("reference/945.edi", "GS*"), ("reference/ta1_accept.edi", "TA1*")] {
+        let text = String::from_utf8(sample(whole)).unwrap();
+        let plain = text.replace("~\n", "~");
+        let right = one(plain.as_bytes());
+        let from = plain.find(first).unwrap() + first.len();
+        let to = from + plain[from..].find('~').unwrap();
+        for place in from..=to {
+            for end in ["\n", "\r\n", "\n\n"] {
+                for text in [&plain, &text] {
+                    let from = text.find(first).unwrap() + first.len() - from;
+                    let (before, behind) = text.split_at(place + from);
+                    let read = one(format!("{before}{end}{behind}").as_bytes());
+                    assert_eq!((read.separators, &read.groups), (right.separators, &right.groups), "{place} {end:?}");
+                    assert_eq!(read.acknowledgements, right.acknowledgements, "{place} {end:?}");
+                    let inside = |finding: &&connectors::x12::Finding| finding.kind == FindingKind::LineBreakInside;
+                    assert_eq!(read.findings.iter().filter(inside).count(), usize::from(place < to), "{place} {end:?}");
+                }
+            }
+        }
+        for end in ["\n", "\r\n", "\n\n"] {
+            let read = one(plain.replace('~', end).as_bytes());
+            assert_eq!((read.separators.terminator, &read.groups), ('\n', &right.groups), "{end:?}");
+            assert_eq!(read.findings, [], "{end:?}");
+        }
+    }
+    // The end of an interchange with nothing in it, alone and before another one.
+    let text = String::from_utf8(sample("reference/945.edi")).unwrap().replace("~\n", "\n");
+    let (head, end) = (text.split_once('\n').unwrap().0, "IEA*0*000005001\n");
+    let empty = format!("{head}\n{end}");
+    assert_eq!(read(empty.as_bytes()).unwrap().len(), 1);
+    assert_eq!(read(format!("{empty}{text}").as_bytes()).unwrap()[1].groups.len(), 1);
+}
+
 #[test]
 fn several_interchanges_of_one_file_are_read_in_order() {
     let mut both = sample("reference/945_part_backorder.edi");

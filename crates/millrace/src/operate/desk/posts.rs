@@ -248,6 +248,7 @@ fn shipment(given: ShipmentIn) -> Shipment {
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     }
 }
 

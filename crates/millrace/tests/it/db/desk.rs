@@ -65,6 +65,7 @@ fn shipment(id: &str, key: &str, goods: &[(&str, i64)], is_final: bool) -> Shipm
         ended: Vec::new(),
         whole: false,
         within_order: false,
+        numbers_may_be_theirs: false,
     }
 }
 

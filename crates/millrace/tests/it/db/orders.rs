@@ -491,6 +491,51 @@ async fn an_order_is_over_when_each_of_its_lines_is() {
     .await;
 }
 
+/// Numbers that may be the warehouse's own count are ours where each names a line of its article (x12.md §8.3); a copy is known
+/// whichever they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_a_warehouse_counted_are_ours_where_they_fit() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        db.record_orders(&key, "acme", vec![requested(1), requested(2)]).await.unwrap();
+        let of = |order_id: i64, numbers: [u32; 2]| {
+            let mut new = shipment(&order(order_id), "BOL-1", &request_key(order_id), &[1, 1]);
+            (new.shipment.within_order, new.shipment.numbers_may_be_theirs) = (true, true);
+            for (line, number) in new.shipment.packages[0].lines.iter_mut().zip(numbers) {
+                line.line_number = Some(number);
+            }
+            new
+        };
+        let record = async |shipments: Vec<NewShipment>| {
+            let recorded =
+                db.record_shipments(&key, shipments, Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
+            (recorded.new, recorded.known, recorded.changed)
+        };
+        assert_eq!(record(vec![of(1, [1, 2]), of(2, [2, 1])]).await, (2, 0, 0));
+        assert_eq!(record(vec![of(1, [1, 2]), of(2, [1, 2])]).await, (0, 2, 0));
+        let kept = work(&world, &key).await;
+        let numbers = |order_id: i64| {
+            let request = kept.iter().find(|request| request.order_id == order_id).unwrap();
+            let lines = request.shipments.iter().flat_map(|one| one.shipment.lines());
+            lines.map(|line| line.line_number).collect::<Vec<_>>()
+        };
+        assert_eq!((numbers(1), numbers(2)), (vec![Some(1), Some(2)], vec![None, None]));
+        // Boxes that were counted end no line by their number: the second line has its end, and the first has left.
+        db.record_orders(&key, "acme", vec![requested(3)]).await.unwrap();
+        let asked = lines(&order(3));
+        record(vec![shipment(&order(3), "BOL-3", &request_key(3), &[asked[0].quantity.try_into().unwrap(), 0])]).await;
+        let said = LinesEnded {
+            ended: vec![LineRef { line_number: Some(1), sku: asked[1].sku.clone() }],
+            numbers_may_be_theirs: true,
+            ..LinesEnded::default()
+        };
+        let states = vec![(request_key(3), RequestState::LinesEnded(said))];
+        db.record_shipments(&key, Vec::new(), states, &[], &[], &FeedCursor::default()).await.unwrap();
+        assert!(work(&world, &key).await.iter().any(|request| request.order_id == 3 && request.finished));
+    })
+    .await;
+}
+
 /// Ids that count within their order (x12.md §8.5): two orders may have the same one, and a later copy has a later time.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_id_of_two_orders_is_two_shipments() {

@@ -360,6 +360,7 @@ pub fn shipment(order: &Order, reference: &str, key: &str, quantities: &[i64]) -
             ended: Vec::new(),
             whole: false,
             within_order: false,
+            numbers_may_be_theirs: false,
         },
     }
 }
