@@ -19,8 +19,6 @@ const SHIPMENT_COLUMNS: &str = "order_number=order_number, shipment_id=shipment_
 const STOCK_COLUMNS: &str = "sku=sku, available=available";
 /// What must be mapped of shipments.
 const SHIPMENT_REQUIRED: &[&str] = &["order_number"];
-/// One of these tells shipments of an order apart.
-const SHIPMENT_IDENTITY: [&str; 3] = ["shipment_id", "shipped_at", "tracking_number"];
 
 /// The form.
 pub(super) static FIELDS: &[Field] = &[
@@ -73,9 +71,9 @@ pub(super) static FIELDS: &[Field] = &[
         FieldKind::LongText,
         Some(SHIPMENT_COLUMNS),
         "Which column holds what: field=column title or position from 1, separated by commas. order_number is needed, sku and \
-         quantity unless a row is all of its order that had not left before, and one of shipment_id, shipped_at and \
-         tracking_number: the first of them that is there tells shipments of an order apart. Without shipped_at, what left did so \
-         when the file was written. Also package_number, lot, serial (several with ;) and status. trailer=WORD: the last row begins \
+         quantity unless a row is all of its order that had not left before. The first of shipment_id, shipped_at and \
+         tracking_number that is there tells shipments of an order apart; without any, each file is another shipment, so map one if \
+         files repeat what earlier ones said. Without shipped_at, what left did so when the file was written. Also package_number, lot, serial (several with ;) and status. trailer=WORD: the last row begins \
          with WORD and gives the number of rows.",
     ),
     field(
@@ -215,11 +213,6 @@ impl Config {
         }
         if has("sku") && !has("quantity") {
             return Err(SettingsError::field("shipment_columns", "sku needs quantity beside it: how many left?"));
-        }
-        if !SHIPMENT_IDENTITY.iter().any(|field| shipments.layout.has(field)) {
-            let names = SHIPMENT_IDENTITY.join(", ");
-            let why = format!("one of {names} must be there, or two shipments of an order would pass for one");
-            return Err(SettingsError::field("shipment_columns", why));
         }
         let stock = kind("stock_files", "stock_columns", "stock_has_header", stock::FIELDS, stock::REQUIRED)?;
         if !stock.layout.has("available") && !stock.layout.has("on_hand") {

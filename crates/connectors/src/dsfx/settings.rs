@@ -30,10 +30,10 @@ const SHIPMENT_FIELDS: &[&str] = &[
 const SHIPMENT_REQUIRED: &[&str] = &["order_number", "shipment_id", "shipped_at", "sku", "quantity"];
 
 const SHIPMENT_COLUMNS: &str = "order_number=order_number|order number, shipment_id=shipment_id|shipment id, \
-    shipped_at=shipped_at|ship date, carrier=carrier, service=service, package_number=package_number|box, \
+    shipped_at=shipped_at|ship date|ship date (ISO), carrier=carrier, service=service, package_number=package_number|box, \
     tracking_number=tracking_number|tracking, line_number=line_number|line, sku=sku, quantity=quantity, lot=lot, serial=serial";
 const STOCK_COLUMNS: &str = "sku=sku, available=available, on_hand=on_hand|on hand, facility_id=facility_id|facility, \
-    counted_at=counted_at|as-of";
+    counted_at=counted_at|as-of|as of|as-of (ISO), lot=lot";
 
 /// What stands behind `SH` and `IN` in files without a map of their own: Millrace's own order of columns, since DropStream's is not
 /// public.
@@ -115,7 +115,7 @@ pub(super) static FIELDS: &[Field] = &[
         "Columns of stock files",
         FieldKind::LongText,
         Some(STOCK_COLUMNS),
-        "As for shipments. sku and one of available and on_hand are needed. trailer=WORD as above; sequence=…: a running \
+        "As for shipments. sku and one of available and on_hand are needed; rows of several lots are added up. trailer=WORD as above; sequence=…: a running \
          number, in a column or, with a trailer, at that position of the trailer row. As it stands here, files of IN rows are \
          read too: IN, SKU, facility, available, on hand, as-of, lot.",
     ),

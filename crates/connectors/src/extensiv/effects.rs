@@ -19,8 +19,10 @@ use super::{
     orders::{Lines, base_key, reference, verdict},
     wire::{Order, filled, page, typed},
 };
+use crate::turn::Turn;
 
 const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
+const CANCEL: Purpose = Purpose(Priority::Shipments, "cancel");
 /// Keys in one filter, which keeps addresses short enough for any server on the way.
 const KEYS_AT_ONCE: usize = 15;
 /// Orders a page.
@@ -141,39 +143,53 @@ impl Extensiv {
 
     async fn prepare_cancel(&self, target: &Target, found: &[Order]) -> Result<Prepared, ConnectorError> {
         let Some((order, version)) = self.read_order(target.order_id).await? else {
-            let difference = "it is not at the warehouse any more".to_owned();
-            let reference = RemoteRef::new(target.order_id.to_string());
-            return Ok(Prepared::Found(Probe::Different { reference, difference }));
+            return Ok(Prepared::Found(gone(target)));
         };
-        // A part that still can leave speaks for the whole, whatever became of what it was split off.
-        let open = |other: &&Order| !other.is_cancelled() && !other.is_closed();
-        let splits = found.iter().filter(|other| other.reference_num != target.key).find(open);
-        if let Some(split) = splits {
-            let difference =
-                format!("the warehouse has split it ({}): ask it to cancel each part", split.reference_num);
-            return Ok(Prepared::Found(Probe::Different { reference: reference(split), difference }));
+        match end(target, &order, found) {
+            Probe::Absent => Ok(Prepared::Ready { baseline: json!({ "version": version }) }),
+            there => Ok(Prepared::Found(there)),
         }
-        let there = cancel_state(&order);
-        if there != Probe::Absent {
-            return Ok(Prepared::Found(there));
+    }
+
+    /// How far cancelling has come, of the order and of what was split off it.
+    async fn look_for_end(&self, target: &Target, found: &[Order]) -> Result<Probe, ConnectorError> {
+        Ok(match self.read_order(target.order_id).await? {
+            Some((order, _)) => end(target, &order, found),
+            None => gone(target),
+        })
+    }
+
+    /// What a yes to a cancel came to. Acted upon, the order may go again at once: so what is there counts, and not the answer, which
+    /// says nothing of it.
+    async fn verified(&self, target: &Target, until: Duration) -> Sent {
+        let look = async {
+            let found = self.find_for(CANCEL, std::iter::once(target.key.as_str())).await?;
+            self.look_for_end(target, found.get(&target.key).map(Vec::as_slice).unwrap_or_default()).await
+        };
+        match Turn::new(&*self.clock, until).look(look).await {
+            Ok(Probe::Equal(reference)) => Sent::Accepted { reference: Some(reference) },
+            Ok(_) => Sent::unknown("the warehouse said yes, and the order has not come to its end; it is read again"),
+            Err(error) => Sent::unknown(format!("the warehouse said yes, and the order could not be read: {error}")),
         }
-        Ok(Prepared::Ready { baseline: json!({ "version": version }) })
     }
 
     pub(super) async fn send_one(&self, armed: &Armed, until: Duration) -> (Sent, Capture) {
-        let (path, body, purpose) = match work(&armed.effect) {
-            Ok(Work::Submit(_)) => ("/orders".to_owned(), armed.effect.body.clone(), SUBMIT),
-            Ok(Work::Release(target)) => (
+        let work = match work(&armed.effect) {
+            Ok(work) => work,
+            Err(cause) => return (Sent::NotSent { cause }, Capture::default()),
+        };
+        let (path, body, purpose) = match &work {
+            Work::Submit(_) => ("/orders".to_owned(), armed.effect.body.clone(), SUBMIT),
+            Work::Release(target) => (
                 format!("/orders/{}/completer", target.order_id),
                 "{}".to_owned(),
                 Purpose(Priority::Orders, "release"),
             ),
-            Ok(Work::Cancel(target)) => (
+            Work::Cancel(target) => (
                 format!("/orders/{}/canceler", target.order_id),
                 json!({ "reason": target.reason }).to_string(),
-                Purpose(Priority::Shipments, "cancel"),
+                CANCEL,
             ),
-            Err(cause) => return (Sent::NotSent { cause }, Capture::default()),
         };
         let version = armed.baseline.get("version").and_then(Value::as_str);
         let mut capture = Capture { request: format!("POST {path}"), request_body: body.clone(), ..Capture::default() };
@@ -190,7 +206,10 @@ impl Extensiv {
             Changed::Answered(response) => {
                 capture.status = response.status;
                 capture.response_body = shortened(&String::from_utf8_lossy(&response.body));
-                outcome(&armed.effect, &response)
+                match (outcome(&armed.effect, &response), &work) {
+                    (Sent::Accepted { .. }, Work::Cancel(target)) => self.verified(target, until).await,
+                    (outcome, _) => outcome,
+                }
             }
         };
         (outcome, capture)
@@ -198,8 +217,8 @@ impl Extensiv {
 
     pub(super) async fn probe_all(&self, effects: &[Armed]) -> Result<Vec<Probe>, ConnectorError> {
         let works = effects.iter().map(|armed| work(&armed.effect)).collect::<Result<Vec<Work>, ConnectorError>>()?;
-        let submitted = effects.iter().filter(|armed| armed.effect.kind == EffectKind::SubmitRequest);
-        let found = &self.find(submitted.map(|armed| armed.effect.key.as_str())).await?;
+        let sought = effects.iter().filter(|armed| armed.effect.kind != EffectKind::ReleaseRequest);
+        let found = &self.find(sought.map(|armed| armed.effect.key.as_str())).await?;
         let keys: Vec<String> = effects.iter().map(|armed| armed.effect.key.clone()).collect();
         stream::iter(keys.into_iter().zip(works))
             .map(|(key, work)| self.probe_one(key, work, found))
@@ -209,18 +228,15 @@ impl Extensiv {
     }
 
     async fn probe_one(&self, key: String, work: Work, found: &Found) -> Result<Probe, ConnectorError> {
-        let (target, state): (Target, fn(&Order) -> Probe) = match work {
-            Work::Submit(body) => return verdict(&key, &body, found.get(&key).map(Vec::as_slice).unwrap_or_default()),
-            Work::Release(target) => (target, release_state),
-            Work::Cancel(target) => (target, cancel_state),
-        };
-        Ok(match self.read_order(target.order_id).await? {
-            Some((order, _)) => state(&order),
-            None => Probe::Different {
-                reference: RemoteRef::new(target.order_id.to_string()),
-                difference: "it is not at the warehouse any more".to_owned(),
-            },
-        })
+        let found = found.get(&key).map(Vec::as_slice).unwrap_or_default();
+        match work {
+            Work::Submit(body) => verdict(&key, &body, found),
+            Work::Release(target) => Ok(match self.read_order(target.order_id).await? {
+                Some((order, _)) => release_state(&order),
+                None => gone(&target),
+            }),
+            Work::Cancel(target) => self.look_for_end(&target, found).await,
+        }
     }
 
     /// Every order under these keys, whatever its state, with what was split off them (`KEY-2`, …), by key. The filter
@@ -315,9 +331,25 @@ fn release_state(order: &Order) -> Probe {
     Probe::Absent
 }
 
-fn cancel_state(order: &Order) -> Probe {
+fn gone(target: &Target) -> Probe {
+    Probe::Different {
+        reference: RemoteRef::new(target.order_id.to_string()),
+        difference: "it is not at the warehouse any more".to_owned(),
+    }
+}
+
+/// How far cancelling has come. `found`: everything under the key, with what was split off it.
+fn end(target: &Target, order: &Order, found: &[Order]) -> Probe {
+    let parts = || found.iter().filter(|other| other.reference_num != target.key);
+    // A part that still can leave speaks for the whole, whatever became of what it was split off.
+    if let Some(split) = parts().find(|part| !part.is_cancelled() && !part.is_closed()) {
+        let difference = format!("the warehouse has split it ({}): ask it to cancel each part", split.reference_num);
+        return Probe::Different { reference: reference(split), difference };
+    }
     if order.is_cancelled() {
-        return Probe::Equal(reference(order));
+        let some_left = parts().any(|part| !part.is_cancelled());
+        let reference = reference(order);
+        return Probe::Equal(if some_left { reference.with("outcome", "partly") } else { reference });
     }
     if order.is_closed() {
         return Probe::Equal(reference(order).with("outcome", "too_late"));
@@ -380,11 +412,11 @@ pub(super) async fn send_all(warehouse: &Extensiv, batch: &[Armed], until: Durat
 
 #[cfg(test)]
 mod tests {
-    use connect::{Effect, EffectId, EffectKind, ErrorKind, HttpResponse, OsRandom, Sent};
+    use connect::{Effect, EffectId, EffectKind, ErrorKind, HttpResponse, OsRandom, Probe, Sent};
     use jiff::Timestamp;
     use proptest::prelude::{any, prop_assert, proptest};
 
-    use super::outcome;
+    use super::{Order, Target, end, outcome};
 
     fn effect(kind: EffectKind) -> Effect {
         let id = EffectId::generate(Timestamp::UNIX_EPOCH, &OsRandom);
@@ -478,8 +510,42 @@ mod tests {
     }
 
     #[test]
+    fn a_cancel_has_come_to_its_end_when_no_part_can_leave() {
+        let order = |id: i64, number: &str, status: i64| -> Order {
+            serde_json::from_value(
+                serde_json::json!({ "referenceNum": number, "readOnly": { "orderId": id, "status": status } }),
+            )
+            .unwrap()
+        };
+        let (open, closed, cancelled) = (0, 1, 2);
+        let target: Target = serde_json::from_str("{\"order_id\":1,\"key\":\"K\"}").unwrap();
+        for (whole, part, expected) in [
+            (open, None, "absent"),
+            (cancelled, None, "accepted"),
+            (closed, None, "too_late"),
+            (cancelled, Some(open), "different"),
+            (closed, Some(open), "different"),
+            (open, Some(cancelled), "absent"),
+            (cancelled, Some(cancelled), "accepted"),
+            // What left of it cannot go again with the rest.
+            (cancelled, Some(closed), "partly"),
+            (closed, Some(cancelled), "too_late"),
+        ] {
+            let whole = order(1, "K", whole);
+            let found: Vec<Order> =
+                std::iter::once(whole.clone()).chain(part.map(|part| order(2, "K-2", part))).collect();
+            let said = match end(&target, &whole, &found) {
+                Probe::Absent => "absent".to_owned(),
+                Probe::Equal(at) => at.facts.get("outcome").cloned().unwrap_or_else(|| "accepted".to_owned()),
+                _ => "different".to_owned(),
+            };
+            assert_eq!(said, expected, "{found:?}");
+        }
+    }
+
+    #[test]
     fn bodies_are_read_back() {
-        let target: super::Target = serde_json::from_str("{\"order_id\":1,\"key\":\"K\"}").unwrap();
+        let target: Target = serde_json::from_str("{\"order_id\":1,\"key\":\"K\"}").unwrap();
         assert_eq!((target.order_id, target.lines), (1, None));
     }
 }

@@ -228,7 +228,7 @@ impl Extensiv {
             Vec::new()
         };
         if packages.iter().all(|package| package.tracking.is_none()) {
-            let numbers = tracking_elsewhere(order);
+            let numbers = tracking_numbers(order);
             if numbers.len() == packages.len() {
                 packages.iter_mut().zip(numbers).for_each(|(package, number)| package.tracking = Some(number));
             } else {
@@ -296,21 +296,31 @@ fn line<'a>(
     })
 }
 
-/// Tracking numbers that stand on no package, best source first; freight has a bill of lading at most.
-fn tracking_elsewhere(order: &Order) -> Vec<String> {
-    let parcels =
-        order.parcel_response.as_ref().and_then(|parcels| parcels.tracking_numbers.clone()).unwrap_or_default();
+/// Tracking numbers of an order of which no box with a number is told, best source first: the packages themselves, where what is in
+/// them is not wanted; freight has a bill of lading at most.
+fn tracking_numbers(order: &Order) -> Vec<String> {
+    let on_packages =
+        order.read_only.packages.iter().flatten().filter_map(|package| package.tracking_number.as_deref());
+    let of_parcels = order.parcel_response.iter().filter_map(|parcels| parcels.tracking_numbers.as_ref()).flatten();
+    let of_routing = order.routing_info.iter().filter_map(|routing| {
+        filled(routing.tracking_number.as_deref()).or_else(|| filled(routing.bill_of_lading.as_deref()))
+    });
+    let mut numbers = each_once(on_packages);
+    if numbers.is_empty() {
+        numbers = each_once(of_parcels.map(String::as_str));
+    }
+    if numbers.is_empty() {
+        numbers = each_once(of_routing);
+    }
+    numbers
+}
+
+fn each_once<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut numbers: Vec<String> = Vec::new();
-    for number in parcels.iter().map(|number| number.trim()).filter(|number| !number.is_empty()) {
+    for number in texts.map(str::trim).filter(|number| !number.is_empty()) {
         if !numbers.iter().any(|known| known == number) {
             numbers.push(number.to_owned());
         }
-    }
-    if numbers.is_empty()
-        && let Some(routing) = &order.routing_info
-    {
-        let number = filled(routing.tracking_number.as_deref()).or_else(|| filled(routing.bill_of_lading.as_deref()));
-        numbers.extend(number.map(str::to_owned));
     }
     numbers
 }

@@ -132,19 +132,19 @@ pub(crate) async fn put_away(
         Err(FileError { kind: FileErrorKind::NotFound | FileErrorKind::Refused, .. }) => Vec::new(),
         Err(error) => return Err(error.into()),
     };
-    let mut names: Vec<String> = entries
+    let mut entries: Vec<FileEntry> = entries
         .into_iter()
         .filter(|entry| ours(&entry.name) && of_window(entry, since))
-        .map(|entry| entry.name)
-        .filter(|name| after.is_none_or(|after| name.as_str() > after))
+        .filter(|entry| after.is_none_or(|after| entry.name.as_str() > after))
         .collect();
-    names.sort();
-    let more = names.len() > MOST_FILES;
-    names.truncate(MOST_FILES);
-    let mut found = PutAway { files: Vec::new(), last: names.last().cloned(), more };
-    for name in names {
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let more = entries.len() > MOST_FILES;
+    entries.truncate(MOST_FILES);
+    let mut found = PutAway { files: Vec::new(), last: entries.last().map(|entry| entry.name.clone()), more };
+    for FileEntry { name, modified, .. } in entries {
         match store.read(&format!("{folder}/{name}"), LARGEST).await {
-            Ok(content) => found.files.push(Complete { name, modified: None, content }),
+            // Putting it away has left its time as it was.
+            Ok(content) => found.files.push(Complete { name, modified, content }),
             Err(FileError { kind: FileErrorKind::NotFound, .. }) => {}
             Err(error) => return Err(error.into()),
         }

@@ -15,7 +15,7 @@ use super::{
     again,
     mailbox::Mailbox,
     orders::{self, Inbox, OrderFiles},
-    outbox::{Complete, Outbox, Unended, sha256},
+    outbox::{Complete, Outbox, Unended, name_before, sha256},
     place::{IN_FOLDER, OUT_FOLDER, Place},
     proof,
     table::{Form, Layout, SetAside, Table, shipments, stock},
@@ -84,13 +84,15 @@ impl Incoming {
         self.stock.names.fit(name) && !self.is_shipments(name)
     }
 
-    /// What a file of shipments says that was written then.
+    /// What a file of shipments says.
     ///
     /// # Errors
     /// What is wrong, where nothing of it may be used.
-    pub(crate) fn shipped(&self, content: &[u8], written_at: Option<Timestamp>) -> Result<shipments::Shipped, String> {
-        let table = Table::read(content, &self.shipments.layout, &self.form)?;
-        let read = shipments::read(&table, &self.closed, written_at);
+    pub(crate) fn shipped(&self, file: &Complete) -> Result<shipments::Shipped, String> {
+        let table = Table::read(&file.content, &self.shipments.layout, &self.form)?;
+        let source =
+            shipments::Source { name: &file.name, content_hash: sha256(&file.content), written_at: file.modified };
+        let read = shipments::read(&table, &self.closed, &source);
         let nothing = read.shipments.is_empty() && read.cancelled.is_empty();
         match read.bad.first() {
             Some(first) if !self.by_row || nothing => Err(first.why.clone()),
@@ -121,21 +123,28 @@ impl Incoming {
         if matches!(content.last(), Some(b'\n' | b'\r')) {
             return Ok(());
         }
-        let of_shipments = self.is_shipments(name);
-        let layout = if of_shipments { &self.shipments.layout } else { &self.stock.layout };
-        // A cell that was cut off may pass for a shorter one, unless it is quoted, or empty, or rows are counted. And what is missing
-        // from a count that names everything would be gone.
-        let last = self.form.decode(content).chars().last();
-        let ends = last.is_some_and(|last| Some(last) == self.form.quote || last == self.form.delimiter);
-        let readable = (ends || layout.trailer.is_some())
-            && (of_shipments || !self.full_snapshot)
-            && Table::read(content, layout, &self.form).is_ok_and(|table| table.last_row_is_read());
+        // What left is told late rather than never: nobody sends it a second time by himself. A count comes again, and a figure of it
+        // that was cut short would be acted upon. And what is missing from a count that names everything would be gone.
+        let may_be_used = self.is_shipments(name) || (!self.full_snapshot && !self.may_be_cut_short(name, content));
+        let readable = may_be_used
+            && Table::read(content, self.layout(name), &self.form).is_ok_and(|table| table.last_row_is_read());
         let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
         Err(Unended { why: format!("its last line ({lines}) is not ended"), readable })
     }
 
+    /// A cell that was cut off may pass for a shorter one, unless it is quoted, or empty, or rows are counted.
+    fn may_be_cut_short(&self, name: &str, content: &[u8]) -> bool {
+        let last = self.form.decode(content).chars().last();
+        let ends = last.is_some_and(|last| Some(last) == self.form.quote || last == self.form.delimiter);
+        !ends && self.layout(name).trailer.is_none()
+    }
+
+    fn layout(&self, name: &str) -> &Layout {
+        if self.is_shipments(name) { &self.shipments.layout } else { &self.stock.layout }
+    }
+
     fn take_shipments(&self, file: &Complete, page: &mut ShipmentPage) {
-        match self.shipped(&file.content, file.modified) {
+        match self.shipped(file) {
             Ok(read) => {
                 page.shipments.extend(read.shipments);
                 page.states.extend(read.cancelled.into_iter().map(|key| (key, RequestState::Cancelled)));
@@ -203,7 +212,7 @@ impl<F: OrderFiles> Exchange<F> {
     pub(crate) fn new(place: Place, files: F, incoming: Incoming, context: &BuildContext) -> Self {
         let store = context.files.open(place.location.clone());
         let incoming = Arc::new(incoming);
-        let ends = Arc::clone(&incoming);
+        let (ends, doubts) = (Arc::clone(&incoming), Arc::clone(&incoming));
         Self {
             inbox: Inbox {
                 to: Mailbox {
@@ -221,7 +230,8 @@ impl<F: OrderFiles> Exchange<F> {
                 place.archive,
                 Box::new(move |name, content| ends.is_ended(name, content)),
                 context.waits,
-            ),
+            )
+            .doubting(Box::new(move |name, content| doubts.may_be_cut_short(name, content))),
             random: Arc::clone(&context.random),
             clock: Arc::clone(&context.clock),
             store,
@@ -341,8 +351,9 @@ impl<F: OrderFiles> Warehouse for Exchange<F> {
         let found = again::put_away(&*self.store, &self.place.out_folder, since, cursor.0.as_deref(), ours).await?;
         let mut page = ShipmentPage { more: found.more, next: FeedCursor(found.last), ..ShipmentPage::default() };
         // They were read once already; one that cannot be read now is shown like any other.
-        for file in &found.files {
-            self.incoming.take_shipments(file, &mut page);
+        for mut file in found.files {
+            file.name = name_before(&file.name, &file.content);
+            self.incoming.take_shipments(&file, &mut page);
         }
         Ok(page)
     }

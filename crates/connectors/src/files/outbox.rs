@@ -22,6 +22,12 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 const MOST_FILES: usize = 200;
 /// Most of a file that is kept with what was taken in, for people.
 const KEPT: usize = 1024 * 1024;
+/// A file that is unchanged for this long and lacks nothing but its end is taken as it is.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same where what lacks may be the end of a figure or a number, and no rule of CSV tells. A transfer that stood still for this
+/// long has ended: none that goes on is silent for minutes, and one that broke off is begun again or leaves a row without all its
+/// cells. Half of what a file gets that will never be whole, so that nobody is told of one that is only written in this way.
+const PATIENCE_IN_DOUBT: Duration = Duration::from_secs(300);
 
 /// A complete file.
 pub(crate) struct Complete {
@@ -68,6 +74,9 @@ pub(crate) struct Unended {
     pub(crate) readable: bool,
 }
 
+/// Whether of a file of this name that lacks its end, and is readable, the last cell may be cut short.
+pub(crate) type Doubt = Box<dyn Fn(&str, &[u8]) -> bool + Send + Sync>;
+
 /// The folder the warehouse writes into.
 pub(crate) struct Outbox {
     store: Arc<dyn FileStore>,
@@ -75,10 +84,13 @@ pub(crate) struct Outbox {
     folder: String,
     archive: bool,
     whole: Whole,
+    doubt: Option<Doubt>,
     /// Least time between the two looks: files that grow are written to at least this often.
     settle: Duration,
-    /// A file that is unchanged for this long and lacks nothing but its end is taken as it is.
+    /// See [`PATIENCE`].
     patience: Duration,
+    /// See [`PATIENCE_IN_DOUBT`].
+    patience_in_doubt: Duration,
     /// A file that is unchanged for this long and still not whole will never be.
     give_up: Duration,
     looks: Mutex<BTreeMap<String, Look>>,
@@ -100,11 +112,24 @@ impl Outbox {
             folder: folder.to_owned(),
             archive,
             whole,
+            doubt: None,
             settle: Duration::from_secs(1) / factor,
-            patience: Duration::from_secs(30) / factor,
+            patience: PATIENCE / factor,
+            patience_in_doubt: PATIENCE_IN_DOUBT / factor,
             give_up: Duration::from_secs(600) / factor,
             looks: Mutex::default(),
         }
+    }
+
+    /// Waits longer for the end of files of which the last cell may be cut short.
+    pub(crate) fn doubting(self, doubt: Doubt) -> Self {
+        Self { doubt: Some(doubt), ..self }
+    }
+
+    /// How long a file that can be read is waited for to end.
+    fn patience_with(&self, name: &str, content: &[u8]) -> Duration {
+        let in_doubt = self.doubt.as_ref().is_some_and(|doubt| doubt(name, content));
+        if in_doubt { self.patience_in_doubt } else { self.patience }
     }
 
     fn looks(&self) -> MutexGuard<'_, BTreeMap<String, Look>> {
@@ -204,7 +229,7 @@ impl Outbox {
             return Ok(None);
         }
         let wrong = match (self.whole)(&entry.name, &content) {
-            Err(unended) if !unended.readable || age < self.patience => unended.why,
+            Err(unended) if !unended.readable || age < self.patience_with(&entry.name, &content) => unended.why,
             Ok(()) | Err(_) => {
                 return Ok(Some(Ok(Complete { name: entry.name.clone(), modified: entry.modified, content })));
             }
@@ -302,7 +327,43 @@ fn inbound(name: &str, content: &[u8]) -> Inbound {
     }
 }
 
+/// The name a file came under, of one that lies in the archive, where one of that name may have been before it.
+pub(crate) fn name_before(archived: &str, content: &[u8]) -> String {
+    let hash = sha256(content);
+    let hash = hash.get(..8).unwrap_or_default();
+    let (stem, ending) = archived.rsplit_once('.').unwrap_or((archived, ""));
+    let is_count = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let stem = match stem.rsplit_once('-') {
+        Some((before, count)) if is_count(count) && before.ends_with(hash) => before,
+        _ => stem,
+    };
+    match stem.strip_suffix(hash).and_then(|stem| stem.strip_suffix('-')) {
+        Some(stem) => format!("{stem}.{ending}"),
+        None => archived.to_owned(),
+    }
+}
+
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(content: &[u8]) -> String {
     Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{name_before, sha256};
+
+    #[test]
+    fn the_name_of_an_archived_file_is_the_one_it_came_under() {
+        let hash = sha256(b"x").get(..8).unwrap().to_owned();
+        for (archived, came) in [
+            ("shp_1.csv".to_owned(), "shp_1.csv"),
+            ("shp-20261123.csv".to_owned(), "shp-20261123.csv"),
+            (format!("shp_1-{hash}.csv"), "shp_1.csv"),
+            (format!("shp-2-{hash}-17.csv"), "shp-2.csv"),
+        ] {
+            assert_eq!(name_before(&archived, b"x"), came);
+        }
+        let of_another = format!("shp_1-{hash}.csv");
+        assert_eq!(name_before(&of_another, b"y"), of_another);
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) fn show(sample: &Sample<'_>, incoming: &Incoming, orders: &impl Order
 }
 
 fn shipments(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec<SetAside> {
-    match incoming.shipped(sample.content, Some(sample.written_at)) {
+    match incoming.shipped(&complete(sample)) {
         Ok(read) => {
             for shipment in read.shipments.iter().take(MOST_TOLD) {
                 let units: Decimal = shipment.lines().map(|line| line.quantity).sum();
@@ -72,9 +72,7 @@ fn shipments(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec
 }
 
 fn stock(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec<SetAside> {
-    let file =
-        Complete { name: sample.name.to_owned(), modified: Some(sample.written_at), content: sample.content.to_vec() };
-    match incoming.counted(&file) {
+    match incoming.counted(&complete(sample)) {
         Ok(read) => {
             shown.found.push(format!("{} figures as of {}", read.feed.levels.len(), read.feed.cut_off));
             for level in read.feed.levels.iter().take(MOST_TOLD) {
@@ -94,6 +92,10 @@ fn stock(sample: &Sample<'_>, incoming: &Incoming, shown: &mut Shown) -> Vec<Set
             Vec::new()
         }
     }
+}
+
+fn complete(sample: &Sample<'_>) -> Complete {
+    Complete { name: sample.name.to_owned(), modified: Some(sample.written_at), content: sample.content.to_vec() }
 }
 
 fn told(bad: &[SetAside], shown: &mut Shown) {

@@ -86,12 +86,14 @@ pub(super) enum Change {
     Create,
     /// Cancels one, by GET.
     Cancel(i64),
+    /// Says where to call for one.
+    Calls(i64),
 }
 
 impl Change {
     pub(super) fn verb(self) -> &'static str {
         match self {
-            Self::Create => "PUT",
+            Self::Create | Self::Calls(_) => "PUT",
             Self::Cancel(_) => "GET",
         }
     }
@@ -100,6 +102,7 @@ impl Change {
         match self {
             Self::Create => "/api/Order".to_owned(),
             Self::Cancel(id) => format!("/api/Order/{id}/Cancel"),
+            Self::Calls(id) => format!("/api/Order/{id}/ConnectActions"),
         }
     }
 }

@@ -121,6 +121,7 @@ impl Mintsoft {
         let mut found = self.find(CANCEL, &target.key).await?;
         if !found.iter().any(|order| order.id == target.order_id) {
             found.extend(self.read_order(CANCEL, target.order_id).await?);
+            self.add_parts(CANCEL, &mut found).await?;
         }
         let statuses = self.statuses_of(CANCEL, &found).await?;
         Ok(end(target.order_id, &found, &statuses))
@@ -156,9 +157,8 @@ impl Mintsoft {
         let mut capture = Capture { request: format!("{} {}", change.verb(), change.path()), ..Capture::default() };
         let body = match &work {
             Work::Submit(body) => {
-                // What is kept for people is the frozen body: the address of call-backs is a secret.
                 capture.request_body.clone_from(&effect.body);
-                Some(self.with_callback(body.clone(), &effect.key).to_string())
+                Some(body.to_string())
             }
             Work::Cancel(_) => None,
         };
@@ -180,9 +180,13 @@ impl Mintsoft {
             Work::Cancel(_) => judge::cancelled(response),
         };
         match judged {
-            Judged::Done(ids) => {
-                Sent::Accepted { reference: ids.iter().min().map(|id| RemoteRef::new(id.to_string())) }
-            }
+            Judged::Done(ids) => match work {
+                Work::Submit(_) => {
+                    self.ask_for_calls(&effect.key, &ids, until).await;
+                    Sent::Accepted { reference: ids.iter().min().map(|id| RemoteRef::new(id.to_string())) }
+                }
+                Work::Cancel(target) => self.verified(target, until).await,
+            },
             Judged::Throttled(wait) => Sent::Throttled { wait },
             Judged::Unclear(why) => Sent::Unknown { why },
             Judged::Denied(message) => {
@@ -225,20 +229,35 @@ impl Mintsoft {
         }
     }
 
-    /// Mintsoft calls for one order at a time, at addresses that come with it.
-    fn with_callback(&self, mut body: Value, key: &str) -> Value {
-        if let (Some(secret), Some(fields)) = (&self.config.callback, body.as_object_mut()) {
-            let address = secret.expose().trim();
-            fields.insert(
-                "ConnectAction".to_owned(),
-                json!({
-                    "Type": "API", "SourceOrderId": key, "Complete": false,
-                    // Despatched, cancelled, delivered, split.
-                    "ExtraCode1": address, "ExtraCode2": address, "ExtraCode3": address, "ExtraCode5": address,
-                }),
-            );
+    /// What a yes to a cancel came to. Mintsoft's cancel has no condition: the warehouse may have split the order, or begun with it,
+    /// since it was looked at. Acted upon, the order may go again at once: so what is there counts, and not the answer.
+    async fn verified(&self, target: &Target, until: Duration) -> Sent {
+        match Turn::new(&*self.clock, until).look(self.look_for_end(target)).await {
+            Ok(Probe::Equal(reference)) => Sent::Accepted { reference: Some(reference) },
+            Ok(_) => Sent::unknown("the warehouse said yes, and the order has not come to its end; it is read again"),
+            Err(error) => Sent::unknown(format!("the warehouse said yes, and the order could not be read: {error}")),
         }
-        body
+    }
+
+    /// Mintsoft calls for one order at a time, at addresses it is told when the order is there. They say nothing that is not read
+    /// anyway, so this is asked once, in the time that is left, and what became of it changes nothing: an order that nobody calls
+    /// for is seen by the next reading. The address is a secret, so it is in nothing that is kept for people.
+    async fn ask_for_calls(&self, key: &str, ids: &[i64], until: Duration) {
+        let Some(secret) = &self.config.callback else { return };
+        let address = secret.expose().trim();
+        let body = json!({
+            "Type": "API", "SourceOrderId": key, "Complete": false,
+            // Despatched, cancelled, delivered, split.
+            "ExtraCode1": address, "ExtraCode2": address, "ExtraCode3": address, "ExtraCode5": address,
+        });
+        for id in ids {
+            match self.client.change(SUBMIT, Change::Calls(*id), Some(body.to_string()), until).await {
+                Changed::Answered(response) if judge::taken(&response) => {}
+                Changed::Answered(_) | Changed::NotSent(_) | Changed::Unknown(_) => {
+                    tracing::info!(order.id = id, "Mintsoft may not call for an order; it is read all the same");
+                }
+            }
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl Mintsoft {
     }
 
     /// Follows the splits of orders that say they have more parts than were found.
-    async fn add_parts(&self, purpose: Purpose, orders: &mut Vec<Order>) -> Result<(), ConnectorError> {
+    pub(super) async fn add_parts(&self, purpose: Purpose, orders: &mut Vec<Order>) -> Result<(), ConnectorError> {
         let most = orders.iter().filter_map(|order| order.number_of_parts).max().unwrap_or(1);
         let mut asked: BTreeSet<i64> = BTreeSet::new();
         // Each round asks orders not asked before, so this ends.

@@ -99,7 +99,7 @@ impl Mintsoft {
     async fn tracking(&self, order: &Order) -> Result<Vec<String>, ConnectorError> {
         let consignments: Vec<Parcels> = self.below(Read::Parcels(order.id)).await?;
         let mut numbers: Vec<String> = Vec::new();
-        let mut add = |number: &str| {
+        let add = |numbers: &mut Vec<String>, number: &str| {
             let number = number.trim();
             if !number.is_empty() && !numbers.iter().any(|known| known == number) {
                 numbers.push(number.to_owned());
@@ -109,13 +109,15 @@ impl Mintsoft {
             let parcels = consignment.parcel_numbers.iter().flatten().map(String::as_str);
             let mut parcels = parcels.filter(|number| !number.trim().is_empty()).peekable();
             if parcels.peek().is_none() {
-                add(consignment.number.as_deref().unwrap_or_default());
+                add(&mut numbers, consignment.number.as_deref().unwrap_or_default());
             }
-            parcels.for_each(&mut add);
+            parcels.for_each(|number| add(&mut numbers, number));
         }
-        // Parcels made outside the warehouse's carrier connections stand on the order alone.
-        if consignments.is_empty() {
-            order.tracking_number.as_deref().unwrap_or_default().split([',', ';']).for_each(&mut add);
+        // The numbers of parcels made outside the warehouse's carrier connections stand on the order alone, whether there are rows for
+        // them or not.
+        if numbers.is_empty() {
+            let on_order = order.tracking_number.as_deref().unwrap_or_default();
+            on_order.split([',', ';']).for_each(|number| add(&mut numbers, number));
         }
         Ok(numbers)
     }

@@ -57,6 +57,12 @@ pub(super) fn cancelled(response: &HttpResponse) -> Judged {
     }
 }
 
+/// Whether a change whose outcome decides nothing was taken in. The form of the answer is not published.
+pub(super) fn taken(response: &HttpResponse) -> bool {
+    let result: Value = serde_json::from_slice(&response.body).unwrap_or(Value::Null);
+    response.is_success() && result.get("Success").and_then(Value::as_bool) != Some(false)
+}
+
 /// What the status alone decides.
 fn before_the_body(response: &HttpResponse) -> Option<Judged> {
     match response.status {

@@ -107,8 +107,8 @@ pub(super) static FIELDS: &[Field] = &[
         "Call-back address",
         FieldKind::Secret,
         None,
-        "The address that Millrace gives for calls from this warehouse, sent along with every order so that Mintsoft calls \
-         when it is despatched, split or cancelled. Empty: Mintsoft is only asked, not called by.",
+        "The address that Millrace gives for calls from this warehouse. Mintsoft is told it for each order that it took, so that it \
+         calls when the order is despatched, split or cancelled. Empty: Mintsoft is only asked, not called by.",
     ),
     field(
         "calls_per_minute",

@@ -10,6 +10,10 @@ use super::{
     wire::{Content, Contents, Label, Line, Order, filled, utc},
 };
 
+/// What is told of a shipment that was taken back.
+pub(super) const VOIDED: &str = "every label of it was voided. If the order source was told that it left, that cannot be taken back \
+                                 there: look at both";
+
 /// What was shipped, and what of it cannot be used: the shipment's id, and why.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Left {
@@ -24,9 +28,7 @@ pub(super) fn left(order: &Order) -> Left {
     for contents in order.shipments() {
         let id = contents.head.id.clone();
         if contents.head.is_void() {
-            let why = "every label of it was voided. If the order source was told that it left, that cannot be taken back there: \
-                       look at both";
-            left.unusable.push((id, why.to_owned()));
+            left.unusable.push((id, VOIDED.to_owned()));
         } else if contents.head.has_left() {
             match shipment(order, contents) {
                 Ok(shipment) => left.shipments.push(shipment),

@@ -58,6 +58,7 @@ fn build(settings: &Settings, context: &BuildContext) -> Result<Arc<dyn Warehous
         is_3pl: Mutex::default(),
         skus: Mutex::default(),
         told: Mutex::default(),
+        swept: Mutex::default(),
         config,
     }))
 }
@@ -73,6 +74,8 @@ struct ShipHero {
     skus: Mutex<BTreeSet<String>>,
     /// What was told of orders, by their ids: an overlap is read again and again.
     told: Mutex<BTreeMap<String, Told>>,
+    /// When voided shipments were asked for last, on the monotonic clock.
+    swept: Mutex<Option<Duration>>,
 }
 
 #[async_trait]

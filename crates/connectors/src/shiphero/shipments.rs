@@ -2,6 +2,8 @@
 //!
 //! Whether a shipment moves its order's time of change is not documented, so both lists are read. They are short: every row
 //! costs a credit. What is in a shipment is read with its order, once for each change.
+//!
+//! Nor is it documented whether voiding a label moves anything in these lists. So once an hour what was voided is asked for by itself.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +20,7 @@ use super::{
     client::Purpose,
     documents::{ACCOUNT, CHANGED, LEFT},
     effects::AT_ONCE,
-    goods::{Left, left},
+    goods::{Left, VOIDED, left},
     wire::{Head, ShipmentHead, filled, typed, utc},
 };
 use crate::{times::can_go_on_from, unusable::unusable};
@@ -29,6 +31,12 @@ const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 const OVERLAP: Duration = Duration::from_secs(120);
 /// What is read when nothing was read before: a connection's own orders are not older.
 const FIRST_READING: SignedDuration = SignedDuration::from_hours(8 * 24);
+/// Between two looks for what was voided: each costs as much as a list of shipments, and a person who is told an hour later can do
+/// the same.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// Shipments made since then are asked for. A label is voided when its parcel stays: that shows within days, and a month is longer than
+/// any goods wait for a carrier.
+const SWEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What was found of an order in the two lists.
 #[derive(Default)]
@@ -66,6 +74,7 @@ impl ShipHero {
         // The oldest shipment that has not left: its number comes later, and nothing may tell of it but this list.
         let mut waits: Option<Timestamp> = None;
         let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+        self.sweep(at, &mut read, &mut seen).await?;
         for row in changed {
             newest = newest.max(time_of(&row, "updated_at", at)?);
             match typed::<Head>("an order", row.clone()) {
@@ -117,8 +126,47 @@ impl ShipHero {
             }
         }
         self.told.lock().await.retain(|id, _| ids.contains(id));
+        // What was voided may be in the sweep and in a list.
+        let mut known = BTreeSet::new();
+        read.rejected.retain(|one| known.insert((one.input.name.clone(), one.input.content_hash.clone())));
         read.next = FeedCursor(Some(written(reached(from, newest, at, waits))));
         Ok(read)
+    }
+
+    /// What was voided of late, once an hour: told as a voided shipment of an order is, and the same again is known by what it says.
+    /// A shipment of which a label still holds is read with its order.
+    async fn sweep(
+        &self,
+        at: Option<Timestamp>,
+        read: &mut ShipmentPage,
+        seen: &mut BTreeMap<String, Seen>,
+    ) -> Result<(), ConnectorError> {
+        let mut swept = self.swept.lock().await;
+        let now = self.clock.monotonic();
+        let every = SWEEP_EVERY / self.waits.factor.max(1);
+        if swept.is_some_and(|last| now.saturating_sub(last) < every) {
+            return Ok(());
+        }
+        let since = at.unwrap_or_else(|| self.clock.now()).checked_sub(SWEPT).unwrap_or(Timestamp::UNIX_EPOCH);
+        let since = format!("{}Z", written(since));
+        let variables = json!({ "from": since, "customer": self.config.customer, "voided": true });
+        let (voided, _) = self.all(POLL, &LEFT, variables).await?;
+        *swept = Some(now);
+        for row in voided.into_iter().filter(is_ours) {
+            let order = row.get("order_id").and_then(Value::as_str);
+            match (typed::<ShipmentHead>("a shipment", row.clone()), order) {
+                (Ok(shipment), Some(id)) if shipment.is_void_in_part() => {
+                    let order = seen.entry(id.to_owned()).or_default();
+                    order.moved = true;
+                    order.print.push_str(&row.to_string());
+                }
+                // The words of a label's status are not published, and what was asked for is: it is voided, whatever they are.
+                (Ok(shipment), Some(id)) => read.rejected.push(unusable_of(&shipment.id, id, VOIDED, key_in(&row))),
+                (Ok(_), None) => read.rejected.push(rejected(&row, "it does not name its order")),
+                (Err(error), _) => read.rejected.push(rejected(&row, &error.message)),
+            }
+        }
+        Ok(())
     }
 
     /// Where to read from.
@@ -194,9 +242,13 @@ fn take(read: &mut ShipmentPage, id: &str, told: Told) {
         state => (key, state),
     }));
     for (shipment, why) in told.left.unusable {
-        let row = json!({ "id": shipment, "order_id": id });
-        read.rejected.push(RejectedInput { key: key.clone(), ..rejected(&row, &why) });
+        read.rejected.push(unusable_of(&shipment, id, &why, key.clone()));
     }
+}
+
+/// The same whichever list it was seen in: what is known is told once.
+fn unusable_of(shipment: &str, order: &str, why: &str, key: Option<String>) -> RejectedInput {
+    RejectedInput { key, ..rejected(&json!({ "id": shipment, "order_id": order }), why) }
 }
 
 /// What the order of a row was made under, also of one that cannot be read as a whole. Told as [`Head::key`] tells it.

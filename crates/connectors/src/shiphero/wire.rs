@@ -86,6 +86,11 @@ impl ShipmentHead {
         !self.labels().is_empty() && self.labels().iter().all(Label::is_void)
     }
 
+    /// Whether some labels were taken back, and others hold.
+    pub(super) fn is_void_in_part(&self) -> bool {
+        !self.is_void() && self.labels().iter().any(Label::is_void)
+    }
+
     /// Whether it has left: each label that holds has its number, or it was sent by other means. `completed` says whether the shop
     /// was told, which may be before there is a number.
     pub(super) fn has_left(&self) -> bool {

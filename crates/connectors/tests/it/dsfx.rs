@@ -637,6 +637,47 @@ async fn without_a_map_records_and_names_are_read() {
     assert!(exchange.settled_stock().await.rejected[0].reason.contains("no column \"where\""));
 }
 
+/// Nobody has said how these files look, so a row of names may be there and may be called in several ways (x12.md §12.1).
+#[tokio::test]
+async fn names_of_columns_change_nothing_of_what_is_read() {
+    let rows = "IN,SKU-A,1,3,4,2026-11-23T06:00:00Z,L1\nIN,SKU-A,1,2,2,2026-11-23T06:00:00Z,L2\n\
+                IN,SKU-B,1,7,7,2026-11-23T06:10:00Z,\n";
+    for names in [
+        "",
+        "record,SKU,facility,available,on hand,as-of,lot\n",
+        "IN,SKU,Facility,Available,On hand,As-of (ISO),Lot\n",
+        "record,SKU,facility,available,on hand,as of,lot\n",
+    ] {
+        let exchange = Exchange::new(&[]);
+        exchange.put("inv_1.csv", format!("{names}{rows}"));
+        let page = exchange.settled_stock().await;
+        assert_eq!(page.rejected, [], "{names}");
+        let [feed] = page.feeds.as_slice() else { panic!("{names}: {page:?}") };
+        assert_eq!(feed.cut_off, at("2026-11-23T06:00:00Z"), "{names}");
+        let figures: Vec<_> = feed
+            .levels
+            .iter()
+            .map(|level| (level.sku.as_str(), level.facility.as_deref(), level.available, level.physical))
+            .collect();
+        let expected = [
+            ("SKU-A", Some("1"), Some(5.into()), Some(6.into())),
+            ("SKU-B", Some("1"), Some(7.into()), Some(7.into())),
+        ];
+        assert_eq!(figures, expected, "{names}");
+    }
+    // Without a column of lots, two rows of one SKU and facility are what they were: nobody knows which of them is meant.
+    let exchange = Exchange::new(&[]);
+    exchange.put("inv_1.csv", "record,SKU,facility,available\nIN,SKU-A,1,3\nIN,SKU-A,1,2\n");
+    assert!(exchange.settled_stock().await.rejected[0].reason.contains("line 2 already"));
+
+    let row = "SH,A,S1,2026-11-23T06:00:00Z,UPS,Ground,1Z1,1,SKU-A,5,L1,,1\n";
+    let read = [("A".to_owned(), "SKU-A".to_owned(), Some("L1".to_owned()), 5)];
+    for first in ["record", "SH"] {
+        let rest = "Order Number,Shipment Id,Ship Date (ISO),Carrier,Service,Tracking,Line,SKU,Quantity,Lot,Serial,Box";
+        assert_eq!(left(&format!("{first},{rest}\n{row}")).await, read, "{first}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_stays_cut_off_is_told() {
     let exchange = Exchange::new(&[]);

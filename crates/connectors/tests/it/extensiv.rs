@@ -265,6 +265,49 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
     assert!(site.warehouse.plan_cancel("BPacme-O1", &RemoteRef::new("x"), at("2026-11-23T06:30:00Z")).is_err());
 }
 
+/// A blank yes says nothing of the order, and what was accepted may go again at once.
+#[tokio::test]
+async fn a_yes_to_a_cancel_counts_once_the_order_says_so() {
+    for body in ["", "{}"] {
+        let site = Site::new(Switches::default()).await;
+        let (_, reference) = site.submit("BPacme-O1").await;
+        let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference, at("2026-11-23T06:30:00Z")).unwrap();
+        let armed = site.ready(&cancel).await;
+        let yes = Fault::Answer { status: 200, headers: BTreeMap::new(), body: body.to_owned() };
+        site.simulator.faults().add(FaultRule::new(yes).path_contains("/canceler").first(1));
+        let sent = site.send(&armed).await;
+        assert!(matches!(&sent, Sent::Unknown { why } if why.contains("has not come to its end")), "{sent:?}");
+        assert_eq!(site.probe(&armed).await, Probe::Absent);
+        // Nothing can be read after it.
+        site.simulator.faults().add(FaultRule::new(Fault::Outage).method("GET").path_contains("/orders").first(3));
+        let sent = site.send(&armed).await;
+        assert!(matches!(&sent, Sent::Unknown { why } if why.contains("could not be read")), "{sent:?}");
+        site.simulator.faults().clear();
+        let Probe::Equal(found) = site.probe(&armed).await else { panic!("it is cancelled") };
+        assert_eq!((found.id, found.facts.get("outcome")), (reference.id.clone(), None));
+    }
+    // Accepted, it carries what the order says of itself.
+    let site = Site::new(Switches::default()).await;
+    let (_, reference) = site.submit("BPacme-O1").await;
+    let cancel = site.warehouse.plan_cancel("BPacme-O1", &reference, at("2026-11-23T06:30:00Z")).unwrap();
+    let armed = site.ready(&cancel).await;
+    let Sent::Accepted { reference: Some(found) } = site.send(&armed).await else { panic!("it is cancelled") };
+    assert_eq!((found.id, found.facts.get("state").map(String::as_str)), (reference.id, Some("cancelled")));
+    // What is split off and goes on speaks for the whole, also to a probe.
+    let id = site.order("BPacme-O2").await;
+    let cancel =
+        site.warehouse.plan_cancel("BPacme-O2", &RemoteRef::new(id.to_string()), at("2026-11-23T06:30:00Z")).unwrap();
+    let some = Dispatch {
+        quantities: Quantities::Only(BTreeMap::from([("SKU-A".to_owned(), 2.into())])),
+        rest: Rest::Split,
+        load: Load::Boxes(1),
+    };
+    let armed = site.arm(&cancel, serde_json::json!({}));
+    site.handle().ship(id, &some).unwrap().expect("the rest is split off");
+    let probe = site.probe(&armed).await;
+    assert!(matches!(&probe, Probe::Different { difference, .. } if difference.contains("split")), "{probe:?}");
+}
+
 #[tokio::test]
 async fn a_lost_answer_is_looked_up_and_found() {
     let hold = Duration::from_secs(10);
@@ -495,6 +538,27 @@ async fn goods_without_boxes_are_loose_and_tracking_is_found_where_it_is() {
             assert_eq!(shipment.tracking_numbers()[0], expected, "{load:?}");
         }
     }
+}
+
+/// What is in the boxes may not be wanted; their numbers are.
+#[tokio::test]
+async fn without_package_details_each_box_is_still_told_by_its_number() {
+    let numbers = |details: &'static str| async move {
+        let site = Site::with(Config::default(), &[("include_package_details", details)]).await;
+        let id = site.order("BPacme-O1").await;
+        site.handle().ship(id, &Dispatch { load: Load::Boxes(3), ..Dispatch::full() }).unwrap();
+        let asked = FaultRule::new(Fault::Refuse).path_contains("/packages");
+        site.simulator.faults().add(asked);
+        let (shipments, _) = site.shipments(&mut FeedCursor::default()).await;
+        let shipment = &shipments[&id.to_string()];
+        let is_loose = shipment.loose.iter().map(|line| line.quantity).sum::<Decimal>() == 8.into();
+        assert_eq!(is_loose, details == "false", "{shipment:?}");
+        assert!(site.simulator.faults().fired().is_empty(), "nothing more is asked for them");
+        shipment.tracking_numbers().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let told = numbers("false").await;
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(told, numbers("true").await);
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use rust_decimal::Decimal;
 use simulators::{
     faults::{Fault, FaultRule},
     mintsoft::{
-        CancelUntil, Config, Dispatch, Habits, Handle, ListOrder, Mintsoft, Received, Rest, Running, Scanned, Status,
-        Switches, Uniqueness,
+        CancelUntil, Config, Dispatch, Habits, Handle, ListOrder, Mintsoft, PartNumbers, Received, Rest, Running,
+        Scanned, Status, Switches, Uniqueness,
     },
 };
 
@@ -283,6 +283,49 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
     let site = Site::new(Switches::default()).await;
     assert!(site.warehouse.plan_cancel("K", &RemoteRef::new("x"), at("2026-11-23T06:30:00Z")).is_err());
     assert_eq!(site.warehouse.plan_release("K", &RemoteRef::new("1")), None);
+}
+
+/// Mintsoft's cancel has no condition, and what was accepted may go again at once.
+#[tokio::test]
+async fn a_yes_to_a_cancel_counts_once_the_order_says_so() {
+    for (suffixed, finds_parts) in [(false, true), (true, false)] {
+        let part_numbers = if suffixed { PartNumbers::Suffixed } else { PartNumbers::Same };
+        let site = Site::new(Switches { part_numbers, search_finds_parts: finds_parts, ..Switches::default() }).await;
+        let (_, id) = site.order("BPacme-O1").await;
+        let armed = site.ready(&site.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string()))).await;
+        let part = site.handle().split(id, &BTreeMap::from([("SKU-A".to_owned(), 5)])).expect("a part");
+        let sent = site.send(&armed).await;
+        assert!(matches!(&sent, Sent::Unknown { why } if why.contains("said yes")), "{sent:?}");
+        let cancelled: Vec<u64> = site
+            .handle()
+            .ledger()
+            .orders
+            .iter()
+            .filter(|order| order.status == Status::Cancelled)
+            .map(|order| order.order_id)
+            .collect();
+        assert_eq!(cancelled, [id], "the warehouse did cancel it, and the part goes on");
+        let probe = site.probe(&armed).await;
+        assert!(matches!(&probe, Probe::Different { difference, .. } if difference.contains("split")), "{probe:?}");
+        assert!(site.handle().cancel(part));
+        assert!(matches!(site.probe(&armed).await, Probe::Equal(end) if !end.facts.contains_key("outcome")));
+    }
+    let site = Site::new(Switches::default()).await;
+    let (_, id) = site.order("BPacme-O1").await;
+    let armed = site.ready(&site.plan_cancel("BPacme-O1", &RemoteRef::new(id.to_string()))).await;
+    // A yes after which nothing has happened.
+    let body = format!("{{\"ID\":{id},\"Success\":true,\"Message\":\"\"}}");
+    let yes = Fault::Answer { status: 200, headers: BTreeMap::new(), body };
+    site.simulator.faults().add(FaultRule::new(yes).path_contains("/Cancel").first(1));
+    let sent = site.send(&armed).await;
+    assert!(matches!(&sent, Sent::Unknown { why } if why.contains("has not come to its end")), "{sent:?}");
+    assert_eq!(site.probe(&armed).await, Probe::Absent);
+    // One after which nothing can be read.
+    site.simulator.faults().add(FaultRule::new(Fault::Outage).path_contains("/api/Order/Search").first(3));
+    let sent = site.send(&armed).await;
+    assert!(matches!(&sent, Sent::Unknown { why } if why.contains("could not be read")), "{sent:?}");
+    site.simulator.faults().clear();
+    assert!(matches!(site.probe(&armed).await, Probe::Equal(_)));
 }
 
 #[tokio::test]

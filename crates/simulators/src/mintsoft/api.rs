@@ -326,7 +326,7 @@ async fn connect_action(
     let action: Value = serde_json::from_slice(&body).unwrap_or_default();
     handle.changing(&headers, "PUT", id, "ConnectActions", |floor, _| match floor.orders.get_mut(&id) {
         Some(order) => {
-            order.calls = calls_of(Some(&action));
+            order.calls = calls_of(&action);
             Ok(true)
         }
         None => Err("Order not found".to_owned()),

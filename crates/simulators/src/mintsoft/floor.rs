@@ -146,7 +146,7 @@ impl Floor {
         }
         let lines = self.lines_of(client, body)?;
         let mut written = body.clone();
-        for own in ["OrderItems", "ConnectAction", "ClientId", "WarehouseId", "OrderNumber", "ExternalOrderReference"] {
+        for own in ["OrderItems", "ClientId", "WarehouseId", "OrderNumber", "ExternalOrderReference"] {
             written.remove(own);
         }
         let id = self.next_id();
@@ -170,7 +170,8 @@ impl Floor {
             parcels: Vec::new(),
             scans: Vec::new(),
             shipped: Vec::new(),
-            calls: calls_of(body.get("ConnectAction")),
+            // The create may carry them too; under which name is not published, so none is taken for it.
+            calls: BTreeMap::new(),
             history: vec![(now, "created".to_owned())],
         };
         self.orders.insert(id, order);
@@ -276,9 +277,9 @@ impl Floor {
     }
 }
 
-/// The addresses in a `ConnectAction`.
-pub(super) fn calls_of(action: Option<&Value>) -> BTreeMap<String, String> {
-    let Some(fields) = action.and_then(Value::as_object) else { return BTreeMap::new() };
+/// The addresses that `…/ConnectActions` is given.
+pub(super) fn calls_of(action: &Value) -> BTreeMap<String, String> {
+    let Some(fields) = action.as_object() else { return BTreeMap::new() };
     if fields.get("Type").and_then(Value::as_str) != Some("API") {
         return BTreeMap::new();
     }

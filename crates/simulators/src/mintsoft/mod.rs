@@ -38,6 +38,7 @@ mod model;
 mod switches;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -284,6 +285,16 @@ impl Handle {
     /// When the warehouse could not despatch it: see [`CannotShip`].
     pub fn ship(&self, order_id: u64, how: &Dispatch) -> Result<Option<u64>, CannotShip> {
         self.with(|world, now| world.floor.ship(order_id, how, now))
+    }
+
+    /// The warehouse moves what is not named to a part of its own, in units by SKU; its id, `None` where nothing is left to move.
+    pub fn split(&self, order_id: u64, stays: &BTreeMap<String, i64>) -> Option<u64> {
+        self.with(|world, now| {
+            let order = world.floor.orders.get(&order_id)?;
+            let units = |line: &model::Line| (line.id, stays.get(&line.sku).copied().unwrap_or_default());
+            let stays = order.lines.iter().map(units).collect();
+            world.floor.split(order_id, &stays, now)
+        })
     }
 
     /// The warehouse cancels an open order by itself; `false` when it is not open.

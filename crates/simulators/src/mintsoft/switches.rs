@@ -68,6 +68,8 @@ pub enum TrackingAt {
     ParcelNumbers,
     /// On the order alone.
     Order,
+    /// On the order, beside shipments without a number.
+    OrderBesideShipments,
 }
 
 /// Until when an order can be cancelled.
@@ -158,6 +160,7 @@ impl Switches {
             ("nothing is scanned", Self { scanned: Scanned::Nothing, ..usual }),
             ("parcel numbers", Self { tracking_at: TrackingAt::ParcelNumbers, ..usual }),
             ("tracking on the order", Self { tracking_at: TrackingAt::Order, ..usual }),
+            ("shipments without a number", Self { tracking_at: TrackingAt::OrderBesideShipments, ..usual }),
             ("cancelled until despatched", Self { cancel_until: CancelUntil::Despatched, ..usual }),
             ("split on entry", Self { splits_on_entry: true, ..usual }),
             ("own status numbers", Self { own_status_numbers: true, ..usual }),

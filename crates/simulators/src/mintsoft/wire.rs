@@ -33,7 +33,7 @@ impl Floor {
                 document.insert(name.clone(), value.clone());
             }
         }
-        let on_order = self.switches.tracking_at == TrackingAt::Order;
+        let on_order = matches!(self.switches.tracking_at, TrackingAt::Order | TrackingAt::OrderBesideShipments);
         let tracking =
             if on_order { order.parcels.join(",") } else { order.parcels.first().cloned().unwrap_or_default() };
         let own = json!({
@@ -88,6 +88,7 @@ impl Floor {
         let first = order.parcels.first().cloned().unwrap_or_default();
         match self.switches.tracking_at {
             TrackingAt::Order => json!([]),
+            TrackingAt::OrderBesideShipments => json!([shipment(order.id, "", &[])]),
             TrackingAt::ParcelNumbers => json!([shipment(order.id, &first, &order.parcels)]),
             TrackingAt::Shipments => {
                 let each = (order.id..).zip(&order.parcels).map(|(id, number)| shipment(id, number, &[]));

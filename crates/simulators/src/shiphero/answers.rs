@@ -56,11 +56,13 @@ impl Floor {
                 let account = self.account(arguments)?;
                 let from = moment(arguments.get("date_from"));
                 let of = text("order_id").and_then(|id| number_of("Order", id));
+                let voided = arguments.get("voided").and_then(Value::as_bool);
                 let orders = self.orders.values().filter(|order| order.account == account);
                 let mut found: Vec<(&Order, &Shipment)> = orders
                     .filter(|order| of.is_none_or(|of| order.id == of))
                     .flat_map(|order| order.shipments.iter().map(move |shipment| (order, shipment)))
                     .filter(|(_, shipment)| from.is_none_or(|from| shipment.at >= from))
+                    .filter(|(_, shipment)| voided.is_none_or(|voided| shipment.is_voided() == voided))
                     .collect();
                 found.sort_by_key(|(_, shipment)| (shipment.at, shipment.id));
                 found.into_iter().map(|(order, shipment)| self.shipment_document(order, shipment)).collect()

@@ -351,8 +351,12 @@ impl Floor {
     /// Every label of a shipment is voided, and its goods go back.
     pub(super) fn void(&mut self, shipment_id: u64, now: Timestamp) -> bool {
         let of = |order: &&mut Order| order.shipments.iter().any(|shipment| shipment.id == shipment_id);
+        let moves = self.switches.voids_move_orders;
         let Some(order) = self.orders.values_mut().find(of) else { return false };
-        order.touch(now, "voided");
+        match moves {
+            true => order.touch(now, "voided"),
+            false => order.history.push((now, "voided".to_owned())),
+        }
         order.status = Status::Pending;
         let account = order.account;
         let Some(shipment) = order.shipments.iter_mut().find(|shipment| shipment.id == shipment_id) else {

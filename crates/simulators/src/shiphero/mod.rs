@@ -60,6 +60,8 @@ pub struct Switches {
     pub pending_word: &'static str,
     /// See [`CancelUntil`].
     pub cancel_until: CancelUntil,
+    /// Whether voiding a label moves its order's time of change.
+    pub voids_move_orders: bool,
 }
 
 impl Default for Switches {
@@ -69,6 +71,7 @@ impl Default for Switches {
             cancelled_word: "canceled",
             pending_word: "pending",
             cancel_until: CancelUntil::default(),
+            voids_move_orders: true,
         }
     }
 }
@@ -83,6 +86,7 @@ impl Switches {
             ("cancelled is spelt with two l", Self { cancelled_word: "cancelled", ..usual }),
             ("statuses of the account's own", Self { pending_word: "Ready to pick", ..usual }),
             ("cancelled until fulfilled", Self { cancel_until: CancelUntil::Fulfilled, ..usual }),
+            ("voids do not move orders", Self { voids_move_orders: false, ..usual }),
         ]
     }
 }

@@ -89,6 +89,12 @@ pub(super) struct Shipment {
     pub contents: Vec<Content>,
 }
 
+impl Shipment {
+    pub(super) fn is_voided(&self) -> bool {
+        self.labels.iter().any(|label| label.voided)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Order {
     pub id: u64,

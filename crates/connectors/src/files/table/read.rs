@@ -80,12 +80,13 @@ impl<'a> Table<'a> {
         let says = |place: usize| table.rows.get(place).and_then(|row| row.cells.first()).map(|cell| cell.trim());
         let (first, second) = (says(0), says(1));
         let records = layout.records.as_ref().filter(|records| [first, second].contains(&Some(records.word)));
+        let says_word = records.is_some_and(|records| first == Some(records.word)) && !table.begins_with_names(layout);
         let width = |place: usize| table.rows.get(place).map(|row| row.cells.len());
         if records.is_some_and(|records| first != Some(records.word)) && width(0) != width(1) {
             // It stands above the rows, and names none of their columns.
             let above = table.rows.remove(0);
             table.others.push(above);
-        } else if layout.header && records.is_none_or(|records| first != Some(records.word)) {
+        } else if layout.header && !says_word {
             if table.rows.is_empty() {
                 return Err("the row of column names is missing".to_owned());
             }
@@ -115,6 +116,19 @@ impl<'a> Table<'a> {
             }
             Some(_) | None => Ok(table),
         }
+    }
+
+    /// Whether the first row names columns, whatever its first cell is called: the word of the rows below it, say. It names all that
+    /// must be there, and holds no number, as every row of data does.
+    fn begins_with_names(&self, layout: &Layout) -> bool {
+        let Some(first) = self.rows.first() else { return false };
+        let titles: Vec<String> = first.cells.iter().map(|cell| folded(cell)).collect();
+        let is_named = |field: &&str| match layout.columns.get(*field) {
+            Some(Column::Named(names)) => names.iter().any(|name| titles.contains(name)),
+            Some(Column::At(_)) | None => false,
+        };
+        let is_number = |cell: &String| self.form.number(cell.trim()).is_some();
+        layout.required.iter().all(|field| is_named(&field)) && !first.cells.iter().any(is_number)
     }
 
     fn take_trailer(&mut self, layout: &Layout) -> Result<(), String> {

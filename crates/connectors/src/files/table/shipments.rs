@@ -37,6 +37,22 @@ pub(crate) struct Shipped {
     pub(crate) others: Vec<SetAside>,
 }
 
+/// Where a file comes from.
+pub(crate) struct Source<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) content_hash: String,
+    pub(crate) written_at: Option<Timestamp>,
+}
+
+impl Source<'_> {
+    /// What a shipment is called that its row does not name: read again, the file says the same, and what another file says is
+    /// another shipment, though it may say no other thing. It is made of the file alone, so that a hub that lost its memory makes
+    /// the same of it.
+    fn identity(&self) -> String {
+        format!("{}-{}", self.name, self.content_hash.get(..12).unwrap_or_default())
+    }
+}
+
 /// The rows of one shipment.
 struct Group<'a> {
     order: &'a str,
@@ -57,7 +73,8 @@ pub(crate) const OF_GOODS: &[&str] = &["line_number", "quantity", "lot", "serial
 
 /// The shipments of a file, in order of first appearance. Rows are grouped by order number and shipment id; where the map
 /// names no shipment id, by order number and time, which are then the shipment's identity; where it names no time either, by
-/// order number and tracking number. What has no time left when the file was written (`written_at`). Boxes are told apart by
+/// order number and tracking number, and without a tracking number by order and file ([`Source::identity`]). What has no time left
+/// when the file was written. Boxes are told apart by
 /// package number, else by tracking number. Serial numbers in one cell are separated by `;`. A row of quantity 0 says that nothing of
 /// a line left, and adds nothing. Where the map names no SKU, a row is a box with all of its order that had not left before; the
 /// order is then its own identity where neither id nor time is named. A status among `closed`, in lower case, says that nothing more
@@ -65,12 +82,12 @@ pub(crate) const OF_GOODS: &[&str] = &["line_number", "quantity", "lot", "serial
 ///
 /// A shipment with a row that is wrong is set aside whole, since half of it would pass for all; so is one that a row with
 /// uncertain cells may belong to. The others of the file are read.
-pub(crate) fn read(table: &Table<'_>, closed: &[String], written_at: Option<Timestamp>) -> Shipped {
+pub(crate) fn read(table: &Table<'_>, closed: &[String], source: &Source<'_>) -> Shipped {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: BTreeMap<(&str, String), usize> = BTreeMap::new();
     let mut loose: Vec<(Row<'_>, String)> = table.bad().map(|(row, why)| (row, why.to_owned())).collect();
     for row in table.rows() {
-        match identity(table, row) {
+        match identity(table, row, source) {
             Ok((order, id)) => {
                 let place = *places.entry((order, id.clone())).or_insert(groups.len());
                 if place == groups.len() {
@@ -103,7 +120,7 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String], written_at: Option<Time
     for group in groups {
         let said = match group.wrong.clone() {
             Some(why) => Err(why),
-            None => group.said(table, closed, written_at),
+            None => group.said(table, closed, source.written_at),
         };
         match said {
             Ok(Said::Left(shipment)) => shipped.shipments.push(shipment),
@@ -115,14 +132,16 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String], written_at: Option<Time
     shipped
 }
 
-fn identity<'a>(table: &Table<'_>, row: Row<'a>) -> Result<(&'a str, String), String> {
+fn identity<'a>(table: &Table<'_>, row: Row<'a>, source: &Source<'_>) -> Result<(&'a str, String), String> {
     let order = row.require("order_number")?;
     if table.has("shipment_id") {
         return Ok((order, row.require("shipment_id")?.to_owned()));
     }
     if !table.has("shipped_at") {
-        let name = if table.has("sku") { row.require("tracking_number")? } else { order };
-        return Ok((order, name.to_owned()));
+        if !table.has("sku") {
+            return Ok((order, order.to_owned()));
+        }
+        return Ok((order, row.text("tracking_number").map_or_else(|| source.identity(), str::to_owned)));
     }
     row.require("shipped_at")?;
     let at = row.moment("shipped_at")?.unwrap_or(Timestamp::UNIX_EPOCH);
@@ -239,15 +258,23 @@ mod tests {
     use jiff::Timestamp;
     use proptest::prelude::{Strategy, any, prop_assert, proptest};
 
-    use super::{FIELDS, Shipped, read};
+    use super::{FIELDS, Shipped, Source, read};
     use crate::files::table::{Form, Layout, Table, stock};
 
     const MAP: &str = "order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5, status=6";
 
+    fn source<'a>(name: &'a str, hash: &str, written_at: Option<Timestamp>) -> Source<'a> {
+        Source { name, content_hash: hash.to_owned(), written_at }
+    }
+
     fn shipped(map: &str, content: &str) -> Shipped {
+        shipped_by(&source("shp_1.csv", "0123456789abcdef", Some(Timestamp::UNIX_EPOCH)), map, content)
+    }
+
+    fn shipped_by(source: &Source<'_>, map: &str, content: &str) -> Shipped {
         let (layout, form) = (Layout::parse(map, false, FIELDS, &[]).unwrap(), Form::plain());
         let table = Table::read(content.as_bytes(), &layout, &form).unwrap();
-        read(&table, &["closed".to_owned()], Some(Timestamp::UNIX_EPOCH))
+        read(&table, &["closed".to_owned()], source)
     }
 
     #[test]
@@ -293,10 +320,7 @@ mod tests {
     fn without_a_time_it_left_when_the_file_was_written() {
         let map = "order_number=1, tracking_number=2, sku=3, quantity=4";
         let content = "A,T1,SKU,1\nA,T2,SKU,1\nA,T1,SKV,2\nB,,SKU,1\n";
-        let read_at = |written_at| {
-            let (layout, form) = (Layout::parse(map, false, FIELDS, &[]).unwrap(), Form::plain());
-            read(&Table::read(content.as_bytes(), &layout, &form).unwrap(), &[], written_at)
-        };
+        let read_at = |written_at| shipped_by(&source("shp_1.csv", "0123456789abcdef", written_at), map, content);
         let at = Timestamp::from_second(1_795_415_400).unwrap();
         let read = read_at(Some(at));
         let left: Vec<(&str, usize, Timestamp)> = read
@@ -304,10 +328,27 @@ mod tests {
             .iter()
             .map(|shipment| (shipment.reference.as_str(), shipment.lines().count(), shipment.shipped_at))
             .collect();
-        assert_eq!(left, [("T1", 2, at), ("T2", 1, at)]);
-        assert!(read.bad.len() == 1 && read.bad[0].why.contains("tracking_number"), "{:?}", read.bad);
+        let by_file = "shp_1.csv-0123456789ab";
+        assert_eq!((left, read.bad.len()), (vec![("T1", 2, at), ("T2", 1, at), (by_file, 1, at)], 0));
         let timeless = read_at(None);
         assert!(timeless.shipments.is_empty() && timeless.bad[1].why.contains("has no time"), "{:?}", timeless.bad);
+    }
+
+    #[test]
+    fn without_anything_that_names_it_the_file_is_the_identity() {
+        let map = "order_number=1, sku=2, quantity=3";
+        let content = "A,SKU,1\nB,SKU,2\nA,SKV,1\nB,SKW,x\n";
+        let named = |name: &str, hash: &str| {
+            let read = shipped_by(&source(name, hash, Some(Timestamp::UNIX_EPOCH)), map, content);
+            assert_eq!((read.bad.len(), read.bad[0].lines.as_slice()), (1, &[2, 4][..]), "{:?}", read.bad);
+            let [only] = read.shipments.as_slice() else { panic!("one order can be used: {read:?}") };
+            assert_eq!((only.key.as_str(), only.lines().count(), only.within_order), ("A", 2, true));
+            only.reference.clone()
+        };
+        let first = named("shp_1.csv", "0123456789abcdef");
+        assert_eq!(named("shp_1.csv", "0123456789abcdef"), first, "the same file read again");
+        assert_ne!(named("shp_1.csv", "fedcba9876543210"), first, "other content");
+        assert_ne!(named("shp_2.csv", "0123456789abcdef"), first, "another file that says the same");
     }
 
     #[test]
@@ -358,7 +399,7 @@ mod tests {
             let map = format!("order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5{more}");
             let layout = Layout::parse(&map, false, FIELDS, &[]).unwrap();
             if let Ok(table) = Table::read(&content, &layout, &form) {
-                let read = read(&table, &[], None);
+                let read = read(&table, &[], &source("shp_1.csv", "", None));
                 prop_assert!(read.shipments.iter().all(|shipment| shipment.lines().all(|line| line.quantity > 0.into())));
                 prop_assert!(read.bad.iter().all(|bad| !bad.why.is_empty() && !bad.lines.is_empty()));
             }

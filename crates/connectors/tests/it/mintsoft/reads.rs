@@ -281,7 +281,7 @@ async fn receiver() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<(String
 }
 
 #[tokio::test]
-async fn mintsoft_calls_at_the_address_that_came_with_the_order_and_it_is_shown_to_nobody() {
+async fn mintsoft_calls_at_the_address_it_was_told_for_the_order_and_it_is_shown_to_nobody() {
     let (address, mut calls) = receiver().await;
     let secret = format!("http://{address}/hooks/warehouse/0123456789abcdef");
     let config = Config { calls: CallRules { repeat_percent: 100, ..CallRules::default() }, ..Config::default() };
@@ -293,6 +293,12 @@ async fn mintsoft_calls_at_the_address_that_came_with_the_order_and_it_is_shown_
     let delivery = hub.send(&[site.arm(&draft)], until).await;
     assert!(!format!("{delivery:?}").contains("hooks"), "nor is it in what people see: {delivery:?}");
     let id = site.handle().ledger().orders[0].order_id;
+    let asked = (format!("PUT /api/Order/{id}/ConnectActions"), true);
+    assert_eq!(
+        changes(&site.handle()),
+        [("PUT /api/Order".to_owned(), true), asked],
+        "asked for by the route there is"
+    );
     let only = BTreeMap::from([("SKU-A".to_owned(), 1)]);
     site.handle().ship(id, &Dispatch { only: Some(only), rest: Rest::Cancel, boxes: 1 }).unwrap();
     let mut events = BTreeSet::new();
@@ -308,4 +314,36 @@ async fn mintsoft_calls_at_the_address_that_came_with_the_order_and_it_is_shown_
     assert!(hub.features().contains(&WarehouseFeature::Webhooks));
     let nonsense = WebhookCall { headers: Vec::new(), body: b"{\"ID\":1}".to_vec(), received_at: site.clock.now() };
     assert!(hub.parse_webhook(&nonsense).await.is_err());
+}
+
+/// Nothing hangs on the calls, so nobody asks for them twice, and an order is there whatever became of the asking.
+#[tokio::test]
+async fn an_order_for_which_no_call_can_be_asked_is_an_order_all_the_same() {
+    let secret = "http://127.0.0.1:9/hooks/warehouse/0123456789abcdef";
+    let denied = "{\"ID\":0,\"Success\":false,\"Message\":\"no\"}".to_owned();
+    for fault in [
+        Fault::Refuse,
+        Fault::Outage,
+        Fault::ErrorAfterEffect { html: false },
+        Fault::Answer { status: 200, headers: BTreeMap::new(), body: denied },
+    ] {
+        let site = Site::with(Config::default(), &[]).await;
+        let hub = connector(&site.simulator.base_url(), &site.clock, &[], &[("callback_address", secret)]);
+        let draft = hub.plan_submit(&[request("BPacme-O1")], at("2026-11-23T06:30:00Z")).remove(0).unwrap();
+        site.simulator.faults().add(FaultRule::new(fault.clone()).path_contains("/ConnectActions"));
+        let until = site.clock.monotonic() + Duration::from_secs(30);
+        let sent = hub.send(&[site.arm(&draft)], until).await.outcomes.remove(0);
+        assert!(matches!(sent, Sent::Accepted { reference: Some(_) }), "{fault:?}: {sent:?}");
+        assert_eq!(site.simulator.faults().fired().len(), 1, "{fault:?}: asked once");
+    }
+    // An order whose answer was lost is found by looking, which changes nothing.
+    let site = Site::with(Config::default(), &[]).await;
+    let hub = connector(&site.simulator.base_url(), &site.clock, &[], &[("callback_address", secret)]);
+    let draft = hub.plan_submit(&[request("BPacme-O1")], at("2026-11-23T06:30:00Z")).remove(0).unwrap();
+    site.simulator.faults().add(FaultRule::new(Fault::ResetMidBody).method("PUT").first(1));
+    let armed = site.arm(&draft);
+    let until = site.clock.monotonic() + Duration::from_secs(30);
+    assert!(matches!(hub.send(std::slice::from_ref(&armed), until).await.outcomes[0], Sent::Unknown { .. }));
+    assert!(matches!(hub.probe(&[armed]).await.unwrap()[0], Probe::Equal(_)));
+    assert_eq!(changes(&site.handle()), [("PUT /api/Order".to_owned(), true)]);
 }
