@@ -59,6 +59,7 @@ pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
 pub use shipment::{
     HEAVIEST, LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest, plausible_weight,
+    wanted_in,
 };
 pub use source::{
     AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
