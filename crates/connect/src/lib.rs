@@ -63,8 +63,8 @@ pub use shipment::{
 };
 pub use source::{
     AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
-    OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock,
-    StockCorrection, StockMovement,
+    OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceLevels,
+    SourceStock, StockCorrection, StockMovement,
 };
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Client, Failure, Purpose},
     idset,
     lenient::{self, whole},
     search::{self, Filter, Query},
@@ -95,7 +95,7 @@ pub(super) async fn corrections(
 ) -> Result<Vec<Correction>, Failure> {
     let notes: Vec<i64> = note_ids.iter().copied().collect();
     let answers: Vec<Vec<wire::StockCorrectionNote>> = client
-        .get_set(purpose, idset::chunks(&notes, NOTES_PER_CALL), Missing::All, |ids| {
+        .get_set(purpose, idset::chunks(&notes, NOTES_PER_CALL), |ids| {
             format!("warehouse-service/warehouse/{warehouse_id}/stock-correction/{}", idset::compact(ids))
         })
         .await?;

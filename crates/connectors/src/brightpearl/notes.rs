@@ -6,7 +6,7 @@ use connect::NoteScan;
 use rust_decimal::Decimal;
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Client, Failure, Purpose},
     idset,
     lenient::{IdMap, whole},
     map::{self, NoteDetail},
@@ -86,7 +86,7 @@ async fn read(
     groups: Vec<BTreeSet<i64>>,
     path: impl Fn(&BTreeSet<i64>) -> String,
 ) -> Result<BTreeMap<i64, NoteDetail>, Failure> {
-    let answers: Vec<IdMap<wire::GoodsOutNote>> = client.get_set(purpose, groups, Missing::All, path).await?;
+    let answers: Vec<IdMap<wire::GoodsOutNote>> = client.get_set(purpose, groups, path).await?;
     let notes = answers.into_iter().flat_map(|notes| notes.0);
     notes.map(|(note_id, note)| map::to_note(note_id, note).map(|note| (note_id, note))).collect()
 }

@@ -602,7 +602,7 @@ async fn a_survey_reads_stock_movements_and_open_notes() {
         moved.iter().filter(|moved| moved.kind == MovementKind::GoodsOut).all(|moved| moved.order_id == Some(order))
     );
     let stock = bench.connector.survey_stock(WAREHOUSE, &products).await.unwrap();
-    assert_eq!(stock[&products[0]].in_stock, bench.in_stock(products[0]).into());
+    assert_eq!(stock.of(products[0]).in_stock, bench.in_stock(products[0]).into());
     let corrected = moved.iter().find(|moved| moved.kind == MovementKind::Correction).unwrap();
     assert_eq!(corrected.reason, "by hand");
     assert!(bench.calls("survey") >= 4 && bench.calls("stock_read") == 0);

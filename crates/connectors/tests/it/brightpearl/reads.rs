@@ -230,7 +230,7 @@ async fn one_bad_product_does_not_hide_the_others() {
         let all: Vec<i64> = (1_000..1_080).collect();
         let stock = bench.connector.stock(WAREHOUSE, &all).await.unwrap();
         for (product, (in_stock, on_hand)) in expected {
-            let found = stock.get(&product).unwrap_or_else(|| panic!("{product} is missing under {switches:?}"));
+            let found = stock.levels.get(&product).unwrap_or_else(|| panic!("{product} is missing under {switches:?}"));
             assert_eq!((found.in_stock, found.on_hand), (in_stock.into(), on_hand.into()));
             assert_eq!(found.in_stock, found.on_hand + found.allocated);
         }
