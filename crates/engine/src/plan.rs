@@ -50,6 +50,8 @@ pub struct Facts<'a> {
     pub notes: &'a [GoodsOutNote],
     /// Units by row that the source counts as fulfilled although they are on no goods-out note: a supplier sends them himself.
     pub drop_shipped: &'a BTreeMap<i64, Decimal>,
+    /// Why that cannot be read of this order, where it cannot: what is left of it for the warehouse is then not known.
+    pub drop_ship_unread: Option<&'a str>,
     /// The notes that are requests of this connection already.
     pub known_notes: &'a BTreeSet<i64>,
     /// A request of it was cancelled at the warehouse and goes again.
@@ -292,6 +294,17 @@ fn noted(facts: &Facts<'_>, row_id: i64) -> Decimal {
         .notes
         .iter()
         .filter(|note| !note.transfer)
+    if let Some(why) = facts.drop_ship_unread
+        && !rest.is_empty()
+    {
+        return Err(Stop::waiting(
+            CauseKind::Other,
+            &format!(
+                "a part of it is fulfilled, and how much of that a supplier sends cannot be read ({why}); give the API user the \
+                 right to read the fulfilment of orders in Brightpearl, or make goods-out notes for what the warehouse sends"
+            ),
+        ));
+    }
         .flat_map(|note| &note.rows)
         .filter(|row| row.row_id == row_id)
         .map(|row| row.quantity)

@@ -73,8 +73,9 @@ pub(super) async fn fulfilled(
 ) -> Result<BTreeMap<i64, Decimal>, Failure> {
     let path = format!("warehouse-service/order/{order_id}/fulfilment-status");
     let rows: IdMap<wire::RowFulfilment> = match client.get(purpose, &path).await {
-        // An account that does not tell is taken at the word of its notes: nothing may wait for this.
-        Err(Failure::Refused { .. }) => return Ok(BTreeMap::new()),
+        // Only the API's own word that there is none. Any other refusal says nothing of what a supplier sends, and taken for
+        // nothing it would have the goods sent a second time.
+        Err(failure) if failure.is_not_found() => return Ok(BTreeMap::new()),
         answer => answer?,
     };
     Ok(rows.0.into_iter().map(|(row_id, row)| (row_id, row.fulfilled.or_zero())).collect())

@@ -6,7 +6,8 @@ use std::{
 };
 
 use connect::{
-    EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, Progress, ShipmentRequest, WarehouseFeature,
+    EffectDraft, ErrorKind, GoodsOutNote, Order, OrderLine, PlanError, Product, Progress, ShipmentRequest,
+    WarehouseFeature,
     planted::{Planted, planted},
 };
 use connectors::brightpearl::webhooks::expand_ids;
@@ -247,8 +248,11 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         } else {
             mark
         };
-        if known.is_some_and(|known| known.sent) && read.busy.contains(order_id) {
-            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
+        if known.is_some_and(|known| known.sent)
+            && (read.busy.contains(order_id) || read.drop_ship_unread.contains_key(order_id))
+        {
+            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then. What a
+            // supplier sends is no change of what was sent, and while it is not known it would look like one.
             continue;
         }
         // In goods-out-note mode an order that was sent may have further notes, each a request of its own. One that is sent whole
@@ -329,7 +333,7 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
     let products = runtime.products(&products).await?;
     let mut read_notes = runtime.source.notes(&found).await?;
-    let drop_shipped = drop_shipped(runtime, &orders, &products, &mut read_notes).await?;
+    let dropped = drop_shipped(runtime, &orders, &products, &mut read_notes).await?;
     // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
     let own = runtime.db.own_notes(&runtime.key, &found).await?;
     let made = recover::Made::of_lost_journal(&runtime.db, &*runtime.source, runtime.settings.start_mode).await?;
@@ -337,6 +341,8 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         .into_iter()
         .filter(|note| !own.notes.contains(&note.note_id))
         .partition(|note| made.as_ref().is_some_and(|made| made.holds(note)));
+    /// Orders of which the source would not tell that, and its words.
+    pub(super) drop_ship_unread: BTreeMap<i64, String>,
     let mut notes: BTreeMap<i64, Vec<GoodsOutNote>> = BTreeMap::new();
     for note in others {
         notes.entry(note.order_id).or_default().push(note);
@@ -345,7 +351,8 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         began,
         orders,
         notes,
-        drop_shipped,
+        drop_shipped: dropped.units,
+        drop_ship_unread: dropped.unread,
         forgotten,
         busy: own.busy,
         products,
@@ -363,7 +370,7 @@ async fn drop_shipped(
     orders: &BTreeMap<i64, Order>,
     products: &BTreeMap<i64, Product>,
     notes: &mut Vec<GoodsOutNote>,
-) -> Result<BTreeMap<i64, Decimal>, FlowError> {
+) -> Result<DropShipped, FlowError> {
     let noted = |notes: &[GoodsOutNote]| {
         let mut noted: BTreeMap<i64, Decimal> = BTreeMap::new();
         for row in notes.iter().filter(|note| !note.transfer).flat_map(|note| &note.rows) {
@@ -381,11 +388,18 @@ async fn drop_shipped(
         .map(|order| order.order_id)
         .collect();
     if in_part.is_empty() || runtime.settings.start_mode != StartMode::Order {
-        return Ok(BTreeMap::new());
+        return Ok(DropShipped::default());
     }
-    let mut elsewhere = BTreeMap::new();
+    let (mut elsewhere, mut unread) = (BTreeMap::new(), BTreeMap::new());
     for order_id in &in_part {
-        elsewhere.extend(runtime.source.fulfilled(*order_id).await?);
+        match runtime.source.fulfilled(*order_id).await {
+            Ok(units) => elsewhere.extend(units),
+            // Refused, perhaps for this order alone or for want of a right: it waits, and the others go on.
+            Err(error) if matches!(error.kind, ErrorKind::Rejected { .. } | ErrorKind::NotFound) => {
+                unread.insert(*order_id, error.message);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     notes.retain(|note| !in_part.contains(&note.order_id));
     notes.extend(runtime.source.notes(&in_part).await?);
@@ -394,13 +408,22 @@ async fn drop_shipped(
         *units -= on_notes.get(row_id).copied().unwrap_or_default();
     }
     elsewhere.retain(|_, units| *units > Decimal::ZERO);
-    Ok(elsewhere)
+    Ok(DropShipped { units: elsewhere, unread })
 }
 
 /// What becomes of one order, as things stand now.
 pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
     decide_with(runtime, order, read, known, read.notes.get(&order.order_id).map_or(&[], Vec::as_slice))
 }
+/// What suppliers send themselves.
+#[derive(Default)]
+struct DropShipped {
+    /// Units by row.
+    units: BTreeMap<i64, Decimal>,
+    /// Orders of which it cannot be read, and why.
+    unread: BTreeMap<i64, String>,
+}
+
 
 /// The same, as if these were its notes.
 pub(super) fn decide_with(
@@ -471,6 +494,7 @@ pub(super) fn plan_submits(
     }
     let missing = || Err(PlanError::new("the warehouse connector did not plan it"));
     (0..requests.len()).map(|place| drafts.remove(&place).unwrap_or_else(missing)).collect()
+        drop_ship_unread: read.drop_ship_unread.get(&order.order_id).map(String::as_str),
 }
 
 /// What the warehouse is asked for one planned request of an order.

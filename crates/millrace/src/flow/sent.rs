@@ -24,7 +24,8 @@ pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
     let mut changed = 0;
     for slice in open.chunks(SLICE) {
         let read = read(runtime, slice).await?;
-        for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
+        let is_known = |id: &i64| !read.busy.contains(id) && !read.drop_ship_unread.contains_key(id);
+        for order in read.orders.values().filter(|order| is_known(&order.order_id)) {
             let mark = mark_of(runtime, order);
             match compare_sent(runtime, order, SeenBy::Passing(&mark), &read).await? {
                 Compared::Same => {}
