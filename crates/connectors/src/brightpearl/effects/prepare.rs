@@ -44,6 +44,8 @@ pub(super) struct DetailsBefore {
     pub(super) ship_method_id: i64,
     #[serde(default)]
     pub(super) reference: String,
+    #[serde(default)]
+    pub(super) weight: Option<Decimal>,
 }
 
 /// What a shipped event is sent with.
@@ -292,6 +294,7 @@ async fn prepare_details(connector: &Brightpearl, effects: &[Effect]) -> Result<
                 label_uri: found.label_uri.clone(),
                 ship_method_id: found.note.ship_method_id,
                 reference: found.note.reference.clone(),
+                weight: found.weight,
             }),
         }
     }))
