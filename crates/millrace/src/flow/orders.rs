@@ -119,8 +119,13 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     for order_id in runtime.db.unseen_orders(&runtime.key).await? {
         wanted.entry(order_id).or_default();
     }
-    // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it.
-    for order_id in announced(runtime).await? {
+    // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it, and one that is new
+    // may not show in it yet.
+    let announced = announced(runtime).await?;
+    for order_id in announced.known {
+        wanted.entry(order_id).or_default();
+    }
+    for order_id in fresh(runtime, announced.unknown, &scanned).await? {
         wanted.entry(order_id).or_default();
     }
     let wanted: Vec<(i64, String)> = wanted.into_iter().collect();
@@ -139,8 +144,19 @@ const ONCE_MORE: Duration = Duration::from_secs(600);
 /// Most calls from the source taken out of the inbox in one run; the rest waits for the next.
 const MOST_CALLS: u32 = 1_000;
 
-/// The orders of this connection that the inbox speaks of. A hint: what is lost here is found by the scan or the watch.
-async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
+/// Most orders not known here that are asked for in one run because the source called about them: one read.
+const MOST_FRESH: usize = SLICE;
+
+/// The orders that the inbox speaks of.
+struct Announced {
+    /// Of this connection.
+    known: Vec<i64>,
+    /// Not imported here, nor perhaps meant to be.
+    unknown: Vec<i64>,
+}
+
+/// The orders that the inbox speaks of. A hint: what is lost here is found by the scan or the watch.
+async fn announced(runtime: &Runtime) -> Result<Announced, FlowError> {
     let calls = runtime.db.take_calls(&runtime.key.scope, &runtime.account, MOST_CALLS).await?;
     let mut ids = BTreeSet::new();
     let (db, key) = (&runtime.db, &runtime.key);
@@ -155,7 +171,37 @@ async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
     let ids: Vec<i64> = ids.into_iter().collect();
     // A call comes once for all connections of the account.
     db.look_elsewhere(key, &runtime.account, &ids).await?;
-    Ok(db.known_orders(key, &ids).await?.into_keys().collect())
+    let known = db.known_orders(key, &ids).await?;
+    let unknown = ids.into_iter().filter(|id| !known.contains_key(id)).collect();
+    Ok(Announced { known: known.into_keys().collect(), unknown })
+}
+
+/// Of orders that were announced and are not known here, those to import: a search may show them only after a while
+/// (brightpearl-api.md §23, row 46), so they are asked for themselves. The account calls about every order there is, and what is
+/// none of this connection's leaves no trace. In goods-out-note mode an order is imported for its notes, which the scan shows.
+async fn fresh(
+    runtime: &Runtime,
+    mut announced: Vec<i64>,
+    scanned: &BTreeMap<i64, Seen>,
+) -> Result<Vec<i64>, FlowError> {
+    announced.retain(|id| !scanned.contains_key(id));
+    // The newest ids: the others are of orders that were there before, which the scan has shown if they are meant.
+    let announced = announced.split_off(announced.len().saturating_sub(MOST_FRESH));
+    if announced.is_empty() || runtime.settings.start_mode != StartMode::Order {
+        return Ok(Vec::new());
+    }
+    let cancelled_status = runtime.choices().await?.cancelled_status;
+    let orders = match runtime.source.orders(&announced).await {
+        Ok(orders) => orders,
+        // Orders of all kinds are among them, and what cannot be read of one that is not ours stands in nobody's way.
+        Err(error) if !error.is_passing() && error.kind != ErrorKind::Credentials => {
+            tracing::warn!(connection.id = %runtime.key.connection, "orders that Brightpearl called about cannot be read: {error}");
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ours = orders.into_iter().filter(|order| plan::is_in_scope(order, &runtime.settings, cancelled_status));
+    Ok(ours.map(|order| order.order_id).collect())
 }
 
 /// An order as the scan shows it.
@@ -295,6 +341,8 @@ pub(super) struct Read {
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
     /// Units by row that are fulfilled and on no goods-out note.
     pub(super) drop_shipped: BTreeMap<i64, Decimal>,
+    /// Orders of which the source would not tell that, and its words.
+    pub(super) drop_ship_unread: BTreeMap<i64, String>,
     /// Notes that a lost journal had made, which are no requests: the goods had left already.
     pub(super) forgotten: Vec<GoodsOutNote>,
     /// Orders of which the hub is making a note or taking one away.
@@ -341,8 +389,6 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         .into_iter()
         .filter(|note| !own.notes.contains(&note.note_id))
         .partition(|note| made.as_ref().is_some_and(|made| made.holds(note)));
-    /// Orders of which the source would not tell that, and its words.
-    pub(super) drop_ship_unread: BTreeMap<i64, String>,
     let mut notes: BTreeMap<i64, Vec<GoodsOutNote>> = BTreeMap::new();
     for note in others {
         notes.entry(note.order_id).or_default().push(note);
@@ -360,6 +406,15 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         edited,
         ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
     })
+}
+
+/// What suppliers send themselves.
+#[derive(Default)]
+struct DropShipped {
+    /// Units by row.
+    units: BTreeMap<i64, Decimal>,
+    /// Orders of which it cannot be read, and why.
+    unread: BTreeMap<i64, String>,
 }
 
 /// Units of each row that a supplier sends himself. Asked only where the source counts something of an order as fulfilled and its
@@ -415,15 +470,6 @@ async fn drop_shipped(
 pub(super) fn decide(runtime: &Runtime, order: &Order, read: &Read, known: Option<&KnownOrder>) -> Plan {
     decide_with(runtime, order, read, known, read.notes.get(&order.order_id).map_or(&[], Vec::as_slice))
 }
-/// What suppliers send themselves.
-#[derive(Default)]
-struct DropShipped {
-    /// Units by row.
-    units: BTreeMap<i64, Decimal>,
-    /// Orders of which it cannot be read, and why.
-    unread: BTreeMap<i64, String>,
-}
-
 
 /// The same, as if these were its notes.
 pub(super) fn decide_with(
@@ -448,6 +494,7 @@ pub(super) fn decide_with(
         order,
         notes,
         drop_shipped: &read.drop_shipped,
+        drop_ship_unread: read.drop_ship_unread.get(&order.order_id).map(String::as_str),
         known_notes: known.map_or(&no_notes, |known| &known.note_ids),
         goes_again: !dead_keys.is_empty() || known.is_some_and(|known| known.sent && known.given_up),
         products: &read.products,
@@ -494,7 +541,6 @@ pub(super) fn plan_submits(
     }
     let missing = || Err(PlanError::new("the warehouse connector did not plan it"));
     (0..requests.len()).map(|place| drafts.remove(&place).unwrap_or_else(missing)).collect()
-        drop_ship_unread: read.drop_ship_unread.get(&order.order_id).map(String::as_str),
 }
 
 /// What the warehouse is asked for one planned request of an order.
