@@ -59,11 +59,12 @@ pub use seams::{Clock, OsRandom, Random, SystemClock};
 pub use secret::Secret;
 pub use shipment::{
     HEAVIEST, LineRef, Package, PackageLine, RequestLine, ShipMethod, Shipment, ShipmentRequest, plausible_weight,
+    wanted_in,
 };
 pub use source::{
     AccountCheck, Choice, Choices, Cost, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, NoteState,
-    OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceStock,
-    StockCorrection, StockMovement,
+    OrderFilter, OrderHead, OrderScan, OrderSource, OrderStatusChoice, Product, ShippingDetails, SourceLevels,
+    SourceStock, StockCorrection, StockMovement,
 };
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};

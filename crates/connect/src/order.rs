@@ -138,7 +138,8 @@ pub struct Order {
     pub placed_at: Timestamp,
     /// Last change, `None` before the first.
     pub updated_at: Option<Timestamp>,
-    /// Wanted by, where given.
+    /// Wanted by, where given. A day without a time is kept as midnight UTC of that day, whatever zone the source shows it in:
+    /// it is read with [`wanted_in`](crate::wanted_in), which does not move it.
     pub deliver_on: Option<Timestamp>,
     /// Words for the warehouse; empty where there are none.
     #[serde(default)]

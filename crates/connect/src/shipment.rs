@@ -1,6 +1,6 @@
 //! What the hub asks a warehouse to ship, and what left the building.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned, civil::Time, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
@@ -51,7 +51,7 @@ pub struct ShipmentRequest {
     pub reference: String,
     /// When the customer placed the order.
     pub placed_at: Timestamp,
-    /// Wanted by, where given.
+    /// Wanted by, where given. A day without a time is kept as midnight UTC of that day, and is read with [`wanted_in`].
     pub deliver_on: Option<Timestamp>,
     /// Where it goes.
     pub ship_to: Address,
@@ -65,6 +65,15 @@ pub struct ShipmentRequest {
     pub notes: String,
     /// At least one.
     pub lines: Vec<RequestLine>,
+}
+
+/// When an order is wanted, by the clock of this zone. Midnight UTC is a day without a time, and that day begins at the zone's own
+/// midnight: turned into the zone like a moment, it would be the day before everywhere west of Greenwich. It stays a moment in
+/// the field itself because people may give a time of day with it.
+pub fn wanted_in(wanted: Timestamp, zone: &TimeZone) -> Zoned {
+    let utc = wanted.to_zoned(TimeZone::UTC).datetime();
+    let day = (utc.time() == Time::midnight()).then(|| utc.date().to_zoned(zone.clone()).ok()).flatten();
+    day.unwrap_or_else(|| wanted.to_zoned(zone.clone()))
 }
 
 /// Goods of one line in one box.
@@ -172,5 +181,25 @@ impl Shipment {
             }
         }
         numbers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::{Timestamp, tz::TimeZone};
+
+    use super::wanted_in;
+
+    #[test]
+    fn a_day_is_the_same_day_everywhere_and_a_time_is_a_moment() {
+        let read = |wanted: &str, zone: &str| {
+            let wanted: Timestamp = wanted.parse().unwrap();
+            wanted_in(wanted, &TimeZone::get(zone).unwrap()).datetime().to_string()
+        };
+        for zone in ["America/Chicago", "UTC", "Europe/London", "Pacific/Auckland"] {
+            assert_eq!(read("2022-07-20T00:00:00Z", zone), "2022-07-20T00:00:00", "{zone}");
+        }
+        assert_eq!(read("2022-01-21T02:00:00Z", "America/Chicago"), "2022-01-20T20:00:00");
+        assert_eq!(read("2022-07-19T23:00:00Z", "Europe/London"), "2022-07-20T00:00:00");
     }
 }

@@ -220,6 +220,23 @@ pub struct SourceStock {
     pub allocated: Decimal,
 }
 
+/// Stock of some products in one warehouse, as far as the source tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceLevels {
+    /// By product. Absent here and from what was not read means none there (the caller has made sure that the product exists and
+    /// is stock-tracked).
+    pub levels: BTreeMap<i64, SourceStock>,
+    /// Products whose stock the source would not tell, and its words. It is not known, which is not none.
+    pub unread: BTreeMap<i64, String>,
+}
+
+impl SourceLevels {
+    /// The stock of a product that was read.
+    pub fn of(&self, product_id: i64) -> SourceStock {
+        self.levels.get(&product_id).copied().unwrap_or_default()
+    }
+}
+
 /// What kind of goods note moved stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MovementKind {
@@ -322,10 +339,8 @@ pub trait OrderSource: Effects {
     /// The products that carry each of these SKUs exactly; a SKU may have none or several.
     async fn find_skus(&self, skus: &[String]) -> Result<BTreeMap<String, Vec<i64>>, ConnectorError>;
 
-    /// Stock in one warehouse, read fresh. Absent means none there (the caller has made sure that the product exists and is
-    /// stock-tracked).
-    async fn stock(&self, warehouse_id: i64, product_ids: &[i64])
-    -> Result<BTreeMap<i64, SourceStock>, ConnectorError>;
+    /// Stock in one warehouse, read fresh.
+    async fn stock(&self, warehouse_id: i64, product_ids: &[i64]) -> Result<SourceLevels, ConnectorError>;
 
     /// The cost of each product on a price list; those without a price are left out.
     async fn costs(&self, price_list: i64, product_ids: &[i64]) -> Result<BTreeMap<i64, Cost>, ConnectorError>;
@@ -334,11 +349,7 @@ pub trait OrderSource: Effects {
     async fn default_location(&self, warehouse_id: i64) -> Result<i64, ConnectorError>;
 
     /// As [`OrderSource::stock`], for a report: it waits behind everything else that wants calls.
-    async fn survey_stock(
-        &self,
-        _warehouse_id: i64,
-        _product_ids: &[i64],
-    ) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
+    async fn survey_stock(&self, _warehouse_id: i64, _product_ids: &[i64]) -> Result<SourceLevels, ConnectorError> {
         Err(ConnectorError::unsupported("this order source cannot be surveyed"))
     }
 

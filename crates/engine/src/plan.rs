@@ -50,6 +50,8 @@ pub struct Facts<'a> {
     pub notes: &'a [GoodsOutNote],
     /// Units by row that the source counts as fulfilled although they are on no goods-out note: a supplier sends them himself.
     pub drop_shipped: &'a BTreeMap<i64, Decimal>,
+    /// Why that cannot be read of this order, where it cannot: what is left of it for the warehouse is then not known.
+    pub drop_ship_unread: Option<&'a str>,
     /// The notes that are requests of this connection already.
     pub known_notes: &'a BTreeSet<i64>,
     /// A request of it was cancelled at the warehouse and goes again.
@@ -94,7 +96,8 @@ impl Plan {
 
 /// Decides. Pure: the same facts give the same plan.
 pub fn decide(facts: &Facts<'_>) -> Plan {
-    if let Some(stop) = out_of_scope(facts) {
+    let began = Began { goes_again: facts.goes_again, known_notes: facts.known_notes };
+    if let Some(stop) = out_of_scope(facts.order, facts.settings, facts.cancelled_status, began) {
         return Plan::not(stop);
     }
     let rows = match shippable(facts) {
@@ -164,13 +167,30 @@ pub fn decide(facts: &Facts<'_>) -> Plan {
     }
 }
 
-fn out_of_scope(facts: &Facts<'_>) -> Option<Stop> {
-    let (order, settings) = (facts.order, facts.settings);
+/// Whether an order that nothing is known of yet is one to import, by what stands on its head. It need not be ready.
+pub fn is_in_scope(order: &Order, settings: &ConnectionSettings, cancelled_status: Option<i64>) -> bool {
+    let nothing = Began { goes_again: false, known_notes: &BTreeSet::new() };
+    out_of_scope(order, settings, cancelled_status, nothing).is_none()
+}
+
+/// What was done with an order already.
+#[derive(Clone, Copy)]
+struct Began<'a> {
+    goes_again: bool,
+    known_notes: &'a BTreeSet<i64>,
+}
+
+fn out_of_scope(
+    order: &Order,
+    settings: &ConnectionSettings,
+    cancelled_status: Option<i64>,
+    began: Began<'_>,
+) -> Option<Stop> {
     if !order.is_sale {
         return Some(Stop::skipped(CauseKind::NotASale, "it is not a sales order"));
     }
-    if facts.cancelled_status == Some(order.status_id) {
-        let disposition = Disposition::Cancelled(if facts.goes_again {
+    if cancelled_status == Some(order.status_id) {
+        let disposition = Disposition::Cancelled(if began.goes_again {
             "cancelled in Brightpearl, and at the warehouse before".to_owned()
         } else {
             "cancelled in Brightpearl before it was sent".to_owned()
@@ -179,7 +199,7 @@ fn out_of_scope(facts: &Facts<'_>) -> Option<Stop> {
     }
     // The status that the hub itself set for one request of the order does not put the others out of scope, nor one that takes
     // the place of a request cancelled at the warehouse.
-    let set_by_hub = (facts.goes_again || !facts.known_notes.is_empty())
+    let set_by_hub = (began.goes_again || !began.known_notes.is_empty())
         && [settings.at_warehouse_status, settings.partly_shipped_status].contains(&Some(order.status_id));
     if settings.start_mode == StartMode::Order && !settings.import_statuses.contains(&order.status_id) && !set_by_hub {
         return Some(Stop::skipped(
@@ -273,6 +293,17 @@ fn rest_of_order(facts: &Facts<'_>, rows: &BTreeMap<i64, (&OrderLine, i64)>) -> 
         if left.is_sign_positive() && !left.is_zero() {
             rest.insert(*row_id, left);
         }
+    }
+    if let Some(why) = facts.drop_ship_unread
+        && !rest.is_empty()
+    {
+        return Err(Stop::waiting(
+            CauseKind::Other,
+            &format!(
+                "a part of it is fulfilled, and how much of that a supplier sends cannot be read ({why}); give the API user the \
+                 right to read the fulfilment of orders in Brightpearl, or make goods-out notes for what the warehouse sends"
+            ),
+        ));
     }
     match facts.order.allocation {
         Allocation::All => Ok(rest),

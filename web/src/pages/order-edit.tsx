@@ -80,7 +80,7 @@ export function OrderEdit({ order, begin, close }: Props) {
           change={(ship_method) => setTyped({ ...typed, ship_method })}
         />
         {/* There is no edit to no date: that is taken back. */}
-        <TextInput type="datetime-local" {...input('deliver_on', 'Wanted by')} required={before.deliver_on !== ''} />
+        <TextInput type="date" {...input('deliver_on', 'Wanted by')} required={before.deliver_on !== ''} />
       </SimpleGrid>
       <Textarea {...input('notes', 'Notes for the warehouse')} description="At most 500 characters." autosize minRows={2} maxRows={8} />
       {order.edition !== edition && (

@@ -6,7 +6,7 @@ import { StateBadge } from '../parts/badge';
 import { Diff } from '../parts/diff';
 import { Facts } from '../parts/facts';
 import { Section } from '../parts/section';
-import { Time, who } from '../parts/values';
+import { Time, Wanted, who } from '../parts/values';
 import { MethodName } from './method-name';
 import { again, called, FIELDS, type Parts } from './order-parts';
 
@@ -79,7 +79,7 @@ function Difference({ order, of }: { order: Order; of: Schemas['DifferenceOut'] 
   const shown = (text: string) => {
     if (text === '') return '';
     if (of.part === 'ship_method') return <MethodName connection={order.connection} id={Number(text)} />;
-    return of.part === 'deliver_on' ? <Time at={text} /> : text;
+    return of.part === 'deliver_on' ? <Wanted at={text} /> : text;
   };
   return <Diff before={shown(of.source)} after={shown(of.wanted)} words={['Brightpearl', 'Wanted']} />;
 }

@@ -1,4 +1,5 @@
 import type { Schemas } from '../api/client';
+import { isDay } from '../parts/values';
 
 type Order = Schemas['OrderDetailOut'];
 type Address = Schemas['AddressOut'];
@@ -41,18 +42,19 @@ export const PARTS = Object.keys(LABELS) as Part[];
 /** What people call a part that the API names. */
 export const called = (part: string) => LABELS[part as Part] ?? part;
 
-/** A moment as a field for date and time holds it: by the browser's clock. */
-function local(at: string | null | undefined): string {
+/** The day of a moment as a field for a date holds it: midnight UTC is a day without a time, all else goes by the browser's clock. */
+function day(at: string | null | undefined): string {
   if (!at) return '';
   const date = new Date(at);
-  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  const local = isDay(at) ? date : new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return local.toISOString().slice(0, 10);
 }
 
 export function filled(order: Order): Parts {
   return {
     ...order.deliver_to,
     ship_method: String(order.ship_method ?? ''),
-    deliver_on: local(order.deliver_on),
+    deliver_on: day(order.deliver_on),
     notes: order.notes ?? '',
   };
 }
@@ -60,7 +62,7 @@ export function filled(order: Order): Parts {
 /** What was wanted by an edit, to be typed once more. */
 export function again(edit: Schemas['OrderEditOut']): Partial<Parts> {
   return Object.fromEntries(
-    edit.differences.map(({ part, wanted: text }) => [part, part === 'deliver_on' ? local(text) : text]),
+    edit.differences.map(({ part, wanted: text }) => [part, part === 'deliver_on' ? day(text) : text]),
   );
 }
 
@@ -70,7 +72,7 @@ export function wanted(given: Parts, changed: Part[]): Schemas['OrderEditIn'] {
   return {
     ...(ADDRESS.some(([part]) => changed.includes(part)) ? { ship_to: address } : {}),
     ...(changed.includes('ship_method') ? { ship_method: Number(given.ship_method) } : {}),
-    ...(changed.includes('deliver_on') ? { deliver_on: new Date(given.deliver_on).toISOString() } : {}),
+    ...(changed.includes('deliver_on') ? { deliver_on: `${given.deliver_on}T00:00:00Z` } : {}),
     ...(changed.includes('notes') ? { notes: given.notes } : {}),
   };
 }

@@ -11,7 +11,7 @@ import { Loaded, Page } from '../parts/page';
 import { Section } from '../parts/section';
 import { Rows } from '../parts/table';
 import { Timeline } from '../parts/timeline';
-import { carriage, Code, Money, Quantity, Time, words } from '../parts/values';
+import { carriage, Code, Money, Quantity, Time, Wanted, words } from '../parts/values';
 import { Way } from '../parts/way';
 import { Explanation } from './explanation';
 import { MethodName } from './method-name';
@@ -163,7 +163,7 @@ function Side({ order }: { order: Detail }) {
             ['Telephone', to.phone],
             ['E-mail', to.email],
             ['Shipping method', order.ship_method && <MethodName connection={order.connection} id={order.ship_method} />],
-            ['Wanted by', order.deliver_on && <Time at={order.deliver_on} />],
+            ['Wanted by', order.deliver_on && <Wanted at={order.deliver_on} />],
             ['Notes', order.notes && <span className="lines">{order.notes}</span>],
           ]}
         />

@@ -15,6 +15,7 @@ export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 // Narrow enough for a column: the year only where it would not be guessed, and then without the clock.
 const short = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' });
 const distant = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 /** Who carries it and how; many carriers have one service only, which has no name. */
@@ -43,6 +44,21 @@ export function Time({ at, none = '–', past }: { at: string | null | undefined
     // The browser's own tip: lists have hundreds of these.
     <time dateTime={at} className="nowrap" title={exact.format(date)}>
       {past && date.getTime() < Date.now() ? past : shown}
+    </time>
+  );
+}
+
+/** Whether a moment stands for a day without a time. The API keeps one as midnight UTC of that day. */
+export function isDay(at: string): boolean {
+  return new Date(at).getTime() % DAY === 0;
+}
+
+/** When an order is wanted: a day is the same day in every zone. */
+export function Wanted({ at }: { at: string }) {
+  if (!isDay(at)) return <Time at={at} />;
+  return (
+    <time dateTime={at.slice(0, 10)} className="nowrap">
+      {day.format(new Date(at))}
     </time>
   );
 }

@@ -4,7 +4,7 @@
 //! repeated here (R7): what its answer means is [`super::effects::classify`]'s matter, what follows is the journal's.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -114,11 +114,18 @@ impl Failure {
 
 /// What a set of ids is refused for, besides its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Missing {
+enum Missing {
     /// "Not found" means that nothing of the set exists.
     All,
     /// One id that does not exist, or is not of the kind asked for, refuses the whole set.
     One,
+}
+
+/// What came of ids of which one may refuse the whole set.
+pub(super) struct Answers<T> {
+    pub(super) found: Vec<T>,
+    /// Ids that were refused alone, each with the answer: what it means is for whoever asked.
+    pub(super) refused: BTreeMap<i64, Failure>,
 }
 
 impl From<TransportError> for Failure {
@@ -368,16 +375,36 @@ impl Client {
         }
     }
 
-    /// Reads ids in groups of `cap`. A group that is refused for its size, or for one id in it, is halved until it is
-    /// not.
+    /// Reads ids in groups, of which those that do not exist are left out. A group that is refused for its size is halved
+    /// until it is not.
     pub(super) async fn get_set<T: DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        groups: Vec<BTreeSet<i64>>,
+        path: impl Fn(&BTreeSet<i64>) -> String,
+    ) -> Result<Vec<T>, Failure> {
+        self.get_groups(purpose, groups, Missing::All, path).await.map(|answers| answers.found)
+    }
+
+    /// Reads ids in groups. A group that is refused for its size, or for one id in it, is halved until that one stands alone.
+    pub(super) async fn get_each<T: DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        groups: Vec<BTreeSet<i64>>,
+        path: impl Fn(&BTreeSet<i64>) -> String,
+    ) -> Result<Answers<T>, Failure> {
+        self.get_groups(purpose, groups, Missing::One, path).await
+    }
+
+    async fn get_groups<T: DeserializeOwned>(
         &self,
         purpose: Purpose,
         groups: Vec<BTreeSet<i64>>,
         missing: Missing,
         path: impl Fn(&BTreeSet<i64>) -> String,
-    ) -> Result<Vec<T>, Failure> {
+    ) -> Result<Answers<T>, Failure> {
         let mut found = Vec::new();
+        let mut refused = BTreeMap::new();
         let mut waiting: Vec<BTreeSet<i64>> = groups.into_iter().rev().collect();
         while let Some(ids) = waiting.pop() {
             let failure = match self.get(purpose, &path(&ids)).await {
@@ -395,11 +422,11 @@ impl Client {
             match idset::halves(&ids) {
                 _ if failure.is_not_found() && missing == Missing::All => {}
                 Some((low, high)) if one_is_bad || too_many => waiting.extend([high, low]),
-                None if one_is_bad => {}
+                None if one_is_bad => refused.extend(ids.first().map(|id| (*id, failure))),
                 Some(_) | None => return Err(failure),
             }
         }
-        Ok(found)
+        Ok(Answers { found, refused })
     }
 
     /// When a call that begins now must be over (D_http), on the monotonic clock.

@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData, str::FromStr};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+    tz::TimeZone,
+};
 use rust_decimal::Decimal;
 use serde::{
     Deserialize, Deserializer,
@@ -46,6 +50,17 @@ pub(super) struct Flag(pub(super) bool);
 /// A time; `None` when null, empty or not a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) Option<Timestamp>);
+
+/// A day without a time; `None` when null, empty or not a time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Day(pub(super) Option<Date>);
+
+impl Day {
+    /// Midnight UTC of the day, which is how the hub keeps one.
+    pub(super) fn midnight(self) -> Option<Timestamp> {
+        self.0?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
+    }
+}
 
 /// What is written as an object. The fields of a plain structure would be taken from a list too, by their order, and a
 /// list in the place of an answer is no answer of Brightpearl's.
@@ -118,6 +133,17 @@ pub(super) fn moment(text: &str) -> Option<Timestamp> {
     Date::from_str(text).ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
 }
 
+/// The day that a text means. Brightpearl stores a plain date as midnight UTC and shows it in the account's zone, where that may be
+/// the evening before; some accounts show the midnight of their own zone instead (brightpearl-api.md §11.6). Anything else is the
+/// day that stands there.
+fn day(text: &str) -> Option<Date> {
+    let moment = moment(text)?.to_zoned(TimeZone::UTC).datetime();
+    if moment.time() == Time::midnight() {
+        return Some(moment.date());
+    }
+    Date::from_str(text.trim().get(..10)?).ok()
+}
+
 /// A time as the API takes it in: UTC with milliseconds.
 pub(super) fn time_text(time: Timestamp) -> String {
     format!("{time:.3}")
@@ -181,6 +207,13 @@ impl<'de> Deserialize<'de> for Moment {
     }
 }
 
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        Ok(Self(value.as_str().and_then(day)))
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for IdMap<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IdMapVisitor(PhantomData))
@@ -222,7 +255,7 @@ mod tests {
     use rust_decimal::Decimal;
     use serde_json::{from_str, json};
 
-    use super::{Flag, IdMap, Moment, Number, Text, Whole, json_number, moment, time_text};
+    use super::{Day, Flag, IdMap, Moment, Number, Text, Whole, json_number, moment, time_text};
 
     #[test]
     fn numbers_as_texts_and_as_numbers() {
@@ -247,6 +280,26 @@ mod tests {
         assert_eq!(moment("2022-01-20"), Some("2022-01-20T00:00:00Z".parse().unwrap()));
         assert_eq!(from_str::<Moment>("\"soon\"").unwrap().0, None);
         assert_eq!(time_text(utc), "2022-01-26T16:39:46.000Z");
+    }
+
+    #[test]
+    fn days_are_not_moved_by_the_zone_they_are_shown_in() {
+        for (text, day) in [
+            // A plain date, shown by accounts west and east of Greenwich.
+            ("2022-01-19T18:00:00.000-06:00", "2022-01-20"),
+            ("2022-07-20T01:00:00.000+01:00", "2022-07-20"),
+            ("2022-01-20", "2022-01-20"),
+            // The midnight of the account's own zone.
+            ("2020-03-31T00:00:00.000-06:00", "2020-03-31"),
+            ("2022-07-20T00:00:00.000+01:00", "2022-07-20"),
+            // With a time of day.
+            ("2022-01-20T23:30:00.000-06:00", "2022-01-20"),
+        ] {
+            let midnight = from_str::<Day>(&format!("{text:?}")).unwrap().midnight().unwrap();
+            assert_eq!(midnight, format!("{day}T00:00:00Z").parse().unwrap(), "{text}");
+        }
+        assert_eq!(from_str::<Day>("null").unwrap().midnight(), None);
+        assert_eq!(from_str::<Day>("\"soon\"").unwrap().midnight(), None);
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) fn to_order(order: wire::Order) -> Result<Order, Failure> {
         ship_method_id: delivery.shipping_method_id.id(),
         placed_at,
         updated_at: order.updated_on.0,
-        deliver_on: delivery.delivery_date.0,
+        deliver_on: delivery.delivery_date.midnight(),
         // Brightpearl's order notes are for its own people.
         notes: String::new(),
         is_sale: order.order_type_code.0 == "SO",
@@ -293,7 +293,7 @@ mod tests {
         let order = to_order(
             from_value(json!({
                 "id": 5, "placedOn": "2026-02-03T10:15:00.000+01:00", "parentOrderId": 3, "orderTypeCode": "SO",
-                "delivery": null, "parties": {"customer": {"email": "c@example.test", "addressLine3": "Town", "addressLine4": null}},
+                "delivery": {"deliveryDate": "2022-01-19T18:00:00.000-06:00", "shippingMethodId": 0}, "parties": {"customer": {"email": "c@example.test", "addressLine3": "Town", "addressLine4": null}},
                 "orderRows": {
                     "30": {"orderRowSequence": "20", "productId": 7, "productSku": "", "quantity": {"magnitude": 2},
                            "composition": {"bundleParent": false, "bundleChild": true, "parentOrderRowId": 29}},
@@ -310,7 +310,9 @@ mod tests {
         )
         .unwrap();
         assert_eq!(order.parent_id, Some(3));
-        assert_eq!(order.warehouse_id, None);
+        assert_eq!((order.warehouse_id, order.ship_method_id), (None, None));
+        // The recorded answer to writing 2022-01-20.
+        assert_eq!(order.deliver_on.unwrap().to_string(), "2022-01-20T00:00:00Z");
         assert_eq!((order.deliver_to.city.as_str(), order.deliver_to.email.as_str()), ("Town", "c@example.test"));
         let lines: Vec<_> =
             order.lines.iter().map(|line| (line.row_id, line.product_id, line.bundle, line.stock)).collect();

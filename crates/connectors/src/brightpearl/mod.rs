@@ -41,7 +41,7 @@ use connect::{
     AccountCheck, Armed, BuildContext, Capabilities, Choices, ConnectorError, ConnectorSpec, Cost, Delivery, Effect,
     EffectDraft, EffectKind, Effects, FoundAgain, GoodsOutNote, MovementKind, NewNote, NoteRow, NoteScan, Order,
     OrderFilter, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Role, Settings, SettingsError,
-    ShippingDetails, SourceStock, StockCorrection, StockMovement, Transport,
+    ShippingDetails, SourceLevels, StockCorrection, StockMovement, Transport,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -259,11 +259,11 @@ impl OrderSource for Brightpearl {
         Ok(stock::find_skus(&self.client, skus).await?)
     }
 
-    async fn stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
+    async fn stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<SourceLevels, ConnectorError> {
         Ok(stock::levels(&self.client, Purpose::stock("stock_read"), warehouse_id, ids).await?)
     }
 
-    async fn survey_stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
+    async fn survey_stock(&self, warehouse_id: i64, ids: &[i64]) -> Result<SourceLevels, ConnectorError> {
         Ok(stock::levels(&self.client, SURVEY, warehouse_id, ids).await?)
     }
 

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Client, Failure, Purpose},
     idset,
     lenient::{self, whole},
     search::{self, Filter, Query},
@@ -31,7 +31,9 @@ pub(super) struct Correction {
     pub(super) made_at: Option<Timestamp>,
 }
 
-/// What moved of these products in one warehouse since a time. What lies in quarantine is in no figure and left out.
+/// What moved of these products in one warehouse since a time. What went into quarantine is in no figure and left out (it comes into
+/// the figures with a movement of its own when it is released), and so is what has not moved yet: goods that wait on an unshipped
+/// note are still in stock.
 pub(super) async fn since(
     client: &Client,
     purpose: Purpose,
@@ -50,6 +52,7 @@ pub(super) async fn since(
                 "goodsNoteId",
                 "goodsNoteTypeCode",
                 "orderId",
+                "isCleared",
                 "isQuarantine",
                 "updatedOn",
             ],
@@ -66,8 +69,8 @@ pub(super) async fn since(
 }
 
 fn movement(row: &[Value]) -> Option<StockMovement> {
-    let [_, product, quantity, note, code, order, quarantine, at] = row else { return None };
-    if quarantine.as_bool() == Some(true) {
+    let [_, product, quantity, note, code, order, cleared, quarantine, at] = row else { return None };
+    if cleared.as_bool() == Some(false) || quarantine.as_bool() == Some(true) {
         return None;
     }
     Some(StockMovement {
@@ -95,7 +98,7 @@ pub(super) async fn corrections(
 ) -> Result<Vec<Correction>, Failure> {
     let notes: Vec<i64> = note_ids.iter().copied().collect();
     let answers: Vec<Vec<wire::StockCorrectionNote>> = client
-        .get_set(purpose, idset::chunks(&notes, NOTES_PER_CALL), Missing::All, |ids| {
+        .get_set(purpose, idset::chunks(&notes, NOTES_PER_CALL), |ids| {
             format!("warehouse-service/warehouse/{warehouse_id}/stock-correction/{}", idset::compact(ids))
         })
         .await?;
@@ -167,8 +170,8 @@ mod tests {
     use super::{Correction, movement, times_made};
 
     #[test]
-    fn rows_are_read_and_quarantine_is_left_out() {
-        let row = |code: &str, order: serde_json::Value, quarantine: bool| {
+    fn rows_are_read_and_what_is_in_no_figure_is_left_out() {
+        let with = |code: &str, order: serde_json::Value, cleared: serde_json::Value, quarantine: bool| {
             [
                 json!(510_001),
                 json!(1010),
@@ -176,16 +179,20 @@ mod tests {
                 json!(8796),
                 json!(code),
                 order,
+                cleared,
                 json!(quarantine),
                 json!("2026-02-03T18:16:37.000+00:00"),
             ]
         };
+        let row = |code: &str, order: serde_json::Value, quarantine| with(code, order, json!(true), quarantine);
         let moved = movement(&row("SC", json!(null), false)).unwrap();
         assert_eq!((moved.product_id, moved.note_id, moved.order_id), (1010, 8796, None));
         assert_eq!((moved.quantity, moved.kind), ((-5).into(), MovementKind::Correction));
         assert_eq!(movement(&row("GO", json!(6), false)).unwrap().order_id, Some(6));
         assert_eq!(movement(&row("IT", json!(0), false)).unwrap().kind, MovementKind::Other);
         assert_eq!(movement(&row("GI", json!(6), true)), None);
+        assert_eq!(movement(&with("GO", json!(6), json!(false), false)), None);
+        assert!(movement(&with("GO", json!(6), json!(null), false)).is_some(), "it need not say");
         assert_eq!(movement(&[json!(1)]), None);
     }
 

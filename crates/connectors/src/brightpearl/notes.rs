@@ -6,7 +6,7 @@ use connect::NoteScan;
 use rust_decimal::Decimal;
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Client, Failure, Purpose},
     idset,
     lenient::{IdMap, whole},
     map::{self, NoteDetail},
@@ -73,8 +73,9 @@ pub(super) async fn fulfilled(
 ) -> Result<BTreeMap<i64, Decimal>, Failure> {
     let path = format!("warehouse-service/order/{order_id}/fulfilment-status");
     let rows: IdMap<wire::RowFulfilment> = match client.get(purpose, &path).await {
-        // An account that does not tell is taken at the word of its notes: nothing may wait for this.
-        Err(Failure::Refused { .. }) => return Ok(BTreeMap::new()),
+        // Only the API's own word that there is none. Any other refusal says nothing of what a supplier sends, and taken for
+        // nothing it would have the goods sent a second time.
+        Err(failure) if failure.is_not_found() => return Ok(BTreeMap::new()),
         answer => answer?,
     };
     Ok(rows.0.into_iter().map(|(row_id, row)| (row_id, row.fulfilled.or_zero())).collect())
@@ -86,7 +87,7 @@ async fn read(
     groups: Vec<BTreeSet<i64>>,
     path: impl Fn(&BTreeSet<i64>) -> String,
 ) -> Result<BTreeMap<i64, NoteDetail>, Failure> {
-    let answers: Vec<IdMap<wire::GoodsOutNote>> = client.get_set(purpose, groups, Missing::All, path).await?;
+    let answers: Vec<IdMap<wire::GoodsOutNote>> = client.get_set(purpose, groups, path).await?;
     let notes = answers.into_iter().flat_map(|notes| notes.0);
     notes.map(|(note_id, note)| map::to_note(note_id, note).map(|note| (note_id, note))).collect()
 }

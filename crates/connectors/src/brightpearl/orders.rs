@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use connect::{Order, OrderFilter, OrderHead, OrderScan};
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Client, Failure, Purpose},
     idset,
     lenient::{time_text, whole},
     map,
@@ -78,9 +78,8 @@ async fn heads(client: &Client, filter: &OrderFilter, more: (&'static str, Filte
 /// list.
 pub(super) async fn read(client: &Client, purpose: Purpose, ids: &[i64]) -> Result<BTreeMap<i64, Order>, Failure> {
     let groups = idset::chunks(ids, ORDERS_PER_CALL);
-    let answers: Vec<Vec<wire::Order>> = client
-        .get_set(purpose, groups, Missing::All, |ids| format!("order-service/order/{}", idset::compact(ids)))
-        .await?;
+    let answers: Vec<Vec<wire::Order>> =
+        client.get_set(purpose, groups, |ids| format!("order-service/order/{}", idset::compact(ids))).await?;
     let orders = answers.into_iter().flatten().map(|order| map::to_order(order).map(|order| (order.order_id, order)));
     orders.collect()
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{Cost, Product, SourceStock};
+use connect::{ConnectorError, Cost, Product, SourceLevels};
 use serde_json::Value;
 
 use super::{
-    client::{Client, Failure, Missing, Purpose},
+    client::{Answers, Client, Failure, Purpose},
     idset,
     lenient::{IdMap, whole},
     map,
@@ -19,13 +19,17 @@ use super::{
 const PRODUCTS_PER_CALL: usize = 200;
 /// Up to so many SKUs are looked for one by one; beyond, going through the whole catalogue may take fewer calls.
 const SKUS_ONE_BY_ONE: usize = 4;
+/// The refusal of products that are not stock-tracked.
+const NOT_TRACKED: &str = "WHSC-097";
+/// The API's "there is none", under whichever status.
+const UNKNOWN: &str = "CMNC-404";
 /// Rows of one page of a search.
 const ROWS_PER_PAGE: i64 = 500;
 
 /// Products by id, those that do not exist left out.
 pub(super) async fn products(client: &Client, ids: &[i64]) -> Result<Vec<Product>, Failure> {
     let answers: Vec<Vec<wire::Product>> = client
-        .get_set(Purpose::stock("product_read"), idset::chunks(ids, PRODUCTS_PER_CALL), Missing::All, |ids| {
+        .get_set(Purpose::stock("product_read"), idset::chunks(ids, PRODUCTS_PER_CALL), |ids| {
             format!("product-service/product/{}", idset::compact(ids))
         })
         .await?;
@@ -75,24 +79,33 @@ pub(super) async fn find_skus(client: &Client, skus: &[String]) -> Result<BTreeM
 }
 
 /// Stock in one warehouse. A product without stock there, without stock tracking, or unknown is absent; where
-/// Brightpearl refuses a whole set for one of the latter two, the set is halved until the others are read.
+/// Brightpearl refuses a whole set for one of the latter two, the set is halved until the others are read. What it refuses for
+/// anything else is told as not read: nothing is known of its stock, least of all that there is none.
 pub(super) async fn levels(
     client: &Client,
     purpose: Purpose,
     warehouse_id: i64,
     product_ids: &[i64],
-) -> Result<BTreeMap<i64, SourceStock>, Failure> {
-    let answers: Vec<IdMap<wire::ProductAvailability>> = client
-        .get_set(purpose, idset::chunks(product_ids, PRODUCTS_PER_CALL), Missing::One, |ids| {
+) -> Result<SourceLevels, Failure> {
+    let answers: Answers<IdMap<wire::ProductAvailability>> = client
+        .get_each(purpose, idset::chunks(product_ids, PRODUCTS_PER_CALL), |ids| {
             format!("warehouse-service/product-availability/{}", idset::compact(ids))
         })
         .await?;
     let asked: BTreeSet<i64> = product_ids.iter().copied().collect();
-    let products = answers.into_iter().flat_map(|products| products.0);
-    Ok(products
+    let products = answers.found.into_iter().flat_map(|products| products.0);
+    let levels = products
         .filter(|(id, _)| asked.contains(id))
         .filter_map(|(id, product)| product.warehouses.0.get(&warehouse_id).map(|stock| (id, map::to_stock(stock))))
-        .collect())
+        .collect();
+    let unread = answers.refused.into_iter().filter(|(_, failure)| !has_no_stock(failure));
+    let unread = unread.map(|(id, failure)| (id, ConnectorError::from(failure).message)).collect();
+    Ok(SourceLevels { levels, unread })
+}
+
+/// Whether a product whose availability is refused has none for sure: it is not stock-tracked, or does not exist.
+fn has_no_stock(failure: &Failure) -> bool {
+    matches!(failure, Failure::Refused { code, .. } if code == NOT_TRACKED || code == UNKNOWN)
 }
 
 /// The cost of one of each product on a price list.
@@ -102,7 +115,7 @@ pub(super) async fn costs(
     product_ids: &[i64],
 ) -> Result<BTreeMap<i64, Cost>, Failure> {
     let answers: Vec<Vec<wire::ProductPrice>> = client
-        .get_set(Purpose::stock("price_read"), idset::chunks(product_ids, PRODUCTS_PER_CALL), Missing::All, |ids| {
+        .get_set(Purpose::stock("price_read"), idset::chunks(product_ids, PRODUCTS_PER_CALL), |ids| {
             format!("product-service/product-price/{}", idset::compact(ids))
         })
         .await?;

@@ -14,15 +14,14 @@ use super::{
 
 pub use super::idset::IdSetError;
 
-/// What the hub wants to hear of. A shorter name would take in what is below it as well, but of products the hub wants
-/// only their stock.
-pub const EVENTS: [&str; 6] = [
+/// What the hub wants to hear of; each takes in what is below it as well. Nothing of products: their figures move with every order,
+/// and stock follows the warehouse's count.
+pub const EVENTS: [&str; 5] = [
     "order.modified",
     "sales-order.created",
     "goods-out-note.created",
     "goods-out-note.modified",
     "goods-out-note.destroyed",
-    "product.modified.on-hand-modified",
 ];
 
 /// The longest kind, event or time that is kept, in bytes.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Number as JsonNumber;
 
-use super::lenient::{Flag, IdMap, Moment, Number, Text, Whole};
+use super::lenient::{Day, Flag, IdMap, Moment, Number, Text, Whole};
 
 // --- read ----------------------------------------------------------------------------------------------------------
 
@@ -41,7 +41,7 @@ pub(super) struct OrderStatusOfOrder {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Delivery {
-    pub(super) delivery_date: Moment,
+    pub(super) delivery_date: Day,
     pub(super) shipping_method_id: Whole,
 }
 

@@ -271,7 +271,7 @@ impl OrderTable {
             "source_number" => request.order_number.clone(),
             "reference" => request.reference.clone(),
             "placed_at" => self.form.time(request.placed_at),
-            "deliver_on" => request.deliver_on.map(|at| self.form.time(at)).unwrap_or_default(),
+            "deliver_on" => request.deliver_on.map(|at| self.form.wanted(at)).unwrap_or_default(),
             "carrier" => carrier.to_owned(),
             "service" => service.to_owned(),
             "ship_method" => format!("{carrier} {service}"),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{Address, EffectDraft, EffectKind, PlanError, Probe, RemoteRef, ShipmentRequest};
+use connect::{Address, EffectDraft, EffectKind, PlanError, Probe, RemoteRef, ShipmentRequest, wanted_in};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
@@ -55,10 +55,7 @@ pub(super) fn plan(config: &Config, request: &ShipmentRequest) -> Result<EffectD
         put("Channel", json!(channel));
     }
     if let Some(wanted) = request.deliver_on {
-        put(
-            "RequiredDeliveryDate",
-            json!(wanted.to_zoned(config.zone.clone()).strftime("%Y-%m-%dT%H:%M:%S").to_string()),
-        );
+        put("RequiredDeliveryDate", json!(wanted_in(wanted, &config.zone).strftime("%Y-%m-%dT%H:%M:%S").to_string()));
     }
     let currency = request.lines.iter().find_map(|line| line.unit_price.as_ref()).map(|price| price.currency.as_str());
     if let Some(currency) = currency {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect::{Address, EffectDraft, EffectKind, Numbering, PlanError, ShipmentRequest};
+use connect::{Address, EffectDraft, EffectKind, Numbering, PlanError, ShipmentRequest, wanted_in};
 use jiff::{Timestamp, civil};
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +125,7 @@ impl Profile {
             (false, false) => format!("{carrier} {service}"),
         };
         let at = self.local(now);
-        let wanted = request.deliver_on.map(|wanted| self.local(wanted).date());
+        let wanted = request.deliver_on.map(|wanted| wanted_in(wanted, &self.place.zone).date());
         let dates = [(&self.wording.ship_date, Some(at.date())), (&self.wording.delivery_date, wanted)];
         let dates = dates.into_iter().filter_map(|(kind, date)| Some((kind.clone()?, date?))).collect();
         let code = request.facility.clone().or_else(|| self.warehouse_code.clone());

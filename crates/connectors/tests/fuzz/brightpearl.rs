@@ -76,7 +76,7 @@ pub async fn perform(
             found => found.is_some(),
         },
         Op::Stock { warehouse, ids } => match said(connector.stock(*warehouse, ids).await)? {
-            Some(stock) if stock.keys().any(|id| !ids.contains(id)) => {
+            Some(stock) if stock.levels.keys().any(|id| !ids.contains(id)) => {
                 return Err("stock of products nobody asked for was taken in".to_owned());
             }
             stock => stock.is_some(),

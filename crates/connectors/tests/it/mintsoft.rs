@@ -494,7 +494,7 @@ async fn what_can_never_be_ordered_is_said_before_it_is_sent() {
     assert_eq!((&body["FirstName"], &body["LastName"]), (&"Doe".into(), &"Ltd".into()));
     assert_eq!(
         (&body["CourierService"], &body["RequiredDeliveryDate"]),
-        (&"DPD Next Day".into(), &"2026-07-01T01:00:00".into())
+        (&"DPD Next Day".into(), &"2026-07-01T00:00:00".into())
     );
     assert_eq!(body["OrderItems"][0].get("UnitPrice"), None, "the price of the kit is not that of its part");
     assert_eq!(body["OrderItems"][1]["UnitPrice"], 4.5);

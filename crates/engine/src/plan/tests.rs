@@ -85,6 +85,7 @@ struct World {
     order: Order,
     notes: Vec<GoodsOutNote>,
     drop_shipped: BTreeMap<i64, Decimal>,
+    drop_ship_unread: Option<&'static str>,
     known_notes: BTreeSet<i64>,
     goes_again: bool,
     products: BTreeMap<i64, Product>,
@@ -126,6 +127,7 @@ impl World {
             },
             notes: Vec::new(),
             drop_shipped: BTreeMap::new(),
+            drop_ship_unread: None,
             known_notes: BTreeSet::new(),
             goes_again: false,
             products: BTreeMap::new(),
@@ -158,6 +160,7 @@ impl World {
             order: &self.order,
             notes: &self.notes,
             drop_shipped: &self.drop_shipped,
+            drop_ship_unread: self.drop_ship_unread,
             known_notes: &self.known_notes,
             goes_again: self.goes_again,
             products: &self.products,
@@ -266,6 +269,18 @@ fn what_a_supplier_sends_is_not_asked_for() {
     assert_eq!(lines(&world.requests()[0]), [(1, "W1", 1)]);
     world.drop_shipped = BTreeMap::from([(1, number(3)), (2, number(1))]);
     assert_eq!(world.refused().0, "skipped");
+}
+
+#[test]
+fn what_a_supplier_sends_of_an_order_must_be_known() {
+    let mut world = World::new(vec![row(1, 3), row(2, 1)]);
+    world.drop_ship_unread = Some("CMNC-403 not permitted");
+    let (state, why) = world.refused();
+    assert_eq!(state, "waiting");
+    assert!(why.contains("CMNC-403 not permitted") && why.contains("right to read"), "{why}");
+    // Where notes ask for all of it, nothing is left to ask for.
+    world.notes = vec![note(77, OURS, &[(1, 3), (2, 1)])];
+    assert_eq!(world.requests().len(), 1);
 }
 
 /// An open note of another warehouse may be deleted, and nothing on the order need show that it was: it is read again.

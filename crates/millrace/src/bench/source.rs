@@ -10,7 +10,7 @@ use connect::{
     AccountCheck, Address, Allocation, Armed, BundleRole, Capabilities, Choices, ConnectorError, Cost, Delivery,
     Effect, EffectDraft, EffectKind, Effects, GoodsOutNote, LineStock, Money, NewNote, NoteRow, NoteScan, Order,
     OrderFilter, OrderHead, OrderLine, OrderScan, OrderSource, PlanError, Prepared, Probe, Product, Progress,
-    ShippingDetails, SourceStock, StockCorrection,
+    ShippingDetails, SourceLevels, StockCorrection,
 };
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -155,8 +155,8 @@ impl OrderSource for Made {
         Ok(BTreeMap::new())
     }
 
-    async fn stock(&self, _warehouse: i64, _products: &[i64]) -> Result<BTreeMap<i64, SourceStock>, ConnectorError> {
-        Ok(BTreeMap::new())
+    async fn stock(&self, _warehouse: i64, _products: &[i64]) -> Result<SourceLevels, ConnectorError> {
+        Ok(SourceLevels::default())
     }
 
     async fn costs(&self, _price_list: i64, _products: &[i64]) -> Result<BTreeMap<i64, Cost>, ConnectorError> {

@@ -10,8 +10,8 @@ use super::{
     sql::{PendingEvent, Tx},
 };
 
-/// Most events that are removed at once: others write meanwhile.
-const TRIMMED: i64 = 5_000;
+/// Most rows that are removed at once: others write meanwhile.
+pub(super) const TRIMMED: i64 = 5_000;
 
 impl Tx {
     /// Appends an event when this transaction commits.

@@ -1,12 +1,13 @@
 //! What comes in: calls from the order source, files and pages from warehouses, and what could not be used of them.
 
 use connect::{Inbound, RejectedInput, ulid};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::{
-    ConnectionKey, Database, R, Scope, audit,
+    Access, ConnectionKey, Database, R, Scope, audit,
     effects::{key_values, sha256},
+    events::TRIMMED,
     facts::scope_values,
     payload::{pack, unpack},
     sql::{Tx, Value},
@@ -251,6 +252,35 @@ impl Database {
             })
         })
         .await
+    }
+
+    /// Removes calls that came so long ago, whatever became of them: a hint that nobody took by then says nothing any more, and no
+    /// repeat comes so late. How many.
+    pub async fn trim_calls(&self, access: &Access, age: SignedDuration) -> R<u64> {
+        let mut trimmed = 0;
+        loop {
+            let whose = access.clone();
+            let gone = self
+                .write(access.clone(), "trim_calls", move |tx| {
+                    Box::pin(async move {
+                        let before = tx.now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH);
+                        let of = [whose.setting().0.into(), before.into(), TRIMMED.into()];
+                        tx.execute(
+                            "DELETE FROM inbox WHERE tenant = $1
+                                 AND (merchant, account, resource, resource_id, event, raised_on) IN
+                                 (SELECT merchant, account, resource, resource_id, event, raised_on FROM inbox
+                                  WHERE tenant = $1 AND received_at < $2 LIMIT $3)",
+                            &of,
+                        )
+                        .await
+                    })
+                })
+                .await?;
+            trimmed += gone;
+            if gone < TRIMMED.unsigned_abs() {
+                return Ok(trimmed);
+            }
+        }
     }
 
     /// What a person should look at, newest first; with what is dealt with, if asked for.

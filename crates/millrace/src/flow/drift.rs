@@ -174,13 +174,16 @@ async fn look(
         if oldest != newest {
             notes.push("its figures were counted at different times; the oldest counts here".to_owned());
         }
+        if let Some(why) = source.unread.get(product_id) {
+            notes.push(format!("Brightpearl does not tell its stock, which counts as none here: {why}"));
+        }
         by_age.entry(oldest.unwrap_or_else(|| runtime.clock.now())).or_default().push(index);
         looked.push(Looked {
             warehouse_id,
             product_id: *product_id,
             counted: of_product.clone(),
             counted_at: oldest.filter(|_| counted),
-            facts: facts(runtime, of_product, source.get(product_id).copied().unwrap_or_default(), counted),
+            facts: facts(runtime, of_product, source.of(*product_id), counted),
             notes,
         });
     }

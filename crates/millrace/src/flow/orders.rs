@@ -6,7 +6,8 @@ use std::{
 };
 
 use connect::{
-    EffectDraft, GoodsOutNote, Order, OrderLine, PlanError, Product, Progress, ShipmentRequest, WarehouseFeature,
+    EffectDraft, ErrorKind, GoodsOutNote, Order, OrderLine, PlanError, Product, Progress, ShipmentRequest,
+    WarehouseFeature,
     planted::{Planted, planted},
 };
 use connectors::brightpearl::webhooks::expand_ids;
@@ -118,8 +119,13 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     for order_id in runtime.db.unseen_orders(&runtime.key).await? {
         wanted.entry(order_id).or_default();
     }
-    // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it.
-    for order_id in announced(runtime).await? {
+    // Orders that Brightpearl called about are read whatever the scan says: one that was cancelled has left it, and one that is new
+    // may not show in it yet.
+    let announced = announced(runtime).await?;
+    for order_id in announced.known {
+        wanted.entry(order_id).or_default();
+    }
+    for order_id in fresh(runtime, announced.unknown, &scanned).await? {
         wanted.entry(order_id).or_default();
     }
     let wanted: Vec<(i64, String)> = wanted.into_iter().collect();
@@ -138,8 +144,19 @@ const ONCE_MORE: Duration = Duration::from_secs(600);
 /// Most calls from the source taken out of the inbox in one run; the rest waits for the next.
 const MOST_CALLS: u32 = 1_000;
 
-/// The orders of this connection that the inbox speaks of. A hint: what is lost here is found by the scan or the watch.
-async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
+/// Most orders not known here that are asked for in one run because the source called about them: one read.
+const MOST_FRESH: usize = SLICE;
+
+/// The orders that the inbox speaks of.
+struct Announced {
+    /// Of this connection.
+    known: Vec<i64>,
+    /// Not imported here, nor perhaps meant to be.
+    unknown: Vec<i64>,
+}
+
+/// The orders that the inbox speaks of. A hint: what is lost here is found by the scan or the watch.
+async fn announced(runtime: &Runtime) -> Result<Announced, FlowError> {
     let calls = runtime.db.take_calls(&runtime.key.scope, &runtime.account, MOST_CALLS).await?;
     let mut ids = BTreeSet::new();
     let (db, key) = (&runtime.db, &runtime.key);
@@ -154,7 +171,37 @@ async fn announced(runtime: &Runtime) -> Result<Vec<i64>, FlowError> {
     let ids: Vec<i64> = ids.into_iter().collect();
     // A call comes once for all connections of the account.
     db.look_elsewhere(key, &runtime.account, &ids).await?;
-    Ok(db.known_orders(key, &ids).await?.into_keys().collect())
+    let known = db.known_orders(key, &ids).await?;
+    let unknown = ids.into_iter().filter(|id| !known.contains_key(id)).collect();
+    Ok(Announced { known: known.into_keys().collect(), unknown })
+}
+
+/// Of orders that were announced and are not known here, those to import: a search may show them only after a while
+/// (brightpearl-api.md §23, row 46), so they are asked for themselves. The account calls about every order there is, and what is
+/// none of this connection's leaves no trace. In goods-out-note mode an order is imported for its notes, which the scan shows.
+async fn fresh(
+    runtime: &Runtime,
+    mut announced: Vec<i64>,
+    scanned: &BTreeMap<i64, Seen>,
+) -> Result<Vec<i64>, FlowError> {
+    announced.retain(|id| !scanned.contains_key(id));
+    // The newest ids: the others are of orders that were there before, which the scan has shown if they are meant.
+    let announced = announced.split_off(announced.len().saturating_sub(MOST_FRESH));
+    if announced.is_empty() || runtime.settings.start_mode != StartMode::Order {
+        return Ok(Vec::new());
+    }
+    let cancelled_status = runtime.choices().await?.cancelled_status;
+    let orders = match runtime.source.orders(&announced).await {
+        Ok(orders) => orders,
+        // Orders of all kinds are among them, and what cannot be read of one that is not ours stands in nobody's way.
+        Err(error) if !error.is_passing() && error.kind != ErrorKind::Credentials => {
+            tracing::warn!(connection.id = %runtime.key.connection, "orders that Brightpearl called about cannot be read: {error}");
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ours = orders.into_iter().filter(|order| plan::is_in_scope(order, &runtime.settings, cancelled_status));
+    Ok(ours.map(|order| order.order_id).collect())
 }
 
 /// An order as the scan shows it.
@@ -247,8 +294,11 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         } else {
             mark
         };
-        if known.is_some_and(|known| known.sent) && read.busy.contains(order_id) {
-            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
+        if known.is_some_and(|known| known.sent)
+            && (read.busy.contains(order_id) || read.drop_ship_unread.contains_key(order_id))
+        {
+            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then. What a
+            // supplier sends is no change of what was sent, and while it is not known it would look like one.
             continue;
         }
         // In goods-out-note mode an order that was sent may have further notes, each a request of its own. One that is sent whole
@@ -291,6 +341,8 @@ pub(super) struct Read {
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
     /// Units by row that are fulfilled and on no goods-out note.
     pub(super) drop_shipped: BTreeMap<i64, Decimal>,
+    /// Orders of which the source would not tell that, and its words.
+    pub(super) drop_ship_unread: BTreeMap<i64, String>,
     /// Notes that a lost journal had made, which are no requests: the goods had left already.
     pub(super) forgotten: Vec<GoodsOutNote>,
     /// Orders of which the hub is making a note or taking one away.
@@ -329,7 +381,7 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         orders.values().flat_map(|order| order.lines.iter()).filter_map(|line| line.product_id).collect();
     let products = runtime.products(&products).await?;
     let mut read_notes = runtime.source.notes(&found).await?;
-    let drop_shipped = drop_shipped(runtime, &orders, &products, &mut read_notes).await?;
+    let dropped = drop_shipped(runtime, &orders, &products, &mut read_notes).await?;
     // Asked after the notes were read: a note made meanwhile is then known to be the hub's own.
     let own = runtime.db.own_notes(&runtime.key, &found).await?;
     let made = recover::Made::of_lost_journal(&runtime.db, &*runtime.source, runtime.settings.start_mode).await?;
@@ -345,7 +397,8 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         began,
         orders,
         notes,
-        drop_shipped,
+        drop_shipped: dropped.units,
+        drop_ship_unread: dropped.unread,
         forgotten,
         busy: own.busy,
         products,
@@ -353,6 +406,15 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
         edited,
         ship_method_names: choices.ship_methods.iter().map(|choice| (choice.id, choice.name.clone())).collect(),
     })
+}
+
+/// What suppliers send themselves.
+#[derive(Default)]
+struct DropShipped {
+    /// Units by row.
+    units: BTreeMap<i64, Decimal>,
+    /// Orders of which it cannot be read, and why.
+    unread: BTreeMap<i64, String>,
 }
 
 /// Units of each row that a supplier sends himself. Asked only where the source counts something of an order as fulfilled and its
@@ -363,7 +425,7 @@ async fn drop_shipped(
     orders: &BTreeMap<i64, Order>,
     products: &BTreeMap<i64, Product>,
     notes: &mut Vec<GoodsOutNote>,
-) -> Result<BTreeMap<i64, Decimal>, FlowError> {
+) -> Result<DropShipped, FlowError> {
     let noted = |notes: &[GoodsOutNote]| {
         let mut noted: BTreeMap<i64, Decimal> = BTreeMap::new();
         for row in notes.iter().filter(|note| !note.transfer).flat_map(|note| &note.rows) {
@@ -381,11 +443,18 @@ async fn drop_shipped(
         .map(|order| order.order_id)
         .collect();
     if in_part.is_empty() || runtime.settings.start_mode != StartMode::Order {
-        return Ok(BTreeMap::new());
+        return Ok(DropShipped::default());
     }
-    let mut elsewhere = BTreeMap::new();
+    let (mut elsewhere, mut unread) = (BTreeMap::new(), BTreeMap::new());
     for order_id in &in_part {
-        elsewhere.extend(runtime.source.fulfilled(*order_id).await?);
+        match runtime.source.fulfilled(*order_id).await {
+            Ok(units) => elsewhere.extend(units),
+            // Refused, perhaps for this order alone or for want of a right: it waits, and the others go on.
+            Err(error) if matches!(error.kind, ErrorKind::Rejected { .. } | ErrorKind::NotFound) => {
+                unread.insert(*order_id, error.message);
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     notes.retain(|note| !in_part.contains(&note.order_id));
     notes.extend(runtime.source.notes(&in_part).await?);
@@ -394,7 +463,7 @@ async fn drop_shipped(
         *units -= on_notes.get(row_id).copied().unwrap_or_default();
     }
     elsewhere.retain(|_, units| *units > Decimal::ZERO);
-    Ok(elsewhere)
+    Ok(DropShipped { units: elsewhere, unread })
 }
 
 /// What becomes of one order, as things stand now.
@@ -425,6 +494,7 @@ pub(super) fn decide_with(
         order,
         notes,
         drop_shipped: &read.drop_shipped,
+        drop_ship_unread: read.drop_ship_unread.get(&order.order_id).map(String::as_str),
         known_notes: known.map_or(&no_notes, |known| &known.note_ids),
         goes_again: !dead_keys.is_empty() || known.is_some_and(|known| known.sent && known.given_up),
         products: &read.products,

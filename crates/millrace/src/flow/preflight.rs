@@ -111,6 +111,7 @@ async fn causes(
         order: &order,
         notes: &notes,
         drop_shipped: &BTreeMap::new(),
+        drop_ship_unread: None,
         known_notes: &BTreeSet::new(),
         goes_again: false,
         products: &read.products,

@@ -36,7 +36,8 @@ pub(super) async fn look(runtime: &Runtime, orders: &[i64]) -> Result<usize, Flo
     let mut changed = 0;
     for slice in orders.chunks(SLICE) {
         let read = read(runtime, slice).await?;
-        for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
+        let is_known = |id: &i64| !read.busy.contains(id) && !read.drop_ship_unread.contains_key(id);
+        for order in read.orders.values().filter(|order| is_known(&order.order_id)) {
             let mark = mark_of(runtime, order);
             match compare_sent(runtime, order, SeenBy::Passing(&mark), &read).await? {
                 Compared::Same => {}

@@ -46,7 +46,7 @@ const WATCH: Duration = Duration::from_secs(30);
 const REST: Duration = Duration::from_secs(600);
 /// A channel is given at most one message in this time.
 const PACE: Duration = Duration::from_secs(300);
-/// How often old deliveries and events are removed, and how old they are then.
+/// How often old deliveries, events and calls are removed, and how old they are then.
 const TRIM: Duration = Duration::from_secs(3600);
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Outlets that are told something at one time.
@@ -116,7 +116,7 @@ impl Notifier {
                 }
                 if now.saturating_sub(trimmed) >= self.scaled(TRIM) {
                     trimmed = now;
-                    failed("old deliveries and events are not removed", self.trim().await);
+                    failed("old deliveries, events and calls are not removed", self.trim().await);
                 }
                 failed("deliveries cannot be read", self.begin(&mut busy, &mut sending).await);
             }
@@ -193,6 +193,7 @@ impl Notifier {
             let access = Access::Tenant(tenant.id);
             self.hub.db.trim_deliveries(&access, KEPT).await?;
             self.hub.db.trim_events(&access, KEPT).await?;
+            self.hub.db.trim_calls(&access, KEPT).await?;
         }
         self.hub.db.trim_events(&Access::System, KEPT).await?;
         Ok(())

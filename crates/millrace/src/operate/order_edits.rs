@@ -65,7 +65,7 @@ pub struct OrderEditIn {
     /// The account's id of the shipping method.
     #[serde(default)]
     pub ship_method: Option<i64>,
-    /// Wanted by.
+    /// Wanted by. A day without a time is midnight UTC of that day.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deliver_on: Option<Timestamp>,

@@ -126,7 +126,7 @@ pub struct OrderDetailOut {
     /// The account's id of the shipping method, as edited.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ship_method: Option<i64>,
-    /// Wanted by, as edited.
+    /// Wanted by, as edited. A day without a time is midnight UTC of that day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deliver_on: Option<Timestamp>,

@@ -180,7 +180,7 @@ fn hex(bytes: &[u8]) -> String {
 /// What became of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// It is kept, or was before: it may be answered with success.
+    /// It is kept, or was before, or speaks of nothing that is wanted: it may be answered with success.
     Kept,
     /// It is not for us, or does not prove that it is: nothing is said about which.
     NotOurs,
@@ -205,8 +205,11 @@ pub async fn from_brightpearl(hub: &Hub, path: &str, body: &[u8]) -> Result<Take
     if store.account != call.account {
         return Ok(Taken::NotOurs);
     }
-    // Figures of products move with every order; the stock channel follows the warehouse's count, not these.
-    let concerns_orders = matches!(call.resource.as_str(), "" | "order" | "sales-order" | "goods-out-note");
+    // Subscriptions of earlier programs call for products as well. Their figures move with every order and nothing follows them:
+    // kept, such calls would stand before those about orders.
+    if !matches!(call.resource.as_str(), "" | "order" | "sales-order" | "goods-out-note") {
+        return Ok(Taken::Kept);
+    }
     let is_news = match &call.ids {
         Some(ids) => {
             let one = |id: &i64| InboxCall {
@@ -220,15 +223,13 @@ pub async fn from_brightpearl(hub: &Hub, path: &str, body: &[u8]) -> Result<Take
         // Whatever changed, it is found by looking at what changed last, which is wanted durably before the answer.
         None => {
             tracing::warn!("a call from Brightpearl says what changed in a way that cannot be read");
-            if concerns_orders {
-                for key in connections_of(hub, &hook).await? {
-                    hub.db.want_run(&key, ChannelKind::Orders, None).await?;
-                }
+            for key in connections_of(hub, &hook).await? {
+                hub.db.want_run(&key, ChannelKind::Orders, None).await?;
             }
             false
         }
     };
-    if is_news && concerns_orders {
+    if is_news {
         for key in connections_of(hub, &hook).await? {
             wake(hub, &key, ChannelKind::Orders).await;
         }

@@ -114,6 +114,7 @@ impl Account {
                 value: line.value,
                 currency: self.currency.clone(),
                 order_id: Some(order),
+                cleared: true,
                 quarantine: false,
                 batch_id: id,
                 code: "GI",

@@ -211,7 +211,7 @@ const MOVEMENT: Search<Movement> = Search {
         Movements::new("productValue", Kind::Text, |moved| Cell::Text(Cow::Owned(format!("{:.2}", moved.value)))),
         Movements::new("currencyCode", Kind::Text, |moved| Cell::text(&moved.currency)),
         Movements::new("orderId", Kind::Integer, |moved| Cell::maybe(moved.order_id)),
-        Movements::new("isCleared", Kind::Boolean, |_| Cell::Bool(true)),
+        Movements::new("isCleared", Kind::Boolean, |moved| Cell::Bool(moved.cleared)),
         Movements::new("isQuarantine", Kind::Boolean, |moved| Cell::Bool(moved.quarantine)),
         Movements::new("batchId", Kind::Integer, |moved| Cell::Int(moved.batch_id)),
         Movements::new("goodsNoteTypeCode", Kind::Text, |moved| Cell::text(moved.code)),

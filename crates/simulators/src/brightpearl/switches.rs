@@ -21,13 +21,13 @@ pub use record::{
 pub use stock::{
     AllocationBasis, AvailabilityCap, BadCorrectionLine, ChangeOfShipped, CorrectionIds, CorrectionLines,
     DeleteOfProgressed, EventOwner, EventTime, MissingNote, MovementCodes, NonStockAvailability, NoteDeleteAnswer,
-    NotePostAnswer, NothingToReserve, OverFulfilment, ReasonText, ReservationRemoval, ReservationUse,
-    SecondReservation, SecondShip, ShortCorrection, ShortStock, StaleVersion, UnknownAvailability,
+    NotePostAnswer, NoteUpdate, NothingToReserve, OverFulfilment, ReasonText, ReservationRemoval, ReservationUse,
+    SecondReservation, SecondShip, ShortCorrection, ShortStock, StaleVersion, UnclearedMovements, UnknownAvailability,
 };
 
 /// One answer per open question. The defaults are what seems most likely.
 ///
-/// The numbers count the questions; several fields can belong to one question.
+/// The numbers count the questions; several fields can belong to one question. Those from 50 on came up after the list was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
@@ -141,6 +141,10 @@ pub struct Switches {
     pub burst_limit: BurstLimit,
     /// 49, *assumption*. The ids of UNPAID, PARTIALLY_PAID and PAID in searches.
     pub payment_status_ids: PaymentStatusIds,
+    /// 50, *assumption*. Whether goods on an unshipped note show among the movements, not cleared.
+    pub uncleared_movements: UnclearedMovements,
+    /// 51, *assumption*. What a change of a goods-out note does to what it does not name.
+    pub note_update: NoteUpdate,
 }
 
 impl Switches {
@@ -291,6 +295,10 @@ impl Switches {
         each(&mut all, "payment_status_ids", &PaymentStatusIds::ALTERNATIVES, |switches, choice| {
             switches.payment_status_ids = choice
         });
+        each(&mut all, "uncleared_movements", &UnclearedMovements::ALTERNATIVES, |switches, choice| {
+            switches.uncleared_movements = choice
+        });
+        each(&mut all, "note_update", &NoteUpdate::ALTERNATIVES, |switches, choice| switches.note_update = choice);
         all
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct DetailsBefore {
     pub(super) ship_method_id: i64,
     #[serde(default)]
     pub(super) reference: String,
+    #[serde(default)]
+    pub(super) weight: Option<Decimal>,
 }
 
 /// What a shipped event is sent with.
@@ -157,11 +159,11 @@ async fn prepare_corrections(connector: &Brightpearl, effects: &[Effect]) -> Res
         read.insert(warehouse_id, (from, connector.client.their_now(), levels));
     }
     Ok(each(effects, |line: Correction| match read.get(&line.warehouse_id) {
-        Some((from, to, levels)) => ready(&StockBefore {
-            in_stock: levels.get(&line.product_id).map(|level| level.in_stock).unwrap_or_default(),
-            from: *from,
-            to: *to,
-        }),
+        Some((from, to, stock)) => match stock.unread.get(&line.product_id) {
+            // Without the figure before, nobody could tell after a lost answer whether the correction was made.
+            Some(why) => Prepared::NotYet { why: format!("its stock cannot be read: {why}") },
+            None => ready(&StockBefore { in_stock: stock.of(line.product_id).in_stock, from: *from, to: *to }),
+        },
         None => Prepared::Impossible { why: "the warehouse of this correction was not read".to_owned() },
     }))
 }
@@ -292,6 +294,7 @@ async fn prepare_details(connector: &Brightpearl, effects: &[Effect]) -> Result<
                 label_uri: found.label_uri.clone(),
                 ship_method_id: found.note.ship_method_id,
                 reference: found.note.reference.clone(),
+                weight: found.weight,
             }),
         }
     }))

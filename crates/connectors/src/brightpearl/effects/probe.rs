@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Armed, ConnectorError, EffectKind, GoodsOutNote, MovementKind, NewNote, NoteState, Probe, RemoteRef, StockMovement,
+    Armed, ConnectorError, EffectKind, GoodsOutNote, MovementKind, NewNote, NoteState, Probe, RemoteRef, SourceLevels,
+    StockMovement,
     planted::{Planted, planted},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -228,7 +229,7 @@ async fn probe_corrections(
             let products: Vec<i64> = products.iter().copied().collect();
             stock::levels(client, PROBE_STOCK, warehouse_id, &products).await?
         } else {
-            BTreeMap::new()
+            SourceLevels::default()
         };
         let moved = movements::since(client, PROBE_STOCK, warehouse_id, &products, since).await?;
         let notes = moved.iter().filter(|moved| moved.kind == MovementKind::Correction).map(|moved| moved.note_id);
@@ -238,9 +239,12 @@ async fn probe_corrections(
     let one = |(body, before): (&Correction, &Option<StockBefore>)| {
         let Some((levels, moved, corrections)) = found.get(&body.warehouse_id) else { return Probe::Absent };
         let probe = correction_was_made(body, corrections);
-        match (&probe, before) {
-            (Probe::Absent, Some(before)) => {
-                let now = levels.get(&body.product_id).map(|level| level.in_stock).unwrap_or_default();
+        match (&probe, before, levels.unread.get(&body.product_id)) {
+            (Probe::Absent, Some(_), Some(why)) => {
+                Probe::Unaccounted { why: format!("its stock cannot be read: {why}") }
+            }
+            (Probe::Absent, Some(before), None) => {
+                let now = levels.of(body.product_id).in_stock;
                 let of_product: Vec<&StockMovement> =
                     moved.iter().filter(|moved| moved.product_id == body.product_id).collect();
                 adds_up(before, now, &of_product)

@@ -178,7 +178,8 @@ fn update_shipping(details: &Details, before: &DetailsBefore) -> Result<Ready, S
                 false => details.reference.clone(),
             },
             boxes: details.boxes,
-            weight: details.weight.map(|weight| format!("{weight:.2}")),
+            // The change is absolute: what is not said again may be cleared.
+            weight: details.weight.or(before.weight).map(|weight| format!("{weight:.2}")),
         },
         label_uri: before.label_uri.clone(),
     };
@@ -302,10 +303,14 @@ mod tests {
             priority: true,
             label_uri: "https://labels.example.test/5.png".to_owned(),
             ship_method_id: 49,
+            weight: Some("7.25".parse().unwrap()),
         };
-        assert_eq!(
-            update_shipping(&details, &before).unwrap().change.body.unwrap(),
-            r#"{"priority":true,"shipping":{"shippingMethodId":49,"reference":"1Z999EXAMPLE0001","boxes":2,"weight":"3.40"},"labelUri":"https://labels.example.test/5.png"}"#
-        );
+        for (weighed, told) in [(details.weight, "3.40"), (None, "7.25")] {
+            let details = Details { weight: weighed, ..details.clone() };
+            let body = format!(
+                r#"{{"priority":true,"shipping":{{"shippingMethodId":49,"reference":"1Z999EXAMPLE0001","boxes":2,"weight":"{told}"}},"labelUri":"https://labels.example.test/5.png"}}"#
+            );
+            assert_eq!(update_shipping(&details, &before).unwrap().change.body.unwrap(), body);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How cells are parted and written: delimiter, quotes, encoding, numbers and times.
 
+use connect::wanted_in;
 use encoding_rs::{Encoding, UTF_8};
 use jiff::{Timestamp, civil, fmt::strtime, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -140,6 +141,14 @@ impl Form {
         }
     }
 
+    /// When an order is wanted, as a moment is written: a day without a time stays that day in the zone.
+    pub(crate) fn wanted(&self, at: Timestamp) -> String {
+        match &self.dates {
+            Some(dates) => wanted_in(at, &self.zone).strftime(&dates.pattern).to_string(),
+            None => self.time(at),
+        }
+    }
+
     /// How times are written, for people.
     pub(super) fn times(&self) -> String {
         self.dates.as_ref().map_or_else(
@@ -237,10 +246,15 @@ mod tests {
             let moment = form.moment(cell).unwrap_or_else(|| panic!("{given}: {cell}"));
             assert_eq!(moment.to_string(), utc, "{given}");
             assert_eq!(form.time(moment), cell);
+            assert_eq!(form.wanted(moment), cell);
             // ISO 8601 cannot be mistaken for any of them.
             assert_eq!(form.moment("2026-11-23T06:30:00Z").unwrap().to_string(), "2026-11-23T06:30:00Z");
             assert_eq!(form.moment("11/23/2026"), None);
         }
+        // A day without a time, for a warehouse west of Greenwich.
+        let zone = TimeZone::get("America/Chicago").unwrap();
+        let form = Form { dates: Some(dates("DD/MM/YYYY").unwrap()), zone, ..Form::plain() };
+        assert_eq!(form.wanted("2022-01-20T00:00:00Z".parse().unwrap()), "20/01/2022");
         for (given, told) in
             [("DD/MM", "year, month and day"), ("DD/MM/JJJJ", "'J'"), ("%Y-%m-%d", "'%'"), ("", "year")]
         {

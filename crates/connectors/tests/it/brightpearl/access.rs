@@ -7,9 +7,12 @@ use connect::{
     BuildContext, Effects, ErrorKind, HttpRequest, HttpResponse, OrderSource, Sent, Transport, TransportError,
 };
 use connectors::brightpearl::build_source;
-use simulators::brightpearl::{
-    AppKind, Config, Switches,
-    switches::{EarlierTokens, WrongPassword},
+use simulators::{
+    brightpearl::{
+        AppKind, Config, Switches,
+        switches::{EarlierTokens, WrongPassword},
+    },
+    faults::{Fault, FaultRule},
 };
 
 use super::{ACCOUNT, Bench, EMAIL, FACTOR, PASSWORD, context, small, staff_log_in};
@@ -143,6 +146,25 @@ async fn what_is_wrong_is_said() {
     let error = build_source(&nowhere, &context(FACTOR * 10)).unwrap().check().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(error.message.contains("cannot be reached"), "{error}");
+}
+
+/// Since 2025 a server stands in front of Brightpearl, whose pages say nothing of the password.
+#[tokio::test]
+async fn a_page_from_the_edge_does_not_pause_the_store() {
+    let bench = Bench::small().await;
+    for status in [400, 401, 403, 404, 429, 530] {
+        let fault = Fault::Answer {
+            status,
+            headers: [("content-type".to_owned(), "text/html".to_owned())].into(),
+            body: "<html><title>Attention Required!</title></html>".to_owned(),
+        };
+        let rule = bench.sim.faults().add(FaultRule::new(fault).path_contains("/authorise"));
+        let source = build_source(&staff_log_in(&bench.sim.base_url(), &[]), &context(FACTOR * 10)).unwrap();
+        let error = source.choices().await.unwrap_err();
+        assert!(error.is_passing(), "{status}: {error:?}");
+        bench.sim.faults().remove(rule);
+        source.choices().await.unwrap_or_else(|error| panic!("{status}: it goes on by itself: {error}"));
+    }
 }
 
 #[tokio::test]

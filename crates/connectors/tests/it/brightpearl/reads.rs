@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connect::{LineStock, NoteState, OrderFilter, OrderSource};
+use connect::{ErrorKind, LineStock, NoteState, OrderFilter, OrderSource, Prepared};
 use rust_decimal::Decimal;
 use simulators::{
     brightpearl::{
@@ -230,9 +230,63 @@ async fn one_bad_product_does_not_hide_the_others() {
         let all: Vec<i64> = (1_000..1_080).collect();
         let stock = bench.connector.stock(WAREHOUSE, &all).await.unwrap();
         for (product, (in_stock, on_hand)) in expected {
-            let found = stock.get(&product).unwrap_or_else(|| panic!("{product} is missing under {switches:?}"));
+            let found = stock.levels.get(&product).unwrap_or_else(|| panic!("{product} is missing under {switches:?}"));
             assert_eq!((found.in_stock, found.on_hand), (in_stock.into(), on_hand.into()));
             assert_eq!(found.in_stock, found.on_hand + found.allocated);
         }
+        assert!(stock.unread.is_empty(), "{switches:?}: {:?}", stock.unread);
+    }
+}
+
+#[tokio::test]
+async fn a_product_whose_stock_is_refused_is_not_taken_for_one_without() {
+    for (status, code, tells) in
+        [(400, "WHSC-097", false), (404, "CMNC-404", false), (400, "WHSC-070", true), (404, "WHSB-038", true)]
+    {
+        let bench = Bench::small().await;
+        bench.order(&[2, 1]);
+        let (bad, good) = (bench.products()[0], bench.products()[1]);
+        let body = format!(r#"{{"errors":[{{"code":"{code}","message":"Not this one"}}]}}"#);
+        let answer = Fault::Answer { status, headers: BTreeMap::new(), body };
+        // Alone, and at the head of a set.
+        bench.sim.faults().add(FaultRule::new(answer).path_contains(&format!("/product-availability/{bad}")));
+        let stock = bench.connector.stock(WAREHOUSE, &[bad, good]).await.unwrap();
+        assert_eq!(stock.levels.keys().copied().collect::<Vec<_>>(), [good], "{code}");
+        assert_eq!(stock.unread.get(&bad).is_some_and(|why| why.contains("Not this one")), tells, "{code}: {stock:?}");
+        // What is there before decides after a lost answer, so it must be known.
+        let (_, prepared) = bench.prepare(&bench.correction("batch", bad, -1)).await;
+        assert_eq!(matches!(prepared, Prepared::NotYet { .. }), tells, "{code}: {prepared:?}");
+    }
+    // Nobody's word about one product.
+    let bench = Bench::small().await;
+    let product = bench.products()[0];
+    let page = Fault::Answer { status: 403, headers: BTreeMap::new(), body: "<html>".to_owned() };
+    bench.sim.faults().add(FaultRule::new(page).path_contains("/product-availability/"));
+    assert!(bench.connector.stock(WAREHOUSE, &[product]).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_supplier_sends_is_told_or_not_known() {
+    let bench = Bench::small().await;
+    let order = bench.order(&[2, 1]);
+    let rows = bench.rows(order);
+    bench.sim.drop_ship(ACCOUNT, order, rows[0].0, 2).unwrap();
+    let told = bench.connector.fulfilled(order).await.unwrap();
+    assert_eq!(told.get(&rows[0].0), Some(&Decimal::from(2)));
+    let errors = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"No"}}]}}"#);
+    for (status, body, kind) in [
+        (404, errors("CMNC-404"), None),
+        (403, errors("CMNC-403"), Some(ErrorKind::Rejected { code: "CMNC-403".to_owned() })),
+        (403, "<html>".to_owned(), Some(ErrorKind::Rejected { code: "HTTP 403".to_owned() })),
+        (404, "<html>".to_owned(), Some(ErrorKind::NotFound)),
+    ] {
+        let answer = Fault::Answer { status, headers: BTreeMap::new(), body };
+        let rule = bench.sim.faults().add(FaultRule::new(answer).path_contains("/fulfilment-status"));
+        match (bench.connector.fulfilled(order).await, kind) {
+            (Ok(told), None) => assert!(told.is_empty()),
+            (Err(error), Some(kind)) => assert_eq!(error.kind, kind),
+            other => panic!("{status}: {other:?}"),
+        }
+        bench.sim.faults().remove(rule);
     }
 }

@@ -201,9 +201,9 @@ async fn products_prices_and_stock() {
     assert!(connector.costs(2, &[1007]).await.unwrap().is_empty());
     let stock = connector.stock(2, &[1532, 1007]).await.unwrap();
     let figures: Vec<_> =
-        stock.iter().map(|(id, stock)| (*id, stock.in_stock, stock.on_hand, stock.allocated)).collect();
+        stock.levels.iter().map(|(id, stock)| (*id, stock.in_stock, stock.on_hand, stock.allocated)).collect();
     assert_eq!(figures, [(1007, 4.into(), 4.into(), 0.into()), (1532, 60.into(), 48.into(), 12.into())]);
-    assert!(connector.stock(3, &[1532, 1007]).await.unwrap().is_empty());
+    assert!(connector.stock(3, &[1532, 1007]).await.unwrap().levels.is_empty());
 }
 
 #[tokio::test]

@@ -86,6 +86,12 @@ async fn codes_and_ids_of_an_order_can_be_agreed() {
             assert!(text.iter().any(|there| there == line), "{settings:?} {line}: {text:?}");
         }
     }
+    // A day is that day in whatever zone the warehouse is.
+    for zone in ["America/Chicago", "Pacific/Auckland"] {
+        let of_a_day = |order: &mut ShipmentRequest| order.deliver_on = Some(at("2022-01-20T00:00:00Z"));
+        let text = written(&[("time_zone", zone)], of_a_day).await;
+        assert!(text.iter().any(|line| line == "G62*02*20220120~"), "{zone}: {text:?}");
+    }
     // What is not wanted is not written.
     for (setting, begins) in
         [("order_qualifier", "N9*OQ"), ("ship_date_qualifier", "G62*10"), ("delivery_date_qualifier", "G62*02")]

@@ -98,10 +98,12 @@ async fn showed(runtime: &Runtime, one: &WatchedCorrection, reference: &RemoteRe
     let flight = in_hand.get(&one.product_id).copied().unwrap_or_default();
     let back = -one.difference;
     let stock = runtime.source.stock(one.warehouse_id, &products).await?;
-    let on_hand = stock.get(&one.product_id).map(|stock| stock.on_hand).unwrap_or_default();
+    let on_hand = stock.of(one.product_id).on_hand;
     let cost =
         if back.is_sign_positive() { plan::costs(runtime, &products).await?.remove(&one.product_id) } else { None };
-    let impossible = if back.is_sign_negative() && -back > on_hand {
+    let impossible = if let Some(why) = stock.unread.get(&one.product_id) {
+        Some(format!("its stock cannot be read: {why}"))
+    } else if back.is_sign_negative() && -back > on_hand {
         Some(format!("only {} of it are not allocated", on_hand.normalize()))
     } else if back > Decimal::ZERO && cost.is_none() {
         Some("no price list gives its cost".to_owned())

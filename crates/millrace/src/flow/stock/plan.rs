@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use connect::{FeedBasis, Money, NoteState, PlanError, SourceStock, StockCorrection, StockFeed, ulid};
+use connect::{FeedBasis, Money, NoteState, PlanError, StockCorrection, StockFeed, ulid};
 use engine::{
     key,
     settings::StockSettings,
@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
         let rising: Vec<i64> = slice
             .iter()
             .filter(|(product, counted)| {
-                let now = source.get(product).copied().unwrap_or_default();
+                let now = source.of(*product);
                 match self.settings.basis {
                     FeedBasis::Physical => {
                         let left = in_flight.get(product).map(|flight| flight.shipped_not_posted).unwrap_or_default();
@@ -93,7 +93,11 @@ impl<'a> Comparison<'a> {
             |flights: &BTreeMap<i64, InFlight>, product: &i64| flights.get(product).copied().unwrap_or_default();
         let mut found: Vec<(i64, &Counted, ProductFacts)> = Vec::with_capacity(slice.len());
         for (product_id, counted) in slice {
-            let now: SourceStock = source.get(product_id).copied().unwrap_or_default();
+            // Set against nothing, the whole of the warehouse's figure would be added.
+            let unread = source.unread.get(product_id);
+            let incomplete = unread.map(|why| format!("its stock cannot be read: {why}"));
+            let incomplete = incomplete.or_else(|| counted.incomplete.clone());
+            let now = source.of(*product_id);
             let flight = flight_of(&in_flight, product_id);
             let other = |at: Timestamp| elsewhere.get(&(at, *product_id)).copied().unwrap_or_default();
             let moved = !flight_of(&before, product_id).same_equation(&flight)
@@ -115,7 +119,7 @@ impl<'a> Comparison<'a> {
                 cost: costs.get(product_id).cloned(),
                 shared_sku: counted.shared,
                 held: self.held.get(&(warehouse_id, *product_id)).cloned(),
-                incomplete: counted.incomplete.clone(),
+                incomplete,
             };
             found.push((*product_id, counted, product));
         }
@@ -142,7 +146,7 @@ impl<'a> Comparison<'a> {
             facts.units += line.difference.abs();
         }
         // A sum that is not complete says nothing of what is gone.
-        if counted.incomplete.is_none() {
+        if product.incomplete.is_none() {
             facts.stocked += u32::from(!product.source.in_stock.is_zero());
             facts.newly_zero += u32::from(counted.figure.is_zero() && !product.source.on_hand.is_zero());
         }

@@ -118,7 +118,7 @@ impl Look {
         let costs = plan::costs(runtime, &rising).await?;
         for one in slice {
             let flight = in_hand.get(&one.product_id).copied().unwrap_or_default();
-            let on_hand = source.get(&one.product_id).map(|stock| stock.on_hand).unwrap_or_default();
+            let on_hand = source.of(one.product_id).on_hand;
             let cost = costs.get(&one.product_id).cloned();
             let verdict = engine::undo::undo(&UndoFacts {
                 difference: one.difference,
@@ -133,6 +133,10 @@ impl Look {
                 archived: products.get(&one.product_id).is_some_and(|product| product.archived),
                 revive_archived: runtime.settings.stock.revive_archived,
             });
+            let verdict = match (verdict, source.unread.get(&one.product_id)) {
+                (Undo::By(_), Some(why)) => Undo::Stays(format!("its stock cannot be read: {why}")),
+                (verdict, _) => verdict,
+            };
             if let Undo::By(difference) = &verdict {
                 self.wanted.push(Wanted {
                     warehouse_id,

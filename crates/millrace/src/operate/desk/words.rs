@@ -47,7 +47,7 @@ pub struct DeskRequestOut {
     /// When the customer placed the order.
     #[schema(value_type = String, format = DateTime)]
     pub placed_at: Timestamp,
-    /// Wanted by, where given.
+    /// Wanted by, where given. A day without a time is midnight UTC of that day.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub deliver_on: Option<Timestamp>,

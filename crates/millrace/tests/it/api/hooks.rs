@@ -60,6 +60,14 @@ async fn calls_are_kept_once_and_only_with_their_secret() {
     assert_eq!(installation.send(call(path, "right", "9", "2026-02-03T16:41:40Z")).await.status, StatusCode::OK);
     assert_eq!(waiting(&installation, &scope).await, 1);
 
+    // What an earlier program subscribed to and nothing follows is answered, and does not stand before what is wanted.
+    let body = json!({
+        "accountCode": "acme", "resourceType": "product", "id": "1000-1999", "lifecycleEvent": "modified",
+        "fullEvent": "product.modified.on-hand-modified", "raisedOn": at, "secret": "right",
+    });
+    let answer = installation.send(Request::post(path).body(Body::from(body.to_string())).unwrap()).await;
+    assert_eq!((answer.status, waiting(&installation, &scope).await), (StatusCode::OK, 0));
+
     let channels = hub.db.connection_by_name(&tenant, "main").await.unwrap();
     let channels = hub.db.channels(&channels).await.unwrap();
     assert!(channels.iter().any(|channel| channel.wanted_at.is_some()), "a call asks for a run");

@@ -254,6 +254,17 @@ async fn calls_are_kept_once_and_taken_once() {
         assert_eq!((first.len(), second.len(), taken.len()), (2, 1, 3));
         assert!(db.take_calls(&key.scope, "acme", 10).await.unwrap().is_empty());
         assert_eq!(db.insert_calls(&key.scope, "acme", vec![call("1")]).await.unwrap(), 0, "a repeat is recognised");
+
+        // They end by themselves, those that nobody takes as well, and nobody else's.
+        let other = world.connection("best").await;
+        let of_warehouse = InboxCall { resource: "warehouse".to_owned(), ..call("7") };
+        db.insert_calls(&key.scope, "whs_1", vec![of_warehouse]).await.unwrap();
+        db.insert_calls(&other.scope, "best", vec![call("1")]).await.unwrap();
+        let tenant = Access::Tenant(key.scope.tenant.clone());
+        assert_eq!(db.trim_calls(&tenant, SignedDuration::from_hours(1)).await.unwrap(), 0);
+        assert_eq!(db.trim_calls(&tenant, SignedDuration::from_secs(-60)).await.unwrap(), 4);
+        assert_eq!(db.insert_calls(&key.scope, "acme", vec![call("1")]).await.unwrap(), 1);
+        assert_eq!(db.take_calls(&other.scope, "best", 10).await.unwrap(), [call("1")]);
     })
     .await;
 }

@@ -1,6 +1,9 @@
 //! What people do in Brightpearl while an order is on its way: each ends in something right that everybody sees.
 
-use simulators::brightpearl::{Allocation, NewOrder};
+use simulators::{
+    brightpearl::{Allocation, NewOrder},
+    faults::{Fault, FaultRule},
+};
 
 use super::races::{at_warehouse, becomes, dsfx, key, look, one_row, outcome};
 use crate::world::{ACCOUNT, Setup, WAREHOUSE, World};
@@ -163,7 +166,15 @@ async fn what_a_supplier_sends_stays_with_him() {
     let rows: Vec<i64> = world.brightpearl.order(ACCOUNT, order).expect("the order").rows.into_keys().collect();
     world.brightpearl.drop_ship(ACCOUNT, order, rows[1], 2).expect("a supplier sends it");
     world.brightpearl.allocate(ACCOUNT, order).expect("allocated");
+    // While nobody says how much of it the supplier sends, nothing is sent; other orders go on.
+    let page = Fault::Answer { status: 403, headers: [].into(), body: "<html>Forbidden</html>".to_owned() };
+    let rule = world.brightpearl.faults().add(FaultRule::new(page).path_contains("/fulfilment-status"));
+    let other = one_row(&world, 2, 1);
     world.start();
+    becomes(&mut world, order, "new", "how much of that a supplier sends cannot be read").await;
+    at_warehouse(&mut world, other, &[key(other)]).await;
+    at_warehouse(&mut world, order, &[]).await;
+    assert!(world.brightpearl.faults().remove(rule));
     at_warehouse(&mut world, order, &[key(order)]).await;
     let asked = world.warehouse_orders().into_iter().find(|one| one.key == key(order)).expect("it is there").asked;
     assert_eq!(asked.len(), 1, "{asked:?}");

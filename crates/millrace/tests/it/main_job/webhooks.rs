@@ -3,9 +3,10 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use simulators::brightpearl::WebhookFaults;
+use connectors::brightpearl::webhooks::expand_ids;
+use simulators::brightpearl::{NewLine, NewOrder, Switches, WebhookFaults, switches::OrderSearchLag};
 
-use super::flow::place;
+use super::{flow::place, races::key};
 use crate::world::{ACCOUNT, Setup, Store, World};
 
 /// Posts a body as Brightpearl would; the status of the answer.
@@ -74,4 +75,55 @@ async fn doubled_late_lost_replayed_forged_and_with_the_database_away() {
         calls.iter().filter(|call| call.status.is_some_and(|status| (400..500).contains(&status))).collect();
     assert!(given_up.is_empty(), "a 4xx makes Brightpearl give the call up: {given_up:?}");
     assert!(calls.iter().any(|call| call.account == ACCOUNT && call.attempt > 1), "it came again");
+}
+
+/// A search that lags behind holds nothing up: an order that Brightpearl calls about is asked for itself, although nothing is known
+/// of it yet. One that is not for this connection leaves no trace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_order_is_read_before_the_search_shows_it() {
+    // So slow that what the search shows late is told from what a busy machine does late.
+    const SLOW: u32 = 3;
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
+    let switches = Switches { order_search_lag: OrderSearchLag::SixtySeconds, ..Switches::default() };
+    let mut world = World::new(Setup { switches, webhooks: Some(port), factor: SLOW, ..Setup::default() }).await;
+    world.start();
+    world
+        .until("the program calls itself and is registered", Duration::from_secs(60), |world| {
+            let (ok, text) = world.try_command(&["connections", "webhooks", "main", "--register"]);
+            if ok { Ok(()) } else { Err(text) }
+        })
+        .await;
+    let line = |place: usize| vec![NewLine::sku(&world.skus[place].1, 1)];
+    let unready = |place: usize| NewOrder { status_id: Some(world.status("On hold")), ..world.ready(line(place)) };
+    let (order, elsewhere) = (world.place(unready(0)), world.place(NewOrder { warehouse_id: Some(2), ..unready(1) }));
+    let ready = world.status("Ready to ship");
+    for order in [order, elsewhere] {
+        world.brightpearl.set_status(ACCOUNT, order, ready).expect("a status");
+    }
+    let shown_from = jiff::Timestamp::now() + Duration::from_secs(60) / SLOW;
+    let asked_for = |world: &World, order: i64| {
+        let names = |url: &str| {
+            let ids = url.split_once("/order-service/order/").and_then(|(_, ids)| expand_ids(ids).ok());
+            ids.is_some_and(|ids| ids.contains(&order))
+        };
+        world.brightpearl.requests().into_iter().find(|one| one.method == "GET" && names(&one.url)).map(|one| one.at)
+    };
+    for order in [order, elsewhere] {
+        world
+            .until("it is asked for", Duration::from_secs(60), |world| {
+                asked_for(world, order).map(|_| ()).ok_or_else(String::new)
+            })
+            .await;
+    }
+    let at = asked_for(&world, order).expect("a call");
+    assert!(at < shown_from, "it was asked for at {at}, and the search shows it from {shown_from} on");
+    world
+        .until("it is at the warehouse", Duration::from_secs(60), |world| {
+            let there = world.warehouse_orders().into_iter().any(|one| one.key == key(order));
+            if there { Ok(()) } else { Err(String::new()) }
+        })
+        .await;
+    let (_, listed) = world.try_command(&["orders", "list", "--limit", "20"]);
+    assert!(listed.contains(&order.to_string()) && !listed.contains(&elsewhere.to_string()), "{listed}");
+    world.invariants().expect("the invariants hold");
 }

@@ -10,7 +10,8 @@ use super::{Line, Note, NoteEvent};
 use crate::brightpearl::account::{Account, Change, next, visibility};
 use crate::brightpearl::call::{Answer, Call, Refusal, Reply, UNKNOWN_CODE, boolean, decimal, field, int, text, time};
 use crate::brightpearl::switches::{
-    ChangeOfShipped, DeleteOfProgressed, NoteDeleteAnswer, NotePostAnswer, OverFulfilment, ReservationUse, ShortStock,
+    ChangeOfShipped, DeleteOfProgressed, NoteDeleteAnswer, NotePostAnswer, NoteUpdate, OverFulfilment, ReservationUse,
+    ShortStock,
 };
 
 /// What one note is asked to hold.
@@ -257,6 +258,7 @@ impl Account {
             order.notes_out.push(id);
         }
         self.notes.insert(id, note);
+        self.list_uncleared(id, call);
         call.trace.changed_note(order, id);
         self.raise("goods-out-note", "created", None, id, call.now);
         id
@@ -278,6 +280,7 @@ impl Account {
             return Err(Refusal::invalid(format!("Goods out note {id} is printed, picked or packed")));
         }
         let Some(note) = self.notes.remove(&id) else { return Ok(()) };
+        self.unlist_uncleared(id);
         for (_, line) in note.lines() {
             self.stock.release(line.product_id, note.warehouse_id, line.quantity);
         }
@@ -312,7 +315,7 @@ fn heaviest() -> Decimal {
     Decimal::new(99_999_999, 2)
 }
 
-/// Tracking, method, boxes, weight, priority, label. What is not given stays (*assumption*).
+/// Tracking, method, boxes, weight, priority, label. Whether what is not given stays is an assumption.
 pub(crate) fn put(account: &mut Account, call: &mut Call<'_>, id: i64) -> Answer {
     let mut note = account.note(id)?.clone();
     let body = call.json()?;
@@ -322,6 +325,17 @@ pub(crate) fn put(account: &mut Account, call: &mut Call<'_>, id: i64) -> Answer
             ChangeOfShipped::Conflict => 409,
         };
         return Err(cannot_be_edited(status, id));
+    }
+    if call.switches.note_update == NoteUpdate::Replaces {
+        note = Note {
+            priority: false,
+            reference: String::new(),
+            method_id: 0,
+            boxes: None,
+            weight: None,
+            label_uri: None,
+            ..note
+        };
     }
     if let Some(priority) = field(body, "priority") {
         note.priority = boolean(priority).ok_or_else(|| Refusal::invalid("priority is not true or false"))?;

@@ -1,7 +1,6 @@
 //! The steps of a goods-out note, up to the one that cannot be undone.
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::create::cannot_be_edited;
@@ -121,6 +120,7 @@ impl Account {
     fn deplete(&mut self, id: i64, call: &Call<'_>) {
         let Some(note) = self.notes.get(&id).cloned() else { return };
         let (_, searched_from) = visibility(call);
+        self.unlist_uncleared(id);
         for (row, line) in note.lines() {
             let holding = self.stock.holding(line.product_id, note.warehouse_id);
             holding.allocated -= line.quantity;
@@ -143,6 +143,7 @@ impl Account {
                     value: piece.cost,
                     currency: self.currency.clone(),
                     order_id: (note.order_id != 0).then_some(note.order_id),
+                    cleared: true,
                     quarantine: false,
                     batch_id: piece.note_id,
                     code: "GO",
@@ -151,16 +152,36 @@ impl Account {
                 };
                 self.stock.movements.push(movement);
                 if let Some(target) = note.target_warehouse {
-                    self.arrive_in_quarantine(id, target, line.product_id, piece.quantity, piece.cost);
+                    self.arrive_in_quarantine(id, target, line.product_id, &piece, call);
                 }
             }
             self.raise("product", "modified", Some("on-hand-modified"), line.product_id, call.now);
         }
     }
 
-    fn arrive_in_quarantine(&mut self, note: i64, warehouse: i64, product: i64, quantity: i64, cost: Decimal) {
+    fn arrive_in_quarantine(&mut self, note: i64, warehouse: i64, product: i64, piece: &Batch, call: &Call<'_>) {
         let location = self.warehouses.get(&warehouse).map_or(0, |known| known.quarantine_location);
-        let batch = Batch { note_id: note, location_id: location, quantity, cost };
+        let batch = Batch { note_id: note, location_id: location, ..piece.clone() };
+        let movement = Movement {
+            id: next(&mut self.next.movement),
+            product_id: product,
+            sales_row: None,
+            purchase_row: None,
+            quantity: batch.quantity,
+            location_id: location,
+            warehouse_id: warehouse,
+            note_id: note,
+            value: batch.cost,
+            currency: self.currency.clone(),
+            order_id: None,
+            cleared: true,
+            quarantine: true,
+            batch_id: note,
+            code: "GO",
+            at: call.now,
+            searched_from: visibility(call).1,
+        };
+        self.stock.movements.push(movement);
         self.stock.holding(product, warehouse).quarantine.push(batch);
     }
 }

@@ -11,6 +11,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::account::{Account, next, visibility};
+use super::call::Call;
+use super::stock::Movement;
+use super::switches::UnclearedMovements;
+
 /// Goods on a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -65,6 +70,45 @@ impl Note {
     pub(crate) fn lines(&self) -> impl Iterator<Item = (Option<i64>, &Line)> {
         let rows = self.rows.iter().flat_map(|(row, lines)| lines.iter().map(move |line| (Some(*row), line)));
         rows.chain(self.transfer_rows.iter().map(|line| (None, line)))
+    }
+}
+
+impl Account {
+    /// Shows the goods of an unshipped note among the movements, not cleared, where that is assumed.
+    pub(crate) fn list_uncleared(&mut self, id: i64, call: &Call<'_>) {
+        let Some(note) = self.notes.get(&id) else { return };
+        if call.switches.uncleared_movements == UnclearedMovements::Hidden {
+            return;
+        }
+        let (_, searched_from) = visibility(call);
+        let mut waiting = Vec::new();
+        for (row, line) in note.lines() {
+            waiting.push(Movement {
+                id: next(&mut self.next.movement),
+                product_id: line.product_id,
+                sales_row: row,
+                purchase_row: None,
+                quantity: -line.quantity,
+                location_id: line.location_id,
+                warehouse_id: note.warehouse_id,
+                note_id: id,
+                value: Decimal::ZERO,
+                currency: self.currency.clone(),
+                order_id: (note.order_id != 0).then_some(note.order_id),
+                cleared: false,
+                quarantine: false,
+                batch_id: 0,
+                code: "GO",
+                at: call.now,
+                searched_from,
+            });
+        }
+        self.stock.movements.extend(waiting);
+    }
+
+    /// They are cleared as movements of their own, or go with the note.
+    pub(crate) fn unlist_uncleared(&mut self, id: i64) {
+        self.stock.movements.retain(|moved| moved.cleared || moved.note_id != id);
     }
 }
 

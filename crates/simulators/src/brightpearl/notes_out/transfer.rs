@@ -84,6 +84,7 @@ pub(crate) fn post_external(account: &mut Account, call: &mut Call<'_>, source: 
         searched_from,
     };
     account.notes.insert(id, note);
+    account.list_uncleared(id, call);
     call.trace.notes.push(id);
     call.trace.took_effect = true;
     account.raise("goods-out-note", "created", None, id, call.now);
@@ -123,7 +124,8 @@ impl Account {
                     value: batch.cost,
                     currency: self.currency.clone(),
                     order_id: None,
-                    quarantine: true,
+                    cleared: true,
+                    quarantine: false,
                     batch_id: batch.note_id,
                     // How the system names this movement is not known.
                     code: match call.switches.movement_codes {

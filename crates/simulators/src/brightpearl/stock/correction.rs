@@ -183,6 +183,7 @@ impl Account {
                 value: piece.cost,
                 currency: self.currency.clone(),
                 order_id: line.order,
+                cleared: true,
                 quarantine: false,
                 batch_id: piece.note_id,
                 code: "SC",

@@ -128,6 +128,9 @@ pub(crate) struct Movement {
     pub(crate) value: Decimal,
     pub(crate) currency: String,
     pub(crate) order_id: Option<i64>,
+    /// Not while the goods still wait on an unshipped note.
+    pub(crate) cleared: bool,
+    /// Whether the goods went into quarantine (*assumption*). What leaves it goes into stock, and is no movement of quarantine.
     pub(crate) quarantine: bool,
     pub(crate) batch_id: i64,
     pub(crate) code: &'static str,

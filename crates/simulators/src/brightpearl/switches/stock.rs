@@ -433,3 +433,35 @@ impl ReservationUse {
     /// Every choice but the default.
     pub const ALTERNATIVES: [Self; 1] = [Self::MustBeRemoved];
 }
+
+/// Whether goods on an unshipped note show among the movements, not cleared (*assumption*, question 50).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnclearedMovements {
+    /// Only what has left shows.
+    #[default]
+    Hidden,
+    /// They show with `isCleared` false until they leave.
+    Listed,
+}
+
+impl UnclearedMovements {
+    /// Every choice but the default.
+    pub const ALTERNATIVES: [Self; 1] = [Self::Listed];
+}
+
+/// What a change of a goods-out note does to what it does not name (*assumption*, question 51).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteUpdate {
+    /// It stays.
+    #[default]
+    Keeps,
+    /// It is cleared.
+    Replaces,
+}
+
+impl NoteUpdate {
+    /// Every choice but the default.
+    pub const ALTERNATIVES: [Self; 1] = [Self::Replaces];
+}

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use simulators::brightpearl::switches::{
     ChangeOfShipped, DeleteOfProgressed, DirectReadLag, EventOwner, EventTime, MissingNote, NoteDeleteAnswer,
-    NotePostAnswer, OverFulfilment, ReservationRemoval, ReservationUse, SecondReservation, SecondShip, ShortStock,
-    StaleVersion,
+    NotePostAnswer, NoteUpdate, OverFulfilment, ReservationRemoval, ReservationUse, SecondReservation, SecondShip,
+    ShortStock, StaleVersion, UnclearedMovements,
 };
 use simulators::brightpearl::{Allocation, Config, Item, NewLine, NewOrder, Switches};
 
@@ -308,6 +308,46 @@ async fn notes_of_other_people_and_transfers() {
     bench.sim.release_quarantine(ACCOUNT, 3).unwrap();
     assert_eq!(bench.sim.stock(ACCOUNT, product, 3).unwrap().in_stock, before.in_stock + 4);
     bench.sim.check_double_entry(ACCOUNT).unwrap();
+    // What went into quarantine is in no figure; what came out of it is.
+    let moved = format!(
+        "warehouse-service/goods-movement-search?productId={product}&warehouseId=3&columns=quantity,isCleared,isQuarantine"
+    );
+    let moved = bench.get(&moved).await.response();
+    assert_eq!(moved["results"], json!([[4, true, true], [4, true, false]]));
+}
+
+#[tokio::test]
+async fn goods_on_an_open_note_may_be_listed_as_not_cleared() {
+    let switches = Switches { uncleared_movements: UnclearedMovements::Listed, ..Switches::default() };
+    let bench = Bench::with(small(switches)).await;
+    let (order, row, product) = order(&bench, 3, Allocation::Full);
+    let listed = async || {
+        let search = "warehouse-service/goods-movement-search?columns=quantity,isCleared&goodsNoteTypeCode=GO&productId=";
+        bench.get(&format!("{search}{product}")).await.response()["results"].clone()
+    };
+    let deleted = bench.post_note(order, 5, &[(row, product, 1)]).await.id();
+    let note = bench.post_note(order, 5, &[(row, product, 2)]).await.id();
+    assert_eq!(listed().await, json!([[-1, false], [-2, false]]));
+    bench.sim.delete_note(ACCOUNT, deleted).unwrap();
+    bench.sim.ship_note(ACCOUNT, note, 5).unwrap();
+    assert_eq!(listed().await, json!([[-2, true]]));
+    bench.sim.check_double_entry(ACCOUNT).unwrap();
+}
+
+#[tokio::test]
+async fn a_change_of_a_note_may_clear_what_it_does_not_name() {
+    for (note_update, weight) in [(NoteUpdate::Keeps, json!("3.40")), (NoteUpdate::Replaces, Value::Null)] {
+        let bench = Bench::with(small(Switches { note_update, ..Switches::default() })).await;
+        let (order, row, product) = order(&bench, 1, Allocation::Full);
+        let note = bench.post_note(order, 5, &[(row, product, 1)]).await.id();
+        for shipping in [json!({ "weight": "3.40", "boxes": 2 }), json!({ "boxes": 1 })] {
+            let path = format!("warehouse-service/goods-note/goods-out/{note}");
+            let put = bench.call("PUT", &path, Some(json!({ "shipping": shipping }))).await;
+            assert_eq!(put.status, 200);
+        }
+        let read = read_note(&bench, note).await;
+        assert_eq!((&read["shipping"]["boxes"], &read["shipping"]["weight"]), (&json!(1), &weight));
+    }
 }
 
 #[tokio::test]

@@ -259,7 +259,19 @@ fn movements(account: &Account, query: &BTreeMap<String, String>, now: Timestamp
     let seen = |made: Timestamp| now.duration_since(made).as_secs() >= lag;
     let row = |id: i64, product: i64, quantity: i64, note: i64, code: &str, order: Value, at: Timestamp| {
         let (warehouse, at) = (json!(WAREHOUSE), json!(at.to_string()));
-        vec![json!(id), json!(product), json!(quantity), warehouse, json!(note), json!(code), order, json!(false), at]
+        let id = json!(id);
+        vec![
+            id,
+            json!(product),
+            json!(quantity),
+            warehouse,
+            json!(note),
+            json!(code),
+            order,
+            json!(true),
+            json!(false),
+            at,
+        ]
     };
     let corrections = account
         .corrections
@@ -281,6 +293,7 @@ fn movements(account: &Account, query: &BTreeMap<String, String>, now: Timestamp
         "goodsNoteId",
         "goodsNoteTypeCode",
         "orderId",
+        "isCleared",
         "isQuarantine",
         "updatedOn",
     ];
