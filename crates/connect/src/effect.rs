@@ -410,6 +410,13 @@ pub trait Effects: Send + Sync {
     /// What this connector can promise for one kind of effect; `None` where it cannot do it at all.
     fn capabilities(&self, kind: EffectKind) -> Option<Capabilities>;
 
+    /// How many effects are worth preparing or looking up in one call of [`Effects::prepare`] or [`Effects::probe`]. Where each of
+    /// them needs calls of its own, few: what is claimed must be prepared and sent before the claim ends, at the pace of the target's
+    /// call budget.
+    fn together(&self) -> usize {
+        100
+    }
+
     /// Looks at what is there, for several effects of one kind with as few calls as possible: one answer each, in order.
     /// May put inert things in place (an upload under a temporary name), nothing that anybody acts upon. May be repeated.
     async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError>;

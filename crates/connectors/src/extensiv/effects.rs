@@ -24,7 +24,7 @@ use crate::turn::Turn;
 const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const CANCEL: Purpose = Purpose(Priority::Shipments, "cancel");
 /// Keys in one filter, which keeps addresses short enough for any server on the way.
-const KEYS_AT_ONCE: usize = 15;
+pub(super) const KEYS_AT_ONCE: usize = 15;
 /// Orders a page.
 const PAGE: usize = 100;
 /// Orders read at once.

@@ -80,6 +80,10 @@ impl Effects for Extensiv {
         }
     }
 
+    fn together(&self) -> usize {
+        effects::KEYS_AT_ONCE
+    }
+
     async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
         self.prepare_all(effects).await
     }

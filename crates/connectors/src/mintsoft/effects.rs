@@ -28,6 +28,8 @@ pub(super) const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const CANCEL: Purpose = Purpose(Priority::Shipments, "cancel");
 /// Orders read at once.
 pub(super) const AT_ONCE: usize = 4;
+/// Changes prepared or looked up together: each needs readings of its own, for which the account has few calls or credits.
+pub(super) const TOGETHER: usize = 8;
 
 /// Code of a cancel that was refused because the order had left or was in somebody's hands.
 pub(super) const TOO_LATE: &str = "too_late";

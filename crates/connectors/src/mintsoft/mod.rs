@@ -95,6 +95,10 @@ impl Effects for Mintsoft {
         }
     }
 
+    fn together(&self) -> usize {
+        effects::TOGETHER
+    }
+
     async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
         self.prepare_all(effects).await
     }

@@ -30,6 +30,8 @@ const LET_GO: Purpose = Purpose(Priority::Orders, "release");
 const STOP: Purpose = Purpose(Priority::Shipments, "cancel");
 /// Orders read at once.
 pub(super) const AT_ONCE: usize = 4;
+/// Changes prepared or looked up together: each needs readings of its own, for which the account has few calls or credits.
+pub(super) const TOGETHER: usize = 8;
 
 /// Code of a cancel that was refused because some of the order had left.
 pub(super) const TOO_LATE: &str = "too_late";

@@ -99,6 +99,10 @@ impl Effects for ShipHero {
         }
     }
 
+    fn together(&self) -> usize {
+        effects::TOGETHER
+    }
+
     async fn prepare(&self, effects: &[Effect]) -> Result<Vec<Prepared>, ConnectorError> {
         self.prepare_all(effects).await
     }

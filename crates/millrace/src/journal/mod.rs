@@ -58,8 +58,20 @@ pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
         // Looks first: they may free a lane, and they decide whether anything is sent again.
         by_kind.entry((row.state != EffectState::Probing, row.kind)).or_default().push(row);
     }
+    let effects = runtime.effects(side);
+    let mut portions: Vec<(usize, bool, EffectKind, Vec<EffectRow>)> = Vec::new();
     for ((to_send, kind), rows) in by_kind {
-        let effects = runtime.effects(side);
+        let of_kind = portion(rows, effects.together()).into_iter().enumerate();
+        portions.extend(of_kind.map(|(round, rows)| (round, to_send, kind, rows)));
+    }
+    // A portion of every kind before a second one of any: no kind waits for another one to be done with.
+    portions.sort_by_key(|(round, ..)| *round);
+    for (round, to_send, kind, rows) in portions {
+        if round > 0 && turn.lasts(runtime) + runtime.waits.http * 2 > runtime.waits.lease {
+            // What could not be sent any more is not prepared either: it is taken up anew, with a whole claim before it.
+            driven.settled += settle(runtime, handed_back(runtime, &rows, turn)).await?;
+            continue;
+        }
         let Some(policy) = policy(runtime, effects, kind) else {
             driven.settled += give_up(runtime, rows, kind, turn).await?;
             continue;
@@ -75,6 +87,44 @@ pub async fn drive(runtime: &Runtime, side: Side) -> Result<Driven, DbError> {
         };
     }
     Ok(driven)
+}
+
+/// Cuts what was claimed into portions of at most so many. Effects of one batch are sent with one call and stay together.
+fn portion(rows: Vec<EffectRow>, most: usize) -> Vec<Vec<EffectRow>> {
+    let mut portions: Vec<Vec<EffectRow>> = Vec::new();
+    let mut by_batch: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows {
+        let place = match row.batch.as_ref().and_then(|batch| by_batch.get(batch)) {
+            Some(place) => *place,
+            None => match portions.last() {
+                Some(last) if last.len() < most => portions.len() - 1,
+                _ => {
+                    portions.push(Vec::new());
+                    portions.len() - 1
+                }
+            },
+        };
+        if let Some(batch) = &row.batch {
+            by_batch.insert(batch.clone(), place);
+        }
+        if let Some(portion) = portions.get_mut(place) {
+            portion.push(row);
+        }
+    }
+    portions
+}
+
+/// Gives effects back as they were claimed: the next drive takes them up.
+fn handed_back<'a>(runtime: &Runtime, rows: impl IntoIterator<Item = &'a EffectRow>, turn: Turn) -> Vec<Settlement> {
+    let now = turn.now(runtime);
+    rows.into_iter()
+        .map(|row| Settlement {
+            path: if row.state == EffectState::Probing { vec![EffectState::Unknown] } else { Vec::new() },
+            next_at: Some(now),
+            note: row.note.clone(),
+            ..blank(row, "prepare", "gave its turn back", now)
+        })
+        .collect()
 }
 
 /// The time of one drive: the database's clock as of its claim, carried on by the monotonic clock. Waits are measured on it,

@@ -13,7 +13,7 @@ use engine::effect::{EffectState, Policy, after_found, after_send, later};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
-use super::{CONCURRENCY, Turn, blank, effect, from_step, give_back, settle, void_path};
+use super::{CONCURRENCY, Turn, blank, effect, from_step, give_back, handed_back, settle, void_path};
 use crate::{
     db::{Arm, DbError, EffectRow, NoteInUse, Settlement, found_before_sending},
     flow::gate::{self, Verdict},
@@ -205,17 +205,7 @@ async fn send_batch(
     let over = turn.lasts(runtime) + limit > runtime.waits.lease;
     if over && !planted(Planted::LeaseIgnored) {
         // The claim no longer outlasts a call: somebody else takes it, or we do in the next drive.
-        let now = turn.now(runtime);
-        let settlements = batch
-            .iter()
-            .map(|one| Settlement {
-                path: stay_path(one.row.state),
-                next_at: Some(now),
-                note: one.row.note.clone(),
-                ..blank(&one.row, "prepare", "gave its turn back", now)
-            })
-            .collect();
-        return settle(runtime, settlements).await;
+        return settle(runtime, handed_back(runtime, batch.iter().map(|one| &one.row), turn)).await;
     }
     let armed_from = runtime.clock.monotonic();
     let arms = batch

@@ -30,6 +30,24 @@ fn cancels(world: &World, key: &str) -> usize {
     all.iter().filter(|one| one.name == "order_cancel" && one.order_id == Some(id)).count()
 }
 
+/// Preparing all that is due takes longer than a claim lasts. What was prepared is sent while the claim lasts, the rest with the
+/// next one: nobody prepares everything for nothing, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_goes_out_though_every_reading_is_slow() {
+    let mut world = World::new(Setup { ships: Ships::ShipHero, told: true, works: false, ..Setup::default() }).await;
+    let Warehouse::ShipHero(running) = &world.warehouse else { panic!("a ShipHero warehouse") };
+    let slow = Fault::SlowBody { over: Duration::from_millis(250) };
+    running.faults().add(FaultRule::new(slow).body_contains("query "));
+    let expected = place(&world, 60, 7).expected;
+    world.start();
+    world
+        .until("the backlog is at the warehouse and let go", Duration::from_secs(90), |world| {
+            let let_go = floor(world).ledger().orders.iter().filter(|order| !order.held).count();
+            if let_go >= expected.len() { Ok(()) } else { Err(format!("{let_go} of {} are let go", expected.len())) }
+        })
+        .await;
+}
+
 /// One fault after the other on the changes, then a few on anything that is read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault() {

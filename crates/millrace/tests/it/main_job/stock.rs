@@ -562,3 +562,36 @@ async fn what_left_and_is_not_posted_and_what_was_never_counted_explain_their_di
     assert_eq!((unexplained, named), (0, parts(&[])), "{report:#}");
     world.invariants().expect("the invariants hold");
 }
+
+/// Brightpearl refuses to tell the stock of products. Set against nothing, the whole of what lies in the warehouse would be added.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stock_that_cannot_be_read_is_left_alone_and_the_line_says_so() {
+    let mut world = World::new(Setup::default()).await;
+    let (product, sku) = world.skus[0].clone();
+    world.start();
+    let run = counted(&mut world).await;
+    settled(&mut world, &run).await;
+    let right = on_hand(&world, product);
+    world.mistake(product, 5);
+    let refusal = faults::Fault::Answer {
+        status: 400,
+        headers: BTreeMap::new(),
+        body: r#"{"errors":[{"code":"WHSC-070","message":"The product is locked"}]}"#.to_owned(),
+    };
+    let rule = world.brightpearl.faults().add(FaultRule::new(refusal).path_contains("/product-availability/"));
+    let run = counted(&mut world).await;
+    let shown = json(&world, &["stock", "show", run["id"].as_str().expect("a run")]);
+    let lines = shown["lines"].as_array().expect("lines");
+    assert!(lines.iter().any(|line| line["skus"].to_string().contains(&warehouse_sku(&sku))), "{shown:#}");
+    for line in lines {
+        let reason = line["reason"].as_str().unwrap_or_default();
+        assert_eq!(line["verdict"], "skip", "{line:#}");
+        assert!(reason.contains("cannot be read") && reason.contains("The product is locked"), "{line:#}");
+    }
+    assert_eq!(on_hand(&world, product), right + 5);
+    assert!(world.brightpearl.faults().remove(rule));
+    let run = counted(&mut world).await;
+    settled(&mut world, &run).await;
+    assert_eq!(on_hand(&world, product), right);
+    world.invariants().expect("the invariants hold");
+}

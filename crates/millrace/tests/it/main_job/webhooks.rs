@@ -3,6 +3,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
+use connect::Clock as _;
 use connectors::brightpearl::webhooks::expand_ids;
 use simulators::brightpearl::{NewLine, NewOrder, Switches, WebhookFaults, switches::OrderSearchLag};
 
@@ -97,10 +98,10 @@ async fn a_new_order_is_read_before_the_search_shows_it() {
     let unready = |place: usize| NewOrder { status_id: Some(world.status("On hold")), ..world.ready(line(place)) };
     let (order, elsewhere) = (world.place(unready(0)), world.place(NewOrder { warehouse_id: Some(2), ..unready(1) }));
     let ready = world.status("Ready to ship");
+    let shown_from = connect::SystemClock::default().now() + Duration::from_secs(60) / SLOW;
     for order in [order, elsewhere] {
         world.brightpearl.set_status(ACCOUNT, order, ready).expect("a status");
     }
-    let shown_from = jiff::Timestamp::now() + Duration::from_secs(60) / SLOW;
     let asked_for = |world: &World, order: i64| {
         let names = |url: &str| {
             let ids = url.split_once("/order-service/order/").and_then(|(_, ids)| expand_ids(ids).ok());

@@ -322,7 +322,8 @@ async fn goods_on_an_open_note_may_be_listed_as_not_cleared() {
     let bench = Bench::with(small(switches)).await;
     let (order, row, product) = order(&bench, 3, Allocation::Full);
     let listed = async || {
-        let search = "warehouse-service/goods-movement-search?columns=quantity,isCleared&goodsNoteTypeCode=GO&productId=";
+        let search =
+            "warehouse-service/goods-movement-search?columns=quantity,isCleared&goodsNoteTypeCode=GO&productId=";
         bench.get(&format!("{search}{product}")).await.response()["results"].clone()
     };
     let deleted = bench.post_note(order, 5, &[(row, product, 1)]).await.id();
