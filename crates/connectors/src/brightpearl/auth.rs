@@ -289,23 +289,22 @@ impl Session {
 }
 
 /// What a log-in without a token means. Brightpearl documents no answer to a wrong password, so each refusal names
-/// everything it can be about. One that is not in Brightpearl's own form is the word of something in front of it, which knows
-/// nothing of passwords: taken for a refusal, it would pause the store until a person looks.
+/// everything it can be about. A page is the word of something in front of it, which knows nothing of passwords: taken for a
+/// refusal, it would pause the store until a person looks.
 fn refused_log_in(gateway: &Gateway, email: &str, answer: &HttpResponse) -> Failure {
     if let Some(failure) = gateway.throttled(answer) {
         return failure;
     }
     let place = &gateway.place;
     let refusal = envelope::refusal(answer.status, &answer.body);
-    let says_why = refusal.is_some() || envelope::plain_text(&answer.body).is_some();
     let words = match refusal {
         Some(refusal) => format!("{} {}", refusal.code, refusal.message),
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match answer.status {
-        status @ 400..=499 if !says_why => {
+        status @ 400..=499 if envelope::is_page(&answer.body) => {
             return Failure::Outage(format!(
-                "{place} answered the log-in with HTTP {status} and no word of Brightpearl's own, as a server in front of it does. \
+                "{place} answered the log-in with HTTP {status} and a page, as a server in front of Brightpearl does. \
                  If it stays so, check the Account ID and the Datacenter Code"
             ));
         }

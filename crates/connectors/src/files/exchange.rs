@@ -125,7 +125,12 @@ impl Incoming {
         }
         // What left is told late rather than never: nobody sends it a second time by himself. A count comes again, and a figure of it
         // that was cut short would be acted upon. And what is missing from a count that names everything would be gone.
-        let may_be_used = self.is_shipments(name) || (!self.full_snapshot && !self.may_be_cut_short(name, content));
+        // A delivery that is called by its tracking number or its file would be another one when the whole file comes.
+        let is_named = ["shipment_id", "shipped_at"].iter().any(|field| self.shipments.layout.has(field));
+        let may_be_used = match self.is_shipments(name) {
+            true => is_named || !self.may_be_cut_short(name, content),
+            false => !self.full_snapshot && !self.may_be_cut_short(name, content),
+        };
         let readable = may_be_used
             && Table::read(content, self.layout(name), &self.form).is_ok_and(|table| table.last_row_is_read());
         let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -28,6 +28,8 @@ pub(super) const SUBMIT: Purpose = Purpose(Priority::Orders, "submit");
 const CANCEL: Purpose = Purpose(Priority::Shipments, "cancel");
 /// Orders read at once.
 pub(super) const AT_ONCE: usize = 4;
+/// What is not answered by then nobody waits for: the order is taken, and that is to be written down.
+const LONGEST_ASKING: Duration = Duration::from_secs(3);
 /// Changes prepared or looked up together: each needs readings of its own, for which the account has few calls or credits.
 pub(super) const TOGETHER: usize = 8;
 
@@ -242,10 +244,11 @@ impl Mintsoft {
     }
 
     /// Mintsoft calls for one order at a time, at addresses it is told when the order is there. They say nothing that is not read
-    /// anyway, so this is asked once, in the time that is left, and what became of it changes nothing: an order that nobody calls
+    /// anyway, so this is asked once, for a moment, and what became of it changes nothing: an order that nobody calls
     /// for is seen by the next reading. The address is a secret, so it is in nothing that is kept for people.
     async fn ask_for_calls(&self, key: &str, ids: &[i64], until: Duration) {
         let Some(secret) = &self.config.callback else { return };
+        let until = until.min(self.clock.monotonic() + LONGEST_ASKING);
         let address = secret.expose().trim();
         let body = json!({
             "Type": "API", "SourceOrderId": key, "Complete": false,

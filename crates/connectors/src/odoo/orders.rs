@@ -199,7 +199,14 @@ pub(super) fn order_rows(wanted: &Wanted, ids: &Ids) -> Value {
         own.push(("carrier_id/.id", carrier.to_string()));
     }
     if let Some(wanted) = wanted.deliver_on {
-        own.push(("commitment_date", wanted.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S").to_string()));
+        let wanted = wanted.to_zoned(TimeZone::UTC);
+        // Odoo shows its times in each user's zone. A day without a time of day is midnight UTC here, and the day before west of
+        // Greenwich: its middle is the same day nearly everywhere.
+        let wanted = match wanted.time() == jiff::civil::Time::midnight() {
+            true => wanted.date().at(12, 0, 0, 0),
+            false => wanted.datetime(),
+        };
+        own.push(("commitment_date", wanted.strftime("%Y-%m-%d %H:%M:%S").to_string()));
     }
     let (mut names, first): (Vec<&str>, Vec<String>) = own.into_iter().unzip();
     names.extend([

@@ -150,7 +150,15 @@ impl ShipHero {
         let since = at.unwrap_or_else(|| self.clock.now()).checked_sub(SWEPT).unwrap_or(Timestamp::UNIX_EPOCH);
         let since = format!("{}Z", written(since));
         let variables = json!({ "from": since, "customer": self.config.customer, "voided": true });
-        let (voided, _) = self.all(POLL, &LEFT, variables).await?;
+        let voided = match self.all(POLL, &LEFT, variables).await {
+            Ok((voided, _)) => voided,
+            Err(error) => {
+                // What left is told whether voids can be asked for or not; they are asked for again before long.
+                tracing::warn!("what was voided cannot be asked for: {error}");
+                *swept = Some(now.saturating_sub(every - every / 12));
+                return Ok(());
+            }
+        };
         *swept = Some(now);
         for row in voided.into_iter().filter(is_ours) {
             let order = row.get("order_id").and_then(Value::as_str);

@@ -266,8 +266,9 @@ impl Database {
             Box::pin(async move {
                 let rows = tx
                     .among(
-                        "SELECT e.id, CASE WHEN r.live = 0 OR r.cancelled_by_warehouse = 1 OR a.outcome = 'accepted' THEN 0
-                             WHEN r.cancel_wanted IS NOT NULL
+                        "SELECT e.id, CASE WHEN r.live = 0 OR r.cancelled_by_warehouse = 1
+                                 OR a.outcome = 'accepted' AND a.answer IS NULL THEN 0
+                             WHEN r.cancel_wanted IS NOT NULL OR a.outcome = 'accepted'
                                  OR a.undecided = 1 AND a.withdrawn = 0 AND a.outcome IN ('pending', 'silent') THEN 1
                              ELSE 2 END
                          FROM effect AS e
@@ -300,7 +301,8 @@ impl Database {
 pub enum Wanted {
     /// As it was sent.
     AsItIs,
-    /// Somebody wants it stopped or changed, and what becomes of that is not known.
+    /// Somebody wants it stopped or changed, and what becomes of that is not known, or only by a person's word, which may be put
+    /// right.
     Otherwise,
     /// The warehouse has cancelled it, or something else goes in its place.
     NoMore,

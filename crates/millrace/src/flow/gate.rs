@@ -49,18 +49,26 @@ pub async fn check(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>
     Ok(verdicts)
 }
 
-/// Of these submits, those that may have been sent before and whose request is wanted no more.
+/// Of these submits and releases, those that may have been sent before and are not wanted any more, or not as they are.
 ///
 /// # Errors
 /// When the database cannot be reached.
 pub async fn unwanted(runtime: &Runtime, rows: &[EffectRow]) -> Result<BTreeSet<EffectId>, DbError> {
+    let of = |kind| {
+        let rows = rows.iter().filter(move |row| row.kind == kind);
+        rows.map(|row| row.id.clone()).collect::<Vec<EffectId>>()
+    };
     // Whatever its state: one that did not leave after all was given up while it might have.
-    let asked: Vec<EffectId> =
-        rows.iter().filter(|row| row.kind == EffectKind::SubmitRequest).map(|row| row.id.clone()).collect();
-    if asked.is_empty() {
-        return Ok(BTreeSet::new());
+    let (submits, releases) = (of(EffectKind::SubmitRequest), of(EffectKind::ReleaseRequest));
+    let mut unwanted = BTreeSet::new();
+    if !submits.is_empty() {
+        unwanted.extend(runtime.db.unwanted_submits(&runtime.key, &submits).await?);
     }
-    runtime.db.unwanted_submits(&runtime.key, &asked).await
+    if !releases.is_empty() {
+        let wanted = runtime.db.wanted_releases(&runtime.key, &releases).await?;
+        unwanted.extend(releases.into_iter().filter(|id| wanted.get(id) != Some(&Wanted::AsItIs)));
+    }
+    Ok(unwanted)
 }
 
 /// Reads orders again that were not read just now, and lets go only what nobody wants stopped or changed: once it is released,
@@ -69,32 +77,50 @@ pub async fn unwanted(runtime: &Runtime, rows: &[EffectRow]) -> Result<BTreeSet<
 /// # Errors
 /// When the database cannot be reached. A source that cannot be read makes the releases wait.
 pub async fn check_releases(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec<Verdict>, DbError> {
+    let ids: Vec<EffectId> = rows.iter().map(|row| row.id.clone()).collect();
+    let mut wanted = runtime.db.wanted_releases(&runtime.key, &ids).await?;
+    // What is known to be wanted otherwise already is not read again.
     let mut stale: Vec<i64> = rows
         .iter()
+        .filter(|row| wanted.get(&row.id) == Some(&Wanted::AsItIs))
         .filter_map(|row| key::order_of_lane(&row.lane))
         .filter(|order_id| !runtime.read_lately(*order_id))
         .collect();
     stale.sort_unstable();
     stale.dedup();
-    if let Err(error) = sent::look(runtime, &stale).await {
-        return match error {
-            FlowError::Db(error) => Err(error),
-            error => {
-                let why = format!("the order cannot be read again before it is released: {error}");
-                Ok(vec![Verdict::Wait { why, pause: runtime.scaled(RETRY) }; rows.len()])
-            }
-        };
+    let mut unread = None;
+    let compared = match sent::look(runtime, &stale).await {
+        Ok(compared) => compared,
+        Err(FlowError::Db(error)) => return Err(error),
+        Err(error) => {
+            unread = Some(error.to_string());
+            BTreeSet::new()
+        }
+    };
+    if !stale.is_empty() {
+        wanted = runtime.db.wanted_releases(&runtime.key, &ids).await?;
     }
-    let ids: Vec<EffectId> = rows.iter().map(|row| row.id.clone()).collect();
-    let wanted = runtime.db.wanted_releases(&runtime.key, &ids).await?;
-    let verdict = |row: &EffectRow| match wanted.get(&row.id) {
-        Some(Wanted::AsItIs) => Verdict::Go,
-        Some(Wanted::Otherwise) => Verdict::Wait {
-            why: "somebody wants the order stopped or changed, and it is not known yet what becomes of that".to_owned(),
-            pause: runtime.scaled(RETRY),
-        },
-        Some(Wanted::NoMore) | None => {
-            Verdict::Void { why: "the order was cancelled before it was released".to_owned() }
+    let verdict = |row: &EffectRow| {
+        let order_id = key::order_of_lane(&row.lane);
+        match wanted.get(&row.id) {
+            Some(Wanted::AsItIs)
+                if order_id.is_some_and(|id| stale.binary_search(&id).is_ok() && !compared.contains(&id)) =>
+            {
+                let why = unread.as_deref().unwrap_or("it is not there, or a note of it is being made");
+                Verdict::Wait {
+                    why: format!("the order cannot be compared before it is released: {why}"),
+                    pause: runtime.scaled(RETRY),
+                }
+            }
+            Some(Wanted::AsItIs) => Verdict::Go,
+            Some(Wanted::Otherwise) => Verdict::Wait {
+                why: "somebody wants the order stopped or changed, and it is not known yet what becomes of that"
+                    .to_owned(),
+                pause: runtime.scaled(SETTLES),
+            },
+            Some(Wanted::NoMore) | None => {
+                Verdict::Void { why: "the order was cancelled before it was released".to_owned() }
+            }
         }
     };
     Ok(rows.iter().map(verdict).collect())
@@ -164,7 +190,10 @@ pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<Vec<
     runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await
 }
 
-/// How long a submit or a release waits when its order cannot be read, or somebody wants it otherwise.
+/// How long a release waits while somebody wants its order stopped or changed: the warehouse or a person answers.
+const SETTLES: Duration = Duration::from_secs(120);
+
+/// How long a submit or a release waits when its order cannot be read.
 const RETRY: Duration = Duration::from_secs(15);
 
 /// By order: the content hash of each request it would now become, by key; or why it becomes none.

@@ -294,11 +294,8 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         } else {
             mark
         };
-        if known.is_some_and(|known| known.sent)
-            && (read.busy.contains(order_id) || read.drop_ship_unread.contains_key(order_id))
-        {
-            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then. What a
-            // supplier sends is no change of what was sent, and while it is not known it would look like one.
+        if known.is_some_and(|known| known.sent) && read.busy.contains(order_id) {
+            // Which of its notes are requests is known again once the effect has ended; it stays in the scan until then.
             continue;
         }
         // In goods-out-note mode an order that was sent may have further notes, each a request of its own. One that is sent whole

@@ -1,6 +1,6 @@
 //! Orders that were sent: whether they still are what the source wants (docs/cancels-and-changes.md).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{BundleRole, Order, OrderLine, Product};
 use engine::change;
@@ -19,39 +19,37 @@ use crate::{
 ///
 /// # Errors
 /// As [`super::orders::run`].
-pub async fn watch_sent(runtime: &Runtime) -> Result<usize, FlowError> {
+pub async fn watch_sent(runtime: &Runtime) -> Result<(), FlowError> {
     if runtime.db.import_waits(&runtime.key).await?.is_some() {
         // After a loss, what was sent is not known before the connection is read again.
-        return Ok(0);
+        return Ok(());
     }
     let open = runtime.db.open_sent_orders(&runtime.key).await?;
-    look(runtime, &open).await
+    look(runtime, &open).await.map(drop)
 }
 
-/// Reads orders that were sent, and writes down what was cancelled or changed. How many were.
+/// Reads orders that were sent, and writes down what was cancelled or changed. Which could be compared with what is wanted now.
 ///
 /// # Errors
 /// As [`super::orders::run`].
-pub(super) async fn look(runtime: &Runtime, orders: &[i64]) -> Result<usize, FlowError> {
-    let mut changed = 0;
+pub(super) async fn look(runtime: &Runtime, orders: &[i64]) -> Result<BTreeSet<i64>, FlowError> {
+    let mut compared = BTreeSet::new();
     for slice in orders.chunks(SLICE) {
         let read = read(runtime, slice).await?;
-        let is_known = |id: &i64| !read.busy.contains(id) && !read.drop_ship_unread.contains_key(id);
-        for order in read.orders.values().filter(|order| is_known(&order.order_id)) {
+        for order in read.orders.values().filter(|order| !read.busy.contains(&order.order_id)) {
             let mark = mark_of(runtime, order);
             match compare_sent(runtime, order, SeenBy::Passing(&mark), &read).await? {
-                Compared::Same => {}
-                Compared::Changed => changed += 1,
+                Compared::Same | Compared::Changed => {}
                 Compared::NothingThere => {
-                    changed += 1;
                     // Import plans it.
                     runtime.db.mark_seen(&runtime.key, order.order_id, "", None).await?;
                     runtime.wake.orders.notify_one();
                 }
             }
+            compared.insert(order.order_id);
         }
     }
-    Ok(changed)
+    Ok(compared)
 }
 
 /// How long the warehouse has to answer a cancel, and who asks it then.

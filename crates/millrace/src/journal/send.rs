@@ -129,6 +129,7 @@ async fn pass_gate(
         match verdict {
             Verdict::Go => pass.push(row),
             Verdict::Wait { why, pause } => settlements.push(Settlement {
+                path: stay_path(row.state),
                 next_at: Some(later(now, pause)),
                 note: format!("waits: {why}"),
                 ..blank(&row, "prepare", "waits", now)

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use connect::{FileError, FileErrorKind, Guard, Secret, Waits};
 use russh::{
-    Disconnect,
-    client::{self, DisconnectReason, Handle, KeyboardInteractiveAuthResponse},
+    Disconnect, MethodKind, MethodSet,
+    client::{self, AuthResult, DisconnectReason, Handle, KeyboardInteractiveAuthResponse},
     keys::{HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key},
 };
 use russh_sftp::client::{Config as SftpConfig, RawSftpSession};
@@ -173,14 +173,8 @@ impl From<Refusal> for FileError {
 }
 
 async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: &Farewell) -> Result<(), FileError> {
-    let lost = |error: russh::Error| {
-        not_reached(server, &format!("it broke off the sign-in: {}", told_text(&error.to_string())))
-    };
-    // A connection that is lost meanwhile looks to the protocol library like a no of the server's.
-    let still_there = |session: &Handle<HostKeyCheck>| match session.is_closed() {
-        true => Err(broken_off(server, farewell)),
-        false => Ok(()),
-    };
+    let mut attempt = Attempt { server, farewell, refused: false };
+    let mut asks = true;
     if let Some(key) = &server.private_key {
         let key = decode_secret_key(key.expose(), None).map_err(|_| {
             FileError::new(
@@ -189,39 +183,86 @@ async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: 
             )
         })?;
         // Only RSA keys come in several signature forms; the newest that the server takes is used.
-        let hash = session.best_supported_rsa_hash().await.map_err(lost)?.flatten();
+        let hash = session.best_supported_rsa_hash().await.map_err(|error| attempt.broken(&error))?.flatten();
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
-        if session.authenticate_publickey(&server.user, key).await.map_err(lost)?.success() {
-            return Ok(());
+        let answer = session.authenticate_publickey(&server.user, key).await;
+        match attempt.judge(session, answer)? {
+            None => return Ok(()),
+            Some(methods) => asks = methods.contains(&MethodKind::KeyboardInteractive),
         }
-        still_there(session)?;
     }
     if let Some(password) = &server.password {
-        let answer = session.authenticate_password(&server.user, password.expose()).await.map_err(lost)?;
-        if answer.success() {
+        // That the key is not taken says nothing of the password.
+        attempt.refused = false;
+        let answer = session.authenticate_password(&server.user, password.expose()).await;
+        match attempt.judge(session, answer)? {
+            None => return Ok(()),
+            Some(methods) => asks &= methods.contains(&MethodKind::KeyboardInteractive),
+        }
+        if asks && answer_prompts(server, session, password).await.map_err(|error| attempt.broken(&error))? {
             return Ok(());
         }
-        still_there(session)?;
-        let answered = answer_prompts(server, session, password).await;
-        if matches!(answered, Ok(true)) {
-            return Ok(());
+        if session.is_closed() && !attempt.refused {
+            return Err(broken_off(server, farewell));
         }
-        still_there(session)?;
-        answered.map_err(lost)?;
     }
+    Err(refused(server))
+}
+
+/// One sign-in, and whether the server has said no in it.
+struct Attempt<'a> {
+    server: &'a Server,
+    farewell: &'a Farewell,
+    refused: bool,
+}
+
+impl Attempt<'_> {
+    /// What an answer means: `None`, signed in; otherwise the methods that the server would take instead. A connection that is lost
+    /// meanwhile looks to the protocol library like a no that names no method.
+    fn judge(
+        &mut self,
+        session: &Handle<HostKeyCheck>,
+        answer: Result<AuthResult, russh::Error>,
+    ) -> Result<Option<MethodSet>, FileError> {
+        match answer.map_err(|error| self.broken(&error))? {
+            AuthResult::Success => Ok(None),
+            AuthResult::Failure { remaining_methods, .. } => {
+                if remaining_methods.is_empty() && session.is_closed() && !self.refused {
+                    return Err(broken_off(self.server, self.farewell));
+                }
+                self.refused = true;
+                Ok(Some(remaining_methods))
+            }
+        }
+    }
+
+    /// A sign-in that ended with an error. After a no of the server's it is no more than its end.
+    fn broken(&self, error: &russh::Error) -> FileError {
+        if self.refused {
+            return refused(self.server);
+        }
+        let heard = self.farewell.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        match heard {
+            true => broken_off(self.server, self.farewell),
+            false => not_reached(self.server, &format!("it broke off the sign-in: {}", told_text(&error.to_string()))),
+        }
+    }
+}
+
+fn refused(server: &Server) -> FileError {
     let offered = match (server.private_key.is_some(), server.password.is_some()) {
         (true, true) => "neither the private key nor the password",
         (true, false) => "the private key is not",
         (false, true) => "the password is not",
         (false, false) => "no password or private key is given, so nothing",
     };
-    Err(FileError::new(
+    FileError::new(
         FileErrorKind::Credentials,
         format!(
             "{} refused the sign-in of user {:?}: {offered} accepted. Check them with the server's owner",
             server.host, server.user
         ),
-    ))
+    )
 }
 
 /// Why a sign-in ended with the connection: the server's own words, where they refuse it, or else nothing that says anything of

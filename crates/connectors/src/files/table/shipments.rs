@@ -1,6 +1,6 @@
 //! Shipment files: one row for each line in each box.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{Package, PackageLine, ShipMethod, Shipment};
 use jiff::Timestamp;
@@ -117,6 +117,8 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String], source: &Source<'_>) ->
             shipped.bad.push(table.set_aside(&format!("line {}", row.line()), &why, &[row]));
         }
     }
+    let mut held: BTreeSet<&str> = BTreeSet::new();
+    let mut ended: Vec<&str> = Vec::new();
     for group in groups {
         let said = match group.wrong.clone() {
             Some(why) => Err(why),
@@ -124,9 +126,22 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String], source: &Source<'_>) ->
         };
         match said {
             Ok(Said::Left(shipment)) => shipped.shipments.push(shipment),
-            Ok(Said::Cancelled) => shipped.cancelled.push(group.order.to_owned()),
+            Ok(Said::Cancelled) => ended.push(group.order),
             Ok(Said::Nothing) => {}
-            Err(why) => shipped.bad.push(table.set_aside(&format!("{}-{}", group.order, group.id), &why, &group.rows)),
+            Err(why) => {
+                held.insert(group.order);
+                shipped.bad.push(table.set_aside(&format!("{}-{}", group.order, group.id), &why, &group.rows));
+            }
+        }
+    }
+    for order in ended {
+        // Rows with which nothing left end what of the order did leave by the same file: it is short, not cancelled. Where some of
+        // that cannot be read, whether anything left is not known.
+        let mut left = shipped.shipments.iter_mut().filter(|shipment| shipment.key == order).peekable();
+        if left.peek().is_some() {
+            left.for_each(|shipment| shipment.is_final = true);
+        } else if !held.contains(order) {
+            shipped.cancelled.push(order.to_owned());
         }
     }
     shipped
@@ -332,6 +347,20 @@ mod tests {
         assert_eq!((left, read.bad.len()), (vec![("T1", 2, at), ("T2", 1, at), (by_file, 1, at)], 0));
         let timeless = read_at(None);
         assert!(timeless.shipments.is_empty() && timeless.bad[1].why.contains("has no time"), "{:?}", timeless.bad);
+    }
+
+    #[test]
+    fn an_order_of_which_some_left_is_short_and_not_cancelled() {
+        let map = "order_number=1, sku=2, quantity=3, tracking_number=4, status=5";
+        let said = |content: &str| shipped(map, content);
+        let short = said("A,SKU-A,5,1Z1,shipped\nA,SKU-B,0,,closed\nB,SKU-A,0,,closed\n");
+        assert_eq!(short.cancelled, ["B"]);
+        assert_eq!(
+            short.shipments.iter().map(|one| (one.key.as_str(), one.is_final)).collect::<Vec<_>>(),
+            [("A", true)]
+        );
+        let unread = said("A,SKU-A,x,1Z1,shipped\nA,SKU-B,0,,closed\n");
+        assert_eq!((unread.cancelled.len(), unread.shipments.len(), unread.bad.len()), (0, 0, 1), "{unread:?}");
     }
 
     #[test]

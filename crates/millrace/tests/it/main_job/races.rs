@@ -8,6 +8,7 @@ use simulators::{
     brightpearl::NewLine,
     dsfx::{Dsfx, Handling, PlannedShipment},
     extensiv::{self, Dispatch},
+    faults::{Fault, FaultRule},
 };
 
 use crate::world::{ACCOUNT, CUSTOMER, Setup, Ships, WAREHOUSE, Warehouse, World};
@@ -256,6 +257,40 @@ async fn cancelled_in_the_last_moment_before_the_release() {
         })
         .await;
     assert_eq!(extensiv_order(&world, &key(unseen)).released_at, None);
+}
+
+fn release_is(world: &World, states: &[&str]) -> Result<(), String> {
+    let effects: Value = serde_json::from_str(&world.command(&["effects", "list", "--json"])).expect("effects as JSON");
+    let all = effects.as_array().or_else(|| effects["items"].as_array()).expect("a list");
+    let mut releases = all.iter().filter(|effect| effect["kind"] == "release_request");
+    let newest = releases.next().and_then(|effect| effect["state"].as_str()).unwrap_or_default();
+    if states.contains(&newest) { Ok(()) } else { Err(format!("the newest release is {newest:?}")) }
+}
+
+/// A release that failed, or of which nobody knows, stands in the way of no cancel, and is not tried again before that is answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cancelled_while_the_release_fails() {
+    let mut world = World::new(Setup { ships: Ships::Extensiv, told: true, ..Setup::default() }).await;
+    let Warehouse::Extensiv(running) = &world.warehouse else { panic!("an Extensiv warehouse") };
+    let faults = running.faults();
+    let on_release = |fault| FaultRule::new(fault).path_contains("/completer");
+    let rule = faults.add(on_release(Fault::Throttled));
+    let failed = one_row(&world, 0, 3);
+    world.start();
+    at_warehouse(&mut world, failed, &[key(failed)]).await;
+    world.until("the release was not sent", LIMIT, |world| release_is(world, &["not_sent"])).await;
+    cancel(&world, failed);
+    let ended = becomes(&mut world, failed, "cancelled", "accepted").await;
+    assert_eq!((outcome(&ended).as_str(), extensiv_order(&world, &key(failed)).released_at), ("accepted", None));
+
+    assert!(faults.remove(rule));
+    faults.add(on_release(Fault::TimeoutBeforeEffect { hold: Duration::from_secs(3) }));
+    let doubtful = one_row(&world, 1, 3);
+    at_warehouse(&mut world, doubtful, &[key(doubtful)]).await;
+    world.until("the release is unknown", LIMIT, |world| release_is(world, &["unknown", "probing"])).await;
+    cancel(&world, doubtful);
+    let ended = becomes(&mut world, doubtful, "cancelled", "accepted").await;
+    assert_eq!((outcome(&ended).as_str(), extensiv_order(&world, &key(doubtful)).released_at), ("accepted", None));
 }
 
 /// The watch for cancels keeps its own time, whatever the orders channel is told to do.
