@@ -73,9 +73,9 @@ pub(super) async fn fulfilled(
 ) -> Result<BTreeMap<i64, Decimal>, Failure> {
     let path = format!("warehouse-service/order/{order_id}/fulfilment-status");
     let rows: IdMap<wire::RowFulfilment> = match client.get(purpose, &path).await {
-        // Only the API's own word that there is none. Any other refusal says nothing of what a supplier sends, and taken for
-        // nothing it would have the goods sent a second time.
-        Err(failure) if failure.is_not_found() => return Ok(BTreeMap::new()),
+        // Only the API's own word that there is none, or no such thing. Any other refusal says nothing of what a supplier sends, and
+        // taken for nothing it would have the goods sent a second time.
+        Err(Failure::Refused { status: 404, code, .. }) if code == "CMNC-404" => return Ok(BTreeMap::new()),
         answer => answer?,
     };
     Ok(rows.0.into_iter().map(|(row_id, row)| (row_id, row.fulfilled.or_zero())).collect())

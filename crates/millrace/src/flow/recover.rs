@@ -125,6 +125,9 @@ async fn find_slice(
     let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
     let now = runtime.clock.now();
     let mut read = orders::read(runtime, &ids).await?;
+    // Nothing is sent by this: what would have been sent is held against what is there, and where a supplier's part cannot be read
+    // the two differ, which a person sees.
+    read.drop_ship_unread.clear();
     let author = runtime.source.own_contact().await?;
     report.unclear.extend(read.forgotten.iter().map(|note| {
         format!(
