@@ -123,12 +123,12 @@ impl<'a> Table<'a> {
     fn begins_with_names(&self, layout: &Layout) -> bool {
         let Some(first) = self.rows.first() else { return false };
         let titles: Vec<String> = first.cells.iter().map(|cell| folded(cell)).collect();
-        let is_named = |field: &&str| match layout.columns.get(*field) {
+        let is_named = |field: &str| match layout.columns.get(field) {
             Some(Column::Named(names)) => names.iter().any(|name| titles.contains(name)),
             Some(Column::At(_)) | None => false,
         };
         let is_number = |cell: &String| self.form.number(cell.trim()).is_some();
-        layout.required.iter().all(|field| is_named(&field)) && !first.cells.iter().any(is_number)
+        layout.required.iter().all(|field| is_named(field)) && !first.cells.iter().any(is_number)
     }
 
     fn take_trailer(&mut self, layout: &Layout) -> Result<(), String> {
