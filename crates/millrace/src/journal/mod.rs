@@ -119,7 +119,7 @@ fn handed_back<'a>(runtime: &Runtime, rows: impl IntoIterator<Item = &'a EffectR
     let now = turn.now(runtime);
     rows.into_iter()
         .map(|row| Settlement {
-            path: if row.state == EffectState::Probing { vec![EffectState::Unknown] } else { Vec::new() },
+            path: send::stay_path(row.state),
             next_at: Some(now),
             note: row.note.clone(),
             ..blank(row, "prepare", "gave its turn back", now)

@@ -105,7 +105,7 @@ pub(super) async fn send(
 }
 
 /// An effect being looked up that cannot be repeated yet goes back to *unknown*.
-fn stay_path(state: EffectState) -> Vec<EffectState> {
+pub(super) fn stay_path(state: EffectState) -> Vec<EffectState> {
     if state == EffectState::Probing { vec![EffectState::Unknown] } else { Vec::new() }
 }
 

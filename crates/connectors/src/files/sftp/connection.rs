@@ -173,7 +173,6 @@ impl From<Refusal> for FileError {
 }
 
 async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: &Farewell) -> Result<(), FileError> {
-    let mut attempt = Attempt { server, farewell, refused: false };
     let mut asks = true;
     if let Some(key) = &server.private_key {
         let key = decode_secret_key(key.expose(), None).map_err(|_| {
@@ -183,69 +182,46 @@ async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: 
             )
         })?;
         // Only RSA keys come in several signature forms; the newest that the server takes is used.
-        let hash = session.best_supported_rsa_hash().await.map_err(|error| attempt.broken(&error))?.flatten();
+        let hash = session
+            .best_supported_rsa_hash()
+            .await
+            .map_err(|error| broken_off(server, farewell, &error.to_string()))?
+            .flatten();
         let key = PrivateKeyWithHashAlg::new(Arc::new(key), hash);
         let answer = session.authenticate_publickey(&server.user, key).await;
-        match attempt.judge(session, answer)? {
+        match judge(server, session, farewell, answer)? {
             None => return Ok(()),
             Some(methods) => asks = methods.contains(&MethodKind::KeyboardInteractive),
         }
     }
     if let Some(password) = &server.password {
-        // That the key is not taken says nothing of the password.
-        attempt.refused = false;
         let answer = session.authenticate_password(&server.user, password.expose()).await;
-        match attempt.judge(session, answer)? {
+        match judge(server, session, farewell, answer)? {
             None => return Ok(()),
             Some(methods) => asks &= methods.contains(&MethodKind::KeyboardInteractive),
         }
-        if asks && answer_prompts(server, session, password).await.map_err(|error| attempt.broken(&error))? {
+        // The server has said no by now: that it ends the connection over the questions is no more than the end of that.
+        if asks && answer_prompts(server, session, password).await.unwrap_or(false) {
             return Ok(());
-        }
-        if session.is_closed() && !attempt.refused {
-            return Err(broken_off(server, farewell));
         }
     }
     Err(refused(server))
 }
 
-/// One sign-in, and whether the server has said no in it.
-struct Attempt<'a> {
-    server: &'a Server,
-    farewell: &'a Farewell,
-    refused: bool,
-}
-
-impl Attempt<'_> {
-    /// What an answer means: `None`, signed in; otherwise the methods that the server would take instead. A connection that is lost
-    /// meanwhile looks to the protocol library like a no that names no method.
-    fn judge(
-        &mut self,
-        session: &Handle<HostKeyCheck>,
-        answer: Result<AuthResult, russh::Error>,
-    ) -> Result<Option<MethodSet>, FileError> {
-        match answer.map_err(|error| self.broken(&error))? {
-            AuthResult::Success => Ok(None),
-            AuthResult::Failure { remaining_methods, .. } => {
-                if remaining_methods.is_empty() && session.is_closed() && !self.refused {
-                    return Err(broken_off(self.server, self.farewell));
-                }
-                self.refused = true;
-                Ok(Some(remaining_methods))
-            }
+/// What an answer means: `None`, signed in; otherwise the methods that the server would take instead. A connection that is lost
+/// meanwhile looks to the protocol library like a no that names no method.
+fn judge(
+    server: &Server,
+    session: &Handle<HostKeyCheck>,
+    farewell: &Farewell,
+    answer: Result<AuthResult, russh::Error>,
+) -> Result<Option<MethodSet>, FileError> {
+    match answer.map_err(|error| broken_off(server, farewell, &error.to_string()))? {
+        AuthResult::Success => Ok(None),
+        AuthResult::Failure { remaining_methods, .. } if remaining_methods.is_empty() && session.is_closed() => {
+            Err(broken_off(server, farewell, "the connection was lost"))
         }
-    }
-
-    /// A sign-in that ended with an error. After a no of the server's it is no more than its end.
-    fn broken(&self, error: &russh::Error) -> FileError {
-        if self.refused {
-            return refused(self.server);
-        }
-        let heard = self.farewell.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        match heard {
-            true => broken_off(self.server, self.farewell),
-            false => not_reached(self.server, &format!("it broke off the sign-in: {}", told_text(&error.to_string()))),
-        }
+        AuthResult::Failure { remaining_methods, .. } => Ok(Some(remaining_methods)),
     }
 }
 
@@ -267,7 +243,7 @@ fn refused(server: &Server) -> FileError {
 
 /// Why a sign-in ended with the connection: the server's own words, where they refuse it, or else nothing that says anything of
 /// the credentials.
-fn broken_off(server: &Server, farewell: &Farewell) -> FileError {
+fn broken_off(server: &Server, farewell: &Farewell, why: &str) -> FileError {
     match farewell.lock().unwrap_or_else(PoisonError::into_inner).take() {
         Some((true, words)) => FileError::new(
             FileErrorKind::Credentials,
@@ -277,7 +253,7 @@ fn broken_off(server: &Server, farewell: &Farewell) -> FileError {
             ),
         ),
         Some((false, words)) => not_reached(server, &format!("it broke off the sign-in: {words}")),
-        None => not_reached(server, "it broke off the sign-in"),
+        None => not_reached(server, &format!("it broke off the sign-in: {}", told_text(why))),
     }
 }
 
