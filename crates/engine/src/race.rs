@@ -5,6 +5,7 @@
 
 use std::{fmt, str::FromStr};
 
+use connect::EffectKind;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,16 @@ impl Outcome {
     /// Whether the warehouse's answer is known, from itself, from what left, or from a person who asked.
     pub fn answered(self) -> bool {
         matches!(self, Self::Accepted | Self::Partly | Self::TooLate)
+    }
+
+    /// Whether an effect of this kind that came to a standstill needs nobody any more: a cancel, once it is known what became of
+    /// the request, and a release, once the warehouse has cancelled what it would have released.
+    pub fn ends(self, kind: EffectKind) -> bool {
+        match kind {
+            EffectKind::CancelRequest => self.answered(),
+            EffectKind::ReleaseRequest => self == Self::Accepted,
+            _ => false,
+        }
     }
 }
 

@@ -207,15 +207,15 @@ impl Bundle {
     }
 
     pub(super) fn problem(&self, request: &RequestRow) -> Option<String> {
-        // A cancel that is stuck matters only as long as nobody knows what became of the request.
-        let answered = self.races.get(&request.id).is_some_and(|race| race.shown.outcome.answered());
+        let outcome = self.races.get(&request.id).map(|race| race.shown.outcome);
+        let answered = outcome.is_some_and(Outcome::answered);
         let of_effect = self
             .effects
             .iter()
             .find(|effect| {
                 effect.state.needs_person()
                     && effect.request.as_ref() == Some(&request.id)
-                    && !(answered && effect.kind == EffectKind::CancelRequest)
+                    && !outcome.is_some_and(|outcome| outcome.ends(effect.kind))
             })
             .map(|effect| format!("{}: {}", effect.title, effect.note));
         of_effect

@@ -74,8 +74,7 @@ fn next_steps(runtime: &Runtime, request: &RequestWork, wait_until: &mut Option<
         note_used |= !confirmed_nothing;
         earlier.push(&shipment.shipment);
     }
-    let answered = request.race.as_ref().is_some_and(|race| race.outcome.answered());
-    let matters = |step: &StepState| !(answered && step.kind == EffectKind::CancelRequest);
+    let matters = |step: &StepState| !request.race.as_ref().is_some_and(|race| race.outcome.ends(step.kind));
     if let Some(failed) = request.effects.iter().find(|step| step.state.needs_person() && matters(step)) {
         problem.get_or_insert_with(|| confirm::stopped(failed.kind, failed.state, &failed.note));
     }

@@ -51,9 +51,11 @@ pub(super) async fn probe(
     let after = turn.now(runtime);
     let mut settlements = Vec::new();
     let mut again = Vec::new();
-    // What is wanted no more is looked up until it is certain that it did not happen, and never sent to find out.
+    // What is wanted no more is looked up until it is certain that it did not happen, and never sent to find out. Where a repeat
+    // is safe, that is certain enough however often its outcome was unknown: should it be wanted again, it does no harm.
     let unwanted = gate::unwanted(runtime, &rows).await?;
-    let only_look = Policy { repeat_is_safe: false, ..*policy };
+    let survives_second_unknown = policy.survives_second_unknown || policy.repeat_is_safe;
+    let only_look = Policy { repeat_is_safe: false, survives_second_unknown, ..*policy };
     for (row, answer) in rows.into_iter().zip(answers) {
         let policy = if unwanted.contains(&row.id) { &only_look } else { policy };
         let step = after_probe(&turn.facts(runtime, &row), policy, &answer, after);
