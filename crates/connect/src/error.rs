@@ -42,6 +42,11 @@ impl ConnectorError {
         Self { kind, message: message.into() }
     }
 
+    /// A page in the place of an answer ([`crate::HttpResponse::is_page`]): it says nothing of what the service would have said.
+    pub fn page(what: &str, status: u16) -> Self {
+        Self::transient(format!("{what}: something on the way to the service answered {status} with a page"))
+    }
+
     /// Try again later.
     pub fn transient(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Transient, message)

@@ -67,6 +67,12 @@ impl HttpResponse {
         jiff::fmt::rfc2822::parse(self.header("date")?).ok().map(|zoned| zoned.timestamp())
     }
 
+    /// Whether its body is a page of HTML, as what stands in front of a service answers with: no word of the service's own, whatever
+    /// the status (reliability.md §14.1).
+    pub fn is_page(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"<")
+    }
+
     /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)

@@ -22,6 +22,8 @@ pub struct Patience {
     pub grace: Duration,
     /// What is new at the source waits so long for an import, which may keep to a schedule.
     pub import: Duration,
+    /// What the warehouse did waits so long to be read, which may keep to a schedule as well.
+    pub reading: Duration,
     /// A request may wait so long in the queue.
     pub queue: Duration,
     /// An effect may be unknown so long (J4).
@@ -31,14 +33,15 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// The product's own figures, all divided by the factor that other waits are divided by. `rest` is the longest that the orders
-    /// channel is meant to rest now. Nothing but what waits for that channel waits with it: what was sent and is not there is lost
-    /// at night as well.
-    pub fn new(rest: Duration, factor: u32) -> Self {
+    /// The product's own figures, all divided by the factor that other waits are divided by. `orders` and `shipments` are the longest
+    /// that these channels are meant to rest now. Nothing but what waits for such a channel waits with it: what was sent and is not
+    /// there is lost at night as well.
+    pub fn new(orders: Duration, shipments: Duration, factor: u32) -> Self {
         let factor = factor.max(1);
         Self {
             grace: Duration::from_secs(300) / factor,
-            import: Duration::from_secs(300).max(rest * 3) / factor,
+            import: Duration::from_secs(300).max(orders * 3) / factor,
+            reading: Duration::from_secs(300).max(shipments * 3) / factor,
             queue: Duration::from_secs(3_600) / factor,
             unknown: Duration::from_secs(900) / factor,
             telling: Duration::from_secs(3_600) / factor,

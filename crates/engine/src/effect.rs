@@ -178,6 +178,12 @@ impl Policy {
         let doublings = attempt.saturating_sub(1).min(16);
         self.pause.saturating_mul(1 << doublings).min(self.longest_pause)
     }
+
+    /// The pause before something that cannot go yet is looked at again, after so many looks: soon at first and ever more seldom,
+    /// a small part of what it has waited already.
+    pub fn pause_while_waiting(&self, looks: u32) -> Duration {
+        self.pause.saturating_mul(looks / 4 + 2).min(self.longest_pause)
+    }
 }
 
 /// What an outcome leads to.

@@ -302,7 +302,7 @@ fn refused_log_in(gateway: &Gateway, email: &str, answer: &HttpResponse) -> Fail
         None => format!("HTTP {}", answer.status),
     };
     let remedy = match answer.status {
-        status @ 400..=499 if envelope::is_page(&answer.body) => {
+        status @ 400..=499 if answer.is_page() => {
             return Failure::Outage(format!(
                 "{place} answered the log-in with HTTP {status} and a page, as a server in front of Brightpearl does. \
                  If it stays so, check the Account ID and the Datacenter Code"

@@ -351,7 +351,7 @@ impl Client {
                 envelope::response(&answer.body).map_err(|error| Failure::Unreadable(error.to_string()))
             }
             // A page is the word of something in front of Brightpearl, which knows nothing of tokens.
-            (401, _) if !envelope::is_page(&answer.body) => Err(Failure::TokenRefused(format!(
+            (401, _) if !answer.is_page() => Err(Failure::TokenRefused(format!(
                 "{} does not accept the credentials (401). Check the API user's e-mail and password, or the app's reference \
                  and token, and that the account lives at this datacentre; where access was granted by OAuth, connect the \
                  store again. Then test the connection.",

@@ -64,11 +64,6 @@ pub(super) fn plain_text(body: &[u8]) -> Option<String> {
     response::<String>(body).ok()
 }
 
-/// Whether a body is a page of HTML, as servers in front of the API answer with (brightpearl-api.md §4.2).
-pub(super) fn is_page(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"<")
-}
-
 /// Codes by which Brightpearl says that it did not take a call in, whatever HTTP status it gives them: some mistakes in
 /// a call are answered 500. `CMNU-003`, its word for an unexpected failure, is not among them, since then nothing is
 /// known.

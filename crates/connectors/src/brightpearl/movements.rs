@@ -70,7 +70,9 @@ pub(super) async fn since(
 
 fn movement(row: &[Value]) -> Option<StockMovement> {
     let [_, product, quantity, note, code, order, cleared, quarantine, at] = row else { return None };
-    if cleared.as_bool() == Some(false) || quarantine.as_bool() == Some(true) {
+    // Goods on a note move when it is shipped or received. A correction is one from the start, and its marker must be found.
+    let waits = cleared.as_bool() == Some(false) && code.as_str() != Some("SC");
+    if waits || quarantine.as_bool() == Some(true) {
         return None;
     }
     Some(StockMovement {
@@ -193,6 +195,7 @@ mod tests {
         assert_eq!(movement(&row("GI", json!(6), true)), None);
         assert_eq!(movement(&with("GO", json!(6), json!(false), false)), None);
         assert!(movement(&with("GO", json!(6), json!(null), false)).is_some(), "it need not say");
+        assert!(movement(&with("SC", json!(null), json!(false), false)).is_some(), "its marker must be found");
         assert_eq!(movement(&[json!(1)]), None);
     }
 

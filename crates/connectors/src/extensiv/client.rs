@@ -265,6 +265,7 @@ fn read_outcome(what: &str, response: HttpResponse) -> Result<HttpResponse, Conn
     };
     match response.status {
         200..300 => Ok(response),
+        status if response.is_page() => Err(ConnectorError::page(what, status)),
         401 => {
             Err(ConnectorError::credentials(format!("{what}: the service does not accept its own token: {}", told())))
         }
@@ -303,6 +304,7 @@ fn token_outcome(response: &HttpResponse) -> Result<(Secret, Duration), Connecto
                 _ => Err(ConnectorError::unexpected("the sign-in gave no token with its life")),
             }
         }
+        status if response.is_page() => Err(ConnectorError::page("the sign-in", status)),
         400 | 401 | 403 => Err(ConnectorError::credentials(format!(
             "the warehouse refused the sign-in: {}. Check Client ID, Client Secret, User Login ID and TPL Key",
             shortened(said)

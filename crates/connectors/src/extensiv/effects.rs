@@ -340,11 +340,18 @@ fn gone(target: &Target) -> Probe {
 
 /// How far cancelling has come. `found`: everything under the key, with what was split off it.
 fn end(target: &Target, order: &Order, found: &[Order]) -> Probe {
-    let parts = || found.iter().filter(|other| other.reference_num != target.key);
+    let parts = || found.iter().filter(|other| other.read_only.order_id != target.order_id);
     // A part that still can leave speaks for the whole, whatever became of what it was split off.
-    if let Some(split) = parts().find(|part| !part.is_cancelled() && !part.is_closed()) {
-        let difference = format!("the warehouse has split it ({}): ask it to cancel each part", split.reference_num);
-        return Probe::Different { reference: reference(split), difference };
+    if let Some(open) = parts().find(|part| !part.is_cancelled() && !part.is_closed()) {
+        let difference = if open.reference_num == target.key {
+            format!(
+                "the warehouse has it a second time, as {}: ask it to cancel that one, too",
+                open.read_only.order_id
+            )
+        } else {
+            format!("the warehouse has split it ({}): ask it to cancel each part", open.reference_num)
+        };
+        return Probe::Different { reference: reference(open), difference };
     }
     if order.is_cancelled() {
         let some_left = parts().any(|part| !part.is_cancelled());
@@ -541,6 +548,13 @@ mod tests {
             };
             assert_eq!(said, expected, "{found:?}");
         }
+        // A second one under the same number that nobody cancelled.
+        let found = [order(1, "K", cancelled), order(3, "K", open)];
+        let said = end(&target, &found[0], &found);
+        assert!(
+            matches!(&said, Probe::Different { difference, .. } if difference.contains("a second time")),
+            "{said:?}"
+        );
     }
 
     #[test]

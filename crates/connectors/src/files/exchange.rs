@@ -127,12 +127,15 @@ impl Incoming {
         // that was cut short would be acted upon. And what is missing from a count that names everything would be gone.
         // A delivery that is called by its tracking number or its file would be another one when the whole file comes.
         let is_named = ["shipment_id", "shipped_at"].iter().any(|field| self.shipments.layout.has(field));
-        let may_be_used = match self.is_shipments(name) {
-            true => is_named || !self.may_be_cut_short(name, content),
-            false => !self.full_snapshot && !self.may_be_cut_short(name, content),
-        };
-        let readable = may_be_used
-            && Table::read(content, self.layout(name), &self.form).is_ok_and(|table| table.last_row_is_read());
+        let readable = Table::read(content, self.layout(name), &self.form).is_ok_and(|table| {
+            // Cut short, these would speak of another delivery, another order or other goods.
+            let names = || table.last_cell_is_of(&["shipment_id", "shipped_at", "order_number", "sku"]);
+            let may_be_used = match self.is_shipments(name) {
+                true => !self.may_be_cut_short(name, content) || is_named && !names(),
+                false => !self.full_snapshot && !self.may_be_cut_short(name, content),
+            };
+            may_be_used && table.last_row_is_read()
+        });
         let lines = content.iter().filter(|byte| **byte == b'\n').count() + 1;
         Err(Unended { why: format!("its last line ({lines}) is not ended"), readable })
     }

@@ -173,6 +173,7 @@ impl Client {
         let told = || said(&response.body).unwrap_or_else(|| shortened(&String::from_utf8_lossy(&response.body)));
         match response.status {
             200..300 => Ok(response),
+            status if response.is_page() => Err(ConnectorError::page(what, status)),
             401 => Err(match &self.sign_in {
                 SignIn::Key(_) => refused_for_good(),
                 SignIn::User { .. } => {
@@ -236,6 +237,7 @@ fn given_key(response: &HttpResponse) -> Result<Secret, ConnectorError> {
             Ok(Value::Null) => Err(wrong_password("it gave no key")),
             _ => Err(ConnectorError::unexpected("the sign-in gave no key")),
         },
+        status if response.is_page() => Err(ConnectorError::page("the sign-in", status)),
         400 | 401 | 403 => Err(wrong_password(&told())),
         429 => Err(ConnectorError::new(
             ErrorKind::RateLimited { retry_after: retry_after(response) },

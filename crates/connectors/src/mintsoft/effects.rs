@@ -284,6 +284,7 @@ fn end(order_id: i64, found: &[Order], statuses: &Statuses) -> Probe {
         sorted
     });
     let some = |word: &str| by_standing.get(word).map(Vec::as_slice).unwrap_or_default();
+    let parts = found.iter().filter_map(|order| order.number_of_parts).max().unwrap_or(1);
     match (some("open"), some("despatched").first(), some("cancelled").first()) {
         ([only], _, _) if only.id == order_id => Probe::Absent,
         ([first, ..], _, _) => Probe::Different {
@@ -291,6 +292,14 @@ fn end(order_id: i64, found: &[Order], statuses: &Statuses) -> Probe {
             difference: format!(
                 "the warehouse has split it (order {} goes on by itself): ask it to cancel each part",
                 first.id
+            ),
+        },
+        // What is not shown may go on.
+        ([], _, _) if i64::try_from(found.len()).is_ok_and(|shown| 0 < shown && shown < parts) => Probe::Different {
+            reference: RemoteRef::new(order_id.to_string()),
+            difference: format!(
+                "the warehouse has split it into {parts} parts and shows {} of them: ask it what becomes of the others",
+                found.len()
             ),
         },
         ([], Some(left), Some(_)) => Probe::Equal(reference(left, statuses).with("outcome", "partly")),

@@ -107,6 +107,7 @@ impl Client {
                 continue;
             }
             match (response.status, judged(&response)) {
+                (status @ 300.., _) if response.is_page() => return Err(ConnectorError::page(what, status)),
                 (401, _) => {
                     return Err(ConnectorError::credentials(format!(
                         "{what}: the service does not accept its own token: {}",
@@ -277,6 +278,7 @@ fn given(response: &HttpResponse) -> Result<Given, ConnectorError> {
             }),
             _ => Err(ConnectorError::unexpected("the sign-in gave no token with its life")),
         },
+        status if response.is_page() => Err(ConnectorError::page("the sign-in", status)),
         400 | 401 | 403 => Err(refused(&told())),
         status => Err(ConnectorError::transient(format!("the sign-in answered {status}: {}", told()))),
     }

@@ -10,15 +10,12 @@ use super::{
     wire::{Content, Contents, Label, Line, Order, filled, utc},
 };
 
-/// What is told of a shipment that was taken back.
-pub(super) const VOIDED: &str = "every label of it was voided. If the order source was told that it left, that cannot be taken back \
-                                 there: look at both";
-
-/// What was shipped, and what of it cannot be used: the shipment's id, and why.
+/// What was shipped, by the shipment's id what of it cannot be used, and why, and what was taken back.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Left {
     pub(super) shipments: Vec<Shipment>,
     pub(super) unusable: Vec<(String, String)>,
+    pub(super) voided: Vec<String>,
 }
 
 /// Everything that left of an order. No shipment says that it is the last, which may change after it was told: how the order
@@ -28,7 +25,7 @@ pub(super) fn left(order: &Order) -> Left {
     for contents in order.shipments() {
         let id = contents.head.id.clone();
         if contents.head.is_void() {
-            left.unusable.push((id, VOIDED.to_owned()));
+            left.voided.push(id);
         } else if contents.head.has_left() {
             match shipment(order, contents) {
                 Ok(shipment) => left.shipments.push(shipment),

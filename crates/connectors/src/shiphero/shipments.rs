@@ -20,7 +20,7 @@ use super::{
     client::Purpose,
     documents::{ACCOUNT, CHANGED, LEFT},
     effects::AT_ONCE,
-    goods::{Left, VOIDED, left},
+    goods::{Left, left},
     wire::{Head, ShipmentHead, filled, typed, utc},
 };
 use crate::{times::can_go_on_from, unusable::unusable};
@@ -169,7 +169,7 @@ impl ShipHero {
                     order.print.push_str(&row.to_string());
                 }
                 // The words of a label's status are not published, and what was asked for is: it is voided, whatever they are.
-                (Ok(shipment), Some(id)) => read.rejected.push(unusable_of(&shipment.id, id, VOIDED, key_in(&row))),
+                (Ok(shipment), Some(id)) => read.rejected.push(voided_of(&shipment.id, id, key_in(&row))),
                 (Ok(_), None) => read.rejected.push(rejected(&row, "it does not name its order")),
                 (Err(error), _) => read.rejected.push(rejected(&row, &error.message)),
             }
@@ -243,7 +243,7 @@ fn time_of(row: &Value, field: &str, at: Option<Timestamp>) -> Result<Timestamp,
 fn take(read: &mut ShipmentPage, id: &str, told: Told) {
     read.shipments.extend(told.left.shipments);
     // What a person has to look at first has not been told: the order is not over.
-    let open = !told.left.unusable.is_empty();
+    let open = !told.left.unusable.is_empty() || !told.left.voided.is_empty();
     let key = told.state.as_ref().map(|(key, _)| key.clone());
     read.states.extend(told.state.map(|(key, state)| match state {
         RequestState::Finished if open => (key, RequestState::Working),
@@ -252,11 +252,20 @@ fn take(read: &mut ShipmentPage, id: &str, told: Told) {
     for (shipment, why) in told.left.unusable {
         read.rejected.push(unusable_of(&shipment, id, &why, key.clone()));
     }
+    for shipment in told.left.voided {
+        read.rejected.push(voided_of(&shipment, id, key.clone()));
+    }
 }
 
 /// The same whichever list it was seen in: what is known is told once.
 fn unusable_of(shipment: &str, order: &str, why: &str, key: Option<String>) -> RejectedInput {
     RejectedInput { key, ..rejected(&json!({ "id": shipment, "order_id": order }), why) }
+}
+
+/// A shipment that was taken back. It says that goods did not leave, so that no count of stock waits for a person to look at it.
+fn voided_of(shipment: &str, order: &str, key: Option<String>) -> RejectedInput {
+    let why = "it was voided. If the order source was told that it left, that cannot be taken back there: look at both";
+    RejectedInput { beside: true, ..unusable_of(shipment, order, why, key) }
 }
 
 /// What the order of a row was made under, also of one that cannot be read as a whole. Told as [`Head::key`] tells it.

@@ -50,6 +50,14 @@ pub(super) fn in_error(_: &Set) -> Option<&'static str> {
     Some(IN_ERROR)
 }
 
+/// The same where none of the stock of a file is used. Other sets are the other channel's to use.
+pub(super) fn stock_in_error(set: &Set) -> Option<&'static str> {
+    match set.code.as_str() {
+        "846" | "947" => Some(IN_ERROR),
+        _ => unread(set),
+    }
+}
+
 /// The same for the stock channel, by which the stock of a file is used whole or not at all: a set is rejected for what is wrong
 /// with its own file, since nothing of that was used. Other sets of its groups are the other channel's to use.
 pub(super) fn unread_stock(interchange: &Interchange, used: bool) -> impl Fn(&Set) -> Option<&'static str> {

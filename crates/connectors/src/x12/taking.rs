@@ -4,7 +4,7 @@ use connect::{Inbound, Receipt, Reception, RejectedInput, RequestState, Shipment
 
 use super::{
     acknowledgement::{Acknowledgement, InterchangeAcknowledgement, Verdict},
-    answering::{Fate, in_error, unread, unread_stock},
+    answering::{Fate, in_error, stock_in_error, unread, unread_stock},
     channel::{Concern, concern},
     finding::{Broken, Finding},
     incoming::{Said, UNKNOWN_VERSION},
@@ -67,8 +67,9 @@ impl Profile {
         }
         opened.interchanges.iter().for_each(|one| note(one, &one.findings));
         if let Some(broken) = &opened.broken {
-            let refusals =
-                opened.judged().flat_map(|(one, fault)| self.refusals(one, |_| true, fault.unwrap_or(broken), memory));
+            let refusals = opened
+                .judged()
+                .flat_map(|(one, fault)| self.refusals(one, |_| true, in_error, fault.unwrap_or(broken), memory));
             page.letters.answers.extend(refusals);
             let aside = set_aside(file.taken(), std::slice::from_ref(broken));
             page.rejected.push(RejectedInput { beside: !is_x12(&file.content), ..aside });
@@ -82,7 +83,7 @@ impl Profile {
         let any_left = opened.judged().any(|(one, fault)| !one.holds_others() && fault.is_none());
         let whole = asides.len() == standings.len() && !any_left;
         for (interchange, broken) in standings.iter().filter_map(|(one, standing)| Some((one, standing.aside()?))) {
-            page.letters.answers.extend(self.refusals(interchange, |_| true, broken, memory));
+            page.letters.answers.extend(self.refusals(interchange, |_| true, in_error, broken, memory));
         }
         if whole {
             page.rejected.push(set_aside(file.taken(), &asides));
@@ -227,7 +228,13 @@ impl Profile {
         if let Some(broken) = opened.broken.clone().or_else(|| self.leniency.of_stock(usable)) {
             for (interchange, fault) in &judged {
                 let why = fault.unwrap_or(&broken);
-                page.letters.answers.extend(self.refusals(interchange, Group::holds_stock, why, memory));
+                page.letters.answers.extend(self.refusals(
+                    interchange,
+                    Group::holds_stock,
+                    stock_in_error,
+                    why,
+                    memory,
+                ));
             }
             return stock_aside(opened, judged.iter().map(|(one, _)| *one), &[broken], page);
         }
@@ -247,7 +254,7 @@ impl Profile {
             }
         }
         for (interchange, broken) in &asides {
-            page.letters.answers.extend(self.refusals(interchange, Group::holds_stock, broken, memory));
+            page.letters.answers.extend(self.refusals(interchange, Group::holds_stock, stock_in_error, broken, memory));
         }
         let words: Vec<Broken> = asides.iter().map(|(_, broken)| broken.clone()).collect();
         // What a whole count lacks is gone: one that may be part of another one takes that with it.
@@ -327,17 +334,18 @@ impl Profile {
     }
 
     /// What is said of an interchange that nothing is used of: of what is of an unknown version that it is, and of what is not used
-    /// by agreement that it is in error. A sender whom nobody knows, and a test in production, are told nothing.
+    /// by agreement that these sets are in error. A sender whom nobody knows, and a test in production, are told nothing.
     fn refusals(
         &self,
         interchange: &Interchange,
         ours: fn(&Group) -> bool,
+        by_agreement: fn(&Set) -> Option<&'static str>,
         broken: &Broken,
         memory: &Memory,
     ) -> Vec<connect::EffectDraft> {
         match broken.note {
             UNKNOWN_VERSION => self.answers(interchange, ours, Fate::UnknownVersion, memory.now),
-            BY_AGREEMENT => self.answers(interchange, ours, Fate::Read(&in_error), memory.now),
+            BY_AGREEMENT => self.answers(interchange, ours, Fate::Read(&by_agreement), memory.now),
             _ => Vec::new(),
         }
     }

@@ -321,6 +321,19 @@ async fn a_last_line_without_an_end_is_waited_for_and_then_used() {
     bare.clock.pass(Duration::from_secs(300));
     let page = bare.connector.shipments(&FeedCursor::default()).await.unwrap();
     assert_eq!((page.shipments.len(), page.taken.len(), page.rejected.len()), (1, 1, 0), "{page:?}");
+    // Where the last cell names the delivery, the order or the goods, a shorter one would be another.
+    for (columns, row) in [
+        ("shipment_id=1, order_number=2, quantity=3, sku=4", "D1;A;5;SKU-A"),
+        ("shipment_id=1, sku=2, quantity=3, order_number=4", "D1;SKU-A;5;A"),
+        ("order_number=1, sku=2, quantity=3, shipment_id=4", "A;SKU-A;5;D1"),
+    ] {
+        let names = Exchange::by_folder(&[("shipment_has_header", "false"), ("shipment_columns", columns)]);
+        names.put("shp_1.csv", row);
+        assert_eq!(names.shipments().await.rejected, []);
+        names.clock.pass(Duration::from_secs(700));
+        let page = names.connector.shipments(&FeedCursor::default()).await.unwrap();
+        assert!(page.shipments.is_empty() && page.rejected[0].reason.contains("cut off"), "{columns}: {page:?}");
+    }
     // A row without all its columns never is whole, and a figure of a count is not taken for a shorter one.
     let cut = Exchange::by_folder(&[]);
     cut.put("shp_1.csv", format!("{SHIPPED}D1;A;23.11.2026 07:00:00;UPS;Ground;1;1Z1;1;SKU-A;5"));

@@ -754,6 +754,13 @@ async fn failed_calls_are_sorted_by_what_to_do() {
     ] {
         assert_eq!(stock_of(vec![token(), answer(status, "text")]).await.0.unwrap_err().kind, kind, "{status}");
     }
+    // What stands in front of the service says nothing of credentials, nor of what there is.
+    for status in [400, 401, 403, 404] {
+        let page = || answer(status, "<html>");
+        let stock = stock_of(vec![token(), page(), token(), page()]).await;
+        assert_eq!(stock.0.unwrap_err().kind, ErrorKind::Transient, "{status}");
+        assert_eq!(stock_of(vec![page()]).await.0.unwrap_err().kind, ErrorKind::Transient, "the sign-in: {status}");
+    }
     let twice = vec![token(), answer(401, ""), token(), answer(401, "")];
     assert_eq!(stock_of(twice).await.0.unwrap_err().kind, ErrorKind::Credentials);
     let lost = vec![token(), Err(TransportError::Unknown("reset".to_owned()))];

@@ -285,6 +285,25 @@ async fn cancelling_ends_as_the_warehouse_has_it() {
     assert_eq!(site.warehouse.plan_release("K", &RemoteRef::new("1")), None);
 }
 
+/// What is not shown of a split order may go on, whatever became of the part that is.
+#[tokio::test]
+async fn a_cancel_has_not_ended_while_a_part_is_not_shown() {
+    let site = Site::new(Switches { search_finds_parts: false, ..Switches::default() }).await;
+    let (_, whole) = site.order("BPacme-O1").await;
+    let part = site.handle().split(whole, &BTreeMap::from([("SKU-A".to_owned(), 5)])).expect("a part");
+    assert!(site.handle().cancel(whole));
+    let nothing = Fault::Answer { status: 200, headers: BTreeMap::new(), body: "[]".to_owned() };
+    let rule = site.simulator.faults().add(FaultRule::new(nothing).path_contains("/Splits"));
+    let cancel = site.plan_cancel("BPacme-O1", &RemoteRef::new(whole.to_string()));
+    let found = site.prepare(&cancel).await;
+    assert!(
+        matches!(&found, Prepared::Found(Probe::Different { difference, .. }) if difference.contains("shows 1 of them")),
+        "{found:?}"
+    );
+    assert!(site.simulator.faults().remove(rule) && site.handle().cancel(part));
+    assert!(matches!(site.prepare(&cancel).await, Prepared::Found(Probe::Equal(_))));
+}
+
 /// Mintsoft's cancel has no condition, and what was accepted may go again at once.
 #[tokio::test]
 async fn a_yes_to_a_cancel_counts_once_the_order_says_so() {

@@ -13,6 +13,10 @@ use std::{
 
 use connect::{FileErrorKind, FileLocation, FileStore, FileStores as _, Guard, Renamed, Secret, Waits};
 use connectors::files::Files;
+use russh::{
+    MethodKind, MethodSet,
+    server::{Auth, Config, Handler, Response, run_stream},
+};
 use simulators::{
     openssh::OpenSsh,
     proxy::{Disturbance, Proxy, Way},
@@ -320,6 +324,68 @@ async fn a_line_that_breaks_during_the_sign_in_refuses_nobody() {
     }
     assert!(refused.is_empty(), "{refused:#?}");
     assert!(broke > 10, "the line broke {broke} sign-ins");
+}
+
+/// A server that takes the password as the answer to a question only, and then says no or breaks off.
+#[derive(Clone, Copy)]
+struct Asks {
+    breaks_off: bool,
+}
+
+impl Handler for Asks {
+    type Error = russh::Error;
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _user: &str,
+        _submethods: &str,
+        response: Option<Response<'a>>,
+    ) -> Result<Auth, Self::Error> {
+        match response {
+            None => Ok(Auth::Partial {
+                name: "".into(),
+                instructions: "".into(),
+                prompts: vec![("Password: ".into(), false)].into(),
+            }),
+            Some(_) if self.breaks_off => Err(russh::Error::Disconnect),
+            Some(_) => Ok(Auth::reject()),
+        }
+    }
+}
+
+/// Where only questions are asked, nothing has been said of the password before they are answered.
+#[tokio::test]
+async fn a_line_that_breaks_over_the_questions_refuses_nobody() {
+    let place = Place::new();
+    let key = russh::keys::decode_secret_key(&place.server.private_key(), None).unwrap();
+    let host_key = key.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
+    for (breaks_off, expected) in [(true, FileErrorKind::NotReached), (false, FileErrorKind::Credentials)] {
+        let config = Arc::new(Config {
+            methods: MethodSet::from(&[MethodKind::KeyboardInteractive][..]),
+            auth_rejection_time: Duration::ZERO,
+            keys: vec![key.clone()],
+            ..Config::default()
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let session = run_stream(Arc::clone(&config), client, Asks { breaks_off }).await.unwrap();
+                tokio::spawn(session);
+            }
+        });
+        let store = Files::new(Waits::default(), Guard::stand_ins()).open(FileLocation::Sftp {
+            host: "127.0.0.1".to_owned(),
+            port,
+            user: "someone".to_owned(),
+            password: Some(Secret::new("a password")),
+            private_key: None,
+            host_key: Some(host_key.clone()),
+            root: "/".to_owned(),
+        });
+        let error = store.list("in").await.unwrap_err();
+        assert_eq!(error.kind, expected, "{error}");
+    }
 }
 
 #[tokio::test]

@@ -481,6 +481,7 @@ async fn what_is_voided_later_is_told_within_the_hour() {
     let page = site.warehouse.shipments(&cursor).await.unwrap();
     let [rejected] = page.rejected.as_slice() else { panic!("one: {page:?}") };
     assert!(rejected.reason.contains("voided") && rejected.key.as_deref() == Some("BPacme-O1"), "{rejected:?}");
+    assert!(rejected.beside, "no count of stock waits for it");
     assert!(page.shipments.is_empty(), "{page:?}");
     // An hour later it says the same, to the letter, so that it is known; in between nobody asks.
     assert_eq!(site.warehouse.shipments(&cursor).await.unwrap().rejected, []);

@@ -13,6 +13,7 @@ use crate::{
 const PATIENCE: Patience = Patience {
     grace: Duration::from_secs(300),
     import: Duration::from_secs(300),
+    reading: Duration::from_secs(300),
     queue: Duration::from_secs(3_600),
     unknown: Duration::from_secs(900),
     telling: Duration::from_secs(3_600),
@@ -22,7 +23,7 @@ const PATIENCE: Patience = Patience {
 /// weekend as well.
 #[test]
 fn a_schedule_delays_imports_only() {
-    let weekend = Patience::new(Duration::from_secs(64 * 3_600), 1);
+    let weekend = Patience::new(Duration::from_secs(64 * 3_600), Duration::ZERO, 1);
     let lost = Request { seen: Some(None), ..sent() };
     assert_eq!(place(&facts(Some(known(vec![lost]))), &weekend, minutes(6)).lost, Some(Lost::NotAtWarehouse));
     let new = facts(None);
@@ -157,11 +158,13 @@ fn the_worst_part_says_where_the_whole_is() {
 fn names_are_told_apart() {
     let names: BTreeSet<&str> = Bucket::ALL.iter().map(|bucket| bucket.as_str()).collect();
     assert_eq!(names.len(), Bucket::ALL.len());
-    let slow = Patience::new(Duration::from_secs(600), 10);
+    let slow = Patience::new(Duration::from_secs(600), Duration::from_secs(1_200), 10);
     assert_eq!(slow.import, Duration::from_secs(180), "three runs of a slow channel, divided like every wait");
+    assert_eq!(slow.reading, Duration::from_secs(360), "of its own channel");
     assert_eq!(slow.grace, Duration::from_secs(30), "for what waits for no channel");
-    let usual = Patience::new(Duration::from_secs(60), 1);
-    assert_eq!((usual.grace, usual.import), (Duration::from_secs(300), Duration::from_secs(300)));
+    let usual = Patience::new(Duration::from_secs(60), Duration::from_secs(60), 1);
+    let five_minutes = Duration::from_secs(300);
+    assert_eq!((usual.grace, usual.import, usual.reading), (five_minutes, five_minutes, five_minutes));
 }
 
 fn any_request() -> impl Strategy<Value = Request> {

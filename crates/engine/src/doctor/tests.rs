@@ -19,7 +19,7 @@ use crate::{
 const AUTHOR: i64 = 4;
 
 fn patience() -> Patience {
-    Patience::new(Duration::from_secs(60), 1)
+    Patience::new(Duration::from_secs(60), Duration::from_secs(60), 1)
 }
 
 fn start() -> Timestamp {

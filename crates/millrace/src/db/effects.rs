@@ -59,7 +59,8 @@ macro_rules! unclear {
 /// was never sent, or of which it is certain that it did nothing and nothing of it is on its way, lets later ones pass while it
 /// cannot go itself: its time has not come, its order is held or unclear, its side is paused, or it is another connection's,
 /// which may be switched off. Otherwise one that waits for a later one (a note that takes its place in the order) would wait
-/// for ever: so does a release that waits for the cancel of its order, however its last try failed. Nothing of an unclear order goes to the warehouse before a person has decided about it.
+/// for ever: so does a release that certainly did nothing and waits for the cancel of its order. Nothing of an unclear order goes to
+/// the warehouse before a person has decided about it.
 const FREE: &str = concat!(
     "(e.state = 'unknown' OR NOT EXISTS (SELECT 1 FROM effect AS p
         WHERE p.tenant = e.tenant AND p.lane = e.lane AND p.id < e.id

@@ -48,6 +48,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (33, "written", include_str!("../../migrations/sqlite/0033_written.sql")),
     (34, "kind_state", include_str!("../../migrations/sqlite/0034_kind_state.sql")),
     (35, "stuck", include_str!("../../migrations/sqlite/0035_stuck.sql")),
+    (36, "trimmed_calls", include_str!("../../migrations/sqlite/0036_trimmed_calls.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -85,6 +86,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (33, "written", include_str!("../../migrations/postgres/0033_written.sql")),
     (34, "kind_state", include_str!("../../migrations/postgres/0034_kind_state.sql")),
     (35, "stuck", include_str!("../../migrations/postgres/0035_stuck.sql")),
+    (36, "trimmed_calls", include_str!("../../migrations/postgres/0036_trimmed_calls.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

@@ -56,8 +56,9 @@ pub(super) async fn views(tx: &mut Tx, scope: &Scope, order: &OrderId) -> R<Vec<
 }
 
 impl Database {
-    /// The edits of these orders, by the source's order id; those that were never edited are left out.
-    pub async fn editions(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<BTreeMap<i64, Edition>> {
+    /// The edits of these orders, by the source's order id, and the database's time of this; those that were never edited are left
+    /// out.
+    pub async fn editions(&self, key: &ConnectionKey, order_ids: &[i64]) -> R<(BTreeMap<i64, Edition>, Timestamp)> {
         let (key, order_ids) = (key.clone(), order_ids.to_vec());
         self.read(&key.clone(), "editions", move |tx| {
             Box::pin(async move {
@@ -90,7 +91,7 @@ impl Database {
                         edition.edits.push(edit(row, 1)?);
                     }
                 }
-                Ok(editions)
+                Ok((editions, tx.now))
             })
         })
         .await

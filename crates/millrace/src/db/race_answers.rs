@@ -9,6 +9,7 @@ use engine::{
     race::{Answer, CancelStep, Outcome, What},
     settings::OnChange,
 };
+use jiff::Timestamp;
 
 use super::{
     ConnectionKey, Database, DbError, R, RaceStepView, Scope, audit,
@@ -130,8 +131,9 @@ impl Database {
     }
 
     /// The order's status moved back from *cancelled*. What the warehouse had not been asked yet is not asked any more; what it
-    /// has cancelled is retired. Whether nothing of the order is at the warehouse now, so that it is planned anew.
-    pub async fn take_back_cancel(&self, key: &ConnectionKey, order_id: i64) -> R<bool> {
+    /// has cancelled is retired. Whether nothing of the order is at the warehouse now, so that it is planned anew. A cancel that was
+    /// asked for after `as_of`, when the order was read, is newer than that status and stays.
+    pub async fn take_back_cancel(&self, key: &ConnectionKey, order_id: i64, as_of: Timestamp) -> R<bool> {
         let key = key.clone();
         self.write(&key.clone(), "take_back_cancel", move |tx| {
             Box::pin(async move {
@@ -142,7 +144,10 @@ impl Database {
                     .filter(|request| {
                         request.live
                             && bundle.races.get(&request.id).is_some_and(|race| {
-                                race.shown.what == What::Cancel && race.origin == WishOrigin::Status && !race.withdrawn
+                                race.shown.what == What::Cancel
+                                    && race.origin == WishOrigin::Status
+                                    && !race.withdrawn
+                                    && race.asked_at <= as_of
                             })
                     })
                     .cloned()
@@ -162,11 +167,13 @@ impl Database {
     }
 
     /// Keeps how what was sent of an order differs from what is wanted now. `differences` is by key and complete: what is not
-    /// in it does not differ any more. Whether something new was noticed.
+    /// in it does not differ any more. Whether something new was noticed. What was asked for after `as_of`, when the order was read,
+    /// is newer than that and stays as it is.
     pub async fn note_changes(
         &self,
         key: &ConnectionKey,
         order_id: i64,
+        as_of: Timestamp,
         differences: BTreeMap<String, Difference>,
         policy: OnChange,
         patience: &Patience,
@@ -178,6 +185,9 @@ impl Database {
                 let mut new = false;
                 for request in open(&bundle) {
                     let race = bundle.races.get(&request.id);
+                    if race.is_some_and(|race| race.asked_at > as_of) {
+                        continue;
+                    }
                     match differences.get(&request.key) {
                         Some(difference) => {
                             new |= changed(tx, &key.scope, request, race, difference, policy, &patience).await?;

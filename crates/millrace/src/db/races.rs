@@ -271,6 +271,7 @@ async fn keep_outcome(
     race.shown.words.clone_from(&words);
     race.outcome_at = now;
     let (order, what, resend) = (race.order.clone(), race.shown.what, race.shown.resend);
+    let by_word = race.shown.answer.is_some();
     step(tx, scope, id, outcome.as_str(), "", &words).await?;
     tx.event("order", order.as_str(), format!("{}_{outcome}", what.as_str()));
     let never_had = outcome == Outcome::Accepted
@@ -288,12 +289,28 @@ async fn keep_outcome(
         // The normal flow goes on, or the warehouse never had it.
         tx.execute(
             "UPDATE request SET cancel_wanted = NULL WHERE tenant = $1 AND merchant = $2 AND id = $3",
-            &[tenant, merchant, id.into()],
+            &[tenant.clone(), merchant.clone(), id.into()],
         )
         .await?;
         request.cancel_wanted = None;
     }
     let live = request.live;
+    if outcome == Outcome::Accepted && !by_word {
+        // Refused for good, and now by what it was about. A person's word for it may still be put right.
+        tx.execute(
+            "UPDATE effect SET state = 'voided', fence = fence + 1, note = $4, changed_at = $5
+             WHERE tenant = $1 AND merchant = $2 AND request_ref = $3 AND kind = $6 AND state = 'refused'",
+            &[
+                tenant,
+                merchant,
+                id.into(),
+                "the warehouse has cancelled the order".into(),
+                now.into(),
+                EffectKind::ReleaseRequest.as_str().into(),
+            ],
+        )
+        .await?;
+    }
     if outcome == Outcome::Accepted && live {
         if resend {
             retire(tx, scope, bundle, id, "").await?;

@@ -106,10 +106,16 @@ pub async fn check_releases(runtime: &Runtime, rows: &[EffectRow]) -> Result<Vec
             Some(Wanted::AsItIs)
                 if order_id.is_some_and(|id| stale.binary_search(&id).is_ok() && !compared.contains(&id)) =>
             {
-                let why = unread.as_deref().unwrap_or("it is not there, or a note of it is being made");
+                let (why, pause) = match &unread {
+                    Some(why) => (why.as_str(), RETRY),
+                    None => (
+                        "it is not there, a note of it is being made, or what a supplier sends of it cannot be read",
+                        SETTLES,
+                    ),
+                };
                 Verdict::Wait {
                     why: format!("the order cannot be compared before it is released: {why}"),
-                    pause: runtime.scaled(RETRY),
+                    pause: runtime.scaled(pause),
                 }
             }
             Some(Wanted::AsItIs) => Verdict::Go,
@@ -190,7 +196,8 @@ pub async fn taken_notes(runtime: &Runtime, found: &[&RemoteRef]) -> Result<Vec<
     runtime.db.taken_notes(&runtime.key, &runtime.account, &notes).await
 }
 
-/// How long a release waits while somebody wants its order stopped or changed: the warehouse or a person answers.
+/// How long a release waits while somebody wants its order stopped or changed, or while something stands in the way of comparing it:
+/// the warehouse or a person answers.
 const SETTLES: Duration = Duration::from_secs(120);
 
 /// How long a submit or a release waits when its order cannot be read.

@@ -200,7 +200,11 @@ async fn fresh(
         }
         Err(error) => return Err(error.into()),
     };
-    let ours = orders.into_iter().filter(|order| plan::is_in_scope(order, &runtime.settings, cancelled_status));
+    // As the scan, only those that have something to ship.
+    let ours = orders
+        .into_iter()
+        .filter(|order| matches!(order.shipping, Progress::None | Progress::Part))
+        .filter(|order| plan::is_in_scope(order, &runtime.settings, cancelled_status));
     Ok(ours.map(|order| order.order_id).collect())
 }
 
@@ -306,8 +310,8 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
         let again;
         if known.is_some_and(|known| known.sent) {
             match compare_sent(runtime, order, SeenBy::Import { mark, knew_given_up: given_up }, &read).await? {
-                Compared::Same if nothing_more => continue,
-                Compared::Same => {}
+                Compared::Same | Compared::NotKnown if nothing_more => continue,
+                Compared::Same | Compared::NotKnown => {}
                 Compared::Changed => {
                     summary.changed += 1;
                     if nothing_more {
@@ -333,6 +337,8 @@ pub(super) async fn import(runtime: &Runtime, slice: &[(i64, String)], summary: 
 pub(super) struct Read {
     /// When reading began, on the monotonic clock: nothing that it holds is older.
     began: Duration,
+    /// The same on the database's clock: what was written down later is newer than what was read.
+    pub(super) as_of: Timestamp,
     pub(super) orders: BTreeMap<i64, Order>,
     /// Every note of them that the hub did not make itself.
     pub(super) notes: BTreeMap<i64, Vec<GoodsOutNote>>,
@@ -363,7 +369,7 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
     let began = runtime.clock.monotonic();
     let choices = runtime.choices().await?;
     // Asked before the orders are read: an edit made meanwhile is a newer edition than this, and nothing decided here is kept.
-    let editions = runtime.db.editions(&runtime.key, ids).await?;
+    let (editions, as_of) = runtime.db.editions(&runtime.key, ids).await?;
     let mut orders: BTreeMap<i64, Order> =
         runtime.source.orders(ids).await?.into_iter().map(|order| (order.order_id, order)).collect();
     let mut edited = BTreeMap::new();
@@ -392,6 +398,7 @@ pub(super) async fn read(runtime: &Runtime, ids: &[i64]) -> Result<Read, FlowErr
     }
     Ok(Read {
         began,
+        as_of,
         orders,
         notes,
         drop_shipped: dropped.units,

@@ -40,6 +40,7 @@ pub(super) async fn look(runtime: &Runtime, orders: &[i64]) -> Result<BTreeSet<i
             let mark = mark_of(runtime, order);
             match compare_sent(runtime, order, SeenBy::Passing(&mark), &read).await? {
                 Compared::Same | Compared::Changed => {}
+                Compared::NotKnown => continue,
                 Compared::NothingThere => {
                     // Import plans it.
                     runtime.db.mark_seen(&runtime.key, order.order_id, "", None).await?;
@@ -63,6 +64,9 @@ pub(super) enum Compared {
     Same,
     /// It was cancelled or changed.
     Changed,
+    /// It is not cancelled. Whether it changed is not known: the source would not tell what suppliers sent, and that is no change of
+    /// what was sent, however much it looks like one.
+    NotKnown,
     /// It was taken up again, and the warehouse has cancelled all it had: it is planned like a new one.
     NothingThere,
 }
@@ -85,12 +89,19 @@ pub(super) async fn compare_sent(
     }
     let mut sent = db.sent_requests(connection, order_id).await?;
     if sent.iter().any(|request| request.cancelled_by_status) {
-        let nothing_there = db.take_back_cancel(connection, order_id).await?;
+        let nothing_there = db.take_back_cancel(connection, order_id, read.as_of).await?;
         runtime.wake.advance.notify_one();
         if nothing_there {
             return Ok(Compared::NothingThere);
         }
         sent = db.sent_requests(connection, order_id).await?;
+    }
+    if let Some(why) = read.drop_ship_unread.get(&order_id) {
+        tracing::warn!(
+            connection.id = %connection.connection,
+            "order {order_id} cannot be compared with what was sent: what suppliers sent of it cannot be read: {why}"
+        );
+        return Ok(Compared::NotKnown);
     }
     let sent: Vec<change::Sent> = sent.into_iter().map(|request| request.sent).collect();
     let differences = change::compare(
@@ -103,8 +114,9 @@ pub(super) async fn compare_sent(
             ships: &|line: &OrderLine| ships(line, &read.products),
         },
     );
-    let new =
-        db.note_changes(connection, order_id, differences, runtime.settings.on_change, &patience(runtime)).await?;
+    let new = db
+        .note_changes(connection, order_id, read.as_of, differences, runtime.settings.on_change, &patience(runtime))
+        .await?;
     db.mark_compared(connection, order_id, seen).await?;
     if new {
         runtime.wake.advance.notify_one();

@@ -83,7 +83,7 @@ pub(super) async fn send(
             }
             Prepared::NotYet { why } => settlements.push(Settlement {
                 path: stay_path(row.state),
-                next_at: Some(later(now, policy.pause_after(row.attempt.max(2)))),
+                next_at: Some(later(now, policy.pause_while_waiting(u32::try_from(row.fence).unwrap_or(u32::MAX)))),
                 note: format!("waits: {why}"),
                 ..blank(&row, "prepare", "not yet", now)
             }),
@@ -134,6 +134,15 @@ async fn pass_gate(
                 note: format!("waits: {why}"),
                 ..blank(&row, "prepare", "waits", now)
             }),
+            // Known only since it was looked up: it is looked up once more, now as something that is wanted no more.
+            Verdict::Void { why } if kind == EffectKind::ReleaseRequest && row.state == EffectState::Probing => {
+                settlements.push(Settlement {
+                    path: stay_path(row.state),
+                    next_at: Some(now),
+                    note: why,
+                    ..blank(&row, "prepare", "left scope", now)
+                });
+            }
             Verdict::Void { why } => settlements.push(Settlement {
                 path: void_path(row.state),
                 note: why,

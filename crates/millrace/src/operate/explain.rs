@@ -231,11 +231,8 @@ pub fn order(facts: &OrderFacts<'_>) -> ExplainOut {
     let hold = || action(ActionName::Hold, "It is held back until you release it.", reasoned("hold"));
     let cancel = || action(ActionName::Cancel, "It is not sent, or asked back from the warehouse.", reasoned("cancel"));
     let archive = || action(ActionName::Archive, "It is put away.", command("archive"));
-    let answered = facts.races.iter().all(|race| race.outcome.answered()) && !facts.races.is_empty();
-    let stuck = facts
-        .effects
-        .iter()
-        .find(|effect| effect.state.needs_person() && !(answered && effect.kind == EffectKind::CancelRequest));
+    let ended = |kind| !facts.races.is_empty() && facts.races.iter().all(|race| race.outcome.ends(kind));
+    let stuck = facts.effects.iter().find(|effect| effect.state.needs_person() && !ended(effect.kind));
     let open = facts.effects.iter().find(|effect| effect.state.open());
 
     let mut why = if reason.is_empty() { shown(*state).to_owned() } else { (*reason).to_owned() };

@@ -36,7 +36,10 @@ pub(super) fn compare(
         }
         let settled = now > later(request.submit_changed_at, patience.grace);
         // Its own word may be a moment ahead of what was read of it.
-        let stands = sighting.since.is_none_or(|since| now > later(since, patience.grace));
+        let stood = |patience| sighting.since.is_none_or(|since| now > later(since, patience));
+        let stands = stood(patience.grace);
+        // What it did waits for the channel that reads it.
+        let read_by_now = stood(patience.reading);
         if live && settled && stands && unexpected(request) {
             add(
                 FindingKind::UnexpectedAtWarehouse,
@@ -50,8 +53,8 @@ pub(super) fn compare(
         let open = request.live && request.submit == EffectState::Applied && !request.cancel_accepted;
         if !live
             && open
-            && settled
-            && stands
+            && now > later(request.submit_changed_at, patience.reading)
+            && read_by_now
             && !request.cancelling
             && !request.cancelled_by_warehouse
             && !request.some_left
@@ -67,7 +70,7 @@ pub(super) fn compare(
             .map(String::as_str)
             .filter(|left| !known.shipments.iter().any(|shipment| shipment.reference == *left))
             .collect();
-        if !unread.is_empty() && open && stands {
+        if !unread.is_empty() && open && read_by_now {
             // Of several shipments one can be lost while the others make the order look whole.
             add(
                 FindingKind::ShipmentNotRead,
@@ -77,7 +80,7 @@ pub(super) fn compare(
                     request.key
                 ),
             );
-        } else if sighting.state == RequestState::Finished && open && stands && !request.some_left {
+        } else if sighting.state == RequestState::Finished && open && read_by_now && !request.some_left {
             add(
                 FindingKind::ShipmentNotRead,
                 format!(
@@ -189,7 +192,8 @@ mod tests {
             made_notes: BTreeSet::new(),
             busy: false,
         };
-        let patience = Patience::new(Duration::from_secs(60), 1);
+        // The shipments channel rests for ten minutes, the orders channel for one.
+        let patience = Patience::new(Duration::from_secs(60), Duration::from_secs(600), 1);
         let now = later(start(), Duration::from_secs(minutes * 60));
         compare(1, &order, seen, &patience, now).into_iter().map(|finding| finding.kind).collect()
     }
@@ -225,7 +229,7 @@ mod tests {
             CensusRequest { live: false, submit: EffectState::Voided, sent: false, ..sent() },
             CensusRequest { cancel_accepted: true, ..sent() },
         ] {
-            assert_eq!(found(unexpected.clone(), &waiting(), 60), [FindingKind::UnexpectedAtWarehouse]);
+            assert_eq!(found(unexpected.clone(), &waiting(), 6), [FindingKind::UnexpectedAtWarehouse]);
             assert_eq!(found(unexpected.clone(), &waiting(), 2), [], "it changed a moment ago");
             assert_eq!(found(unexpected, &seen(RequestState::Cancelled, 1), 60), []);
         }
@@ -237,7 +241,8 @@ mod tests {
         assert_eq!(found(CensusRequest { cancelled_by_warehouse: true, ..sent() }, &cancelled(), 60), []);
         let left = || seen(RequestState::Finished, 1);
         assert_eq!(found(sent(), &left(), 60), [FindingKind::ShipmentNotRead]);
-        assert_eq!(found(sent(), &left(), 2), [], "the next reading of shipments may bring it");
+        assert_eq!(found(sent(), &left(), 20), [], "the next reading of shipments may bring it");
+        assert_eq!(found(sent(), &cancelled(), 20), [], "and what was cancelled");
         assert_eq!(found(CensusRequest { some_left: true, all_left: true, ..sent() }, &left(), 60), []);
     }
 }

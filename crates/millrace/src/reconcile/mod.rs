@@ -199,14 +199,14 @@ impl Reconciler {
 
     async fn patience(&self) -> Result<Patience, FlowError> {
         let channels = self.db.channels(&self.key).await?;
-        let orders = channels.iter().find(|channel| channel.kind == ChannelKind::Orders);
-        let rest = orders.map_or(Duration::from_secs(60), Channel::rest);
-        Ok(Patience::new(rest, self.waits.factor))
+        let rest =
+            |kind| channels.iter().find(|channel| channel.kind == kind).map_or(Duration::from_secs(60), Channel::rest);
+        Ok(Patience::new(rest(ChannelKind::Orders), rest(ChannelKind::Shipments), self.waits.factor))
     }
 
     /// Effects of which nobody knows for too long whether they happened (J4).
     async fn unknown_effects(&self, now: Timestamp, findings: &mut Vec<Finding>) -> Result<(), FlowError> {
-        let unknown = Patience::new(Duration::ZERO, self.waits.factor).unknown;
+        let unknown = Patience::new(Duration::ZERO, Duration::ZERO, self.waits.factor).unknown;
         for effect in self.db.unknown_effects(&self.key, earlier(now, unknown)).await? {
             findings.push(Finding {
                 kind: FindingKind::EffectUnknown,

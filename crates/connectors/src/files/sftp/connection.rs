@@ -196,13 +196,17 @@ async fn sign_in(server: &Server, session: &mut Handle<HostKeyCheck>, farewell: 
     }
     if let Some(password) = &server.password {
         let answer = session.authenticate_password(&server.user, password.expose()).await;
-        match judge(server, session, farewell, answer)? {
-            None => return Ok(()),
-            Some(methods) => asks &= methods.contains(&MethodKind::KeyboardInteractive),
-        }
-        // The server has said no by now: that it ends the connection over the questions is no more than the end of that.
-        if asks && answer_prompts(server, session, password).await.unwrap_or(false) {
-            return Ok(());
+        let Some(methods) = judge(server, session, farewell, answer)? else { return Ok(()) };
+        asks &= methods.contains(&MethodKind::KeyboardInteractive);
+        if asks {
+            match answer_prompts(server, session, password).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // It takes passwords and has said no to this one: that it ends the connection over the questions is no more than
+                // the end of that.
+                Err(_) if methods.contains(&MethodKind::Password) => {}
+                Err(error) => return Err(broken_off(server, farewell, &error.to_string())),
+            }
         }
     }
     Err(refused(server))

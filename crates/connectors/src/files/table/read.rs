@@ -244,6 +244,12 @@ impl<'a> Table<'a> {
         last(&mut self.rows.iter()) > bad
     }
 
+    /// Whether the last cell of the file belongs to one of these fields.
+    pub(crate) fn last_cell_is_of(&self, fields: &[&str]) -> bool {
+        let last = self.rows.last().and_then(|record| record.cells.len().checked_sub(1));
+        fields.iter().any(|field| self.places.get(field).copied() == last && last.is_some())
+    }
+
     /// Every row, whether it can be read or not.
     pub(crate) fn every_row(&'a self) -> impl Iterator<Item = Row<'a>> {
         self.rows().chain(self.bad().map(|(row, _)| row))

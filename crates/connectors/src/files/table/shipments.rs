@@ -136,11 +136,14 @@ pub(crate) fn read(table: &Table<'_>, closed: &[String], source: &Source<'_>) ->
     }
     for order in ended {
         // Rows with which nothing left end what of the order did leave by the same file: it is short, not cancelled. Where some of
-        // that cannot be read, whether anything left is not known.
+        // that cannot be read, what left is not known.
+        if held.contains(order) {
+            continue;
+        }
         let mut left = shipped.shipments.iter_mut().filter(|shipment| shipment.key == order).peekable();
         if left.peek().is_some() {
             left.for_each(|shipment| shipment.is_final = true);
-        } else if !held.contains(order) {
+        } else {
             shipped.cancelled.push(order.to_owned());
         }
     }
@@ -359,6 +362,9 @@ mod tests {
             short.shipments.iter().map(|one| (one.key.as_str(), one.is_final)).collect::<Vec<_>>(),
             [("A", true)]
         );
+        let in_part = said("A,SKU-A,5,1Z1,shipped\nA,SKU-A,x,1Z2,shipped\nA,SKU-B,0,,closed\n");
+        assert_eq!((in_part.shipments.len(), in_part.bad.len()), (1, 1), "{in_part:?}");
+        assert!(!in_part.shipments[0].is_final, "what is held may have left: {in_part:?}");
         let unread = said("A,SKU-A,x,1Z1,shipped\nA,SKU-B,0,,closed\n");
         assert_eq!((unread.cancelled.len(), unread.shipments.len(), unread.bad.len()), (0, 0, 1), "{unread:?}");
     }

@@ -184,7 +184,7 @@ async fn an_order_is_edited_beside_the_source_until_it_is_sent() {
     assert_eq!(db.unseen_orders(&shop.key).await.unwrap(), [1]);
 
     // As import finds it: the edit laid over what the source says.
-    let edition = db.editions(&shop.key, &[1]).await.unwrap().remove(&1).unwrap();
+    let edition = db.editions(&shop.key, &[1]).await.unwrap().0.remove(&1).unwrap();
     let again = |city: &str| {
         let mut read = requested(1);
         city.clone_into(&mut read.order.deliver_to.city);

@@ -10,7 +10,7 @@ use engine::{
     race::{Answer, Outcome},
     settings::OnChange,
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
     Advance, ConnectionKey, ImportedOrder, NewEffect, Patience, RaceView, Recorded, RequestView, RequestWork, Subject,
     WishOrigin,
@@ -20,6 +20,9 @@ use super::world::{
     LEASE, World, arm_of, carry_out, decimal, effect, imported, lines, on_both, order, patience, request, request_key,
     requested, settlement, shipment,
 };
+
+/// An order that is read now: everything that was written down before it is known.
+const LATEST: Timestamp = Timestamp::MAX;
 
 async fn id(world: &World, key: &ConnectionKey, order_id: i64) -> OrderId {
     world.db.known_orders(key, &[order_id]).await.unwrap()[&order_id].id.clone()
@@ -258,7 +261,10 @@ async fn a_cancel_is_taken_back() {
         sent(&world, &key, 1).await;
         cancel(&world, &key, 1, WishOrigin::Status, &patience()).await;
         plan_cancel(&world, &key, 1).await;
-        assert!(!world.db.take_back_cancel(&key, 1).await.unwrap());
+        // Not by who had read the order before it was cancelled.
+        assert!(!world.db.take_back_cancel(&key, 1, Timestamp::UNIX_EPOCH).await.unwrap());
+        assert_eq!(race(&world, &key, 1).await.shown.outcome, Outcome::Pending);
+        assert!(!world.db.take_back_cancel(&key, 1, LATEST).await.unwrap());
         assert!(world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows.is_empty());
         assert_eq!(race(&world, &key, 1).await.shown.outcome, Outcome::Withdrawn);
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Open);
@@ -269,7 +275,7 @@ async fn a_cancel_is_taken_back() {
         // After the yes: it goes again, under a fresh key, and only then.
         let again =
             imported(order(1), Disposition::Requested, vec![request(&order(1), "BPacme-O1-R2", lines(&order(1)))]);
-        assert!(world.db.take_back_cancel(&key, 1).await.unwrap());
+        assert!(world.db.take_back_cancel(&key, 1, LATEST).await.unwrap());
         let known = world.db.known_orders(&key, &[1]).await.unwrap().remove(&1).unwrap();
         assert!(!known.sent && known.dead_keys.contains(&request_key(1)), "{known:?}");
         assert!(world.db.unseen_orders(&key).await.unwrap().contains(&1));
@@ -283,7 +289,7 @@ async fn a_cancel_is_taken_back() {
         plan_cancel(&world, &key, 2).await;
         let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
         world.db.arm(&key, vec![arm_of(&rows[0])], super::world::DEADLINE).await.unwrap();
-        assert!(!world.db.take_back_cancel(&key, 2).await.unwrap());
+        assert!(!world.db.take_back_cancel(&key, 2, LATEST).await.unwrap());
         assert_eq!(race(&world, &key, 2).await.shown.outcome, Outcome::Pending);
         world.db.settle(&key, vec![settlement(&rows[0], &[Applied])]).await.unwrap();
         let known = world.db.known_orders(&key, &[2]).await.unwrap().remove(&2).unwrap();
@@ -292,7 +298,7 @@ async fn a_cancel_is_taken_back() {
         sent(&world, &key, 3).await;
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
         cancel(&world, &key, 3, WishOrigin::Person, &patience()).await;
-        assert!(!world.db.take_back_cancel(&key, 3).await.unwrap());
+        assert!(!world.db.take_back_cancel(&key, 3, LATEST).await.unwrap());
         assert!(work(&world, &key, 3).await.cancel_wanted.is_some());
     })
     .await;
@@ -305,15 +311,17 @@ async fn a_change_goes_again_once_the_old_one_is_cancelled() {
         let words = "row 11: 3 sent, 2 wanted now";
         sent(&world, &key, 1).await;
         let ask = OnChange::Ask;
-        assert!(world.db.note_changes(&key, 1, difference(1, words), ask, &patience()).await.unwrap());
-        assert!(!world.db.note_changes(&key, 1, difference(1, words), ask, &patience()).await.unwrap());
+        assert!(world.db.note_changes(&key, 1, LATEST, difference(1, words), ask, &patience()).await.unwrap());
+        assert!(!world.db.note_changes(&key, 1, LATEST, difference(1, words), ask, &patience()).await.unwrap());
         let (state, reason) = shown(&world, &key, 1).await;
         assert_eq!(state, OrderState::Error);
         assert!(reason.contains(words), "{reason}");
-        // Changed back: nothing is left of it. Changed once more.
-        world.db.note_changes(&key, 1, BTreeMap::new(), ask, &patience()).await.unwrap();
+        // Changed back: nothing is left of it, once it was read since. Changed once more.
+        world.db.note_changes(&key, 1, Timestamp::UNIX_EPOCH, BTreeMap::new(), ask, &patience()).await.unwrap();
+        assert_eq!(shown(&world, &key, 1).await.0, OrderState::Error);
+        world.db.note_changes(&key, 1, LATEST, BTreeMap::new(), ask, &patience()).await.unwrap();
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Open);
-        world.db.note_changes(&key, 1, difference(1, words), ask, &patience()).await.unwrap();
+        world.db.note_changes(&key, 1, LATEST, difference(1, words), ask, &patience()).await.unwrap();
         // While the old one lives, nothing of the new one is planned.
         let early = world.db.record_orders(&key, "acme", vec![changed(1, "2", "BPacme-O1-R2")]).await.unwrap();
         assert!(matches!(early[0], Recorded::ClaimedElsewhere(_)), "{early:?}");
@@ -334,7 +342,7 @@ async fn a_change_goes_again_once_the_old_one_is_cancelled() {
         assert_eq!(shown(&world, &key, 1).await.0, OrderState::Error);
         // The same with nothing live in its place yet.
         sent(&world, &key, 9).await;
-        world.db.note_changes(&key, 9, difference(9, words), ask, &patience()).await.unwrap();
+        world.db.note_changes(&key, 9, LATEST, difference(9, words), ask, &patience()).await.unwrap();
         world.db.send_again(&key, 9, "the customer wants two", "ada", &patience()).await.unwrap();
         plan_cancel(&world, &key, 9).await;
         carry_cancel(&world, &key, &[Applied], None).await;
@@ -347,19 +355,21 @@ async fn a_change_goes_again_once_the_old_one_is_cancelled() {
         sent(&world, &key, 2).await;
         carry_out(&world.db, &key, Side::Warehouse, &[Applied]).await;
         let by_itself = OnChange::CancelAndResend;
-        world.db.note_changes(&key, 2, difference(2, "row 21"), by_itself, &patience()).await.unwrap();
+        world.db.note_changes(&key, 2, LATEST, difference(2, "row 21"), by_itself, &patience()).await.unwrap();
         assert_eq!(shown(&world, &key, 2).await.0, OrderState::Open);
         plan_cancel(&world, &key, 2).await;
         carry_cancel(&world, &key, &[Refused, Voided], Some("too_late")).await;
         assert_eq!(race(&world, &key, 2).await.shown.outcome, Outcome::TooLate);
-        assert!(!world.db.note_changes(&key, 2, difference(2, "row 21"), by_itself, &patience()).await.unwrap());
+        assert!(
+            !world.db.note_changes(&key, 2, LATEST, difference(2, "row 21"), by_itself, &patience()).await.unwrap()
+        );
         // Left as it was sent.
         sent(&world, &key, 3).await;
-        world.db.note_changes(&key, 3, difference(3, "row 31"), ask, &patience()).await.unwrap();
+        world.db.note_changes(&key, 3, LATEST, difference(3, "row 31"), ask, &patience()).await.unwrap();
         world.db.record_answer(&key, 3, Answer::TooLate, "let it go", "ada").await.unwrap();
         assert_eq!(shown(&world, &key, 3).await.0, OrderState::Open);
-        assert!(!world.db.note_changes(&key, 3, difference(3, "row 31"), ask, &patience()).await.unwrap());
-        assert!(world.db.note_changes(&key, 3, difference(3, "row 32"), ask, &patience()).await.unwrap());
+        assert!(!world.db.note_changes(&key, 3, LATEST, difference(3, "row 31"), ask, &patience()).await.unwrap());
+        assert!(world.db.note_changes(&key, 3, LATEST, difference(3, "row 32"), ask, &patience()).await.unwrap());
         // Something left: it cannot go again as a whole.
         ship(&world, &key, 3, "S3", &[1, 0]).await;
         world.db.send_again(&key, 3, "again", "ada", &patience()).await.unwrap_err();

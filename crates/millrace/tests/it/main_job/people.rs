@@ -5,7 +5,7 @@ use simulators::{
     faults::{Fault, FaultRule},
 };
 
-use super::races::{at_warehouse, becomes, dsfx, key, look, one_row, outcome};
+use super::races::{at_warehouse, becomes, dsfx, key, look, one_row, outcome, shown};
 use crate::world::{ACCOUNT, Setup, WAREHOUSE, World};
 use simulators::dsfx::Handling;
 
@@ -179,6 +179,20 @@ async fn what_a_supplier_sends_stays_with_him() {
     let asked = world.warehouse_orders().into_iter().find(|one| one.key == key(order)).expect("it is there").asked;
     assert_eq!(asked.len(), 1, "{asked:?}");
     assert!(asked.contains_key(&crate::world::warehouse_sku(&world.skus[0].1)), "{asked:?}");
+    // Nor is what is not known of the supplier's part taken for a change of what was sent.
+    let page = Fault::Answer { status: 403, headers: [].into(), body: "<html>Forbidden</html>".to_owned() };
+    let rule = world.brightpearl.faults().add(FaultRule::new(page).path_contains("/fulfilment-status"));
+    look(&world, order);
+    world
+        .until("it is looked at twice", std::time::Duration::from_secs(60), |world| {
+            let looks = world.brightpearl.faults().fired_count(rule);
+            if looks >= 2 { Ok(()) } else { Err(format!("{looks} looks")) }
+        })
+        .await;
+    at_warehouse(&mut world, order, &[key(order)]).await;
+    let requests = shown(&world, order)["requests"].clone();
+    assert_eq!(requests[0]["race"], serde_json::Value::Null, "{requests:#}");
+    assert!(world.brightpearl.faults().remove(rule));
     look(&world, order);
     dsfx(&world).tell(&key(order), Handling::Full);
     becomes(&mut world, order, "closed", "").await;

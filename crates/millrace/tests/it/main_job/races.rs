@@ -299,6 +299,7 @@ async fn cancelled_while_the_release_fails() {
     becomes(&mut world, refused, "error", "InUse").await;
     cancel(&world, refused);
     becomes(&mut world, refused, "cancelled", "accepted").await;
+    assert_eq!(newest_release(&world)["state"], "voided", "nobody has to look at it any more");
 
     assert!(faults.remove(rule));
     faults.add(on_release(Fault::TimeoutBeforeEffect { hold: Duration::from_secs(3) }));
