@@ -46,6 +46,13 @@ pub fn order_id(key: &str) -> Option<i64> {
     of_order(key).rsplit_once("-O")?.1.parse().ok()
 }
 
+/// The goods-out note that a key is for, where one is the request.
+pub fn note_id(key: &str) -> Option<i64> {
+    let (_, note) = key.rsplit_once("-G")?;
+    let note = note.split_once("-R").map_or(note, |(note, _)| note);
+    note.bytes().all(|byte| byte.is_ascii_digit()).then(|| note.parse().ok()).flatten()
+}
+
 /// The lane of everything that touches one order: one effect at a time (R6).
 pub fn order_lane(account: &str, order_id: i64) -> String {
     format!("order:{account}:{order_id}")
@@ -72,7 +79,7 @@ mod tests {
 
     use proptest::prelude::{prop, prop_assert_eq, proptest};
 
-    use super::{fresh_key, of_order, order_id, order_lane, order_of_lane, request_key};
+    use super::{fresh_key, note_id, of_order, order_id, order_lane, order_of_lane, request_key};
 
     #[test]
     fn reads_as_documented() {
@@ -117,6 +124,7 @@ mod tests {
             let key = fresh_key(first, &dead_keys);
             prop_assert_eq!(of_order(&key), request_key(None, &account, order, None));
             prop_assert_eq!(order_id(&key), Some(order));
+            prop_assert_eq!(note_id(&key), note);
         }
 
         /// Two requests share a key only if they are the same request.

@@ -357,7 +357,7 @@ impl Handler for Asks {
 #[tokio::test]
 async fn a_line_that_breaks_over_the_questions_refuses_nobody() {
     let place = Place::new();
-    let key = russh::keys::decode_secret_key(&place.server.private_key(), None).unwrap();
+    let key = russh::keys::decode_secret_key(place.server.private_key(), None).unwrap();
     let host_key = key.public_key().fingerprint(russh::keys::HashAlg::Sha256).to_string();
     for (breaks_off, expected) in [(true, FileErrorKind::NotReached), (false, FileErrorKind::Credentials)] {
         let config = Arc::new(Config {

@@ -78,6 +78,24 @@ impl Database {
         .await
     }
 
+    /// The keys of shipments of no known request, one for each shipment.
+    pub async fn unclaimed_shipments(&self, key: &ConnectionKey) -> R<Vec<String>> {
+        let key = key.clone();
+        self.read(&key.clone(), "unclaimed_shipments", move |tx| {
+            Box::pin(async move {
+                let rows = tx
+                    .query(
+                        "SELECT key FROM shipment
+                         WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND request IS NULL",
+                        &key_values(&key),
+                    )
+                    .await?;
+                rows.iter().map(|row| row.string(0)).collect()
+            })
+        })
+        .await
+    }
+
     /// Whether each of these inputs was taken in before, name and content.
     pub async fn inputs_seen(&self, key: &ConnectionKey, inputs: &[Inbound]) -> R<Vec<bool>> {
         let key = key.clone();

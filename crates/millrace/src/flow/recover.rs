@@ -5,14 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteState, Order, OrderFilter,
+    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteRow, NoteState, Order, OrderFilter,
     OrderSource, Probe, Progress, ShipmentRequest,
 };
-use engine::{order::Disposition, plan::Plan, settings::StartMode};
+use engine::{key, order::Disposition, plan::Plan, settings::StartMode};
 use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::{FlowError, orders, shipments::leave_out_others};
+use super::{FlowError, orders, sent::ships, shipments::leave_out_others};
 use crate::{
     db::{ChannelKind, Database, Lost, NewShipment},
     runtime::Runtime,
@@ -61,6 +62,9 @@ pub async fn run(runtime: &Runtime, lost: &Lost) -> Result<Report, FlowError> {
     runtime.forget_reads();
     found?;
     read_shipments(runtime, since, &mut report).await?;
+    let found = find_by_shipments(runtime, since, &mut report).await;
+    runtime.forget_reads();
+    found?;
     for list in [&mut report.not_there, &mut report.to_compare, &mut report.unclear] {
         list.truncate(MOST);
     }
@@ -109,19 +113,94 @@ async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -
             .cloned()
             .collect();
         if !unsent.is_empty() {
-            find_slice(runtime, &unsent, &own, since, report).await?;
+            find_slice(runtime, &unsent, &BTreeMap::new(), &own, since, report).await?;
         }
     }
     Ok(())
 }
 
+/// Looks once more for orders under the notes that their shipments name. The lost journal sent them for those, and the notes are
+/// gone: it took them away itself, since less left than stood on them, or a person did.
+async fn find_by_shipments(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
+    let mut notes: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
+    let unclaimed = runtime.db.unclaimed_shipments(&runtime.key).await?;
+    for key in &unclaimed {
+        if let (Some(order_id), Some(note_id)) = (key::order_id(key), key::note_id(key)) {
+            notes.entry(order_id).or_default().insert(note_id);
+        }
+    }
+    let gone: BTreeMap<i64, i64> = notes
+        .into_iter()
+        // What stood on which of several cannot be told any more.
+        .filter_map(|(order_id, notes)| Some((order_id, *notes.first().filter(|_| notes.len() == 1)?)))
+        .collect();
+    let orders: Vec<i64> = gone.keys().copied().collect();
+    let known = runtime.db.known_orders(&runtime.key, &orders).await?;
+    let unsent: Vec<(i64, String)> = orders
+        .into_iter()
+        .filter(|order_id| !known.get(order_id).is_some_and(|known| known.sent))
+        .map(|order_id| (order_id, String::new()))
+        .collect();
+    let own = own_statuses(runtime);
+    for slice in unsent.chunks(SLICE) {
+        let mut again = Report::default();
+        let found = find_slice(runtime, slice, &gone, &own, since, &mut again).await?;
+        report.found += again.found;
+        report.to_compare.append(&mut again.to_compare);
+        report.not_there.retain(|told| !found.keys().any(|order_id| *told == of_order(*order_id)));
+        report.waiting -= report.waiting.min(found.values().filter(|stands| **stands == Stands::Imported).count());
+        let claimed =
+            unclaimed.iter().filter(|key| key::order_id(key).is_some_and(|id| found.contains_key(&id))).count();
+        report.shipments_unknown -= report.shipments_unknown.min(claimed);
+    }
+    Ok(())
+}
+
+/// An order in a list of the report.
+fn of_order(order_id: i64) -> String {
+    format!("order {order_id}")
+}
+
+/// A note that is not there any more, over all of its order that no other note holds.
+fn gone_note(order: &Order, note_id: i64, read: &orders::Read, since: Timestamp) -> GoodsOutNote {
+    let mut open: BTreeMap<i64, NoteRow> = BTreeMap::new();
+    for line in order.lines.iter().filter(|line| ships(line, &read.products)) {
+        if let Some(product_id) = line.product_id {
+            open.insert(line.row_id, NoteRow { row_id: line.row_id, product_id, quantity: line.quantity });
+        }
+    }
+    let others = read.notes.get(&order.order_id).into_iter().flatten().filter(|note| !note.transfer);
+    for row in others.flat_map(|note| &note.rows) {
+        if let Some(open) = open.get_mut(&row.row_id) {
+            open.quantity -= row.quantity;
+        }
+    }
+    GoodsOutNote {
+        note_id,
+        order_id: order.order_id,
+        warehouse_id: order.warehouse_id.unwrap_or_default(),
+        transfer: false,
+        state: NoteState::Unshipped,
+        shipped_at: None,
+        created_by: 0,
+        created_at: since,
+        release_at: None,
+        ship_method_id: 0,
+        reference: String::new(),
+        version: 0,
+        rows: open.into_values().filter(|row| row.quantity > Decimal::ZERO).collect(),
+    }
+}
+
+/// Looks for these orders, under the notes that are `gone` as well. Which were found, and where they stand now.
 async fn find_slice(
     runtime: &Runtime,
     slice: &[(i64, String)],
+    gone: &BTreeMap<i64, i64>,
     own: &BTreeSet<i64>,
     since: Timestamp,
     report: &mut Report,
-) -> Result<(), FlowError> {
+) -> Result<BTreeMap<i64, Stands>, FlowError> {
     let ids: Vec<i64> = slice.iter().map(|(order_id, _)| *order_id).collect();
     let now = runtime.clock.now();
     let mut read = orders::read(runtime, &ids).await?;
@@ -138,6 +217,14 @@ async fn find_slice(
     }));
     for notes in read.notes.values_mut() {
         as_they_were(notes, runtime.settings.start_mode, author, since);
+    }
+    for (order_id, note_id) in gone {
+        let Some(order) = read.orders.get(order_id) else { continue };
+        let note = gone_note(order, *note_id, &read, since);
+        let notes = read.notes.entry(*order_id).or_default();
+        if !notes.iter().any(|note| note.note_id == *note_id) {
+            notes.push(note);
+        }
     }
     let without_others = before_others_made_notes(&read.notes, runtime.settings.start_mode, since);
     let known = runtime.db.known_orders(&runtime.key, &ids).await?;
@@ -188,6 +275,7 @@ async fn find_slice(
     }
     report.looked_for += candidates.len();
     let mut recorded = Vec::new();
+    let mut found = BTreeMap::new();
     for (place, Candidate { order, mark, stands, plans }) in candidates.into_iter().enumerate() {
         let mut ways: Vec<(Plan, Vec<&FoundAgain>)> = plans
             .into_iter()
@@ -206,7 +294,7 @@ async fn find_slice(
         let (plan, answers) = ways.swap_remove(likeliest);
         if answers.iter().all(|answer| matches!(answer, FoundAgain::Seen(Probe::Absent))) {
             match stands {
-                Stands::Sent => report.not_there.push(format!("order {}", order.order_id)),
+                Stands::Sent => report.not_there.push(of_order(order.order_id)),
                 Stands::Imported => report.waiting += 1,
                 Stands::Elsewhere => {}
             }
@@ -223,10 +311,11 @@ async fn find_slice(
             continue;
         }
         report.found += 1;
+        found.insert(order.order_id, stands);
         recorded.push((order, mark.to_owned(), plan));
     }
     orders::record(runtime, recorded, &read, &mut orders::Summary::default()).await?;
-    Ok(())
+    Ok(found)
 }
 
 /// Looks for requests at the warehouse by their keys: one answer each, `None` for one that cannot be planned.
