@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
 import { Hub } from './hub';
-import { faults, PASSWORD } from './steps';
+import { faults, keepIntercepting, PASSWORD } from './steps';
 
 const test = base.extend<object, { hub: Hub; desk: Page }>({
   hub: [
@@ -18,6 +18,7 @@ const test = base.extend<object, { hub: Hub; desk: Page }>({
   desk: [
     async ({ browser, hub }, use) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+      await keepIntercepting(context);
       const page = await context.newPage();
       page.setDefaultTimeout(15_000);
       const complaints: string[] = [];

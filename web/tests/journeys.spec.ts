@@ -1,6 +1,6 @@
 import { expect, test as base, type Browser, type Locator, type Page } from '@playwright/test';
 import { Hub } from './hub';
-import { comesIn, faults, PASSWORD, pick } from './steps';
+import { comesIn, faults, keepIntercepting, PASSWORD, pick } from './steps';
 
 const PERSON = 'ada@example.com';
 /** A product that nobody has mapped, and one that comes later. */
@@ -34,6 +34,7 @@ const test = base.extend<object, { hub: Hub; desk: Page }>({
   desk: [
     async ({ browser }, use) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+      await keepIntercepting(context);
       const page = await context.newPage();
       page.setDefaultTimeout(15_000);
       const complaints: string[] = [];

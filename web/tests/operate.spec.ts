@@ -1,6 +1,6 @@
 import { expect, test as base, type Locator, type Page } from '@playwright/test';
 import { Hub } from './hub';
-import { faults, PASSWORD } from './steps';
+import { faults, keepIntercepting, PASSWORD } from './steps';
 
 /** Every wait is so many times shorter: what must be wrong for long before it is a finding is so within the test. */
 const FACTOR = 10;
@@ -65,6 +65,7 @@ const test = base.extend<object, { hub: Hub; shop: Shop; desk: Page }>({
   desk: [
     async ({ browser, hub }, use) => {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+      await keepIntercepting(context);
       const page = await context.newPage();
       page.setDefaultTimeout(15_000);
       const complaints: string[] = [];

@@ -1,8 +1,16 @@
 import AxeBuilder from '@axe-core/playwright';
-import { expect, type Browser, type Page } from '@playwright/test';
+import { expect, type Browser, type BrowserContext, type Page } from '@playwright/test';
 
 /** Of everybody who comes in. */
 export const PASSWORD = 'nine purple teapots sing';
+
+/**
+ * For pages on which requests are held up: where the last interception is taken off, Chromium may lose what is just under way, and
+ * the page waits for ever for a part of itself. One that nothing matches stays to the end.
+ */
+export async function keepIntercepting(context: BrowserContext): Promise<void> {
+  await context.route('**/nobody-asks-for-this', (route) => route.continue());
+}
 
 /** Waits until nothing moves or changes its colour any more: colours on their way are nobody's. What turns for ever is left out. */
 async function atRest(page: Page): Promise<void> {
