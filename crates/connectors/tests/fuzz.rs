@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
+#[path = "fuzz/again.rs"]
+mod again;
 #[path = "fuzz/brightpearl.rs"]
 mod brightpearl;
 #[path = "fuzz/csv.rs"]

@@ -34,6 +34,8 @@ pub struct Folder {
     pub path: String,
     /// Its number in the file system; 0 where there is none.
     pub inode: u64,
+    /// When the database's file in it was made, as the file system says, in microseconds since 1970; 0 where it does not say.
+    pub born: i64,
 }
 
 /// A database server and the database on it.
@@ -120,13 +122,20 @@ pub fn judge(kept: &Kept, witness: Option<&Witness>, here: &Home, synchronous: b
     }
 }
 
-/// A folder that was renamed keeps its number, one that was mounted anew keeps its path; a copy has neither.
+/// A folder that was renamed keeps its number, one that was mounted anew keeps its path; a copy has neither. Files that were put
+/// back in place (both the database and what lies beside it) are other files than those that were there.
 fn moved(before: &Folder, now: &Folder) -> Option<String> {
     if before.id != now.id {
         return Some("it ran in another data folder".to_owned());
     }
     if !before.machine.is_empty() && !now.machine.is_empty() && before.machine != now.machine {
         return Some("it ran on another machine".to_owned());
+    }
+    if before.born != 0 && now.born != 0 && before.born != now.born {
+        return Some(format!(
+            "the database in {} is another file than the one that ran here: it was put back from a backup, or copied",
+            now.path
+        ));
     }
     (before.path != now.path && before.inode != now.inode)
         .then(|| format!("it ran in the data folder {}, and this is a copy in {}", before.path, now.path))

@@ -85,11 +85,18 @@ pub fn new_folder_id(now: Timestamp, random: &dyn Random) -> String {
     ulid(now, random)
 }
 
-/// What can be told of the folder that holds a witness file.
-pub fn folder(id: &str, witness: &Path) -> Folder {
+/// What can be told of the folder that holds a witness file, and of the database that belongs to it.
+pub fn folder(id: &str, witness: &Path, database: Option<&Path>) -> Folder {
     let folder = witness.parent().map(Path::to_owned).unwrap_or_default();
     let path = fs::canonicalize(&folder).unwrap_or(folder);
-    Folder { id: id.to_owned(), machine: machine(), inode: inode(&path), path: path.display().to_string() }
+    let born = database.map_or(0, born);
+    Folder { id: id.to_owned(), machine: machine(), inode: inode(&path), path: path.display().to_string(), born }
+}
+
+/// When a file was made, in microseconds since 1970; 0 where the file system does not say.
+fn born(path: &Path) -> i64 {
+    let made = fs::metadata(path).and_then(|about| about.created());
+    made.ok().and_then(|at| Timestamp::try_from(at).ok()).map_or(0, Timestamp::as_microsecond)
 }
 
 #[cfg(unix)]

@@ -64,12 +64,13 @@ fn json2(response: &HttpResponse, body: Value) -> Answer {
 
 fn json_rpc(response: &HttpResponse, body: Value) -> Answer {
     let Value::Object(mut body) = body else { return unclear(response) };
+    // What says nothing of JSON-RPC was said by somebody else.
+    if !body.contains_key("jsonrpc") {
+        return unclear(response);
+    }
     let Some(error) = body.get("error").filter(|error| !error.is_null()) else {
-        // What says nothing of JSON-RPC was said by somebody else. A method that returns nothing answers without a result.
-        return match body.contains_key("jsonrpc") {
-            true => Answer::Result(body.remove("result").unwrap_or_default()),
-            false => unclear(response),
-        };
+        // A method that returns nothing answers without a result.
+        return Answer::Result(body.remove("result").unwrap_or_default());
     };
     let Some((name, message)) = error.get("data").and_then(exception) else { return unclear(response) };
     match name.as_str() {

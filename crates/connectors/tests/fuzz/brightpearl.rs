@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use connect::{BuildContext, Effects as _, OrderFilter, OrderSource as _, Secret, Sent, Waits};
+use connect::{BuildContext, Effects as _, FoundAgain, OrderFilter, OrderSource as _, Secret, Sent, Waits};
 use connectors::brightpearl::{Brightpearl, build_source};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::IgnoredAny};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     PASSWORD, campaign,
@@ -13,7 +14,7 @@ use super::{
     runtime, said,
     session::{Answer, Session, Written, corpus, damage},
 };
-use crate::hub::settings;
+use crate::hub::{at, settings};
 
 pub const CORPUS: &str = "brightpearl.json";
 
@@ -24,21 +25,30 @@ pub enum Op {
     Check,
     Choices,
     ScanOrders { statuses: BTreeSet<i64>, warehouses: BTreeSet<i64> },
+    ScanChanged { statuses: BTreeSet<i64>, warehouses: BTreeSet<i64>, since: Timestamp },
+    ScanHistory { since: Timestamp },
     ScanNotes { warehouses: BTreeSet<i64> },
     Orders { ids: Vec<i64> },
     Notes { ids: Vec<i64> },
+    OpenNotes { warehouse: i64 },
+    Fulfilled { order: i64 },
     Products { ids: Vec<i64> },
     FindSkus { skus: Vec<String> },
     Stock { warehouse: i64, ids: Vec<i64> },
+    SurveyStock { warehouse: i64, ids: Vec<i64> },
+    Movements { warehouse: i64, ids: Vec<i64>, since: Timestamp },
+    CorrectionMarkers { warehouse: i64, since: Timestamp },
     Costs { list: i64, ids: Vec<i64> },
     DefaultLocation { warehouse: i64 },
     StaffId,
+    OwnContact,
     RegisterWebhooks { address: String },
     ListWebhooks { address: String },
     UnregisterWebhooks { address: String },
     Prepare { effects: Vec<Written> },
     Send { effects: Vec<Written> },
     Probe { effects: Vec<Written> },
+    FindAgain { effects: Vec<Written>, since: Timestamp },
 }
 
 pub fn connector(base: &str, context: &BuildContext) -> Arc<Brightpearl> {
@@ -67,23 +77,47 @@ pub async fn perform(
                 OrderFilter { statuses: statuses.clone(), warehouses: warehouses.clone(), ..OrderFilter::default() };
             said(connector.scan_orders(&filter).await)?.is_some()
         }
+        Op::ScanChanged { statuses, warehouses, since } => {
+            let filter =
+                OrderFilter { statuses: statuses.clone(), warehouses: warehouses.clone(), ..OrderFilter::default() };
+            said(connector.scan_changed(&filter, *since).await)?.is_some()
+        }
+        Op::ScanHistory { since } => said(connector.scan_history(*since).await)?.is_some(),
         Op::ScanNotes { warehouses } => said(connector.scan_notes(warehouses).await)?.is_some(),
         Op::Orders { ids } => said(connector.orders(ids).await)?.is_some(),
         Op::Notes { ids } => said(connector.notes(ids).await)?.is_some(),
+        Op::OpenNotes { warehouse } => said(connector.open_notes(*warehouse).await)?.is_some(),
+        Op::Fulfilled { order } => said(connector.fulfilled(*order).await)?.is_some(),
         Op::Products { ids } => said(connector.products(ids).await)?.is_some(),
         Op::FindSkus { skus } => match said(connector.find_skus(skus).await)? {
             Some(found) if found.len() > skus.len() => return Err("SKUs nobody asked for were found".to_owned()),
             found => found.is_some(),
         },
-        Op::Stock { warehouse, ids } => match said(connector.stock(*warehouse, ids).await)? {
-            Some(stock) if stock.levels.keys().any(|id| !ids.contains(id)) => {
-                return Err("stock of products nobody asked for was taken in".to_owned());
+        Op::Stock { warehouse, ids } | Op::SurveyStock { warehouse, ids } => {
+            let read = match &session.op {
+                Op::SurveyStock { .. } => connector.survey_stock(*warehouse, ids).await,
+                _ => connector.stock(*warehouse, ids).await,
+            };
+            match said(read)? {
+                Some(stock) if stock.levels.keys().any(|id| !ids.contains(id)) => {
+                    return Err("stock of products nobody asked for was taken in".to_owned());
+                }
+                stock => stock.is_some(),
             }
-            stock => stock.is_some(),
-        },
+        }
+        Op::Movements { warehouse, ids, since } => said(connector.movements(*warehouse, ids, *since).await)?.is_some(),
+        Op::CorrectionMarkers { warehouse, since } => {
+            match said(connector.correction_markers(*warehouse, *since).await)? {
+                Some(made) if made.iter().any(|(marker, times)| marker.len() != 26 || *times == 0) => {
+                    return Err(format!("{made:?} were taken for markers that corrections carry"));
+                }
+                made => made.is_some(),
+            }
+        }
         Op::Costs { list, ids } => said(connector.costs(*list, ids).await)?.is_some(),
         Op::DefaultLocation { warehouse } => said(connector.default_location(*warehouse).await)?.is_some(),
         Op::StaffId => said(connector.staff_id().await)?.is_some(),
+        Op::OwnContact => said(connector.own_contact().await)?.is_some(),
         Op::RegisterWebhooks { address } => {
             said(connector.register_webhooks(address, &Secret::new("hook-secret")).await)?.is_some()
         }
@@ -105,6 +139,20 @@ pub async fn perform(
                     return Err(format!("{} probes of {} effects", probes.len(), armed.len()));
                 }
                 probes => probes.is_some(),
+            }
+        }
+        Op::FindAgain { effects, since } => {
+            let lost: Vec<_> = effects.iter().map(|effect| effect.lost(at)).collect();
+            match said(connector.find_again(&lost, *since).await)? {
+                Some(found) if found.len() != lost.len() => {
+                    return Err(format!("{} findings of {} effects", found.len(), lost.len()));
+                }
+                Some(found)
+                    if found.iter().any(|found| matches!(found, FoundAgain::AnyOf(none) if none.is_empty())) =>
+                {
+                    return Err("any of none was found".to_owned());
+                }
+                found => found.is_some(),
             }
         }
         Op::Send { effects } => {
@@ -168,21 +216,29 @@ fn classified(outcome: &Sent, answer: Option<&Answer>) -> Result<(), String> {
     }
 }
 
-/// Reads with one call of their own: what cannot be read is never taken for an answer.
+/// Reads with one call of their own, or with one that every other hangs on: what cannot be read is never taken for an answer.
 fn is_one_read(op: &Op) -> bool {
     matches!(
         op,
         Op::ScanOrders { .. }
+            | Op::ScanChanged { .. }
+            | Op::ScanHistory { .. }
             | Op::ScanNotes { .. }
             | Op::Orders { .. }
             | Op::Notes { .. }
+            | Op::OpenNotes { .. }
+            | Op::Fulfilled { .. }
             | Op::Stock { .. }
+            | Op::SurveyStock { .. }
+            | Op::Movements { .. }
+            | Op::CorrectionMarkers { .. }
             | Op::Costs { .. }
             | Op::DefaultLocation { .. }
     )
 }
 
-async fn drive(session: &Session<Op>) -> Result<(), String> {
+/// The flag is that of [`perform`].
+async fn drive(session: &Session<Op>) -> Result<bool, String> {
     let (replay, dial) = (Replay::new(&session.answers), Dial::at(session.at));
     let connector = connector("http://127.0.0.1:9", &context(replay.clone(), dial.clone(), Waits::default()));
     let read = perform(&connector, session, || replay.change()).await?;
@@ -194,8 +250,125 @@ async fn drive(session: &Session<Op>) -> Result<(), String> {
     let unreadable = !answers.is_empty() && !answers.iter().any(is_json);
     match read && unreadable && is_one_read(&session.op) {
         true => Err("an answer that is not JSON was taken for one".to_owned()),
-        false => Ok(()),
+        false => Ok(read),
     }
+}
+
+/// What recorded sessions answer as well, though something else was asked of them.
+fn as_well(recorded: &[Session<Op>]) -> Vec<Session<Op>> {
+    let other = |session: &Session<Op>| {
+        let op = match &session.op {
+            Op::Stock { warehouse, ids } => Op::SurveyStock { warehouse: *warehouse, ids: ids.clone() },
+            Op::StaffId => Op::OwnContact,
+            Op::Probe { effects } => Op::FindAgain { effects: effects.clone(), since: session.at },
+            _ => return None,
+        };
+        Some(Session { op, ..session.clone() })
+    };
+    recorded.iter().filter_map(other).collect()
+}
+
+const MARKER: &str = "01JEXAMPLE0123456789ABCDEF";
+
+/// The search for goods movements, as it is documented: corrections, goods that left, and some that wait on a note.
+fn movements() -> Value {
+    let columns = [
+        "goodsMovementId",
+        "productId",
+        "quantity",
+        "goodsNoteId",
+        "goodsNoteTypeCode",
+        "orderId",
+        "isCleared",
+        "isQuarantine",
+        "updatedOn",
+    ];
+    let at = "2026-02-03T18:16:37.000+00:00";
+    search(
+        &columns,
+        &json!([
+            [510_001, 1010, -5, 8796, "SC", null, true, false, at],
+            [510_002, 1011, 2, 8797, "SC", null, true, false, at],
+            [510_003, 1010, -1, 8798, "GO", 700_002, true, false, at],
+            [510_004, 1010, -1, 8799, "GO", 700_003, false, false, at],
+            [510_005, 1011, 7, 8800, "GI", 700_004, true, true, at],
+        ]),
+    )
+}
+
+fn search(columns: &[&str], rows: &Value) -> Value {
+    let count = rows.as_array().map_or(0, Vec::len);
+    let columns: Vec<Value> = columns.iter().map(|name| json!({ "name": name, "filterable": true })).collect();
+    json!({ "response": {
+        "results": rows,
+        "metaData": {
+            "morePagesAvailable": false, "resultsAvailable": count, "resultsReturned": count, "firstResult": 1,
+            "lastResult": count, "columns": columns,
+        },
+    } })
+}
+
+/// Reads that are made in recovery and for reports, with answers as they are documented.
+fn written() -> Vec<Session<Op>> {
+    let since = at("2026-01-01T00:00:00Z");
+    let session = |op: Op, answers: &[(&str, Value)]| {
+        let answer = |method: &str, path: String, body: &Value| Answer {
+            method: method.to_owned(),
+            path,
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned())],
+            body: body.to_string().into_bytes(),
+        };
+        let log_in = answer("POST", "/exampleeu/authorise".to_owned(), &json!({ "response": "example-session" }));
+        let read = answers.iter().map(|(path, body)| answer("GET", format!("/2.0.0/exampleeu/{path}"), body));
+        Session { op, at: at("2026-02-04T06:30:00Z"), answers: std::iter::once(log_in).chain(read).collect() }
+    };
+    let orders = search(
+        &["orderId", "orderStatusId", "updatedOn"],
+        &json!([[700_002, 23, "2026-02-03T10:39:46.000-06:00"], [700_003, 24, null]]),
+    );
+    let corrections = json!({ "response": [
+        {
+            "goodsNoteId": 8796, "warehouseId": 5, "reason": format!("Stock count [hub:{MARKER}]"),
+            "goodsMoved": [{ "productId": 1010, "quantity": -5, "createdOn": "2026-02-03T18:16:37.000+00:00" }],
+        },
+        {
+            "goodsNoteId": 8797, "warehouseId": 5, "reason": "Counted by hand",
+            "goodsMoved": [{ "productId": 1011, "quantity": "2.0000", "createdOn": "2026-02-03T18:16:37.000+00:00" }],
+        },
+    ] });
+    let note = json!({ "response": { "8799": {
+        "orderId": 700_003, "warehouseId": 5, "transfer": false, "priority": false, "status": { "shipped": false },
+        "shipping": { "reference": "", "shippingMethodId": 49, "boxes": 1, "weight": "3.40" },
+        "releaseDate": "2026-02-03T10:17:45.000-06:00", "createdOn": "2026-02-03T10:17:45.000-06:00", "createdBy": 203,
+        "orderRows": { "2900002": [{ "productId": 1010, "quantity": 1, "locationId": 41 }] }, "lastEventVersion": 3_130_001,
+    } } });
+    let fulfilled = json!({ "response": { "2900001": { "fulfilled": "2.0000" }, "2900002": { "fulfilled": 0 } } });
+    let (moved, of_notes) =
+        ("warehouse-service/goods-movement-search", "warehouse-service/warehouse/5/stock-correction/8796-8797");
+    vec![
+        session(
+            Op::ScanChanged { statuses: [23, 24].into(), warehouses: [5].into(), since },
+            &[("order-service/order-search", orders.clone())],
+        ),
+        session(Op::ScanHistory { since }, &[("order-service/order-search", orders)]),
+        session(
+            Op::OpenNotes { warehouse: 5 },
+            &[
+                (
+                    "warehouse-service/goods-note/goods-out-search",
+                    search(&["goodsOutNoteId", "orderId"], &json!([[8799, 700_003], [8801, 0]])),
+                ),
+                ("warehouse-service/order/*/goods-note/goods-out/8799", note),
+            ],
+        ),
+        session(Op::Fulfilled { order: 700_002 }, &[("warehouse-service/order/700002/fulfilment-status", fulfilled)]),
+        session(
+            Op::Movements { warehouse: 5, ids: vec![1010, 1011], since },
+            &[(moved, movements()), (of_notes, corrections.clone())],
+        ),
+        session(Op::CorrectionMarkers { warehouse: 5, since }, &[(moved, movements()), (of_notes, corrections)]),
+    ]
 }
 
 /// Recorded answers of real accounts, to be spliced in.
@@ -214,9 +387,15 @@ fn recordings() -> Vec<Vec<u8>> {
 
 #[test]
 fn brightpearl_answers() {
-    let (sessions, runtime): (Vec<Session<Op>>, _) = (corpus(CORPUS), runtime());
+    let (mut sessions, runtime): (Vec<Session<Op>>, _) = (corpus(CORPUS), runtime());
     let recordings = recordings();
     let donors: Vec<&[u8]> = recordings.iter().map(Vec::as_slice).collect();
+    let (as_well, written) = (as_well(&sessions), written());
+    for session in &written {
+        assert_eq!(runtime.block_on(drive(session)), Ok(true), "undamaged {:?}", session.op);
+    }
+    sessions.extend(as_well);
+    sessions.extend(written);
     for session in &sessions {
         runtime.block_on(drive(session)).unwrap_or_else(|problem| panic!("undamaged {:?}: {problem}", session.op));
     }
@@ -228,7 +407,7 @@ fn brightpearl_answers() {
         |input| {
             let session =
                 serde_json::from_slice(input).map_err(|error| format!("the input is not a session: {error}"))?;
-            runtime.block_on(drive(&session))
+            runtime.block_on(drive(&session)).map(drop)
         },
     );
 }

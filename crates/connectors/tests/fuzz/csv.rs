@@ -8,7 +8,7 @@ use simulators::fuzz::{Form, damaged};
 
 use super::{
     campaign,
-    dsfx::Shelf,
+    dsfx::{Layout, Shelf},
     replay::{Dial, Replay, context},
     runtime, said,
 };
@@ -24,10 +24,7 @@ const STOCK: &str = "Item;Site;Free;Physical;Counted\n\
 const BARE_SHIPMENTS: &str = "BPacme-O1|2026-11-22|SKU-A|2\nBPacme-O2|2026-11-22|SKU-A|2\nTRAILER|2\n";
 const BARE_STOCK: &str = "SKU-A|5|4\nSKU-B|-1|4\nTRAILER|2|4\n";
 
-/// Settings, and a shipment and a stock file that fit them.
-type Layout = (Vec<(&'static str, &'static str)>, [&'static str; 2]);
-
-fn layouts() -> [Layout; 3] {
+pub fn layouts() -> [Layout; 3] {
     let titled = vec![
         (
             "shipment_columns",

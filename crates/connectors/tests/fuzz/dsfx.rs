@@ -44,6 +44,11 @@ impl Shelf {
         self.state.lock().unwrap().files.insert(path.to_owned(), content.to_vec());
     }
 
+    /// Everything that lies in it, by path.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.state.lock().unwrap().files.clone()
+    }
+
     fn has(&self, path: &str) -> bool {
         self.state.lock().unwrap().files.contains_key(path)
     }
@@ -173,10 +178,10 @@ const BARE_SHIPMENTS: &str = "\"BPacme-O1\";\"S1\"\n\"BPacme-O1\",\"S1\",\"2026-
 const BARE_STOCK: &str = "SKU-A,5,4\nSKU-B,-1,4\nTRAILER,2,4\n";
 
 /// Settings, and a shipment and a stock file that fit them.
-type Layout = (Vec<(&'static str, &'static str)>, [&'static str; 2]);
+pub type Layout = (Vec<(&'static str, &'static str)>, [&'static str; 2]);
 
 /// How a warehouse may write its files.
-fn layouts() -> Vec<Layout> {
+pub fn layouts() -> Vec<Layout> {
     let bare_shipments = "order_number=1, shipment_id=2, shipped_at=3, sku=4, quantity=5, trailer=TRAILER";
     let bare = vec![
         ("shipment_columns", bare_shipments),

@@ -24,6 +24,8 @@ use crate::hub::{at, request};
 
 const ACCOUNT: &str = "exampleeu";
 const WAREHOUSE: i64 = 5;
+/// Before anything that is recorded.
+const BEFORE: &str = "2020-01-01T00:00:00Z";
 
 pub fn now() -> Timestamp {
     SystemClock::default().now()
@@ -130,15 +132,21 @@ async fn record_brightpearl() {
         Op::Check,
         Op::Choices,
         Op::ScanOrders { statuses: [ready, shipped].into(), warehouses: [WAREHOUSE].into() },
+        Op::ScanChanged { statuses: [ready, shipped].into(), warehouses: [WAREHOUSE].into(), since: at(BEFORE) },
+        Op::ScanHistory { since: at(BEFORE) },
         Op::ScanNotes { warehouses: [WAREHOUSE].into() },
+        Op::OpenNotes { warehouse: WAREHOUSE },
+        Op::Fulfilled { order: noted },
         Op::Orders { ids: vec![plain, noted, gone] },
         Op::Notes { ids: vec![plain, noted, gone] },
         Op::Products { ids: ids.clone() },
         Op::FindSkus { skus },
         Op::Stock { warehouse: WAREHOUSE, ids: ids.clone() },
+        Op::SurveyStock { warehouse: WAREHOUSE, ids: ids.clone() },
         Op::Costs { list: 1, ids: ids.clone() },
         Op::DefaultLocation { warehouse: WAREHOUSE },
         Op::StaffId,
+        Op::OwnContact,
         Op::RegisterWebhooks { address: address.clone() },
         Op::ListWebhooks { address: address.clone() },
         Op::UnregisterWebhooks { address },
@@ -185,6 +193,8 @@ async fn record_brightpearl() {
         connector.plan_correction("batch", &correction).unwrap()
     };
     account.make(&[correction(ids[0], 5), correction(ids[1], -3)]).await;
+    account.ask(Op::Movements { warehouse: WAREHOUSE, ids, since: at(BEFORE) }).await;
+    account.ask(Op::CorrectionMarkers { warehouse: WAREHOUSE, since: at(BEFORE) }).await;
     write(brightpearl::CORPUS, &account.sessions);
 }
 

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use connect::{BuildContext, EffectKind, FeedCursor, Sent, Waits, Warehouse};
+use connect::{BuildContext, EffectKind, FeedCursor, FoundAgain, Sent, ShipmentPage, Waits, Warehouse};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
 
 use super::{
     PASSWORD, campaign,
@@ -17,12 +19,15 @@ use super::{
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     Check,
+    Choices,
     Shipments { cursor: FeedCursor },
+    ShipmentsAgain { since: Timestamp },
     Stock,
     Sightings { keys: Vec<String> },
     Prepare { effects: Vec<Written> },
     Send { effects: Vec<Written> },
     Probe { effects: Vec<Written> },
+    FindAgain { effects: Vec<Written>, since: Timestamp },
 }
 
 /// A connector whose answers are damaged.
@@ -37,43 +42,77 @@ pub struct Subject {
     pub classified: fn(EffectKind, &Sent, &[Answer]) -> Result<(), String>,
 }
 
+/// What is told of shipments can be of a shipment.
+fn told(page: &ShipmentPage) -> Result<(), String> {
+    for shipment in &page.shipments {
+        if shipment.key.is_empty() || shipment.lines().any(|line| line.quantity <= 0.into()) {
+            return Err(format!("a shipment of nothing, or of nobody: {shipment:?}"));
+        }
+    }
+    match page.rejected.iter().any(|rejected| rejected.reason.trim().is_empty()) {
+        true => Err("something was set aside without a reason".to_owned()),
+        false => Ok(()),
+    }
+}
+
 impl Subject {
-    async fn perform(&self, connector: &dyn Warehouse, session: &Session<Op>, replay: &Replay) -> Result<(), String> {
+    /// Does what is asked. The flag says whether it came to an end without an error.
+    async fn perform(&self, connector: &dyn Warehouse, session: &Session<Op>, replay: &Replay) -> Result<bool, String> {
         let at = session.at;
-        match &session.op {
-            Op::Check => drop(said(connector.check().await)?),
+        let ended = match &session.op {
+            Op::Check => said(connector.check().await)?.is_some(),
+            Op::Choices => said(connector.choices().await)?.is_some(),
             Op::Shipments { cursor } => {
-                let Some(page) = said(connector.shipments(cursor).await)? else { return Ok(()) };
-                for shipment in &page.shipments {
-                    if shipment.key.is_empty() || shipment.lines().any(|line| line.quantity <= 0.into()) {
-                        return Err(format!("a shipment of nothing, or of nobody: {shipment:?}"));
-                    }
-                }
-                if page.rejected.iter().any(|rejected| rejected.reason.trim().is_empty()) {
-                    return Err("something was set aside without a reason".to_owned());
-                }
-                return self.reads_on(&page.next).await;
+                let Some(page) = said(connector.shipments(cursor).await)? else { return Ok(false) };
+                told(&page)?;
+                self.reads_on(&page.next).await?;
+                true
             }
-            Op::Stock => drop(said(connector.stock().await)?),
+            Op::ShipmentsAgain { since } => {
+                let page = said(connector.shipments_again(*since, &FeedCursor::default()).await)?;
+                if let Some(page) = &page {
+                    told(page)?;
+                }
+                page.is_some()
+            }
+            Op::Stock => said(connector.stock().await)?.is_some(),
             Op::Sightings { keys } => {
-                let sightings = said(connector.sightings(keys).await)?.unwrap_or_default();
+                let Some(sightings) = said(connector.sightings(keys).await)? else { return Ok(false) };
                 if let Some(key) = sightings.found.keys().find(|key| !keys.contains(key)) {
                     return Err(format!("{key} is seen, and nobody asked for it"));
                 }
+                true
             }
             Op::Prepare { effects } => {
                 let effects: Vec<_> = effects.iter().map(|effect| effect.effect(at)).collect();
                 let prepared = said(connector.prepare(&effects).await)?;
-                if prepared.is_some_and(|prepared| prepared.len() != effects.len()) {
+                if prepared.as_ref().is_some_and(|prepared| prepared.len() != effects.len()) {
                     return Err("not one preparation for each effect".to_owned());
                 }
+                prepared.is_some()
             }
             Op::Probe { effects } => {
                 let armed: Vec<_> = effects.iter().map(|effect| effect.armed(at)).collect();
                 let probes = said(connector.probe(&armed).await)?;
-                if probes.is_some_and(|probes| probes.len() != armed.len()) {
+                if probes.as_ref().is_some_and(|probes| probes.len() != armed.len()) {
                     return Err("not one probe for each effect".to_owned());
                 }
+                probes.is_some()
+            }
+            Op::FindAgain { effects, since } => {
+                let lost: Vec<_> = effects.iter().map(|effect| effect.lost(at)).collect();
+                let found = said(connector.find_again(&lost, *since).await)?;
+                if found.as_ref().is_some_and(|found| found.len() != lost.len()) {
+                    return Err("not one finding for each effect".to_owned());
+                }
+                let words = |found: &FoundAgain| match found {
+                    FoundAgain::CannotBeAsked { compare } => !compare.trim().is_empty(),
+                    FoundAgain::Seen(_) | FoundAgain::AnyOf(_) => true,
+                };
+                if !found.iter().flatten().all(words) {
+                    return Err("a person is to compare, and is not told what".to_owned());
+                }
+                found.is_some()
             }
             Op::Send { effects } => {
                 let armed: Vec<_> = effects.iter().map(|effect| effect.armed(at)).collect();
@@ -87,9 +126,10 @@ impl Subject {
                 for (effect, outcome) in effects.iter().zip(&delivery.outcomes) {
                     (self.classified)(effect.kind, outcome, &replay.served())?;
                 }
+                true
             }
-        }
-        Ok(())
+        };
+        Ok(ended)
     }
 
     /// One damaged reading must not spoil those that follow: with good answers again, reading goes on from its cursor.
@@ -118,9 +158,48 @@ impl Subject {
         dial.bounded()
     }
 
+    /// Asks what no session was recorded for, and is answered with what was recorded: its own answers first, then those of all
+    /// sessions from the last to the first, since what was sent shows in the later ones. What was answered is the session; `None`
+    /// when that is nothing, or no whole answer.
+    async fn asked(&self, op: Op, of: &Session<Op>, recorded: &[Session<Op>]) -> Option<Session<Op>> {
+        let others = recorded.iter().rev().flat_map(|session| &session.answers);
+        let answers: Vec<Answer> = of.answers.iter().chain(others).cloned().collect();
+        let (replay, dial) = (Replay::new(&answers), Dial::at(of.at));
+        let connector = (self.connector)("http://127.0.0.1:9", &context(replay.clone(), dial, Waits::default()));
+        let session = Session { op, at: of.at, answers: Vec::new() };
+        let ended = self.perform(connector.as_ref(), &session, &replay).await;
+        let ended = ended.unwrap_or_else(|problem| panic!("undamaged {:?}: {problem}", session.op));
+        let answers = replay.served();
+        (ended && !answers.is_empty()).then_some(Session { answers, ..session })
+    }
+
+    /// A session for each reading that the recorded ones leave out.
+    fn beside(&self, recorded: &[Session<Op>], runtime: &Runtime) -> Vec<Session<Op>> {
+        let mut sessions = Vec::new();
+        for of in recorded {
+            let asked = match &of.op {
+                Op::Check => vec![Op::Choices],
+                Op::Shipments { .. } => vec![Op::ShipmentsAgain { since: of.at }],
+                Op::Probe { effects } => {
+                    let keys = effects.iter().map(|effect| effect.key.clone()).collect();
+                    vec![Op::Sightings { keys }, Op::FindAgain { effects: effects.clone(), since: of.at }]
+                }
+                _ => Vec::new(),
+            };
+            sessions.extend(asked.into_iter().filter_map(|op| runtime.block_on(self.asked(op, of, recorded))));
+        }
+        let answered = |is_it: fn(&Op) -> bool| sessions.iter().any(|session| is_it(&session.op));
+        assert!(answered(|op| matches!(op, Op::Choices)), "{}: its lists are among the recorded answers", self.name);
+        assert!(answered(|op| matches!(op, Op::Sightings { .. })), "{}: what was sent can be looked for", self.name);
+        assert!(answered(|op| matches!(op, Op::FindAgain { .. })), "{}: what was sent is found again", self.name);
+        sessions
+    }
+
     /// Plays every session as it was recorded, then damaged ones.
     pub fn fuzz(&self) {
-        let (sessions, runtime): (Vec<Session<Op>>, _) = (corpus(self.corpus), runtime());
+        let (mut sessions, runtime): (Vec<Session<Op>>, _) = (corpus(self.corpus), runtime());
+        let beside = self.beside(&sessions, &runtime);
+        sessions.extend(beside);
         let bodies: Vec<Vec<u8>> =
             sessions.iter().flat_map(|session| &session.answers).map(|answer| answer.body.clone()).collect();
         let donors: Vec<&[u8]> = bodies.iter().map(Vec::as_slice).collect();

@@ -79,6 +79,11 @@ impl Written {
     pub fn armed(&self, at: Timestamp) -> Armed {
         Armed { effect: self.effect(at), baseline: self.baseline.clone(), attempt: 1, armed_at: at }
     }
+
+    /// As a hub has it that lost its memory: what was there before is not known.
+    pub fn lost(&self, at: Timestamp) -> Armed {
+        Armed { baseline: Value::Null, ..self.armed(at) }
+    }
 }
 
 /// The recorded sessions of a connector.

@@ -15,8 +15,11 @@ use super::{
 };
 use crate::hub::{at, settings, warehouse};
 
+/// Between whom the sample documents go.
+pub const PARTIES: [(&str, &str); 2] = [("our_id", "BPMERCHANT"), ("their_id", "THREEPL")];
+
 /// The sample documents, marked for production.
-fn documents() -> Vec<Vec<u8>> {
+pub fn documents() -> Vec<Vec<u8>> {
     let mut documents = Vec::new();
     for folder in ["reference", "collected"] {
         let path = super::folder().join("../../../../fixtures/x12").join(folder);
@@ -64,8 +67,8 @@ fn parse(content: &[u8]) -> Result<(), String> {
 /// One file in the warehouse's folder, looked at by both channels until one has taken it in or set it aside.
 async fn exchange(content: &[u8]) -> Result<(), String> {
     let (shelf, dial) = (Shelf::default(), Dial::at(at("2026-11-23T06:30:00Z")));
-    let values =
-        [("transport", "folder"), ("folder", "/srv/exchange"), ("our_id", "BPMERCHANT"), ("their_id", "THREEPL")];
+    let mut values = vec![("transport", "folder"), ("folder", "/srv/exchange")];
+    values.extend(PARTIES);
     let context = BuildContext {
         files: std::sync::Arc::new(shelf.clone()),
         ..context(Replay::new(&[]), dial.clone(), Waits::default())

@@ -3,8 +3,8 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_o
 use super::{Folder, Home, Kept, Server, Verdict, Witness, judge};
 
 fn folder() -> impl Strategy<Value = Folder> {
-    ("[a-d]{1,2}", prop_oneof![Just(String::new()), "[a-d]{2}"], "/[a-d]{1,2}", 1u64..5)
-        .prop_map(|(id, machine, path, inode)| Folder { id, machine, path, inode })
+    ("[a-d]{1,2}", prop_oneof![Just(String::new()), "[a-d]{2}"], "/[a-d]{1,2}", 1u64..5, 0i64..3)
+        .prop_map(|(id, machine, path, inode, born)| Folder { id, machine, path, inode, born })
 }
 
 fn home() -> impl Strategy<Value = Home> {
@@ -61,6 +61,18 @@ proptest! {
         let home = |folder: Folder| Home { folder: Some(folder), ..Home::default() };
         let found = judge(&kept(written, Some(home(before))), Some(&witness(written, &home(here.clone()))), &home(here), false);
         prop_assert!(matches!(found, Verdict::Cloned(_)));
+    }
+
+    /// Database and witness file put back together, where they were. Where the file system does not say when a file was made,
+    /// nothing tells.
+    #[test]
+    fn files_put_back_in_place_are_noticed(before in folder(), written in 0i64..1000, again in 0i64..5) {
+        let here = Folder { born: again, ..before.clone() };
+        let home = |folder: Folder| Home { folder: Some(folder), ..Home::default() };
+        let found =
+            judge(&kept(written, Some(home(before.clone()))), Some(&witness(written, &home(here.clone()))), &home(here), false);
+        let tells = before.born != 0 && again != 0 && before.born != again;
+        prop_assert_eq!(matches!(found, Verdict::Cloned(_)), tells);
     }
 
     /// A folder that was renamed, or mounted under another number, is still the same.

@@ -93,8 +93,9 @@ async fn stamp(copy: &mut SqliteConnection, now: Timestamp) -> R<Manifest> {
     .execute(&mut *transaction)
     .await?;
     sqlx::query("UPDATE installation SET frozen = 1 WHERE one = 1").execute(&mut *transaction).await?;
+    // Where the original runs says nothing of where this will: it is frozen for what it is.
     sqlx::query(
-        "UPDATE safety SET frozen_kind = 'restored', frozen_at = NULL, backup_at = $1,
+        "UPDATE safety SET frozen_kind = 'restored', frozen_at = NULL, backup_at = $1, home = NULL,
              lost_before = CASE WHEN recovered_at IS NULL THEN lost_before
                  ELSE json_insert(lost_before, '$[#]', json_array(lost_since, lost_until)) END,
              lost_since = NULL, lost_until = NULL, recovered_at = NULL, recovered_by = NULL, released_at = NULL, released_by = NULL,

@@ -29,6 +29,9 @@ pub struct Patience {
 const LATE: Duration = Duration::from_secs(15 * 60);
 /// A warehouse is silent when it has had orders for so long, and nothing of it has left in that time.
 const SILENT: SignedDuration = SignedDuration::from_hours(48);
+/// An order that a warehouse has had for so long is told: nobody else knows of one that a warehouse lost after it took it in, where it
+/// cannot be asked.
+const OVERDUE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Nothing may go unseen for longer than three censuses of the recent part.
 const CENSUS_LATE: SignedDuration = SignedDuration::from_mins(45);
 /// A change may be unknown so long before it is told. Nothing is unknown for a quarter of an hour without an alarm (J4), and a
@@ -349,6 +352,28 @@ async fn of_warehouses(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut
             what: format!("{}: nothing has left the warehouse for two days, and it has orders as old", row.text(2)?),
             count: u64::try_from(row.int(3)?).unwrap_or(0),
             subjects: vec![row.string(4)?],
+        });
+    }
+    let since = ago(tx.now, OVERDUE, patience.factor);
+    let overdue = tx
+        .query(
+            "SELECT c.merchant, c.id, c.name, 'orders', count(*), min(q.order_ref), max(q.order_ref) FROM connection AS c
+             JOIN request AS q ON q.tenant = c.tenant AND q.merchant = c.merchant AND q.connection = c.id
+                 AND q.live = 1 AND q.done = 0 AND q.finished = 0 AND q.problem IS NULL AND q.created_at < $2
+             WHERE c.tenant = $1 AND c.enabled = 1 GROUP BY c.merchant, c.id, c.name",
+            &[tenant.into(), since.into()],
+        )
+        .await?;
+    for row in &overdue {
+        seen.push(Sighting {
+            key: key(AlertKind::WarehouseSilent, row, row.text(3)?)?,
+            what: format!(
+                "{}: orders have been at the warehouse for more than seven days, and something of each has not left: ask it whether \
+                 it still has them",
+                row.text(2)?
+            ),
+            count: u64::try_from(row.int(4)?).unwrap_or(0),
+            subjects: first_and_last(row)?,
         });
     }
     Ok(())

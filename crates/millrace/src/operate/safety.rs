@@ -240,7 +240,7 @@ pub async fn problems(hub: &Hub) -> Result<Vec<String>, Failure> {
 /// Where the program runs now. What cannot be told now stays as it was.
 async fn home(hub: &Hub, state: &Safety, folder_id: &str, witness: &Path) -> Result<Home, Failure> {
     let server = hub.db.server_identity().await?;
-    let folder = server.is_none().then(|| witness::folder(folder_id, witness));
+    let folder = server.is_none().then(|| witness::folder(folder_id, witness, hub.config.database_file()));
     let before = state.kept.home.as_ref().and_then(|home| home.public_url.clone());
     let public_url = hub.config.public_url.as_ref().map(ToString::to_string).or(before);
     Ok(Home { public_url, folder, server })

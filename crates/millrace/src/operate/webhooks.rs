@@ -86,6 +86,12 @@ pub async fn register(hub: &Hub, caller: &Caller, named: &str) -> Result<Webhook
     caller.administers()?;
     let key = connections::find(hub, caller, named).await?;
     let record = hub.db.connection(&key, &hub.keyring).await?;
+    if hub.db.frozen().await? {
+        return Err(Failure::conflict(
+            "sending is frozen: subscriptions of the account would be turned to what may be a copy",
+        )
+        .remedy("See `millrace safety`; register after sending is released. Until then it polls."));
+    }
     let Some(public) = &hub.config.public_url else {
         return Err(Failure::new(FailureKind::Setup, "this installation has no public address, so nobody can call it")
             .remedy("Start Millrace with --public-url https://…, reachable from the internet. Until then it polls."));

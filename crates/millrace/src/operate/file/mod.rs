@@ -21,6 +21,7 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 use toml::Spanned;
+use toml_parser::lexer::TokenKind;
 
 use super::{Failure, Hub, Problem};
 use crate::db::DbError;
@@ -265,6 +266,12 @@ impl Document {
     pub fn parse(text: &str, name: &str, origin: Origin) -> Result<Self, Failure> {
         let lines: Vec<usize> =
             std::iter::once(0).chain(text.match_indices('\n').map(|(place, _)| place + 1)).collect();
+        if let Some(offset) = too_deep(text) {
+            let at = place(&lines, name, offset);
+            let why = format!("more than {DEEPEST} brackets are open inside each other");
+            return Err(Failure::invalid(format!("{at}: {why}"), vec![Problem::new(at, why)])
+                .remedy("Close what was opened before; docs/configuration.md shows how deep a file goes."));
+        }
         match toml::from_str::<File>(text) {
             Ok(file) => Ok(Self { file, origin, lines, name: name.to_owned() }),
             Err(error) => {
@@ -297,7 +304,57 @@ pub async fn tenant(hub: &Hub, named: &str, create: bool) -> Result<TenantId, Fa
     }
 }
 
+/// Brackets that may be open inside each other; what people write has a handful.
+const DEEPEST: usize = 32;
+
+/// Where more brackets are open than a file may have. The parser calls itself for each, also while it reads on behind a fault, where it
+/// does not count them: a short text could exhaust the stack, and end the program.
+fn too_deep(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    for token in toml_parser::Source::new(text).lex() {
+        let opened_by = match token.kind() {
+            kind @ (TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket) => {
+                open.push(kind);
+                if open.len() > DEEPEST {
+                    return Some(token.span().start());
+                }
+                continue;
+            }
+            TokenKind::RightSquareBracket => TokenKind::LeftSquareBracket,
+            TokenKind::RightCurlyBracket => TokenKind::LeftCurlyBracket,
+            _ => continue,
+        };
+        // One that closes nothing is a fault, and the parser stays where it is.
+        if open.last() == Some(&opened_by) {
+            open.pop();
+        }
+    }
+    None
+}
+
 fn place(lines: &[usize], name: &str, offset: usize) -> String {
     let line = lines.partition_point(|start| *start <= offset);
     format!("{name}:{}", line.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Origin};
+
+    /// On as little stack as a worker has: a file that is nothing but depth is refused with its line, and ends nothing.
+    #[test]
+    fn depth_is_refused() {
+        for unit in ["[", "{", "{a", "{a=", "{a={a", "[{a]", "{a]", "[a}", "a.", "[a.", "[[a."] {
+            for before in ["", "[tenant]\nname = ", "x = ["] {
+                for after in ["", "\n", "= 1\n", "a = 1"] {
+                    let text = format!("{before}{}{after}", unit.repeat(100_000));
+                    let read = Document::parse(&text, "millrace.toml", Origin::Remote);
+                    let failure = read.expect_err("it is no configuration");
+                    assert!(failure.detail.starts_with("millrace.toml"), "{unit}: {}", failure.detail);
+                }
+            }
+        }
+        let text = "[tenant]\nname = \"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"\n";
+        Document::parse(text, "millrace.toml", Origin::Remote).expect("brackets in words open nothing");
+    }
 }

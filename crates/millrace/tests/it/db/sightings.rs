@@ -179,6 +179,7 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
             (AlertKind::Unaccounted, "late"),
             (AlertKind::Finding, "orphan_note"),
             (AlertKind::WarehouseSilent, "answers"),
+            (AlertKind::WarehouseSilent, "orders"),
             (AlertKind::WarehouseSilent, "shipments"),
             (AlertKind::DeliveryFailing, &silent.id),
             (AlertKind::DeliveryFailing, &off.id),
@@ -232,7 +233,7 @@ async fn every_kind_is_seen_while_it_lasts_and_not_after() {
         let mut left = shipment(&order(5), "S5", &request_key(5), &[3, 1]);
         left.shipment.shipped_at = db.now().await.unwrap();
         db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
-        gone(&[(AlertKind::WarehouseSilent, "shipments")]).await;
+        gone(&[(AlertKind::WarehouseSilent, "shipments"), (AlertKind::WarehouseSilent, "orders")]).await;
         db.record_orders(&key, "acme", vec![waiting(2)]).await.unwrap();
         gone(&[(AlertKind::OrderHeld, "there is no listing")]).await;
         db.mark_seen(&key, 1, "5/2026", None).await.unwrap();

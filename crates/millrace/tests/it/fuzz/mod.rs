@@ -1,16 +1,20 @@
-//! What people and strangers hand to the program itself: webhook calls, settings files, listings. See docs/gates.md; the
-//! answers of remote systems are damaged in the connectors' own tests.
+//! What people and strangers hand to the program itself: webhook calls, settings files, translation tables, what an identity
+//! provider says, its own files that come back from a disk. See docs/gates.md; the answers of remote systems are damaged in the
+//! connectors' own tests.
 
 mod desk;
+mod own_files;
+mod provider;
+mod settings;
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
 use connect::Secret;
-use millrace::operate::file::{Document, Origin};
+use millrace::operate::mappings_csv::MappingTable;
 use rand::RngExt as _;
 use serde_json::json;
 use simulators::fuzz::{Campaign, Form, damaged};
@@ -92,113 +96,64 @@ fn webhook_calls() {
     );
 }
 
-#[test]
-fn settings_files() {
-    let runtime = runtime();
-    let installation = runtime.block_on(Installation::new());
-    let written = r#"
-[tenant]
-name = "default"
-
-[[merchant]]
-name = "Acme"
-
-[[store]]
-name = "BP"
-merchant = "Acme"
-platform = "brightpearl"
-[store.settings]
-datacenter_code = "eu1"
-account_id = "acme"
-calls_per_minute = 150
-[store.secrets]
-password = { env = "BP_PASSWORD" }
-
-[[warehouse]]
-name = "WH"
-merchant = "Acme"
-platform = "dsfx"
-[warehouse.settings]
-transport = "folder"
-folder = "/srv/exchange"
-
-[[connection]]
-name = "main"
-merchant = "Acme"
-store = "BP"
-warehouse = "WH"
-enabled = true
-[connection.settings]
-start_mode = "order"
-import_statuses = ["Ready to ship", 7]
-default_ship_method = { carrier = "UPS", service = "Ground" }
-[connection.settings.stock]
-basis = "available"
-settle_seconds = 10
-[connection.channels]
-orders = { enabled = true, every_seconds = 10 }
-[connection.mappings]
-listings = [["A", "W-A"], ["B", "W-B"]]
-"#;
-    // A secret written where it must not be: whatever is wrong with the file, it is not quoted.
-    let careless = written.replace("{ env = \"BP_PASSWORD\" }", &format!("\"{CANARY}\""));
-    let files = [written.as_bytes(), careless.as_bytes()];
-    campaign("settings_files").run(
-        |dice| damaged(Form::Text, files[dice.random_range(0..2)], &files, dice),
-        |input| {
-            let Ok(text) = std::str::from_utf8(input) else { return Ok(()) };
-            let read = Document::parse(text, "millrace.toml", Origin::Remote);
-            if let Err(failure) = &read {
-                let words = format!("{} {failure:?}", failure.detail);
-                if failure.detail.trim().is_empty() {
-                    return Err("an error without words".to_owned());
-                }
-                // Only what stands where a secret belongs is one: damage may have copied it to the place of a name, and names that
-                // are not known are quoted.
-                let kept_to_its_place = text.matches(CANARY).count() == 1;
-                let secret = text.contains(&format!("password = \"{CANARY}\"")) && kept_to_its_place;
-                if secret && words.contains(CANARY) {
-                    return Err(format!("the error quotes a secret: {words}"));
-                }
+/// Each translation table as CSV, by the name of its file.
+fn tables() -> [(&'static str, &'static str); 5] {
+    MappingTable::ALL.map(|table| {
+        let csv = match table {
+            MappingTable::Listings => "Brightpearl SKU,Warehouse SKU\nA,W-A\n\"B, odd\",\"W-\"\"B\"\"\"\n'=C,W-C\n",
+            MappingTable::Kits => {
+                "Brightpearl SKU,Part SKU,Units\nSET,W-A,2\nSET,\"W-\"\"B\"\"\",0.5\n\"B, odd\",W-C,1\n"
             }
-            // What can be read is compared with what is there, without a change.
-            if read.is_ok() {
-                let body = json!({ "toml": text });
-                let answer = runtime.block_on(installation.ask(
-                    "POST",
-                    "/api/v1/configuration/plan",
-                    Some(&installation.administrator),
-                    Some(&body),
-                ));
-                told(&answer)?;
-            }
-            Ok(())
-        },
-    );
+            MappingTable::ShipMethods => "Brightpearl method,Carrier,Service\n50,UPS,Ground\nTracked 24,DPD,\n",
+            MappingTable::SourceMethods => "Carrier,Service,Brightpearl method\nUPS,Ground,50\nDPD,,Tracked 24\n",
+            MappingTable::Locations => "Facility,Brightpearl warehouse\nEAST,Example 3PL\n\"W, odd\",2\n",
+        };
+        (table.file_name(), csv)
+    })
 }
 
 #[test]
-fn listings() {
+fn translation_tables() {
     let runtime = runtime();
     let (installation, _source, _folder) = runtime.block_on(async {
         let installation = Installation::new().await;
         let source = brightpearl(0).await;
         let folder = tempfile::tempdir().unwrap();
         connected(&installation, &source.base_url(), folder.path().to_str().unwrap()).await;
-        (Arc::new(installation), source, folder)
+        (installation, source, folder)
     });
-    let csv = "Brightpearl SKU,Warehouse SKU\nA,W-A\n\"B, odd\",\"W-\"\"B\"\"\"\n'=C,W-C\n";
-    campaign("listings").run(
-        |dice| damaged(Form::Csv, csv.as_bytes(), &[], dice),
+    let tables = tables();
+    let path = |name: &str| format!("/api/v1/connections/main/mappings/{name}");
+    let preview = |name: &str, csv: &[u8]| {
+        let request = Request::post(format!("{}?preview=true", path(name)))
+            .header("authorization", format!("Bearer {}", installation.administrator))
+            .header("content-type", "text/csv")
+            .body(Body::from(csv.to_vec()))
+            .unwrap();
+        runtime.block_on(installation.send(request))
+    };
+    let kept = || tables.map(|(name, _)| runtime.block_on(installation.get(&path(name))).text);
+    let before = kept();
+    for (name, csv) in tables {
+        let answer = preview(name, csv.as_bytes());
+        assert_eq!(answer.status, StatusCode::OK, "{name}: {}", answer.text);
+    }
+    // The first byte says which table it is. Inputs from before there was one are listings: no table begins with such a byte.
+    campaign("translation_tables").run(
+        |dice| {
+            let place = dice.random_range(0..tables.len());
+            let donor = tables[dice.random_range(0..tables.len())].1.as_bytes();
+            let mut input = vec![u8::try_from(place).unwrap()];
+            input.extend(damaged(Form::Csv, tables[place].1.as_bytes(), &[donor], dice));
+            input
+        },
         |input| {
-            let request = Request::post("/api/v1/connections/main/mappings/listings.csv?preview=true")
-                .header("authorization", format!("Bearer {}", installation.administrator))
-                .header("content-type", "text/csv")
-                .body(Body::from(input.to_vec()))
-                .unwrap();
-            told(&runtime.block_on(installation.send(request)))
+            let (name, csv) = match input.split_first() {
+                Some((place, csv)) if usize::from(*place) < tables.len() => (tables[usize::from(*place)].0, csv),
+                _ => (MappingTable::Listings.file_name(), input),
+            };
+            told(&preview(name, csv))
         },
     );
-    let kept = runtime.block_on(installation.get("/api/v1/connections/main/mappings/listings.csv"));
-    assert!(!kept.text.contains("W-"), "a preview has changed the listings: {}", kept.text);
+    assert_eq!(kept(), before, "a preview has changed a table");
 }

@@ -1,10 +1,10 @@
 //! Calls from Brightpearl, abused: doubled, late, lost, replayed, forged, and with the database away. Orders go on as if every
 //! call had come once (§9), and own trouble never makes Brightpearl give a call up (W1).
 
-use std::{net::TcpListener, time::Duration};
+use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
 use connect::Clock as _;
-use connectors::brightpearl::webhooks::expand_ids;
+use connectors::brightpearl::webhooks::{expand_ids, parse_call};
 use simulators::brightpearl::{NewLine, NewOrder, Switches, WebhookFaults, switches::OrderSearchLag};
 
 use super::{flow::place, races::key};
@@ -27,6 +27,13 @@ async fn doubled_late_lost_replayed_forged_and_with_the_database_away() {
             if ok { Ok(()) } else { Err(text) }
         })
         .await;
+    // What may be a copy takes nobody's calls over.
+    let (stopped, text) = world.try_command(&["freeze-sending", "--reason", "a look"]);
+    assert!(stopped, "{text}");
+    let (registered, text) = world.try_command(&["connections", "webhooks", "main", "--register"]);
+    assert!(!registered && text.contains("sending is frozen"), "{text}");
+    let (released, text) = world.try_command(&["release-sending", "--reason", "looked"]);
+    assert!(released, "{text}");
     world.brightpearl.set_webhook_faults(WebhookFaults { lose: 0.3, duplicate: 1.0, delay_up_to_millis: 700 });
     let mut expected = place(&world, 25, 71).expected;
     let good = |world: &World| {
@@ -76,6 +83,19 @@ async fn doubled_late_lost_replayed_forged_and_with_the_database_away() {
         calls.iter().filter(|call| call.status.is_some_and(|status| (400..500).contains(&status))).collect();
     assert!(given_up.is_empty(), "a 4xx makes Brightpearl give the call up: {given_up:?}");
     assert!(calls.iter().any(|call| call.account == ACCOUNT && call.attempt > 1), "it came again");
+    // Whatever was answered with success was kept (W1): polling would hide an inbox that drops what it is told.
+    let rows = world.postgres().sql("millrace", "SELECT resource_id, event, raised_on FROM inbox").expect("the inbox");
+    let kept: BTreeSet<&str> = rows.lines().collect();
+    let mut taken_in = 0;
+    for call in calls.iter().filter(|call| call.status.is_some_and(|status| (200..300).contains(&status))) {
+        let told = parse_call(call.body.as_bytes()).expect("a call of the simulator's");
+        for id in told.ids.expect("ids") {
+            taken_in += 1;
+            let row = format!("{id}|{}|{}", told.event, told.raised_on);
+            assert!(kept.contains(row.as_str()), "{row} was answered with success, and is not in the inbox: {kept:?}");
+        }
+    }
+    assert!(taken_in > 40, "{taken_in} calls were taken in");
 }
 
 /// A search that lags behind holds nothing up: an order that Brightpearl calls about is asked for itself, although nothing is known

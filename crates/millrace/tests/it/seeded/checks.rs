@@ -13,7 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     brightpearl::{
         Change,
-        account::{AT_WAREHOUSE, Account, CANCELLED, HUB, NEW, Note, OrderRow, PARTLY_SHIPPED, SET_ASIDE, SHIPPED},
+        account::{
+            AT_WAREHOUSE, Account, CANCELLED, HUB, NEW, Note, OrderRow, PARTLY_SHIPPED, SET_ASIDE, SHIPPED, SalesOrder,
+        },
+        id_set,
     },
     run::{Run, warehouse_sku},
     warehouse::Left,
@@ -26,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The contract's time to come to rest, with the longest pause between two tries and the wait for late calls before it; two such
 /// waits more where what is late may be later (`Run::works_on`).
 const LONGEST_DRAIN: u64 = 15 * 60;
+/// The contract's aim for a backlog, in seconds.
+const FIVE_MINUTES: u64 = 5 * 60;
 
 /// Everything.
 pub fn at_rest(run: &mut Run) {
@@ -39,13 +44,22 @@ pub fn at_rest(run: &mut Run) {
     nobody_is_lost(run, &state.account, &shown, &mut findings);
     cancelled_is_not_sent(run, &state.account, &mut findings);
     what_was_asked(run, &state.account, &mut findings);
+    requests_are_of_their_moment(run, &state.account, &mut findings);
+    nothing_ready_stays(run, &state.account, &shown, &mut findings);
     parks_are_explained(run, &state.account, &shown, &mut findings);
     let told = shipments_are_told(run, &state.account, &shown, &mut findings);
     never_more_than_ordered(&state.account, &state.changes, &mut findings);
-    stock(run, &state.account, &mut findings);
+    let left_out = stock(run, &state.account, &mut findings);
+    *run.counts.entry("products whose stock waits for a person".to_owned()).or_default() += left_out;
     findings.extend(state.account.balances().err());
-    repeats(run, &state.changes, &mut findings);
-    calls(&state.calls, &mut findings);
+    repeats(run, &state.changes, &state.looks, &mut findings);
+    let busiest = calls(&state.calls, &mut findings);
+    if run.counts["seconds until at rest"] > FIVE_MINUTES {
+        run.count("worlds that took more than five minutes to come to rest");
+    }
+    for (state, _) in shown.values() {
+        run.count(&format!("orders shown as {state}"));
+    }
     if run.counts["seconds until at rest"] > LONGEST_DRAIN + 2 * run.works_longer().as_secs() {
         findings.push(format!("L1: it took {} s to come to rest", run.counts["seconds until at rest"]));
     }
@@ -64,6 +78,7 @@ pub fn at_rest(run: &mut Run) {
         ("shipments told", told),
         ("corrections", state.account.corrections.len() as u64),
         ("calls", state.calls.len() as u64),
+        ("calls in the busiest minute", busiest as u64),
         ("changes", state.changes.len() as u64),
         (
             "changes of unknown outcome",
@@ -254,6 +269,87 @@ fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
     }
 }
 
+/// The goods-out note that a key is for.
+fn note_of(key: &str) -> Option<i64> {
+    key.split('-').find_map(|part| part.strip_prefix('G')?.parse().ok())
+}
+
+/// O3 and O4, request by request, whatever people changed later: it asks for what was wanted when it was sent, or at the last look
+/// before it. One for a goods-out note asks for that note's goods, and the note was there and not shipped by anybody.
+fn requests_are_of_their_moment(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    for (asked, key) in run.watch.published() {
+        let Some(came) = run.warehouse.orders.iter().find(|order| order.key == key) else { continue };
+        let looked = asked - LAST_LOOK;
+        let mut units: BTreeMap<String, i64> = BTreeMap::new();
+        for line in &came.lines {
+            *units.entry(line.sku.clone()).or_default() += line.asked;
+        }
+        if let Some(id) = note_of(&key) {
+            let gone = account.gone.get(&id).map(|(at, _)| *at);
+            let Some(note) = account.notes.get(&id).or(account.gone.get(&id).map(|(_, note)| note)) else {
+                findings.push(format!("O3: {key} is for a goods-out note that never was"));
+                continue;
+            };
+            let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
+            for (product, quantity) in note.rows.values() {
+                *wanted.entry(warehouse_sku(*product)).or_default() += quantity;
+            }
+            if units != wanted {
+                findings.push(format!("O3: {key} asks for {units:?}, and its note is over {wanted:?}"));
+            }
+            let ended = gone.or(note.shipped.map(|(at, _)| at)).filter(|at| *at < looked);
+            if let Some(at) = ended {
+                findings.push(format!("O4: {key} was sent at {asked}, and its note was gone or shipped since {at}"));
+            }
+            continue;
+        }
+        let id = order_of(&key);
+        let theirs = |note: &Note| note.order == id && note.created_by != HUB;
+        if account.notes.values().any(theirs) || account.gone.values().any(|(_, note)| theirs(note)) {
+            continue;
+        }
+        let rows = &account.orders[&id].rows;
+        let moments: BTreeSet<Timestamp> =
+            rows.values().flat_map(|row| &row.was).map(|(since, _)| *since).chain([looked]).collect();
+        let wanted_at = |moment: Timestamp| {
+            let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
+            for row in rows.values() {
+                let Some(product) = row.product else { continue };
+                *wanted.entry(warehouse_sku(product)).or_default() += row.at(moment);
+            }
+            wanted
+        };
+        if !moments.into_iter().filter(|at| (looked..=asked).contains(at)).any(|at| wanted_at(at) == units) {
+            findings
+                .push(format!("O3: {key} asks for {units:?}, and when it was sent {:?} was wanted", wanted_at(asked)));
+        }
+    }
+}
+
+/// O2: what nobody ever touched and is wholly set aside goes to the warehouse; nothing holds it, and nothing it waits for will come.
+fn nothing_ready_stays(
+    run: &Run,
+    account: &Account,
+    shown: &BTreeMap<i64, (String, String)>,
+    findings: &mut Vec<String>,
+) {
+    if run.settings.start_mode != StartMode::Order || run.lost_something() {
+        return;
+    }
+    let there: BTreeSet<i64> = run.warehouse.orders.iter().map(|order| order_of(&order.key)).collect();
+    for (id, order) in account.orders.iter().filter(|(id, _)| !there.contains(id)) {
+        let touched = order.person_edit.is_some() || order.person_status.is_some();
+        let mut goods = order.rows.values().filter(|row| row.product.is_some()).peekable();
+        let ready = goods.peek().is_some() && goods.all(|row| row.reserved == row.quantity);
+        match shown.get(id) {
+            Some((state, why)) if ready && !touched && state != "error" => {
+                findings.push(format!("O2: order {id} is ready, and stays {state} ({why})"));
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Rows of the order and their units that left with a shipment.
 fn left_rows(account: &Account, left: &Left) -> BTreeMap<i64, i64> {
     let order = &account.orders[&order_of(&left.key)];
@@ -383,8 +479,9 @@ fn never_more_than_ordered(account: &Account, changes: &[Change], findings: &mut
     }
 }
 
-/// K2 and K3.
-fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
+/// K2, K3 and K5. How many products were left out, since what of them is where waits for a person.
+fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) -> u64 {
+    let mut left_out = 0;
     let mut markers: BTreeMap<&str, u32> = BTreeMap::new();
     for line in &account.corrections {
         *markers.entry(&line.reason).or_default() += 1;
@@ -417,6 +514,7 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
         let sku = warehouse_sku(*id);
         // What has left and belongs to nothing that the hub knows is a difference like any other.
         if of_unmatched.contains(&sku) {
+            left_out += 1;
             continue;
         }
         // What has left and is not posted is still in the account's figure. A note that a person shipped although nothing left for
@@ -431,10 +529,23 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) {
             *waits.entry(note.order).or_default() -= rows.map(|(_, units)| units).sum::<i64>();
         }
         let should_be = run.warehouse.stock[&sku] + waits.values().map(|units| units.max(&0)).sum::<i64>();
-        if product.in_stock != should_be && !unsettled.contains(&id.to_string()) && !is_explained(run, account, *id) {
+        if unsettled.contains(&id.to_string()) || is_explained(run, account, *id) {
+            left_out += 1;
+            continue;
+        }
+        if product.in_stock != should_be {
             findings.push(format!("K2: {sku} should be {should_be} in stock, and is {}", product.in_stock));
         }
+        // K5: what can be sold is there. What somebody changed at one end the other may not know of.
+        let untouched = |order: &SalesOrder| order.person_edit.is_none() && order.person_status.is_none();
+        let of_product = |order: &&SalesOrder| order.rows.values().any(|row| row.product == Some(*id));
+        let on_hand = product.in_stock - product.allocated;
+        let available = run.warehouse.stock[&sku] - run.warehouse.committed(&sku);
+        if on_hand > available && account.orders.values().filter(of_product).all(untouched) {
+            findings.push(format!("K5: {on_hand} of {sku} can be sold, and {available} are available"));
+        }
     }
+    left_out
 }
 
 /// Whether an order of the product waits for a person: then the equation waits with it. Or whether it was changed after a
@@ -485,7 +596,7 @@ fn sent(run: &Run, product: i64) -> BTreeMap<String, i64> {
 
 /// J2: what only a look guards is not sent again before two looks found nothing and nothing late can come any more; a stock
 /// difference is never sent again.
-fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
+fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], findings: &mut Vec<String>) {
     // The longest time in which a call may still take effect, less the clocks' difference (Tq).
     let late = SignedDuration::try_from(PATIENCE + run.works_on).unwrap();
     let mut before: BTreeMap<&str, &Change> = BTreeMap::new();
@@ -508,6 +619,22 @@ fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
                         "SELECT count(*) FROM attempt WHERE effect = '{effect}' AND what = 'probe'
                              AND recorded_at BETWEEN {from} - {off} AND {to} + {off}"
                     ));
+                    // By the account's own ledger as well: it answered such looks in full, the last one when nothing late could come.
+                    let answered: Vec<Timestamp> = reads
+                        .iter()
+                        .filter(|(at, path)| {
+                            (earlier.arrived..=change.arrived).contains(at)
+                                && tells_of(path, change.kind, change.target[0])
+                        })
+                        .map(|(at, _)| *at)
+                        .collect();
+                    if answered.len() < 2 || answered.iter().all(|at| at.duration_since(earlier.arrived) < late) {
+                        findings.push(format!(
+                            "J2: {effect} ({}) was sent again {gap:#} later, and the account answered {} looks",
+                            change.kind,
+                            answered.len()
+                        ));
+                    }
                     // The attempts of before are gone with what the database lost; the wait is not.
                     let forgotten = run.lost_last().is_some_and(|lost| earlier.arrived < lost);
                     if gap < late || looks < 2 && !forgotten {
@@ -523,13 +650,28 @@ fn repeats(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
     }
 }
 
-/// RL1.
-fn calls(calls: &[Timestamp], findings: &mut Vec<String>) {
+/// Whether the answer to a read shows what such a change does to this order.
+fn tells_of(path: &str, kind: &str, order: i64) -> bool {
+    let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
+    let asks = |ids: &str| id_set(ids).is_some_and(|ids| ids.contains(&order));
+    match (kind, path.as_slice()) {
+        ("goods-out-note/post", ["warehouse-service", "order", ids, "goods-note", "goods-out"])
+        | ("order-status/put", ["order-service", "order", ids])
+        | ("order-note/post", ["order-service", "order", ids, "note"]) => asks(ids),
+        _ => false,
+    }
+}
+
+/// RL1. Calls of the busiest minute.
+fn calls(calls: &[Timestamp], findings: &mut Vec<String>) -> usize {
+    let mut busiest = 0;
     for (place, from) in calls.iter().enumerate() {
         let within = calls[place..].iter().take_while(|at| at.duration_since(*from).as_secs() < 60).count();
+        busiest = busiest.max(within);
         if within > 200 {
             findings.push(format!("RL1: {within} calls within a minute of {from}"));
-            return;
+            break;
         }
     }
+    busiest
 }

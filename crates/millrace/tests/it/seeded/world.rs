@@ -110,7 +110,7 @@ impl Run {
                 let open: Vec<i64> =
                     state.account.notes.iter().filter(|(_, note)| of_order(note)).map(|(id, _)| *id).collect();
                 let Some(note) = open.first() else { return };
-                state.account.delete_note(order, *note);
+                state.account.delete_note(now, order, *note);
                 state.account.orders.get_mut(&order).unwrap().person_edit = Some(now);
                 "deletes a note of"
             }

@@ -53,6 +53,16 @@ pub struct OrderRow {
     pub reserved: i64,
     /// When a person lowered the quantity.
     pub lowered: Vec<Timestamp>,
+    /// Every quantity there was, and since when.
+    pub was: Vec<(Timestamp, i64)>,
+}
+
+impl OrderRow {
+    /// The quantity at a moment.
+    pub fn at(&self, moment: Timestamp) -> i64 {
+        let before = self.was.iter().rev().find(|(since, _)| *since <= moment);
+        before.map_or(0, |(_, quantity)| *quantity)
+    }
 }
 
 /// A sales order.
@@ -121,6 +131,8 @@ pub struct Account {
     pub products: BTreeMap<i64, Product>,
     pub orders: BTreeMap<i64, SalesOrder>,
     pub notes: BTreeMap<i64, Note>,
+    /// Notes that were deleted, and when.
+    pub gone: BTreeMap<i64, (Timestamp, Note)>,
     pub corrections: Vec<Correction>,
     pub order_notes: Vec<OrderNote>,
     /// Notes ever made, by order: `sequence` counts deleted ones too.
@@ -154,6 +166,7 @@ impl Account {
                         most: *quantity,
                         reserved: 0,
                         lowered: Vec::new(),
+                        was: vec![(now, *quantity)],
                     },
                 )
             })
@@ -226,6 +239,7 @@ impl Account {
             row.lowered.push(now);
         }
         row.quantity = quantity;
+        row.was.push((now, quantity));
         row.most = row.most.max(quantity);
         let over = (row.reserved + noted - row.quantity).max(0);
         row.reserved -= over;
@@ -388,13 +402,14 @@ impl Account {
     }
 
     /// goods-out-note/delete. Its goods stay set aside for the order (assumption A13).
-    pub fn delete_note(&mut self, order_id: i64, note_id: i64) -> Answer {
+    pub fn delete_note(&mut self, now: Timestamp, order_id: i64, note_id: i64) -> Answer {
         match self.open_note(note_id) {
             Ok(note) if note.order == order_id => {}
             Ok(_) => return refused(404, "CMNC-404", "No goods out note found"),
             Err(answer) => return answer,
         }
         let note = self.notes.remove(&note_id).unwrap();
+        self.gone.insert(note_id, (now, note.clone()));
         for (row_id, (product, quantity)) in note.rows {
             match self.orders.get_mut(&order_id).unwrap().rows.get_mut(&row_id) {
                 Some(row) => row.reserved += quantity,

@@ -116,6 +116,8 @@ pub struct State {
     pub changes: Vec<Change>,
     /// When each call arrived.
     pub calls: Vec<Timestamp>,
+    /// Reads that were answered in full: when, and the path behind the account's own.
+    pub looks: Vec<(Timestamp, String)>,
     /// Times each fault happened.
     pub faults: BTreeMap<String, u64>,
     /// How often things go wrong; 0: never.
@@ -174,6 +176,7 @@ impl Brightpearl {
             account,
             changes: Vec::new(),
             calls: Vec::new(),
+            looks: Vec::new(),
             faults: BTreeMap::new(),
             strength,
             lag,
@@ -347,6 +350,9 @@ impl Brightpearl {
             }
             None => {
                 let path = path.strip_prefix(ROOT).unwrap_or_default();
+                if matches!(fault, Fault::None | Fault::Slow) {
+                    state.looks.push((now, path.to_owned()));
+                }
                 let path: Vec<&str> = path.split('/').collect();
                 {
                     let age = Ages { movements: state.lag, searches: state.search_lag };
@@ -531,7 +537,7 @@ fn apply(account: &mut Account, change: &Change, now: Timestamp) -> Answer {
             }
             account.ship_note(now, *note, event["eventOwnerId"].as_i64().unwrap_or(0), change.if_match)
         }
-        ("goods-out-note/delete", [order, note]) => account.delete_note(*order, *note),
+        ("goods-out-note/delete", [order, note]) => account.delete_note(now, *order, *note),
         ("order-status/put", [order]) => {
             let text = body["orderNote"]["text"].as_str().unwrap_or("Status changed");
             account.set_status(now, *order, body["orderStatusId"].as_i64().unwrap_or(0), text)

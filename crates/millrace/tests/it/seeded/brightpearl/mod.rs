@@ -10,4 +10,5 @@ pub mod account;
 mod answers;
 mod calls;
 
+pub use answers::id_set;
 pub use calls::{Brightpearl, Change, Watcher, asked_rows};
