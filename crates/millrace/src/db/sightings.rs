@@ -360,6 +360,8 @@ async fn of_warehouses(tx: &mut Tx, tenant: &str, patience: Patience, seen: &mut
             "SELECT c.merchant, c.id, c.name, 'orders', count(*), min(q.order_ref), max(q.order_ref) FROM connection AS c
              JOIN request AS q ON q.tenant = c.tenant AND q.merchant = c.merchant AND q.connection = c.id
                  AND q.live = 1 AND q.done = 0 AND q.finished = 0 AND q.problem IS NULL AND q.created_at < $2
+             JOIN orders AS o ON o.tenant = q.tenant AND o.merchant = q.merchant AND o.id = q.order_ref
+                 AND o.state IN ('open', 'partly_shipped')
              WHERE c.tenant = $1 AND c.enabled = 1 GROUP BY c.merchant, c.id, c.name",
             &[tenant.into(), since.into()],
         )
