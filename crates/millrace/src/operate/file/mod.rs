@@ -270,7 +270,7 @@ impl Document {
             let at = place(&lines, name, offset);
             let why = format!("more than {DEEPEST} brackets are open inside each other");
             return Err(Failure::invalid(format!("{at}: {why}"), vec![Problem::new(at, why)])
-                .remedy("Close what was opened before; docs/configuration.md shows how deep a file goes."));
+                .remedy("Close what was opened before; docs/configuration.md lists every key."));
         }
         match toml::from_str::<File>(text) {
             Ok(file) => Ok(Self { file, origin, lines, name: name.to_owned() }),
