@@ -380,7 +380,8 @@ pub enum Capability {
 pub struct Capabilities {
     /// Its classes.
     pub classes: &'static [Capability],
-    /// How long a change may stay invisible to the probe (L_index), divided like every other wait.
+    /// How long a change may stay invisible to the probe (L_index), divided like every other wait. That of a warehouse's
+    /// [`SubmitRequest`](EffectKind::SubmitRequest) is also how long what left may be missing from what is read of shipments.
     pub index_lag: Duration,
 }
 

@@ -51,6 +51,10 @@ pub enum Planted {
     ForgetsShipped,
     /// Acts upon a count that is older than the last one (K4).
     OldCount,
+    /// Compares a count before the search knows of what is missing from it.
+    ComparesAtOnce,
+    /// Takes units that may have been kept for an order when the warehouse counted for kept, or for free.
+    ForgetsEnding,
     /// Keeps the first tracking number of several.
     FirstBoxOnly,
     /// Lists orders of every tenant (T1).
@@ -65,7 +69,7 @@ pub enum Planted {
 
 impl Planted {
     /// Every fault.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NoArm,
         Self::NoVersion,
         Self::EventBeforeDetails,
@@ -88,6 +92,8 @@ impl Planted {
         Self::CorrectsTwice,
         Self::ForgetsShipped,
         Self::OldCount,
+        Self::ComparesAtOnce,
+        Self::ForgetsEnding,
         Self::FirstBoxOnly,
         Self::EveryTenant,
         Self::CallerAtFault,

@@ -5,39 +5,65 @@ use std::collections::BTreeMap;
 use connect::{LineRef, PackageLine, RequestLine};
 use rust_decimal::Decimal;
 
-/// Whether of every line of a request all has left, or nothing more will.
+/// What became of the units of one line that have not left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// They are still to leave.
+    pub to_come: Decimal,
+    /// They never will: the line has ended.
+    pub lapsed: Decimal,
+}
+
+/// What of each line of a request has not left, in the order of the lines.
 ///
 /// What left is counted to its line by the number that the warehouse gives back, and otherwise fills the open lines of its article
 /// in order (x12.md §8.3). A line that ended without a number is the first open one of its article.
-pub fn is_over<'a>(asked: &[RequestLine], left: impl IntoIterator<Item = &'a PackageLine>, ended: &[LineRef]) -> bool {
-    let mut open: Vec<(&RequestLine, Decimal)> = asked.iter().map(|line| (line, line.quantity)).collect();
+pub fn rests<'a>(
+    asked: &[RequestLine],
+    left: impl IntoIterator<Item = &'a PackageLine>,
+    ended: &[LineRef],
+) -> Vec<Rest> {
+    let mut rests: Vec<Rest> =
+        asked.iter().map(|line| Rest { to_come: line.quantity, lapsed: Decimal::ZERO }).collect();
     let mut anywhere: Vec<(&str, Decimal)> = Vec::new();
     for goods in left {
         // What the line that is named has no room for fills the others, as where it is told.
-        let named = open.iter_mut().find(|(line, _)| Some(line.line_number) == goods.line_number);
-        let taken = named.map_or(Decimal::ZERO, |(_, units)| {
-            let taken = goods.quantity.min(*units);
-            *units -= taken;
+        let named = asked.iter().zip(&mut rests).find(|(line, _)| Some(line.line_number) == goods.line_number);
+        let taken = named.map_or(Decimal::ZERO, |(_, rest)| {
+            let taken = goods.quantity.min(rest.to_come);
+            rest.to_come -= taken;
             taken
         });
         anywhere.push((&goods.sku, goods.quantity - taken));
     }
+    let mut over = vec![false; asked.len()];
     for end in ended {
         let number = end.line_number.filter(|number| asked.iter().any(|line| line.line_number == *number));
-        let of = |line: &RequestLine, units: &Decimal| match number {
-            Some(number) => line.line_number == number,
-            None => line.sku == end.sku && *units > Decimal::ZERO,
-        };
-        if let Some(place) = open.iter().position(|(line, units)| of(line, units)) {
+        let place = asked.iter().zip(&rests).zip(&over).position(|((line, rest), over)| {
+            let is_it = match number {
+                Some(number) => line.line_number == number,
+                None => line.sku == end.sku && rest.to_come > Decimal::ZERO,
+            };
+            is_it && !over
+        });
+        if let Some(((line, rest), over)) =
+            place.and_then(|place| Some(((asked.get(place)?, rests.get_mut(place)?), over.get_mut(place)?)))
+        {
             // What left of it without a number is counted to none of the others.
-            let (line, units) = open.remove(place);
-            take(&mut anywhere, &line.sku, units);
+            rest.lapsed = rest.to_come - take(&mut anywhere, &line.sku, rest.to_come);
+            rest.to_come = Decimal::ZERO;
+            *over = true;
         }
     }
-    for (line, units) in &mut open {
-        *units -= take(&mut anywhere, &line.sku, *units);
+    for (line, rest) in asked.iter().zip(&mut rests) {
+        rest.to_come -= take(&mut anywhere, &line.sku, rest.to_come);
     }
-    open.iter().all(|(_, units)| *units <= Decimal::ZERO)
+    rests
+}
+
+/// Whether of every line of a request all has left, or nothing more will.
+pub fn is_over<'a>(asked: &[RequestLine], left: impl IntoIterator<Item = &'a PackageLine>, ended: &[LineRef]) -> bool {
+    rests(asked, left, ended).iter().all(|rest| rest.to_come <= Decimal::ZERO)
 }
 
 /// Adds what one report says has ended to what others have said. A line without a number may be the same that another report
@@ -70,7 +96,7 @@ mod tests {
     use proptest::prelude::{Strategy, any, prop, prop_assert, proptest};
     use rust_decimal::Decimal;
 
-    use super::{is_over, merge};
+    use super::{Rest, is_over, merge, rests};
 
     fn asked(lines: &[(&str, i64)]) -> Vec<RequestLine> {
         (1..)
@@ -132,6 +158,16 @@ mod tests {
         assert!(is_over(&three, &[goods(Some(1), "A", 5)], &[end(Some(3), "B")]));
     }
 
+    #[test]
+    fn what_has_not_left_is_to_come_or_has_lapsed() {
+        let three = asked(&[("A", 3), ("A", 2), ("B", 1)]);
+        let rest = |to_come: i64, lapsed: i64| Rest { to_come: to_come.into(), lapsed: lapsed.into() };
+        let left = [goods(Some(1), "A", 1), goods(None, "A", 1)];
+        assert_eq!(rests(&three, &left, &[]), [rest(1, 0), rest(2, 0), rest(1, 0)]);
+        assert_eq!(rests(&three, &left, &[end(Some(2), "A")]), [rest(2, 0), rest(0, 1), rest(1, 0)]);
+        assert_eq!(rests(&three, &left, &[end(None, "A"), end(Some(3), "B")]), [rest(0, 1), rest(2, 0), rest(0, 1)]);
+    }
+
     fn some_lines() -> impl Strategy<Value = Vec<(&'static str, i64)>> {
         prop::collection::vec((prop::sample::select(vec!["A", "B"]), 1..4_i64), 1..5)
     }
@@ -155,6 +191,11 @@ mod tests {
             let rest: Vec<&PackageLine> = left.iter().enumerate().filter(|(place, _)| *place != out).map(|(_, one)| one).collect();
             prop_assert!(!is_over(&asked, rest.iter().copied(), &[]));
             let ends = [end(numbered.then_some(asked[out].line_number), &asked[out].sku)];
+            // Each unit left, is to come or has lapsed.
+            for ends in [&ends[..], &[]] {
+                let open: Decimal = rests(&asked, rest.iter().copied(), ends).iter().map(|rest| rest.to_come + rest.lapsed).sum();
+                prop_assert!(open == asked[out].quantity, "{open} of {asked:?}");
+            }
             // Ended or left, in any mix: the one line that is missing ended.
             if numbered {
                 prop_assert!(is_over(&asked, rest.iter().copied(), &ends));

@@ -33,6 +33,9 @@ pub struct ProductFacts {
     /// How many of its units the warehouse keeps for an open order is not known: a journal that was lost had sent the order, and
     /// a person said that it is there.
     pub by_word: bool,
+    /// Whether the warehouse kept units of it for an order when it counted is not known: it held the order, or of the order something
+    /// ended without leaving since then, or it is asked to be cancelled and that is not answered. The id of the order at the source.
+    pub ending: Option<i64>,
     /// A goods-out note of an open order of it was posted as shipped by somebody else: whether the goods it stands for are still
     /// on the shelves, and whether the hub's own event will follow, nobody can say before the order is settled. Which note.
     pub posted_by_others: Option<String>,
@@ -90,6 +93,13 @@ pub struct Line {
     pub reason: String,
 }
 
+/// Why nobody knows what a count of what is available says: this order was held or ending.
+pub fn ends(order: i64) -> String {
+    format!(
+        "order {order} was held, ended or to be cancelled at the warehouse, which may or may not have kept units for it when it counted"
+    )
+}
+
 /// Works out one product.
 pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
     let (difference, source_figure, parts) = difference(facts, settings.basis);
@@ -132,6 +142,11 @@ pub fn line(facts: &ProductFacts, settings: &StockSettings) -> Line {
              never comes"
                 .to_owned(),
         );
+    }
+    if let Some(order) = facts.ending.filter(|_| settings.basis == FeedBasis::Available)
+        && !planted(Planted::ForgetsEnding)
+    {
+        return done(Verdict::Skip, ends(order));
     }
     if settings.basis == FeedBasis::Available && facts.accepted > facts.source.allocated {
         // The equation holds only while each commitment at the warehouse mirrors an allocation at the source.

@@ -7,11 +7,12 @@ use std::{
 };
 
 use connect::{
-    Choices, Clock, ConnectorError, EffectId, Effects, OrderId, OrderSource, Product, Random, RequestId, ShipmentId,
-    Side, Waits, Warehouse,
+    Capability, Choices, Clock, ConnectorError, EffectId, EffectKind, Effects, OrderId, OrderSource, Product, Random,
+    RequestId, ShipmentId, Side, Waits, Warehouse,
 };
 use engine::{settings::ConnectionSettings, steady::Steady};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     db::{ChannelKind, ConnectionKey, Counts, Database, DbError, Mappings},
@@ -77,6 +78,8 @@ pub struct Runtime {
     pub metrics: Metrics,
     /// Cached reads.
     pub memory: Memory,
+    /// Cancelled when it is to stop: a long wait then ends early.
+    pub stop: CancellationToken,
 }
 
 /// What one process remembers of a connection. Reads worth keeping for a while: nothing in them decides anything that the
@@ -92,6 +95,9 @@ pub struct Memory {
     runs: Mutex<BTreeMap<ChannelKind, (String, Duration)>>,
     /// When each order was last read whole, and found worth sending as planned.
     read: Mutex<BTreeMap<i64, Duration>>,
+    /// Held while shipments are read, so that nobody goes on from the middle of somebody else's reading. Whether the last reading
+    /// got to its end.
+    pub(crate) reading: tokio::sync::Mutex<bool>,
     /// When each order was last decided upon, whatever came of it.
     decided: Mutex<BTreeMap<i64, Duration>>,
 }
@@ -103,6 +109,12 @@ impl Runtime {
             Side::Source => &*self.source,
             Side::Warehouse => &*self.warehouse,
         }
+    }
+
+    /// Whether the warehouse holds what it takes in until it is let go.
+    pub fn holds(&self) -> bool {
+        let can = self.warehouse.capabilities(EffectKind::SubmitRequest);
+        can.is_some_and(|can| can.classes.contains(&Capability::Held))
     }
 
     /// Stops everything that goes to one side until a person mends it.

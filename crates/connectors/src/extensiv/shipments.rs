@@ -6,7 +6,7 @@ use connect::{
     ConnectorError, FeedCursor, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment, ShipmentPage,
     budget::Priority,
 };
-use jiff::{ToSpan as _, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -37,6 +37,8 @@ struct Place {
 
 /// By key, the parts of an order that are not cancelled, with when each left: `None` while it is open.
 type Parts = BTreeMap<String, Vec<(i64, Option<String>)>>;
+/// Searches may be of different moments, but not for so long. A new reading goes further back.
+const BEHIND: SignedDuration = SignedDuration::from_mins(2);
 
 /// Whether nothing more of an order follows what left then. One order closes once; more can follow only in a part that was
 /// split off it. Said by what leaves last alone, so that what was said of the others before stays true when they are read
@@ -86,8 +88,13 @@ impl Extensiv {
                 Err(error) => read.rejected.push(rejected(&value, &error.message)),
             }
         }
-        let parts = self.parts_of(&orders).await?;
+        let (parts, open) = self.parts_of(&orders).await?;
         for (value, order) in &orders {
+            // Closed by the first search and open by the second, which is older: by that one nothing was split off yet, and what
+            // left would pass for the last of the order. The next reading comes by it again.
+            if order.is_closed() && open.contains(&order.read_only.order_id) && self.is_recent(value, now) {
+                continue;
+            }
             match self.shipment_of(order, &parts).await {
                 Ok(Some(shipment)) => read.shipments.push(shipment),
                 Ok(None) => read.states.extend(state_of(order)),
@@ -144,22 +151,33 @@ impl Extensiv {
     }
 
     /// What closed orders were split into. Asked of the service, since a part may have been split off and never touched again.
-    async fn parts_of(&self, orders: &[(Value, Order)]) -> Result<Parts, ConnectorError> {
+    /// With them, the ids of those that are open by that.
+    async fn parts_of(&self, orders: &[(Value, Order)]) -> Result<(Parts, BTreeSet<i64>), ConnectorError> {
         let keys: BTreeSet<&str> = orders
             .iter()
             .filter(|(_, order)| order.is_closed())
             .map(|(_, order)| base_key(&order.reference_num))
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        let mut parts = Parts::new();
+        let (mut parts, mut open) = (Parts::new(), BTreeSet::new());
         for some in keys.chunks(KEYS_AT_ONCE) {
             for order in self.search(POLL, some, "").await?.into_iter().filter(|order| !order.is_cancelled()) {
                 let left = if order.is_closed() { left_at(&order).map(str::to_owned) } else { None };
+                if !order.is_closed() {
+                    open.insert(order.read_only.order_id);
+                }
                 let key = base_key(&order.reference_num).to_owned();
                 parts.entry(key).or_default().push((order.read_only.order_id, left));
             }
         }
-        Ok(parts)
+        Ok((parts, open))
+    }
+
+    /// Whether an order changed so short a time ago that a search may not know of it yet.
+    fn is_recent(&self, order: &Value, now: Option<Timestamp>) -> bool {
+        let changed = order.pointer("/readOnly/lastModifiedDate").and_then(Value::as_str);
+        let changed = changed.and_then(|text| moment(text, &self.config.zone).ok());
+        now.zip(changed).is_some_and(|(now, changed)| now.duration_since(changed) < BEHIND)
     }
 
     async fn shipment_of(&self, order: &Order, parts: &Parts) -> Result<Option<Shipment>, ConnectorError> {
@@ -171,6 +189,7 @@ impl Extensiv {
             left_at(order).ok_or_else(|| ConnectorError::unexpected("the order is closed and does not say when"))?;
         let routing = order.routing_info.clone().unwrap_or_default();
         let key = base_key(&order.reference_num).to_owned();
+        let parts = parts.get(&key).map(Vec::as_slice).unwrap_or_default();
         let (packages, loose) = self.goods(order).await?;
         Ok(Some(Shipment {
             reference: facts.order_id.to_string(),
@@ -181,7 +200,7 @@ impl Extensiv {
             },
             packages,
             loose,
-            is_final: is_last(facts.order_id, left, parts.get(&key).map(Vec::as_slice).unwrap_or_default()),
+            is_final: is_last(facts.order_id, left, parts),
             ended: Vec::new(),
             whole: false,
             within_order: false,

@@ -29,6 +29,7 @@ fn quiet(figure: i64, in_stock: i64) -> ProductFacts {
         accepted: Decimal::ZERO,
         unsettled: false,
         by_word: false,
+        ending: None,
         posted_by_others: None,
         correcting: false,
         archived: false,
@@ -165,7 +166,8 @@ proptest! {
         (shipped, after, accepted) in (0_i64..5, 0_i64..2, 0_i64..20),
         (unsettled, correcting, archived, shared) in
             (prop::bool::weighted(0.1), prop::bool::weighted(0.1), any::<bool>(), prop::bool::weighted(0.1)),
-        (held, incomplete, by_word) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
+        (held, incomplete) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
+        (by_word, ending) in (prop::bool::weighted(0.1), prop::bool::weighted(0.1)),
         has_cost in any::<bool>(),
         increases in prop::sample::select(vec![None, Some(Increases::Hold), Some(Increases::Correct)]),
         revive_archived in any::<bool>(),
@@ -193,6 +195,7 @@ proptest! {
             accepted: number(accepted),
             unsettled,
             by_word,
+            ending: ending.then_some(7),
             posted_by_others: by_others.then(|| "goods-out note 7 of order 3".to_owned()),
             correcting,
             archived,
@@ -216,7 +219,7 @@ proptest! {
             prop_assert!(facts.source.on_hand + found.difference >= Decimal::ZERO);
         }
         if !physical {
-            prop_assert!(!by_word);
+            prop_assert!(!by_word && !ending);
             prop_assert!(accepted <= allocated, "a commitment without an allocation breaks the equation");
         }
     }
@@ -289,6 +292,16 @@ fn what_only_a_persons_word_says_the_warehouse_keeps_waits() {
     assert_eq!(found.verdict, Verdict::Skip);
     assert!(found.reason.contains("until that order is over"), "{}", found.reason);
     // A physical count knows nothing of orders.
+    assert_eq!(line(&facts, &settings(FeedBasis::Physical)).verdict, Verdict::Correct);
+}
+
+#[test]
+fn what_ends_at_the_warehouse_meanwhile_waits() {
+    let mut facts = quiet(3, 5);
+    facts.ending = Some(100_001);
+    let found = line(&facts, &settings(FeedBasis::Available));
+    assert_eq!(found.verdict, Verdict::Skip);
+    assert!(found.reason.contains("order 100001 was held, ended"), "{}", found.reason);
     assert_eq!(line(&facts, &settings(FeedBasis::Physical)).verdict, Verdict::Correct);
 }
 

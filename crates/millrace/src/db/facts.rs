@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Address, EffectId, EffectKind, NoteRow, OrderId, RemoteRef, RequestId, RequestLine, Shipment, ShipmentId,
+    Address, EffectId, EffectKind, LineRef, NoteRow, OrderId, RemoteRef, RequestId, RequestLine, Shipment, ShipmentId,
 };
 use engine::{
     effect::EffectState,
@@ -32,6 +32,12 @@ pub(super) struct RequestRow {
     pub(super) live: bool,
     pub(super) finished: bool,
     pub(super) cancelled_by_warehouse: bool,
+    /// Lines of which nothing more will leave.
+    pub(super) ended: Vec<LineRef>,
+    /// When it was last said of some of it that nothing more will leave.
+    pub(super) ended_at: Option<Timestamp>,
+    /// When that was said first: what leaves later was kept for nobody in between.
+    pub(super) freed_at: Option<Timestamp>,
     pub(super) cancel_wanted: Option<String>,
     pub(super) problem: Option<String>,
     pub(super) done: bool,
@@ -320,6 +326,9 @@ fn request_row(row: &Row) -> R<RequestRow> {
         look_at: row.opt_time(14)?,
         retired: row.flag(15)?,
         ship_to: row.opt_json(16)?,
+        ended: if row.text(18)?.is_empty() { Vec::new() } else { row.json(18)? },
+        ended_at: row.opt_time(19)?,
+        freed_at: row.opt_time(20)?,
     })
 }
 
@@ -331,7 +340,7 @@ pub(super) async fn load(tx: &mut Tx, scope: &Scope, orders: &BTreeSet<OrderId>)
     let requests = tx
         .among(
             "SELECT id, order_ref, order_id, key, note_id, warehouse_id, lines, live, finished, cancelled_by_warehouse,
-                 cancel_wanted, problem, done, version, look_at, retired, ship_to, racing
+                 cancel_wanted, problem, done, version, look_at, retired, ship_to, racing, ended, ended_at, freed_at
              FROM request WHERE tenant = $1 AND merchant = $2 AND order_ref IN (",
             ")",
             &fixed,

@@ -6,7 +6,11 @@ use std::{
 };
 
 use connect::{EffectKind, RequestLine};
-use engine::effect::{EffectState, later};
+use engine::{
+    effect::{EffectState, later},
+    ended,
+    race::{CancelStep, Outcome},
+};
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 
@@ -18,18 +22,28 @@ use super::{
     sql::Tx,
 };
 
+/// A count of the warehouse, as far as what is in hand looks different to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    /// The moment that its figures speak of.
+    pub cut_off: Timestamp,
+    /// So long before and after it the warehouse may or may not have known what it was just told.
+    pub settle: Duration,
+    /// What the warehouse takes in it holds until it is let go.
+    pub holds: bool,
+}
+
 impl Database {
-    /// Units of products of one of the source's warehouses that the hub has in hand, as a feed with this cut-off sees them.
-    /// Products with nothing in hand are left out.
+    /// Units of products of one of the source's warehouses that the hub has in hand, as a count sees them. Products with nothing in
+    /// hand are left out.
     pub async fn in_flight(
         &self,
         key: &ConnectionKey,
         warehouse_id: i64,
-        cut_off: Timestamp,
-        settle: Duration,
+        count: Count,
         products: &[i64],
     ) -> R<BTreeMap<i64, InFlight>> {
-        self.in_flight_with_kits(key, warehouse_id, cut_off, settle, products, &BTreeMap::new()).await
+        self.in_flight_with_kits(key, warehouse_id, count, products, &BTreeMap::new()).await
     }
 
     /// The same, with what kits hold of products whose SKU at the warehouse is also part of kits: `parts` gives the product of
@@ -38,8 +52,7 @@ impl Database {
         &self,
         key: &ConnectionKey,
         warehouse_id: i64,
-        cut_off: Timestamp,
-        settle: Duration,
+        count: Count,
         products: &[i64],
         parts: &BTreeMap<String, i64>,
     ) -> R<BTreeMap<i64, InFlight>> {
@@ -48,7 +61,7 @@ impl Database {
         self.read(&key.clone(), "in_flight", move |tx| {
             Box::pin(async move {
                 let lost_until = safety::load(tx).await?.lost.map(|lost| lost.until);
-                let window = Window { lost_until, ..Window::around(cut_off, settle) };
+                let window = Window { lost_until, ..Window::of(count) };
                 let wanted = Wanted { products: &products, parts: &parts };
                 let mut flights = in_hand(tx, &key, warehouse_id, &window, &wanted).await?;
                 for (product, (mark, open)) in corrections::marks(tx, &key, warehouse_id, &products).await? {
@@ -136,12 +149,14 @@ struct Window {
     to: Timestamp,
     /// When the last loss of the journal ended, if there was one.
     lost_until: Option<Timestamp>,
+    /// What the warehouse takes in it holds until it is let go.
+    holds: bool,
 }
 
 impl Window {
-    fn around(cut_off: Timestamp, settle: Duration) -> Self {
+    fn of(Count { cut_off, settle, holds }: Count) -> Self {
         let from = SignedDuration::try_from(settle).ok().and_then(|settle| cut_off.checked_sub(settle).ok());
-        Self { from: from.unwrap_or(Timestamp::MIN), cut_off, to: later(cut_off, settle), lost_until: None }
+        Self { from: from.unwrap_or(Timestamp::MIN), cut_off, to: later(cut_off, settle), lost_until: None, holds }
     }
 
     fn holds(&self, at: Timestamp) -> bool {
@@ -154,7 +169,7 @@ impl Window {
     }
 }
 
-/// Requests of a warehouse that still matter to a feed: not done, or with something that left after it spoke.
+/// Requests of a warehouse that still matter to a feed: not done, or with something that left or ended after it spoke.
 async fn in_hand(
     tx: &mut Tx,
     key: &ConnectionKey,
@@ -172,7 +187,11 @@ async fn in_hand(
              SELECT r.order_ref FROM shipment AS s
              JOIN request AS r ON r.tenant = s.tenant AND r.merchant = s.merchant AND r.id = s.request
              WHERE s.tenant = $1 AND s.merchant = $2 AND s.connection = $3 AND s.shipped_at > $5
-                 AND (r.warehouse_id = $4 OR r.warehouse_id IS NULL)",
+                 AND (r.warehouse_id = $4 OR r.warehouse_id IS NULL)
+             UNION
+             SELECT order_ref FROM request
+             WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND ended_at > $5
+                 AND (warehouse_id = $4 OR warehouse_id IS NULL)",
             &[tenant, merchant, connection, warehouse_id.into(), window.from.into()],
         )
         .await?;
@@ -184,12 +203,101 @@ async fn in_hand(
     for bundle in facts::load(tx, &key.scope, &orders).await?.values() {
         for request in &bundle.requests {
             let here = request.warehouse_id.is_none_or(|id| id == warehouse_id);
-            if request.live && here && request.lines.iter().any(|line| wanted.is_about(line)) {
+            if !here || !request.lines.iter().any(|line| wanted.is_about(line)) {
+                continue;
+            }
+            if request.live {
                 add_request(bundle, request, window, wanted, &mut flights);
             }
+            add_ending(bundle, request, window, &mut flights);
         }
     }
+    flights.retain(|product, _| wanted.products.contains(product));
     Ok(flights)
+}
+
+/// Nothing more will leave: what left and is not posted is all that the source still keeps allocated.
+fn is_over(bundle: &Bundle, request: &RequestRow) -> bool {
+    bundle.finished(request) || request.cancelled_by_warehouse || bundle.cancelled(request)
+}
+
+/// What of each line has not left, or had not by then.
+fn rests(bundle: &Bundle, request: &RequestRow, by: Option<Timestamp>) -> Vec<ended::Rest> {
+    let left = bundle
+        .shipments_of(request)
+        .filter(|row| by.is_none_or(|by| row.shipment.shipped_at <= by))
+        .flat_map(|row| row.shipment.lines());
+    let mut rests = ended::rests(&request.lines, left, &request.ended);
+    if is_over(bundle, request) || !request.live {
+        for rest in &mut rests {
+            rest.lapsed += std::mem::take(&mut rest.to_come);
+        }
+    }
+    rests
+}
+
+/// Whether the warehouse may have carried out a cancel of this request that nobody has heard of: the hub's own, or one that a
+/// person was to ask for.
+fn is_being_cancelled(bundle: &Bundle, request: &RequestRow) -> bool {
+    let may_be_done = |effect: &facts::EffectBrief| {
+        effect.kind == EffectKind::CancelRequest
+            && effect.request.as_ref() == Some(&request.id)
+            && effect.state != EffectState::Applied
+            && facts::may_be_there(effect.state)
+    };
+    let is_asked = || {
+        matches!(bundle.cancel_step(request), CancelStep::Open | CancelStep::Stuck)
+            || bundle.effects.iter().any(may_be_done)
+    };
+    let Some(race) = bundle.races.get(&request.id) else { return is_asked() };
+    match race.shown.outcome {
+        Outcome::Pending => race.shown.by_hand.is_some() || is_asked(),
+        // Somebody asks them by now.
+        Outcome::Silent => true,
+        Outcome::Withdrawn => race.shown.by_hand.is_some() && race.shown.answer.is_none(),
+        Outcome::Accepted | Outcome::Partly | Outcome::TooLate => false,
+    }
+}
+
+/// Whether the warehouse held this request when it counted, or may have: some keep units for what is held, and others do not.
+fn is_held(bundle: &Bundle, request: &RequestRow, window: &Window) -> bool {
+    bundle.sent(request)
+        && !bundle.effects.iter().any(|effect| {
+            effect.kind == EffectKind::ReleaseRequest
+                && effect.request.as_ref() == Some(&request.id)
+                && effect.state == EffectState::Applied
+                && effect.changed_at <= window.from
+        })
+}
+
+/// Products of which units left, untold, after the warehouse had said that nothing more of them would: at a count in between they
+/// were kept for nobody.
+fn left_after_the_end(bundle: &Bundle, request: &RequestRow, window: &Window) -> BTreeSet<i64> {
+    let Some(freed_at) = request.freed_at else { return BTreeSet::new() };
+    let after = bundle.shipments_of(request).filter(|row| row.shipment.shipped_at > freed_at.max(window.from));
+    after
+        .filter(|row| !told(bundle, row, EffectKind::PostShipped) && !given_up(bundle, row))
+        .flat_map(|row| shipped_units(&request.lines, row).into_keys())
+        .collect()
+}
+
+/// Marks products of which the warehouse may or may not have kept units for this request when it counted.
+fn add_ending(bundle: &Bundle, request: &RequestRow, window: &Window, flights: &mut BTreeMap<i64, InFlight>) {
+    let has_ended = request.ended_at.is_some_and(|at| at > window.from);
+    let is_ending = request.live && is_being_cancelled(bundle, request);
+    let was_held = request.live && window.holds && is_held(bundle, request, window);
+    let rests_then = rests(bundle, request, Some(window.from));
+    for ((line, rest), then) in request.lines.iter().zip(rests(bundle, request, None)).zip(rests_then) {
+        if has_ended && !rest.lapsed.is_zero()
+            || is_ending && !rest.to_come.is_zero()
+            || was_held && !then.to_come.is_zero()
+        {
+            flights.entry(line.product_id).or_default().ending = Some(request.order_id);
+        }
+    }
+    for product in left_after_the_end(bundle, request, window) {
+        flights.entry(product).or_default().ending = Some(request.order_id);
+    }
 }
 
 fn add_request(
@@ -209,9 +317,13 @@ fn add_request(
         Some(submit) => (false, facts::may_be_there(submit.state)),
         None => (false, false),
     };
-    // Nothing more will leave: what left and is not posted is all that the source still keeps allocated.
-    let over = request.finished || request.cancelled_by_warehouse || bundle.cancelled(request);
-    let mut open = if over { BTreeMap::new() } else { asked_units(&request.lines) };
+    let over = is_over(bundle, request);
+    // What ended is kept for nobody.
+    let mut kept = request.lines.clone();
+    for (line, rest) in kept.iter_mut().zip(rests(bundle, request, None)) {
+        line.quantity -= rest.lapsed;
+    }
+    let mut open = if over { BTreeMap::new() } else { asked_units(&kept) };
     for row in bundle.shipments_of(request) {
         let posted = told(bundle, row, EffectKind::PostShipped);
         let on_note = request.note_id.is_some() || told(bundle, row, EffectKind::CreateNote);
@@ -251,7 +363,7 @@ fn add_request(
             flight.not_accepted += units.max(Decimal::ZERO);
         }
     }
-    add_kits(bundle, request, window, wanted, by_then && !over, flights);
+    add_kits(bundle, request, &kept, window, wanted, by_then && !over, flights);
     let by_word = !over && bundle.submit(request).is_some_and(|submit| submit.by_word);
     if unsettled || by_word {
         for line in &request.lines {
@@ -260,7 +372,6 @@ fn add_request(
             flight.by_word |= by_word;
         }
     }
-    flights.retain(|product, _| wanted.products.contains(product));
 }
 
 /// Whether this step of a shipment is done.
@@ -283,12 +394,13 @@ fn given_up(bundle: &Bundle, row: &ShipmentRow) -> bool {
 fn add_kits(
     bundle: &Bundle,
     request: &RequestRow,
+    kept: &[RequestLine],
     window: &Window,
     wanted: &Wanted<'_>,
     committed: bool,
     flights: &mut BTreeMap<i64, InFlight>,
 ) {
-    for line in &request.lines {
+    for line in kept {
         let Some(product) = wanted.part(line) else { continue };
         let (mut left, mut waits) = (Decimal::ZERO, Decimal::ZERO);
         for row in bundle.shipments_of(request).filter(|row| row.shipment.shipped_at <= window.cut_off) {

@@ -49,6 +49,7 @@ const SQLITE: &[(i64, &str, &str)] = &[
     (34, "kind_state", include_str!("../../migrations/sqlite/0034_kind_state.sql")),
     (35, "stuck", include_str!("../../migrations/sqlite/0035_stuck.sql")),
     (36, "trimmed_calls", include_str!("../../migrations/sqlite/0036_trimmed_calls.sql")),
+    (37, "ended_at", include_str!("../../migrations/sqlite/0037_ended_at.sql")),
 ];
 const POSTGRES: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../../migrations/postgres/0001_initial.sql")),
@@ -87,6 +88,7 @@ const POSTGRES: &[(i64, &str, &str)] = &[
     (34, "kind_state", include_str!("../../migrations/postgres/0034_kind_state.sql")),
     (35, "stuck", include_str!("../../migrations/postgres/0035_stuck.sql")),
     (36, "trimmed_calls", include_str!("../../migrations/postgres/0036_trimmed_calls.sql")),
+    (37, "ended_at", include_str!("../../migrations/postgres/0037_ended_at.sql")),
 ];
 
 fn migrator(list: &[(i64, &'static str, &'static str)]) -> Migrator {

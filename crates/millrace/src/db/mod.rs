@@ -116,7 +116,7 @@ pub use error::DbError;
 pub use findings::{CensusOutcome, CensusRun, Extent, FindingQuery, FindingRow, RepairPlan};
 pub use hand_offs::{HandOff, NewHandOff, Target, TargetKind};
 pub use holds::{RefusedAgain, StockHold};
-pub use in_hand::{CLOCKS, OrderInHand};
+pub use in_hand::{CLOCKS, Count, OrderInHand};
 pub use inbox::{ExceptionRow, InboxCall};
 pub use keys::{ApiKeyRecord, NewApiKey};
 pub use late::{FoundLate, WatchedCorrection};

@@ -278,9 +278,12 @@ async fn keep_outcome(
         && bundle.requests.iter().any(|request| request.id == *id && bundle.turned_down(request));
     let Some(request) = bundle.requests.iter_mut().find(|request| request.id == *id) else { return Ok(()) };
     if outcome.answered() {
+        let ends = matches!(outcome, Outcome::Accepted | Outcome::Partly);
         tx.execute(
-            "UPDATE request SET look_at = NULL WHERE tenant = $1 AND merchant = $2 AND id = $3",
-            &[tenant.clone(), merchant.clone(), id.into()],
+            "UPDATE request SET look_at = NULL, ended_at = CASE WHEN $5 = 1 THEN $4 ELSE ended_at END,
+                 freed_at = CASE WHEN $5 = 1 THEN COALESCE(freed_at, $4) ELSE freed_at END
+             WHERE tenant = $1 AND merchant = $2 AND id = $3",
+            &[tenant.clone(), merchant.clone(), id.into(), now.into(), i64::from(ends).into()],
         )
         .await?;
         request.look_at = None;
@@ -328,9 +331,10 @@ pub(super) async fn retire(tx: &mut Tx, scope: &Scope, bundle: &mut Bundle, id: 
     let [tenant, merchant] = scope_values(scope);
     let now = tx.now;
     tx.execute(
-        "UPDATE request SET live = 0, retired = 1, flagged = 0, look_at = NULL, version = version + 1
+        "UPDATE request SET live = 0, retired = 1, flagged = 0, look_at = NULL, version = version + 1, ended_at = $4,
+             freed_at = COALESCE(freed_at, $4)
          WHERE tenant = $1 AND merchant = $2 AND id = $3",
-        &[tenant.clone(), merchant.clone(), id.into()],
+        &[tenant.clone(), merchant.clone(), id.into(), now.into()],
     )
     .await?;
     // Import takes the order up whatever the scan says of it.

@@ -561,6 +561,10 @@ pub struct InFlight {
     pub unsettled: bool,
     /// An open request of it is at the warehouse by a person's word only: a lost journal sent it, perhaps for other units.
     pub by_word: bool,
+    /// Whether the warehouse kept units of it for a request when it counted is not known: it held the request, or some of it ended without
+    /// leaving near the cut-off or after it, or it is asked to be cancelled and that is not answered. The id of the order at the source.
+    /// Matters to what is available only.
+    pub ending: Option<i64>,
     /// A stock correction of it is open, unknown or parked.
     pub correcting: bool,
     /// Grows with every stock correction of it that is planned, claimed or decided.
@@ -568,7 +572,7 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Whether the stock equation sees the same in both.
+    /// Whether the stock equation sees the same in both, but for what is ending.
     pub fn same_equation(&self, other: &Self) -> bool {
         let seen = |flight: &Self| {
             (

@@ -186,9 +186,12 @@ async fn follow(tx: &mut Tx, scope: &Scope, ended: &[&Held]) -> R<()> {
 async fn give_up_request(tx: &mut Tx, scope: &Scope, submit: &Held) -> R<()> {
     let [tenant, merchant] = scope_values(scope);
     let (Some(request), Some(order)) = (&submit.request, &submit.order) else { return Ok(()) };
+    // Once it was tried, the warehouse may have had it for a while, whatever is there now.
+    let now = tx.now;
     tx.execute(
-        "UPDATE request SET live = 0, version = version + 1 WHERE tenant = $1 AND merchant = $2 AND id = $3",
-        &[tenant.clone(), merchant.clone(), request.into()],
+        "UPDATE request SET live = 0, version = version + 1, ended_at = CASE WHEN $5 > 0 THEN $4 ELSE ended_at END
+         WHERE tenant = $1 AND merchant = $2 AND id = $3",
+        &[tenant.clone(), merchant.clone(), request.into(), now.into(), submit.attempt.into()],
     )
     .await?;
     let others = tx

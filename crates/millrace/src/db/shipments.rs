@@ -476,6 +476,7 @@ async fn end_lines(tx: &mut Tx, scope: &Scope, said: BTreeMap<RequestId, Vec<Lin
         return Ok(());
     }
     let [tenant, merchant] = scope_values(scope);
+    let now = tx.now;
     let requests = tx
         .among(
             "SELECT id, lines, ended FROM request WHERE tenant = $1 AND merchant = $2 AND id IN (",
@@ -487,7 +488,8 @@ async fn end_lines(tx: &mut Tx, scope: &Scope, said: BTreeMap<RequestId, Vec<Lin
     for row in &requests {
         let id: RequestId = row.parsed(0)?;
         let lines: Vec<RequestLine> = row.json(1)?;
-        let mut ended: Vec<LineRef> = if row.text(2)?.is_empty() { Vec::new() } else { row.json(2)? };
+        let known: Vec<LineRef> = if row.text(2)?.is_empty() { Vec::new() } else { row.json(2)? };
+        let mut ended = known.clone();
         merge(&mut ended, said.get(&id).cloned().unwrap_or_default());
         if ended.is_empty() {
             continue;
@@ -503,7 +505,9 @@ async fn end_lines(tx: &mut Tx, scope: &Scope, said: BTreeMap<RequestId, Vec<Lin
         let (finished, cancelled) = (over && !left.is_empty(), over && left.is_empty());
         tx.execute(
             "UPDATE request SET ended = $4, finished = CASE WHEN $5 = 1 THEN 1 ELSE finished END,
-                 cancelled_by_warehouse = CASE WHEN $6 = 1 THEN 1 ELSE cancelled_by_warehouse END
+                 cancelled_by_warehouse = CASE WHEN $6 = 1 THEN 1 ELSE cancelled_by_warehouse END,
+                 ended_at = CASE WHEN $7 = 1 THEN $8 ELSE ended_at END,
+                 freed_at = CASE WHEN $7 = 1 THEN COALESCE(freed_at, $8) ELSE freed_at END
              WHERE tenant = $1 AND merchant = $2 AND id = $3",
             &[
                 tenant.clone(),
@@ -512,6 +516,8 @@ async fn end_lines(tx: &mut Tx, scope: &Scope, said: BTreeMap<RequestId, Vec<Lin
                 json(&ended)?.into(),
                 i64::from(finished).into(),
                 i64::from(cancelled).into(),
+                i64::from(ended.len() > known.len()).into(),
+                now.into(),
             ],
         )
         .await?;
@@ -526,17 +532,21 @@ async fn mark(
     cancelled: BTreeSet<RequestId>,
 ) -> R<()> {
     let [tenant, merchant, _] = key_values(key);
+    let now = tx.now;
     tx.among(
-        "UPDATE request SET finished = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (",
+        "UPDATE request SET ended_at = CASE WHEN finished = 1 THEN ended_at ELSE $3 END, finished = 1
+         WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
-        &[tenant.clone(), merchant.clone()],
+        &[tenant.clone(), merchant.clone(), now.into()],
         finished.iter(),
     )
     .await?;
     tx.among(
-        "UPDATE request SET cancelled_by_warehouse = 1 WHERE tenant = $1 AND merchant = $2 AND id IN (",
+        "UPDATE request SET ended_at = CASE WHEN cancelled_by_warehouse = 1 THEN ended_at ELSE $3 END,
+             freed_at = COALESCE(freed_at, $3), cancelled_by_warehouse = 1
+         WHERE tenant = $1 AND merchant = $2 AND id IN (",
         ")",
-        &[tenant, merchant],
+        &[tenant, merchant, now.into()],
         cancelled.iter(),
     )
     .await?;

@@ -9,7 +9,7 @@ use std::{
 use connect::{FeedBasis, MovementKind, SourceStock, StockFeed, StockLevel, StockMovement};
 use engine::{
     drift::{self, Drift, DriftFacts, MovedSince},
-    stock::Verdict,
+    stock::{Verdict, ends},
 };
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -22,7 +22,7 @@ use super::{
     },
 };
 use crate::{
-    db::{InFlight, LevelView, OwnCorrections, StockLine},
+    db::{Count, InFlight, LevelView, OwnCorrections, StockLine},
     runtime::Runtime,
 };
 
@@ -236,7 +236,8 @@ async fn add_in_hand(
         .filter(|(sku, _)| kit_parts.contains(sku.as_str()))
         .collect();
     let settle = runtime.scaled(Duration::from_secs(u64::from(runtime.settings.stock.settle_seconds)));
-    let flights = runtime.db.in_flight_with_kits(&runtime.key, warehouse_id, cut_off, settle, &ids, &parts).await?;
+    let count = Count { cut_off, settle, holds: runtime.holds() };
+    let flights = runtime.db.in_flight_with_kits(&runtime.key, warehouse_id, count, &ids, &parts).await?;
     let since = cut_off.checked_sub(LOOK_BACK).unwrap_or(cut_off);
     let own = runtime.db.own_corrections(&runtime.key, warehouse_id, &ids, since).await?;
     for index in indexes {
@@ -267,6 +268,9 @@ impl Looked {
         }
         if flight.by_word {
             self.notes.push("a lost journal had sent an open order of it, perhaps for other units".to_owned());
+        }
+        if let Some(order) = flight.ending.filter(|_| facts.basis == FeedBasis::Available) {
+            self.notes.push(ends(order));
         }
         if flight.unsettled {
             self.notes.push("an order or shipment of it is between the two systems just now".to_owned());

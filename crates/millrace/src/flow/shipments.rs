@@ -34,6 +34,8 @@ pub struct Summary {
     pub rejected: usize,
     /// Nothing was left to read when it ended.
     pub exhausted: bool,
+    /// It did not go on from the middle of an earlier reading.
+    pub from_start: bool,
 }
 
 impl std::fmt::Display for Summary {
@@ -68,7 +70,8 @@ impl Summary {
 /// # Errors
 /// When a read or the database fails; what was read so far is kept, with the place to go on from.
 pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
-    let mut summary = Summary::default();
+    let mut got_to_its_end = runtime.memory.reading.lock().await;
+    let mut summary = Summary { from_start: std::mem::take(&mut *got_to_its_end), ..Summary::default() };
     for _ in 0..MOST_READINGS {
         let channels = runtime.db.channels(&runtime.key).await?;
         let cursor = channels
@@ -112,7 +115,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
         let read = summary.new + summary.known + summary.changed + summary.unknown;
         runtime.tell_progress(ChannelKind::Shipments, read, None, summary.counts()).await;
         if !more {
-            summary.exhausted = true;
+            (summary.exhausted, *got_to_its_end) = (true, true);
             break;
         }
         if nothing {

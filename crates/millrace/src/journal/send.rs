@@ -254,7 +254,8 @@ async fn send_batch(
                 armed_at: *armed_at,
             })
             .collect();
-        effects.send(&batch, armed_from + limit).await
+        let until = if planted(Planted::LeaseIgnored) { armed_from + limit * 1_000 } else { armed_from + limit };
+        effects.send(&batch, until).await
     };
     let took = runtime.clock.monotonic().saturating_sub(armed_from);
     let settlements = record(runtime, policy, armed, delivery, (now, took), turn).await?;

@@ -179,6 +179,7 @@ impl Workers {
             wake: Wake::default(),
             metrics: Metrics::new(key.connection.as_str()),
             memory: Memory::default(),
+            stop: CancellationToken::new(),
         })
     }
 
@@ -219,6 +220,7 @@ impl Workers {
                 () = self.seams.clock.sleep(LOOK / self.waits.factor.max(1)) => {}
             }
         }
+        running.values().for_each(Started::tell_to_stop);
         for (key, started) in running {
             self.stop(&key, started).await;
         }
@@ -270,6 +272,8 @@ impl Workers {
             .filter(|(key, started)| wanted.get(*key) != Some(&started.revision))
             .map(|(key, _)| key.clone())
             .collect();
+        // All at once: what one still has to finish, the others finish meanwhile.
+        outdated.iter().filter_map(|key| running.get(key)).for_each(Started::tell_to_stop);
         for key in outdated {
             if let Some(started) = running.remove(&key) {
                 self.stop(&key, started).await;
@@ -309,7 +313,7 @@ impl Workers {
 
     async fn stop(&self, key: &ConnectionKey, mut started: Started) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-        started.stop.cancel();
+        started.tell_to_stop();
         // Effects on their way are waited for: cutting one off would leave its outcome unknown.
         while started.tasks.join_next().await.is_some() {}
         tracing::info!(connection.id = %key.connection, "connection stopped");
@@ -360,10 +364,14 @@ struct Started {
 
 impl Started {
     fn new(runtime: Arc<Runtime>, reconciler: Reconciler, revision: i64) -> Self {
-        let stop = CancellationToken::new();
+        let stop = runtime.stop.clone();
         let mut tasks = JoinSet::new();
         tasks::spawn(&mut tasks, &runtime, &stop);
         tasks.spawn(tasks::census(runtime, reconciler, stop.clone()));
         Self { revision, stop, tasks }
+    }
+
+    fn tell_to_stop(&self) {
+        self.stop.cancel();
     }
 }

@@ -12,7 +12,7 @@ use super::{
     plan::{self, Wanted},
 };
 use crate::{
-    db::{DbError, FoundLate, WatchedCorrection},
+    db::{Count, DbError, FoundLate, WatchedCorrection},
     runtime::Runtime,
 };
 
@@ -90,10 +90,15 @@ async fn showed(runtime: &Runtime, one: &WatchedCorrection, reference: &RemoteRe
         return Ok(told(one, format!("it shows as {}; the product was worked out anew since", reference.id)));
     }
     let products = [one.product_id];
-    let settle = Duration::from_secs(u64::from(runtime.settings.stock.settle_seconds));
+    let settle = runtime.scaled(Duration::from_secs(u64::from(runtime.settings.stock.settle_seconds)));
     let in_hand = runtime
         .db
-        .in_flight(&runtime.key, one.warehouse_id, runtime.clock.now(), runtime.scaled(settle), &products)
+        .in_flight(
+            &runtime.key,
+            one.warehouse_id,
+            Count { cut_off: runtime.clock.now(), settle, holds: false },
+            &products,
+        )
         .await?;
     let flight = in_hand.get(&one.product_id).copied().unwrap_or_default();
     let back = -one.difference;

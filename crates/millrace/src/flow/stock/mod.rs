@@ -14,9 +14,13 @@ pub(super) mod place;
 pub(super) mod plan;
 mod undo;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use connect::{ConnectorError, Inbound, RejectedInput, StockFeed, ulid};
+use connect::{
+    ConnectorError, EffectKind, Inbound, RejectedInput, StockFeed,
+    planted::{Planted, planted},
+    ulid,
+};
 use engine::stock::{self, RunFacts, RunVerdict, Verdict};
 
 use super::{FlowError, counts, shipments};
@@ -78,6 +82,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     // Before anything is compared: what shows now was not in the figures that came before it.
     late::look(runtime).await?;
     let page = runtime.warehouse.stock().await?;
+    let read_at = runtime.clock.monotonic();
     let mut fresh: Vec<StockFeed> = Vec::new();
     for feed in page.feeds {
         if !runtime.db.feed_seen(&runtime.key, &feed.content_hash).await? {
@@ -95,7 +100,7 @@ pub async fn run(runtime: &Runtime) -> Result<Summary, FlowError> {
     }
     let feeds = newest.len();
     for feed in newest {
-        match work_out(runtime, feed).await {
+        match work_out(runtime, feed, read_at).await {
             Ok(run) => {
                 summary.feeds += 1;
                 summary.compared += run.compared;
@@ -151,13 +156,30 @@ impl From<DbError> for Unfinished {
     }
 }
 
-async fn work_out(runtime: &Runtime, feed: &StockFeed) -> Result<StockRun, Unfinished> {
+/// `read_at`: when the feed was there, on the monotonic clock.
+async fn work_out(runtime: &Runtime, feed: &StockFeed, read_at: Duration) -> Result<StockRun, Unfinished> {
     if let Some(why) = runtime.db.outdated(&runtime.key, feed).await? {
         return Ok(refuse(runtime, feed, &why).await?);
     }
     // Everything that left by the cut-off must be known before the source's figure is read: a unit that left the shelves
-    // unnoticed would be taken out of the source twice, by this correction and by its shipped event.
-    let known = shipments::run(runtime).await?;
+    // unnoticed would be taken out of the source twice, by this correction and by its shipped event. Where what left comes from a
+    // search, it shows there only some time after it is missing from the figures.
+    let lag = runtime.warehouse.capabilities(EffectKind::SubmitRequest).map_or(Duration::ZERO, |can| can.index_lag);
+    let wait = lag.saturating_sub(runtime.clock.monotonic().saturating_sub(read_at));
+    if !wait.is_zero() && !planted(Planted::ComparesAtOnce) {
+        tokio::select! {
+            biased;
+            () = runtime.stop.cancelled() => {
+                return Err(Unfinished::Later("the connection stops; the count is worked out when it runs again".to_owned()));
+            }
+            () = runtime.clock.sleep(wait) => {}
+        }
+    }
+    let mut known = shipments::run(runtime).await?;
+    if !lag.is_zero() && known.exhausted && !known.from_start {
+        // What goes on from the middle of an earlier reading does not come by what showed since that began.
+        known = shipments::run(runtime).await?;
+    }
     if !known.exhausted {
         return Err(Unfinished::Later("shipments are still being read; the count waits for them".to_owned()));
     }

@@ -16,7 +16,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 
 use super::{FlowError, place::Counted};
 use crate::{
-    db::{CLOCKS, InFlight, NewCorrection, NewEffect, StockLine, StockRun, Subject},
+    db::{CLOCKS, Count, InFlight, NewCorrection, NewEffect, StockLine, StockRun, Subject},
     runtime::Runtime,
 };
 
@@ -60,17 +60,17 @@ impl<'a> Comparison<'a> {
         let ids: Vec<i64> = slice.iter().map(|(product, _)| *product).collect();
         let settle = runtime.scaled(Duration::from_secs(u64::from(self.settings.settle_seconds)));
         let cut_off = self.feed.cut_off;
+        let count = Count { cut_off, settle, holds: runtime.holds() };
         let begun = runtime.db.now().await?;
         // Looked at before and after the source is read: a product whose shipped event lands in between is in the source's
         // figure or not, and nobody can say which.
-        let before = runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
+        let before = runtime.db.in_flight(&runtime.key, warehouse_id, count, &ids).await?;
         let source = runtime.source.stock(warehouse_id, &ids).await?;
-        let in_flight: BTreeMap<i64, InFlight> =
-            runtime.db.in_flight(&runtime.key, warehouse_id, cut_off, settle, &ids).await?;
+        let in_flight: BTreeMap<i64, InFlight> = runtime.db.in_flight(&runtime.key, warehouse_id, count, &ids).await?;
         // Figures of different age agree only while nothing came in between.
         let mut elsewhere: BTreeMap<(Timestamp, i64), InFlight> = BTreeMap::new();
         for (at, of) in ends(slice) {
-            let flights = runtime.db.in_flight(&runtime.key, warehouse_id, at, settle, &of).await?;
+            let flights = runtime.db.in_flight(&runtime.key, warehouse_id, Count { cut_off: at, ..count }, &of).await?;
             elsewhere.extend(flights.into_iter().map(|(product, flight)| ((at, product), flight)));
         }
         let products = runtime.products(&ids.iter().copied().collect()).await?;
@@ -104,6 +104,11 @@ impl<'a> Comparison<'a> {
                 || counted.span.is_some_and(|(first, last)| {
                     !other(first).same_equation(&flight) || !other(last).same_equation(&flight)
                 });
+            let ending = flight.ending.or(flight_of(&before, product_id).ending);
+            let ending = ending.or_else(|| {
+                let (first, last) = counted.span?;
+                other(first).ending.or(other(last).ending)
+            });
             self.marks.insert((warehouse_id, *product_id), flight.corrections);
             let product = ProductFacts {
                 figure: counted.figure,
@@ -113,6 +118,7 @@ impl<'a> Comparison<'a> {
                 accepted: flight.accepted,
                 unsettled: flight.unsettled || moved,
                 by_word: flight.by_word,
+                ending,
                 posted_by_others: None,
                 correcting: flight.correcting,
                 archived: products.get(product_id).is_some_and(|product| product.archived),

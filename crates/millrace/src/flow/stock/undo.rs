@@ -17,7 +17,7 @@ use super::{
     plan::{self, SLICE, Wanted},
 };
 use crate::{
-    db::{CorrectionView, NewCorrection, StockRun},
+    db::{CorrectionView, Count, NewCorrection, StockRun},
     runtime::Runtime,
 };
 
@@ -110,7 +110,10 @@ impl Look {
         let ids: Vec<i64> = slice.iter().map(|one| one.product_id).collect();
         let settle = runtime.scaled(Duration::from_secs(u64::from(runtime.settings.stock.settle_seconds)));
         // First, so that a correction made while the source is read is noticed when this is written down.
-        let in_hand = runtime.db.in_flight(&runtime.key, warehouse_id, runtime.clock.now(), settle, &ids).await?;
+        let in_hand = runtime
+            .db
+            .in_flight(&runtime.key, warehouse_id, Count { cut_off: runtime.clock.now(), settle, holds: false }, &ids)
+            .await?;
         let source = runtime.source.stock(warehouse_id, &ids).await?;
         let products = runtime.products(&ids.iter().copied().collect()).await?;
         let rising: Vec<i64> =

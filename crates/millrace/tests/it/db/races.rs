@@ -12,8 +12,8 @@ use engine::{
 };
 use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
-    Advance, ConnectionKey, ImportedOrder, NewEffect, Patience, RaceView, Recorded, RequestView, RequestWork, Subject,
-    WishOrigin,
+    Advance, ConnectionKey, Count, ImportedOrder, NewEffect, Patience, RaceView, Recorded, RequestView, RequestWork,
+    Subject, WishOrigin,
 };
 
 use super::world::{
@@ -212,6 +212,116 @@ async fn a_cancel_ends_as_the_warehouse_says() {
         assert_eq!(rows[0].state, EffectState::NotSent);
         let asked = [rows[0].id.clone()];
         assert_eq!(world.db.unwanted_submits(&key, &asked).await.unwrap().len(), 1, "O4: nobody wants it any more");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_of_before_the_end_may_have_kept_units() {
+    on_both(|world: World| async move {
+        let key = world.connection("acme").await;
+        let products = [1001, 1002];
+        let settle = Duration::from_secs(30);
+        let hand = async |at: Timestamp| {
+            let seen = world.db.in_flight(&key, 2, Count { cut_off: at, settle, holds: false }, &products).await.unwrap();
+            products.map(|product| {
+                let flight = seen.get(&product).copied().unwrap_or_default();
+                (flight.accepted, flight.ending.is_some())
+            })
+        };
+        let hours = |hours: i64| SignedDuration::from_hours(hours);
+        let say = async |order_id: i64, said: RequestState| {
+            let states = vec![(request_key(order_id), said)];
+            world.db.record_shipments(&key, Vec::new(), states, &[], &[], &FeedCursor::default()).await.unwrap();
+        };
+        let (three, one, none) = (decimal("3"), decimal("1"), decimal("0"));
+        let now = world.db.now().await.unwrap();
+        let (before, after) = (now - hours(1), now + hours(1));
+        // One of its lines ended.
+        sent(&world, &key, 1).await;
+        assert_eq!(hand(after).await, [(three, false), (one, false)]);
+        let line = LineRef { line_number: Some(2), sku: String::new() };
+        let ends = || RequestState::LinesEnded(LinesEnded { ended: vec![line.clone()], ..LinesEnded::default() });
+        say(1, ends()).await;
+        assert_eq!(hand(after).await, [(three, false), (none, false)], "kept for nobody any more");
+        assert_eq!(hand(before).await, [(none, false), (none, true)], "a count of before may have kept it");
+        // Cancelled there, of itself.
+        say(1, RequestState::Cancelled).await;
+        assert_eq!(hand(after).await, [(none, false), (none, false)]);
+        assert_eq!(hand(before).await, [(none, true), (none, true)]);
+        let at = world.raw().await.texts("SELECT CAST(ended_at AS TEXT) FROM request").await;
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        say(1, RequestState::Cancelled).await;
+        say(1, ends()).await;
+        let again = world.raw().await.texts("SELECT CAST(ended_at AS TEXT) FROM request").await;
+        assert_eq!(at, again, "said again, it is no later");
+        // Part of another leaves, and that was all.
+        sent(&world, &key, 2).await;
+        ship(&world, &key, 2, "S2", &[3, 0]).await;
+        say(2, RequestState::Finished).await;
+        let seen = hand(world.db.now().await.unwrap() - hours(1)).await;
+        assert_eq!(seen.map(|(_, ending)| ending), [true, true], "of the first still by the order before");
+        world.raw().await.run("UPDATE request SET ended_at = NULL WHERE order_id = 1").await.unwrap();
+        let seen = hand(before).await;
+        assert_eq!(seen.map(|(_, ending)| ending), [false, true], "all of the first has left");
+        world.raw().await.run("UPDATE request SET ended_at = NULL WHERE order_id = 2").await.unwrap();
+        // Asked to be cancelled, as long as nobody knows what came of it.
+        sent(&world, &key, 3).await;
+        assert!(!hand(after).await[0].1);
+        cancel(&world, &key, 3, WishOrigin::Status, &patience()).await;
+        assert!(!hand(after).await[0].1, "nobody has asked the warehouse yet");
+        plan_cancel(&world, &key, 3).await;
+        assert!(!hand(after).await[0].1);
+        carry_cancel(&world, &key, &[Unknown], None).await;
+        let six = decimal("6");
+        assert_eq!(hand(after).await[0], (six, true), "with what left of the second order and is not posted");
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
+        let mut found = settlement(&rows[0], &[Applied]);
+        found.remote = Some(RemoteRef::new("7").with("outcome", "accepted"));
+        world.db.settle(&key, vec![found]).await.unwrap();
+        assert_eq!(race(&world, &key, 3).await.shown.outcome, Outcome::Accepted);
+        assert_eq!(hand(after).await, [(three, false), (none, false)]);
+        assert_eq!(hand(before).await, [(none, true), (none, true)]);
+        world.raw().await.run("UPDATE request SET ended_at = NULL WHERE order_id = 3").await.unwrap();
+        // By telephone.
+        sent(&world, &key, 4).await;
+        cancel(&world, &key, 4, WishOrigin::Status, &patience()).await;
+        let by_hand = Some("tell them by telephone".to_owned());
+        look(&world, &key, 4, Advance { by_hand, ..Advance::default() }).await;
+        assert_eq!(hand(after).await[0], (six, true));
+        world.db.record_answer(&key, 4, Answer::TooLate, "picked already", "ada").await.unwrap();
+        assert_eq!(hand(after).await[0], (six, false));
+        // Taken back, when they may have been told already.
+        world.raw().await.run("UPDATE race SET outcome = 'withdrawn', withdrawn = 1, answer = NULL WHERE order_ref = (SELECT id FROM orders WHERE order_id = 4)").await.unwrap();
+        assert_eq!(hand(after).await[0], (six, true));
+        world.raw().await.run("UPDATE race SET by_hand = NULL").await.unwrap();
+        assert_eq!(hand(after).await[0], (six, false));
+        // Nobody asked in time, and somebody does now.
+        sent(&world, &key, 5).await;
+        let hasty = Patience { within: Duration::ZERO, owner: "Ada".to_owned() };
+        cancel(&world, &key, 5, WishOrigin::Status, &hasty).await;
+        look(&world, &key, 5, Advance::default()).await;
+        assert_eq!(race(&world, &key, 5).await.shown.outcome, Outcome::Silent);
+        assert!(hand(after).await[0].1);
+        // It leaves all the same after it was ended.
+        say(5, RequestState::Cancelled).await;
+        assert!(!hand(after).await[0].1);
+        assert_eq!(race(&world, &key, 5).await.shown.outcome, Outcome::Accepted);
+        tokio::time::sleep(Duration::from_millis(3)).await;
+        let mut late = shipment(&order(5), "S5", &request_key(5), &[3, 1]);
+        late.shipment.shipped_at = world.db.now().await.unwrap();
+        late.shipment.is_final = true;
+        world.db.record_shipments(&key, vec![late], Vec::new(), &[], &[], &FeedCursor::default()).await.unwrap();
+        assert_eq!(race(&world, &key, 5).await.shown.outcome, Outcome::TooLate);
+        assert!(hand(before).await[0].1, "at a count in between they were kept for nobody");
+        assert!(!hand(after).await[0].1);
+        // Given up after it was tried: it may have been there for a while.
+        world.raw().await.run("UPDATE request SET ended_at = NULL").await.unwrap();
+        world.db.record_orders(&key, "acme", vec![requested(6)]).await.unwrap();
+        carry_out(&world.db, &key, Side::Warehouse, &[Unknown]).await;
+        let rows = world.db.claim_effects(&key, Side::Warehouse, "t", LEASE, 10).await.unwrap().rows;
+        world.db.settle(&key, vec![settlement(&rows[0], &[EffectState::AbsentConfirmed, Voided])]).await.unwrap();
+        assert!(hand(before).await[0].1);
     })
     .await;
 }

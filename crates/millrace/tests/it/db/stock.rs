@@ -6,8 +6,8 @@ use connect::{EffectKind, FeedCursor, Side, StockFeed, StockLevel};
 use engine::effect::EffectState::{self, Applied, Armed, Probing, Refused, Unknown};
 use jiff::{SignedDuration, Timestamp};
 use millrace::db::{
-    Advance, ConnectionKey, Database, DbError, InFlight, NewCorrection, NewEffect, RunState, StockLine, StockRun,
-    Subject, found_before_sending,
+    Advance, ConnectionKey, Count, Database, DbError, InFlight, NewCorrection, NewEffect, RunState, StockLine,
+    StockRun, Subject, found_before_sending,
 };
 
 use super::world::{
@@ -16,6 +16,10 @@ use super::world::{
 };
 
 const SETTLE: Duration = Duration::from_secs(30);
+
+fn counted(cut_off: Timestamp) -> Count {
+    Count { cut_off, settle: SETTLE, holds: false }
+}
 
 pub fn correction(product_id: i64, batch: &str) -> NewEffect {
     NewEffect {
@@ -35,7 +39,7 @@ pub async fn corrections(
     wanted: &[(i64, &str)],
 ) -> Vec<NewCorrection> {
     let products: Vec<i64> = wanted.iter().map(|(product, _)| *product).collect();
-    let seen = db.in_flight(key, 2, db.now().await.unwrap(), SETTLE, &products).await.unwrap();
+    let seen = db.in_flight(key, 2, counted(db.now().await.unwrap()), &products).await.unwrap();
     wanted
         .iter()
         .map(|(product, difference)| NewCorrection {
@@ -108,7 +112,7 @@ async fn knows_what_is_in_hand() {
         let later = now + SignedDuration::from_hours(1);
         let flight = |at: Timestamp| {
             let (db, key) = (db.clone(), key.clone());
-            async move { db.in_flight(&key, 2, at, SETTLE, &products).await.unwrap() }
+            async move { db.in_flight(&key, 2, counted(at), &products).await.unwrap() }
         };
         // Not sent yet: the warehouse knows nothing of it.
         let seen = flight(later).await[&1001];
@@ -119,11 +123,14 @@ async fn knows_what_is_in_hand() {
         assert_eq!((seen[&1001].accepted, seen[&1002].accepted), (decimal("3"), decimal("1")));
         assert!(!seen[&1001].unsettled && !seen.contains_key(&9));
         assert!(seen[&1001].not_accepted.is_zero());
+        assert_eq!(seen[&1001].ending, None);
+        let held = db.in_flight(&key, 2, Count { holds: true, ..counted(later) }, &products).await.unwrap();
+        assert_eq!(held[&1001].ending, Some(1), "it was not let go: whether units are kept for it nobody knows");
         // Its SKU is also part of kits of another product: what these requests ask of it is the kit's, not its own.
         let parts = [("W-SKU-1002".to_owned(), 9)].into();
-        let in_kits = db.in_flight_with_kits(&key, 2, later, SETTLE, &[9], &parts).await.unwrap();
+        let in_kits = db.in_flight_with_kits(&key, 2, counted(later), &[9], &parts).await.unwrap();
         assert_eq!((in_kits[&9].kits_committed, in_kits[&9].kits_shipped), (decimal("1"), decimal("0")));
-        assert!(db.in_flight(&key, 5, later, SETTLE, &products).await.unwrap().is_empty(), "another warehouse");
+        assert!(db.in_flight(&key, 5, counted(later), &products).await.unwrap().is_empty(), "another warehouse");
         let in_hand = |warehouse: i64, product: i64| {
             let (db, key) = (db.clone(), key.clone());
             async move { db.orders_in_hand(&key, warehouse, &[product].into()).await.unwrap() }
@@ -198,7 +205,7 @@ async fn a_submit_that_is_not_known_unsettles() {
         db.record_orders(&key, "acme", vec![requested(1)]).await.unwrap();
         carry_out(&db, &key, Side::Warehouse, &[Unknown]).await;
         let later = db.now().await.unwrap() + SignedDuration::from_hours(1);
-        let seen = db.in_flight(&key, 2, later, SETTLE, &[1001]).await.unwrap();
+        let seen = db.in_flight(&key, 2, counted(later), &[1001]).await.unwrap();
         assert!(seen[&1001].unsettled && seen[&1001].accepted.is_zero());
     })
     .await;
