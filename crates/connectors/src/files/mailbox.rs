@@ -157,7 +157,6 @@ impl Mailbox {
             }
             if !known.contains_key(&baseline.temp) {
                 let answer = match witness::fate(&*self.store, &baseline).await? {
-                    _ if planted(Planted::GoneIsNotSent) => Probe::Absent,
                     // Both names at once: the server was stopped half-way through a rename that makes a second name first.
                     Fate::Waits if self.is_published(&baseline).await? => Probe::Equal(baseline.file()),
                     Fate::Waits | Fate::Withdrawn => Probe::Absent,

@@ -5,7 +5,10 @@
 //! since. The hub itself takes it away only by renaming it to its *withdrawn* name: of two renames of one file one wins, so a
 //! withdrawn file can never be published any more. Nobody else may remove temporary files.
 
-use connect::{Effect, FileError, FileErrorKind, FileStore, RemoteRef, Renamed};
+use connect::{
+    Effect, FileError, FileErrorKind, FileStore, RemoteRef, Renamed,
+    planted::{Planted, planted},
+};
 use serde::{Deserialize, Serialize};
 
 /// What the effects of a file keep between preparing, sending and probing.
@@ -60,17 +63,23 @@ pub(crate) async fn fate(store: &dyn FileStore, baseline: &Baseline) -> Result<F
     if store.stat(&baseline.temp).await?.is_some() {
         return Ok(Fate::Waits);
     }
-    Ok(if store.stat(&baseline.withdrawn()).await?.is_some() { Fate::Withdrawn } else { Fate::Published })
+    gone(store, baseline).await
+}
+
+/// What became of one that is not where it was written.
+async fn gone(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
+    match store.stat(&baseline.withdrawn()).await? {
+        Some(_) => Ok(Fate::Withdrawn),
+        None if planted(Planted::GoneIsNotSent) => Ok(Fate::Withdrawn),
+        None => Ok(Fate::Published),
+    }
 }
 
 /// Takes a temporary file out of reach, unless it was published: never [`Fate::Waits`].
 pub(crate) async fn withdraw(store: &dyn FileStore, baseline: &Baseline) -> Result<Fate, FileError> {
     match store.rename(&baseline.temp, &baseline.withdrawn()).await? {
         Renamed::Done | Renamed::TargetExists => Ok(Fate::Withdrawn),
-        Renamed::SourceGone => Ok(match store.stat(&baseline.withdrawn()).await? {
-            Some(_) => Fate::Withdrawn,
-            None => Fate::Published,
-        }),
+        Renamed::SourceGone => gone(store, baseline).await,
     }
 }
 

@@ -183,7 +183,8 @@ async fn cancelled_and_changed_at_a_warehouse_that_answers() {
     // Released: from here on this warehouse refuses.
     world
         .until("the orders are released", LIMIT, |world| {
-            let keys = [key(late), key(picking), key(grown), format!("{}-R2", key(held)), again.clone()];
+            let anew = [held, moved].map(|order| format!("{}-R2", key(order)));
+            let keys = [key(late), key(picking), key(grown), again.clone()].into_iter().chain(anew).collect::<Vec<_>>();
             match keys.iter().find(|key| extensiv_order(world, key).released_at.is_none()) {
                 None => Ok(()),
                 Some(key) => Err(format!("{key} is not released")),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// The kinds of change that are counted; each has its own cells.
-pub const CHANGES: [&str; OFTEN + 2] = [
+pub const CHANGES: [&str; OFTEN + 5] = [
     "order to the warehouse",
     "goods-out note",
     "shipping details",
@@ -12,11 +12,16 @@ pub const CHANGES: [&str; OFTEN + 2] = [
     "stock correction",
     "goods-out note deleted",
     "order note",
+    "order made behind an API",
+    "order let go",
+    "order cancelled at the warehouse",
 ];
 
-/// The first of them happen in most worlds. The others are made only for a short shipment of a given note, and for more tracking
-/// numbers than a note holds.
+/// The first of them happen in most worlds. The others are made only for a short shipment of a given note, for more tracking
+/// numbers than a note holds, and by a warehouse behind an API.
 pub const OFTEN: usize = 6;
+/// From here on, those of a warehouse behind an API; before, those of every other world.
+pub const BEHIND_API: usize = OFTEN + 2;
 
 /// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +83,9 @@ pub fn change(message: &str) -> Option<usize> {
         "stock-correction/post" => Some(5),
         "goods-out-note/delete" => Some(6),
         "order-note/post" => Some(7),
+        "warehouse order/post" => Some(8),
+        "warehouse order completer/post" => Some(9),
+        "warehouse order canceler/post" => Some(10),
         _ => None,
     }
 }
@@ -98,10 +106,13 @@ fn impossible(change: usize, kind: Kind, moment: Moment) -> Option<&'static str>
         (Kind::Throttled, Moment::AfterEffect) => Some("documented to have no effect (A7)"),
         (Kind::Redirected, Moment::AfterEffect) => Some("a redirect is an answer instead of the effect"),
         (Kind::SlowBody, Moment::OnItsWay) => Some("a slow answer follows the effect"),
+        (Kind::Truncated, Moment::AfterEffect) if [9, 10].contains(&change) => {
+            Some("the answer has no body that could be cut off")
+        }
         (Kind::Late, Moment::AfterEffect) => Some("a late effect comes after the caller has gone"),
         (Kind::Doubled, Moment::OnItsWay) => Some("the second copy follows the first"),
         (Kind::Doubled, Moment::AfterEffect) if file => Some("the second rename finds nothing to rename"),
-        (Kind::Doubled, Moment::AfterEffect) if [1, 5, 7].contains(&change) => {
+        (Kind::Doubled, Moment::AfterEffect) if [1, 5, 7, 8].contains(&change) => {
             Some("no client can undo what somebody else sends twice; the census finds it")
         }
         _ => None,

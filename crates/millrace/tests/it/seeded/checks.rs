@@ -18,6 +18,7 @@ use super::{
         },
         id_set,
     },
+    rest::State,
     run::{Run, warehouse_sku},
     warehouse::Left,
 };
@@ -34,6 +35,8 @@ const FIVE_MINUTES: u64 = 5 * 60;
 
 /// Everything.
 pub fn at_rest(run: &mut Run) {
+    // Nothing that happened since the last round is left out.
+    run.warehouse.pull(run.clock.true_time());
     let account = std::sync::Arc::clone(&run.account);
     let state = account.state();
     let mut findings = Vec::new();
@@ -41,18 +44,25 @@ pub fn at_rest(run: &mut Run) {
     one_order_per_key(run, &mut findings);
     keys_are_deterministic(run, &mut findings);
     refused_is_not_done(run, &state.changes, &mut findings);
+    let rest = run.rest.clone();
+    let rest = rest.state();
+    refused_is_not_done(run, &rest.changes, &mut findings);
+    repeats(run, &rest.changes, &rest.looks, rest.lag, &mut findings);
+    made_once(&rest.changes, &mut findings);
+    cancels_were_wanted(run, &state.account, &rest.changes, &mut findings);
     nobody_is_lost(run, &state.account, &shown, &mut findings);
     cancelled_is_not_sent(run, &state.account, &mut findings);
-    what_was_asked(run, &state.account, &mut findings);
+    let by_staff: BTreeSet<i64> = rest.by_staff.iter().map(|(_, key)| order_of(key)).collect();
+    what_was_asked(run, &state.account, &by_staff, &mut findings);
     requests_are_of_their_moment(run, &state.account, &mut findings);
     nothing_ready_stays(run, &state.account, &shown, &mut findings);
-    parks_are_explained(run, &state.account, &shown, &mut findings);
+    parks_are_explained(run, &state.account, &by_staff, &shown, &mut findings);
     let told = shipments_are_told(run, &state.account, &shown, &mut findings);
     never_more_than_ordered(&state.account, &state.changes, &mut findings);
-    let left_out = stock(run, &state.account, &mut findings);
+    let left_out = stock(run, &state.account, &rest, &mut findings);
     *run.counts.entry("products whose stock waits for a person".to_owned()).or_default() += left_out;
     findings.extend(state.account.balances().err());
-    repeats(run, &state.changes, &state.looks, &mut findings);
+    repeats(run, &state.changes, &state.looks, 0, &mut findings);
     let busiest = calls(&state.calls, &mut findings);
     if run.counts["seconds until at rest"] > FIVE_MINUTES {
         run.count("worlds that took more than five minutes to come to rest");
@@ -63,7 +73,7 @@ pub fn at_rest(run: &mut Run) {
     if run.counts["seconds until at rest"] > LONGEST_DRAIN + 2 * run.works_longer().as_secs() {
         findings.push(format!("L1: it took {} s to come to rest", run.counts["seconds until at rest"]));
     }
-    for (fault, times) in state.faults.iter().chain(&run.folder.held().faults) {
+    for (fault, times) in state.faults.iter().chain(&run.folder.held().faults).chain(&rest.faults) {
         *run.counts.entry(format!("fault {fault}")).or_default() += times;
     }
     for (_, why) in shown.values().filter(|(state, _)| state == "error") {
@@ -78,6 +88,11 @@ pub fn at_rest(run: &mut Run) {
         ("shipments told", told),
         ("corrections", state.account.corrections.len() as u64),
         ("calls", state.calls.len() as u64),
+        ("calls to a warehouse behind an API", rest.calls),
+        (
+            "orders cancelled at the warehouse",
+            run.warehouse.orders.iter().filter(|order| order.cancelled).count() as u64,
+        ),
         ("calls in the busiest minute", busiest as u64),
         ("changes", state.changes.len() as u64),
         (
@@ -91,7 +106,7 @@ pub fn at_rest(run: &mut Run) {
     for (cell, hits) in run.trace.cells() {
         *run.counts.entry(cell).or_default() += hits;
     }
-    drop(state);
+    drop((state, rest));
     for finding in findings {
         run.watch.finding(finding);
     }
@@ -117,15 +132,61 @@ fn order_of(key: &str) -> i64 {
     rest.split('-').next().unwrap_or_default().parse().unwrap_or(0)
 }
 
+/// Orders of which the warehouse works on something, or something has left. What is held there nobody works on.
+fn at_warehouse(run: &Run) -> BTreeSet<i64> {
+    let there = run.warehouse.orders.iter().filter(|order| !order.cancelled && !order.held);
+    there.map(|order| order_of(&order.key)).collect()
+}
+
 /// O1.
 fn one_order_per_key(run: &Run, findings: &mut Vec<String>) {
     let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-    for order in &run.warehouse.orders {
+    for order in run.warehouse.orders.iter().filter(|order| !order.cancelled) {
         *seen.entry(&order.key).or_default() += 1;
     }
     findings.extend(
         seen.iter().filter(|(_, times)| **times > 1).map(|(key, times)| format!("O1: {key} came {times} times")),
     );
+}
+
+/// O1: behind an API a number is used once, whatever became of the order that had it.
+fn made_once(changes: &[Change], findings: &mut Vec<String>) {
+    let mut made: BTreeMap<&str, u32> = BTreeMap::new();
+    for change in changes.iter().filter(|change| change.kind == "warehouse order/post" && was_done(change)) {
+        *made.entry(change.body["referenceNum"].as_str().unwrap_or_default()).or_default() += 1;
+    }
+    let twice = made.into_iter().filter(|(_, times)| *times > 1);
+    findings.extend(twice.map(|(key, times)| format!("O1: {key} was made {times} times")));
+}
+
+/// Nothing is cancelled at the warehouse that nobody wanted stopped or changed, and what the hub calls stopped there is.
+fn cancels_were_wanted(run: &Run, account: &Account, changes: &[Change], findings: &mut Vec<String>) {
+    for change in changes.iter().filter(|change| change.kind == "warehouse order canceler/post" && was_done(change)) {
+        let reference = |id: &i64| Some(run.warehouse.orders.iter().find(|order| order.is(*id))?.key.clone());
+        let Some(key) = change.target.first().and_then(reference) else { continue };
+        let id = order_of(&key);
+        let was_cancelled =
+            account.statuses.iter().any(|(at, of, status)| *of == id && *status == CANCELLED && *at <= change.arrived);
+        let note_ended = note_of(&key).is_some_and(|note| {
+            account.gone.contains_key(&note)
+                || account.notes.get(&note).is_some_and(|note| note.shipped.is_some_and(|(_, by)| by != HUB))
+        });
+        if !was_cancelled && !note_ended && account.orders.get(&id).is_none_or(|order| order.person_edit.is_none()) {
+            findings
+                .push(format!("O4: at {} {key} is cancelled at the warehouse, and nobody wanted that", change.arrived));
+        }
+    }
+    let stopped = run.witness.rows(
+        "SELECT r.key FROM race AS c JOIN request AS r ON r.tenant = c.tenant AND r.merchant = c.merchant AND r.id = c.request
+         WHERE c.outcome = 'accepted' AND c.answer IS NULL",
+    );
+    for key in stopped.concat() {
+        let lives = run.warehouse.orders.iter().any(|order| order.key == key && !order.cancelled);
+        let left = run.warehouse.left.iter().any(|left| left.key == key);
+        if run.warehouse.is_rest() && (lives || left) {
+            findings.push(format!("O4: {key} counts as stopped at the warehouse, and is not"));
+        }
+    }
 }
 
 /// A key follows from the order and the note that asks for it, never from a time or a number drawn (§4.1).
@@ -134,19 +195,25 @@ fn keys_are_deterministic(run: &Run, findings: &mut Vec<String>) {
         let rest = order.key.strip_prefix("BPacme-O").unwrap_or_default();
         let mut parts = rest.split('-');
         let number = |text: Option<&str>| text.is_some_and(|text| text.parse::<u32>().is_ok());
-        let good =
-            number(parts.next()) && parts.all(|part| number(part.strip_prefix('G')) || number(part.strip_prefix('S')));
+        // Only what can be stopped goes again under another number.
+        let marks: &[char] = if run.warehouse.is_rest() { &['G', 'R', 'S'] } else { &['G', 'S'] };
+        let good = number(parts.next()) && parts.all(|part| marks.iter().any(|mark| number(part.strip_prefix(*mark))));
         if !good {
             findings.push(format!("O1: {} is no key that could be found again", order.key));
         }
     }
 }
 
+/// It was carried out, and not refused.
+fn was_done(change: &Change) -> bool {
+    change.done.as_ref().is_some_and(|(_, (status, _))| (200..300).contains(status))
+}
+
 /// What the account carried out was not refused, whatever its answer looked like.
 fn refused_is_not_done(run: &Run, changes: &[Change], findings: &mut Vec<String>) {
     let refused: BTreeSet<String> =
         run.witness.rows("SELECT id FROM effect WHERE state = 'refused'").concat().into_iter().collect();
-    for change in changes.iter().filter(|change| change.done.as_ref().is_some_and(|(_, (status, _))| *status == 200)) {
+    for change in changes.iter().filter(|change| was_done(change)) {
         for effect in change.effects.iter().filter(|effect| refused.contains(*effect)) {
             findings.push(format!("J3: {effect} ({}) counts as refused, and was carried out", change.kind));
         }
@@ -155,7 +222,7 @@ fn refused_is_not_done(run: &Run, changes: &[Change], findings: &mut Vec<String>
 
 /// O2.
 fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, String)>, findings: &mut Vec<String>) {
-    let there: BTreeSet<i64> = run.warehouse.orders.iter().map(|order| order_of(&order.key)).collect();
+    let there = at_warehouse(run);
     // After a loss, one that stood at no status of the hub's and cannot be looked for is named to a person, and otherwise left
     // alone; a change that the lost journal had asked for may move it later.
     let told = run.witness.rows("SELECT coalesce(report, '') FROM recovery_pass").concat();
@@ -175,7 +242,10 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
         match shown.get(id) {
             None if in_scope && !named(id) => findings.push(format!("O2: order {id} is not known to the hub")),
             Some((state, why)) if !there.contains(id) && in_scope => {
-                let visible = ["new", "held", "skipped", "error"].contains(&state.as_str()) && !why.is_empty();
+                // A status that was on its way may come after somebody has cancelled the order, and hide that.
+                let was_cancelled = || account.statuses.iter().any(|(_, of, status)| of == id && *status == CANCELLED);
+                let visible = ["new", "held", "skipped", "error"].contains(&state.as_str()) && !why.is_empty()
+                    || state == "cancelled" && was_cancelled();
                 if !visible {
                     findings.push(format!("O2: order {id} is not at the warehouse, and is shown as {state} ({why})"));
                 }
@@ -189,6 +259,7 @@ fn nobody_is_lost(run: &Run, account: &Account, shown: &BTreeMap<i64, (String, S
 fn parks_are_explained(
     run: &Run,
     account: &Account,
+    by_staff: &BTreeSet<i64>,
     shown: &BTreeMap<i64, (String, String)>,
     findings: &mut Vec<String>,
 ) {
@@ -200,7 +271,7 @@ fn parks_are_explained(
         .collect();
     for (id, (_, why)) in shown.iter().filter(|(_, (state, _))| state == "error") {
         let Some(order) = account.orders.get(id) else { continue };
-        let by_person = order.person_edit.is_some() || order.person_status.is_some();
+        let by_person = order.person_edit.is_some() || order.person_status.is_some() || by_staff.contains(id);
         let explained = if why.contains("its outcome was unknown twice") {
             twice.contains(&id.to_string())
         } else if why.contains("less left than goods-out note") {
@@ -214,15 +285,18 @@ fn parks_are_explained(
     }
 }
 
-/// O4.
+/// O4. What is at the warehouse already, held, is let go unless it is cancelled: another status that somebody sets is no wish to
+/// stop it (docs/cancels-and-changes.md).
 fn cancelled_is_not_sent(run: &Run, account: &Account, findings: &mut Vec<String>) {
-    for (at, key) in run.watch.published() {
+    let published = run.watch.published().into_iter().map(|sent| (sent, true));
+    let released = run.watch.released().into_iter().map(|sent| (sent, false));
+    for ((at, key), is_new) in published.chain(released) {
         let order = order_of(&key);
         let before =
             |limit: Timestamp| account.statuses.iter().rev().find(|(when, id, _)| *id == order && *when < limit);
         let out = match run.settings.start_mode {
-            StartMode::Order => vec![CANCELLED, SET_ASIDE],
-            StartMode::GoodsOutNote => vec![CANCELLED],
+            StartMode::Order if is_new => vec![CANCELLED, SET_ASIDE],
+            _ => vec![CANCELLED],
         };
         // It was so for a while, and nothing came in between.
         if let (Some((when, _, status)), Some((since, _, _))) = (before(at), before(at - LAST_LOOK))
@@ -236,7 +310,7 @@ fn cancelled_is_not_sent(run: &Run, account: &Account, findings: &mut Vec<String
 
 /// O3, of orders that nobody changed: what the warehouse was asked for is what was ordered, once. Of the others, under whatever
 /// numbers: never more than was ever ordered.
-fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
+fn what_was_asked(run: &Run, account: &Account, by_staff: &BTreeSet<i64>, findings: &mut Vec<String>) {
     for (id, order) in &account.orders {
         let mut most: BTreeMap<String, i64> = BTreeMap::new();
         for row in order.rows.values() {
@@ -244,8 +318,12 @@ fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
             *most.entry(warehouse_sku(product)).or_default() += row.most;
         }
         let mut asked: BTreeMap<String, i64> = BTreeMap::new();
-        for line in
-            run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id).flat_map(|order| &order.lines)
+        for line in run
+            .warehouse
+            .orders
+            .iter()
+            .filter(|order| order_of(&order.key) == *id && !order.cancelled)
+            .flat_map(|order| &order.lines)
         {
             *asked.entry(line.sku.clone()).or_default() += line.asked;
         }
@@ -255,9 +333,10 @@ fn what_was_asked(run: &Run, account: &Account, findings: &mut Vec<String>) {
             ));
         }
     }
-    for (id, order) in account.orders.iter().filter(|(_, order)| order.person_edit.is_none()) {
+    let untouched = |id: &i64, order: &SalesOrder| order.person_edit.is_none() && !by_staff.contains(id);
+    for (id, order) in account.orders.iter().filter(|(id, order)| untouched(id, order)) {
         let mut asked: BTreeMap<String, i64> = BTreeMap::new();
-        let here = run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id);
+        let here = run.warehouse.orders.iter().filter(|order| order_of(&order.key) == *id && !order.cancelled);
         for line in here.flat_map(|order| &order.lines) {
             *asked.entry(line.sku.clone()).or_default() += line.asked;
         }
@@ -277,6 +356,14 @@ fn note_of(key: &str) -> Option<i64> {
 /// O3 and O4, request by request, whatever people changed later: it asks for what was wanted when it was sent, or at the last look
 /// before it. One for a goods-out note asks for that note's goods, and the note was there and not shipped by anybody.
 fn requests_are_of_their_moment(run: &Run, account: &Account, findings: &mut Vec<String>) {
+    for (asked, key) in run.watch.released() {
+        let Some(note) = note_of(&key) else { continue };
+        let ended = account.gone.get(&note).map(|(at, _)| *at);
+        let ended = ended.or(account.notes.get(&note).and_then(|note| note.shipped).map(|(at, _)| at));
+        if let Some(at) = ended.filter(|at| *at < asked - LAST_LOOK) {
+            findings.push(format!("O4: {key} was let go at {asked}, and its note was gone or shipped since {at}"));
+        }
+    }
     for (asked, key) in run.watch.published() {
         let Some(came) = run.warehouse.orders.iter().find(|order| order.key == key) else { continue };
         let looked = asked - LAST_LOOK;
@@ -336,7 +423,7 @@ fn nothing_ready_stays(
     if run.settings.start_mode != StartMode::Order || run.lost_something() {
         return;
     }
-    let there: BTreeSet<i64> = run.warehouse.orders.iter().map(|order| order_of(&order.key)).collect();
+    let there = at_warehouse(run);
     for (id, order) in account.orders.iter().filter(|(id, _)| !there.contains(id)) {
         let touched = order.person_edit.is_some() || order.person_status.is_some();
         let mut goods = order.rows.values().filter(|row| row.product.is_some()).peekable();
@@ -480,7 +567,7 @@ fn never_more_than_ordered(account: &Account, changes: &[Change], findings: &mut
 }
 
 /// K2, K3 and K5. How many products were left out, since what of them is where waits for a person.
-fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) -> u64 {
+fn stock(run: &Run, account: &Account, rest: &State, findings: &mut Vec<String>) -> u64 {
     let mut left_out = 0;
     let mut markers: BTreeMap<&str, u32> = BTreeMap::new();
     for line in &account.corrections {
@@ -540,7 +627,8 @@ fn stock(run: &Run, account: &Account, findings: &mut Vec<String>) -> u64 {
         let untouched = |order: &SalesOrder| order.person_edit.is_none() && order.person_status.is_none();
         let of_product = |order: &&SalesOrder| order.rows.values().any(|row| row.product == Some(*id));
         let on_hand = product.in_stock - product.allocated;
-        let available = run.warehouse.stock[&sku] - run.warehouse.committed(&sku);
+        let committed = if run.warehouse.is_rest() { rest.committed(&sku) } else { run.warehouse.committed(&sku) };
+        let available = run.warehouse.stock[&sku] - committed;
         if on_hand > available && account.orders.values().filter(of_product).all(untouched) {
             findings.push(format!("K5: {on_hand} of {sku} can be sold, and {available} are available"));
         }
@@ -596,7 +684,7 @@ fn sent(run: &Run, product: i64) -> BTreeMap<String, i64> {
 
 /// J2: what only a look guards is not sent again before two looks found nothing and nothing late can come any more; a stock
 /// difference is never sent again.
-fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], findings: &mut Vec<String>) {
+fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], lag: i64, findings: &mut Vec<String>) {
     // The longest time in which a call may still take effect, less the clocks' difference (Tq).
     let late = SignedDuration::try_from(PATIENCE + run.works_on).unwrap();
     let mut before: BTreeMap<&str, &Change> = BTreeMap::new();
@@ -606,12 +694,12 @@ fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], finding
             let Some(earlier) = earlier else { continue };
             let gap = change.arrived.duration_since(earlier.arrived);
             // A refusal in documented form, once read, is as good as a look.
-            let refused = earlier.done.as_ref().is_some_and(|(_, (status, _))| *status != 200);
+            let refused = earlier.done.is_some() && !was_done(earlier);
             match change.kind {
                 "stock-correction/post" => {
                     findings.push(format!("J2: {effect} (a stock difference) was sent twice, {gap:#} apart"))
                 }
-                "goods-out-note/post" | "order-status/put" | "order-note/post" if !refused => {
+                "goods-out-note/post" | "order-status/put" | "order-note/post" | "warehouse order/post" if !refused => {
                     let (from, to) = (earlier.arrived.as_millisecond(), change.arrived.as_millisecond());
                     // The hub's clock may be off by some seconds, or by minutes where somebody sets it.
                     let off = if run.sets_clock { 605_000 } else { 5_000 };
@@ -622,12 +710,14 @@ fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], finding
                     // By the account's own ledger as well: it answered such looks in full, the last one when nothing late could come.
                     let answered: Vec<Timestamp> = reads
                         .iter()
-                        .filter(|(at, path)| {
-                            (earlier.arrived..=change.arrived).contains(at)
-                                && tells_of(path, change.kind, change.target[0])
-                        })
+                        .filter(|(at, path)| (earlier.arrived..=change.arrived).contains(at) && tells_of(path, change))
                         .map(|(at, _)| *at)
                         .collect();
+                    // What a search shows may be as old as it lags.
+                    let late = match change.kind {
+                        "warehouse order/post" => late + SignedDuration::from_secs(lag),
+                        _ => late,
+                    };
                     if answered.len() < 2 || answered.iter().all(|at| at.duration_since(earlier.arrived) < late) {
                         findings.push(format!(
                             "J2: {effect} ({}) was sent again {gap:#} later, and the account answered {} looks",
@@ -651,10 +741,15 @@ fn repeats(run: &Run, changes: &[Change], reads: &[(Timestamp, String)], finding
 }
 
 /// Whether the answer to a read shows what such a change does to this order.
-fn tells_of(path: &str, kind: &str, order: i64) -> bool {
+fn tells_of(path: &str, change: &Change) -> bool {
+    if change.kind == "warehouse order/post" {
+        let key = change.body["referenceNum"].as_str().unwrap_or_default();
+        return path.split(['(', ')', ',', ';']).any(|part| part.strip_prefix("referenceNum==") == Some(key));
+    }
     let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    let asks = |ids: &str| id_set(ids).is_some_and(|ids| ids.contains(&order));
-    match (kind, path.as_slice()) {
+    let asks =
+        |ids: &str| id_set(ids).is_some_and(|ids| change.target.first().is_some_and(|order| ids.contains(order)));
+    match (change.kind, path.as_slice()) {
         ("goods-out-note/post", ["warehouse-service", "order", ids, "goods-note", "goods-out"])
         | ("order-status/put", ["order-service", "order", ids])
         | ("order-note/post", ["order-service", "order", ids, "note"]) => asks(ids),

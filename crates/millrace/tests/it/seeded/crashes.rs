@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{
     brightpearl::account::NEW,
     faults::Plant,
-    run::{Outcome, Run, STEPS, play, warehouse_sku},
+    run::{Front, Outcome, Run, STEPS, play, warehouse_sku},
     trace::Fate,
 };
 
@@ -17,15 +17,18 @@ pub type Death = (u64, Fate);
 /// Longer than a claim lasts: what the dead process held is free.
 const GONE: u64 = 100_000;
 
-/// Plays the small world of this seed; each process dies as said, as long as something is said. How many died.
-pub fn with_deaths(seed: u64, deaths: &[Death]) -> (Outcome, usize) {
-    play(seed, Plant::Nothing, true, async |run: &mut Run| run.small_world(deaths).await)
+/// A small world: how its warehouse is reached, and its seed.
+pub type World = (Front, u64);
+
+/// Plays this small world; each process dies as said, as long as something is said. How many died.
+pub fn with_deaths((front, seed): World, deaths: &[Death]) -> (Outcome, usize) {
+    play(front, seed, Plant::Nothing, true, async |run: &mut Run| run.small_world(deaths).await)
 }
 
-/// Every way to die in the small world of this seed, by playing it to its end once. A read or a commit is a place to die at;
+/// Every way to die in this small world, by playing it to its end once. A read or a commit is a place to die at;
 /// a change is three: before it leaves, on its way, and when it is done.
-pub fn every_death(seed: u64) -> Vec<Death> {
-    let (_, (crossings, changes)) = play(seed, Plant::Nothing, true, async |run: &mut Run| {
+pub fn every_death((front, seed): World) -> Vec<Death> {
+    let (_, (crossings, changes)) = play(front, seed, Plant::Nothing, true, async |run: &mut Run| {
         run.small_world(&[]).await;
         (run.trace.crossings(), run.trace.changes())
     });

@@ -23,7 +23,10 @@ use millrace::{
     runtime::Runtime,
 };
 
-use super::run::{Process, Run, to_the_end, while_alive};
+use super::{
+    brightpearl::Change,
+    run::{Process, Run, to_the_end, while_alive},
+};
 
 /// Whoever says since when it may have been lost is on the safe side by as much.
 const MARGIN: SignedDuration = SignedDuration::from_secs(20);
@@ -112,7 +115,7 @@ impl Run {
             self.witness.puts_back(&self.database, &older.path);
             losses.last = Some(at);
             // Without an archive nothing says of an order that a person has cancelled since whether it was sent.
-            if !self.warehouse.keeps_order_files {
+            if !self.warehouse.keeps_order_files && !self.warehouse.is_rest() {
                 self.watch.is_blind();
             }
             // Of what is counted in the database and was not told outside, nothing has come yet.
@@ -162,7 +165,8 @@ impl Run {
         losses.older = None;
         let Some(frozen) = losses.frozen.take() else { return };
         // What was asked for before may arrive at any time.
-        let changes = self.account.state().changes.iter().filter(|change| change.arrived > frozen).count();
+        let arrived = |changes: &[Change]| changes.iter().filter(|change| change.arrived > frozen).count();
+        let changes = arrived(&self.account.state().changes) + arrived(&self.rest.state().changes);
         let published: Vec<_> = self.watch.published().into_iter().filter(|(asked, _)| *asked > frozen).collect();
         if changes > 0 || !published.is_empty() {
             self.watch
@@ -202,13 +206,16 @@ impl Run {
     /// The first comparison after a loss is for a person to see, who lets it go ahead.
     pub async fn somebody_approves(&mut self, process: &Runtime) {
         // Not while sending is frozen (`operate::stock` refuses it), nor what is not the warehouse's latest count.
-        let Some(counted) = self.warehouse.counted_at().filter(|_| self.lost_something() && !self.is_frozen()) else {
+        if !self.lost_something() || self.is_frozen() {
             return;
+        }
+        let which = match self.warehouse.counted_at() {
+            _ if self.warehouse.is_rest() => String::new(),
+            Some(counted) => format!("AND cut_off = {}", counted.as_millisecond()),
+            None => return,
         };
-        let waiting = format!(
-            "SELECT id FROM stock_run WHERE state = 'waiting' AND cut_off = {} ORDER BY id DESC LIMIT 1",
-            counted.as_millisecond()
-        );
+        let waiting =
+            format!("SELECT id FROM stock_run WHERE state = 'waiting' {which} ORDER BY cut_off DESC, id DESC LIMIT 1");
         let Some(run) = self.witness.rows(&waiting).concat().pop() else { return };
         match while_alive(&self.trace, flow::stock::approve(process, &run, "a person")).await {
             Some(Ok(_)) => self.count("comparisons approved after a loss"),

@@ -4,7 +4,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `clock`, `random`, `trace` | time, randomness, what happened as one hash, and where a process dies |
-//! | `brightpearl`, `files`, `warehouse` | the models and their faults |
+//! | `brightpearl`, `files`, `rest`, `warehouse` | the models and their faults |
 //! | `node` | one process of the hub as it reaches the outside; it can stand still |
 //! | `faults` | what fails inside the hub, planted faults among it |
 //! | `world` | sales, people, the warehouse's own work |
@@ -16,7 +16,7 @@
 //! | `planted` | mistakes compiled into the program, each of which must be noticed |
 //!
 //! `MILLRACE_SEED=N cargo test -p millrace --test it seeded::seeds` plays one seed (with `MILLRACE_TRACE=1` showing every
-//! crossing, and `MILLRACE_KEEP=FILE` keeping the database as it was at the end). `MILLRACE_SEED_FROM` and `MILLRACE_SEEDS` choose a range, and `MILLRACE_TOTALS` names a file for what was counted.
+//! crossing, `MILLRACE_WAREHOUSE=folder` or `rest` choosing the warehouse, and `MILLRACE_KEEP=FILE` keeping the database as it was at the end). `MILLRACE_SEED_FROM` and `MILLRACE_SEEDS` choose a range, and `MILLRACE_TOTALS` names a file for what was counted.
 //! See `docs/gates.md`.
 
 mod brightpearl;
@@ -31,6 +31,7 @@ mod node;
 #[cfg(feature = "planted")]
 mod planted;
 mod random;
+mod rest;
 mod run;
 mod trace;
 mod warehouse;
@@ -40,17 +41,20 @@ mod world;
 
 use std::collections::BTreeMap;
 
-use crashes::Death;
+use crashes::{Death, World};
 use faults::Plant;
+use run::Front;
 
 /// Seeds played when nothing else is said.
 const SEEDS: u64 = 500;
-/// Seeds that once broke the contract, each played every time.
+/// Seeds that once broke the contract with a warehouse that takes files, each played every time.
 const REGRESSIONS: [u64; 45] = [
     9, 23, 37, 55, 105, 255, 275, 286, 292, 330, 336, 355, 409, 456, 609, 733, 927, 994, 1003, 1143, 1386, 1484, 1692,
     1804, 1905, 2042, 2114, 2311, 2650, 2830, 3811, 3898, 4080, 4135, 4167, 4262, 4427, 5024, 5031, 6481, 6688, 7224,
     8650, 9171, 9331,
 ];
+/// The same with a warehouse behind an API.
+const REST_REGRESSIONS: [u64; 4] = [260, 358, 457, 493];
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
@@ -104,34 +108,42 @@ fn tell(what: &str, counts: &BTreeMap<String, u64>) {
 fn same_seed_same_trace() {
     // Among them worlds whose clock is set, that lose something, and in which calls are late.
     let seeds = [1, 2, 3, 5, 9, 14, 20, 22];
-    let hashes = || each(&seeds, |seed| run::run(*seed, Plant::Nothing).hash);
+    let worlds: Vec<(Front, u64)> =
+        seeds.iter().flat_map(|seed| [(Front::Folder, *seed), (Front::Rest, *seed)]).collect();
+    let hashes = || each(&worlds, |(front, seed)| run::run(*front, *seed, Plant::Nothing).hash);
     let (first, second) = (hashes(), hashes());
     assert_eq!(first, second, "D1: a run depends on something beside its seed");
     let mut different = first.clone();
     different.sort();
     different.dedup();
-    assert_eq!(different.len(), seeds.len(), "different seeds play the same run: {first:?}");
+    assert_eq!(different.len(), worlds.len(), "different seeds play the same run: {first:?}");
 }
 
 #[test]
 fn seeds_keep_the_contract() {
     let from = number("MILLRACE_SEED_FROM").unwrap_or(0);
     let many = number("MILLRACE_SEEDS").unwrap_or(SEEDS);
-    let mut seeds: Vec<u64> = match number("MILLRACE_SEED") {
-        Some(seed) => vec![seed],
-        None => (from..from + many).collect(),
+    let mut seeds: Vec<(Front, u64)> = match number("MILLRACE_SEED") {
+        Some(seed) => vec![(Front::of(seed), seed)],
+        None => (from..from + many).map(|seed| (Front::of(seed), seed)).collect(),
     };
     // A gate plays them with its own range.
     if number("MILLRACE_SEED").or(number("MILLRACE_SEED_FROM")).is_none() {
-        seeds.extend(REGRESSIONS.iter().filter(|seed| !(from..from + many).contains(seed)));
+        let known = seeds.clone();
+        let folder = REGRESSIONS.iter().map(|seed| (Front::Folder, *seed));
+        let rest = REST_REGRESSIONS.iter().map(|seed| (Front::Rest, *seed));
+        seeds.extend(folder.chain(rest).filter(|world| !known.contains(world)));
     }
     let mut counts = BTreeMap::from([("seeds".to_owned(), seeds.len() as u64)]);
     let mut broken = Vec::new();
-    for (seed, outcome) in seeds.iter().zip(each(&seeds, |seed| run::run(*seed, Plant::Nothing))) {
+    let played = each(&seeds, |(front, seed)| run::run(*front, *seed, Plant::Nothing));
+    for ((front, seed), outcome) in seeds.iter().zip(played) {
+        add_up(&mut counts, BTreeMap::from([(format!("seeds with a warehouse behind {}", front.told()), 1)]));
         add_up(&mut counts, outcome.counts);
         if !outcome.findings.is_empty() {
             broken.push(format!(
-                "seed {seed} (replay: MILLRACE_SEED={seed} cargo test -p millrace --test it seeded::seeds)\n  {}",
+                "seed {seed} (replay: MILLRACE_WAREHOUSE={} MILLRACE_SEED={seed} cargo test -p millrace --test it seeded::seeds)\n  {}",
+                front.name(),
                 outcome.findings.join("\n  ")
             ));
         }
@@ -174,11 +186,12 @@ fn no_cell_is_empty() {
     assert!(missing.is_empty(), "hit fewer than {LEAST} times: {missing:#?}");
 }
 
-/// Worlds in which the process is made to die: the first seed that starts from orders, and the first from goods-out notes.
-fn crashed() -> Vec<u64> {
+/// Worlds in which the process is made to die: the first seed that starts from orders, and the first from goods-out notes, with a
+/// warehouse that takes files; and the first that starts from orders with one behind an API.
+fn crashed() -> Vec<World> {
     let mut by_mode: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..40 {
-        let (outcome, _) = crashes::with_deaths(seed, &[]);
+        let (outcome, _) = crashes::with_deaths((Front::Folder, seed), &[]);
         let mode = outcome.counts.into_keys().find(|name| name.starts_with("worlds in mode"));
         by_mode.entry(mode.expect("a world has a mode")).or_insert(seed);
         if by_mode.len() == 2 {
@@ -186,13 +199,14 @@ fn crashed() -> Vec<u64> {
         }
     }
     assert_eq!(by_mode.len(), 2, "both start modes: {by_mode:?}");
-    by_mode.into_values().collect()
+    let orders = by_mode.iter().find(|(mode, _)| mode.ends_with("Order")).map(|(_, seed)| (Front::Rest, *seed));
+    by_mode.into_values().map(|seed| (Front::Folder, seed)).chain(orders).collect()
 }
 
 /// Plays the small world with these deaths; what broke, and how many processes died.
-fn crash(seed: u64, deaths: &[Death]) -> (Vec<String>, usize) {
-    let (outcome, died) = crashes::with_deaths(seed, deaths);
-    let broken = outcome.findings.into_iter().map(|finding| format!("seed {seed}, deaths {deaths:?}: {finding}"));
+fn crash(world: World, deaths: &[Death]) -> (Vec<String>, usize) {
+    let (outcome, died) = crashes::with_deaths(world, deaths);
+    let broken = outcome.findings.into_iter().map(|finding| format!("{world:?}, deaths {deaths:?}: {finding}"));
     (broken.collect(), died)
 }
 
@@ -200,15 +214,15 @@ fn crash(seed: u64, deaths: &[Death]) -> (Vec<String>, usize) {
 fn every_single_crash() {
     let mut counts = BTreeMap::new();
     let mut broken = Vec::new();
-    for seed in crashed() {
-        let (outcome, died) = crashes::with_deaths(seed, &[]);
-        assert_eq!((outcome.findings, died), (Vec::new(), 0), "nothing goes wrong in the world of seed {seed}");
-        let deaths = crashes::every_death(seed);
-        let played = each(&deaths, |death| crash(seed, &[*death]));
+    for world in crashed() {
+        let (outcome, died) = crashes::with_deaths(world, &[]);
+        assert_eq!((outcome.findings, died), (Vec::new(), 0), "nothing goes wrong in {world:?}");
+        let deaths = crashes::every_death(world);
+        let played = each(&deaths, |death| crash(world, &[*death]));
         let died = played.iter().filter(|(_, died)| *died == 1).count();
-        assert!(died > 300, "the world of seed {seed} is too small: {died} deaths");
+        assert!(died > 300, "{world:?} is too small: {died} deaths");
         assert_eq!(died, deaths.len(), "up to a death everything is as it was without it");
-        add_up(&mut counts, BTreeMap::from([(format!("deaths in the world of seed {seed}"), died as u64)]));
+        add_up(&mut counts, BTreeMap::from([(format!("deaths in {world:?}"), died as u64)]));
         broken.extend(played.into_iter().flat_map(|(broken, _)| broken));
     }
     counts.insert("single crashes".to_owned(), counts.values().sum());
@@ -223,22 +237,22 @@ fn crash_pairs() {
     const WAYS: [trace::Fate; 3] = [trace::Fate::DiesBefore, trace::Fate::DiesMeanwhile, trace::Fate::DiesAfter];
     /// The second death comes at most so many crossings after the first.
     const MENDING: u64 = 60;
-    let mut pairs: Vec<(u64, [Death; 2])> = Vec::new();
+    let mut pairs: Vec<(World, [Death; 2])> = Vec::new();
     let from = number("MILLRACE_PAIR_FROM");
-    for seed in crashed() {
-        for first in crashes::every_death(seed) {
+    for world in crashed() {
+        for first in crashes::every_death(world) {
             // The way of the second follows from its place, so that each way comes everywhere.
             let way = |after: u64| WAYS[((first.0 + after) % 3) as usize];
-            pairs.extend((0..MENDING).map(|after| (seed, [first, (after, way(after))])));
+            pairs.extend((0..MENDING).map(|after| (world, [first, (after, way(after))])));
         }
     }
     let all = pairs.len() as u64;
     let places = pairs.into_iter().enumerate();
-    let chosen: Vec<(usize, (u64, [Death; 2]))> = match (from, number("MILLRACE_PAIRS")) {
+    let chosen: Vec<(usize, (World, [Death; 2]))> = match (from, number("MILLRACE_PAIRS")) {
         (None, None) => places.step_by(997).collect(),
         (from, many) => places.skip(from.unwrap_or(0) as usize).take(many.unwrap_or(u64::MAX) as usize).collect(),
     };
-    let played = each(&chosen, |(place, (seed, deaths))| (*place, crash(*seed, deaths)));
+    let played = each(&chosen, |(place, (world, deaths))| (*place, crash(*world, deaths)));
     let both = played.iter().filter(|(_, (_, died))| *died == 2).count() as u64;
     let broken: Vec<String> = played
         .into_iter()
@@ -265,7 +279,7 @@ fn crash_pairs() {
 fn planted_faults_are_noticed() {
     let seeds: Vec<u64> = (0..6).collect();
     for (plant, noticed_by) in [(Plant::ShortWait, "J2"), (Plant::Retry, "J2")] {
-        let findings: Vec<String> = each(&seeds, |seed| run::run(*seed, plant).findings).concat();
+        let findings: Vec<String> = each(&seeds, |seed| run::run(Front::Folder, *seed, plant).findings).concat();
         assert!(
             findings.iter().any(|finding| finding.starts_with(noticed_by)),
             "{plant:?} was not noticed: {findings:?}"

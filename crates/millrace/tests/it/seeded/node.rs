@@ -8,7 +8,11 @@ use connect::{FileEntry, FileError, FileStore, HttpRequest, HttpResponse, Rename
 use connect::{FileLocation, FileStores};
 use tokio::sync::Notify;
 
-use super::{brightpearl::Brightpearl, files::ModelFolder};
+use super::{
+    brightpearl::Brightpearl,
+    files::ModelFolder,
+    rest::{HOST, RestWarehouse},
+};
 
 /// Where a process stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,17 +81,21 @@ impl Node {
     }
 }
 
-/// The account as one process reaches it.
+/// The account, and a warehouse behind an API, as one process reaches them.
 pub struct NodeTransport {
     pub node: Arc<Node>,
     pub account: Arc<Brightpearl>,
+    pub rest: Arc<RestWarehouse>,
 }
 
 #[async_trait]
 impl Transport for NodeTransport {
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TransportError> {
         self.node.pass(Stands::AtTheWire).await;
-        self.account.send(request).await
+        match request.url.host_str() {
+            Some(HOST) => self.rest.send(request).await,
+            _ => self.account.send(request).await,
+        }
     }
 }
 

@@ -3,7 +3,11 @@
 
 use connect::planted::Planted;
 
-use super::{each, faults::Plant, run};
+use super::{
+    each,
+    faults::Plant,
+    run::{self, Front},
+};
 
 /// A mistake must be noticed within so many seeds.
 const MOST: u64 = 1_000;
@@ -29,7 +33,7 @@ fn every_planted_fault_is_noticed() {
         let mut noticed = None;
         for from in (0..MOST).step_by(AT_ONCE as usize) {
             let seeds: Vec<u64> = (from..from + AT_ONCE).collect();
-            let played = each(&seeds, |seed| run::run(*seed, Plant::Inside(fault)).findings);
+            let played = each(&seeds, |seed| run::run(Front::of(*seed), *seed, Plant::Inside(fault)).findings);
             let meant = BY.iter().find(|(one, _)| *one == fault).map_or("", |(_, meant)| *meant);
             noticed = seeds.into_iter().zip(played).find_map(|(seed, findings)| {
                 Some((seed, findings.into_iter().find(|finding| finding.starts_with(meant))?))

@@ -24,13 +24,14 @@ use millrace::{
     metrics::Metrics,
     runtime::{Memory, Runtime, Wake},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     brightpearl::{
         Brightpearl,
         account::{AT_WAREHOUSE, Account, NEW, PARTLY_SHIPPED, Product, SHIPPED, WAREHOUSE},
     },
-    cells::{CHANGES, Moment, OFTEN},
+    cells::{BEHIND_API, CHANGES, Moment, OFTEN},
     checks,
     clock::ModelClock,
     faults::{DatabaseFaults, NodeDatabase, Plant, Retrying},
@@ -38,6 +39,7 @@ use super::{
     losses::Losses,
     node::{Node, NodeFiles, NodeTransport, Stands},
     random::Dice,
+    rest::{CUSTOMER, FACILITY, RestWarehouse},
     trace::{Fate, Trace},
     warehouse::Warehouse,
     watch::Watch,
@@ -53,6 +55,44 @@ pub struct Outcome {
     pub findings: Vec<String>,
     /// How much of what happened.
     pub counts: BTreeMap<String, u64>,
+}
+
+/// What the warehouse of a world is reached by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Front {
+    /// Files in a folder.
+    Folder,
+    /// An API.
+    Rest,
+}
+
+impl Front {
+    /// That of a seed, unless `MILLRACE_WAREHOUSE` says `folder` or `rest`.
+    pub fn of(seed: u64) -> Self {
+        match std::env::var("MILLRACE_WAREHOUSE").as_deref() {
+            Ok("folder") => Self::Folder,
+            Ok("rest") => Self::Rest,
+            Ok(other) => panic!("MILLRACE_WAREHOUSE is folder or rest, not {other:?}"),
+            Err(_) if Dice::new(seed, "front").chance(300) => Self::Rest,
+            Err(_) => Self::Folder,
+        }
+    }
+
+    /// In the counts.
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Folder => "a folder",
+            Self::Rest => "an API",
+        }
+    }
+
+    /// As `MILLRACE_WAREHOUSE` says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Folder => "folder",
+            Self::Rest => "rest",
+        }
+    }
 }
 
 /// Rounds of trouble.
@@ -101,6 +141,8 @@ pub struct Run {
     pub watch: Arc<Watch>,
     pub account: Arc<Brightpearl>,
     pub folder: Arc<ModelFolder>,
+    pub rest: Arc<RestWarehouse>,
+    pub front: Front,
     pub warehouse: Warehouse,
     pub settings: ConnectionSettings,
     pub counts: BTreeMap<String, u64>,
@@ -123,13 +165,19 @@ pub struct Run {
     plant: Plant,
 }
 
-/// Plays one seed.
-pub fn run(seed: u64, plant: Plant) -> Outcome {
-    play(seed, plant, false, async |run: &mut Run| run.trouble().await).0
+/// Plays one seed in a world with such a warehouse.
+pub fn run(front: Front, seed: u64, plant: Plant) -> Outcome {
+    play(front, seed, plant, false, async |run: &mut Run| run.trouble().await).0
 }
 
 /// Plays a world of this seed: what happens first is told, and then everything must come to rest.
-pub fn play<T>(seed: u64, plant: Plant, calm: bool, first: impl AsyncFnOnce(&mut Run) -> T) -> (Outcome, T) {
+pub fn play<T>(
+    front: Front,
+    seed: u64,
+    plant: Plant,
+    calm: bool,
+    first: impl AsyncFnOnce(&mut Run) -> T,
+) -> (Outcome, T) {
     #[cfg(feature = "planted")]
     connect::planted::plant(match plant {
         Plant::Inside(fault) => Some(fault),
@@ -140,7 +188,7 @@ pub fn play<T>(seed: u64, plant: Plant, calm: bool, first: impl AsyncFnOnce(&mut
     let memory = std::path::Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     runtime.block_on(async {
-        let mut run = Run::new(seed, plant, calm, folder.path().join("hub.db"));
+        let mut run = Run::new(front, seed, plant, calm, folder.path().join("hub.db"));
         let told = first(&mut run).await;
         run.quiet().await;
         let findings = run.watch.findings();
@@ -154,7 +202,7 @@ pub fn warehouse_sku(product: i64) -> String {
 }
 
 impl Run {
-    fn new(seed: u64, plant: Plant, calm: bool, database: PathBuf) -> Self {
+    fn new(front: Front, seed: u64, plant: Plant, calm: bool, database: PathBuf) -> Self {
         let dice = Dice::new(seed, "world");
         let clock = Arc::new(ModelClock::new(&dice));
         let trace = Arc::new(Trace::new());
@@ -181,7 +229,7 @@ impl Run {
         // The tables are made by opening once, before anything is traced.
         drop(to_the_end(Database::open(&config(&database, &clock, &hub_random))).unwrap());
         let witness = Arc::new(Witness::new(&database));
-        configure(&witness, &key, now, &hub_random);
+        configure(&witness, front, &key, now, &hub_random);
         let sets_clock = !calm && Dice::new(seed, "clock").chance(150);
         let watch = Arc::new(Watch::new(Arc::clone(&witness), sets_clock));
         let works_long = !calm && Dice::new(seed, "works on").chance(150);
@@ -190,13 +238,21 @@ impl Run {
         let account = Brightpearl::new(seed, time, told, account, Arc::clone(&watch) as _, works_on);
         let (time, told) = (Arc::clone(&clock), Arc::clone(&trace));
         let folder = Arc::new(ModelFolder::new(seed, time, told, Arc::clone(&watch) as _, works_on));
-        let warehouse = Warehouse::new(seed, Arc::clone(&folder), Arc::clone(&trace), stock);
-        let settings = settings(&dice);
+        let (time, told) = (Arc::clone(&clock), Arc::clone(&trace));
+        let rest = Arc::new(RestWarehouse::new(seed, time, told, Arc::clone(&watch), works_on));
+        let behind = (front == Front::Rest).then(|| Arc::clone(&rest));
+        let warehouse = Warehouse::new(seed, Arc::clone(&folder), behind, Arc::clone(&trace), stock);
+        let mut settings = settings(&dice);
+        if front == Front::Rest && !calm && Dice::new(seed, "hold").chance(300) {
+            settings.hold_minutes = 2;
+        }
         if calm {
             account.state().strength = 0;
             // The small world is over before an old index would know of it.
             account.state().search_lag = 0;
             folder.held().strength = 0;
+            rest.state().strength = 0;
+            rest.state().lag = 0;
             database_faults.stop();
         }
         Self {
@@ -206,6 +262,8 @@ impl Run {
             watch,
             account: Arc::new(account),
             folder,
+            rest,
+            front,
             warehouse,
             settings,
             counts: BTreeMap::new(),
@@ -252,8 +310,11 @@ impl Run {
         db.set_observer(Arc::new(NodeDatabase { node: Arc::clone(&node), faults }));
         let clock = Arc::clone(&self.clock) as Arc<dyn connect::Clock>;
         let budgets = Arc::new(Budgets::new(Arc::clone(&clock)));
-        let transport: Arc<dyn Transport> =
-            Arc::new(NodeTransport { node: Arc::clone(&node), account: Arc::clone(&self.account) });
+        let transport: Arc<dyn Transport> = Arc::new(NodeTransport {
+            node: Arc::clone(&node),
+            account: Arc::clone(&self.account),
+            rest: Arc::clone(&self.rest),
+        });
         let context = BuildContext {
             transport: match self.plant {
                 Plant::Retry => Arc::new(Retrying(transport)) as Arc<dyn Transport>,
@@ -279,15 +340,34 @@ impl Run {
         account.extend(serde_json::from_str::<BTreeMap<String, String>>(&kept).unwrap());
         let store =
             Settings { values: account, secrets: BTreeMap::from([("password".to_owned(), Secret::new("a password"))]) };
-        let exchange =
-            Settings { values: values(&[("transport", "folder"), ("folder", "/exchange")]), secrets: BTreeMap::new() };
+        let (platform, exchange) = match self.front {
+            Front::Folder => (
+                "dsfx",
+                Settings {
+                    values: values(&[("transport", "folder"), ("folder", "/exchange")]),
+                    secrets: BTreeMap::new(),
+                },
+            ),
+            Front::Rest => (
+                "extensiv",
+                Settings {
+                    values: values(&[
+                        ("client_id", "a client"),
+                        ("user_login_id", "hub"),
+                        ("customer_id", &CUSTOMER.to_string()),
+                        ("facility_id", &FACILITY.to_string()),
+                    ]),
+                    secrets: BTreeMap::from([("client_secret".to_owned(), Secret::new("a secret"))]),
+                },
+            ),
+        };
         let source = match connectors::find("brightpearl").unwrap().role {
             Role::OrderSource(build) => build(&store, &context).unwrap(),
             Role::Warehouse(_) => panic!("Brightpearl is an order source"),
         };
-        let warehouse = match connectors::find("dsfx").unwrap().role {
+        let warehouse = match connectors::find(platform).unwrap().role {
             Role::Warehouse(build) => build(&exchange, &context).unwrap(),
-            Role::OrderSource(_) => panic!("the file exchange is a warehouse"),
+            Role::OrderSource(_) => panic!("{platform} is a warehouse"),
         };
         let listing = |product: i64| (format!("SKU-{product}"), warehouse_sku(product));
         let ups = ShipMethod { carrier: "UPS".to_owned(), service: "Ground".to_owned() };
@@ -295,6 +375,10 @@ impl Run {
             listings: (1001..=1006).map(listing).collect(),
             ship_methods: BTreeMap::from([(49, ups.clone())]),
             source_methods: BTreeMap::from([(ups, 49)]),
+            locations: match self.front {
+                Front::Folder => BTreeMap::new(),
+                Front::Rest => BTreeMap::from([(FACILITY.to_string(), WAREHOUSE)]),
+            },
             ..Mappings::default()
         };
         let runtime = Runtime {
@@ -314,6 +398,7 @@ impl Run {
             wake: Wake::default(),
             metrics: Metrics::new("seeded"),
             memory: Memory::default(),
+            stop: CancellationToken::new(),
         };
         Process { runtime, node, _budgets: budgets }
     }
@@ -354,9 +439,12 @@ impl Run {
             self.trace.die_in(self.dice.below(80), fate);
         } else if self.dice.chance(40) {
             let change = usize::try_from(self.dice.below(OFTEN as u64)).unwrap();
+            // Behind an API no file is published.
+            let change = if change == 0 && self.front == Front::Rest { BEHIND_API } else { change };
             self.trace.die_at(change, *self.dice.pick(&MOMENTS));
         } else if self.rare_deaths.chance(150) {
-            let change = self.rare_deaths.between(OFTEN as i64, CHANGES.len() as i64 - 1);
+            let kinds = if self.front == Front::Rest { CHANGES.len() } else { BEHIND_API };
+            let change = self.rare_deaths.between(OFTEN as i64, kinds as i64 - 1);
             self.trace.die_at(usize::try_from(change).unwrap(), *self.rare_deaths.pick(&MOMENTS));
         }
     }
@@ -453,6 +541,7 @@ impl Run {
         self.account.state().strength = 0;
         self.account.state().locked_until = None;
         self.folder.held().strength = 0;
+        self.rest.state().strength = 0;
         self.database_faults.stop();
         let process = self.start();
         for side in [Side::Source, Side::Warehouse] {
@@ -507,7 +596,7 @@ impl Run {
     async fn come_to_rest(&mut self, process: &Runtime, ship: bool) -> Duration {
         let mut calm_rounds = 0;
         let began = self.clock.monotonic();
-        for _ in 0..QUIET_ROUNDS + self.works_longer().as_secs() / 2 {
+        for round in 0..QUIET_ROUNDS + self.works_longer().as_secs() / 2 {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let now = self.clock.true_time();
             self.warehouse.pull(now);
@@ -517,13 +606,18 @@ impl Run {
             }
             self.alarms();
             self.somebody_approves(process).await;
-            if !self.steps(process, &STEPS, false).await {
+            // Behind an API a count waits for the search, and here everything else would wait behind it, each time.
+            let counts = self.front == Front::Folder || round % 6 == 0 || calm_rounds == 2;
+            let steps: Vec<Step> = STEPS.into_iter().filter(|step| counts || *step != Step::Stock).collect();
+            if !self.steps(process, &steps, false).await {
                 self.watch.finding("the process died in the quiet time".to_owned());
             }
             // What waits for a person is at rest: one who says what of its order a lost journal had sent, or lets it go on.
             let open = self.witness.count(
                 "SELECT (SELECT count(*) FROM effect AS e
                      WHERE e.state IN ('planned', 'armed', 'not_sent', 'unknown', 'probing', 'absent_confirmed')
+                         AND NOT (e.kind = 'release_request' AND e.state IN ('planned', 'not_sent', 'absent_confirmed') AND EXISTS (
+                             SELECT 1 FROM orders AS o WHERE o.id = e.order_ref AND o.state = 'error'))
                          AND NOT (e.kind = 'submit_request' AND e.state IN ('planned', 'absent_confirmed') AND (EXISTS (
                              SELECT 1 FROM effect AS p WHERE p.order_ref = e.order_ref AND p.kind = 'submit_request'
                                  AND p.state = 'parked' AND p.recovery IN ('conflict', 'cannot_ask')) OR EXISTS (
@@ -553,7 +647,8 @@ impl Run {
     }
 
     fn search_lag(&self) -> u64 {
-        self.account.state().search_lag.unsigned_abs()
+        let lag = self.account.state().search_lag.max(self.rest.state().lag);
+        lag.unsigned_abs()
     }
 
     fn is_time_to_watch(&mut self, steps: &[Step]) -> bool {
@@ -734,7 +829,7 @@ fn settings(dice: &Dice) -> ConnectionSettings {
 }
 
 /// Writes down the one connection, as setting it up would.
-fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, random: &Dice) {
+fn configure(witness: &Witness, front: Front, key: &ConnectionKey, now: jiff::Timestamp, random: &Dice) {
     let (tenant, merchant, connection) = (&key.scope.tenant, &key.scope.merchant, &key.connection);
     let (store, warehouse) = (StoreId::generate(now, random), WarehouseId::generate(now, random));
     witness.write(&format!("INSERT INTO tenant (tenant, name, created_at) VALUES ('{tenant}', 'Tenant', 0)"));
@@ -742,8 +837,9 @@ fn configure(witness: &Witness, key: &ConnectionKey, now: jiff::Timestamp, rando
     witness.write(&format!(
         "INSERT INTO store VALUES ('{tenant}', '{merchant}', '{store}', 'Store', 'brightpearl', 'acme', '{{}}', 0)"
     ));
+    let platform = if front == Front::Rest { "extensiv" } else { "dsfx" };
     witness.write(&format!(
-        "INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', 'dsfx', '{{}}', 0)"
+        "INSERT INTO warehouse VALUES ('{tenant}', '{merchant}', '{warehouse}', 'Warehouse', '{platform}', '{{}}', 0)"
     ));
     witness.write(&format!(
         "INSERT INTO connection (tenant, merchant, id, name, store, warehouse, enabled, revision, settings, created_at)

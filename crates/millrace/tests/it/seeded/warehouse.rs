@@ -1,11 +1,12 @@
 //! A small warehouse on the other side of the folder: it takes orders, ships them whole, in part or in several boxes, and
-//! says what left and what it counts in the file exchange's default layouts.
+//! says what left and what it counts in the file exchange's default layouts. Or one that stands behind an API ([`RestWarehouse`]):
+//! then this is its ledger, and what it does.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{files::ModelFolder, random::Dice, trace::Trace};
+use super::{files::ModelFolder, random::Dice, rest::RestWarehouse, trace::Trace};
 
 /// One line of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub struct Line {
 pub struct WarehouseOrder {
     pub key: String,
     pub lines: Vec<Line>,
+    /// It was stopped before anything left.
+    pub cancelled: bool,
+    /// It was not let go: nobody works on it.
+    pub held: bool,
+    /// Behind an API: the id of what of it has not left; 0: nothing.
+    open: i64,
 }
 
 /// One box: its tracking number, and line number, SKU and units of what is in it.
@@ -45,6 +52,10 @@ impl Left {
 /// The warehouse and its ledger.
 pub struct Warehouse {
     folder: Arc<ModelFolder>,
+    /// It is behind an API, and not on the other side of the folder.
+    rest: Option<Arc<RestWarehouse>>,
+    /// Behind an API: what was taken over already.
+    taken: BTreeMap<i64, usize>,
     trace: Arc<Trace>,
     dice: Dice,
     /// Every order that came in, repeats included.
@@ -71,12 +82,30 @@ type Counted = (Timestamp, Vec<(String, i64, i64)>);
 const SHIPMENT_COLUMNS: &str = "order_number,shipment_id,shipped_at,carrier,service,package_number,tracking_number,line_number,sku,quantity,lot,serial";
 const STOCK_COLUMNS: &str = "sku,available,on_hand,facility_id,counted_at";
 
+impl WarehouseOrder {
+    /// Whether it has this id behind the API. One of which all has left has none any more.
+    pub fn is(&self, id: i64) -> bool {
+        self.open == id
+    }
+}
+
 impl Warehouse {
-    pub fn new(seed: u64, folder: Arc<ModelFolder>, trace: Arc<Trace>, stock: BTreeMap<String, i64>) -> Self {
+    pub fn new(
+        seed: u64,
+        folder: Arc<ModelFolder>,
+        rest: Option<Arc<RestWarehouse>>,
+        trace: Arc<Trace>,
+        stock: BTreeMap<String, i64>,
+    ) -> Self {
+        if let Some(rest) = &rest {
+            rest.state().stock.clone_from(&stock);
+        }
         let dice = Dice::new(seed, "warehouse");
         let keeps_order_files = dice.chance(300);
         Self {
             folder,
+            rest,
+            taken: BTreeMap::new(),
             trace,
             dice,
             orders: Vec::new(),
@@ -93,6 +122,10 @@ impl Warehouse {
 
     /// Takes the order files out of the folder. Every header row is an order, whether its number was there before or not.
     pub fn pull(&mut self, now: Timestamp) {
+        if let Some(rest) = self.rest.clone() {
+            self.takes_over(now, &rest);
+            return;
+        }
         let mut held = self.folder.held();
         let names = held.names("in");
         for name in names.iter().filter(|name| name.starts_with("ord_") && name.ends_with(".csv")) {
@@ -107,7 +140,14 @@ impl Warehouse {
                 match cell(0) {
                     "PH" => {
                         self.trace.note(&format!("{now} warehouse takes {}", cell(1)));
-                        self.orders.push(WarehouseOrder { key: cell(1).to_owned(), lines: Vec::new() });
+                        let key = cell(1).to_owned();
+                        self.orders.push(WarehouseOrder {
+                            key,
+                            lines: Vec::new(),
+                            cancelled: false,
+                            held: false,
+                            open: 0,
+                        });
                     }
                     "PD" => {
                         let line = Line {
@@ -121,6 +161,21 @@ impl Warehouse {
                     other => panic!("an order file holds a row {other:?}"),
                 }
             }
+        }
+    }
+
+    /// Writes what was made behind the API into its own ledger.
+    fn takes_over(&mut self, now: Timestamp, rest: &RestWarehouse) {
+        // A part that was split off belongs to its whole.
+        for made in rest.state().made().filter(|made| !made.is_part) {
+            let place = *self.taken.entry(made.id).or_insert_with(|| {
+                self.trace.note(&format!("{now} warehouse has {}", made.reference));
+                let (key, lines) = (made.reference.clone(), made.lines());
+                self.orders.push(WarehouseOrder { key, lines, cancelled: false, held: made.held, open: made.id });
+                self.orders.len() - 1
+            });
+            self.orders[place].cancelled = made.cancelled;
+            self.orders[place].held = made.held;
         }
     }
 
@@ -142,6 +197,9 @@ impl Warehouse {
     }
 
     fn ship(&mut self, now: Timestamp, place: usize, part: bool) {
+        if self.rest.as_ref().is_some_and(|rest| !rest.may_ship(self.orders[place].open)) {
+            return;
+        }
         let mut goods = Vec::new();
         for line in &mut self.orders[place].lines {
             let open = line.asked - line.shipped;
@@ -171,7 +229,14 @@ impl Warehouse {
             }
         }
         boxes.retain(|(_, lines)| !lines.is_empty());
-        let left = Left { id: format!("S{number:05}"), key: self.orders[place].key.clone(), at: now, boxes };
+        let mut id = format!("S{number:05}");
+        if let Some(rest) = &self.rest {
+            let order = &mut self.orders[place];
+            id = order.open.to_string();
+            order.open = rest.ships(now, order.open, &boxes).unwrap_or(0);
+            rest.state().stock.clone_from(&self.stock);
+        }
+        let left = Left { id, key: self.orders[place].key.clone(), at: now, boxes };
         self.trace.note(&format!("{now} warehouse ships {left:?}"));
         self.unsaid.push(self.left.len());
         self.left.push(left);
@@ -180,13 +245,21 @@ impl Warehouse {
     /// Something was counted wrong, is found or lost: units more, or fewer.
     pub fn finds(&mut self, now: Timestamp, sku: &str, units: i64) {
         *self.stock.get_mut(sku).unwrap() += units;
+        if let Some(rest) = &self.rest {
+            rest.state().stock.clone_from(&self.stock);
+        }
         self.found.entry(sku.to_owned()).or_default().push((now, units));
         self.trace.note(&format!("{now} warehouse finds {units} of {sku}"));
     }
 
     /// Units asked for and not shipped.
     pub fn committed(&self, sku: &str) -> i64 {
-        let lines = self.orders.iter().flat_map(|order| &order.lines).filter(|line| line.sku == sku);
+        let lines = self
+            .orders
+            .iter()
+            .filter(|order| !order.cancelled)
+            .flat_map(|order| &order.lines)
+            .filter(|line| line.sku == sku);
         lines.map(|line| line.asked - line.shipped).sum()
     }
 
@@ -214,6 +287,9 @@ impl Warehouse {
 
     /// Writes what left into a file; sometimes a shipment is said twice, in two files.
     pub fn report(&mut self, now: Timestamp) {
+        if self.rest.is_some() {
+            return;
+        }
         let mut said = std::mem::take(&mut self.unsaid);
         if !said.is_empty() && self.left.len() > 1 && self.dice.chance(80) {
             let before = usize::try_from(self.dice.below(self.left.len() as u64)).unwrap();
@@ -241,6 +317,11 @@ impl Warehouse {
         self.write(now, "shp", text);
     }
 
+    /// It is behind an API, where the figures are always those of now.
+    pub fn is_rest(&self) -> bool {
+        self.rest.is_some()
+    }
+
     /// When it counted last.
     pub fn counted_at(&self) -> Option<Timestamp> {
         self.counts.last().map(|(at, _)| *at)
@@ -260,6 +341,9 @@ impl Warehouse {
     /// A count of nothing at all: every SKU is there with zero. Never of the moment of another count, so that a person who lets
     /// a good one go ahead does not let this one.
     pub fn count_nothing(&mut self, now: Timestamp) {
+        if self.rest.is_some() {
+            return;
+        }
         self.pull(now);
         self.report(now);
         let now = now + SignedDuration::from_millis(1);
@@ -275,6 +359,9 @@ impl Warehouse {
     /// was told agree.
     pub fn count(&mut self, now: Timestamp) {
         self.pull(now);
+        if self.rest.is_some() {
+            return;
+        }
         self.report(now);
         let mut text = format!("{STOCK_COLUMNS}\n");
         let rows: Vec<(String, i64, i64)> =

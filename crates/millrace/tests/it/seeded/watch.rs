@@ -32,6 +32,8 @@ pub struct Watch {
     findings: Mutex<Vec<String>>,
     /// Every order number that was published, and when it was asked for.
     published: Mutex<Vec<(Timestamp, String)>>,
+    /// Every order number that was let go behind an API, and when it was asked for.
+    released: Mutex<Vec<(Timestamp, String)>>,
     /// The hub's clock is set by minutes now and then: what left when, beside the warehouse's count, cannot be told by it, so that
     /// single corrections may be wrong until the next count (docs/reliability.md).
     sets_clock: bool,
@@ -49,6 +51,7 @@ impl Watch {
             blind: AtomicBool::new(false),
             findings: Mutex::default(),
             published: Mutex::default(),
+            released: Mutex::default(),
             found: Mutex::default(),
         }
     }
@@ -71,6 +74,29 @@ impl Watch {
     /// Every order number that was published, and when it was asked for.
     pub fn published(&self) -> Vec<(Timestamp, String)> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Every order number that was let go behind an API, and when it was asked for.
+    pub fn released(&self) -> Vec<(Timestamp, String)> {
+        self.released.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A warehouse behind an API has done this, to the order with this number where it was there before.
+    pub fn warehouse_does(&self, change: &Change, reference: &str, now: Timestamp) {
+        match change.kind {
+            "warehouse order/post" => {
+                let key = change.body["referenceNum"].as_str().unwrap_or_default().to_owned();
+                self.published.lock().unwrap_or_else(PoisonError::into_inner).push((change.arrived, key));
+            }
+            _ if change.if_match.is_none() => {
+                self.finding(format!("C3: at {now} {} of {:?}, whatever its version", change.kind, change.target));
+            }
+            "warehouse order completer/post" => {
+                let mut released = self.released.lock().unwrap_or_else(PoisonError::into_inner);
+                released.push((change.arrived, reference.to_owned()));
+            }
+            _ => {}
+        }
     }
 
     /// The warehouse found units of a product.
@@ -115,6 +141,9 @@ impl Watcher for Watch {
             "order-note/post" => {
                 self.armed("add_order_note", |planned| planned["order_id"] == first && planned["text"] == body["text"])
             }
+            "warehouse order/post" => self.armed("submit_request", |planned| planned == body),
+            "warehouse order completer/post" => self.armed("release_request", |planned| planned["order_id"] == first),
+            "warehouse order canceler/post" => self.armed("cancel_request", |planned| planned["order_id"] == first),
             "stock-correction/post" => {
                 let lines = body["corrections"].as_array().map_or(&[][..], Vec::as_slice);
                 let of_line = |line: &Value| {
@@ -143,6 +172,9 @@ impl Watcher for Watch {
     }
 
     fn happens(&self, change: &Change, account: &Account, now: Timestamp) {
+        if ["goods-out-note/put", "goods-out-note event/post"].contains(&change.kind) {
+            self.is_our_note(change, account, now);
+        }
         match change.kind {
             "order-status/put" => self.status_moves(change, account),
             "goods-out-note event/post" if change.if_match.is_none() => {
@@ -220,6 +252,26 @@ impl Watch {
             })
         };
         notes.iter().filter(|(id, note, at)| !asked_before(*id, note.order, *at)).map(|(_, note, _)| units(note)).sum()
+    }
+
+    /// S1: what left is told on a note that the hub made, on the one that the warehouse was asked with, or on one over just these goods.
+    fn is_our_note(&self, change: &Change, account: &Account, now: Timestamp) {
+        let Some((id, note)) = change.target.first().and_then(|id| Some((id, account.notes.get(id)?))) else { return };
+        let asked_with = || self.witness.count(&format!("SELECT count(*) FROM request WHERE note_id = {id}")) > 0;
+        let over_just_these = || {
+            change.effects.iter().all(|effect| {
+                let left = self.witness.rows(&format!(
+                    "SELECT s.note_rows FROM effect AS e JOIN shipment AS s ON s.id = e.shipment_ref WHERE e.id = '{effect}'"
+                ));
+                left.iter().all(|row| units(&serde_json::from_str(&row[0]).unwrap_or_default()) == note.rows)
+            })
+        };
+        if note.created_by != HUB && !asked_with() && !over_just_these() {
+            self.finding(format!(
+                "S1: at {now} {} is for note {id}, which somebody else made of other goods",
+                change.kind
+            ));
+        }
     }
 
     /// S4.

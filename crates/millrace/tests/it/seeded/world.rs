@@ -167,6 +167,12 @@ impl Run {
 
     fn warehouse_works(&mut self) {
         let now = self.clock.true_time();
+        if self.warehouse.is_rest() {
+            self.rest.begins(now);
+            if self.rest.staff_cancels(now).is_some() {
+                self.count("orders that the warehouse's own staff cancelled");
+            }
+        }
         if self.dice.chance(600) {
             self.warehouse.finish_files(now);
         }

@@ -463,7 +463,8 @@ fn log_in(state: &mut State, request: &HttpRequest, now: Timestamp) -> Value {
     json!({"response": token})
 }
 
-fn query(request: &HttpRequest) -> BTreeMap<String, String> {
+/// What stands behind the question mark, decoded once.
+pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let pairs = request.url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()

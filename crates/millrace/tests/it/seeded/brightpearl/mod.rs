@@ -11,4 +11,4 @@ mod answers;
 mod calls;
 
 pub use answers::id_set;
-pub use calls::{Brightpearl, Change, Watcher, asked_rows};
+pub use calls::{Brightpearl, Change, Watcher, asked_rows, query};
