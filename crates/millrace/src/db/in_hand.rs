@@ -239,16 +239,7 @@ fn rests(bundle: &Bundle, request: &RequestRow, by: Option<Timestamp>) -> Vec<en
 /// Whether the warehouse may have carried out a cancel of this request that nobody has heard of: the hub's own, or one that a
 /// person was to ask for.
 fn is_being_cancelled(bundle: &Bundle, request: &RequestRow) -> bool {
-    let may_be_done = |effect: &facts::EffectBrief| {
-        effect.kind == EffectKind::CancelRequest
-            && effect.request.as_ref() == Some(&request.id)
-            && effect.state != EffectState::Applied
-            && facts::may_be_there(effect.state)
-    };
-    let is_asked = || {
-        matches!(bundle.cancel_step(request), CancelStep::Open | CancelStep::Stuck)
-            || bundle.effects.iter().any(may_be_done)
-    };
+    let is_asked = || matches!(bundle.cancel_step(request), CancelStep::Open | CancelStep::Stuck);
     let Some(race) = bundle.races.get(&request.id) else { return is_asked() };
     match race.shown.outcome {
         Outcome::Pending => race.shown.by_hand.is_some() || is_asked(),
@@ -286,16 +277,17 @@ fn add_ending(bundle: &Bundle, request: &RequestRow, window: &Window, flights: &
     let has_ended = request.ended_at.is_some_and(|at| at > window.from);
     let is_ending = request.live && is_being_cancelled(bundle, request);
     let was_held = request.live && window.holds && is_held(bundle, request, window);
-    let rests_then = rests(bundle, request, Some(window.from));
-    for ((line, rest), then) in request.lines.iter().zip(rests(bundle, request, None)).zip(rests_then) {
-        if has_ended && !rest.lapsed.is_zero()
-            || is_ending && !rest.to_come.is_zero()
-            || was_held && !then.to_come.is_zero()
-        {
-            flights.entry(line.product_id).or_default().ending = Some(request.order_id);
+    let mut products = left_after_the_end(bundle, request, window);
+    for (line, rest) in request.lines.iter().zip(rests(bundle, request, None)) {
+        if has_ended && !rest.lapsed.is_zero() || is_ending && !rest.to_come.is_zero() {
+            products.insert(line.product_id);
         }
     }
-    for product in left_after_the_end(bundle, request, window) {
+    if was_held {
+        let then = request.lines.iter().zip(rests(bundle, request, Some(window.from)));
+        products.extend(then.filter(|(_, rest)| !rest.to_come.is_zero()).map(|(line, _)| line.product_id));
+    }
+    for product in products {
         flights.entry(product).or_default().ending = Some(request.order_id);
     }
 }
