@@ -1,10 +1,7 @@
 //! What must hold when a run has come to rest, by the ledgers of the account and the warehouse. What the hub itself keeps is
 //! asked only for what it says it could not do.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::FeedBasis;
 use engine::settings::{ShortShip, StartMode};
@@ -21,12 +18,11 @@ use super::{
     rest::State,
     run::{Run, warehouse_sku},
     warehouse::Left,
+    wire::PATIENCE,
 };
 
 /// An order is read once more before it is sent, at most so long before.
 const LAST_LOOK: SignedDuration = SignedDuration::from_secs(45);
-/// Whole-call limit (D_http).
-const PATIENCE: Duration = Duration::from_secs(30);
 /// The contract's time to come to rest, with the longest pause between two tries and the wait for late calls before it; two such
 /// waits more where what is late may be later (`Run::works_on`).
 const LONGEST_DRAIN: u64 = 15 * 60;

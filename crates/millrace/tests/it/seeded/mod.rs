@@ -4,7 +4,8 @@
 //! | Module | Holds |
 //! |---|---|
 //! | `clock`, `random`, `trace` | time, randomness, what happened as one hash, and where a process dies |
-//! | `brightpearl`, `files`, `rest`, `warehouse` | the models and their faults |
+//! | `brightpearl`, `files`, `rest`, `warehouse` | the models, and what goes wrong with files |
+//! | `wire` | what goes wrong with a call to the models behind HTTP, `brightpearl` and `rest` |
 //! | `node` | one process of the hub as it reaches the outside; it can stand still |
 //! | `faults` | what fails inside the hub, planted faults among it |
 //! | `world` | sales, people, the warehouse's own work |
@@ -36,6 +37,7 @@ mod run;
 mod trace;
 mod warehouse;
 mod watch;
+mod wire;
 mod witness;
 mod world;
 

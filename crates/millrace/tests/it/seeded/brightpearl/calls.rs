@@ -1,4 +1,4 @@
-//! One call: what arrives, what it does and when, and what of the answer comes back. The seed decides what goes wrong.
+//! One call: what arrives, what it does and when, and what is answered. What goes wrong with it [`wire`] decides.
 
 use std::{
     collections::BTreeMap,
@@ -9,8 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use connect::{HttpRequest, HttpResponse, Transport, TransportError};
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use percent_encoding::percent_decode_str;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -18,18 +17,26 @@ use super::{
     answers::{self, Ages},
 };
 use crate::seeded::{
-    cells::{self, Kind, Moment},
+    cells,
     clock::ModelClock,
     random::Dice,
     trace::{Fate, Trace},
+    wire::{self, Call, Instead, Late, Reply, Server, header, query},
 };
 
 /// Where the account's calls begin.
 const ROOT: &str = "/2.0.0/acme/";
 /// Calls that the account allows in a minute.
 const ALLOWED: usize = 200;
-/// Whole-call limit of the other side (D_http).
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The account, for what goes wrong on the way to it. What it absorbs when it comes twice must not harm.
+const SERVER: Server = Server {
+    told: "http",
+    place: "",
+    is_rare: |kind| cells::change(kind).is_some_and(|kind| kind >= cells::OFTEN),
+    absorbs: |kind| {
+        ["goods-out-note/put", "goods-out-note event/post", "goods-out-note/delete", "order-status/put"].contains(&kind)
+    },
+};
 
 /// A change that arrived.
 #[derive(Debug, Clone)]
@@ -49,6 +56,27 @@ pub struct Change {
     pub effects: Vec<String>,
 }
 
+impl Change {
+    /// What a call asks for.
+    pub fn new(
+        request: &HttpRequest,
+        kind: &'static str,
+        target: Vec<i64>,
+        if_match: Option<i64>,
+        arrived: Timestamp,
+    ) -> Self {
+        let body = wire::body(request);
+        Self { kind, target, body, if_match, arrived, done: None, turned_away: false, effects: Vec::new() }
+    }
+
+    /// It arrives behind these: its place among them.
+    pub fn arrives(mut self, changes: &mut Vec<Self>, watcher: &dyn Watcher) -> usize {
+        self.effects = watcher.arrives(&self);
+        changes.push(self);
+        changes.len() - 1
+    }
+}
+
 /// Looks on as changes arrive and as they are carried out.
 pub trait Watcher: Send + Sync {
     /// A change arrived: the effects behind it.
@@ -56,55 +84,6 @@ pub trait Watcher: Send + Sync {
     /// A change is about to be carried out on this account.
     fn happens(&self, change: &Change, account: &Account, now: Timestamp);
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
-    None,
-    NotSent,
-    LostBefore,
-    LostAfter,
-    FailsAfter,
-    CutOff,
-    WebPage,
-    Throttled,
-    Outage,
-    Late,
-    Expired,
-    /// The answer comes as late as a caller still waits for.
-    Slow,
-    /// Something on the way answers with another address.
-    Redirect,
-    /// Something on the way delivers it twice.
-    Doubled,
-}
-
-/// Weights in a thousand, at strength 1.
-const OF_CHANGES: [(Fault, u64); 13] = [
-    (Fault::NotSent, 15),
-    (Fault::LostBefore, 15),
-    (Fault::LostAfter, 25),
-    (Fault::FailsAfter, 15),
-    (Fault::CutOff, 10),
-    (Fault::WebPage, 10),
-    (Fault::Throttled, 10),
-    (Fault::Outage, 10),
-    (Fault::Late, 25),
-    (Fault::Expired, 10),
-    (Fault::Slow, 5),
-    (Fault::Redirect, 5),
-    (Fault::Doubled, 10),
-];
-/// Beyond this the last of the faults of changes would have no room.
-const MOST_STRENGTH: u64 = 6;
-const OF_READS: [(Fault, u64); 7] = [
-    (Fault::NotSent, 8),
-    (Fault::LostAfter, 5),
-    (Fault::CutOff, 5),
-    (Fault::WebPage, 5),
-    (Fault::Throttled, 5),
-    (Fault::Outage, 8),
-    (Fault::Expired, 5),
-];
 
 /// The longest time, in seconds, in which a search of orders or notes does not know what happened.
 pub const LONGEST_SEARCH_LAG: i64 = 50;
@@ -128,18 +107,21 @@ pub struct State {
     pub search_lag: i64,
     /// Until then the API user's password is not the hub's.
     pub locked_until: Option<Timestamp>,
-    /// It may still be working so long after the caller has given up, in milliseconds (P_max).
-    works_on: i64,
     tokens: u64,
     token: Option<String>,
-    /// Changes that are carried out later: place in `changes`, and when.
-    late: Vec<(usize, Timestamp)>,
+    late: Late,
 }
 
 impl State {
     /// Every token ends.
     pub fn log_out(&mut self) {
         self.token = None;
+    }
+
+    /// The token that comes with a call is good.
+    fn lets_in(&self, request: &HttpRequest) -> bool {
+        let sent = header(request, "brightpearl-auth");
+        sent.is_some() && sent == self.token.as_deref()
     }
 }
 
@@ -150,12 +132,6 @@ pub struct Brightpearl {
     dice: Dice,
     watcher: Arc<dyn Watcher>,
     state: Mutex<State>,
-}
-
-/// What comes back, after a wait.
-struct Reply {
-    after: Duration,
-    answer: Result<HttpResponse, TransportError>,
 }
 
 impl Brightpearl {
@@ -182,10 +158,9 @@ impl Brightpearl {
             lag,
             search_lag,
             locked_until: None,
-            works_on: works_on.as_millis() as i64,
             tokens: 0,
             token: None,
-            late: Vec::new(),
+            late: Late::new(works_on),
         };
         Self { clock, trace, dice, watcher, state: Mutex::new(state) }
     }
@@ -194,228 +169,111 @@ impl Brightpearl {
     pub fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.clock.true_time();
-        loop {
-            let due = state.late.iter().enumerate().map(|(place, (_, due))| (*due, place));
-            let Some((at, place)) = due.filter(|(due, _)| *due <= now).min() else { return state };
-            let (change, _) = state.late.remove(place);
+        while let Some((change, at)) = state.late.take_due(now) {
             self.carry_out(&mut state, change, at);
         }
+        state
     }
 
-    fn carry_out(&self, state: &mut State, place: usize, now: Timestamp) {
+    fn carry_out(&self, state: &mut State, place: usize, now: Timestamp) -> Answer {
         let change = state.changes[place].clone();
         self.watcher.happens(&change, &state.account, now);
         let answer = apply(&mut state.account, &change, now);
         self.trace.note(&format!("{now} brightpearl does {} {:?}: {}", change.kind, change.target, answer.1));
-        state.changes[place].done = Some((now, answer));
-    }
-
-    /// Changes that few worlds have are struck more often, or some faults would hardly ever strike them.
-    fn fault(&self, state: &mut State, change: Option<&Change>) -> Fault {
-        let weights: &[(Fault, u64)] = if change.is_some() { &OF_CHANGES } else { &OF_READS };
-        let is_rare = change.and_then(|change| cells::change(change.kind)).is_some_and(|kind| kind >= cells::OFTEN);
-        let strength = if is_rare { (state.strength * 3).min(MOST_STRENGTH) } else { state.strength };
-        let mut roll = self.dice.below(1000);
-        let mut found = Fault::None;
-        for (fault, weight) in weights {
-            let weight = weight * strength;
-            if roll < weight {
-                found = *fault;
-                break;
-            }
-            roll -= weight;
-        }
-        if found != Fault::None {
-            *state.faults.entry(format!("{found:?}")).or_default() += 1;
-        }
-        found
+        state.changes[place].done = Some((now, answer.clone()));
+        answer
     }
 
     fn arrive(&self, request: &HttpRequest) -> Reply {
         let mut state = self.state();
         let state = &mut *state;
         let now = self.clock.true_time();
-        let quick = Duration::from_millis(self.dice.between(20, 400).unsigned_abs());
-        let path = request.url.path().to_owned();
+        let path = request.url.path();
         let is_log_in = path.ends_with("/authorise");
         let change = (!is_log_in).then(|| change(request, now)).flatten();
-        let mut fault = self.fault(state, change.as_ref());
-        let cell = change.as_ref().and_then(|change| cells::change(change.kind));
-        // No client can undo what somebody else sends twice; what the target itself absorbs must not harm.
-        let absorbed = ["goods-out-note/put", "goods-out-note event/post", "goods-out-note/delete", "order-status/put"]
-            .contains(&change.as_ref().map_or("", |change| change.kind));
-        if fault == Fault::Doubled && !absorbed {
-            fault = Fault::None;
-        }
-        let struck = |kind: Kind, moment: Moment| self.trace.struck(cell, kind, moment);
-        let gone = |text: &str| Err(TransportError::Unknown(text.to_owned()));
-        if fault == Fault::NotSent {
-            struck(Kind::Refused, Moment::BeforeSend);
-            return Reply { after: quick, answer: Err(TransportError::NotSent("connection refused".to_owned())) };
+        let mut call = Call::new(&self.trace, &self.dice, now, change.as_ref().map(|change| change.kind));
+        if let Some(reply) = call.leaves(&SERVER, state.strength, &mut state.faults) {
+            return reply;
         }
         state.calls.push(now);
         let in_minute = state.calls.iter().rev().take_while(|at| at.as_second() / 60 == now.as_second() / 60).count();
         let answer = |status: u16, body: Bytes| {
-            let mut headers = vec![
-                ("content-type".to_owned(), "application/json;charset=UTF-8".to_owned()),
-                ("date".to_owned(), now.to_zoned(TimeZone::UTC).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
-            ];
+            let mut headers =
+                vec![("content-type".to_owned(), "application/json;charset=UTF-8".to_owned()), wire::date(now)];
             if !is_log_in {
                 let left = 60_000 - now.as_millisecond().rem_euclid(60_000);
                 headers
                     .push(("brightpearl-requests-remaining".to_owned(), ALLOWED.saturating_sub(in_minute).to_string()));
                 headers.push(("brightpearl-next-throttle-period".to_owned(), left.to_string()));
             }
-            Ok(HttpResponse { status, headers, body })
+            HttpResponse { status, headers, body }
         };
-        let told = |status: u16, body: &Value| Reply { after: quick, answer: answer(status, body.to_string().into()) };
+        let told = |status: u16, body: &Value| answer(status, body.to_string().into());
         if is_log_in {
-            if fault != Fault::None && fault != Fault::Expired {
-                return Reply { after: quick, answer: gone("the connection was reset") };
-            }
-            return told(200, &log_in(state, request, now));
+            return call.resets_sign_in().unwrap_or_else(|| call.soon(told(200, &log_in(state, request, now))));
         }
-        let place = change.map(|change| {
-            state.changes.push(change);
-            state.changes.len() - 1
-        });
-        if let Some(place) = place {
-            state.changes[place].effects = self.watcher.arrives(&state.changes[place]);
-        }
-        let mut turn_away = |status: u16, text: &str| {
+        let place = change.map(|change| change.arrives(&mut state.changes, &*self.watcher));
+        let refusal = if call.throttles(in_minute > ALLOWED) {
+            Some((503, "You have sent too many requests. Please wait before sending another request"))
+        } else if call.expires() || !state.lets_in(request) {
+            state.token = None;
+            Some((401, "Authorization token expired"))
+        } else {
+            None
+        };
+        if let Some((status, text)) = refusal {
             if let Some(place) = place {
                 state.changes[place].turned_away = true;
             }
-            told(status, &json!({"response": text}))
-        };
-        if in_minute > ALLOWED || fault == Fault::Throttled {
-            struck(Kind::Throttled, Moment::OnItsWay);
-            return turn_away(503, "You have sent too many requests. Please wait before sending another request");
+            return call.soon(told(status, &json!({"response": text})));
         }
-        let sent_token =
-            request.headers.iter().find(|(name, _)| name == "brightpearl-auth").map(|(_, token)| token.clone());
-        if fault == Fault::Expired || sent_token.is_none() || sent_token != state.token {
-            let reply = turn_away(401, "Authorization token expired");
-            state.token = None;
+        let instead = |instead: Instead| match instead {
+            Instead::Down => told(503, &json!({"response": "Down for maintenance"})),
+            Instead::Elsewhere => told(307, &json!({"location": "elsewhere"})),
+            Instead::Failed => {
+                told(500, &json!({"errors": [{"code": "CMNU-003", "message": "Internal Server Error"}]}))
+            }
+            Instead::Page(status, text) => answer(status, text.into()),
+        };
+        if let Some(reply) = call.before(place, &mut state.late, &instead) {
             return reply;
-        }
-        // Lost either by silence or by a reset.
-        let lost = |loud: bool| match loud {
-            true => Reply { after: quick, answer: gone("the connection was reset") },
-            false => Reply { after: PATIENCE, answer: gone("no answer within 30 s") },
-        };
-        let loud = self.dice.chance(400);
-        let no_answer = if loud { Kind::Reset } else { Kind::TimedOut };
-        match fault {
-            Fault::Outage => {
-                struck(Kind::ServerError, Moment::OnItsWay);
-                return told(503, &json!({"response": "Down for maintenance"}));
-            }
-            Fault::LostBefore => {
-                struck(no_answer, Moment::OnItsWay);
-                return lost(loud);
-            }
-            Fault::Redirect => {
-                struck(Kind::Redirected, Moment::OnItsWay);
-                return told(307, &json!({"location": "elsewhere"}));
-            }
-            Fault::CutOff if self.dice.chance(500) => {
-                struck(Kind::Truncated, Moment::OnItsWay);
-                return Reply { after: quick, answer: answer(502, "<html><head><title>Bad gat".into()) };
-            }
-            Fault::Late => {
-                if let Some(place) = place {
-                    struck(Kind::Late, Moment::OnItsWay);
-                    // Whether or not its caller is still there, and knows.
-                    let latest = PATIENCE.as_millis() as i64 + state.works_on;
-                    let due = now + SignedDuration::from_millis(self.dice.between(0, latest));
-                    state.late.push((place, due));
-                    return lost(false);
-                }
-            }
-            Fault::WebPage if self.dice.chance(500) => {
-                struck(Kind::Garbage, Moment::OnItsWay);
-                return Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()) };
-            }
-            _ => {}
         }
         let (status, body) = match place {
             Some(place) => {
-                self.carry_out(state, place, now);
-                state.changes[place]
-                    .done
-                    .clone()
-                    .map(|(_, answer)| answer)
-                    .unwrap_or_else(|| refused(500, "CMNU-003", "?"))
-            }
-            None => {
-                let path = path.strip_prefix(ROOT).unwrap_or_default();
-                if matches!(fault, Fault::None | Fault::Slow) {
-                    state.looks.push((now, path.to_owned()));
-                }
-                let path: Vec<&str> = path.split('/').collect();
-                {
-                    let age = Ages { movements: state.lag, searches: state.search_lag };
-                    answers::get(&state.account, &path, &query(request), now, age)
-                }
-            }
-        };
-        match fault {
-            Fault::LostAfter => {
-                struck(no_answer, Moment::AfterEffect);
-                lost(loud)
-            }
-            Fault::Slow => {
-                struck(Kind::SlowBody, Moment::AfterEffect);
-                Reply { after: PATIENCE - quick, ..told(status, &body) }
-            }
-            Fault::Doubled => {
-                struck(Kind::Doubled, Moment::AfterEffect);
-                if let Some(place) = place {
+                let said = self.carry_out(state, place, now);
+                if call.doubles() {
                     // Nobody sees the second answer.
                     let again = apply(&mut state.account, &state.changes[place], now);
                     self.trace.note(&format!("{now} brightpearl does it again: {}", again.1));
                 }
-                told(status, &body)
+                said
             }
-            Fault::FailsAfter => {
-                struck(Kind::ServerError, Moment::AfterEffect);
-                told(500, &json!({"errors": [{"code": "CMNU-003", "message": "Internal Server Error"}]}))
+            None => {
+                let path = path.strip_prefix(ROOT).unwrap_or_default();
+                if call.is_answered() {
+                    state.looks.push((now, path.to_owned()));
+                }
+                let path: Vec<&str> = path.split('/').collect();
+                let age = Ages { movements: state.lag, searches: state.search_lag };
+                answers::get(&state.account, &path, &query(request), now, age)
             }
-            Fault::CutOff => {
-                struck(Kind::Truncated, Moment::AfterEffect);
-                let body = body.to_string();
-                let cut = body.len() / 2;
-                Reply { after: quick, answer: answer(status, Bytes::from(body.into_bytes()).slice(..cut)) }
-            }
-            Fault::WebPage => {
-                struck(Kind::Garbage, Moment::AfterEffect);
-                Reply { after: quick, answer: answer(200, "<html>One moment, please</html>".into()) }
-            }
-            _ => told(status, &body),
-        }
+        };
+        call.after(told(status, &body), &instead)
     }
-}
 
-impl Brightpearl {
     /// The process died with this change on its way: it arrives, and is carried out whenever the account gets to it.
     fn goes_on_alone(&self, request: &HttpRequest) {
         let mut state = self.state();
         let now = self.clock.true_time();
         let Some(change) = change(request, now) else { return };
-        let sent_token =
-            request.headers.iter().find(|(name, _)| name == "brightpearl-auth").map(|(_, token)| token.clone());
         state.calls.push(now);
-        state.changes.push(change);
-        let place = state.changes.len() - 1;
-        state.changes[place].effects = self.watcher.arrives(&state.changes[place]);
+        let place = change.arrives(&mut state.changes, &*self.watcher);
         self.trace.note(&format!("{now} brightpearl is left alone with {}", state.changes[place].kind));
-        if sent_token.is_none() || sent_token != state.token {
+        if state.lets_in(request) {
+            state.late.put_off(&self.dice, place, now, Duration::ZERO);
+        } else {
             state.changes[place].turned_away = true;
-            return;
         }
-        let due = now + SignedDuration::from_millis(self.dice.between(0, state.works_on));
-        state.late.push((place, due));
     }
 }
 
@@ -427,31 +285,13 @@ impl Transport for Brightpearl {
         if fate == Fate::DiesMeanwhile {
             self.goes_on_alone(&request);
         }
-        if matches!(fate, Fate::Dead | Fate::DiesBefore | Fate::DiesMeanwhile) {
-            return std::future::pending().await;
-        }
-        let reply = self.arrive(&request);
-        let text = match &reply.answer {
-            Ok(answer) => format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body)),
-            Err(error) => error.to_string(),
-        };
-        let body = String::from_utf8_lossy(request.body.as_deref().unwrap_or_default());
-        self.trace.note(&format!(
-            "{} http {} {} {body} -> {text}",
-            self.clock.true_time(),
-            request.method,
-            request.url
-        ));
-        if fate == Fate::DiesAfter {
-            return std::future::pending().await;
-        }
-        tokio::time::sleep(reply.after).await;
-        reply.answer
+        let reply = matches!(fate, Fate::Lives | Fate::DiesAfter).then(|| self.arrive(&request));
+        SERVER.comes_back(reply, fate, &request, &self.trace, &self.clock).await
     }
 }
 
 fn log_in(state: &mut State, request: &HttpRequest, now: Timestamp) -> Value {
-    let body: Value = serde_json::from_slice(request.body.as_deref().unwrap_or_default()).unwrap_or_default();
+    let body = wire::body(request);
     let given = &body["apiAccountCredentials"];
     let locked = state.locked_until.is_some_and(|until| now < until);
     if locked || given["emailAddress"] != "hub@example.test" || given["password"] != "a password" {
@@ -461,13 +301,6 @@ fn log_in(state: &mut State, request: &HttpRequest, now: Timestamp) -> Value {
     let token = format!("00000000-0000-4000-8000-{:012}", state.tokens);
     state.token = Some(token.clone());
     json!({"response": token})
-}
-
-/// What stands behind the question mark, decoded once.
-pub fn query(request: &HttpRequest) -> BTreeMap<String, String> {
-    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pairs = request.url.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
 }
 
 /// The change that a request asks for; `None` for a read.
@@ -493,18 +326,9 @@ fn change(request: &HttpRequest, now: Timestamp) -> Option<Change> {
         }
         _ => ("unknown", Vec::new()),
     };
-    let if_match =
-        request.headers.iter().find(|(name, _)| name == "if-match").and_then(|(_, value)| value.parse().ok());
-    Some(Change {
-        kind,
-        target: ids.iter().map(|id| id.parse().unwrap_or(0)).collect(),
-        body: serde_json::from_slice(request.body.as_deref().unwrap_or_default()).unwrap_or_default(),
-        if_match,
-        arrived: now,
-        done: None,
-        turned_away: false,
-        effects: Vec::new(),
-    })
+    let target: Vec<i64> = ids.iter().map(|id| id.parse().unwrap_or(0)).collect();
+    let if_match = header(request, "if-match").and_then(|value| value.parse().ok());
+    Some(Change::new(request, kind, target, if_match, now))
 }
 
 /// Row to product and quantity, as a goods-out note is asked for.

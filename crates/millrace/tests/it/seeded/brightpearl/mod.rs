@@ -4,11 +4,11 @@
 //! |---|---|
 //! | [`account`] | what the account holds, and its rules |
 //! | `answers` | its documents and searches |
-//! | `calls` | one call: log-in, call limit, faults, and the ledger of changes |
+//! | `calls` | one call: log-in, call limit, and the ledger of changes |
 
 pub mod account;
 mod answers;
 mod calls;
 
 pub use answers::id_set;
-pub use calls::{Brightpearl, Change, Watcher, asked_rows, query};
+pub use calls::{Brightpearl, Change, Watcher, asked_rows};
