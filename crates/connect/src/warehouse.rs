@@ -1,6 +1,6 @@
 //! The role of the system that ships.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -291,6 +291,13 @@ pub trait Warehouse: Effects {
     /// nothing of it is acknowledged. A warehouse whose readings go by the cursor alone has nothing to add.
     async fn shipments_again(&self, _since: Timestamp, _cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         Ok(ShipmentPage::default())
+    }
+
+    /// Keys with this beginning under which the warehouse was asked for something since a time, and which it has not cancelled,
+    /// for a hub that has lost what it asked for. More than those is allowed, and where each of them stands is not said. Reads
+    /// only. A warehouse that shows only what is asked for by its whole key, or forgets with the hub, has nothing to say.
+    async fn keys_again(&self, _head: &str, _since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        Ok(BTreeSet::new())
     }
 
     /// What the warehouse has under these keys, asked of the warehouse itself and of nobody else. Reads only. One that

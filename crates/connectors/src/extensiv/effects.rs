@@ -273,7 +273,12 @@ impl Extensiv {
     ) -> Result<Vec<Order>, ConnectorError> {
         let one_of: Vec<String> =
             keys.iter().map(|key| rql(key)).map(|key| format!("referenceNum=={key},referenceNum=={key}-*")).collect();
-        let filter = format!("readOnly.customerIdentifier.id=={};({}){more}", self.config.customer, one_of.join(","));
+        self.matching(purpose, &format!("({}){more}", one_of.join(","))).await
+    }
+
+    /// The customer's orders that match a filter.
+    pub(super) async fn matching(&self, purpose: Purpose, filter: &str) -> Result<Vec<Order>, ConnectorError> {
+        let filter = format!("readOnly.customerIdentifier.id=={};{filter}", self.config.customer);
         let mut orders: BTreeMap<i64, Order> = BTreeMap::new();
         for number in 1.. {
             let query = [

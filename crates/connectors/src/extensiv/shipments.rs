@@ -24,6 +24,8 @@ use crate::{
 const POLL: Purpose = Purpose(Priority::Shipments, "shipments");
 /// Orders a page.
 const PAGE: usize = 100;
+/// Where the vendor's own clocks are.
+const VENDORS_ZONE: &str = "America/Los_Angeles";
 /// Keys in one filter.
 const KEYS_AT_ONCE: usize = 15;
 
@@ -114,6 +116,18 @@ impl Extensiv {
         Ok(read)
     }
 
+    /// Keys of the customer's orders that begin like this, are not cancelled and changed since a time. Whether times are the
+    /// warehouse's or the vendor's own is not published: the earlier of the two is gone from.
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        let own = TimeZone::get(VENDORS_ZONE).ok();
+        let local = |zone| since.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let from = [Some(self.config.zone.clone()), own].into_iter().flatten().map(local).min().unwrap_or_default();
+        let filter = format!("referenceNum=={}*;readOnly.lastModifiedDate=ge={}", rql(head), rql(&from));
+        let orders = self.matching(POLL, &filter).await?;
+        let live = orders.iter().filter(|order| !order.is_cancelled());
+        Ok(live.map(|order| base_key(&order.reference_num).to_owned()).collect())
+    }
+
     /// Where to read from; `None` when the customer has no order at all.
     async fn place(&self, cursor: &FeedCursor) -> Result<Option<Place>, ConnectorError> {
         let start = match cursor.0.as_deref() {
@@ -125,7 +139,7 @@ impl Extensiv {
                 }
                 // The warehouse's zone, or the vendor's own.
                 None => {
-                    let zones = [Some(self.config.zone.clone()), TimeZone::get("America/Los_Angeles").ok()];
+                    let zones = [Some(self.config.zone.clone()), TimeZone::get(VENDORS_ZONE).ok()];
                     earlier(text, overlap(text, &zones.into_iter().flatten().collect::<Vec<_>>()))
                 }
             },

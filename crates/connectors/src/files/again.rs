@@ -1,7 +1,7 @@
 //! Finding again what a hub that lost its memory sent and read (docs/recovery.md): orders in the files that lie in the
 //! warehouse's folder and in its archive, and files of the warehouse that were put away. Reads only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{ConnectorError, FileEntry, FileError, FileErrorKind, FileStore, FoundAgain, Probe, RemoteRef};
 use jiff::{SignedDuration, Timestamp};
@@ -81,6 +81,13 @@ impl<T> Memory<T> {
             }
         }
         Ok(())
+    }
+}
+
+impl<T> Memory<T> {
+    /// What was asked for under a key with this beginning.
+    pub(crate) fn keys(self, head: &str) -> BTreeSet<String> {
+        self.found.into_keys().filter(|key| key.starts_with(head)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! A warehouse that is driven with tables in files: orders go into one folder, shipments and stock come out of another.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -352,6 +352,10 @@ impl<F: OrderFiles> Warehouse for Exchange<F> {
             self.incoming.take_shipments(file, &mut page);
         }
         Ok(page)
+    }
+
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        self.inbox.keys_again(head, since).await
     }
 
     async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {

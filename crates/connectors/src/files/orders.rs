@@ -287,6 +287,13 @@ impl<F: OrderFiles> Inbox<F> {
         effects.iter().map(one).collect()
     }
 
+    /// The keys of the orders in every file of the window.
+    pub(crate) async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        let is_name = |name: &str| self.files.is_name(name);
+        let memory = again::orders(&self.to, since, is_name, |content| self.files.by_order(content)).await?;
+        Ok(memory.keys(head))
+    }
+
     /// What lies under a name, compared with what would be written: one answer for each order; `None` when nothing does.
     async fn compare(
         &self,

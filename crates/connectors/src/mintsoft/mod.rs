@@ -20,7 +20,11 @@ mod statuses;
 mod stock;
 mod wire;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use connect::{
@@ -145,6 +149,10 @@ impl Warehouse for Mintsoft {
 
     async fn shipments(&self, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         self.read_shipments(cursor).await
+    }
+
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        self.keys_since(head, since).await
     }
 
     async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {

@@ -5,6 +5,8 @@
 //! how the reading goes on: from the last time there, where times ascend; else page by page, where there are pages; else
 //! not at all, and it says so.
 
+use std::collections::BTreeSet;
+
 use connect::{ConnectorError, FeedCursor, RejectedInput, ShipmentPage, budget::Priority};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
@@ -89,6 +91,28 @@ impl Mintsoft {
             },
         }));
         Ok(read)
+    }
+
+    /// Keys of orders that begin like this, are not cancelled and changed since a time, in the zone of the settings or in UTC,
+    /// whichever goes further back: which of the two is asked for in is not published.
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        let local = |zone| since.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S").to_string();
+        let mut from = [self.config.zone.clone(), TimeZone::UTC].map(local).into_iter().min().unwrap_or_default();
+        let mut keys = BTreeSet::new();
+        loop {
+            let window = self.window(&from).await?;
+            let status = |order: &Value| order.get("OrderStatusId").and_then(Value::as_i64).unwrap_or_default();
+            let statuses = self.statuses(POLL, window.rows.iter().map(|(_, order)| status(order))).await?;
+            for (_, order) in &window.rows {
+                if statuses.of(status(order)) != Standing::Cancelled {
+                    keys.extend(key_in(order).filter(|key| key.starts_with(head)));
+                }
+            }
+            match window.rows.into_iter().map(|(changed, _)| changed).max() {
+                Some(newest) if window.more && newest > from => from = newest,
+                _ => return Ok(keys),
+            }
+        }
     }
 
     /// Where to read from.

@@ -15,7 +15,7 @@ mod stock;
 mod transfers;
 mod wire;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -141,6 +141,10 @@ impl Warehouse for Odoo {
 
     async fn shipments_again(&self, since: Timestamp, _: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {
         self.read_again(since).await
+    }
+
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        self.keys_since(head, since).await
     }
 
     async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {

@@ -158,6 +158,10 @@ impl Warehouse for ShipHero {
         self.read_shipments(cursor).await
     }
 
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        self.keys_since(head, since).await
+    }
+
     async fn sightings(&self, keys: &[String]) -> Result<Sightings, ConnectorError> {
         self.look_for(keys).await
     }

@@ -133,6 +133,21 @@ impl ShipHero {
         Ok(read)
     }
 
+    /// Keys of orders that begin like this, are not cancelled and changed since a time.
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        let since = format!("{}Z", written(since));
+        let variables = json!({ "from": since, "customer": self.config.customer, "shop": self.config.shop });
+        let (changed, _) = self.all(POLL, &CHANGED, variables).await?;
+        let mut keys = BTreeSet::new();
+        for row in changed {
+            let order: Head = typed("an order", row)?;
+            if !order.is_cancelled() {
+                keys.extend(order.key().filter(|key| key.starts_with(head)).map(str::to_owned));
+            }
+        }
+        Ok(keys)
+    }
+
     /// What was voided of late, once an hour: told as a voided shipment of an order is, and the same again is known by what it says.
     /// A shipment of which a label still holds is read with its order.
     async fn sweep(

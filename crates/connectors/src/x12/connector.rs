@@ -3,7 +3,7 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use super::{
     answering::acknowledged,
     channel::{Concern, concern},
+    order::Order,
     outgoing::{Outgoing, key_of_file, orders_of},
     profile::{FIELDS, Profile},
     reader::read,
@@ -188,6 +189,13 @@ impl X12 {
         effects.iter().map(one).collect()
     }
 
+    /// The orders and cancels that files of the window hold.
+    async fn orders_again(&self, since: Timestamp) -> Result<again::Memory<Order>, ConnectorError> {
+        let is_order = |name: &str| key_of_file(name).is_some();
+        let by_key = |content: &[u8]| orders_of(content).into_iter().map(|order| (order.key.clone(), order));
+        again::orders(&self.to, since, is_order, by_key).await
+    }
+
     /// What lies under the final name, or in the archive under it; `None` when nothing does.
     async fn lies_there(&self, name: &str, content: &[u8]) -> Result<Option<Prepared>, ConnectorError> {
         for path in [format!("{}/{name}", self.to.folder), format!("{}/archive/{name}", self.to.folder)] {
@@ -264,9 +272,7 @@ impl Effects for X12 {
         if effects.iter().all(|armed| armed.effect.kind == EffectKind::Acknowledge) {
             return self.find_acknowledgements(effects, since).await;
         }
-        let is_order = |name: &str| key_of_file(name).is_some();
-        let by_key = |content: &[u8]| orders_of(content).into_iter().map(|order| (order.key.clone(), order));
-        let memory = again::orders(&self.to, since, is_order, by_key).await?;
+        let memory = self.orders_again(since).await?;
         let one = |armed: &Armed| {
             let order = serde_json::from_str::<Outgoing>(&armed.effect.body).ok().and_then(|outgoing| outgoing.order());
             let order = order.ok_or_else(|| ConnectorError::unexpected("its document cannot be read back"))?;
@@ -360,6 +366,11 @@ impl Warehouse for X12 {
         }
         page.letters.known_for = Some(self.profile.numbers_again);
         Ok(page)
+    }
+
+    /// Of one whose cancel is there too nobody knows whether it came too late.
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+        Ok(self.orders_again(since).await?.keys(head))
     }
 
     async fn shipments_again(&self, since: Timestamp, cursor: &FeedCursor) -> Result<ShipmentPage, ConnectorError> {

@@ -160,6 +160,13 @@ impl Exchange {
                 other => return Err(format!("{other:?}, and the archive was looked into")),
             }
         }
+        let listed = said(connector.keys_again("BPacme-", since()).await)?;
+        let listed = listed.ok_or("the folder works, and listing it failed")?;
+        // What is not UTF-8 is read as something else than it is shown as here.
+        let stands = |key: &str| !key.is_ascii() || text.contains(&key.replace(['"', '\r', '\n'], ""));
+        if let Some(key) = listed.iter().find(|key| !key.starts_with("BPacme-") || !stands(key)) {
+            return Err(format!("{key} is told, and does not stand in the file"));
+        }
         if shelf.files() != there {
             return Err("looking has changed the folder".to_owned());
         }

@@ -22,6 +22,7 @@ pub enum Op {
     Choices,
     Shipments { cursor: FeedCursor },
     ShipmentsAgain { since: Timestamp },
+    KeysAgain { since: Timestamp },
     Stock,
     Sightings { keys: Vec<String> },
     Prepare { effects: Vec<Written> },
@@ -29,6 +30,9 @@ pub enum Op {
     Probe { effects: Vec<Written> },
     FindAgain { effects: Vec<Written>, since: Timestamp },
 }
+
+/// What the keys of the recorded sessions begin with.
+const HEAD: &str = "BPacme-";
 
 /// A connector whose answers are damaged.
 pub struct Subject {
@@ -74,6 +78,13 @@ impl Subject {
                     told(page)?;
                 }
                 page.is_some()
+            }
+            Op::KeysAgain { since } => {
+                let Some(keys) = said(connector.keys_again(HEAD, *since).await)? else { return Ok(false) };
+                if let Some(key) = keys.iter().find(|key| !key.starts_with(HEAD)) {
+                    return Err(format!("{key} is told, and is nobody's here"));
+                }
+                true
             }
             Op::Stock => said(connector.stock().await)?.is_some(),
             Op::Sightings { keys } => {
@@ -182,7 +193,8 @@ impl Subject {
                 Op::Shipments { .. } => vec![Op::ShipmentsAgain { since: of.at }],
                 Op::Probe { effects } => {
                     let keys = effects.iter().map(|effect| effect.key.clone()).collect();
-                    vec![Op::Sightings { keys }, Op::FindAgain { effects: effects.clone(), since: of.at }]
+                    let found = Op::FindAgain { effects: effects.clone(), since: of.at };
+                    vec![Op::Sightings { keys }, found, Op::KeysAgain { since: of.at }]
                 }
                 _ => Vec::new(),
             };
@@ -192,6 +204,7 @@ impl Subject {
         assert!(answered(|op| matches!(op, Op::Choices)), "{}: its lists are among the recorded answers", self.name);
         assert!(answered(|op| matches!(op, Op::Sightings { .. })), "{}: what was sent can be looked for", self.name);
         assert!(answered(|op| matches!(op, Op::FindAgain { .. })), "{}: what was sent is found again", self.name);
+        assert!(answered(|op| matches!(op, Op::KeysAgain { .. })), "{}: what was sent is listed", self.name);
         sessions
     }
 

@@ -220,12 +220,13 @@ fn recovery_text(recovery: &RecoveryOut) -> Vec<String> {
             (None, false) => "switched off: read again when it is switched on".to_owned(),
         };
         lines.push(format!("  {}: {how}", connection.name));
-        for list in ["not_there", "to_compare", "unclear"] {
+        for list in ["not_there", "to_compare", "unclear", "forgotten"] {
             let entries =
                 connection.report.as_ref().and_then(|report| report[list].as_array().cloned()).unwrap_or_default();
             let what = match list {
                 "not_there" => "stands at a status that the hub sets, and the warehouse does not have it",
                 "to_compare" => "compare with the warehouse",
+                "forgotten" => "the warehouse has it, and nothing here asked for it when it was looked for",
                 _ => "cannot be worked out",
             };
             lines.extend(entries.iter().filter_map(|entry| entry.as_str()).map(|entry| format!("    {what}: {entry}")));

@@ -31,8 +31,8 @@ pub struct InboxCall {
 pub struct ExceptionRow {
     /// Its id.
     pub id: String,
-    /// `input`, `shipment_input`, `unknown_key`, `changed_shipment`, `changed_adjustment`, `shipped_after_cancel`, `nothing_left`,
-    /// `unacknowledged`, `refused_message`.
+    /// `input`, `shipment_input`, `unknown_key`, `forgotten_request`, `changed_shipment`, `changed_adjustment`, `shipped_after_cancel`,
+    /// `nothing_left`, `unacknowledged`, `refused_message`.
     pub kind: String,
     /// What it is about.
     pub subject: String,

@@ -80,6 +80,7 @@ pub(super) async fn record(
     let planned_anew = changes.new_effects.iter().filter_map(|effect| effect.subject.order.clone()).collect();
     write(tx, key, account, &order_ids, changes).await?;
     shipments::match_keys(tx, key, &keys).await?;
+    forgotten::known_again(tx, key, &keys).await?;
     // Once: what a person has released since goes.
     forgotten::hold(tx, key, &planned_anew).await?;
     facts::refresh(tx, &key.scope, &touched).await?;

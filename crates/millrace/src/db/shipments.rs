@@ -188,7 +188,7 @@ async fn record(
     let mut orders: BTreeSet<OrderId> = BTreeSet::new();
     let mut found_by: Vec<(OrderId, String)> = Vec::new();
     let mut found_themselves: Vec<(ShipmentId, String, Option<i64>)> = Vec::new();
-    let mut not_asked: BTreeSet<i64> = BTreeSet::new();
+    let mut not_asked: BTreeSet<String> = BTreeSet::new();
     let mut ended: BTreeMap<RequestId, Vec<LineRef>> = BTreeMap::new();
     let mut rests = shipments.iter().any(|new| new.shipment.whole).then(Rests::default);
     for NewShipment { id, mut shipment } in shipments {
@@ -255,7 +255,7 @@ async fn record(
             }
             None => {
                 recorded.unknown_key += 1;
-                not_asked.extend(engine::key::order_id(&shipment.key));
+                not_asked.insert(shipment.key.clone());
                 let reason = format!(
                     "shipment {} is for {}, which this connection has not asked for: it is kept, and used when a request of \
                      that key is known",
@@ -320,7 +320,11 @@ async fn record(
             format!("the warehouse has shipped {gone} all the same; see what left before anything more of it is sent");
         hold_rest(tx, &key.scope, &order, &why).await?;
     }
-    orders.extend(forgotten::hold_by_number(tx, key, &not_asked).await?);
+    if !not_asked.is_empty() {
+        forgotten::known_again(tx, key, &not_asked).await?;
+        let numbers = not_asked.iter().filter_map(|key| engine::key::order_id(key)).collect();
+        orders.extend(forgotten::hold_by_number(tx, key, &numbers).await?);
+    }
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
     Ok(recorded)

@@ -2,11 +2,14 @@
 //! (docs/recovery.md). It writes facts and planned effects only; whether an effect was made is for the journal to look up, and
 //! until a person releases it nothing is sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use connect::{
-    Allocation, Armed, Effect, EffectId, FeedCursor, FoundAgain, GoodsOutNote, NoteRow, NoteState, Order, OrderFilter,
-    OrderSource, Probe, Progress, ShipmentRequest,
+    Allocation, Armed, Effect, EffectId, EffectKind, FeedCursor, FoundAgain, GoodsOutNote, NoteRow, NoteState, Order,
+    OrderFilter, OrderSource, Probe, Progress, ShipmentRequest,
 };
 use engine::{key, order::Disposition, plan::Plan, settings::StartMode};
 use jiff::{SignedDuration, Timestamp};
@@ -45,6 +48,9 @@ pub struct Report {
     pub shipments: usize,
     /// Of them, those for orders that are not known.
     pub shipments_unknown: usize,
+    /// Keys that the warehouse has and that nothing here had asked for when it was asked. Most become known when their orders
+    /// are read; each stays among the exceptions until it is.
+    pub forgotten: Vec<String>,
     /// Files that were read again and could not be used.
     pub rejected: usize,
 }
@@ -60,12 +66,13 @@ pub async fn run(runtime: &Runtime, lost: &Lost) -> Result<Report, FlowError> {
     let found = find_orders(runtime, since, &mut report).await;
     // What was read here was decided upon as it had been; before anything is sent it is read as it is.
     runtime.forget_reads();
-    found?;
+    let mut known = found?;
     read_shipments(runtime, since, &mut report).await?;
     let found = find_by_shipments(runtime, since, &mut report).await;
     runtime.forget_reads();
-    found?;
-    for list in [&mut report.not_there, &mut report.to_compare, &mut report.unclear] {
+    known.extend(found?);
+    find_forgotten(runtime, lost, since, known, &mut report).await?;
+    for list in [&mut report.not_there, &mut report.to_compare, &mut report.unclear, &mut report.forgotten] {
         list.truncate(MOST);
     }
     Ok(report)
@@ -80,7 +87,9 @@ fn own_statuses(runtime: &Runtime) -> BTreeSet<i64> {
         .collect()
 }
 
-async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
+/// Looks for the orders that may have been sent, under the keys that they would be sent under. Those that were found.
+async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<BTreeSet<i64>, FlowError> {
+    let mut found = BTreeSet::new();
     let mut marks: BTreeMap<i64, String> = BTreeMap::new();
     for (order_id, seen) in orders::scan(runtime).await? {
         marks.insert(order_id, seen.mark);
@@ -113,15 +122,42 @@ async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -
             .cloned()
             .collect();
         if !unsent.is_empty() {
-            find_slice(runtime, &unsent, &BTreeMap::new(), &own, since, report).await?;
+            found.extend(find_slice(runtime, &unsent, &BTreeMap::new(), &own, since, report).await?.into_keys());
         }
     }
+    Ok(found)
+}
+
+/// Asks the warehouse for whatever the lost journal asked it for, under keys that nothing here would think of: those for notes
+/// that a person has taken away since, and numbers under which an order went again. What is planned anew of such an order waits
+/// for a person: its goods may leave under that key.
+async fn find_forgotten(
+    runtime: &Runtime,
+    lost: &Lost,
+    since: Timestamp,
+    known: BTreeSet<i64>,
+    report: &mut Report,
+) -> Result<(), FlowError> {
+    let lag = runtime.warehouse.capabilities(EffectKind::SubmitRequest).map_or(Duration::ZERO, |can| can.index_lag);
+    // Until then it may still carry out, or not yet show, what left last.
+    let settled = lost.until.checked_add(runtime.waits.quiescence(lag)).unwrap_or(lost.until);
+    let early = settled.duration_since(runtime.clock.now());
+    runtime.clock.sleep(Duration::try_from(early).unwrap_or_default()).await;
+    let head = runtime.key_head();
+    let mut there = runtime.warehouse.keys_again(&head, since).await?;
+    there.retain(|found| found.starts_with(&head) && key::order_id(found).is_some());
+    report.forgotten = runtime.db.keep_forgotten(&runtime.key, there, known).await?;
     Ok(())
 }
 
 /// Looks once more for orders under the notes that their shipments name. The lost journal sent them for those, and the notes are
 /// gone: it took them away itself, since less left than stood on them, or a person did.
-async fn find_by_shipments(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
+async fn find_by_shipments(
+    runtime: &Runtime,
+    since: Timestamp,
+    report: &mut Report,
+) -> Result<BTreeSet<i64>, FlowError> {
+    let mut all = BTreeSet::new();
     let mut notes: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     let unclaimed = runtime.db.unclaimed_shipments(&runtime.key).await?;
     for key in &unclaimed {
@@ -152,8 +188,9 @@ async fn find_by_shipments(runtime: &Runtime, since: Timestamp, report: &mut Rep
         let claimed =
             unclaimed.iter().filter(|key| key::order_id(key).is_some_and(|id| found.contains_key(&id))).count();
         report.shipments_unknown -= report.shipments_unknown.min(claimed);
+        all.extend(found.into_keys());
     }
-    Ok(())
+    Ok(all)
 }
 
 /// An order in a list of the report.

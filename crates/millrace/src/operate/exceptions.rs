@@ -31,6 +31,7 @@ pub struct ExceptionOut {
     pub connection: String,
     /// `shipment_input` (a file or page about shipments that could not be used: stock counts wait until it has come again
     /// whole, or somebody has settled it), `input` (any other one), `unknown_key` (a shipment of an order that is not known),
+    /// `forgotten_request` (the warehouse has an order that a lost journal had sent, under a key that nothing here knows),
     /// `changed_shipment` (a shipment that came again with other content), `changed_adjustment` (the same of a stock adjustment),
     /// `shipped_after_cancel` (a shipment of what the
     /// warehouse had cancelled and was sent again), `nothing_left` (a report that calls a line complete of which nothing left, or that all of an order left which had left before),

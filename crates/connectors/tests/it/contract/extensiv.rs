@@ -46,6 +46,7 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::AnswerNonsense,
         Can::Call,
         Can::BeAskedWhatItHas,
+        Can::ListWhatItHas,
     ],
     open,
 }];

@@ -36,7 +36,7 @@ pub static ENTRIES: &[Entry] = &[
     Entry {
         platform: "dsfx",
         declares: &[SUBMIT],
-        can: &[Can::NameBoxes, Can::NameLotsAndSerials, Can::Substitute, Can::EndASignIn],
+        can: &[Can::NameBoxes, Can::NameLotsAndSerials, Can::Substitute, Can::EndASignIn, Can::ListWhatItHas],
         open: |opening| open("dsfx", opening, &[]),
     },
     Entry {
@@ -53,6 +53,7 @@ pub static ENTRIES: &[Entry] = &[
             Can::SayThatItGaveUp,
             Can::Substitute,
             Can::EndASignIn,
+            Can::ListWhatItHas,
         ],
         open: |opening| open("x12", opening, &[]),
     },
@@ -66,6 +67,7 @@ pub static ENTRIES: &[Entry] = &[
             Can::SayThatItGaveUp,
             Can::Substitute,
             Can::EndASignIn,
+            Can::ListWhatItHas,
         ],
         open: |opening| open("csv", opening, &[]),
     },

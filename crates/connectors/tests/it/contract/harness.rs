@@ -60,6 +60,8 @@ pub enum Can {
     CallAtASecretAddress,
     /// Be asked what it has under a key.
     BeAskedWhatItHas,
+    /// List what it was asked for, to whoever does not know the keys.
+    ListWhatItHas,
 }
 
 /// What the people in the warehouse do with an order.

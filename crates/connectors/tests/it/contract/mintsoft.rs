@@ -42,6 +42,7 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::AnswerNonsense,
         Can::CallAtASecretAddress,
         Can::BeAskedWhatItHas,
+        Can::ListWhatItHas,
     ],
     open: |opening| open(opening, "false"),
 }];

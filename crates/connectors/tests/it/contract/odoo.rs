@@ -39,6 +39,7 @@ const CAN: &[Can] = &[
     Can::EndASignIn,
     Can::AnswerNonsense,
     Can::BeAskedWhatItHas,
+    Can::ListWhatItHas,
 ];
 
 pub static ENTRIES: &[Entry] = &[

@@ -42,6 +42,7 @@ pub static ENTRIES: &[Entry] = &[Entry {
         Can::AnswerNonsense,
         Can::Call,
         Can::BeAskedWhatItHas,
+        Can::ListWhatItHas,
     ],
     open,
 }];

@@ -297,6 +297,75 @@ async fn what_left_under_a_forgotten_key_holds_the_rest_of_its_order() {
     .await;
 }
 
+/// The warehouse has something under a key of the order's that nothing here has asked for, and nothing of it has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_under_a_forgotten_key_holds_what_is_planned_anew() {
+    on_both(|world: World| async move {
+        let (db, key) = (world.db.clone(), world.connection("acme").await);
+        let (access, none) = (Access::from(&key.scope.tenant), FeedCursor(None));
+        let of_note = |order_id: i64, note: i64| {
+            let order = order(order_id);
+            let asked = request(&order, &format!("{}-G{note}", request_key(order_id)), lines(&order));
+            imported(order, Disposition::Requested, vec![asked])
+        };
+        let shown = || async {
+            let exceptions = db.exceptions(&key, false, 10).await.unwrap();
+            let mut open: Vec<String> = exceptions.iter().map(|one| format!("{} {}", one.kind, one.subject)).collect();
+            open.sort();
+            let query = OrderQuery { limit: 10, ..OrderQuery::default() };
+            let orders = db.list_orders(&access, query).await.unwrap().items;
+            let held = orders.into_iter().filter(|order| order.state == OrderState::Held);
+            let mut held: Vec<(i64, String)> = held.map(|order| (order.order_id, order.reason)).collect();
+            held.sort();
+            (open, held)
+        };
+        let numbers = |held: &[(i64, String)]| held.iter().map(|(order_id, _)| *order_id).collect::<Vec<_>>();
+        let exceptions = |orders: &[i64]| {
+            orders.iter().map(|order_id| format!("forgotten_request BPacme-O{order_id}-G6")).collect::<Vec<_>>()
+        };
+        let since = db.now().await.unwrap();
+        db.record_orders(&key, "acme", vec![of_note(4, 7)]).await.unwrap();
+        db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
+        db.begin_recovery(since, "ann").await.unwrap();
+        // Order 3 was found by the recovery itself; that of order 2 is known once the order is read.
+        db.record_orders(&key, "acme", vec![of_note(3, 7)]).await.unwrap();
+        let there = [1, 2, 3, 4, 5].map(|order_id| format!("BPacme-O{order_id}-G6"));
+        let keep = |orders: &[i64]| {
+            let known = ["BPacme-O4-G7".to_owned()];
+            let listed = there.iter().cloned().chain(known).collect();
+            db.keep_forgotten(&key, listed, orders.iter().copied().collect())
+        };
+        assert_eq!(keep(&[3]).await.unwrap(), there);
+        let (open, held) = shown().await;
+        assert_eq!(open, exceptions(&[1, 2, 3, 4, 5]));
+        assert_eq!(numbers(&held), [3], "what order 4 asks for was planned before the loss");
+        assert!(held[0].1.contains("the warehouse has BPacme-O3-G6"), "{held:?}");
+
+        // What is planned anew of such an order waits, unless it is what is there.
+        db.record_orders(&key, "acme", vec![of_note(1, 8), of_note(2, 6)]).await.unwrap();
+        let (open, held) = shown().await;
+        assert_eq!(numbers(&held), [1, 3]);
+        assert_eq!(open, exceptions(&[1, 3, 4, 5]));
+
+        // Once it leaves, that is what is told.
+        let left = shipment(&order(4), "S4", "BPacme-O4-G6", &[1]);
+        db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &none).await.unwrap();
+        let (open, held) = shown().await;
+        assert_eq!(numbers(&held), [1, 3, 4]);
+        assert_eq!(open[..3], exceptions(&[1, 3, 5]));
+        assert_eq!(open[3..], ["unknown_key S4"]);
+
+        // Looked for once more it is not raised again; and what a person has settled holds nothing back.
+        assert_eq!(keep(&[]).await.unwrap(), [1, 3, 5].map(|order_id| format!("BPacme-O{order_id}-G6")));
+        for one in db.exceptions(&key, false, 10).await.unwrap() {
+            db.resolve_exception(&key.scope, &one.id, "ann").await.unwrap();
+        }
+        db.record_orders(&key, "acme", vec![of_note(5, 7)]).await.unwrap();
+        assert_eq!(numbers(&shown().await.1), [1, 3, 4]);
+    })
+    .await;
+}
+
 /// A second loss does not make the first one undone: what was made in it is still there, and forgotten.
 #[tokio::test]
 async fn every_window_that_was_lost_is_remembered() {
