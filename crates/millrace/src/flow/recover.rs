@@ -141,8 +141,16 @@ async fn find_forgotten(
     let lag = runtime.warehouse.capabilities(EffectKind::SubmitRequest).map_or(Duration::ZERO, |can| can.index_lag);
     // Until then it may still carry out, or not yet show, what left last.
     let settled = lost.until.checked_add(runtime.waits.quiescence(lag)).unwrap_or(lost.until);
-    let early = settled.duration_since(runtime.clock.now());
-    runtime.clock.sleep(Duration::try_from(early).unwrap_or_default()).await;
+    let early = Duration::try_from(settled.duration_since(runtime.db.now().await?)).unwrap_or_default();
+    if !early.is_zero() {
+        tokio::select! {
+            biased;
+            () = runtime.stop.cancelled() => {
+                return Err(FlowError::Settings("the connection stops; it is read again when it runs again".to_owned()));
+            }
+            () = runtime.clock.sleep(early) => {}
+        }
+    }
     let head = runtime.key_head();
     let mut there = runtime.warehouse.keys_again(&head, since).await?;
     there.retain(|found| found.starts_with(&head) && key::order_id(found).is_some());
