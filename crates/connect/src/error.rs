@@ -67,6 +67,12 @@ impl ConnectorError {
         Self::new(ErrorKind::Unsupported, message)
     }
 
+    /// Whether it says nothing about what was asked for, only about asking: waiting mends it, or a person who mends the
+    /// credentials. What was asked for is asked for again then, and nothing may follow from this for it alone.
+    pub fn is_of_asking(&self) -> bool {
+        self.is_passing() || self.kind == ErrorKind::Credentials
+    }
+
     /// Whether waiting alone may mend it.
     pub fn is_passing(&self) -> bool {
         matches!(self.kind, ErrorKind::Transient | ErrorKind::RateLimited { .. })

@@ -69,6 +69,7 @@ pub use source::{
 pub use spec::{Build, BuildContext, ConnectorSpec, Field, FieldKind, Role, Settings, SettingsError, Waits};
 pub use stock::{FeedBasis, StockAdjustment, StockFeed, StockLevel};
 pub use warehouse::{
-    CancelOutcome, CarrierChoice, FeedCursor, Inbound, LinesEnded, RejectedInput, RequestState, ShipmentPage, Sighting,
-    Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
+    CancelOutcome, CarrierChoice, FeedCursor, Inbound, KeysAgain, LinesEnded, RejectedInput, RequestState,
+    ShipmentPage, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseChoices, WarehouseFeature,
+    WebhookCall, WebhookHint,
 };

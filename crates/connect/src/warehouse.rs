@@ -137,6 +137,15 @@ pub struct RejectedInput {
 #[serde(transparent)]
 pub struct FeedCursor(pub Option<String>);
 
+/// What a warehouse was asked for, by keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeysAgain {
+    /// The keys.
+    pub keys: BTreeSet<String>,
+    /// There are no others. Otherwise more may be there that it does not show.
+    pub whole: bool,
+}
+
 /// One reading of shipments.
 #[derive(Debug, Clone, Default)]
 pub struct ShipmentPage {
@@ -296,8 +305,8 @@ pub trait Warehouse: Effects {
     /// Keys with this beginning under which the warehouse was asked for something since a time, and which it has not cancelled,
     /// for a hub that has lost what it asked for. More than those is allowed, and where each of them stands is not said. Reads
     /// only. A warehouse that shows only what is asked for by its whole key, or forgets with the hub, has nothing to say.
-    async fn keys_again(&self, _head: &str, _since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
-        Ok(BTreeSet::new())
+    async fn keys_again(&self, _head: &str, _since: Timestamp) -> Result<KeysAgain, ConnectorError> {
+        Ok(KeysAgain::default())
     }
 
     /// What the warehouse has under these keys, asked of the warehouse itself and of nobody else. Reads only. One that

@@ -277,9 +277,15 @@ impl Extensiv {
     }
 
     /// The customer's orders that match a filter.
-    pub(super) async fn matching(&self, purpose: Purpose, filter: &str) -> Result<Vec<Order>, ConnectorError> {
+    async fn matching(&self, purpose: Purpose, filter: &str) -> Result<Vec<Order>, ConnectorError> {
+        let listed = self.listed(purpose, filter).await?;
+        listed.into_iter().map(|value| typed("an order", value)).collect()
+    }
+
+    /// The same as they came, by their ids.
+    pub(super) async fn listed(&self, purpose: Purpose, filter: &str) -> Result<Vec<Value>, ConnectorError> {
         let filter = format!("readOnly.customerIdentifier.id=={};{filter}", self.config.customer);
-        let mut orders: BTreeMap<i64, Order> = BTreeMap::new();
+        let mut orders: BTreeMap<Option<i64>, Value> = BTreeMap::new();
         for number in 1.. {
             let query = [
                 ("detail", "OrderItems".to_owned()),
@@ -291,8 +297,7 @@ impl Extensiv {
             // A page that is not full is the last one, whatever total was promised.
             let is_last = list.len() < PAGE;
             for value in list {
-                let order: Order = typed("an order", value)?;
-                orders.insert(order.read_only.order_id, order);
+                orders.insert(value.pointer("/readOnly/orderId").and_then(Value::as_i64), value);
             }
             if is_last || number * PAGE >= total {
                 if orders.len() < total {

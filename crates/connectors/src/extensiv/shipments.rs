@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    ConnectorError, FeedCursor, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment, ShipmentPage,
-    budget::Priority,
+    ConnectorError, FeedCursor, KeysAgain, Package, PackageLine, RejectedInput, RequestState, ShipMethod, Shipment,
+    ShipmentPage, budget::Priority,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use rust_decimal::Decimal;
@@ -100,7 +100,7 @@ impl Extensiv {
             match self.shipment_of(order, &parts).await {
                 Ok(Some(shipment)) => read.shipments.push(shipment),
                 Ok(None) => read.states.extend(state_of(order)),
-                Err(error) if error.is_passing() => return Err(error),
+                Err(error) if error.is_of_asking() => return Err(error),
                 Err(error) => read.rejected.push(rejected(value, &error.message)),
             }
         }
@@ -118,14 +118,17 @@ impl Extensiv {
 
     /// Keys of the customer's orders that begin like this, are not cancelled and changed since a time. Whether times are the
     /// warehouse's or the vendor's own is not published: the earlier of the two is gone from.
-    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         let own = TimeZone::get(VENDORS_ZONE).ok();
         let local = |zone| since.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let from = [Some(self.config.zone.clone()), own].into_iter().flatten().map(local).min().unwrap_or_default();
         let filter = format!("referenceNum=={}*;readOnly.lastModifiedDate=ge={}", rql(head), rql(&from));
-        let orders = self.matching(POLL, &filter).await?;
-        let live = orders.iter().filter(|order| !order.is_cancelled());
-        Ok(live.map(|order| base_key(&order.reference_num).to_owned()).collect())
+        // As they came: one that makes no sense otherwise is there all the same.
+        let orders = self.listed(POLL, &filter).await?;
+        let is_cancelled = |order: &Value| order.pointer("/readOnly/status").and_then(Value::as_i64) == Some(2);
+        let key = |order: &Value| Some(base_key(order.get("referenceNum")?.as_str()?).to_owned());
+        let keys = orders.iter().filter(|order| !is_cancelled(order)).filter_map(key).collect();
+        Ok(KeysAgain { keys, whole: true })
     }
 
     /// Where to read from; `None` when the customer has no order at all.

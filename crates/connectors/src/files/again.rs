@@ -1,9 +1,11 @@
 //! Finding again what a hub that lost its memory sent and read (docs/recovery.md): orders in the files that lie in the
 //! warehouse's folder and in its archive, and files of the warehouse that were put away. Reads only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use connect::{ConnectorError, FileEntry, FileError, FileErrorKind, FileStore, FoundAgain, Probe, RemoteRef};
+use connect::{
+    ConnectorError, FileEntry, FileError, FileErrorKind, FileStore, FoundAgain, KeysAgain, Probe, RemoteRef,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -86,8 +88,9 @@ impl<T> Memory<T> {
 
 impl<T> Memory<T> {
     /// What was asked for under a key with this beginning.
-    pub(crate) fn keys(self, head: &str) -> BTreeSet<String> {
-        self.found.into_keys().filter(|key| key.starts_with(head)).collect()
+    pub(crate) fn keys(self, head: &str) -> KeysAgain {
+        let keys = self.found.into_keys().filter(|key| key.starts_with(head)).collect();
+        KeysAgain { keys, whole: self.archived }
     }
 }
 

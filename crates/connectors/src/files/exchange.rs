@@ -1,13 +1,13 @@
 //! A warehouse that is driven with tables in files: orders go into one folder, shipments and stock come out of another.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, Delivery, Effect, EffectDraft, EffectKind,
-    Effects, FeedCursor, FileStore, FoundAgain, Inbound, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef,
-    RequestState, ShipmentPage, ShipmentRequest, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature,
-    WebhookCall, WebhookHint,
+    Effects, FeedCursor, FileStore, FoundAgain, Inbound, KeysAgain, PlanError, Prepared, Probe, Random, RejectedInput,
+    RemoteRef, RequestState, ShipmentPage, ShipmentRequest, Sightings, StockPage, Warehouse, WarehouseCheck,
+    WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
@@ -354,7 +354,7 @@ impl<F: OrderFiles> Warehouse for Exchange<F> {
         Ok(page)
     }
 
-    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         self.inbox.keys_again(head, since).await
     }
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connect::{
-    Armed, ConnectorError, Effect, EffectDraft, EffectKind, FileError, FileErrorKind, FoundAgain, PlanError, Prepared,
-    Probe, RemoteRef, RequestState, ShipmentRequest, Sighting, Sightings,
+    Armed, ConnectorError, Effect, EffectDraft, EffectKind, FileError, FileErrorKind, FoundAgain, KeysAgain, PlanError,
+    Prepared, Probe, RemoteRef, RequestState, ShipmentRequest, Sighting, Sightings,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::Timestamp;
@@ -288,7 +288,7 @@ impl<F: OrderFiles> Inbox<F> {
     }
 
     /// The keys of the orders in every file of the window.
-    pub(crate) async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    pub(crate) async fn keys_again(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         let is_name = |name: &str| self.files.is_name(name);
         let memory = again::orders(&self.to, since, is_name, |content| self.files.by_order(content)).await?;
         Ok(memory.keys(head))

@@ -20,18 +20,14 @@ mod statuses;
 mod stock;
 mod wire;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
-    EffectKind, Effects, FeedCursor, Inbound, PlanError, Prepared, Probe, RejectedInput, RemoteRef, RequestState, Role,
-    Settings, SettingsError, Shipment, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits, Warehouse,
-    WarehouseCheck, WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
+    EffectKind, Effects, FeedCursor, Inbound, KeysAgain, PlanError, Prepared, Probe, RejectedInput, RemoteRef,
+    RequestState, Role, Settings, SettingsError, Shipment, ShipmentPage, ShipmentRequest, Sightings, StockPage, Waits,
+    Warehouse, WarehouseCheck, WarehouseChoices, WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -151,7 +147,7 @@ impl Warehouse for Mintsoft {
         self.read_shipments(cursor).await
     }
 
-    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         self.keys_since(head, since).await
     }
 

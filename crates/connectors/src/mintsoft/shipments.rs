@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use connect::{ConnectorError, FeedCursor, RejectedInput, ShipmentPage, budget::Priority};
+use connect::{ConnectorError, FeedCursor, KeysAgain, RejectedInput, ShipmentPage, budget::Priority};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde_json::Value;
 
@@ -61,7 +61,7 @@ impl Mintsoft {
             if standing == Standing::Despatched {
                 match self.shipment_of(order).await {
                     Ok(shipment) => read.shipments.push(shipment),
-                    Err(error) if error.is_passing() => return Err(error),
+                    Err(error) if error.is_of_asking() => return Err(error),
                     Err(error) => {
                         read.rejected.push(rejected(value, &error.message));
                         continue;
@@ -76,7 +76,7 @@ impl Mintsoft {
             };
             match state {
                 Ok(state) => read.states.extend(state.map(|state| (order.key().to_owned(), state))),
-                Err(error) if error.is_passing() => return Err(error),
+                Err(error) if error.is_of_asking() => return Err(error),
                 Err(error) => read.rejected.push(rejected(value, &error.message)),
             }
         }
@@ -95,7 +95,7 @@ impl Mintsoft {
 
     /// Keys of orders that begin like this, are not cancelled and changed since a time, in the zone of the settings or in UTC,
     /// whichever goes further back: which of the two is asked for in is not published.
-    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         let local = |zone| since.to_zoned(zone).strftime("%Y-%m-%dT%H:%M:%S").to_string();
         let mut from = [self.config.zone.clone(), TimeZone::UTC].map(local).into_iter().min().unwrap_or_default();
         let mut keys = BTreeSet::new();
@@ -110,7 +110,7 @@ impl Mintsoft {
             }
             match window.rows.into_iter().map(|(changed, _)| changed).max() {
                 Some(newest) if window.more && newest > from => from = newest,
-                _ => return Ok(keys),
+                _ => return Ok(KeysAgain { keys, whole: true }),
             }
         }
     }

@@ -3,9 +3,11 @@
 //! `write_date` is when the transaction that wrote began, in whole seconds: so it is asked for from a time on, never after it, and
 //! a new reading goes ten minutes back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use connect::{ConnectorError, FeedCursor, RejectedInput, RequestState, Shipment, ShipmentPage, budget::Priority};
+use connect::{
+    ConnectorError, FeedCursor, KeysAgain, RejectedInput, RequestState, Shipment, ShipmentPage, budget::Priority,
+};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, civil, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -117,8 +119,8 @@ impl Odoo {
     }
 
     /// Keys of orders that begin like this, are not cancelled and changed since a time.
-    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
-        let (mut keys, mut last) = (BTreeSet::new(), 0);
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
+        let (mut found, mut last) = (KeysAgain { whole: true, ..KeysAgain::default() }, 0);
         loop {
             let domain = json!([
                 ["client_order_ref", "!=", false],
@@ -129,12 +131,13 @@ impl Odoo {
             let call = Call::search("sale.order", domain, ORDER).first(LISTED, "id");
             let orders: Vec<Order> = rows("orders", self.client.read(POLL, call).await?)?;
             let Some(newest) = orders.iter().map(|order| order.id).max().filter(|newest| *newest > last) else {
-                return Ok(keys);
+                return Ok(found);
             };
             let is_last = orders.len() < LISTED;
-            keys.extend(orders.into_iter().map(|order| order.client_order_ref).filter(|key| key.starts_with(head)));
+            let keys = orders.into_iter().map(|order| order.client_order_ref);
+            found.keys.extend(keys.filter(|key| key.starts_with(head)));
             if is_last {
-                return Ok(keys);
+                return Ok(found);
             }
             last = newest;
         }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use connect::{ConnectorError, FeedCursor, RejectedInput, RequestState, ShipmentPage, budget::Priority};
+use connect::{ConnectorError, FeedCursor, KeysAgain, RejectedInput, RequestState, ShipmentPage, budget::Priority};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use super::{
     documents::{ACCOUNT, CHANGED, LEFT},
     effects::AT_ONCE,
     goods::{Left, left},
-    wire::{Head, ShipmentHead, filled, typed, utc},
+    wire::{Head, ShipmentHead, filled, is_cancelled, typed, utc},
 };
 use crate::{times::can_go_on_from, unusable::unusable};
 
@@ -110,7 +110,7 @@ impl ShipHero {
             .map(|(id, seen)| async move {
                 let key = seen.head.as_ref().and_then(Head::key).map(str::to_owned);
                 match self.tell(&id, seen).await {
-                    Err(error) if error.is_passing() => Err(error),
+                    Err(error) if error.is_of_asking() => Err(error),
                     told => Ok((id, key, told)),
                 }
             })
@@ -134,18 +134,20 @@ impl ShipHero {
     }
 
     /// Keys of orders that begin like this, are not cancelled and changed since a time.
-    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    pub(super) async fn keys_since(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         let since = format!("{}Z", written(since));
         let variables = json!({ "from": since, "customer": self.config.customer, "shop": self.config.shop });
         let (changed, _) = self.all(POLL, &CHANGED, variables).await?;
         let mut keys = BTreeSet::new();
-        for row in changed {
-            let order: Head = typed("an order", row)?;
-            if !order.is_cancelled() {
-                keys.extend(order.key().filter(|key| key.starts_with(head)).map(str::to_owned));
+        for row in &changed {
+            // As they came: one that makes no sense otherwise is there all the same.
+            let text = |field: &str| filled(row.get(field).and_then(Value::as_str));
+            if !text("fulfillment_status").is_some_and(is_cancelled) {
+                let key = text("partner_order_id").or_else(|| text("order_number"));
+                keys.extend(key.filter(|key| key.starts_with(head)).map(str::to_owned));
             }
         }
-        Ok(keys)
+        Ok(KeysAgain { keys, whole: true })
     }
 
     /// What was voided of late, once an hour: told as a voided shipment of an order is, and the same again is known by what it says.

@@ -3,15 +3,15 @@
 //! An order becomes one file with one interchange, whose control number was taken with its plan: a repeat is the same bytes
 //! under the same number and name, so that the receiver's own duplicate check protects both sides.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use connect::{
     Armed, BuildContext, Capabilities, Capability, Clock, ConnectorError, ConnectorSpec, Delivery, Effect, EffectDraft,
-    EffectKind, Effects, FeedCursor, FileError, FileErrorKind, FileStore, FoundAgain, Inbound, Letters, Marks,
-    PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef, RequestState, Role, Sent, Settings, SettingsError,
-    ShipmentPage, ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck, WarehouseFeature,
-    WebhookCall, WebhookHint,
+    EffectKind, Effects, FeedCursor, FileError, FileErrorKind, FileStore, FoundAgain, Inbound, KeysAgain, Letters,
+    Marks, PlanError, Prepared, Probe, Random, RejectedInput, RemoteRef, RequestState, Role, Sent, Settings,
+    SettingsError, ShipmentPage, ShipmentRequest, Sighting, Sightings, StockPage, Warehouse, WarehouseCheck,
+    WarehouseFeature, WebhookCall, WebhookHint,
 };
 use jiff::Timestamp;
 
@@ -369,7 +369,7 @@ impl Warehouse for X12 {
     }
 
     /// Of one whose cancel is there too nobody knows whether it came too late.
-    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<BTreeSet<String>, ConnectorError> {
+    async fn keys_again(&self, head: &str, since: Timestamp) -> Result<KeysAgain, ConnectorError> {
         Ok(self.orders_again(since).await?.keys(head))
     }
 

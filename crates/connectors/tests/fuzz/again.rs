@@ -164,7 +164,7 @@ impl Exchange {
         let listed = listed.ok_or("the folder works, and listing it failed")?;
         // What is not UTF-8 is read as something else than it is shown as here.
         let stands = |key: &str| !key.is_ascii() || text.contains(&key.replace(['"', '\r', '\n'], ""));
-        if let Some(key) = listed.iter().find(|key| !key.starts_with("BPacme-") || !stands(key)) {
+        if let Some(key) = listed.keys.iter().find(|key| !key.starts_with("BPacme-") || !stands(key)) {
             return Err(format!("{key} is told, and does not stand in the file"));
         }
         if shelf.files() != there {

@@ -80,8 +80,8 @@ impl Subject {
                 page.is_some()
             }
             Op::KeysAgain { since } => {
-                let Some(keys) = said(connector.keys_again(HEAD, *since).await)? else { return Ok(false) };
-                if let Some(key) = keys.iter().find(|key| !key.starts_with(HEAD)) {
+                let Some(listed) = said(connector.keys_again(HEAD, *since).await)? else { return Ok(false) };
+                if let Some(key) = listed.keys.iter().find(|key| !key.starts_with(HEAD)) {
                     return Err(format!("{key} is told, and is nobody's here"));
                 }
                 true

@@ -214,10 +214,12 @@ fn recovery_text(recovery: &RecoveryOut) -> Vec<String> {
         recovery.cannot_ask
     )];
     for connection in &recovery.connections {
-        let how = match (connection.read_at, connection.enabled) {
-            (Some(at), _) => format!("read again {}", time(Some(at))),
-            (None, true) => "not read again yet".to_owned(),
-            (None, false) => "switched off: read again when it is switched on".to_owned(),
+        let failed = connection.report.as_ref().and_then(|report| report["failed"].as_str());
+        let how = match (connection.read_at, connection.enabled, failed) {
+            (Some(at), ..) => format!("read again {}", time(Some(at))),
+            (None, true, None) => "not read again yet".to_owned(),
+            (None, true, Some(why)) => format!("not read again yet, and tried again: {why}"),
+            (None, false, _) => "switched off: read again when it is switched on".to_owned(),
         };
         lines.push(format!("  {}: {how}", connection.name));
         for list in ["not_there", "to_compare", "unclear", "forgotten"] {

@@ -93,12 +93,14 @@ async fn give_up(tx: &mut Tx, key: &ConnectionKey, order_id: i64, bundle: &Bundl
 }
 
 /// Holds back what of an order is still to be sent, or may come to be sent (what is looked for may not be there, and what waits
-/// for a person may be let go again), for a person to look first; nothing where all of it was sent or a person holds it already.
+/// for a person may be let go again), for a person to look first; nothing where all of it was sent. Where it is held for another
+/// reason already, this one is told beside it.
 pub(super) async fn hold_rest(tx: &mut Tx, scope: &Scope, order: &OrderId, why: &str) -> R<()> {
     let [tenant, merchant] = scope_values(scope);
     let held = tx
         .execute(
-            "UPDATE orders SET held_reason = $4 WHERE tenant = $1 AND merchant = $2 AND id = $3 AND held_reason IS NULL
+            "UPDATE orders SET held_reason = CASE WHEN held_reason IS NULL THEN $4 ELSE held_reason || '; ' || $4 END
+             WHERE tenant = $1 AND merchant = $2 AND id = $3 AND (held_reason IS NULL OR replace(held_reason, $4, '') = held_reason)
                  AND (seen = '' OR EXISTS (SELECT 1 FROM effect AS e
                      JOIN request AS q ON q.tenant = e.tenant AND q.merchant = e.merchant AND q.id = e.request_ref
                      WHERE e.tenant = $1 AND e.merchant = $2 AND e.order_ref = $3 AND e.kind = 'submit_request'

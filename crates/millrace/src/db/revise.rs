@@ -50,6 +50,8 @@ struct Changes {
     replans: Vec<Replan>,
     /// Requests that go again under their own key, because nothing of them was ever sent.
     renewed: Vec<RequestId>,
+    /// Orders of which something is planned anew.
+    planned: BTreeSet<OrderId>,
     /// What orders are found by, where that is new.
     words: Vec<(OrderId, String)>,
 }
@@ -77,12 +79,13 @@ pub(super) async fn record(
     }
     let keys: BTreeSet<String> =
         imported.iter().flat_map(|one| one.requests.iter().map(|request| request.key.clone())).collect();
-    let planned_anew = changes.new_effects.iter().filter_map(|effect| effect.subject.order.clone()).collect();
+    let mut planned = std::mem::take(&mut changes.planned);
     write(tx, key, account, &order_ids, changes).await?;
     shipments::match_keys(tx, key, &keys).await?;
-    forgotten::known_again(tx, key, &keys).await?;
+    planned.extend(forgotten::known_again(tx, key, &keys).await?);
     // Once: what a person has released since goes.
-    forgotten::hold(tx, key, &planned_anew).await?;
+    forgotten::hold(tx, key, &planned).await?;
+    touched.extend(planned);
     facts::refresh(tx, &key.scope, &touched).await?;
     Ok(recorded)
 }
@@ -498,6 +501,7 @@ fn plan_request(
             tx.now.into(),
             ship_to.into(),
         ]);
+        changes.planned.insert(order.clone());
         changes.new_effects.push(submit(tx, account, order_id, order, &new.id, new));
         return Ok(());
     };
@@ -509,6 +513,7 @@ fn plan_request(
         ship_to.into(),
     ]);
     let Some(effect) = bundle.submit(request) else {
+        changes.planned.insert(order.clone());
         changes.new_effects.push(submit(tx, account, order_id, order, &request.id, new));
         return Ok(());
     };
@@ -523,6 +528,7 @@ fn plan_request(
         _ => false,
     };
     if again {
+        changes.planned.insert(order.clone());
         changes.renewed.push(request.id.clone());
         changes.replans.push(Replan {
             id: effect.id.clone(),

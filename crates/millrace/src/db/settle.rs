@@ -11,7 +11,7 @@ use super::{
     effects::key_values,
     erasure,
     facts::{self, scope_values},
-    orders,
+    forgotten, orders,
     payload::pack_json,
     races, recovery, shipments,
     sql::{Tx, Value, json},
@@ -484,7 +484,9 @@ async fn decide(
                 .await?;
             if let Some(row) = taken_up {
                 let connection = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
-                shipments::match_keys(tx, &connection, &BTreeSet::from([row.string(1)?])).await?;
+                let keys = BTreeSet::from([row.string(1)?]);
+                shipments::match_keys(tx, &connection, &keys).await?;
+                forgotten::known_again(tx, &connection, &keys).await?;
             }
             races::forget(tx, scope, std::slice::from_ref(request)).await?;
             if was_voided_by_person {

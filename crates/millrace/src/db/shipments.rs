@@ -321,7 +321,7 @@ async fn record(
         hold_rest(tx, &key.scope, &order, &why).await?;
     }
     if !not_asked.is_empty() {
-        forgotten::known_again(tx, key, &not_asked).await?;
+        forgotten::left(tx, key, &not_asked).await?;
         let numbers = not_asked.iter().filter_map(|key| engine::key::order_id(key)).collect();
         orders.extend(forgotten::hold_by_number(tx, key, &numbers).await?);
     }

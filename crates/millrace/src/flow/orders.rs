@@ -194,7 +194,7 @@ async fn fresh(
     let orders = match runtime.source.orders(&announced).await {
         Ok(orders) => orders,
         // Orders of all kinds are among them, and what cannot be read of one that is not ours stands in nobody's way.
-        Err(error) if !error.is_passing() && error.kind != ErrorKind::Credentials => {
+        Err(error) if !error.is_of_asking() => {
             tracing::warn!(connection.id = %runtime.key.connection, "orders that Brightpearl called about cannot be read: {error}");
             return Ok(Vec::new());
         }

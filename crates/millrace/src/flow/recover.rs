@@ -48,8 +48,8 @@ pub struct Report {
     pub shipments: usize,
     /// Of them, those for orders that are not known.
     pub shipments_unknown: usize,
-    /// Keys that the warehouse has and that nothing here had asked for when it was asked. Most become known when their orders
-    /// are read; each stays among the exceptions until it is.
+    /// Keys that the warehouse has and that nothing here had asked for when it was asked. Each is an exception until something
+    /// has: most are when their orders are read.
     pub forgotten: Vec<String>,
     /// Files that were read again and could not be used.
     pub rejected: usize,
@@ -66,12 +66,12 @@ pub async fn run(runtime: &Runtime, lost: &Lost) -> Result<Report, FlowError> {
     let found = find_orders(runtime, since, &mut report).await;
     // What was read here was decided upon as it had been; before anything is sent it is read as it is.
     runtime.forget_reads();
-    let mut known = found?;
+    found?;
     read_shipments(runtime, since, &mut report).await?;
     let found = find_by_shipments(runtime, since, &mut report).await;
     runtime.forget_reads();
-    known.extend(found?);
-    find_forgotten(runtime, lost, since, known, &mut report).await?;
+    found?;
+    find_forgotten(runtime, lost, since, &mut report).await?;
     for list in [&mut report.not_there, &mut report.to_compare, &mut report.unclear, &mut report.forgotten] {
         list.truncate(MOST);
     }
@@ -87,9 +87,7 @@ fn own_statuses(runtime: &Runtime) -> BTreeSet<i64> {
         .collect()
 }
 
-/// Looks for the orders that may have been sent, under the keys that they would be sent under. Those that were found.
-async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<BTreeSet<i64>, FlowError> {
-    let mut found = BTreeSet::new();
+async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
     let mut marks: BTreeMap<i64, String> = BTreeMap::new();
     for (order_id, seen) in orders::scan(runtime).await? {
         marks.insert(order_id, seen.mark);
@@ -122,20 +120,19 @@ async fn find_orders(runtime: &Runtime, since: Timestamp, report: &mut Report) -
             .cloned()
             .collect();
         if !unsent.is_empty() {
-            found.extend(find_slice(runtime, &unsent, &BTreeMap::new(), &own, since, report).await?.into_keys());
+            find_slice(runtime, &unsent, &BTreeMap::new(), &own, since, report).await?;
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Asks the warehouse for whatever the lost journal asked it for, under keys that nothing here would think of: those for notes
-/// that a person has taken away since, and numbers under which an order went again. What is planned anew of such an order waits
-/// for a person: its goods may leave under that key.
+/// that a person has taken away since, and numbers under which an order went again. What is still to be sent of such an order
+/// waits for a person: its goods may leave under that key.
 async fn find_forgotten(
     runtime: &Runtime,
     lost: &Lost,
     since: Timestamp,
-    known: BTreeSet<i64>,
     report: &mut Report,
 ) -> Result<(), FlowError> {
     let lag = runtime.warehouse.capabilities(EffectKind::SubmitRequest).map_or(Duration::ZERO, |can| can.index_lag);
@@ -152,20 +149,23 @@ async fn find_forgotten(
         }
     }
     let head = runtime.key_head();
-    let mut there = runtime.warehouse.keys_again(&head, since).await?;
-    there.retain(|found| found.starts_with(&head) && key::order_id(found).is_some());
-    report.forgotten = runtime.db.keep_forgotten(&runtime.key, there, known).await?;
+    let listed = runtime.warehouse.keys_again(&head, since).await?;
+    if !listed.whole {
+        report.unclear.push(
+            "the warehouse keeps no list of what it was asked for: before you release, look at orders of the window whose \
+             goods-out notes were deleted since, and ask the warehouse for them"
+                .to_owned(),
+        );
+    }
+    let ours = |found: &String| found.starts_with(&head) && key::order_id(found).is_some();
+    let there = listed.keys.into_iter().filter(ours).collect();
+    report.forgotten = runtime.db.keep_forgotten(&runtime.key, there).await?;
     Ok(())
 }
 
 /// Looks once more for orders under the notes that their shipments name. The lost journal sent them for those, and the notes are
 /// gone: it took them away itself, since less left than stood on them, or a person did.
-async fn find_by_shipments(
-    runtime: &Runtime,
-    since: Timestamp,
-    report: &mut Report,
-) -> Result<BTreeSet<i64>, FlowError> {
-    let mut all = BTreeSet::new();
+async fn find_by_shipments(runtime: &Runtime, since: Timestamp, report: &mut Report) -> Result<(), FlowError> {
     let mut notes: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
     let unclaimed = runtime.db.unclaimed_shipments(&runtime.key).await?;
     for key in &unclaimed {
@@ -196,9 +196,8 @@ async fn find_by_shipments(
         let claimed =
             unclaimed.iter().filter(|key| key::order_id(key).is_some_and(|id| found.contains_key(&id))).count();
         report.shipments_unknown -= report.shipments_unknown.min(claimed);
-        all.extend(found.into_keys());
     }
-    Ok(all)
+    Ok(())
 }
 
 /// An order in a list of the report.

@@ -19,6 +19,8 @@ use crate::{
 
 /// Looks taken even when nothing wakes a loop: waking is a courtesy, looking is the truth.
 const LOOK: Duration = Duration::from_secs(5);
+/// Between two tries to read a connection again after a loss: each reads both sides whole.
+const READ_AGAIN: Duration = Duration::from_secs(30);
 
 /// How often orders at the warehouse are looked at in the source for cancels and changes.
 const WATCH: Duration = Duration::from_secs(600);
@@ -42,21 +44,28 @@ pub(super) fn spawn(tasks: &mut JoinSet<()>, runtime: &Arc<Runtime>, stop: &Canc
 /// Reads the connection again after a loss of the journal, once for each loss.
 async fn recover(runtime: Arc<Runtime>, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        match runtime.db.pass_wanted(&runtime.key).await {
-            Ok(Some(lost)) => {
-                if let Err(error) = read_again(&runtime, &lost).await {
+        let pause = match runtime.db.pass_wanted(&runtime.key).await {
+            Ok(Some(lost)) => match read_again(&runtime, &lost).await {
+                Err(error) if !stop.is_cancelled() => {
                     tracing::warn!(connection.id = %runtime.key.connection, "reading it again failed: {error}");
+                    let told = serde_json::json!({ "failed": error.to_string() });
+                    if let Err(error) = runtime.db.keep_pass(&runtime.key, &lost, &told, false).await {
+                        failed(&runtime, "recovery", &error);
+                    }
+                    READ_AGAIN
                 }
-            }
-            Ok(None) => {}
+                _ => LOOK,
+            },
+            Ok(None) => LOOK,
             Err(error) => {
                 failed(&runtime, "recovery", &error);
+                LOOK
             }
-        }
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
-            () = runtime.clock.sleep(runtime.scaled(LOOK)) => {}
+            () = runtime.clock.sleep(runtime.scaled(pause)) => {}
         }
     }
 }

@@ -146,8 +146,8 @@ impl<'e> Play<'e> {
                 let (warehouse, since) = (self.warehouse(), at("2020-01-01T00:00:00Z"));
                 let ours = warehouse.keys_again("BPacme-", since).await.unwrap();
                 let others = warehouse.keys_again("BPother-", since).await.unwrap();
-                assert_eq!(ours.contains(key), self.can(Can::ListWhatItHas), "{}: {ours:?}", self.name);
-                assert!(others.is_empty(), "{}: {others:?}", self.name);
+                assert_eq!(ours.keys.contains(key), self.can(Can::ListWhatItHas), "{}: {ours:?}", self.name);
+                assert!(others.keys.is_empty(), "{}: {others:?}", self.name);
             }
             Step::LookChanged(key) => {
                 let found = self.look(key, true).await;

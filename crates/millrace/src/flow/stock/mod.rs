@@ -17,7 +17,7 @@ mod undo;
 use std::{collections::BTreeSet, time::Duration};
 
 use connect::{
-    ConnectorError, EffectKind, Inbound, RejectedInput, StockFeed,
+    ConnectorError, EffectKind, FeedBasis, Inbound, RejectedInput, StockFeed,
     planted::{Planted, planted},
     ulid,
 };
@@ -187,6 +187,14 @@ async fn work_out(runtime: &Runtime, feed: &StockFeed, read_at: Duration) -> Res
         return Err(Unfinished::Later(format!(
             "{unread} says what left and could not be read; the count waits until it comes again whole, or its exception is \
              settled"
+        )));
+    }
+    if runtime.settings.stock.basis == FeedBasis::Available
+        && let Some(gone) = runtime.db.forgotten(&runtime.key).await?
+    {
+        return Err(Unfinished::Later(format!(
+            "the warehouse has {gone}, which a lost journal had asked for, and what it keeps for that is not known; the count waits \
+             until the exception about it is settled"
         )));
     }
     let counts = runtime.db.counts_kept(&runtime.key).await?;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use connect::{EffectKind, FeedCursor, Side};
+use connect::{EffectKind, FeedCursor, RequestLine, Side};
 use engine::{
     effect::EffectState,
     order::{Disposition, OrderState},
@@ -328,40 +328,59 @@ async fn what_is_there_under_a_forgotten_key_holds_what_is_planned_anew() {
         db.freeze(FrozenKind::Restored, "a backup", "millrace").await.unwrap();
         db.begin_recovery(since, "ann").await.unwrap();
         // Order 3 was found by the recovery itself; that of order 2 is known once the order is read.
-        db.record_orders(&key, "acme", vec![of_note(3, 7)]).await.unwrap();
+        let of_lines =
+            |note: i64, lines: &[RequestLine]| request(&order(3), &format!("BPacme-O3-G{note}"), lines.to_vec());
+        let (first, second) = (lines(&order(3))[..1].to_vec(), lines(&order(3))[1..].to_vec());
+        let found = imported(order(3), Disposition::Requested, vec![of_lines(7, &first)]);
+        db.record_orders(&key, "acme", vec![found]).await.unwrap();
         let there = [1, 2, 3, 4, 5].map(|order_id| format!("BPacme-O{order_id}-G6"));
-        let keep = |orders: &[i64]| {
+        let keep = || {
             let known = ["BPacme-O4-G7".to_owned()];
-            let listed = there.iter().cloned().chain(known).collect();
-            db.keep_forgotten(&key, listed, orders.iter().copied().collect())
+            db.keep_forgotten(&key, there.iter().cloned().chain(known).collect())
         };
-        assert_eq!(keep(&[3]).await.unwrap(), there);
+        assert_eq!(keep().await.unwrap(), there);
         let (open, held) = shown().await;
         assert_eq!(open, exceptions(&[1, 2, 3, 4, 5]));
-        assert_eq!(numbers(&held), [3], "what order 4 asks for was planned before the loss");
+        assert_eq!(numbers(&held), [3, 4], "what was planned before the loss, and what was found after it");
         assert!(held[0].1.contains("the warehouse has BPacme-O3-G6"), "{held:?}");
 
-        // What is planned anew of such an order waits, unless it is what is there.
+        // What is planned anew of such an order waits, unless it is what is there: then nothing of the order waits for that.
         db.record_orders(&key, "acme", vec![of_note(1, 8), of_note(2, 6)]).await.unwrap();
         let (open, held) = shown().await;
-        assert_eq!(numbers(&held), [1, 3]);
+        assert_eq!(numbers(&held), [1, 3, 4]);
         assert_eq!(open, exceptions(&[1, 3, 4, 5]));
+        let both = vec![of_lines(7, &first), of_lines(6, &second)];
+        db.record_orders(&key, "acme", vec![imported(order(3), Disposition::Requested, both)]).await.unwrap();
+        let (open, held) = shown().await;
+        assert_eq!((numbers(&held), open), (vec![1, 4], exceptions(&[1, 4, 5])));
+
+        // A person's own reason does not hide it.
+        let fifth =
+            imported(order(6), Disposition::Requested, vec![request(&order(6), "BPacme-O6-G7", lines(&order(6)))]);
+        db.record_orders(&key, "acme", vec![fifth]).await.unwrap();
+        let sixth = db.known_orders(&key, &[6]).await.unwrap()[&6].id.clone();
+        db.held_by_person(&key, &sixth, Some("the customer rings back"), "ann").await.unwrap();
+        db.keep_forgotten(&key, ["BPacme-O6-G6".to_owned()].into()).await.unwrap();
+        let (_, held) = shown().await;
+        let (_, why) = held.iter().find(|(order_id, _)| *order_id == 6).unwrap();
+        assert!(why.starts_with("the customer rings back; the warehouse has BPacme-O6-G6"), "{why}");
 
         // Once it leaves, that is what is told.
         let left = shipment(&order(4), "S4", "BPacme-O4-G6", &[1]);
         db.record_shipments(&key, vec![left], Vec::new(), &[], &[], &none).await.unwrap();
         let (open, held) = shown().await;
-        assert_eq!(numbers(&held), [1, 3, 4]);
-        assert_eq!(open[..3], exceptions(&[1, 3, 5]));
+        assert_eq!(numbers(&held), [1, 4, 6]);
+        assert!(held[1].1.starts_with("the warehouse has shipped BPacme-O4-G6"), "{held:?}");
+        assert_eq!(open[..3], exceptions(&[1, 5, 6]));
         assert_eq!(open[3..], ["unknown_key S4"]);
 
         // Looked for once more it is not raised again; and what a person has settled holds nothing back.
-        assert_eq!(keep(&[]).await.unwrap(), [1, 3, 5].map(|order_id| format!("BPacme-O{order_id}-G6")));
+        assert_eq!(keep().await.unwrap(), [1, 5].map(|order_id| format!("BPacme-O{order_id}-G6")));
         for one in db.exceptions(&key, false, 10).await.unwrap() {
             db.resolve_exception(&key.scope, &one.id, "ann").await.unwrap();
         }
         db.record_orders(&key, "acme", vec![of_note(5, 7)]).await.unwrap();
-        assert_eq!(numbers(&shown().await.1), [1, 3, 4]);
+        assert_eq!(numbers(&shown().await.1), [1, 4, 6]);
     })
     .await;
 }

@@ -554,7 +554,8 @@ impl Run {
         let began = self.clock.monotonic();
         let waited = self.come_to_rest(&process.runtime, true).await;
         *self.counts.entry("seconds until at rest".to_owned()).or_default() += (waited - began).as_secs();
-        if self.somebody_says_it_is_there(&process.runtime).await {
+        let said = self.somebody_says_it_is_there(&process.runtime).await;
+        if self.somebody_settles_what_was_forgotten(&process.runtime).await || said {
             self.come_to_rest(&process.runtime, true).await;
         }
         for _ in 0..self.counts_at_rest {
@@ -590,6 +591,22 @@ impl Run {
             self.count("orders that somebody said are there");
         }
         !parked.is_empty()
+    }
+
+    /// What the warehouse has for a lost journal, and nothing here asked for, somebody has cancelled there, and says so. Whether
+    /// there was something.
+    async fn somebody_settles_what_was_forgotten(&mut self, process: &Runtime) -> bool {
+        let forgotten = self
+            .witness
+            .rows("SELECT id, subject FROM exception WHERE kind = 'forgotten_request' AND resolved_at IS NULL");
+        for row in &forgotten {
+            self.rest.is_called_off(self.clock.true_time(), &row[1]);
+            if let Err(error) = process.db.resolve_exception(&self.key.scope, &row[0], "a person").await {
+                self.watch.finding(format!("{} cannot be settled: {error}", row[1]));
+            }
+            self.count("orders that were forgotten, and called off");
+        }
+        !forgotten.is_empty()
     }
 
     /// Works on until nothing is left to do. When that was.

@@ -47,6 +47,16 @@ impl RestWarehouse {
         Some(reference)
     }
 
+    /// Somebody rings up and has an order cancelled of which nothing has left.
+    pub fn is_called_off(&self, now: Timestamp, reference: &str) {
+        let mut state = self.state();
+        let found = state.made().find(|made| made.reference == reference && made.is_open()).map(|made| made.id);
+        let Some(id) = found else { return };
+        self.trace.note(&format!("{now} warehouse cancels {id}, as somebody asked"));
+        state.touch(now, id, |made| made.cancelled = true);
+        state.by_staff.push((now, reference.to_owned()));
+    }
+
     /// Whether goods of this order may leave.
     pub fn may_ship(&self, id: i64) -> bool {
         self.state().order(id).is_some_and(|made| made.is_open() && !made.held)
