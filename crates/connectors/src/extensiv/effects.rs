@@ -273,16 +273,11 @@ impl Extensiv {
     ) -> Result<Vec<Order>, ConnectorError> {
         let one_of: Vec<String> =
             keys.iter().map(|key| rql(key)).map(|key| format!("referenceNum=={key},referenceNum=={key}-*")).collect();
-        self.matching(purpose, &format!("({}){more}", one_of.join(","))).await
-    }
-
-    /// The customer's orders that match a filter.
-    async fn matching(&self, purpose: Purpose, filter: &str) -> Result<Vec<Order>, ConnectorError> {
-        let listed = self.listed(purpose, filter).await?;
+        let listed = self.listed(purpose, &format!("({}){more}", one_of.join(","))).await?;
         listed.into_iter().map(|value| typed("an order", value)).collect()
     }
 
-    /// The same as they came, by their ids.
+    /// The customer's orders that match a filter, as they came, by their ids.
     pub(super) async fn listed(&self, purpose: Purpose, filter: &str) -> Result<Vec<Value>, ConnectorError> {
         let filter = format!("readOnly.customerIdentifier.id=={};{filter}", self.config.customer);
         let mut orders: BTreeMap<Option<i64>, Value> = BTreeMap::new();

@@ -84,9 +84,7 @@ impl<T> Memory<T> {
         }
         Ok(())
     }
-}
 
-impl<T> Memory<T> {
     /// What was asked for under a key with this beginning.
     pub(crate) fn keys(self, head: &str) -> KeysAgain {
         let keys = self.found.into_keys().filter(|key| key.starts_with(head)).collect();

@@ -37,12 +37,11 @@ fn is_there(gone: &str) -> String {
 
 /// Holds back what is still to be sent of these orders where the warehouse has, or has shipped, something of them that was
 /// forgotten, until a person has looked. Nothing where no journal was ever lost.
-pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<OrderId>) -> R<BTreeSet<OrderId>> {
-    let mut held = BTreeSet::new();
+async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<OrderId>) -> R<()> {
     if orders.is_empty() {
-        return Ok(held);
+        return Ok(());
     }
-    let Some(lost) = safety::load(tx).await?.lost else { return Ok(held) };
+    let Some(lost) = safety::load(tx).await?.lost else { return Ok(()) };
     let first = lost.windows().map(|(since, _)| since).min().unwrap_or(lost.since);
     let requests = tx
         .among(
@@ -57,7 +56,7 @@ pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<Ord
         asked.entry(key::of_order(row.text(0)?)).or_default().insert(row.parsed(1)?);
     }
     if asked.is_empty() {
-        return Ok(held);
+        return Ok(());
     }
     let [tenant, merchant, connection] = key_values(key);
     // An order may have been sent through another of the merchant's connections before the loss.
@@ -76,10 +75,9 @@ pub(super) async fn hold(tx: &mut Tx, key: &ConnectionKey, orders: &BTreeSet<Ord
         let why = if row.flag(1)? { has_left(gone) } else { is_there(gone) };
         for order in asked.get(key::of_order(gone)).into_iter().flatten() {
             hold_rest(tx, &key.scope, order, &why).await?;
-            held.insert(order.clone());
         }
     }
-    Ok(held)
+    Ok(())
 }
 
 /// Whether a request is asked for, or was: one that was given up or refused before it was sent is not.
@@ -98,8 +96,7 @@ macro_rules! settles {
     };
 }
 
-/// Something here has asked for these keys, where it has: they are forgotten no more. The orders that were held for that, of which
-/// something else may be forgotten.
+/// Something here has asked for these keys, where it has: they are forgotten no more. The orders that were held for that.
 pub(super) async fn known_again(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeSet<OrderId>> {
     let settling = concat!(
         settles!(),
@@ -111,10 +108,46 @@ pub(super) async fn known_again(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSe
     settle(tx, key, settling, keys).await
 }
 
-/// What is there under these keys has left: it is known by that from now on.
-pub(super) async fn left(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeSet<OrderId>> {
-    settle(tx, key, concat!(settles!(), "subject IN ("), keys).await
+/// Something of these orders was planned, under these keys: what is there under one of them is no more forgotten, and what else
+/// is there of the orders holds them. Once: what a person has released since goes. The orders that waited for the former.
+pub(super) async fn planned(
+    tx: &mut Tx,
+    key: &ConnectionKey,
+    keys: &BTreeSet<String>,
+    orders: &BTreeSet<OrderId>,
+) -> R<BTreeSet<OrderId>> {
+    if orders.is_empty() || safety::load(tx).await?.lost.is_none() {
+        return Ok(BTreeSet::new());
+    }
+    let freed = known_again(tx, key, keys).await?;
+    hold(tx, key, orders).await?;
+    Ok(freed)
 }
+
+/// Something has left under these keys, which nothing here has asked for: what is there under them is known by that from now on,
+/// and what is still to be sent of their orders is held for it. Those orders.
+pub(super) async fn left(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeSet<OrderId>> {
+    settle(tx, key, concat!(settles!(), "subject IN ("), keys).await?;
+    hold_orders_of(tx, key, keys).await
+}
+
+/// Holds back what is still to be sent of the orders that these keys name, through whichever of the merchant's connections. Those
+/// orders.
+async fn hold_orders_of(tx: &mut Tx, key: &ConnectionKey, keys: &BTreeSet<String>) -> R<BTreeSet<OrderId>> {
+    let numbers: BTreeSet<i64> = keys.iter().filter_map(|one| key::order_id(one)).collect();
+    let rows = tx
+        .among(
+            "SELECT id FROM orders WHERE tenant = $1 AND merchant = $2 AND order_id IN (",
+            ")",
+            &scope_values(&key.scope),
+            numbers,
+        )
+        .await?;
+    let orders = rows.iter().map(|row| row.parsed(0)).collect::<R<BTreeSet<OrderId>>>()?;
+    hold(tx, key, &orders).await?;
+    Ok(orders)
+}
+
 /// Settles exceptions about these keys, and takes back what was held for them alone.
 async fn settle(
     tx: &mut Tx,
@@ -149,20 +182,6 @@ async fn settle(
         }
     }
     Ok(freed)
-}
-
-/// The same for orders by the source's numbers.
-pub(super) async fn hold_by_number(tx: &mut Tx, key: &ConnectionKey, numbers: &BTreeSet<i64>) -> R<BTreeSet<OrderId>> {
-    let rows = tx
-        .among(
-            "SELECT id FROM orders WHERE tenant = $1 AND merchant = $2 AND connection = $3 AND order_id IN (",
-            ")",
-            &key_values(key),
-            numbers.iter().copied(),
-        )
-        .await?;
-    let orders = rows.iter().map(|row| row.parsed(0)).collect::<R<BTreeSet<OrderId>>>()?;
-    hold(tx, key, &orders).await
 }
 
 impl Database {
@@ -235,22 +254,12 @@ impl Database {
                     "UPDATE exception SET resolved_at = NULL, resolved_by = NULL WHERE tenant = $1 AND merchant = $2
                          AND connection = $3 AND kind = $4 AND resolved_by = 'millrace' AND subject IN (",
                     ")",
-                    &[tenant.clone(), merchant.clone(), connection, FORGOTTEN.into()],
+                    &[tenant, merchant, connection, FORGOTTEN.into()],
                     &forgotten,
                 )
                 .await?;
-                let numbers: BTreeSet<i64> = forgotten.iter().filter_map(|gone| key::order_id(gone)).collect();
-                let rows = tx
-                    .among(
-                        "SELECT id FROM orders WHERE tenant = $1 AND merchant = $2 AND order_id IN (",
-                        ")",
-                        &[tenant, merchant],
-                        numbers,
-                    )
-                    .await?;
-                let orders = rows.iter().map(|row| row.parsed(0)).collect::<R<BTreeSet<OrderId>>>()?;
-                let held = hold(tx, &key, &orders).await?;
-                facts::refresh(tx, &key.scope, &held).await?;
+                let orders = hold_orders_of(tx, &key, &forgotten).await?;
+                facts::refresh(tx, &key.scope, &orders).await?;
                 Ok(forgotten.into_iter().collect())
             })
         })

@@ -79,13 +79,10 @@ pub(super) async fn record(
     }
     let keys: BTreeSet<String> =
         imported.iter().flat_map(|one| one.requests.iter().map(|request| request.key.clone())).collect();
-    let mut planned = std::mem::take(&mut changes.planned);
+    let planned = std::mem::take(&mut changes.planned);
     write(tx, key, account, &order_ids, changes).await?;
     shipments::match_keys(tx, key, &keys).await?;
-    planned.extend(forgotten::known_again(tx, key, &keys).await?);
-    // Once: what a person has released since goes.
-    forgotten::hold(tx, key, &planned).await?;
-    touched.extend(planned);
+    touched.extend(forgotten::planned(tx, key, &keys, &planned).await?);
     facts::refresh(tx, &key.scope, &touched).await?;
     Ok(recorded)
 }

@@ -486,7 +486,8 @@ async fn decide(
                 let connection = ConnectionKey { scope: scope.clone(), connection: row.parsed(0)? };
                 let keys = BTreeSet::from([row.string(1)?]);
                 shipments::match_keys(tx, &connection, &keys).await?;
-                forgotten::known_again(tx, &connection, &keys).await?;
+                let freed = forgotten::known_again(tx, &connection, &keys).await?;
+                facts::refresh(tx, scope, &freed).await?;
             }
             races::forget(tx, scope, std::slice::from_ref(request)).await?;
             if was_voided_by_person {

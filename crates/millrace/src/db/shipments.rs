@@ -321,9 +321,7 @@ async fn record(
         hold_rest(tx, &key.scope, &order, &why).await?;
     }
     if !not_asked.is_empty() {
-        forgotten::left(tx, key, &not_asked).await?;
-        let numbers = not_asked.iter().filter_map(|key| engine::key::order_id(key)).collect();
-        orders.extend(forgotten::hold_by_number(tx, key, &numbers).await?);
+        orders.extend(forgotten::left(tx, key, &not_asked).await?);
     }
     facts::flag(tx, &key.scope, &touched).await?;
     facts::refresh(tx, &key.scope, &orders).await?;
